@@ -1,0 +1,75 @@
+#pragma once
+/// What `lior verify` proves and what `lior bench` times: one registry, filled by one file a
+/// module.
+///
+/// An entry is code that reads like the formula that it checks. The same entries run as GoogleTest
+/// parameters and in the program; nothing can be timed that is not checked in the same breath.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lior/core/view.h"
+
+namespace lior::io {
+class SafeTensors;
+}
+
+namespace lior::check {
+
+/// One identity, closed form or comparison with the reference.
+struct Check {
+  std::string name;      ///< "octonion.moufang": thing.statement, without dtype or level
+  std::string module;    ///< "algebra"
+  std::string dtype;     ///< "f32" or "f64"
+  std::string shape;     ///< what it ran on, such as "[8, 1000]"
+  double tolerance = 0;  ///< with the reason where it is not plain rounding
+  std::function<double()>
+      error;  ///< the largest deviation, in tolerance's units; NaN fails, so does a throw
+};
+
+/// The peak that a kernel's operations are measured against.
+enum class Arithmetic { fma_f32, fma_f64, fma_bf16 };
+/// The pattern of a kernel's memory traffic: which probed bandwidth is its limit.
+enum class Traffic { read, write, triad };
+
+/// Two ways to the same result, ready to run on fresh random inputs.
+struct BenchRun {
+  std::function<void()> before;   ///< the seed's form, or the peer that the row names
+  std::function<void()> after;    ///< ours
+  std::function<double()> error;  ///< after both ran once: their largest difference
+  double tolerance = 0;
+};
+
+/// One row of the bench. floor = max(bytes / bandwidth, flops / rate); both 0: no floor.
+struct Bench {
+  std::string name;  ///< "octonion.multiply"
+  std::string shape;
+  std::string dtype;
+  int threads = 0;   ///< 0: all that the program may use
+  double flops = 0;  ///< operations that the result needs (an FMA is 2)
+  double bytes = 0;  ///< fewest bytes that must move
+  Arithmetic arithmetic = Arithmetic::fma_f32;
+  Traffic traffic = Traffic::triad;
+  std::function<BenchRun()> prepare;  ///< allocates and fills; called once a row
+};
+
+/// Turns one recorded file into checks. A tensor that the file lacks must make a check fail (throw
+/// inside `error`), not vanish.
+using Cases = std::function<std::vector<Check>(std::shared_ptr<const io::SafeTensors> file)>;
+
+struct Registry {
+  std::vector<Check> checks;
+  std::vector<Bench> benches;
+  std::vector<std::pair<std::string, Cases>> cases;  ///< by file stem, such as "octonion"
+};
+
+/// All entries of all modules, in layer order; built at the first call.
+const Registry& registry();
+
+/// One a module, in src/check/<module>_checks.cpp, _bench.cpp and _cases.cpp.
+void add_algebra_checks(Registry& registry);
+void add_algebra_benches(Registry& registry);
+
+}  // namespace lior::check

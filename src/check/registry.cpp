@@ -1,0 +1,15 @@
+#include "lior/check/registry.h"
+
+namespace lior::check {
+
+const Registry& registry() {
+  static const Registry all = [] {
+    Registry registry;
+    add_algebra_checks(registry);
+    add_algebra_benches(registry);
+    return registry;
+  }();
+  return all;
+}
+
+}  // namespace lior::check

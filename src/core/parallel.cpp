@@ -1,0 +1,99 @@
+#include "lior/core/parallel.h"
+
+#include <sched.h>
+
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#if defined(LIOR_STD_THREAD)
+#include <thread>
+#include <vector>
+#else
+#include <omp.h>
+#endif
+
+namespace lior {
+namespace {
+
+int& thread_setting() {
+  static int count = available_cores();
+  return count;
+}
+
+thread_local bool inside_parallel = false;
+
+/// The first exception of any worker, rethrown on the calling thread.
+class FirstException {
+ public:
+  template <class Body>
+  void guard(Body&& body) noexcept {
+    const bool outer = std::exchange(inside_parallel, true);
+    try {
+      body();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!exception_) exception_ = std::current_exception();
+    }
+    inside_parallel = outer;
+  }
+  void rethrow() const {
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr exception_;
+};
+
+}  // namespace
+
+int available_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+void set_threads(int count) {
+  LIOR_CHECK(count >= 1, "threads = {} cannot run anything; it must be >= 1", count);
+  thread_setting() = count;
+#if !defined(LIOR_STD_THREAD)
+  omp_set_num_threads(count);
+#endif
+}
+
+int threads() { return thread_setting(); }
+
+namespace detail {
+
+void run_ranges(Index count, Index grain, RangeFunction function, void* context) {
+  if (count <= 0) return;
+  const Index most = (count + std::max<Index>(grain, 1) - 1) / std::max<Index>(grain, 1);
+  const int workers = inside_parallel ? 1 : static_cast<int>(std::min<Index>(threads(), most));
+  if (workers == 1) {
+    function(context, 0, count, 0);
+    return;
+  }
+  FirstException first;
+  const auto run = [&](int worker) {
+    first.guard([&] {
+      function(context, count * worker / workers, count * (worker + 1) / workers, worker);
+    });
+  };
+#if defined(LIOR_STD_THREAD)
+  std::vector<std::thread> others;
+  for (int worker = 1; worker < workers; ++worker) others.emplace_back(run, worker);
+  run(0);
+  for (std::thread& other : others) other.join();
+#else
+#pragma omp parallel num_threads(workers)
+  {
+    // OpenMP may give fewer threads than asked; the ranges stay the same.
+    for (int w = omp_get_thread_num(); w < workers; w += omp_get_num_threads()) run(w);
+  }
+#endif
+  first.rethrow();
+}
+
+}  // namespace detail
+}  // namespace lior
