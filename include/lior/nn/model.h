@@ -1,0 +1,80 @@
+#pragma once
+/// A sequence model: tokens in, scores of classes out, with a state of constant size between.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lior/core/arena.h"
+#include "lior/nn/config.h"
+
+namespace lior::nn {
+
+/// One named tensor inside the model's flat buffer of values (and of gradients).
+struct Parameter {
+  std::string name;  ///< "blocks.0.mixer.in.weight"
+  std::vector<Index> shape;
+  Index offset = 0;
+  Index size = 0;
+  bool decay = false;  ///< whether weight decay is for it: matrices yes; gains, biases, states no
+};
+
+/// Sums over the targets of one call; a target < 0 does not count.
+struct LossResult {
+  double loss_sum = 0;  ///< -ln p(target), nats
+  Index targets = 0;
+  Index correct = 0;       ///< largest score is the target's (the lowest class in ties)
+  Index last_targets = 0;  ///< the same at the last position of each sequence
+  Index last_correct = 0;
+};
+
+/// B sequences of N tokens; arrays are [B, N]. Gradients are of the mean loss over counted targets.
+/// Everything but the constructor works in the caller's arena and allocates nothing.
+/// Bit-equal for equal thread counts and SIMD levels.
+template <class T>
+class Model {
+ public:
+  /// Throws lior::Error on a configuration that cannot be.
+  explicit Model(const ModelConfig& config);
+  ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+
+  const ModelConfig& config() const;
+  std::span<const Parameter> parameters() const;
+  std::span<T> values();
+  std::span<const T> values() const;
+  std::span<T> gradients();
+  std::span<const T> gradients() const;
+
+  /// Start values, a function of the seed alone.
+  void initialize(std::uint64_t seed);
+
+  /// Bytes of the arena that a call needs with these shapes.
+  std::size_t training_bytes(Index batch, Index length) const;
+  std::size_t inference_bytes(Index batch, Index length) const;
+
+  /// Numbers in one sequence's state, and the state before the first token: [B, state_size].
+  Index state_size() const;
+  void initial_state(View<T, 2> state) const;
+
+  /// Overwrites gradients(). Sequences start from the initial state.
+  LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
+                                View<const std::int32_t, 2> targets, Arena& arena);
+
+  /// Loss only, from `state`, which then holds the state after the last token.
+  LossResult evaluate(View<const std::int32_t, 2> tokens, View<const std::int32_t, 2> targets,
+                      View<T, 2> state, Arena& arena) const;
+
+  /// Scores after the last token [B, classes], from `state`, which is updated.
+  void logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View<T, 2> last_logits,
+              Arena& arena) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lior::nn
