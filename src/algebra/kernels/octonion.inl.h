@@ -7,13 +7,15 @@
 #define LIOR_ALGEBRA_KERNELS_OCTONION_INL_H
 #endif
 
-#include <hwy/highway.h>
-
 #include "lior/algebra/octonion.h"
+#include "simd/for_lanes.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::algebra::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::for_lanes;
+using simd::HWY_NAMESPACE::load_planes;
+using simd::HWY_NAMESPACE::store_planes;
 
 /// Whether a factor of a product is conjugated first; it costs nothing: signs are compile-time.
 enum class Factor { plain, conjugated };
@@ -39,20 +41,13 @@ HWY_INLINE void multiply(const V (&x)[8], const V (&y)[8], V (&out)[8]) {
 /// Planes: components `stride` apart, `count` points of them.
 template <class T>
 void multiply_planes(const T* x, const T* y, T* out, Index stride, Index count) noexcept {
-  const auto points = [=](auto d, Index n) {
-    using V = hn::Vec<decltype(d)>;
-    V a[8], b[8], product[8];
-    for (int k = 0; k < 8; ++k) a[k] = hn::LoadU(d, x + k * stride + n);
-    for (int k = 0; k < 8; ++k) b[k] = hn::LoadU(d, y + k * stride + n);
+  for_lanes<T>(count, [=](auto d, Index n) {
+    hn::Vec<decltype(d)> a[8], b[8], product[8];
+    load_planes(d, x + n, stride, a);
+    load_planes(d, y + n, stride, b);
     multiply(a, b, product);
-    for (int k = 0; k < 8; ++k) hn::StoreU(product[k], d, out + k * stride + n);
-  };
-  const hn::ScalableTag<T> wide;
-  const hn::CappedTag<T, 1> one;
-  const Index lanes = static_cast<Index>(hn::Lanes(wide));
-  Index n = 0;
-  for (; n + lanes <= count; n += lanes) points(wide, n);
-  for (; n < count; ++n) points(one, n);
+    store_planes(product, d, out + n, stride);
+  });
 }
 
 }  // namespace lior::algebra::HWY_NAMESPACE

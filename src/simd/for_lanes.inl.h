@@ -1,0 +1,51 @@
+// Lanes over points: the loop of every elementwise kernel, and planes in and out of registers.
+// Compiled once per level.
+#if defined(LIOR_SIMD_FOR_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIOR_SIMD_FOR_LANES_INL_H
+#undef LIOR_SIMD_FOR_LANES_INL_H
+#else
+#define LIOR_SIMD_FOR_LANES_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include "lior/core/view.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lior::simd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// body(d, n) for n = 0, W, 2W, ... with d the full vector of W lanes, then with one lane for each
+/// point that is left: a point's result does not depend on where a range begins or ends.
+template <class T, class Body>
+HWY_INLINE void for_lanes(Index count, const Body& body) {
+  const hn::ScalableTag<T> wide;
+  const hn::CappedTag<T, 1> one;
+  const Index lanes = static_cast<Index>(hn::Lanes(wide));
+  Index n = 0;
+  for (; n + lanes <= count; n += lanes) body(wide, n);
+  for (; n < count; ++n) body(one, n);
+}
+
+/// x_k = the lanes at `point` of plane k; planes are `stride` apart.
+template <class D, class V, std::size_t kPlanes>
+HWY_INLINE void load_planes(D d, const hn::TFromD<D>* point, Index stride, V (&x)[kPlanes]) {
+#pragma GCC unroll 8
+  for (std::size_t k = 0; k < kPlanes; ++k) {
+    x[k] = hn::LoadU(d, point + static_cast<Index>(k) * stride);
+  }
+}
+
+/// The reverse.
+template <class D, class V, std::size_t kPlanes>
+HWY_INLINE void store_planes(const V (&x)[kPlanes], D d, hn::TFromD<D>* point, Index stride) {
+#pragma GCC unroll 8
+  for (std::size_t k = 0; k < kPlanes; ++k) {
+    hn::StoreU(x[k], d, point + static_cast<Index>(k) * stride);
+  }
+}
+
+}  // namespace lior::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
