@@ -5,6 +5,8 @@ namespace lior::check {
 const Registry& registry() {
   static const Registry all = [] {
     Registry registry;
+    add_linalg_checks(registry);
+    add_linalg_benches(registry);
     add_algebra_checks(registry);
     add_algebra_benches(registry);
     return registry;

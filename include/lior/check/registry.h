@@ -69,6 +69,8 @@ struct Registry {
 const Registry& registry();
 
 /// One a module, in src/check/<module>_checks.cpp, _bench.cpp and _cases.cpp.
+void add_linalg_checks(Registry& registry);
+void add_linalg_benches(Registry& registry);
 void add_algebra_checks(Registry& registry);
 void add_algebra_benches(Registry& registry);
 
