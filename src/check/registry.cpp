@@ -5,6 +5,7 @@ namespace lior::check {
 const Registry& registry() {
   static const Registry all = [] {
     Registry registry;
+    add_simd_checks(registry);
     add_linalg_checks(registry);
     add_linalg_benches(registry);
     add_algebra_checks(registry);

@@ -69,6 +69,7 @@ struct Registry {
 const Registry& registry();
 
 /// One a module, in src/check/<module>_checks.cpp, _bench.cpp and _cases.cpp.
+void add_simd_checks(Registry& registry);
 void add_linalg_checks(Registry& registry);
 void add_linalg_benches(Registry& registry);
 void add_algebra_checks(Registry& registry);

@@ -1,0 +1,97 @@
+// Edges, tails and errors of the elementary functions; accuracy is the registry's (simd.math.*).
+#include "lior/simd/math.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "lior/core/random.h"
+
+namespace lior::simd {
+namespace {
+
+constexpr Elementary kAll[] = {Elementary::exp,
+                               Elementary::expm1,
+                               Elementary::log,
+                               Elementary::log1p,
+                               Elementary::sin,
+                               Elementary::cos,
+                               Elementary::tanh,
+                               Elementary::sigmoid,
+                               Elementary::softplus,
+                               Elementary::silu,
+                               Elementary::silu_derivative,
+                               Elementary::erf,
+                               Elementary::erfc,
+                               Elementary::gelu,
+                               Elementary::gelu_derivative};
+
+template <class T>
+class Math : public testing::Test {};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(Math, Types);
+
+template <class T>
+T one(Elementary f, T x) {
+  T value;
+  evaluate<T>(f, std::span<const T>(&x, 1), std::span<T>(&value, 1));
+  return value;
+}
+
+TYPED_TEST(Math, EdgesAreTheReferences) {
+  using T = TypeParam;
+  using Limits = std::numeric_limits<T>;
+  std::vector<T> edges = {0, 1, 2, 10, 700, 1e5, static_cast<T>(1e20), static_cast<T>(1e-20)};
+  edges.insert(edges.end(), {Limits::min(), Limits::denorm_min(), Limits::max(), Limits::infinity(),
+                             Limits::quiet_NaN()});
+  for (const Elementary f : kAll) {
+    for (const T edge : edges) {
+      for (const T x : {edge, -edge}) {
+        const T got = one(f, x), want = static_cast<T>(reference::evaluate(f, x));
+        if (std::isnan(want) || std::isinf(want)) {
+          EXPECT_TRUE(got == want || (std::isnan(got) && std::isnan(want)))
+              << static_cast<int>(f) << "(" << x << ") = " << got << ", not " << want;
+        } else {  // 4 ulp, the widest bound that holds at these points
+          const T tolerance =
+              std::max(4 * Limits::epsilon() * std::abs(want), Limits::denorm_min());
+          EXPECT_NEAR(got, want, tolerance) << static_cast<int>(f) << "(" << x << ")";
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(Math, EveryLaneAndTheTailAgree) {
+  using T = TypeParam;
+  for (const Elementary f : kAll) {
+    for (const std::size_t count : {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1001}) {
+      std::vector<T> x(count), out(count);
+      Random(2, count).fill_uniform(std::span<T>(x), 0.01, 9);
+      if (count > 2) x[count / 2] = 1e6;  // one lane past the range of sin's own reduction
+      evaluate<T>(f, x, out);
+      for (std::size_t i = 0; i < count; ++i) {
+        const T want = static_cast<T>(reference::evaluate(f, x[i]));
+        // erfc's bound at 9, the widest.
+        const T tolerance = 91 * std::numeric_limits<T>::epsilon() * std::abs(want);
+        ASSERT_TRUE(out[i] == want || std::abs(out[i] - want) <= tolerance)
+            << static_cast<int>(f) << "(" << x[i] << ") = " << out[i] << ", not " << want;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Math, DifferentSizesAreAnError) {
+  using T = TypeParam;
+  std::vector<T> x(3), out(2);
+  try {
+    evaluate<T>(Elementary::exp, x, out);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "x has 3 numbers and out 2; they must be equal");
+  }
+}
+
+}  // namespace
+}  // namespace lior::simd
