@@ -1,0 +1,112 @@
+#pragma once
+/// From gradients to the next parameters: AdamW and the LIoR optimiser.
+///
+/// Both run in two sweeps: `measure` reads the gradients once (the norm to clip by, and each
+/// tensor's mean g^2), `step` updates. With g <- clip g, per tensor:
+///
+/// LIoR: p <- p - lr kappa R^-q g, with
+///   exact     R = sqrt(1 + mean g^2), q = power: 1, a step g/R bounded by 1, or 2
+///   compat    R = clamp(1/sqrt(1 + mean g^2), 0.1, 10), q = 2: big gradients take bigger steps
+///   manifold  R = resilience of the tensor's first d entries, q = 2; with memory, which starts at
+///             0, m <- 0.9 m + 0.1 R^-2 g, p <- p - lr kappa m
+/// AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019), t = 1, 2,
+/// ...:
+///   m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2,
+///   p <- p - lr ( m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + weight_decay p ),
+///   the last term only where `decay` is set.
+///
+/// Bytes a parameter (float): LIoR 4 + 12, AdamW 4 + 28. Nothing is allocated after construction.
+/// Bit-equal across thread counts. Source: docs/math/conventions.md, section 9.
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "lior/core/buffer.h"
+#include "lior/train/resilience.h"
+
+namespace lior::train {
+
+enum class Method { adamw, lior };
+enum class LiorForm { exact, compat, manifold };
+
+struct OptimizerConfig {
+  Method method = Method::adamw;
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+  LiorForm form = LiorForm::exact;
+  Index power = 1;      ///< exact: 1 or 2
+  double kappa = 1;     ///< factor of the LIoR rate
+  bool memory = false;  ///< manifold only
+};
+
+/// One tensor inside the flat buffers.
+struct Tensor {
+  Index offset = 0;
+  Index size = 0;
+  bool decay = false;
+};
+
+/// R^-q of the forms that need the mean square alone.
+double lior_factor(const OptimizerConfig& config, double mean_square);
+
+template <class T>
+class Optimizer {
+ public:
+  /// `tensors` lie one after another and cover the flat buffers. `net`: the manifold form's.
+  /// Throws lior::Error on settings that cannot be.
+  Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
+            const std::optional<ResilienceNet<T>>& net = {});
+
+  /// First sweep: |g| over all tensors.
+  double measure(std::span<const T> gradients);
+
+  /// Second sweep: the update by the gradients just measured, times `clip`, at learning rate
+  /// `rate`.
+  void step(double rate, double clip, std::span<T> values, std::span<const T> gradients);
+
+  /// What a checkpoint holds besides the parameters: flat arrays laid out as they are, and t.
+  struct StateArray {
+    std::string_view name;
+    std::span<T> values;
+  };
+  std::span<const StateArray> state() const { return state_; }
+  Index steps() const { return steps_; }
+  void set_steps(Index steps) { steps_ = steps; }
+
+ private:
+  /// A piece of one tensor that one thread sums or updates at a time.
+  struct Piece {
+    Index tensor, begin, size;
+  };
+
+  OptimizerConfig config_;
+  std::optional<ResilienceNet<T>> net_;
+  std::vector<Tensor> tensors_;
+  std::vector<Piece> pieces_;
+  std::vector<double> piece_squares_;   // sum g^2 of each piece
+  std::vector<double> tensor_squares_;  // and of each tensor
+  std::vector<double> tensor_factors_;  // R^-q
+  Buffer<T> first_, second_;            // m and v, or the memory
+  std::vector<StateArray> state_;
+  Index steps_ = 0;
+};
+
+namespace reference {
+/// One LIoR step of one tensor: mean square, then the update, in the formula's own words.
+/// memory: empty for none.
+template <class T>
+void lior_step(const OptimizerConfig& config, const std::optional<ResilienceNet<T>>& net,
+               double rate, std::span<T> values, std::span<const T> gradients, std::span<T> memory);
+
+/// One AdamW step of one tensor; t counts from 1.
+template <class T>
+void adamw_step(const OptimizerConfig& config, bool decay, double rate, Index t,
+                std::span<T> values, std::span<const T> gradients, std::span<T> first,
+                std::span<T> second);
+}  // namespace reference
+
+}  // namespace lior::train

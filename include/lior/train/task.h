@@ -1,0 +1,56 @@
+#pragma once
+/// Sequence tasks with known answers: what a recurrence must be able to do, made from counters.
+///
+/// A sequence is a function of (stream, seed, step, row) alone: any row of any step without the
+/// others, from any thread. Training and evaluation draw from different streams of the generator.
+///
+/// | task | tokens | classes | label at t |
+/// |---|---|---|---|
+/// | a5, s5 | the 60 even, or all 120, permutations of five, lexicographic | 60, 120 | P_t =
+/// P_{t-1} g_t | | z60 | 0..59 | 60 | sum of the tokens mod 60 | | parity | 0, 1 | 2 | xor of the
+/// tokens | | copy | n of 16 symbols, the separator 16, the same n; n = N/2 | 16 | the next token,
+/// on the copy only | | induction | 64 symbols: ... a b ... a | 64 | b, at the last position only |
+///
+/// (g h)(i) = g(h(i)) and P_0 is the identity. A copy of even length N ends before its last token,
+/// which has nothing to predict. The last a of induction stands once before, at a uniform place.
+
+#include <cstdint>
+#include <string_view>
+
+#include "lior/core/view.h"
+
+namespace lior::train {
+
+enum class Task { a5, s5, z60, parity, copy, induction };
+
+/// "a5", ... Throws lior::Error that lists the names.
+Task task_from_name(std::string_view name);
+std::string_view name(Task task);
+
+Index vocabulary(Task task);       ///< token values are 0 .. vocabulary - 1
+Index classes(Task task);          ///< labels are 0 .. classes - 1
+Index shortest_length(Task task);  ///< 1, copy: 2, induction: 3
+
+/// The target of a position that has no label.
+inline constexpr std::int32_t kNoTarget = -1;
+
+/// Which numbers are drawn: sequences of one purpose never share a stream with the other's.
+enum class Purpose { training, evaluation };
+
+/// Row `row` of step `step`. tokens, targets: [N]; N >= shortest_length(task); targets is kNoTarget
+/// where there is no label. step < 2^38, row < 2^24.
+void fill_sequence(Task task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+                   View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets);
+
+/// Rows 0 .. B-1 of `step`. tokens, targets: [B, N].
+void fill_batch(Task task, Purpose purpose, std::uint64_t seed, Index step,
+                View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets);
+
+/// Composition in the group of a task: product(g, h) is the number of g h. a5, s5, z60 and parity
+/// only.
+std::int32_t group_product(Task task, std::int32_t g, std::int32_t h);
+
+/// The stream of the generator for `purpose`: above the small numbers that initialisation uses.
+std::uint64_t random_stream(Purpose purpose, Index step, Index row);
+
+}  // namespace lior::train

@@ -1,0 +1,62 @@
+#include <cmath>
+
+#include "lior/train/optimizer.h"
+
+namespace lior::train::reference {
+
+template <class T>
+void lior_step(const OptimizerConfig& config, const std::optional<ResilienceNet<T>>& net,
+               double rate, std::span<T> values, std::span<const T> gradients,
+               std::span<T> memory) {
+  double mean_square = 0;
+  for (const T g : gradients) mean_square += static_cast<double>(g) * static_cast<double>(g);
+  mean_square /= static_cast<double>(gradients.size());
+
+  double factor = 0;  // R^-q
+  switch (config.form) {
+    case LiorForm::exact:
+      factor = std::pow(std::sqrt(1 + mean_square), -static_cast<double>(config.power));
+      break;
+    case LiorForm::compat:
+      factor = std::pow(std::clamp(1 / std::sqrt(1 + mean_square), 0.1, 10.0), -2);
+      break;
+    case LiorForm::manifold: factor = std::pow(resilience<T>(*net, values), -2); break;
+  }
+
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    double direction = factor * gradients[i];
+    if (!memory.empty()) {
+      memory[i] = static_cast<T>(0.9 * memory[i] + 0.1 * direction);
+      direction = memory[i];
+    }
+    values[i] = static_cast<T>(values[i] - rate * config.kappa * direction);
+  }
+}
+
+template <class T>
+void adamw_step(const OptimizerConfig& config, bool decay, double rate, Index t,
+                std::span<T> values, std::span<const T> gradients, std::span<T> first,
+                std::span<T> second) {
+  const double correction1 = 1 - std::pow(config.beta1, static_cast<double>(t));
+  const double correction2 = 1 - std::pow(config.beta2, static_cast<double>(t));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double g = gradients[i];
+    first[i] = static_cast<T>(config.beta1 * first[i] + (1 - config.beta1) * g);
+    second[i] = static_cast<T>(config.beta2 * second[i] + (1 - config.beta2) * g * g);
+    const double direction =
+        first[i] / correction1 / (std::sqrt(second[i] / correction2) + config.epsilon);
+    values[i] = static_cast<T>(values[i] -
+                               rate * (direction + (decay ? config.weight_decay * values[i] : 0)));
+  }
+}
+
+template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<float>>&, double,
+                        std::span<float>, std::span<const float>, std::span<float>);
+template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<double>>&, double,
+                        std::span<double>, std::span<const double>, std::span<double>);
+template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<float>,
+                         std::span<const float>, std::span<float>, std::span<float>);
+template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<double>,
+                         std::span<const double>, std::span<double>, std::span<double>);
+
+}  // namespace lior::train::reference

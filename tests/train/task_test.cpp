@@ -1,0 +1,155 @@
+#include "lior/train/task.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+#include "lior/core/buffer.h"
+
+namespace lior::train {
+namespace {
+
+constexpr Task kAll[] = {Task::a5, Task::s5, Task::z60, Task::parity, Task::copy, Task::induction};
+
+struct Batch {
+  Array<std::int32_t, 2> tokens, targets;
+  Batch(Task task, Purpose purpose, std::uint64_t seed, Index step, Index rows, Index length)
+      : tokens({rows, length}), targets({rows, length}) {
+    fill_batch(task, purpose, seed, step, tokens.view(), targets.view());
+  }
+};
+
+bool equal(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+TEST(Task, NamesGoBothWaysAndWrongOnesListTheRightOnes) {
+  for (const Task task : kAll) EXPECT_EQ(task_from_name(name(task)), task);
+  try {
+    task_from_name("a6");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "there is no task \"a6\"; the tasks are a5, s5, z60, parity, copy, induction");
+  }
+}
+
+TEST(Task, TokensAndLabelsAreInRangeAndAllOccur) {
+  for (const Task task : kAll) {
+    const Batch batch(task, Purpose::training, 3, 5, 400, 33);
+    std::set<std::int32_t> tokens(batch.tokens.span().begin(), batch.tokens.span().end());
+    std::set<std::int32_t> labels(batch.targets.span().begin(), batch.targets.span().end());
+    labels.erase(kNoTarget);
+    EXPECT_EQ(static_cast<Index>(tokens.size()), vocabulary(task)) << name(task);
+    EXPECT_EQ(*tokens.begin(), 0) << name(task);
+    EXPECT_EQ(*tokens.rbegin(), vocabulary(task) - 1) << name(task);
+    EXPECT_EQ(static_cast<Index>(labels.size()), classes(task)) << name(task);
+    EXPECT_EQ(*labels.rbegin(), classes(task) - 1) << name(task);
+  }
+}
+
+TEST(Task, ARowDoesNotNeedTheOthers) {
+  for (const Task task : kAll) {
+    const Batch batch(task, Purpose::training, 7, 11, 20, 9);
+    Array<std::int32_t, 1> tokens({9}), targets({9});
+    fill_sequence(task, Purpose::training, 7, 11, 13, tokens.view(), targets.view());
+    EXPECT_TRUE(equal(tokens.span(), batch.tokens.view()[13].span())) << name(task);
+    EXPECT_TRUE(equal(targets.span(), batch.targets.view()[13].span())) << name(task);
+  }
+}
+
+TEST(Task, SeedStepRowAndPurposeEachChangeTheSequence) {
+  const Batch base(Task::a5, Purpose::training, 1, 1, 2, 64);
+  EXPECT_FALSE(equal(base.tokens.view()[0].span(), base.tokens.view()[1].span()));
+  EXPECT_FALSE(
+      equal(base.tokens.span(), Batch(Task::a5, Purpose::training, 2, 1, 2, 64).tokens.span()));
+  EXPECT_FALSE(
+      equal(base.tokens.span(), Batch(Task::a5, Purpose::training, 1, 2, 2, 64).tokens.span()));
+  EXPECT_FALSE(
+      equal(base.tokens.span(), Batch(Task::a5, Purpose::evaluation, 1, 1, 2, 64).tokens.span()));
+}
+
+TEST(Task, StreamsOfThePurposesAreDisjoint) {
+  std::set<std::uint64_t> streams;
+  for (const Purpose purpose : {Purpose::training, Purpose::evaluation}) {
+    for (const Index step : {Index{0}, Index{1}, (Index{1} << 38) - 1}) {
+      for (const Index row : {Index{0}, Index{1}, (Index{1} << 24) - 1}) {
+        EXPECT_TRUE(streams.insert(random_stream(purpose, step, row)).second);
+      }
+    }
+  }
+  EXPECT_THROW(random_stream(Purpose::training, 0, Index{1} << 24), Error);
+}
+
+// Lexicographic numbers by hand: S5's 1 is (0 1 2 4 3), A5's 1 is (0 1 3 4 2), A5's 2 (0 1 4 2 3).
+TEST(Task, GroupsFollowTheConventions) {
+  EXPECT_EQ(group_product(Task::s5, 1, 1), 0);
+  EXPECT_EQ(group_product(Task::a5, 1, 1), 2);
+  EXPECT_EQ(group_product(Task::a5, 1, 2), 0);
+  EXPECT_EQ(group_product(Task::z60, 59, 2), 1);
+  // g = (1 0 2 3 4) is number 24 of S5, h = (0 2 1 3 4) number 6; (g h)(i) = g(h(i)) gives
+  // (1 2 0 3 4), number 30, and h g = (2 0 1 3 4), number 48.
+  EXPECT_EQ(group_product(Task::s5, 24, 6), 30);
+  EXPECT_EQ(group_product(Task::s5, 6, 24), 48);
+}
+
+TEST(Task, ProductsAreAssociativeWithIdentityZero) {
+  for (const Task task : {Task::a5, Task::s5, Task::z60, Task::parity}) {
+    const auto n = static_cast<std::int32_t>(vocabulary(task));
+    for (std::int32_t g = 0; g < n; ++g) {
+      EXPECT_EQ(group_product(task, 0, g), g);
+      EXPECT_EQ(group_product(task, g, 0), g);
+      const std::int32_t h = (7 * g + 3) % n, k = (11 * g + 1) % n;
+      EXPECT_EQ(group_product(task, group_product(task, g, h), k),
+                group_product(task, g, group_product(task, h, k)));
+    }
+  }
+}
+
+TEST(Task, LabelsAreRunningProducts) {
+  for (const Task task : {Task::a5, Task::s5, Task::z60, Task::parity}) {
+    const Batch batch(task, Purpose::evaluation, 1, 0, 3, 50);
+    for (Index row = 0; row < 3; ++row) {
+      std::int32_t product = 0;
+      for (Index t = 0; t < 50; ++t) {
+        product = group_product(task, product, batch.tokens.view()(row, t));
+        EXPECT_EQ(batch.targets.view()(row, t), product);
+      }
+    }
+  }
+}
+
+TEST(Task, CopyLabelsTheCopyOnly) {
+  for (const Index length : {2, 3, 8, 9}) {
+    const Batch batch(Task::copy, Purpose::training, 1, 0, 1, length);
+    const auto tokens = batch.tokens.view()[0], targets = batch.targets.view()[0];
+    const Index n = length / 2;
+    EXPECT_EQ(tokens[n], 16);
+    for (Index t = 0; t < length; ++t) {
+      EXPECT_EQ(targets[t], t >= n && t < 2 * n ? tokens[t - n] : kNoTarget) << length << " " << t;
+      if (t > n) {
+        EXPECT_EQ(tokens[t], tokens[t - n - 1]);
+      }
+    }
+  }
+}
+
+TEST(Task, InductionAsksForWhatFollowedTheLastTokenBefore) {
+  const Batch batch(Task::induction, Purpose::training, 1, 0, 200, 12);
+  for (Index row = 0; row < 200; ++row) {
+    const auto tokens = batch.tokens.view()[row], targets = batch.targets.view()[row];
+    Index seen = 0;
+    for (Index t = 0; t < 11; ++t) {
+      EXPECT_EQ(targets[t], kNoTarget);
+      if (tokens[t] != tokens[11]) continue;
+      ++seen;
+      EXPECT_EQ(targets[11], tokens[t + 1]);
+    }
+    EXPECT_EQ(seen, 1);
+  }
+  EXPECT_THROW(Batch(Task::induction, Purpose::training, 1, 0, 1, 2), Error);
+}
+
+}  // namespace
+}  // namespace lior::train
