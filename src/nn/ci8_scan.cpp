@@ -12,6 +12,8 @@
 namespace lior::nn {
 namespace {
 
+using algebra::Transition;
+
 // A worker's packed chunk lives on its stack and in its first-level cache.
 constexpr Index kChunkBytes = 24 * 1024;
 template <class T>
@@ -22,7 +24,8 @@ void check_scan(const ScanShape& shape, linalg::MatrixView<const T> projection,
                 View<const T, 3> initial, View<const T, 2> angles) {
   const MixerConfig& mixer = shape.mixer;
   const Index B = shape.batch, N = shape.length, H = mixer.heads;
-  LIOR_CHECK(B >= 0 && N >= 0, "the scan of {} sequences of {} steps cannot be; both must be >= 0", B, N);
+  LIOR_CHECK(B >= 0 && N >= 0, "the scan of {} sequences of {} steps cannot be; both must be >= 0",
+             B, N);
   LIOR_CHECK(H >= 1, "heads = {}; it must be >= 1", H);
   LIOR_CHECK(mixer.factors >= 1 && mixer.factors <= kMaxFactors, "factors = {}; it must be 1 to {}",
              mixer.factors, kMaxFactors);
@@ -234,9 +237,9 @@ template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const float
                                 View<const float, 4>, linalg::MatrixView<float>, View<float, 3>,
                                 View<float, 3>);
 template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const double>,
-                                View<const double, 3>, View<const double, 2>,
-                                View<const double, 4>, View<const double, 4>,
-                                linalg::MatrixView<double>, View<double, 3>, View<double, 3>);
+                                View<const double, 3>, View<const double, 2>, View<const double, 4>,
+                                View<const double, 4>, linalg::MatrixView<double>, View<double, 3>,
+                                View<double, 3>);
 
 }  // namespace lior::nn
 #endif

@@ -14,7 +14,7 @@ struct ScanForwardChunk {
   LanePlanes<T> states;  ///< out
   const T* cosines;      ///< [8, W] of theta
   const T* sines;
-  T* carry;              ///< [S, W]: h before the chunk in, h after it out
+  T* carry;  ///< [S, W]: h before the chunk in, h after it out
 };
 
 template <class T>
@@ -24,11 +24,11 @@ struct ScanBackwardChunk {
   LanePlanes<const T> projection;
   LanePlanes<const T> previous;  ///< step t holds h_{t-1}
   LanePlanes<const T> d_states;
-  LanePlanes<T> d_projection;    ///< out
+  LanePlanes<T> d_projection;  ///< out
   const T* cosines;
   const T* sines;
-  T* d_angles;                   ///< [8, W], summed into
-  T* carry;                      ///< [S, W]: M^dagger g of the step after the chunk in, of its first out
+  T* d_angles;  ///< [8, W], summed into
+  T* carry;     ///< [S, W]: M^dagger g of the step after the chunk in, of its first out
 };
 
 }  // namespace lior::nn

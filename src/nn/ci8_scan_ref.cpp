@@ -50,8 +50,8 @@ void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projec
 
         if (mixer.rotation) {  // D h
           for (Index k = 0; k < 8; ++k) {
-            const auto x = std::complex<T>(real.e[k], imaginary.e[k]) *
-                           std::polar(T(1), angles(k, head));
+            const auto x =
+                std::complex<T>(real.e[k], imaginary.e[k]) * std::polar(T(1), angles(k, head));
             real.e[k] = x.real();
             imaginary.e[k] = x.imag();
           }

@@ -18,8 +18,8 @@ struct LanePlanes {
 
 /// Which (sequence, head) pairs a group holds; rows of sequence b are b * length + t.
 struct LaneGroup {
-  Index first = 0;   ///< pair of lane 0
-  Index count = 0;   ///< pairs; lanes past them are padding
+  Index first = 0;  ///< pair of lane 0
+  Index count = 0;  ///< pairs; lanes past them are padding
   Index heads = 0;
   Index length = 0;  ///< rows a sequence
 };
@@ -35,8 +35,8 @@ void for_runs(const LaneGroup& group, Run&& run) {
   }
 }
 
-/// packed[(t components + c) W + lane] = rows(b length + begin + t, c heads + h) for t < steps. Padding
-/// lanes are zero.
+/// packed[(t components + c) W + lane] = rows(b length + begin + t, c heads + h) for t < steps.
+/// Padding lanes are zero.
 template <class T>
 void pack(const LaneGroup& group, linalg::MatrixView<const T> rows, Index components, Index begin,
           Index steps, Index W, T* packed) {
@@ -58,7 +58,8 @@ void unpack(const LaneGroup& group, const T* packed, Index components, Index beg
     for (Index t = 0; t < steps; ++t) {
       T* row = rows.data + (sequence * group.length + begin + t) * rows.stride + head;
       const T* from = packed + t * components * W + lane;
-      for (Index c = 0; c < components; ++c) std::copy_n(from + c * W, lanes, row + c * group.heads);
+      for (Index c = 0; c < components; ++c)
+        std::copy_n(from + c * W, lanes, row + c * group.heads);
     }
   });
 }

@@ -80,7 +80,8 @@ void scan_forward_chunk(const ScanForwardChunk<T>& chunk) noexcept {
   const MixerConfig& mixer = shape.mixer;
 
   V h[kParts][8];
-  for (int part = 0; part < kParts; ++part) load8(d, chunk.carry + part * 8 * lanes, lanes, h[part]);
+  for (int part = 0; part < kParts; ++part)
+    load8(d, chunk.carry + part * 8 * lanes, lanes, h[part]);
 
   for (Index t = 0; t < chunk.steps; ++t) {
     const T* row = chunk.projection.at + t * chunk.projection.step;
@@ -129,11 +130,12 @@ void scan_forward_chunk(const ScanForwardChunk<T>& chunk) noexcept {
       store8(d, h[part], out + part * 8 * chunk.states.plane, chunk.states.plane);
     }
   }
-  for (int part = 0; part < kParts; ++part) store8(d, h[part], chunk.carry + part * 8 * lanes, lanes);
+  for (int part = 0; part < kParts; ++part)
+    store8(d, h[part], chunk.carry + part * 8 * lanes, lanes);
 }
 
-/// g_t = r_t + M_{t+1}^dagger g_{t+1}, from the last step of the chunk to its first; the states inside
-/// a step are made again from h_{t-1}.
+/// g_t = r_t + M_{t+1}^dagger g_{t+1}, from the last step of the chunk to its first; the states
+/// inside a step are made again from h_{t-1}.
 template <Transition kTransition, bool kComplex, class T>
 void scan_backward_chunk(const ScanBackwardChunk<T>& chunk) noexcept {
   const hn::ScalableTag<T> d;
@@ -145,7 +147,8 @@ void scan_backward_chunk(const ScanBackwardChunk<T>& chunk) noexcept {
   const MixerConfig& mixer = shape.mixer;
 
   V g[kParts][8];
-  for (int part = 0; part < kParts; ++part) load8(d, chunk.carry + part * 8 * lanes, lanes, g[part]);
+  for (int part = 0; part < kParts; ++part)
+    load8(d, chunk.carry + part * 8 * lanes, lanes, g[part]);
 
   for (Index t = chunk.steps; t-- > 0;) {
     const T* row = chunk.projection.at + t * chunk.projection.step;
@@ -208,9 +211,10 @@ void scan_backward_chunk(const ScanBackwardChunk<T>& chunk) noexcept {
     if (mixer.gates) {  // da/dz = a (1 - a); d sqrt(1 - a^2)/dz = -a^2 sqrt((1 - a)/(1 + a))
       V y_dot_g = dot(y[kRe], g[kRe]);
       if constexpr (kComplex) y_dot_g = hn::Add(y_dot_g, dot(y[kIm], g[kIm]));
-      const V slope = hn::Mul(gate.a, hn::Sqrt(hn::Div(gate.complement,
-                                                       hn::Add(hn::Set(d, T(1)), gate.a))));
-      const V d_z = hn::Mul(gate.a, hn::NegMulAdd(slope, c_dot_g, hn::Mul(gate.complement, y_dot_g)));
+      const V slope =
+          hn::Mul(gate.a, hn::Sqrt(hn::Div(gate.complement, hn::Add(hn::Set(d, T(1)), gate.a))));
+      const V d_z =
+          hn::Mul(gate.a, hn::NegMulAdd(slope, c_dot_g, hn::Mul(gate.complement, y_dot_g)));
       hn::StoreU(d_z, d, d_row + shape.z_plane() * d_plane);
       for (int part = 0; part < kParts; ++part) {
         for (int k = 0; k < 8; ++k) g[part][k] = hn::Mul(gate.a, g[part][k]);
@@ -235,7 +239,8 @@ void scan_backward_chunk(const ScanBackwardChunk<T>& chunk) noexcept {
       if (mixer.rotation) {  // d theta_k = Re(conj(g)_k i x_k), then g <- conj(D) g
         for (int k = 0; k < 8; ++k) {
           T* sum = chunk.d_angles + k * lanes;
-          const V d_angle = hn::NegMulAdd(g[kRe][k], x[0][kIm][k], hn::Mul(g[kIm][k], x[0][kRe][k]));
+          const V d_angle =
+              hn::NegMulAdd(g[kRe][k], x[0][kIm][k], hn::Mul(g[kIm][k], x[0][kRe][k]));
           hn::StoreU(hn::Add(hn::LoadU(d, sum), d_angle), d, sum);
           turn(hn::LoadU(d, chunk.cosines + k * lanes),
                hn::Neg(hn::LoadU(d, chunk.sines + k * lanes)), g[kRe][k], g[kIm][k]);
@@ -243,7 +248,8 @@ void scan_backward_chunk(const ScanBackwardChunk<T>& chunk) noexcept {
       }
     }
   }
-  for (int part = 0; part < kParts; ++part) store8(d, g[part], chunk.carry + part * 8 * lanes, lanes);
+  for (int part = 0; part < kParts; ++part)
+    store8(d, g[part], chunk.carry + part * 8 * lanes, lanes);
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "lior/nn/config.h"
 #include "nn/lane_planes.h"
 
 HWY_BEFORE_NAMESPACE();
