@@ -44,6 +44,17 @@ consteval std::array<std::array<int, 8>, 8> octonion_signs() {
 /// e_i e_j = kOctonionSign[i][j] e_{i ^ j}.
 inline constexpr std::array<std::array<int, 8>, 8> kOctonionSign = detail::octonion_signs();
 
+/// How a factor enters a product: a conjugated one needs no pass of its own.
+enum class Factor { plain, conjugated };
+
+/// The basis element e_k.
+template <class T>
+constexpr Octonion<T> basis_octonion(int k) {
+  Octonion<T> unit;
+  unit.e[k] = 1;
+  return unit;
+}
+
 /// x y.
 template <class T>
 constexpr Octonion<T> operator*(const Octonion<T>& x, const Octonion<T>& y) {
@@ -71,6 +82,14 @@ template <class T>
 constexpr Octonion<T> conjugate(Octonion<T> x) {
   for (int i = 1; i < 8; ++i) x.e[i] = -x.e[i];
   return x;
+}
+
+/// x . y = sum_k x_k y_k = Re(conj(x) y).
+template <class T>
+constexpr T dot(const Octonion<T>& x, const Octonion<T>& y) {
+  T sum = 0;
+  for (int k = 0; k < 8; ++k) sum += x.e[k] * y.e[k];
+  return sum;
 }
 
 /// [x, y, z] = (x y) z - x (y z): zero for all arguments only in an associative algebra.

@@ -17,8 +17,7 @@ using simd::HWY_NAMESPACE::for_lanes;
 using simd::HWY_NAMESPACE::load_planes;
 using simd::HWY_NAMESPACE::store_planes;
 
-/// Whether a factor of a product is conjugated first; it costs nothing: signs are compile-time.
-enum class Factor { plain, conjugated };
+using algebra::Factor;  // a template argument here: signs are compile-time
 
 /// out_k = sum_i sign(i, i^k) x_i y_{i^k}. `out` must be neither x nor y.
 template <Factor kX = Factor::plain, Factor kY = Factor::plain, class V>
