@@ -1,0 +1,39 @@
+#pragma once
+/// A file that is replaced whole or not at all.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lior::io {
+
+/// Writes to `path`.partial in the same folder; `commit` syncs it to the disk, renames it to `path`
+/// and syncs the folder. Until then, and after any failure, an older file at `path` is untouched.
+/// Without `commit` the destructor removes what was written; a leftover of a killed program is
+/// overwritten by the next one. One writer of a path at a time.
+///
+/// Throws lior::Error when the folder is missing or cannot be written to, lior::RunError when the
+/// system fails while writing (a full disk).
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(std::string_view bytes);
+  void write(std::span<const std::byte> bytes) {
+    write(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+  void commit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A whole file of `bytes` in one call.
+void write_file_atomically(const std::string& path, std::string_view bytes);
+
+}  // namespace lior::io

@@ -1,0 +1,40 @@
+#include "lior/io/mapped_file.h"
+
+#include "io/temporary_folder.h"
+
+namespace lior::io {
+namespace {
+
+std::string text(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+TEST(MappedFile, HoldsTheFilesBytes) {
+  const TemporaryFolder folder;
+  write_plain(folder.file("a"), "some bytes");
+  MappedFile file(folder.file("a"));
+  EXPECT_EQ(text(file), "some bytes");
+  MappedFile moved = std::move(file);
+  EXPECT_EQ(text(moved), "some bytes");
+  EXPECT_TRUE(file.bytes().empty());
+}
+
+TEST(MappedFile, OfAnEmptyFileIsEmpty) {
+  const TemporaryFolder folder;
+  write_plain(folder.file("a"), "");
+  EXPECT_TRUE(MappedFile(folder.file("a")).bytes().empty());
+}
+
+TEST(MappedFile, NamesWhatIsNotAFile) {
+  const TemporaryFolder folder;
+  const std::string missing = folder.file("missing"), itself = folder.file(".");
+  EXPECT_EQ(message([&] { MappedFile file(missing); }),
+            missing +
+                ": cannot be opened (No such file or directory); give the path of a readable "
+                "file");
+  EXPECT_EQ(message([&] { MappedFile file(itself); }),
+            itself + ": not a regular file; give the path of a readable file");
+}
+
+}  // namespace
+}  // namespace lior::io
