@@ -1,0 +1,15 @@
+# Thin fronts. Both install what the machine lacks, and cost nothing the second time.
+.PHONY: build test setup
+
+build: setup build/release/build.ninja
+	cmake --build --preset release
+
+test: build
+	scripts/setup.sh tests
+	scripts/run_tests.py
+
+setup:
+	scripts/setup.sh
+
+build/release/build.ninja: CMakePresets.json | setup
+	cmake --preset release

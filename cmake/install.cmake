@@ -1,0 +1,31 @@
+# What `cmake --install` installs: liblior, its public headers with the umbrella <lior/lior.h>, the
+# package that find_package(lior) finds, and the program. Layer 8 (check) is the program's own.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The umbrella is written from the tree, so it names every public header.
+file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
+     ${PROJECT_SOURCE_DIR}/include/lior/*/*.h)
+list(FILTER headers EXCLUDE REGEX "^lior/check/")
+list(TRANSFORM headers REPLACE "(.+)" "#include \"\\1\"\n")
+list(JOIN headers "" includes)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
+"#pragma once
+/// All public headers of liblior @PROJECT_VERSION@.
+
+@includes@")
+
+install(TARGETS lior EXPORT lior-targets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lior ${PROJECT_BINARY_DIR}/include/lior
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.h" PATTERN check EXCLUDE)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lior)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/lior-config.cmake.in
+                              ${PROJECT_BINARY_DIR}/lior-config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/lior-config-version.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/lior-config.cmake
+              ${PROJECT_BINARY_DIR}/lior-config-version.cmake DESTINATION ${package_dir})
+install(EXPORT lior-targets NAMESPACE lior:: DESTINATION ${package_dir})

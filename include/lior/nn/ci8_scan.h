@@ -1,0 +1,67 @@
+#pragma once
+/// The geometric recurrence: a state of octonions, turned by unit octonions that the input chooses.
+
+#include "lior/core/view.h"
+#include "lior/linalg/matrix_view.h"
+#include "lior/nn/config.h"
+
+namespace lior::nn {
+
+/// Shapes and options of one scan. A *projection* is a matrix [B N, width()], row b N + n holding
+/// token n of sequence b, its columns in planes of H heads each:
+///   w    8 factors   octonion of factor f at planes 8 f .. 8 f + 7; need not be of unit length
+///   z    1           if gates
+///   phi  1           if phase
+///   c    S           if gates
+struct ScanShape {
+  Index batch = 0;
+  Index length = 0;
+  MixerConfig mixer;
+
+  Index heads() const { return mixer.heads; }
+  Index state_width() const { return mixer.state_width(); }
+  Index z_plane() const { return 8 * mixer.factors; }
+  Index phi_plane() const { return z_plane() + (mixer.gates ? 1 : 0); }
+  Index c_plane() const { return phi_plane() + (mixer.phase ? 1 : 0); }
+  Index planes() const { return c_plane() + (mixer.gates ? state_width() : 0); }
+  Index width() const { return planes() * heads(); }
+};
+
+/// Most factors a token.
+inline constexpr Index kMaxFactors = 8;
+
+/// h_n = a_n e^{i phi_n} F_k(... F_1(D h_{n-1})) + sqrt(1 - a_n^2) c_n, for each sequence and head,
+/// with
+///   a = sigmoid(z) (1 without gates, and then no c), u_f = w_f / |w_f| (e0 where |w_f| <= 1e-6),
+///   F_f = R_u, L_u or B_u of u_f, D = diag(e^{i theta_k}).
+///
+/// initial [B, S, H]: h_0. angles [8, H]: theta, empty without rotation. states [B, N, S, H]: every
+/// h_n; S = 8 real numbers, or 16: Re 0..7, Im 0..7. N = 0 leaves all untouched.
+///
+/// Cost a token and head, real state, k = 1, right: 64 multiply-adds and one exponential; 16 of the
+/// 64 where two-sided. Lanes over batch x heads, threads over groups of lanes. Bit-equal across
+/// thread counts. With a = 1 the norm of h drifts by rounding alone (1.4e-5 in 16,384 float steps).
+/// Denormals are flushed to zero. NaN spreads to all later states of its head. Throws lior::Error
+/// when shapes or options do not fit. Source: docs/math/conventions.md, section 4.
+template <class T>
+void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                      View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states);
+
+/// The adjoint. d_states [B, N, S, H] is dL/dh_n of whatever reads the states; `states` are
+/// forward's. Writes d_projection (the columns of this scan), d_initial [B, S, H] and d_angles [B,
+/// 8, H]; sum the last two over B where sequences share them. Where |w| <= 1e-6 its gradient is 0.
+/// Cost: about three times forward's.
+template <class T>
+void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                       View<const T, 3> initial, View<const T, 2> angles, View<const T, 4> states,
+                       View<const T, 4> d_states, linalg::MatrixView<T> d_projection,
+                       View<T, 3> d_initial, View<T, 3> d_angles);
+
+namespace reference {
+/// The same recurrence in the plain text of its formula, one number at a time.
+template <class T>
+void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                      View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states);
+}  // namespace reference
+
+}  // namespace lior::nn

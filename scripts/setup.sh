@@ -1,0 +1,65 @@
+#!/bin/bash
+# Installs what this Debian 12 machine lacks to build and test the project. With all in place it only
+# looks: no apt, no pip.
+#   scripts/setup.sh          the packages
+#   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+packages=(
+  # tools
+  g++ make cmake ninja-build pkg-config ccache git clang-format python3 python3-venv
+  # libraries
+  libdnnl-dev libhwy-dev libeigen3-dev libfftw3-dev
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libfmt-dev
+  libgtest-dev
+)
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+install_packages() {
+  local installed package missing=() as_root=()
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+  for package in "${packages[@]}"; do
+    grep -qxF "$package installed" <<<"$installed" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  echo "setup: installing ${missing[*]}" >&2
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; } ||
+      fail "cannot install as this user; run as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get -qq -o DPkg::Lock::Timeout=300)
+  "${apt[@]}" update >&2 || fail "apt-get update failed; check the network and /etc/apt"
+  "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2 ||
+    fail "apt-get install failed for: ${missing[*]}"
+}
+
+# The stamp is what the environment was made from.
+install_venv() {
+  local requirements=scripts/requirements.txt venv=build/venv stamp
+  stamp=$({ /usr/bin/python3 --version; cat "$requirements"; } | sha256sum)
+  [ "$(cat $venv/stamp 2>/dev/null)" != "$stamp" ] || return 0
+
+  echo "setup: making $venv" >&2
+  rm -rf $venv
+  /usr/bin/python3 -m venv $venv
+  $venv/bin/python -m pip install -q --disable-pip-version-check -r "$requirements" >&2 ||
+    fail "pip could not install $requirements; check the network and pip's configuration"
+  echo "$stamp" >$venv/stamp
+}
+
+case "${1-}" in
+  "") install_packages ;;
+  tests)
+    install_packages
+    install_venv
+    ;;
+  *) fail "unknown argument '$1'; expected nothing or 'tests'" ;;
+esac

@@ -1,0 +1,144 @@
+// The CI8 recurrence and its read-outs: value, gradients and repeatability of every option, and the
+// statements that hold without a reference.
+#include "lior/check/op_harness.h"
+#include "lior/check/registry.h"
+#include "lior/nn/ci8_scan.h"
+#include "lior/nn/readout.h"
+
+namespace lior::check {
+namespace {
+
+using algebra::Transition;
+using nn::MixerConfig;
+using nn::Readout;
+using nn::ScanShape;
+
+template <class T>
+linalg::MatrixView<T> rows_of(const Tensor<T>& tensor) {
+  return View<T, 2>(tensor);
+}
+
+/// The scan as an op of the harness.
+Op scan_op(std::string name, const ScanShape& shape) {
+  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  const bool rotation = shape.mixer.rotation;
+  Op op{.name = "ci8_scan." + std::move(name),
+        .module = "nn",
+        .shape = fmt::format("B={} N={} H={}", B, N, H)};
+  op.inputs = {{"projection", {B * N, shape.width()}}, {"initial", {B, S, H}}};
+  if (rotation) op.inputs.push_back({"angles", {8, H}});
+  op.outputs = {{"states", {B, N, S, H}}};
+
+  op.reference = [shape]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+    nn::reference::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"),
+                                       in.optional("angles"), out("states"));
+  };
+  op.forward = [shape]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+    nn::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
+                            out("states"));
+  };
+  op.backward = [shape, B, N, H, S]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d,
+                                             Arena& arena) {
+    const View<T, 4> states = arena.take<T, 4>({B, N, S, H});
+    const View<T, 3> d_angles = arena.take<T, 3>({B, 8, H});
+    nn::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
+                            states);
+    nn::ci8_scan_backward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
+                             states, gradient("states"), rows_of(d("projection")), d("initial"),
+                             d_angles);
+    if (!shape.mixer.rotation) return;
+    const View<T, 2> sum = d("angles");
+    for (Index b = 0; b < B; ++b) {
+      for (Index i = 0; i < sum.size(); ++i) sum.data()[i] += d_angles[b].data()[i];
+    }
+  };
+  op.workspace = static_cast<std::size_t>(B * (N * S + 8) * H) * sizeof(double) + 256;
+  // States of unit size carry the rounding of every step before.
+  op.value_roundings = 32 + 4.0 * static_cast<double>(N);
+  op.gradient_roundings = 128 + 16.0 * static_cast<double>(N);
+  return op;
+}
+
+Op readout_op(std::string name, const MixerConfig& mixer, Index rows) {
+  const Index H = mixer.heads, S = mixer.state_width();
+  const Index Q = nn::readout_width(mixer.readout, mixer.complex_state);
+  Op op{.name = "readout." + std::move(name),
+        .module = "nn",
+        .shape = fmt::format("R={} H={}", rows, H),
+        .inputs = {{"states", {rows, S * H}}},
+        .outputs = {{"q", {rows, Q * H}}}};
+  op.reference = [mixer]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+    nn::reference::readout_forward<T>(mixer, rows_of(in("states")), rows_of(out("q")));
+  };
+  op.forward = [mixer]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+    nn::readout_forward<T>(mixer, rows_of(in("states")), rows_of(out("q")));
+  };
+  op.backward = [mixer]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+    nn::readout_backward<T>(mixer, rows_of(in("states")), rows_of(gradient("q")),
+                            rows_of(d("states")));
+  };
+  return op;
+}
+
+}  // namespace
+
+void add_nn_scan_checks(Registry& registry) {
+  constexpr Index B = 2, N = 19;
+  // Heads below, at and across the lanes of every level: packed and in place.
+  for (const Index heads : {1, 3, 16}) {
+    add_checks(registry, scan_op(fmt::format("default.{}_heads", heads),
+                                 {B, N, MixerConfig{.heads = heads}}));
+  }
+  const std::pair<const char*, Transition> transitions[] = {{"right", Transition::right},
+                                                            {"left", Transition::left},
+                                                            {"two_sided", Transition::two_sided}};
+  for (const auto& [name, transition] : transitions) {
+    for (const bool complex_state : {false, true}) {
+      add_checks(registry,
+                 scan_op(fmt::format("{}.{}.2_factors", name, complex_state ? "complex" : "real"),
+                         {B, N,
+                          MixerConfig{.heads = 5,
+                                      .factors = 2,
+                                      .transition = transition,
+                                      .complex_state = complex_state}}));
+    }
+  }
+  add_checks(registry, scan_op("no_gates", {B, N, MixerConfig{.heads = 4, .gates = false}}));
+  add_checks(
+      registry,
+      scan_op("phase", {B, N, MixerConfig{.heads = 4, .complex_state = true, .phase = true}}));
+  add_checks(
+      registry,
+      scan_op("rotation_without_gates",
+              {B, N,
+               MixerConfig{.heads = 4, .complex_state = true, .gates = false, .rotation = true}}));
+  add_checks(registry, scan_op("everything", {B, N,
+                                              MixerConfig{.heads = 8,
+                                                          .factors = 4,
+                                                          .transition = Transition::two_sided,
+                                                          .complex_state = true,
+                                                          .phase = true,
+                                                          .rotation = true}}));
+  // Longer than one packed chunk of any level.
+  add_checks(registry, scan_op("long", {1, 200, MixerConfig{.heads = 3}}));
+
+  const std::pair<const char*, Readout> readouts[] = {
+      {"linear", Readout::linear},
+      {"quadratic", Readout::quadratic},
+      {"linear_quadratic", Readout::linear_quadratic},
+      {"invariants", Readout::invariants}};
+  for (const auto& [name, readout] : readouts) {
+    for (const bool complex_state : {false, true}) {
+      for (const Index heads : {3, 16}) {
+        add_checks(
+            registry,
+            readout_op(
+                fmt::format("{}.{}.{}_heads", name, complex_state ? "complex" : "real", heads),
+                MixerConfig{.heads = heads, .complex_state = complex_state, .readout = readout},
+                21));
+      }
+    }
+  }
+}
+
+}  // namespace lior::check

@@ -1,0 +1,160 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/kernels/readout.inl.h"
+#include <hwy/foreach_target.h>
+#include "nn/kernels/readout.inl.h"
+
+#if HWY_ONCE
+#include "lior/core/buffer.h"
+#include "lior/core/parallel.h"
+#include "lior/nn/readout.h"
+#include "lior/simd/dispatch.h"
+
+namespace lior::nn {
+namespace {
+
+constexpr Index kRowsPerThread = 64;
+constexpr Index kPackedBytes = (16 + 80 + 16) * 64;  // a worker's packed group, on its stack
+
+template <class T>
+using ForwardKernel = void (*)(Index, LanePlanes<const T>, LanePlanes<T>) noexcept;
+template <class T>
+using BackwardKernel = void (*)(Index, LanePlanes<const T>, LanePlanes<const T>,
+                                LanePlanes<T>) noexcept;
+
+template <Readout kReadout, class T>
+ForwardKernel<T> forward_kernel_of(bool complex_state) {
+  return complex_state ? LIOR_SIMD_TABLE(readout_forward_steps<kReadout, true, T>).chosen()
+                       : LIOR_SIMD_TABLE(readout_forward_steps<kReadout, false, T>).chosen();
+}
+
+template <Readout kReadout, class T>
+BackwardKernel<T> backward_kernel_of(bool complex_state) {
+  return complex_state ? LIOR_SIMD_TABLE(readout_backward_steps<kReadout, true, T>).chosen()
+                       : LIOR_SIMD_TABLE(readout_backward_steps<kReadout, false, T>).chosen();
+}
+
+template <class T>
+ForwardKernel<T> forward_kernel(const MixerConfig& mixer) {
+  switch (mixer.readout) {
+    case Readout::linear: return forward_kernel_of<Readout::linear, T>(mixer.complex_state);
+    case Readout::quadratic: return forward_kernel_of<Readout::quadratic, T>(mixer.complex_state);
+    case Readout::invariants: return forward_kernel_of<Readout::invariants, T>(mixer.complex_state);
+    case Readout::linear_quadratic: break;
+  }
+  return forward_kernel_of<Readout::linear_quadratic, T>(mixer.complex_state);
+}
+
+template <class T>
+BackwardKernel<T> backward_kernel(const MixerConfig& mixer) {
+  switch (mixer.readout) {
+    case Readout::linear: return backward_kernel_of<Readout::linear, T>(mixer.complex_state);
+    case Readout::quadratic: return backward_kernel_of<Readout::quadratic, T>(mixer.complex_state);
+    case Readout::invariants:
+      return backward_kernel_of<Readout::invariants, T>(mixer.complex_state);
+    case Readout::linear_quadratic: break;
+  }
+  return backward_kernel_of<Readout::linear_quadratic, T>(mixer.complex_state);
+}
+
+template <class T>
+void check_matrix(linalg::MatrixView<const T> matrix, Index rows, Index cols, const char* name) {
+  LIOR_CHECK(matrix.rows == rows && matrix.cols == cols, "{} is {} x {}; expected {} x {}", name,
+             matrix.rows, matrix.cols, rows, cols);
+}
+
+/// A stretch of rows of one array: its planes in place for one block of W heads.
+template <class T>
+LanePlanes<T> heads_in_place(linalg::MatrixView<T> rows, Index row, Index head, Index H) {
+  return {rows.data + row * rows.stride + head, rows.stride, H};
+}
+
+/// Lane groups of the (row, head) pairs of rows [begin, end).
+template <class Body>
+void for_groups(Index begin, Index end, Index H, Index W, Body&& body) {
+  for (Index pair = begin * H; pair < end * H; pair += W) {
+    body(LaneGroup{pair, std::min(W, end * H - pair), H, 1});
+  }
+}
+
+}  // namespace
+
+Index readout_width(Readout readout, bool complex_state) {
+  switch (readout) {
+    case Readout::linear: return complex_state ? 16 : 8;
+    case Readout::quadratic: return complex_state ? 64 : 36;
+    case Readout::linear_quadratic: return complex_state ? 80 : 44;
+    case Readout::invariants: break;
+  }
+  return complex_state ? 22 : 15;
+}
+
+template <class T>
+void readout_forward(const MixerConfig& mixer, linalg::MatrixView<const T> states,
+                     linalg::MatrixView<T> q) {
+  const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
+  const Index Q = readout_width(mixer.readout, mixer.complex_state);
+  check_matrix<T>(states, R, S * H, "states");
+  check_matrix<T>(q, R, Q * H, "q");
+  const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
+  const ForwardKernel<T> kernel = forward_kernel<T>(mixer);
+
+  parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int) {
+    if (H % W == 0) {
+      for (Index head = 0; head < H; head += W) {
+        kernel(end - begin, heads_in_place(states, begin, head, H),
+               heads_in_place(q, begin, head, H));
+      }
+      return;
+    }
+    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)];
+    T* packed_q = packed + S * W;
+    for_groups(begin, end, H, W, [&](const LaneGroup& group) {
+      pack(group, states, S, 0, 1, W, packed);
+      kernel(1, {packed, 0, W}, {packed_q, 0, W});
+      unpack(group, packed_q, Q, 0, 1, W, q);
+    });
+  });
+}
+
+template <class T>
+void readout_backward(const MixerConfig& mixer, linalg::MatrixView<const T> states,
+                      linalg::MatrixView<const T> dq, linalg::MatrixView<T> d_states) {
+  const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
+  const Index Q = readout_width(mixer.readout, mixer.complex_state);
+  check_matrix<T>(states, R, S * H, "states");
+  check_matrix<T>(dq, R, Q * H, "dq");
+  check_matrix<T>(d_states, R, S * H, "d_states");
+  const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
+  const BackwardKernel<T> kernel = backward_kernel<T>(mixer);
+
+  parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int) {
+    if (H % W == 0) {
+      for (Index head = 0; head < H; head += W) {
+        kernel(end - begin, heads_in_place(states, begin, head, H),
+               heads_in_place(dq, begin, head, H), heads_in_place(d_states, begin, head, H));
+      }
+      return;
+    }
+    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)];
+    T* packed_dq = packed + S * W;
+    T* packed_d_states = packed_dq + Q * W;
+    for_groups(begin, end, H, W, [&](const LaneGroup& group) {
+      pack(group, states, S, 0, 1, W, packed);
+      pack(group, dq, Q, 0, 1, W, packed_dq);
+      kernel(1, {packed, 0, W}, {packed_dq, 0, W}, {packed_d_states, 0, W});
+      unpack(group, packed_d_states, S, 0, 1, W, d_states);
+    });
+  });
+}
+
+template void readout_forward(const MixerConfig&, linalg::MatrixView<const float>,
+                              linalg::MatrixView<float>);
+template void readout_forward(const MixerConfig&, linalg::MatrixView<const double>,
+                              linalg::MatrixView<double>);
+template void readout_backward(const MixerConfig&, linalg::MatrixView<const float>,
+                               linalg::MatrixView<const float>, linalg::MatrixView<float>);
+template void readout_backward(const MixerConfig&, linalg::MatrixView<const double>,
+                               linalg::MatrixView<const double>, linalg::MatrixView<double>);
+
+}  // namespace lior::nn
+#endif
