@@ -60,9 +60,9 @@ struct Bench {
 using Cases = std::function<std::vector<Check>(std::shared_ptr<const io::SafeTensors> file)>;
 
 struct Registry {
-  std::vector<Check> checks;
-  std::vector<Bench> benches;
-  std::vector<std::pair<std::string, Cases>> cases;  ///< by file stem, such as "octonion"
+  std::vector<Check> checks{};
+  std::vector<Bench> benches{};
+  std::vector<std::pair<std::string, Cases>> cases{};  ///< by file stem, such as "octonion"
 };
 
 /// All entries of all modules, in layer order; built at the first call.
