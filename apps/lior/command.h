@@ -1,0 +1,55 @@
+#pragma once
+/// The pattern of a subcommand: one file, one function. It declares its options into variables that
+/// it shares with the function that it returns, which runs after the command line was read and
+/// returns the exit status.
+///
+///     Run hello_command(Options& options) {
+///       const auto name = std::make_shared<std::string>("world");
+///       options.add("--name", *name, "TEXT", "whom to greet");
+///       return [=] { fmt::print("hello {}\n", *name); return kSuccess; };
+///     }
+///
+/// Bad input is a lior::Error (status 2), a run that fails a lior::RunError (status 1): main prints
+/// either as one line. Each command has --threads and --help from the program.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace lior::app {
+
+inline constexpr int kSuccess = 0, kFailure = 1, kBadInput = 2, kInterrupted = 130;
+
+/// The options of one command; keeps the parser's headers out of the commands' files.
+class Options {
+ public:
+  explicit Options(CLI::App& command) : command_(command) {}
+
+  /// `flag` takes one value into `target`. T: std::string, int, std::int64_t, double, or
+  /// std::optional of one of them, which stays empty when the flag is not given. `metavar` stands
+  /// for the value in the help text.
+  template <class T>
+  void add(const std::string& flag, T& target, const std::string& metavar, const std::string& help);
+  /// The same, and an error when it is not given.
+  template <class T>
+  void require(const std::string& flag, T& target, const std::string& metavar,
+               const std::string& help);
+  /// A flag without a value.
+  void add_switch(const std::string& flag, bool& target, const std::string& help);
+
+ private:
+  CLI::App& command_;
+};
+
+/// Runs a command whose options were read; returns the exit status.
+using Run = std::function<int()>;
+
+Run verify_command(Options& options);
+Run info_command(Options& options);
+
+}  // namespace lior::app

@@ -1,0 +1,9 @@
+#include "program.h"
+
+int main(int argc, char** argv) {
+  using namespace lior::app;
+  return run_program(
+      argc, argv,
+      {{"verify", "check every formula against its identities and references", verify_command},
+       {"info", "show version, build, processor and libraries", info_command}});
+}

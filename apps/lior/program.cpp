@@ -1,0 +1,144 @@
+// The only file that includes the command-line parser, which is slow to compile.
+#include "program.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+
+#include "lior/core/error.h"
+#include "lior/core/parallel.h"
+#include "lior/core/version.h"
+
+namespace lior::app {
+
+template <class T>
+void Options::add(const std::string& flag, T& target, const std::string& metavar,
+                  const std::string& help) {
+  command_.add_option(flag, target, help)->option_text(metavar);
+}
+template <class T>
+void Options::require(const std::string& flag, T& target, const std::string& metavar,
+                      const std::string& help) {
+  command_.add_option(flag, target, help)->option_text(metavar)->required();
+}
+void Options::add_switch(const std::string& flag, bool& target, const std::string& help) {
+  command_.add_flag(flag, target, help);
+}
+
+#define LIOR_OPTION_TYPE(T)                                                                   \
+  template void Options::add(const std::string&, T&, const std::string&, const std::string&); \
+  template void Options::require(const std::string&, T&, const std::string&, const std::string&);
+LIOR_OPTION_TYPE(std::string)
+LIOR_OPTION_TYPE(int)
+LIOR_OPTION_TYPE(std::int64_t)
+LIOR_OPTION_TYPE(double)
+LIOR_OPTION_TYPE(std::optional<std::string>)
+LIOR_OPTION_TYPE(std::optional<int>)
+LIOR_OPTION_TYPE(std::optional<std::int64_t>)
+LIOR_OPTION_TYPE(std::optional<double>)
+#undef LIOR_OPTION_TYPE
+
+namespace {
+
+constexpr int kMostThreads = 1024;
+
+int fail(int status, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fprintf(stderr, "error: %s\n", message.c_str());
+  return status;
+}
+
+void use_threads(int count) {
+  LIOR_CHECK(count >= 1 && count <= kMostThreads,
+             "--threads {}: cannot run on so many threads; expected 1 to {}", count, kMostThreads);
+  set_threads(count);
+}
+
+std::string names(const std::vector<Command>& commands) {
+  std::string text;
+  for (const Command& command : commands) text += (text.empty() ? "" : ", ") + command.name;
+  return text;
+}
+
+/// The parser's message on a flag whose value is wrong: "Could not convert: --threads = x",
+/// "--threads: 1 required N missing", "--filter: At Most 1 required but received 2".
+std::string in_our_words(const CLI::ParseError& error) {
+  const std::string message = error.what();
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    return "'" + message.substr(message.find(": ") + 2) + "' is not a number that the flag takes";
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    const std::string flag = message.substr(0, message.find(':'));
+    return flag + (message.ends_with("missing") ? " needs a value" : " is given more than once");
+  }
+  return message;
+}
+
+/// What the parser found wrong, said for the command in question.
+std::string explain(const CLI::ParseError& error, const CLI::App& program,
+                    const std::vector<Command>& commands) {
+  const auto chosen = program.get_subcommands();
+  if (chosen.empty()) {
+    const auto unknown = program.remaining();
+    if (unknown.empty()) return "no command is given; the commands are " + names(commands);
+    const bool flag = unknown.front().starts_with('-');
+    return fmt::format(
+        "unknown {} '{}'; {}", flag ? "flag" : "command", unknown.front(),
+        flag ? "'lior --help' lists the flags" : "the commands are " + names(commands));
+  }
+  const CLI::App& command = *chosen.front();
+  const std::string help = fmt::format("'lior {} --help' lists its flags", command.get_name());
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const auto unknown = program.remaining(true);
+    return fmt::format("unknown {} '{}' of lior {}; {}",
+                       unknown.front().starts_with('-') ? "flag" : "argument", unknown.front(),
+                       command.get_name(), help);
+  }
+  return fmt::format("lior {}: {}; {}", command.get_name(), in_our_words(error), help);
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv, const std::vector<Command>& commands) try {
+  CLI::App program("Geometric state-space models, and the checks and benches behind them.", "lior");
+  program.set_version_flag("--version", fmt::format("lior {}", version()));
+  program.require_subcommand(1);
+  program.footer("`lior COMMAND --help` shows a command's flags.");
+
+  int thread_count = available_cores();
+  std::vector<std::pair<CLI::App*, Run>> runs;
+  for (const Command& command : commands) {
+    CLI::App* parser = program.add_subcommand(command.name, command.summary);
+    parser->footer("");
+    Options options(*parser);
+    runs.emplace_back(parser, command.declare(options));
+    options.add("--threads", thread_count, "N", "threads to use (the cores the process may use)");
+  }
+
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return program.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    return fail(kBadInput, explain(error, program, commands));
+  }
+
+  use_threads(thread_count);
+  for (const auto& [parser, run] : runs) {
+    if (!parser->parsed()) continue;
+    const int status = run();
+    if (std::fflush(stdout) != 0) throw RunError("cannot write the output; is the disk full?");
+    return status;
+  }
+  return kBadInput;  // not reached: the parser requires a command
+} catch (const Error& error) {
+  return fail(kBadInput, error.what());
+} catch (const std::bad_alloc&) {
+  return fail(kFailure, "out of memory; a smaller problem would fit");
+} catch (const std::exception& error) {
+  return fail(kFailure, error.what());
+}
+
+}  // namespace lior::app

@@ -1,0 +1,43 @@
+#include "lior/check/verify.h"
+
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "command.h"
+#include "output.h"
+
+namespace lior::app {
+
+Run verify_command(Options& options) {
+  struct Flags {
+    std::string filter;
+    std::optional<std::string> level, json;
+  };
+  const auto flags = std::make_shared<Flags>();
+  options.add("--filter", flags->filter, "REGEX", "only the checks whose name matches");
+  options.add("--level", flags->level, "LEVEL",
+              "scalar, avx2 or avx512 (LIOR_SIMD if set, else each that this processor runs)");
+  options.add("--json", flags->json, "FILE", "write the report there too");
+
+  return [=] {
+    check::VerifySettings settings{.filter = flags->filter};
+    if (flags->level) {
+      settings.levels = {simd::level_from_name(*flags->level)};
+    } else if (std::getenv("LIOR_SIMD") != nullptr) {
+      settings.levels = {simd::level()};
+    }
+    settings.on_row = [](const check::CheckResult& row) { fmt::print("{}\n", to_line(row)); };
+    std::optional<OutputFile> json;
+    if (flags->json) json.emplace(*flags->json);
+
+    const check::VerifyReport report = verify(check::registry(), settings);
+    for (const std::string& file : report.not_covered) fmt::print("not covered: {}\n", file);
+    if (json) json->write(to_json(report));
+    fmt::print("{} checks, {} failed\n", report.rows.size(), report.failed());
+    return report.failed() == 0 ? kSuccess : kFailure;
+  };
+}
+
+}  // namespace lior::app

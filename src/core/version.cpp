@@ -1,0 +1,20 @@
+#include "lior/core/version.h"
+
+#include <fstream>
+
+namespace lior {
+
+std::string_view version() { return LIOR_VERSION; }
+std::string_view compiler() { return LIOR_COMPILER; }
+std::string_view build_type() { return LIOR_BUILD_TYPE; }
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace lior

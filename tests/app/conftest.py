@@ -1,0 +1,41 @@
+"""Runs the built program: LIOR_BIN, or build/release/bin/lior."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior"))
+
+
+@pytest.fixture
+def lior():
+    """lior("verify", "--level", "scalar") -> CompletedProcess with text output."""
+
+    def run(*arguments, timeout=120, **environment):
+        return subprocess.run(
+            [PROGRAM, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, **environment},
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused(lior):
+    """Runs with bad input: exit 2, nothing on stdout, one line on stderr, which is returned."""
+
+    def run(*arguments, **environment):
+        result = lior(*arguments, **environment)
+        assert result.returncode == 2, result
+        assert result.stdout == ""
+        lines = result.stderr.splitlines()
+        assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+        return lines[0]
+
+    return run

@@ -1,0 +1,30 @@
+import re
+
+
+def test_names_version_build_licence_levels_threads_and_libraries(lior):
+    result = lior("info")
+    assert result.returncode == 0, result.stderr
+    fields = dict(re.split(r"\s+", line, maxsplit=1) for line in result.stdout.splitlines())
+    assert re.fullmatch(r"\d+\.\d+\.\d+", fields["version"])
+    assert fields["licence"] in ("Apache-2.0", "GPL-3.0-or-later")
+    assert "scalar" in fields["simd"]
+    for library in ("Highway", "Eigen"):
+        assert re.search(library + r" \d+\.\d+", fields["libraries"])
+    assert {"build", "processor", "threads"} <= set(fields)
+
+
+def test_threads_follow_the_flag(lior):
+    assert re.search(r"threads +1 of", lior("info", "--threads", "1").stdout)
+
+
+def test_level_in_force_follows_the_environment(lior, refused):
+    assert "scalar in force" in lior("info", LIOR_SIMD="scalar").stdout
+    assert "mmx" in refused("info", LIOR_SIMD="mmx")
+
+
+def test_version_and_help(lior):
+    assert re.fullmatch(r"lior \d+\.\d+\.\d+\n", lior("--version").stdout)
+    text = lior("--help").stdout
+    for command in ("verify", "info"):
+        assert command in text
+        assert "--threads N" in lior(command, "--help").stdout

@@ -1,0 +1,95 @@
+import json
+import re
+
+FEW = ("--filter", r"^octonion\.moufang", "--level", "scalar")
+
+
+def test_prints_each_error_beside_its_tolerance_then_the_count(lior):
+    result = lior("verify", *FEW)
+    assert result.returncode == 0, result.stderr
+    *rows, last = result.stdout.splitlines()
+    assert last == f"{len(rows)} checks, 0 failed"
+    for row in rows:
+        error, tolerance = re.search(r"(\S+) <= (\S+)  ok$", row).groups()
+        assert float(error) <= float(tolerance)
+
+
+def test_runs_every_level_by_default(lior, tmp_path):
+    file = tmp_path / "report.json"
+    info = lior("info").stdout
+    levels = re.search(r"processor runs (.*)", info).group(1).split(", ")
+    assert lior("verify", *FEW[:2], "--json", file).returncode == 0
+    assert {row["level"] for row in json.loads(file.read_text())["rows"]} == set(levels)
+
+
+def test_environment_chooses_the_level_and_the_flag_beats_it(lior):
+    by_environment = lior("verify", *FEW[:2], LIOR_SIMD="scalar").stdout.splitlines()
+    assert all(row.startswith("scalar") for row in by_environment[:-1])
+    by_flag = lior("verify", *FEW, LIOR_SIMD="avx2").stdout.splitlines()
+    assert all(row.startswith("scalar") for row in by_flag[:-1])
+
+
+def test_json_is_the_contract(lior, tmp_path):
+    file = tmp_path / "report.json"
+    result = lior("verify", *FEW, "--json", file)
+    report = json.loads(file.read_text())
+    assert set(report) == {"checks", "failed", "not_covered", "rows"}
+    assert report["checks"] == len(report["rows"]) > 0
+    assert report["failed"] == 0 and report["not_covered"] == []
+    assert f"{report['checks']} checks, 0 failed" in result.stdout
+    for row in report["rows"]:
+        assert set(row) == {
+            "name", "module", "dtype", "level", "shape", "error", "tolerance", "pass",
+        }  # fmt: skip
+        assert row["pass"] is True and 0 <= row["error"] <= row["tolerance"]
+
+
+def test_unknown_flag(refused):
+    line = refused("verify", "--bogus")
+    assert "--bogus" in line and "lior verify --help" in line
+
+
+def test_unknown_command(refused):
+    line = refused("verifi")
+    assert "verifi" in line and "verify" in line.replace("'verifi'", "")
+
+
+def test_no_command(refused):
+    assert "verify" in refused()
+
+
+def test_no_threads(refused):
+    line = refused("verify", "--threads", "0")
+    assert "--threads 0" in line and "1 to" in line
+
+
+def test_threads_that_are_no_number(refused):
+    assert "--threads" in refused("verify", "--threads", "two")
+    assert "--threads" in refused("verify", "--threads", "1.5")
+    assert "--threads needs a value" in refused("verify", "--threads")
+
+
+def test_unknown_level(refused):
+    line = refused("verify", "--level", "sse9")
+    assert "sse9" in line and "scalar, avx2 or avx512" in line
+    assert "sse9" in refused("verify", LIOR_SIMD="sse9")
+
+
+def test_filter_that_is_malformed_or_chooses_nothing(refused):
+    assert "regular expression" in refused("verify", "--filter", "[")
+    assert "nosuchcheck" in refused("verify", "--filter", "nosuchcheck")
+
+
+def test_json_in_a_folder_that_is_missing(refused, tmp_path):
+    assert str(tmp_path) in refused("verify", *FEW, "--json", tmp_path / "missing" / "report.json")
+
+
+def test_output_that_cannot_be_written_is_a_failed_run():
+    import subprocess
+
+    from conftest import PROGRAM
+
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([PROGRAM, "verify", *FEW], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
