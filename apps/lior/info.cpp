@@ -3,6 +3,7 @@
 #include "command.h"
 #include "lior/core/parallel.h"
 #include "lior/core/version.h"
+#include "lior/linalg/gemm.h"
 #include "lior/simd/dispatch.h"
 
 namespace lior::app {
@@ -19,9 +20,10 @@ Run info_command(Options&) {
     };
     line("version", version());
     line("build", fmt::format("{}, {}", build_type(), compiler()));
-    line("licence", "Apache-2.0");
+    line("licence", LIOR_LICENCE);
     line("processor", processor_name());
     line("simd", fmt::format("{} in force; this processor runs {}", in_force, levels));
+    line("bf16", linalg::bf16_is_native() ? "native" : "not native; float is used");
     line("threads", fmt::format("{} of {} available", threads(), available_cores()));
     line("libraries", LIOR_LIBRARIES);
     return kSuccess;
