@@ -16,6 +16,9 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
 @includes@")
 
 install(TARGETS lior EXPORT lior-targets)
+if(TARGET lior_program)
+  install(TARGETS lior_program)
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lior ${PROJECT_BINARY_DIR}/include/lior
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN check EXCLUDE)

@@ -107,7 +107,7 @@ def run_pytest(build, results):
     ended = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"],
         cwd=ROOT,
-        env={**os.environ, "LIOR_BUILD_DIR": str(build), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "LIOR_BIN": str(build / "bin" / "lior"), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     return or_failed(count_junit(report), ended.returncode == 0)
 
