@@ -93,3 +93,27 @@ def test_output_that_cannot_be_written_is_a_failed_run():
         result = subprocess.run([PROGRAM, "verify", *FEW], stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+def write_safetensors(path, name="x"):
+    """One F64 tensor [1]."""
+    header = json.dumps({name: {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}).encode()
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+
+
+def test_cases_folder_that_is_missing_or_empty(refused, tmp_path):
+    missing = tmp_path / "missing"
+    line = refused("verify", "--cases", missing)
+    assert str(missing) in line and "does not exist" in line
+    line = refused("verify", "--cases", tmp_path)
+    assert str(tmp_path) in line and "holds no .safetensors file" in line
+
+
+def test_case_file_of_an_unknown_name_is_listed_and_does_not_fail(lior, tmp_path):
+    write_safetensors(tmp_path / "mystery.safetensors")
+    report = tmp_path / "report.json"
+    result = lior("verify", *FEW, "--cases", tmp_path, "--json", report)
+    assert result.returncode == 0, result.stderr
+    assert "not covered: mystery.safetensors" in result.stdout
+    assert json.loads(report.read_text())["not_covered"] == ["mystery.safetensors"]

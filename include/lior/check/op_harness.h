@@ -139,10 +139,10 @@ struct Op {
   std::string name;    ///< "ci8_scan.two_sided": the rows are name.value, name.gradient.input, ...
   std::string module;  ///< "nn"
   std::string shape;   ///< for the rows: "B=2 N=33 H=3"
-  std::vector<OpInput> inputs;
-  std::vector<OpOutput> outputs;
-  Generic<ForwardFunction> reference;
-  Generic<ForwardFunction> forward;
+  std::vector<OpInput> inputs{};
+  std::vector<OpOutput> outputs{};
+  Generic<ForwardFunction> reference{};
+  Generic<ForwardFunction> forward{};
   Generic<BackwardFunction> backward{};            ///< may be absent: no gradient rows
   Generic<BackwardFunction> reference_backward{};  ///< may be absent: no backward bench row
   double value_roundings =

@@ -38,6 +38,17 @@ struct VerifySettings {
 /// is a failed row. Throws lior::Error when the filter is no regular expression or matches nothing.
 VerifyReport verify(const Registry& registry, const VerifySettings& settings);
 
+/// The checks that the registry makes of the recorded files of a folder.
+struct LoadedCases {
+  std::vector<Check> checks;
+  std::vector<std::string> not_covered;  ///< files whose name no module knows
+};
+
+/// Reads each NAME.safetensors of `folder`, in order of name. A file that cannot be read, or that
+/// lacks what its cases need, becomes a check NAME.file that fails and says why. Throws lior::Error
+/// when the folder is missing or holds no such file.
+LoadedCases load_cases(const Registry& registry, const std::string& folder);
+
 /// One line of the table, without its end: level, name, dtype, shape, error <= tolerance, verdict.
 std::string to_line(const CheckResult& row);
 /// {checks, failed, not_covered, rows}; an error that is not finite is null; `message` only where

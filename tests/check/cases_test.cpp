@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "lior/check/verify.h"
+#include "lior/io/safetensors.h"
+
+namespace lior::check {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of its own for each test.
+class CaseFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              (std::string("lior_cases_") +
+               testing::UnitTest::GetInstance()->current_test_info()->name() + "_" +
+               std::string(simd::name(simd::level())));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(const std::string& file, const std::string& tensor, double value) {
+    const double data[] = {value};
+    const io::NamedTensor tensors[] = {
+        io::named_tensor<double>(tensor, std::span<const double>(data), {1})};
+    io::write_safetensors((folder_ / file).string(), tensors);
+  }
+
+  VerifyReport run() {
+    LoadedCases cases = load_cases(registry_, folder_.string());
+    VerifyReport report =
+        verify(registry_, {.levels = {simd::Level::scalar}, .further = std::move(cases.checks)});
+    report.not_covered = std::move(cases.not_covered);
+    return report;
+  }
+
+  fs::path folder_;
+  /// Knows files "answer", whose tensor "x" should be 42.
+  Registry registry_{
+      .cases = {{"answer", [](std::shared_ptr<const io::SafeTensors> file) {
+                   return std::vector<Check>{
+                       {.name = "answer.x",
+                        .module = "test",
+                        .dtype = "f64",
+                        .shape = "[1]",
+                        .tolerance = 1e-12,
+                        .error = [file] { return std::abs(file->read<double>("x")[0] - 42); }}};
+                 }}}};
+};
+
+TEST_F(CaseFiles, RightAndWrongRecordsAreToldApart) {
+  write("answer.safetensors", "x", 42);
+  EXPECT_EQ(run().failed(), 0);
+  write("answer.safetensors", "x", 41);
+  EXPECT_EQ(run().failed(), 1);
+}
+
+TEST_F(CaseFiles, MissingTensorFailsAndIsNamed) {
+  write("answer.safetensors", "y", 42);
+  const VerifyReport report = run();
+  ASSERT_EQ(report.failed(), 1);
+  EXPECT_NE(report.rows[0].message.find("x"), std::string::npos);
+}
+
+TEST_F(CaseFiles, DamagedFileFails) {
+  std::ofstream(folder_ / "answer.safetensors") << "not a header";
+  const VerifyReport report = run();
+  ASSERT_EQ(report.rows.size(), 1);
+  EXPECT_EQ(report.failed(), 1);
+  EXPECT_EQ(report.rows[0].name, "answer.file");
+  EXPECT_FALSE(report.rows[0].message.empty());
+}
+
+TEST_F(CaseFiles, UnknownNameIsListedAndDoesNotFail) {
+  write("answer.safetensors", "x", 42);
+  write("mystery.safetensors", "x", 1);
+  const VerifyReport report = run();
+  EXPECT_EQ(report.failed(), 0);
+  EXPECT_EQ(report.not_covered, std::vector<std::string>{"mystery.safetensors"});
+}
+
+TEST_F(CaseFiles, MissingOrEmptyFolderIsAnError) {
+  EXPECT_THROW(load_cases(registry_, folder_.string()), Error);
+  EXPECT_THROW(load_cases(registry_, (folder_ / "absent").string()), Error);
+}
+
+}  // namespace
+}  // namespace lior::check
