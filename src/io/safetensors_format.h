@@ -46,7 +46,4 @@ inline Index tensor_bytes(DType dtype, std::span<const Index> shape) {
 /// A name of a file, safe in a one-line message: in quotes, control characters escaped, cut short.
 std::string in_quotes(std::string_view text);
 
-/// Whether `text` is well-formed UTF-8 (no overlong forms, surrogates, or points past U+10FFFF).
-bool is_utf8(std::string_view text);
-
 }  // namespace lior::io

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "io/safetensors_format.h"
+#include "lior/io/utf8.h"
 
 namespace lior::io {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "io/safetensors_format.h"
 #include "lior/io/atomic_file.h"
+#include "lior/io/utf8.h"
 
 namespace lior::io {
 namespace {

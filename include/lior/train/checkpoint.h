@@ -1,0 +1,51 @@
+#pragma once
+/// A run's folder: config.json, model.safetensors, optimizer.safetensors, metrics.jsonl.
+///
+/// A checkpoint is two files that belong together. Both carry the step; the optimiser's file is
+/// written whole beside the old one first, then replacing the model's file commits, then the new
+/// optimiser's file takes its name. So a kill at any moment leaves the old pair or the new one:
+///   optimizer.safetensors.next written   the model is still the old one: the old pair counts
+///   model.safetensors replaced           its step is .next's: that pair counts
+///   .next renamed                        the new pair under its own names
+/// and what is read is the model with the optimiser's file of the same step.
+
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "lior/nn/model.h"
+#include "lior/train/optimizer.h"
+#include "lior/train/schedule.h"
+
+namespace lior::train {
+
+/// Where a run stands. All random numbers are functions of (seed, step), so the step is their
+/// state.
+struct RunState {
+  Index step = 0;        ///< updates made
+  double seconds = 0;    ///< of wall time, over all parts of the run
+  Index tokens = 0;      ///< trained on so far
+  Index data_bytes = 0;  ///< size of the text, 0 for tasks: another size is another run
+  Curriculum::State curriculum;
+};
+
+/// Throws lior::RunError, and leaves the last checkpoint, when a parameter is NaN or infinite.
+void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>& model,
+                     Optimizer<float>& optimizer, const RunState& state);
+
+/// Nothing when the folder holds no checkpoint yet. Throws lior::Error that names the file when one
+/// of the two is missing, damaged, of another step, or of another model.
+std::optional<RunState> load_checkpoint(const std::filesystem::path& folder,
+                                        nn::Model<float>& model, Optimizer<float>& optimizer);
+
+/// model.safetensors alone, for evaluation and generation.
+void load_parameters(const std::filesystem::path& folder, nn::Model<float>& model);
+
+/// The name of the first parameter with a NaN or an infinity among `values` (or gradients).
+std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,
+                                            std::span<const float> values);
+
+/// The model's parameters as an optimiser sees them.
+std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters);
+
+}  // namespace lior::train

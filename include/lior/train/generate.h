@@ -1,0 +1,29 @@
+#pragma once
+/// Text out of a model, token by token, in memory that does not grow.
+
+#include "lior/nn/model.h"
+#include "lior/train/sampler.h"
+
+namespace lior::train {
+
+/// One sequence that goes on: reads tokens, then gives the next one again and again.
+class Generator {
+ public:
+  Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed);
+
+  /// Takes in tokens, at least one before the first `next`.
+  void read(std::span<const std::int32_t> tokens);
+
+  /// Draws a token from the scores after all so far, and takes it in.
+  std::int32_t next();
+
+ private:
+  const nn::Model<float>& model_;
+  Sampler sampler_;
+  Array<float, 2> state_;   // [1, state_size]
+  Array<float, 2> scores_;  // [1, classes]
+  Arena arena_;
+  bool started_ = false;
+};
+
+}  // namespace lior::train

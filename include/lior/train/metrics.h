@@ -1,0 +1,41 @@
+#pragma once
+/// metrics.jsonl: one JSON object a line, one line a logged step.
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "lior/core/view.h"
+
+namespace lior::train {
+
+struct MetricsLine {
+  Index step = 0;
+  double loss = 0;      ///< mean over the batch, nats a target
+  double accuracy = 0;  ///< of the batch
+  Index length = 0;     ///< of the batch's sequences
+  Index tokens = 0;     ///< targets trained on so far
+  double seconds = 0;   ///< of the run so far
+  double lr = 0;
+  double grad_norm = 0;            ///< before clipping
+  std::optional<double> val_loss;  ///< on evaluated steps: the held-out tail, or fresh sequences
+  std::optional<double> val_accuracy;
+};
+
+/// The file of a run, open to go on writing.
+class Metrics {
+ public:
+  /// Keeps the lines up to `step` (what a run wrote past its last checkpoint, or half wrote when it
+  /// was killed, is cut off) and appends from there.
+  Metrics(const std::filesystem::path& path, Index step);
+
+  /// Throws lior::RunError when the disk takes no more.
+  void write(const MetricsLine& line);
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+};
+
+}  // namespace lior::train

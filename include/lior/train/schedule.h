@@ -1,0 +1,51 @@
+#pragma once
+/// What changes while a run goes on: the learning rate, and the length of sequences.
+
+#include "lior/core/view.h"
+
+namespace lior::train {
+
+struct ScheduleConfig {
+  double warmup = 0.02;  ///< part of the run in which the rate rises from 0 in a straight line
+  double floor = 0.1;    ///< the rate's last value over its largest
+};
+
+/// Factor of the learning rate at `progress` in [0, 1] (outside: its nearest end):
+///   progress/warmup, then floor + (1 - floor) (1 + cos pi s)/2 with s = (progress - warmup)/(1 -
+///   warmup).
+double schedule_factor(const ScheduleConfig& config, double progress);
+
+struct CurriculumConfig {
+  Index start = 0;         ///< first length; 0: the full length at once
+  double accuracy = 0.99;  ///< a batch at least this right counts as learnt
+  Index patience = 3;      ///< learnt batches in a row that end a length
+  Index finish = 0;  ///< learnt batches in a row at the full length that end the run; 0: none do
+};
+
+/// Lengths start, 2 start, 4 start, ... and the full length, each until it is learnt. Where a run
+/// stands is a function of the accuracies that it has seen; `state` goes into the checkpoint.
+class Curriculum {
+ public:
+  /// `shortest`: what sequences need at least.
+  Curriculum(const CurriculumConfig& config, Index shortest, Index full);
+
+  Index length() const { return state_.length; }
+  /// True when the full length has been learnt for `finish` batches.
+  bool finished() const;
+  /// Takes in one batch's accuracy at length().
+  void observe(double accuracy);
+
+  struct State {
+    Index length = 0;
+    Index streak = 0;  ///< learnt batches in a row, at this length
+  };
+  const State& state() const { return state_; }
+  void restore(const State& state);
+
+ private:
+  CurriculumConfig config_;
+  Index full_;
+  State state_;
+};
+
+}  // namespace lior::train

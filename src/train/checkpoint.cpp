@@ -1,0 +1,158 @@
+#include "lior/train/checkpoint.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "lior/io/safetensors.h"
+
+namespace lior::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kNextOptimizerFile = "optimizer.safetensors.next";
+
+using Metadata = std::map<std::string, std::string>;
+
+template <class T>
+T number(const io::SafeTensors& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  LIOR_CHECK(found != file.metadata().end(), "{}: its metadata lack \"{}\"; a checkpoint has it",
+             file.path(), key);
+  const std::string& text = found->second;
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  LIOR_CHECK(error == std::errc{} && end == text.data() + text.size(),
+             "{}: its metadata say {} = \"{}\"; a number belongs there", file.path(), key, text);
+  return value;
+}
+
+Metadata to_metadata(const RunState& state, Index optimizer_steps) {
+  return {{"step", fmt::format("{}", state.step)},
+          {"seconds", fmt::format("{}", state.seconds)},
+          {"tokens", fmt::format("{}", state.tokens)},
+          {"data_bytes", fmt::format("{}", state.data_bytes)},
+          {"curriculum.length", fmt::format("{}", state.curriculum.length)},
+          {"curriculum.streak", fmt::format("{}", state.curriculum.streak)},
+          {"optimizer.steps", fmt::format("{}", optimizer_steps)}};
+}
+
+RunState from_metadata(const io::SafeTensors& file) {
+  return {.step = number<Index>(file, "step"),
+          .seconds = number<double>(file, "seconds"),
+          .tokens = number<Index>(file, "tokens"),
+          .data_bytes = number<Index>(file, "data_bytes"),
+          .curriculum = {.length = number<Index>(file, "curriculum.length"),
+                         .streak = number<Index>(file, "curriculum.streak")}};
+}
+
+/// One tensor a parameter, named prefix + name, out of a flat array.
+void append_tensors(const std::string& prefix, std::span<const nn::Parameter> parameters,
+                    std::span<const float> flat, std::vector<io::NamedTensor>& tensors) {
+  for (const nn::Parameter& p : parameters) {
+    tensors.push_back(
+        io::named_tensor<float>(prefix + p.name, flat.subspan(p.offset, p.size), p.shape));
+  }
+}
+
+void read_tensors(const io::SafeTensors& file, const std::string& prefix,
+                  std::span<const nn::Parameter> parameters, std::span<float> flat) {
+  for (const nn::Parameter& p : parameters) {
+    const std::string name = prefix + p.name;
+    const io::TensorInfo& info = file.info(name);
+    LIOR_CHECK(info.dtype == io::DType::f32 && info.shape == p.shape,
+               "{}: {} is {} {}; the configuration's model has F32 {}", file.path(), name,
+               io::name(info.dtype), io::to_string(info.shape), io::to_string(p.shape));
+    file.read_into<float, 1>(name, View<float, 1>(flat.data() + p.offset, {p.size}));
+  }
+}
+
+void check_count(const io::SafeTensors& file, std::size_t expected) {
+  LIOR_CHECK(file.names().size() == expected,
+             "{}: holds {} tensors; the configuration's model has {}", file.path(),
+             file.names().size(), expected);
+}
+
+/// The optimiser's file of the model's step: under its own name, or the next one that a kill left.
+io::SafeTensors open_optimizer(const fs::path& folder, Index model_step) {
+  const fs::path current = folder / kOptimizerFile, next = folder / kNextOptimizerFile;
+  if (fs::exists(next)) {
+    auto file = io::SafeTensors::open(next.string());
+    if (number<Index>(file, "step") == model_step) {
+      fs::rename(next, current);
+      return file;
+    }
+  }
+  auto file = io::SafeTensors::open(current.string());
+  const auto step = number<Index>(file, "step");
+  LIOR_CHECK(step == model_step,
+             "{}: is of step {}, {} of step {}; a checkpoint's files are of one", current.string(),
+             step, kModelFile, model_step);
+  return file;
+}
+
+}  // namespace
+
+std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,
+                                            std::span<const float> values) {
+  for (const nn::Parameter& p : parameters) {
+    for (const float value : values.subspan(p.offset, p.size)) {
+      if (!std::isfinite(value)) return p.name;
+    }
+  }
+  return {};
+}
+
+std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters) {
+  std::vector<Tensor> tensors;
+  for (const nn::Parameter& p : parameters) tensors.push_back({p.offset, p.size, p.decay});
+  return tensors;
+}
+
+void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
+                     Optimizer<float>& optimizer, const RunState& state) {
+  const auto parameters = model.parameters();
+  if (const auto bad = first_not_finite(parameters, model.values())) {
+    throw RunError(fmt::format("step {}: {} is not finite; {} keeps the last good checkpoint",
+                               state.step, *bad, folder.string()));
+  }
+  std::vector<io::NamedTensor> moments, values;
+  for (const auto& array : optimizer.state()) {
+    append_tensors(std::string(array.name) + ".", parameters, array.values, moments);
+  }
+  append_tensors("", parameters, model.values(), values);
+
+  io::write_safetensors((folder / kNextOptimizerFile).string(), moments,
+                        to_metadata(state, optimizer.steps()));
+  io::write_safetensors((folder / kModelFile).string(), values,
+                        {{"step", fmt::format("{}", state.step)}});
+  fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
+}
+
+std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>& model,
+                                        Optimizer<float>& optimizer) {
+  if (!fs::exists(folder / kModelFile) && !fs::exists(folder / kOptimizerFile)) return {};
+  const auto model_file = io::SafeTensors::open((folder / kModelFile).string());
+  const auto optimizer_file = open_optimizer(folder, number<Index>(model_file, "step"));
+  const RunState state = from_metadata(optimizer_file);
+
+  const auto parameters = model.parameters();
+  check_count(model_file, parameters.size());
+  check_count(optimizer_file, parameters.size() * optimizer.state().size());
+  read_tensors(model_file, "", parameters, model.values());
+  for (const auto& array : optimizer.state()) {
+    read_tensors(optimizer_file, std::string(array.name) + ".", parameters, array.values);
+  }
+  optimizer.set_steps(number<Index>(optimizer_file, "optimizer.steps"));
+  return state;
+}
+
+void load_parameters(const fs::path& folder, nn::Model<float>& model) {
+  const auto file = io::SafeTensors::open((folder / kModelFile).string());
+  check_count(file, model.parameters().size());
+  read_tensors(file, "", model.parameters(), model.values());
+}
+
+}  // namespace lior::train

@@ -1,0 +1,39 @@
+#include "lior/train/generate.h"
+
+namespace lior::train {
+namespace {
+constexpr Index kPromptWindow = 256;  // tokens of a prompt read at a time
+}  // namespace
+
+Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed)
+    : model_(model),
+      sampler_(sampling, seed, model.config().classes),
+      state_({1, model.state_size()}),
+      scores_({1, model.config().classes}),
+      arena_(model.inference_bytes(1, kPromptWindow)) {
+  LIOR_CHECK(model.config().classes == model.config().vocabulary,
+             "a model with {} tokens and {} classes cannot go on with what it says; they must be "
+             "equal",
+             model.config().vocabulary, model.config().classes);
+  model.initial_state(state_.view());
+}
+
+void Generator::read(std::span<const std::int32_t> tokens) {
+  const auto size = static_cast<Index>(tokens.size());
+  for (Index begin = 0; begin < size; begin += kPromptWindow) {
+    const Index width = std::min(kPromptWindow, size - begin);
+    arena_.reset();
+    model_.logits(View<const std::int32_t, 2>(tokens.data() + begin, {1, width}), state_.view(),
+                  scores_.view(), arena_);
+    started_ = true;
+  }
+}
+
+std::int32_t Generator::next() {
+  LIOR_CHECK(started_, "nothing to go on from: a prompt needs at least one token");
+  const std::int32_t token = sampler_.draw(scores_.span());
+  read({&token, 1});
+  return token;
+}
+
+}  // namespace lior::train

@@ -1,0 +1,74 @@
+// The presets: one row each, in the units of Config. What a row does not name is Config's default.
+#include <algorithm>
+
+#include "lior/train/config.h"
+
+namespace lior::train {
+namespace {
+
+using algebra::Transition;
+using nn::Readout;
+
+const Config kPresets[] = {
+    // About 0.6 M parameters: minutes on two cores.
+    {.preset = "tiny",
+     .lr = 3e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 128,
+               .layers = 2,
+               .mlp_hidden = 336,
+               .mixer = {.heads = 12,
+                         .transition = Transition::right,
+                         .readout = Readout::linear_quadratic}}},
+    // About 5 M.
+    {.preset = "small",
+     .lr = 2e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 320,
+               .layers = 4,
+               .mlp_hidden = 448,
+               .mixer = {.heads = 32,
+                         .transition = Transition::right,
+                         .readout = Readout::linear_quadratic}}},
+    // About 30 M.
+    {.preset = "medium",
+     .lr = 1e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 640,
+               .layers = 8,
+               .mlp_hidden = 640,
+               .mixer = {.heads = 48,
+                         .transition = Transition::right,
+                         .readout = Readout::linear_quadratic}}},
+    // State tracking: unit states that are turned and never forgotten, lengths 2, 4, ... 32.
+    {.preset = "tracking",
+     .batch = 256,
+     .length = 32,
+     .eval_count = 64,
+     .lr = 1e-2,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 64,
+               .layers = 1,
+               .mixer = {.heads = 4,
+                         .transition = Transition::left,
+                         .gates = false,
+                         .readout = Readout::quadratic}},
+     .optimizer = {.weight_decay = 0},
+     .curriculum = {.start = 2}},
+};
+
+}  // namespace
+
+Config preset_config(std::string_view name) {
+  const auto found = std::find_if(std::begin(kPresets), std::end(kPresets),
+                                  [&](const Config& preset) { return preset.preset == name; });
+  LIOR_CHECK(found != std::end(kPresets),
+             "there is no preset \"{}\"; the presets are tiny, small, medium, tracking", name);
+  return *found;
+}
+
+}  // namespace lior::train

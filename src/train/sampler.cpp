@@ -1,0 +1,52 @@
+#include "lior/train/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lior::train {
+namespace {
+// Apart from the streams of data and of start values.
+constexpr std::uint64_t kSamplingStream = std::uint64_t{3} << 62;
+}  // namespace
+
+Sampler::Sampler(const Sampling& sampling, std::uint64_t seed, Index classes)
+    : sampling_(sampling),
+      random_(seed, kSamplingStream),
+      order_(static_cast<std::size_t>(classes)),
+      weights_(static_cast<std::size_t>(classes)) {
+  LIOR_CHECK(std::isfinite(sampling.temperature) && sampling.temperature >= 0,
+             "temperature = {}; it must be at least 0", sampling.temperature);
+  LIOR_CHECK(sampling.top_k >= 0, "top_k = {}; it must be at least 0", sampling.top_k);
+  LIOR_CHECK(sampling.top_p > 0 && sampling.top_p <= 1, "top_p = {}; it must be in (0, 1]",
+             sampling.top_p);
+}
+
+std::int32_t Sampler::draw(std::span<const float> scores) {
+  std::iota(order_.begin(), order_.end(), 0);
+  const auto before = [&](std::int32_t a, std::int32_t b) {
+    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+  };
+  if (sampling_.temperature == 0) return *std::min_element(order_.begin(), order_.end(), before);
+
+  const auto all = static_cast<Index>(order_.size());
+  Index count = sampling_.top_k == 0 ? all : std::min(sampling_.top_k, all);
+  std::partial_sort(order_.begin(), order_.begin() + count, order_.end(), before);
+
+  double total = 0;
+  for (Index i = 0; i < count; ++i) {
+    weights_[i] = std::exp((scores[order_[i]] - scores[order_[0]]) / sampling_.temperature);
+    total += weights_[i];
+  }
+  double kept = 0;
+  for (Index i = 0; i < count; ++i) {
+    kept += weights_[i];
+    if (kept >= sampling_.top_p * total) count = i + 1;
+  }
+  double point = random_.uniform() * kept;
+  Index chosen = 0;
+  while (chosen + 1 < count && (point -= weights_[chosen]) >= 0) ++chosen;
+  return order_[chosen];
+}
+
+}  // namespace lior::train

@@ -1,0 +1,54 @@
+#include "lior/train/metrics.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace lior::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct MetricsFile : testing::Test {
+  fs::path path = fs::temp_directory_path() / fmt::format("lior-metrics-{}", ::getpid());
+  void TearDown() override { fs::remove(path); }
+  std::string text() const {
+    std::ostringstream all;
+    all << std::ifstream(path).rdbuf();
+    return all.str();
+  }
+};
+
+TEST_F(MetricsFile, ALineAStep) {
+  Metrics metrics(path, 0);
+  metrics.write({.step = 10,
+                 .loss = 2.5,
+                 .accuracy = 0.25,
+                 .length = 8,
+                 .tokens = 640,
+                 .seconds = 1.5,
+                 .lr = 1e-3,
+                 .grad_norm = 0.5,
+                 .val_loss = 3,
+                 .val_accuracy = {}});
+  EXPECT_EQ(text(),
+            "{\"step\": 10, \"loss\": 2.5, \"accuracy\": 0.25, \"length\": 8, \"tokens\": 640, "
+            "\"seconds\": 1.500, \"lr\": 0.001, \"grad_norm\": 0.5, \"val_loss\": 3}\n");
+}
+
+TEST_F(MetricsFile, WhatLiesPastTheCheckpointIsCutOff) {
+  const std::string kept = "{\"step\": 10}\n{\"step\": 20}\n";
+  for (const char* rest : {"", "{\"step\": 30}\n", "{\"step\": 30}\n{\"step\": 40}\n", "{\"ste",
+                           "{\"step\": 20}", "{\"other\": 1}\n"}) {
+    std::ofstream(path) << kept << rest;
+    Metrics metrics(path, 20);
+    EXPECT_EQ(text(), kept) << rest;
+  }
+  Metrics metrics(path, 5);
+  EXPECT_EQ(text(), "");
+}
+
+}  // namespace
+}  // namespace lior::train

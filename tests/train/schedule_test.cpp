@@ -1,0 +1,67 @@
+#include "lior/train/schedule.h"
+
+#include <gtest/gtest.h>
+
+namespace lior::train {
+namespace {
+
+TEST(Schedule, RisesToOneAndFallsToTheFloor) {
+  const ScheduleConfig config{.warmup = 0.1, .floor = 0.2};
+  EXPECT_EQ(schedule_factor(config, 0), 0);
+  EXPECT_DOUBLE_EQ(schedule_factor(config, 0.05), 0.5);
+  EXPECT_DOUBLE_EQ(schedule_factor(config, 0.1), 1);
+  EXPECT_DOUBLE_EQ(schedule_factor(config, 0.55), 0.6);  // half of the cosine
+  EXPECT_DOUBLE_EQ(schedule_factor(config, 1), 0.2);
+  EXPECT_DOUBLE_EQ(schedule_factor(config, 7), 0.2);
+}
+
+TEST(Schedule, NoWarmupAndNothingElse) {
+  EXPECT_DOUBLE_EQ(schedule_factor({.warmup = 0, .floor = 1}, 0), 1);
+  EXPECT_DOUBLE_EQ(schedule_factor({.warmup = 1, .floor = 0.5}, 1), 1);
+}
+
+TEST(Curriculum, MovesOnWhenALengthIsLearnt) {
+  Curriculum curriculum({.start = 2, .accuracy = 0.9, .patience = 2, .finish = 3}, 1, 10);
+  EXPECT_EQ(curriculum.length(), 2);
+  curriculum.observe(0.95);
+  curriculum.observe(0.5);  // the row of learnt batches starts again
+  curriculum.observe(0.9);
+  EXPECT_EQ(curriculum.length(), 2);
+  curriculum.observe(0.9);
+  EXPECT_EQ(curriculum.length(), 4);
+  for (int i = 0; i < 4; ++i) curriculum.observe(1);
+  EXPECT_EQ(curriculum.length(), 10);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(curriculum.finished());
+    curriculum.observe(1);
+  }
+  EXPECT_TRUE(curriculum.finished());
+}
+
+TEST(Curriculum, IsTheFullLengthWithoutAStart) {
+  Curriculum curriculum({}, 1, 10);
+  for (int i = 0; i < 10; ++i) curriculum.observe(1);
+  EXPECT_EQ(curriculum.length(), 10);
+  EXPECT_FALSE(curriculum.finished());
+}
+
+TEST(Curriculum, StartsWhereSequencesCan) {
+  EXPECT_EQ(Curriculum({.start = 2}, 3, 10).length(), 3);
+  EXPECT_EQ(Curriculum({.start = 64}, 1, 10).length(), 10);
+  EXPECT_THROW(Curriculum({.start = 2}, 3, 2), Error);
+}
+
+TEST(Curriculum, ARestoredOneGoesOnAlike) {
+  const CurriculumConfig config{.start = 2, .patience = 2};
+  Curriculum whole(config, 1, 8), second(config, 1, 8);
+  for (int i = 0; i < 3; ++i) whole.observe(1);
+  second.restore(whole.state());
+  whole.observe(1);
+  second.observe(1);
+  EXPECT_EQ(second.length(), whole.length());
+  EXPECT_EQ(second.length(), 8);
+  EXPECT_THROW(second.restore({.length = 9}), Error);
+}
+
+}  // namespace
+}  // namespace lior::train
