@@ -44,8 +44,8 @@ TEST(Arena, ScopeGivesBackAndPeakStays) {
     first = arena.take<std::byte, 1>({512}).data();
   }
   EXPECT_EQ(arena.used(), 64U);
-  EXPECT_EQ(arena.peak(), 576U);
   EXPECT_EQ((arena.take<std::byte, 1>({1}).data()), first);
+  EXPECT_EQ(arena.peak(), 576U);
   arena.reset();
   EXPECT_EQ(arena.used(), 0U);
 }
