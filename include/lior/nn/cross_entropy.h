@@ -1,0 +1,68 @@
+#pragma once
+/// Softmax cross entropy together with the projection to classes, so that the scores of all rows
+/// never lie in memory at once.
+
+#include <cstdint>
+#include <span>
+
+#include "lior/core/arena.h"
+#include "lior/linalg/matrix_view.h"
+#include "lior/nn/gradient.h"
+
+namespace lior::nn {
+
+/// Sums over the rows whose target is >= 0.
+struct CrossEntropy {
+  double loss_sum = 0;  ///< -ln p(target), nats
+  Index targets = 0;
+  Index correct = 0;  ///< the largest score is the target's (the lowest class in ties)
+};
+
+/// Targets that count.
+Index count_targets(std::span<const std::int32_t> targets);
+
+/// The arrays of one projection to classes: logits = x W^T + b.
+template <class T>
+struct Classifier {
+  linalg::MatrixView<const T> x;       ///< [R, K]
+  linalg::MatrixView<const T> weight;  ///< W [V, K]
+  std::span<const T> bias;             ///< b [V], or empty
+};
+
+/// L = - sum_r ln softmax(x_r W^T + b)_{targets_r}, over rows with targets_r >= 0.
+///
+/// targets [R], -1 where a row does not count, else in [0, V). predicted [R], or empty: the class
+/// of the largest score of each counted row, -1 elsewhere. Rows go in chunks of about 2^18 scores,
+/// which workspace holds. Cost: 2 R K V operations and R V exponentials. Accuracy: the largest
+/// score is taken off first, so nothing overflows; losses are summed in double in the order of
+/// rows. Bit-equal for equal thread counts. A NaN score gives a NaN loss. Throws lior::Error when
+/// shapes do not fit, and names a target outside.
+template <class T>
+CrossEntropy cross_entropy_forward(const Classifier<T>& classifier,
+                                   std::span<const std::int32_t> targets,
+                                   std::span<std::int32_t> predicted, Arena& workspace);
+
+/// The same sums, and the gradients of scale * L in the same pass over the scores, with
+/// d_logits = scale (softmax - one_hot(target)), 0 in rows that do not count:
+/// dx = d_logits W (written or added),  d_weight += d_logits^T x,  d_bias += sum_r d_logits.
+/// For the mean over counted targets, scale = 1 / count_targets(targets).
+/// Cost: 6 R K V operations.
+template <class T>
+CrossEntropy cross_entropy_backward(const Classifier<T>& classifier,
+                                    std::span<const std::int32_t> targets,
+                                    std::span<std::int32_t> predicted, double scale, Store store,
+                                    linalg::MatrixView<T> dx, linalg::MatrixView<T> d_weight,
+                                    std::span<T> d_bias, Arena& workspace);
+
+namespace reference {
+template <class T>
+CrossEntropy cross_entropy_forward(const Classifier<T>& classifier,
+                                   std::span<const std::int32_t> targets,
+                                   std::span<std::int32_t> predicted);
+template <class T>
+void cross_entropy_backward(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
+                            double scale, linalg::MatrixView<T> dx, linalg::MatrixView<T> d_weight,
+                            std::span<T> d_bias);
+}  // namespace reference
+
+}  // namespace lior::nn

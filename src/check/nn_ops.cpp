@@ -1,0 +1,338 @@
+// The row-wise ops of layers: each registered once for value, gradient, repeatability and speed.
+#include <vector>
+
+#include "lior/check/op_harness.h"
+#include "lior/linalg/matrix_view.h"
+#include "lior/nn/activation.h"
+#include "lior/nn/cross_entropy.h"
+#include "lior/nn/embedding.h"
+#include "lior/nn/layer_norm.h"
+#include "lior/nn/linear.h"
+#include "lior/nn/rms_norm.h"
+
+namespace lior::check {
+namespace {
+
+template <class T>
+linalg::MatrixView<T> matrix(Tensor<T> tensor) {
+  return View<T, 2>(tensor);
+}
+
+/// Tokens and labels come as numbers; `offset` is added to each.
+template <class T>
+std::vector<std::int32_t> labels(Tensor<const T> numbers, std::int32_t offset = 0) {
+  std::vector<std::int32_t> result;
+  for (Index i = 0; i < numbers.size(); ++i) {
+    result.push_back(static_cast<std::int32_t>(numbers[i]) + offset);
+  }
+  return result;
+}
+
+std::size_t megabytes(double numbers) {
+  return static_cast<std::size_t>(8 * numbers) + (std::size_t{1} << 20);
+}
+
+Op rms_norm(Index R, Index K) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * K);
+  return {
+      .name = "rms_norm",
+      .module = "nn",
+      .shape = fmt::format("R={} K={}", R, K),
+      .inputs = {{"x", {R, K}}, {"gain", {K}}},
+      .outputs = {{"y", {R, K}}},
+      .reference =
+          []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+            reference::rms_norm_forward<T>(matrix(in("x")), in("gain"), kRmsNormEpsilon,
+                                           matrix(out("y")));
+          },
+      .forward =
+          [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+            rms_norm_forward<T>(matrix(in("x")), in("gain"), kRmsNormEpsilon, matrix(out("y")),
+                                arena.take<T, 1>({R}).span());
+          },
+      .backward =
+          [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+            const View<T, 2> y = arena.take<T, 2>({R, K});
+            const View<T, 1> inv_rms = arena.take<T, 1>({R});
+            rms_norm_forward<T>(matrix(in("x")), in("gain"), kRmsNormEpsilon, y, inv_rms.span());
+            rms_norm_backward<T>(matrix(in("x")), in("gain"), inv_rms.span(), matrix(gradient("y")),
+                                 Store::write, matrix(d("x")), d("gain"), arena);
+          },
+      .reference_backward =
+          []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+            reference::rms_norm_backward<T>(matrix(in("x")), in("gain"), kRmsNormEpsilon,
+                                            matrix(gradient("y")), matrix(d("x")), d("gain"));
+          },
+      .workspace = megabytes(numbers),
+      .forward_cost = {.flops = 4 * numbers, .numbers = 2 * numbers},
+      .backward_cost = {.flops = 14 * numbers, .numbers = 5 * numbers}};
+}
+
+Op layer_norm(Index R, Index K) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * K);
+  return {.name = "layer_norm",
+          .module = "nn",
+          .shape = fmt::format("R={} K={}", R, K),
+          .inputs = {{"x", {R, K}, normal(1, 3)}, {"gain", {K}}, {"bias", {K}}},
+          .outputs = {{"y", {R, K}}},
+          .reference =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                reference::layer_norm_forward<T>(matrix(in("x")), in("gain"), in("bias"),
+                                                 kLayerNormEpsilon, matrix(out("y")));
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+                layer_norm_forward<T>(matrix(in("x")), in("gain"), in("bias"), kLayerNormEpsilon,
+                                      matrix(out("y")), arena.take<T, 1>({R}).span(),
+                                      arena.take<T, 1>({R}).span());
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+                const View<T, 2> y = arena.take<T, 2>({R, K});
+                const View<T, 1> mean = arena.take<T, 1>({R}), inverse = arena.take<T, 1>({R});
+                layer_norm_forward<T>(matrix(in("x")), in("gain"), in("bias"), kLayerNormEpsilon, y,
+                                      mean.span(), inverse.span());
+                layer_norm_backward<T>(matrix(in("x")), in("gain"), mean.span(), inverse.span(),
+                                       matrix(gradient("y")), Store::write, matrix(d("x")),
+                                       d("gain"), d("bias"), arena);
+              },
+          .reference_backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                reference::layer_norm_backward<T>(matrix(in("x")), in("gain"), kLayerNormEpsilon,
+                                                  matrix(gradient("y")), matrix(d("x")), d("gain"),
+                                                  d("bias"));
+              },
+          .workspace = megabytes(numbers),
+          .forward_cost = {.flops = 7 * numbers, .numbers = 2 * numbers},
+          .backward_cost = {.flops = 24 * numbers, .numbers = 5 * numbers}};
+}
+
+Op gate(Index R, Index F) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * F);
+  return {.name = "gate",
+          .module = "nn",
+          .shape = fmt::format("R={} F={}", R, F),
+          .inputs = {{"p", {R, F}}, {"g", {R, F}, normal(3)}},
+          .outputs = {{"y", {R, F}}},
+          .reference =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                reference::gate_forward<T>(matrix(in("p")), matrix(in("g")), matrix(out("y")));
+              },
+          .forward =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                gate_forward<T>(matrix(in("p")), matrix(in("g")), matrix(out("y")));
+              },
+          .backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                gate_backward<T>(matrix(in("p")), matrix(in("g")), matrix(gradient("y")),
+                                 matrix(d("p")), matrix(d("g")));
+              },
+          .reference_backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                reference::gate_backward<T>(matrix(in("p")), matrix(in("g")), matrix(gradient("y")),
+                                            matrix(d("p")), matrix(d("g")));
+              },
+          // An exponential is 20 operations, a division 1.
+          .forward_cost = {.flops = 24 * numbers, .numbers = 3 * numbers},
+          .backward_cost = {.flops = 29 * numbers, .numbers = 5 * numbers}};
+}
+
+Op swiglu(Index R, Index F) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * F);
+  return {.name = "swiglu",
+          .module = "nn",
+          .shape = fmt::format("R={} F={}", R, F),
+          .inputs = {{"ab", {R, 2 * F}}},
+          .outputs = {{"y", {R, F}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const auto ab = matrix(in("ab"));
+                reference::gate_forward<T>(ab.block(0, F, R, F), ab.block(0, 0, R, F),
+                                           matrix(out("y")));
+              },
+          .forward = []<class T>(Inputs<T> in, Outputs<T> out,
+                                 Arena&) { swiglu_forward<T>(matrix(in("ab")), matrix(out("y"))); },
+          .backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                swiglu_backward<T>(matrix(in("ab")), matrix(gradient("y")), matrix(d("ab")));
+              },
+          .reference_backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                const auto ab = matrix(in("ab"));
+                const auto d_ab = matrix(d("ab"));
+                reference::gate_backward<T>(ab.block(0, F, R, F), ab.block(0, 0, R, F),
+                                            matrix(gradient("y")), d_ab.block(0, F, R, F),
+                                            d_ab.block(0, 0, R, F));
+              },
+          .forward_cost = {.flops = 24 * numbers, .numbers = 3 * numbers},
+          .backward_cost = {.flops = 29 * numbers, .numbers = 5 * numbers}};
+}
+
+Op gelu(Index R, Index F) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * F);
+  return {.name = "gelu",
+          .module = "nn",
+          .shape = fmt::format("R={} F={}", R, F),
+          .inputs = {{"x", {R, F}, normal(2)}},
+          .outputs = {{"y", {R, F}}},
+          .reference =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                reference::gelu_forward<T>(matrix(in("x")), matrix(out("y")));
+              },
+          .forward = []<class T>(Inputs<T> in, Outputs<T> out,
+                                 Arena&) { gelu_forward<T>(matrix(in("x")), matrix(out("y"))); },
+          .backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                gelu_backward<T>(matrix(in("x")), matrix(gradient("y")), matrix(d("x")));
+              },
+          .reference_backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                reference::gelu_backward<T>(matrix(in("x")), matrix(gradient("y")), matrix(d("x")));
+              },
+          .forward_cost = {.flops = 60 * numbers, .numbers = 2 * numbers},
+          .backward_cost = {.flops = 64 * numbers, .numbers = 3 * numbers}};
+}
+
+Op embedding(Index R, Index V, Index D) {
+  using namespace nn;
+  const double numbers = static_cast<double>(R * D);
+  return {.name = "embedding",
+          .module = "nn",
+          .shape = fmt::format("R={} V={} D={}", R, V, D),
+          .inputs = {{"table", {V, D}}, {"tokens", {R}, integers(V), false}},
+          .outputs = {{"out", {R, D}}},
+          .reference =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                reference::embedding_forward<T>(matrix(in("table")), labels(in("tokens")),
+                                                matrix(out("out")));
+              },
+          .forward =
+              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                embedding_forward<T>(matrix(in("table")), labels(in("tokens")), matrix(out("out")));
+              },
+          .backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                embedding_backward<T>(labels(in("tokens")), matrix(gradient("out")),
+                                      matrix(d("table")));
+              },
+          .reference_backward =
+              []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                reference::embedding_backward<T>(labels(in("tokens")), matrix(gradient("out")),
+                                                 matrix(d("table")));
+              },
+          .forward_cost = {.numbers = numbers},  // the table stays in cache
+          .backward_cost = {.flops = numbers, .numbers = numbers},
+          .traffic = Traffic::write};
+}
+
+Op linear(Index R, Index K, Index O) {
+  using namespace nn;
+  const double products = static_cast<double>(R) * K * O;
+  const double numbers = static_cast<double>(R * K + O * K + R * O);
+  return {
+      .name = "linear",
+      .module = "nn",
+      .shape = fmt::format("R={} K={} O={}", R, K, O),
+      .inputs = {{"x", {R, K}}, {"weight", {O, K}}, {"bias", {O}}},
+      .outputs = {{"y", {R, O}}},
+      .reference =
+          []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+            reference::linear_forward<T>(matrix(in("x")), matrix(in("weight")), in("bias"),
+                                         matrix(out("y")));
+          },
+      .forward =
+          []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+            linear_forward<T>(matrix(in("x")), matrix(in("weight")), in("bias"), matrix(out("y")));
+          },
+      .backward =
+          []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+            linear_backward<T>(matrix(in("x")), matrix(in("weight")), matrix(gradient("y")),
+                               Store::write, matrix(d("x")), matrix(d("weight")), d("bias"), arena);
+          },
+      .reference_backward =
+          []<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+            reference::linear_backward<T>(matrix(in("x")), matrix(in("weight")),
+                                          matrix(gradient("y")), matrix(d("x")),
+                                          matrix(d("weight")), d("bias"));
+          },
+      .equal_across_threads = false,
+      .workspace = megabytes(64.0 * O),
+      .forward_cost = {.flops = 2 * products, .numbers = numbers},
+      .backward_cost = {.flops = 4 * products, .numbers = 2 * numbers}};
+}
+
+/// Every seventh row or so does not count: the labels -1 .. V-1 are equally likely.
+Op cross_entropy(Index R, Index K, Index V) {
+  using namespace nn;
+  const double products = static_cast<double>(R) * K * V;
+  const double numbers = static_cast<double>(2 * R * K + 2 * V * K);
+  const auto scale = 1 / static_cast<double>(R);
+  return {.name = "cross_entropy",
+          .module = "nn",
+          .shape = fmt::format("R={} K={} V={}", R, K, V),
+          .inputs = {{"x", {R, K}},
+                     {"weight", {V, K}},
+                     {"bias", {V}},
+                     {"targets", {R}, integers(V + 1), false}},
+          .outputs = {{"loss", {1}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const Classifier<T> classifier{matrix(in("x")), matrix(in("weight")), in("bias")};
+                const auto total =
+                    reference::cross_entropy_forward<T>(classifier, labels(in("targets"), -1), {});
+                out("loss")[0] = static_cast<T>(scale * total.loss_sum);
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+                const Classifier<T> classifier{matrix(in("x")), matrix(in("weight")), in("bias")};
+                const auto total =
+                    cross_entropy_forward<T>(classifier, labels(in("targets"), -1), {}, arena);
+                out("loss")[0] = static_cast<T>(scale * total.loss_sum);
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+                const Classifier<T> classifier{matrix(in("x")), matrix(in("weight")), in("bias")};
+                cross_entropy_backward<T>(classifier, labels(in("targets"), -1), {},
+                                          scale * gradient("loss")[0], Store::write, matrix(d("x")),
+                                          matrix(d("weight")), d("bias"), arena);
+              },
+          .reference_backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                const Classifier<T> classifier{matrix(in("x")), matrix(in("weight")), in("bias")};
+                reference::cross_entropy_backward<T>(classifier, labels(in("targets"), -1),
+                                                     scale * gradient("loss")[0], matrix(d("x")),
+                                                     matrix(d("weight")), d("bias"));
+              },
+          .equal_across_threads = false,
+          .workspace = megabytes(65.0 * V + std::max(128.0 * V, 262144.0)),
+          .forward_cost = {.flops = 2 * products, .numbers = numbers / 2},
+          .backward_cost = {.flops = 6 * products, .numbers = numbers}};
+}
+
+}  // namespace
+
+void add_nn_op_checks(Registry& registry) {
+  // Lengths that leave a tail at every level, and rows past one block of a parameter's sum.
+  for (const Op& op :
+       {rms_norm(70, 37), layer_norm(70, 37), gate(9, 37), swiglu(9, 21), gelu(9, 37),
+        embedding(50, 11, 37), linear(70, 19, 23), cross_entropy(300, 13, 1021)}) {
+    add_checks(registry, op);
+  }
+}
+
+void add_nn_op_benches(Registry& registry) {
+  // Row counts of one training step, B 16 x N 256, at the widths of the `small` preset; activations
+  // exceed the caches.
+  for (const Op& op : {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512),
+                       swiglu(16384, 1024), gelu(32768, 512), embedding(32768, 256, 512),
+                       linear(4096, 256, 1024), cross_entropy(4096, 256, 256)}) {
+    add_benches<float>(registry, op);
+  }
+}
+
+}  // namespace lior::check

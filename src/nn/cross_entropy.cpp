@@ -1,0 +1,134 @@
+#include "lior/nn/cross_entropy.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/kernels/cross_entropy.inl.h"
+#include <hwy/foreach_target.h>
+#include "nn/kernels/cross_entropy.inl.h"
+
+#if HWY_ONCE
+#include <algorithm>
+
+#include "lior/core/parallel.h"
+#include "lior/nn/linear.h"
+#include "lior/simd/dispatch.h"
+#include "nn/arguments.h"
+
+namespace lior::nn {
+namespace {
+
+using linalg::MatrixView;
+
+// 1 MB of float scores stay in the second-level cache between the products; 128 rows keep those
+// efficient where the vocabulary is large.
+constexpr Index kScoresPerChunk = Index{1} << 18;
+constexpr Index kLeastRows = 128;
+
+Index rows_per_chunk(Index R, Index V) {
+  return std::min(R, std::max(kLeastRows, kScoresPerChunk / std::max<Index>(V, 1)));
+}
+
+template <class T>
+void check_arguments(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
+                     std::span<std::int32_t> predicted) {
+  const Index R = classifier.x.rows, K = classifier.x.cols, V = classifier.weight.rows;
+  check_matrix(classifier.x, R, K, "x");
+  check_matrix(classifier.weight, V, K, "weight");
+  if (!classifier.bias.empty()) check_size(classifier.bias, V, "bias");
+  check_size(targets, R, "targets");
+  if (!predicted.empty()) check_size(predicted, R, "predicted");
+}
+
+void check_targets(std::span<const std::int32_t> targets, Index V) {
+  for (std::size_t r = 0; r < targets.size(); ++r) {
+    LIOR_CHECK(targets[r] >= -1 && targets[r] < V,
+               "targets[{}] is {}; expected 0 to {}, or -1 where it does not count", r, targets[r],
+               V - 1);
+  }
+}
+
+/// Chunk by chunk: scores, then losses, then `gradients(begin, rows, d_scores)`.
+template <bool kGradient, class T, class Gradients>
+CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
+                       std::span<std::int32_t> predicted, T scale, Arena& workspace,
+                       const Gradients& gradients) {
+  const Index R = classifier.x.rows, K = classifier.x.cols, V = classifier.weight.rows;
+  const Index height = rows_per_chunk(R, V);
+  const Arena::Scope scope(workspace);
+  const View<T, 2> scores = workspace.take<T, 2>({height, V});
+  const View<double, 1> losses = workspace.take<double, 1>({height});
+  const View<std::int32_t, 1> largest = workspace.take<std::int32_t, 1>({height});
+  CrossEntropy total;
+  if (workspace.planning()) {
+    gradients(0, MatrixView<T>(nullptr, height, V));
+    return total;
+  }
+  check_targets(targets, V);
+  const auto kernel = LIOR_SIMD_TABLE(cross_entropy_rows<kGradient, T>).chosen();
+  for (Index begin = 0; begin < R; begin += height) {
+    const Index rows = std::min(height, R - begin);
+    const MatrixView<T> chunk = MatrixView<T>(scores).block(0, 0, rows, V);
+    linear_forward<T>(classifier.x.block(begin, 0, rows, K), classifier.weight, classifier.bias,
+                      chunk);
+    parallel_for(rows, rows_per_thread(V), [&](Index first, Index last, int) {
+      kernel(chunk.block(first, 0, last - first, V), targets.data() + begin + first, scale,
+             losses.data() + first, largest.data() + first);
+    });
+    for (Index r = 0; r < rows; ++r) {
+      const std::int32_t target = targets[begin + r];
+      total.loss_sum += losses[r];
+      total.targets += target >= 0;
+      total.correct += target >= 0 && largest[r] == target;
+      if (!predicted.empty()) predicted[begin + r] = largest[r];
+    }
+    gradients(begin, chunk);
+  }
+  return total;
+}
+
+}  // namespace
+
+Index count_targets(std::span<const std::int32_t> targets) {
+  return std::count_if(targets.begin(), targets.end(), [](std::int32_t t) { return t >= 0; });
+}
+
+template <class T>
+CrossEntropy cross_entropy_forward(const Classifier<T>& classifier,
+                                   std::span<const std::int32_t> targets,
+                                   std::span<std::int32_t> predicted, Arena& workspace) {
+  check_arguments(classifier, targets, predicted);
+  return by_chunks<false, T>(classifier, targets, predicted, 0, workspace,
+                             [](Index, MatrixView<T>) {});
+}
+
+template <class T>
+CrossEntropy cross_entropy_backward(const Classifier<T>& classifier,
+                                    std::span<const std::int32_t> targets,
+                                    std::span<std::int32_t> predicted, double scale, Store store,
+                                    MatrixView<T> dx, MatrixView<T> d_weight, std::span<T> d_bias,
+                                    Arena& workspace) {
+  check_arguments(classifier, targets, predicted);
+  const Index R = classifier.x.rows, K = classifier.x.cols, V = classifier.weight.rows;
+  check_matrix(dx, R, K, "dx");
+  check_matrix(d_weight, V, K, "d_weight");
+  if (!d_bias.empty()) check_size(d_bias, V, "d_bias");
+  return by_chunks<true, T>(
+      classifier, targets, predicted, static_cast<T>(scale), workspace,
+      [&](Index begin, MatrixView<T> d_scores) {
+        const Index rows = d_scores.rows;
+        linear_backward<T>(classifier.x.block(begin, 0, rows, K), classifier.weight, d_scores,
+                           store, dx.block(begin, 0, rows, K), d_weight, d_bias, workspace);
+      });
+}
+
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template CrossEntropy cross_entropy_forward(const Classifier<T>&, std::span<const std::int32_t>, \
+                                              std::span<std::int32_t>, Arena&);                    \
+  template CrossEntropy cross_entropy_backward(                                                    \
+      const Classifier<T>&, std::span<const std::int32_t>, std::span<std::int32_t>, double, Store, \
+      MatrixView<T>, MatrixView<T>, std::span<T>, Arena&)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::nn
+#endif
