@@ -10,6 +10,7 @@ const Registry& registry() {
     add_linalg_benches(registry);
     add_algebra_checks(registry);
     add_algebra_benches(registry);
+    add_algebra_cases(registry);
     add_nn_op_checks(registry);
     add_nn_op_benches(registry);
     add_nn_scan_checks(registry);

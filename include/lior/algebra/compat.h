@@ -14,8 +14,9 @@
 
 namespace lior::algebra::compat {
 
-/// e_i e_j = e_k and its cyclic shifts, -e_k for the other orders; all other products are zero, so
-/// there is no unit, index 7 is never used, and this is a cross product in seven dimensions.
+/// e_i e_j = e_k and its cyclic shifts, -e_k for the other orders; all other products are zero:
+/// there is no unit, and index 7 is never used. With (1, 5, 3) for (1, 3, 5) it would be the cross
+/// product of R^7; as it is, (e0 + e1)(e3 + e6) = 0.
 inline constexpr std::array<std::array<int, 3>, 7> kFanoLines = {
     {{0, 1, 2}, {0, 3, 4}, {0, 5, 6}, {1, 3, 5}, {1, 4, 6}, {2, 3, 6}, {2, 4, 5}}};
 

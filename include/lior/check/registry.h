@@ -74,6 +74,7 @@ void add_linalg_checks(Registry& registry);
 void add_linalg_benches(Registry& registry);
 void add_algebra_checks(Registry& registry);
 void add_algebra_benches(Registry& registry);
+void add_algebra_cases(Registry& registry);
 void add_nn_op_checks(Registry& registry);
 void add_nn_op_benches(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
