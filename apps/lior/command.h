@@ -50,6 +50,7 @@ class Options {
 using Run = std::function<int()>;
 
 Run verify_command(Options& options);
+Run bench_command(Options& options);
 Run info_command(Options& options);
 
 }  // namespace lior::app

@@ -5,5 +5,6 @@ int main(int argc, char** argv) {
   return run_program(
       argc, argv,
       {{"verify", "check every formula against its identities and references", verify_command},
+       {"bench", "time every kernel beside its reference and the machine's limit", bench_command},
        {"info", "show version, build, processor and libraries", info_command}});
 }

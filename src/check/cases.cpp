@@ -27,7 +27,7 @@ std::vector<fs::path> case_files(const std::string& folder) {
 
 /// A check of a file that fails and says why.
 Check unusable(const fs::path& file, const std::string& why) {
-  return {.name = file.stem().string() + ".file",
+  return {.name = "cases." + file.stem().string() + ".file",
           .module = "check",
           .dtype = "-",
           .shape = file.filename().string(),

@@ -5,9 +5,9 @@
 #include <limits>
 #include <memory>
 
+#include "check/thread_scope.h"
 #include "lior/check/compare.h"
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 
 namespace lior::check {
 namespace {
@@ -176,18 +176,6 @@ double gradient_error(const std::shared_ptr<const Op>& op, std::size_t input, st
   return error;
 }
 
-/// Restores the thread count at its end.
-class ThreadCount {
- public:
-  ThreadCount() : before_(threads()) {}
-  ~ThreadCount() { set_threads(before_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int before_;
-};
-
 double differing_entries(const Arrays<float>& a, const Arrays<float>& b) {
   double count = 0;
   for (std::size_t k = 0; k < a.count(); ++k) {
@@ -199,9 +187,8 @@ double differing_entries(const Arrays<float>& a, const Arrays<float>& b) {
 }
 
 double repeat_error(const std::shared_ptr<const Op>& op) {
-  const ThreadCount restore;
   const auto run_on = [&](int count) {
-    set_threads(count);
+    const ThreadScope scope(count);
     Run<float> run(op);
     run(op->forward.f32);
     if (op->backward) run(op->backward.f32);

@@ -71,7 +71,7 @@ VerifyReport verify(const Registry& registry, const VerifySettings& settings) {
 
 std::string to_line(const CheckResult& row) {
   std::string line =
-      fmt::format("{:<6}  {:<40} {:<4} {:<16} {:>8.1e} <= {:.1e}  {}", row.level, row.name,
+      fmt::format("{:<6}  {:<40} {:<4} {:<24} {:>8.1e} <= {:.1e}  {}", row.level, row.name,
                   row.dtype, row.shape, row.error, row.tolerance, row.pass ? "ok" : "FAILED");
   if (!row.message.empty()) line += ": " + row.message;
   return line;

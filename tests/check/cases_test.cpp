@@ -73,7 +73,7 @@ TEST_F(CaseFiles, DamagedFileFails) {
   const VerifyReport report = run();
   ASSERT_EQ(report.rows.size(), 1);
   EXPECT_EQ(report.failed(), 1);
-  EXPECT_EQ(report.rows[0].name, "answer.file");
+  EXPECT_EQ(report.rows[0].name, "cases.answer.file");
   EXPECT_FALSE(report.rows[0].message.empty());
 }
 

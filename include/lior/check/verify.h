@@ -45,8 +45,8 @@ struct LoadedCases {
 };
 
 /// Reads each NAME.safetensors of `folder`, in order of name. A file that cannot be read, or that
-/// lacks what its cases need, becomes a check NAME.file that fails and says why. Throws lior::Error
-/// when the folder is missing or holds no such file.
+/// lacks what its cases need, becomes a check cases.NAME.file that fails and says why. Throws
+/// lior::Error when the folder is missing or holds no such file.
 LoadedCases load_cases(const Registry& registry, const std::string& folder);
 
 /// One line of the table, without its end: level, name, dtype, shape, error <= tolerance, verdict.

@@ -1,0 +1,63 @@
+#pragma once
+/// Runs the registry's bench rows: `lior bench` without its face.
+///
+/// A row is checked, then timed: before and after in turn (A B A B ...), the limits that it stands
+/// beside probed just before and just after at its own threads and footprint, and all of it again
+/// while those moved by more than 10 %.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lior/check/probe.h"
+#include "lior/check/registry.h"
+
+namespace lior::check {
+
+/// A row of the report. Times are medians, of one call each; spreads are (max - min) / median.
+struct BenchResult {
+  std::string name, shape, dtype;
+  int threads = 0;
+  double flops = 0, bytes = 0;
+  double error = 0, tolerance = 0;
+  bool pass = false;      ///< error <= tolerance; a row that fails is not timed
+  std::string message{};  ///< of the exception, if the row threw
+  double before_s = 0, after_s = 0, before_spread = 0, after_spread = 0;
+  double floor_s = 0;      ///< max(bytes / bandwidth, flops / rate) at the faster probe; 0: none
+  double probe_moved = 0;  ///< the limits' largest relative change around the last measurement
+
+  double ratio() const { return before_s / after_s; }
+  double limit_fraction() const { return floor_s / after_s; }
+};
+
+struct BenchReport {
+  Probe before, after;  ///< of the whole run
+  std::vector<BenchResult> rows{};
+
+  int failed() const;
+};
+
+struct BenchSettings {
+  std::string filter{};               ///< runs the rows whose name matches; empty: all
+  int samples = 7;                    ///< a side
+  double sample_seconds = 0.02;       ///< calls are repeated until a sample lasts this long
+  int attempts = 3;                   ///< measurements of a row whose limits move
+  std::function<double()> seconds{};  ///< the clock; empty: wall time
+  std::function<void(const BenchResult&)> on_row{};  ///< called as each row ends
+};
+
+/// A limit that moved by more than this between its two probes asks for another measurement.
+inline constexpr double kSteadyProbe = 0.10;
+
+/// Runs the rows at the level in force, each at its own threads, at most threads(). Throws
+/// lior::Error when the filter is no regular expression or matches nothing.
+BenchReport bench(const Registry& registry, const Limits& limits, const BenchSettings& settings);
+
+/// The table's header, and one line of it; neither with its end.
+std::string bench_header();
+std::string to_line(const BenchResult& row);
+/// {version, machine, probe, rows}; null where a row has no floor, or failed and has no times.
+std::string to_json(const BenchReport& report);
+
+}  // namespace lior::check

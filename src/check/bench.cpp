@@ -1,0 +1,137 @@
+#include "lior/check/bench.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "check/thread_scope.h"
+#include "lior/check/verify.h"
+#include "lior/core/parallel.h"
+#include "lior/core/timer.h"
+
+namespace lior::check {
+namespace {
+
+/// The limits of one row; 0 where it counts no bytes or no operations.
+struct RowLimits {
+  double bandwidth = 0, rate = 0;
+};
+
+RowLimits probe(const Limits& limits, const Bench& row) {
+  return {.bandwidth = row.bytes > 0 ? limits.bandwidth(row.traffic, row.bytes) : 0,
+          .rate = row.flops > 0 ? limits.rate(row.arithmetic) : 0};
+}
+
+double relative_change(double a, double b) {
+  return a > 0 && b > 0 ? std::abs(a - b) / std::min(a, b) : 0;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double spread(const std::vector<double>& values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return (*most - *least) / median(values);
+}
+
+/// Seconds a call of `function`, over `repeats` calls.
+double time_calls(const BenchSettings& settings, const std::function<void()>& function,
+                  Index repeats) {
+  const double start = settings.seconds();
+  for (Index i = 0; i < repeats; ++i) function();
+  return (settings.seconds() - start) / static_cast<double>(repeats);
+}
+
+/// How many calls make a sample.
+Index calls_per_sample(const BenchSettings& settings, const std::function<void()>& function) {
+  const double once = time_calls(settings, function, 1);
+  return std::clamp<Index>(static_cast<Index>(std::ceil(settings.sample_seconds / once)), 1,
+                           1'000'000);
+}
+
+/// Before and after in turn, so that a drift of the machine meets both.
+void measure(const BenchSettings& settings, const BenchRun& run, BenchResult& row) {
+  const Index before_calls = calls_per_sample(settings, run.before);
+  const Index after_calls = calls_per_sample(settings, run.after);
+  std::vector<double> before, after;
+  for (int sample = 0; sample < settings.samples; ++sample) {
+    before.push_back(time_calls(settings, run.before, before_calls));
+    after.push_back(time_calls(settings, run.after, after_calls));
+  }
+  row.before_s = median(before), row.before_spread = spread(before);
+  row.after_s = median(after), row.after_spread = spread(after);
+}
+
+/// Measures until the limits hold still around it, at most `attempts` times.
+void measure_beside_limits(const Limits& limits, const BenchSettings& settings, const Bench& bench,
+                           const BenchRun& run, BenchResult& row) {
+  RowLimits earlier = probe(limits, bench);
+  for (int attempt = 0; attempt < settings.attempts; ++attempt) {
+    measure(settings, run, row);
+    const RowLimits later = probe(limits, bench);
+    row.probe_moved = std::max(relative_change(earlier.bandwidth, later.bandwidth),
+                               relative_change(earlier.rate, later.rate));
+    const double bandwidth = std::max(earlier.bandwidth, later.bandwidth);
+    const double rate = std::max(earlier.rate, later.rate);
+    row.floor_s =
+        std::max(bandwidth > 0 ? bench.bytes / bandwidth : 0, rate > 0 ? bench.flops / rate : 0);
+    if (row.probe_moved <= kSteadyProbe) return;
+    earlier = later;
+  }
+}
+
+BenchResult run_row(const Limits& limits, const BenchSettings& settings, const Bench& bench) {
+  BenchResult row{.name = bench.name,
+                  .shape = bench.shape,
+                  .dtype = bench.dtype,
+                  .threads = bench.threads == 0 ? threads() : std::min(bench.threads, threads()),
+                  .flops = bench.flops,
+                  .bytes = bench.bytes,
+                  .error = NAN};
+  const ThreadScope scope(row.threads);
+  try {
+    const BenchRun run = bench.prepare();
+    row.tolerance = run.tolerance;
+    run.before();
+    run.after();
+    row.error = run.error();
+    row.pass = row.error <= row.tolerance;
+    if (row.pass) measure_beside_limits(limits, settings, bench, run, row);
+  } catch (const std::exception& exception) {
+    row.pass = false;
+    row.message = exception.what();
+  }
+  return row;
+}
+
+}  // namespace
+
+int BenchReport::failed() const {
+  return static_cast<int>(
+      std::count_if(rows.begin(), rows.end(), [](const BenchResult& row) { return !row.pass; }));
+}
+
+BenchReport bench(const Registry& registry, const Limits& limits, const BenchSettings& given) {
+  BenchSettings settings = given;
+  if (!settings.seconds) settings.seconds = [timer = Timer()] { return timer.seconds(); };
+  const auto matches = name_filter(settings.filter);
+  std::vector<const Bench*> chosen;
+  for (const Bench& row : registry.benches) {
+    if (matches(row.name)) chosen.push_back(&row);
+  }
+  LIOR_CHECK(!chosen.empty(), "filter '{}' matches no bench row; without a filter all {} run",
+             settings.filter, registry.benches.size());
+
+  BenchReport report;
+  report.before = take_probe(limits);
+  for (const Bench* row : chosen) {
+    report.rows.push_back(run_row(limits, settings, *row));
+    if (settings.on_row) settings.on_row(report.rows.back());
+  }
+  report.after = take_probe(limits);
+  return report;
+}
+
+}  // namespace lior::check
