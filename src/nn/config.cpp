@@ -1,0 +1,29 @@
+#include "lior/nn/config.h"
+
+#include "lior/nn/ci8_scan.h"
+
+namespace lior::nn {
+
+void check_config(const ModelConfig& config) {
+  const auto at_least_one = [](Index value, const char* name) {
+    LIOR_CHECK(value >= 1, "{} = {}; it must be >= 1", name, value);
+  };
+  at_least_one(config.vocabulary, "vocabulary");
+  at_least_one(config.classes, "classes");
+  at_least_one(config.d_model, "d_model");
+  at_least_one(config.layers, "layers");
+  at_least_one(config.mixer.heads, "heads");
+  LIOR_CHECK(config.mlp_hidden >= 0, "mlp_hidden = {}; it must be >= 0 (0: no SwiGLU)",
+             config.mlp_hidden);
+  LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,
+             "factors = {}; it must be 1 to {}", config.mixer.factors, kMaxFactors);
+  LIOR_CHECK(config.mixer.complex_state || !config.mixer.phase,
+             "phase = true turns complex states; set complex_state = true too");
+  LIOR_CHECK(config.mixer.complex_state || !config.mixer.rotation,
+             "rotation = true turns complex states; set complex_state = true too");
+  LIOR_CHECK(!config.tied || config.classes == config.vocabulary,
+             "tied = true needs classes ({}) equal to vocabulary ({})", config.classes,
+             config.vocabulary);
+}
+
+}  // namespace lior::nn

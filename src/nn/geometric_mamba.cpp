@@ -1,0 +1,191 @@
+#include "lior/nn/geometric_mamba.h"
+
+#include <cmath>
+
+#include "lior/linalg/gemm.h"
+#include "lior/nn/activation.h"
+#include "lior/nn/linear.h"
+#include "lior/nn/rms_norm.h"
+
+namespace lior::nn {
+namespace {
+
+using linalg::MatrixView;
+using linalg::Transpose;
+
+template <class T>
+MatrixView<T> scan_columns(const GeometricMambaShape& shape, View<T, 2> projection) {
+  return MatrixView<T>(projection).block(0, 0, shape.rows(), shape.scan.width());
+}
+
+template <class T>
+MatrixView<T> gate_columns(const GeometricMambaShape& shape, View<T, 2> projection) {
+  return MatrixView<T>(projection).block(0, shape.scan.width(), shape.rows(), shape.d_model);
+}
+
+template <class T>
+View<T, 2> state_rows(const GeometricMambaShape& shape, View<T, 4> states) {
+  return states.template reshaped<2>(
+      {shape.rows(), shape.scan.state_width() * shape.scan.heads()});
+}
+
+/// |column h| of initial [S, H].
+template <class T>
+T column_norm(View<const T, 2> initial, Index head) {
+  T square = 0;
+  for (Index k = 0; k < initial.extent(0); ++k) square += initial(k, head) * initial(k, head);
+  return std::sqrt(square);
+}
+
+/// d_initial [S, H] += the gradient through normalisation, from the gradients of each sequence's h_0.
+template <class T>
+void initial_state_backward(View<const T, 2> initial, View<const T, 3> d_state,
+                            View<T, 2> d_initial) {
+  const Index S = initial.extent(0), H = initial.extent(1);
+  for (Index head = 0; head < H; ++head) {
+    const T norm = column_norm(initial, head);
+    T along = 0;
+    const auto summed = [&](Index k) {
+      T sum = 0;
+      for (Index b = 0; b < d_state.extent(0); ++b) sum += d_state(b, k, head);
+      return sum;
+    };
+    for (Index k = 0; k < S; ++k) along += summed(k) * initial(k, head) / norm;
+    for (Index k = 0; k < S; ++k) {
+      d_initial(k, head) += (summed(k) - along * initial(k, head) / norm) / norm;
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena) {
+  const Index R = shape.rows(), D = shape.d_model;
+  const ScanShape& scan = shape.scan;
+  return {.inv_rms = arena.take<T, 1>({R}).span(),
+          .v = arena.take<T, 2>({R, D}),
+          .projection = arena.take<T, 2>({R, shape.projection_width()}),
+          .initial = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()}),
+          .states = arena.take<T, 4>({scan.batch, scan.length, scan.state_width(), scan.heads()}),
+          .q = arena.take<T, 2>({R, shape.read_width()}),
+          .p = arena.take<T, 2>({R, D}),
+          .gated = arena.take<T, 2>({R, D})};
+}
+
+template <class T>
+void geometric_mamba_forward(const GeometricMambaShape& shape,
+                             const GeometricMambaParameters<const T>& parameters,
+                             View<const T, 2> x, View<T, 3> state,
+                             const GeometricMambaSaved<T>& saved, View<T, 2> out) {
+  const ScanShape& scan = shape.scan;
+  std::copy(state.begin(), state.end(), saved.initial.begin());
+
+  rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
+  linear_forward<T>(saved.v, parameters.in_weight, parameters.in_bias, saved.projection);
+  ci8_scan_forward<T>(scan, scan_columns(shape, saved.projection), saved.initial, parameters.angles,
+                      saved.states);
+  readout_forward<T>(scan.mixer, state_rows(shape, saved.states), saved.q);
+  linear_forward<T>(saved.q, parameters.read_weight, {}, saved.p);
+  gate_forward<T>(saved.p, gate_columns(shape, saved.projection), saved.gated);
+  std::copy(x.begin(), x.end(), out.begin());
+  linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
+                  MatrixView<T>(out));
+
+  if (scan.length == 0) return;
+  for (Index b = 0; b < scan.batch; ++b) {
+    const auto last = saved.states[b][scan.length - 1];
+    std::copy(last.begin(), last.end(), state[b].begin());
+  }
+}
+
+template <class T>
+void geometric_mamba_backward(const GeometricMambaShape& shape,
+                              const GeometricMambaParameters<const T>& parameters,
+                              View<const T, 2> x, const GeometricMambaSaved<T>& saved,
+                              View<const T, 2> d_out, View<T, 2> dx,
+                              const GeometricMambaParameters<T>& d_parameters, Arena& arena) {
+  const ScanShape& scan = shape.scan;
+  const Index R = shape.rows(), D = shape.d_model;
+  const Arena::Scope scope(arena);
+  const auto d_projection = arena.take<T, 2>({R, shape.projection_width()});
+  const auto d_gated = arena.take<T, 2>({R, D});  // then d_p, then d_v
+  const auto d_q = arena.take<T, 2>({R, shape.read_width()});
+  const auto d_states = arena.take<T, 4>(saved.states.shape());
+  const auto d_initial = arena.take<T, 3>(saved.initial.shape());
+  const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
+  const bool run = !arena.planning();
+
+  linear_backward<T>(saved.gated, parameters.out_weight, d_out, Store::write, d_gated,
+                     d_parameters.out_weight, {}, arena);
+  if (run) {
+    gate_backward<T>(saved.p, gate_columns(shape, saved.projection), d_gated, d_gated,
+                     gate_columns(shape, d_projection));
+  }
+  linear_backward<T>(saved.q, parameters.read_weight, d_gated, Store::write, d_q,
+                     d_parameters.read_weight, {}, arena);
+  if (run) {
+    readout_backward<T>(scan.mixer, state_rows(shape, saved.states), d_q,
+                        state_rows(shape, d_states));
+    ci8_scan_backward<T>(scan, scan_columns(shape, saved.projection), saved.initial,
+                         parameters.angles, saved.states, d_states,
+                         scan_columns(shape, d_projection), d_initial, d_angles);
+    if (!scan.mixer.gates) {
+      initial_state_backward<T>(parameters.initial, d_initial, d_parameters.initial);
+    }
+    if (scan.mixer.rotation) {
+      for (Index b = 0; b < scan.batch; ++b) {
+        for (Index i = 0; i < 8 * scan.heads(); ++i) {
+          d_parameters.angles.data()[i] += d_angles[b].data()[i];
+        }
+      }
+    }
+  }
+  linear_backward<T>(saved.v, parameters.in_weight, d_projection, Store::write, d_gated,
+                     d_parameters.in_weight, d_parameters.in_bias, arena);
+  if (run && dx.data() != d_out.data()) std::copy(d_out.begin(), d_out.end(), dx.begin());
+  rms_norm_backward<T>(x, parameters.norm_gain, saved.inv_rms, d_gated, Store::add, dx,
+                       d_parameters.norm_gain, arena);
+}
+
+template <class T>
+void geometric_mamba_initial_state(const MixerConfig& mixer, View<const T, 2> initial,
+                                   View<T, 3> state) {
+  if (mixer.gates) {
+    std::fill(state.begin(), state.end(), T(0));
+    return;
+  }
+  for (Index head = 0; head < mixer.heads; ++head) {
+    const T norm = column_norm(initial, head);
+    for (Index b = 0; b < state.extent(0); ++b) {
+      for (Index k = 0; k < initial.extent(0); ++k) state(b, k, head) = initial(k, head) / norm;
+    }
+  }
+}
+
+template GeometricMambaSaved<float> take_saved(const GeometricMambaShape&, Arena&);
+template GeometricMambaSaved<double> take_saved(const GeometricMambaShape&, Arena&);
+template void geometric_mamba_forward(const GeometricMambaShape&,
+                                      const GeometricMambaParameters<const float>&,
+                                      View<const float, 2>, View<float, 3>,
+                                      const GeometricMambaSaved<float>&, View<float, 2>);
+template void geometric_mamba_forward(const GeometricMambaShape&,
+                                      const GeometricMambaParameters<const double>&,
+                                      View<const double, 2>, View<double, 3>,
+                                      const GeometricMambaSaved<double>&, View<double, 2>);
+template void geometric_mamba_backward(const GeometricMambaShape&,
+                                       const GeometricMambaParameters<const float>&,
+                                       View<const float, 2>, const GeometricMambaSaved<float>&,
+                                       View<const float, 2>, View<float, 2>,
+                                       const GeometricMambaParameters<float>&, Arena&);
+template void geometric_mamba_backward(const GeometricMambaShape&,
+                                       const GeometricMambaParameters<const double>&,
+                                       View<const double, 2>, const GeometricMambaSaved<double>&,
+                                       View<const double, 2>, View<double, 2>,
+                                       const GeometricMambaParameters<double>&, Arena&);
+template void geometric_mamba_initial_state(const MixerConfig&, View<const float, 2>,
+                                            View<float, 3>);
+template void geometric_mamba_initial_state(const MixerConfig&, View<const double, 2>,
+                                            View<double, 3>);
+
+}  // namespace lior::nn
