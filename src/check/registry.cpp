@@ -14,6 +14,7 @@ const Registry& registry() {
     add_nn_op_checks(registry);
     add_nn_op_benches(registry);
     add_nn_scan_checks(registry);
+    add_nn_model_checks(registry);
     return registry;
   }();
   return all;

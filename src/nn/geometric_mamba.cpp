@@ -25,8 +25,7 @@ MatrixView<T> gate_columns(const GeometricMambaShape& shape, View<T, 2> projecti
 
 template <class T>
 View<T, 2> state_rows(const GeometricMambaShape& shape, View<T, 4> states) {
-  return states.template reshaped<2>(
-      {shape.rows(), shape.scan.state_width() * shape.scan.heads()});
+  return states.template reshaped<2>({shape.rows(), shape.scan.state_width() * shape.scan.heads()});
 }
 
 /// |column h| of initial [S, H].
@@ -37,7 +36,8 @@ T column_norm(View<const T, 2> initial, Index head) {
   return std::sqrt(square);
 }
 
-/// d_initial [S, H] += the gradient through normalisation, from the gradients of each sequence's h_0.
+/// d_initial [S, H] += the gradient through normalisation, from the gradients of each sequence's
+/// h_0.
 template <class T>
 void initial_state_backward(View<const T, 2> initial, View<const T, 3> d_state,
                             View<T, 2> d_initial) {

@@ -54,7 +54,8 @@ struct Layout {
         slots.initial =
             add(mixer + "initial", {config.mixer.state_width(), config.mixer.heads}, false);
       }
-      if (config.mixer.rotation) slots.angles = add(mixer + "angles", {8, config.mixer.heads}, false);
+      if (config.mixer.rotation)
+        slots.angles = add(mixer + "angles", {8, config.mixer.heads}, false);
       if (config.mlp_hidden > 0) {
         slots.mlp_norm = add(mlp + "norm.weight", {D});
         slots.mlp_in_weight = add(mlp + "in.weight", {2 * config.mlp_hidden, D}, true);
@@ -120,8 +121,8 @@ struct Activations {
   std::span<T> inv_rms;
 };
 
-/// For training every array is kept for the way back; for inference blocks share one set, and x goes
-/// to and fro between two.
+/// For training every array is kept for the way back; for inference blocks share one set, and x
+/// goes to and fro between two.
 enum class Keep { all, nothing };
 
 /// Right answers at the last position of each of B sequences.
@@ -208,9 +209,8 @@ void Model<T>::Impl::initial_state(View<T, 2> state) const {
   const Index S = config.mixer.state_width(), H = config.mixer.heads;
   for (Index b = 0; b < state.extent(0); ++b) {
     for (Index i = 0; i < config.layers; ++i) {
-      geometric_mamba_initial_state<T>(
-          config.mixer, layout.blocks[i].initial.in(weights()),
-          {state[b].data() + i * block_state_size(), {1, S, H}});
+      geometric_mamba_initial_state<T>(config.mixer, layout.blocks[i].initial.in(weights()),
+                                       {state[b].data() + i * block_state_size(), {1, S, H}});
     }
   }
 }
@@ -220,8 +220,7 @@ void Model<T>::Impl::forward(View<const std::int32_t, 2> tokens, View<T, 2> stat
                              const Activations<T>& saved, Arena& arena) const {
   const Index B = tokens.extent(0), N = tokens.extent(1), size = block_state_size();
   const Arena::Scope scope(arena);
-  const auto block_state =
-      arena.take<T, 3>({B, config.mixer.state_width(), config.mixer.heads});
+  const auto block_state = arena.take<T, 3>({B, config.mixer.state_width(), config.mixer.heads});
   if (arena.planning()) return;
 
   auto x = saved.x.begin();
@@ -298,8 +297,8 @@ LossResult Model<T>::Impl::evaluate(View<const std::int32_t, 2> tokens,
   const Activations<T> saved = take_activations(B, N, Keep::nothing, arena);
   const auto predicted = arena.take<std::int32_t, 1>({B * N}).span();
   forward(tokens, state, saved, arena);
-  const CrossEntropy sums = cross_entropy_forward<T>(classifier(saved.normed), targets.span(),
-                                                     predicted, arena);
+  const CrossEntropy sums =
+      cross_entropy_forward<T>(classifier(saved.normed), targets.span(), predicted, arena);
   LossResult result{.loss_sum = sums.loss_sum, .targets = sums.targets, .correct = sums.correct};
   if (!arena.planning()) count_last(targets, predicted, result);
   return result;
@@ -371,7 +370,9 @@ void Model<T>::initialize(std::uint64_t seed) {
       for (Index head = 0; head < mixer.heads; ++head) {
         // Near no turn, and time constants 1 + e^z from 4 to 150 steps.
         for (Index factor = 0; factor < mixer.factors; ++factor) bias(8 * factor, head) = 2;
-        const double place = mixer.heads == 1 ? 0.5 : static_cast<double>(head) / static_cast<double>(mixer.heads - 1);
+        const double place = mixer.heads == 1
+                                 ? 0.5
+                                 : static_cast<double>(head) / static_cast<double>(mixer.heads - 1);
         bias(scan.z_plane(), head) = static_cast<T>(1 + 4 * place);
       }
     } else {
@@ -387,7 +388,7 @@ void Model<T>::initialize(std::uint64_t seed) {
     }
   }
   fill(layout.norm, 1);
-  if (!config.tied) fill_matrix(layout.output);
+  if (!config.tied) fill(layout.output, 0);  // the first loss is ln(classes)
   fill(layout.output_bias, 0);
 }
 
@@ -395,7 +396,8 @@ template <class T>
 std::size_t Model<T>::training_bytes(Index batch, Index length) const {
   Arena planner = Arena::planner();
   const View<const std::int32_t, 2> none(nullptr, {batch, length});
-  impl_->train_pass(none, none, std::span<T>(static_cast<T*>(nullptr), impl_->layout.size), planner);
+  impl_->train_pass(none, none, std::span<T>(static_cast<T*>(nullptr), impl_->layout.size),
+                    planner);
   return planner.peak();
 }
 

@@ -42,8 +42,8 @@ void swiglu_mlp_backward(const SwigluMlpParameters<const T>& parameters, View<co
   linear_backward<T>(saved.hidden, parameters.out_weight, d_out, Store::write, d_hidden,
                      d_parameters.out_weight, {}, arena);
   if (run) swiglu_backward<T>(saved.ab, d_hidden, d_ab);
-  linear_backward<T>(saved.v, parameters.in_weight, d_ab, Store::write, d_v,
-                     d_parameters.in_weight, {}, arena);
+  linear_backward<T>(saved.v, parameters.in_weight, d_ab, Store::write, d_v, d_parameters.in_weight,
+                     {}, arena);
   if (run && dx.data() != d_out.data()) std::copy(d_out.begin(), d_out.end(), dx.begin());
   rms_norm_backward<T>(x, parameters.norm_gain, saved.inv_rms, d_v, Store::add, dx,
                        d_parameters.norm_gain, arena);

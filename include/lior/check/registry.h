@@ -78,5 +78,6 @@ void add_algebra_cases(Registry& registry);
 void add_nn_op_checks(Registry& registry);
 void add_nn_op_benches(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
+void add_nn_model_checks(Registry& registry);
 
 }  // namespace lior::check

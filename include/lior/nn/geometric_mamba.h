@@ -24,26 +24,26 @@ struct GeometricMambaShape {
 /// Values of one layer's parameters (T const), or where their gradients are summed.
 template <class T>
 struct GeometricMambaParameters {
-  std::span<T> norm_gain;   ///< [D]
-  View<T, 2> in_weight;     ///< [P + D, D]: W_in over W_g
-  std::span<T> in_bias;     ///< [P + D]
-  View<T, 2> read_weight;   ///< W_q [D, Q H]
-  View<T, 2> out_weight;    ///< W_o [D, D]
-  View<T, 2> initial;       ///< [S, H], only without gates: each head's column, normalised, is h_0
-  View<T, 2> angles;        ///< theta [8, H], only with rotation
+  std::span<T> norm_gain;  ///< [D]
+  View<T, 2> in_weight;    ///< [P + D, D]: W_in over W_g
+  std::span<T> in_bias;    ///< [P + D]
+  View<T, 2> read_weight;  ///< W_q [D, Q H]
+  View<T, 2> out_weight;   ///< W_o [D, D]
+  View<T, 2> initial;      ///< [S, H], only without gates: each head's column, normalised, is h_0
+  View<T, 2> angles;       ///< theta [8, H], only with rotation
 };
 
 /// What forward leaves for backward. R = B N rows.
 template <class T>
 struct GeometricMambaSaved {
-  std::span<T> inv_rms;       ///< [R]
-  View<T, 2> v;               ///< [R, D] RMSNorm(x)
-  View<T, 2> projection;      ///< [R, P + D]
-  View<T, 3> initial;         ///< [B, S, H] the state that the call started from
-  View<T, 4> states;          ///< [B, N, S, H]
-  View<T, 2> q;               ///< [R, Q H]
-  View<T, 2> p;               ///< [R, D] W_q q
-  View<T, 2> gated;           ///< [R, D] p * silu(W_g v)
+  std::span<T> inv_rms;   ///< [R]
+  View<T, 2> v;           ///< [R, D] RMSNorm(x)
+  View<T, 2> projection;  ///< [R, P + D]
+  View<T, 3> initial;     ///< [B, S, H] the state that the call started from
+  View<T, 4> states;      ///< [B, N, S, H]
+  View<T, 2> q;           ///< [R, Q H]
+  View<T, 2> p;           ///< [R, D] W_q q
+  View<T, 2> gated;       ///< [R, D] p * silu(W_g v)
 };
 
 template <class T>
@@ -53,8 +53,9 @@ GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena
 /// h = ci8_scan(w, z, phi, c),  q = readout(h).
 ///
 /// x, out [R, D], R = B N, distinct. state [B, S, H]: h_0 in, h_N out (N = 0 leaves it).
-/// Cost: 2 R D (P + 2 D + Q H) operations in matrix products, and the scan. Bit-equal for equal thread
-/// counts. NaN spreads to later positions of its sequence. Source: docs/math/conventions.md, section 4.
+/// Cost: 2 R D (P + 2 D + Q H) operations in matrix products, and the scan. Bit-equal for equal
+/// thread counts. NaN spreads to later positions of its sequence. Source: docs/math/conventions.md,
+/// section 4.
 template <class T>
 void geometric_mamba_forward(const GeometricMambaShape& shape,
                              const GeometricMambaParameters<const T>& parameters,
@@ -62,7 +63,8 @@ void geometric_mamba_forward(const GeometricMambaShape& shape,
                              const GeometricMambaSaved<T>& saved, View<T, 2> out);
 
 /// dx [R, D] written: the gradient with respect to x, the residual's included; dx may be d_out.
-/// d_parameters summed into. Without gates the state that forward was given must be initial_state's.
+/// d_parameters summed into. Without gates the state that forward was given must be
+/// initial_state's.
 template <class T>
 void geometric_mamba_backward(const GeometricMambaShape& shape,
                               const GeometricMambaParameters<const T>& parameters,
