@@ -13,6 +13,9 @@ const Registry& registry() {
     add_algebra_cases(registry);
     add_nn_op_checks(registry);
     add_nn_op_benches(registry);
+    add_clifford_checks(registry);
+    add_bilinears_benches(registry);
+    add_bilinears_cases(registry);
     add_nn_scan_checks(registry);
     add_nn_model_checks(registry);
     return registry;

@@ -77,6 +77,9 @@ void add_algebra_benches(Registry& registry);
 void add_algebra_cases(Registry& registry);
 void add_nn_op_checks(Registry& registry);
 void add_nn_op_benches(Registry& registry);
+void add_clifford_checks(Registry& registry);
+void add_bilinears_benches(Registry& registry);
+void add_bilinears_cases(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_model_checks(Registry& registry);
 
