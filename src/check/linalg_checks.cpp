@@ -1,5 +1,7 @@
-// Matrix products: what holds for any matrices, and a product known exactly.
+// Matrix products: what holds for any matrices, and a product known exactly. Small systems: what is
+// left of A x = b.
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "lior/check/compare.h"
@@ -7,6 +9,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
 #include "lior/linalg/gemm.h"
+#include "lior/linalg/small_matrix.h"
 
 namespace lior::check {
 namespace {
@@ -78,11 +81,54 @@ void add_gemm_checks(Registry& registry) {
   });
 }
 
+/// A x = b by Cholesky at each point: |b - A x| against max|A| max|x|, which no condition enters.
+template <class T>
+void add_cholesky_check(Registry& registry, Index d) {
+  registry.checks.push_back(
+      {.name = "cholesky.residual",
+       .module = "linalg",
+       .dtype = kDtype<T>,
+       .shape = to_string(Shape<3>{d, d, 1000}),
+       .tolerance = 4 * static_cast<double>(d) * std::numeric_limits<T>::epsilon(),
+       .error = [d] {
+         const Index count = 1000;
+         Array<T, 3> a({d, d, count});
+         Array<T, 2> b({d, count}), x({d, count});
+         Random random(5);
+         random.fill_uniform(a.span(), -1, 1);
+         random.fill_uniform(b.span(), -1, 1);
+         for (Index n = 0; n < count; ++n) {
+           for (Index i = 0; i < d; ++i) {
+             for (Index j = 0; j < i; ++j) a(j, i, n) = a(i, j, n);
+             a(i, i, n) += static_cast<T>(d);  // the diagonal outweighs its row: positive definite
+           }
+         }
+         linalg::cholesky_solve_planes<T>(a.view(), b.view(), x.view());
+         double largest = 0, a_size = 0, x_size = 0;
+         for (Index n = 0; n < count; ++n) {
+           for (Index i = 0; i < d; ++i) {
+             double residual = b(i, n);
+             for (Index j = 0; j < d; ++j) {
+               residual -= static_cast<double>(a(i, j, n)) * static_cast<double>(x(j, n));
+               a_size = std::max(a_size, std::abs(static_cast<double>(a(i, j, n))));
+             }
+             x_size = std::max(x_size, std::abs(static_cast<double>(x(i, n))));
+             if (!(std::abs(residual) <= largest)) largest = std::abs(residual);
+           }
+         }
+         return largest / (a_size * x_size);
+       }});
+}
+
 }  // namespace
 
 void add_linalg_checks(Registry& registry) {
   add_gemm_checks<float>(registry);
   add_gemm_checks<double>(registry);
+  for (const Index d : {2, 3, 4, 8, 16}) {
+    add_cholesky_check<float>(registry, d);
+    add_cholesky_check<double>(registry, d);
+  }
 }
 
 }  // namespace lior::check
