@@ -1,7 +1,5 @@
 #include "io/safetensors_format.h"
 
-#include <nlohmann/json.hpp>
-
 namespace lior::io {
 
 std::string_view name(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].name; }
@@ -18,10 +16,7 @@ std::string to_string(std::span<const Index> shape) {
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 80;
-  const bool cut = text.size() > kLongest;
-  using nlohmann::json;
-  return json(text.substr(0, kLongest)).dump(-1, ' ', true, json::error_handler_t::replace) +
-         (cut ? "..." : "");
+  return json_string(text.substr(0, kLongest)) + (text.size() > kLongest ? "..." : "");
 }
 
 }  // namespace lior::io

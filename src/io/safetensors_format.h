@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "io/json_text.h"
 #include "lior/io/safetensors.h"
 
 namespace lior::io {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "io/safetensors_format.h"
@@ -32,17 +31,25 @@ void check_tensors(std::span<const NamedTensor> tensors, const std::string& path
 /// data are aligned.
 std::string header(std::span<const NamedTensor* const> tensors,
                    const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json object = nlohmann::ordered_json::object();
-  if (!metadata.empty()) object[std::string(kMetadataName)] = metadata;
+  std::string text = "{";
+  const auto separator = [&] { return text.size() == 1 ? "" : ","; };
+  if (!metadata.empty()) {
+    std::string pairs;
+    for (const auto& [key, value] : metadata) {
+      if (!pairs.empty()) pairs += ',';
+      pairs += json_string(key) + ":" + json_string(value);
+    }
+    text += fmt::format("\"{}\":{{{}}}", kMetadataName, pairs);
+  }
   std::size_t begin = 0;
-  for (const NamedTensor* tensor : tensors) {
-    const std::size_t end = begin + tensor->info.bytes.size();
-    object[tensor->name] = {{"dtype", io::name(tensor->info.dtype)},
-                            {"shape", tensor->info.shape},
-                            {"data_offsets", {begin, end}}};
+  for (const auto* tensor : tensors) {
+    const auto& [name, info] = *tensor;
+    const std::size_t end = begin + info.bytes.size();
+    text += fmt::format(R"({}{}:{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", separator(),
+                        json_string(name), io::name(info.dtype), to_string(info.shape), begin, end);
     begin = end;
   }
-  std::string text = object.dump();
+  text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;

@@ -1,13 +1,11 @@
 #include "lior/io/safetensors.h"
 
-#include <sys/resource.h>
-
 #include <bit>
-#include <csignal>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "io/small_disk.h"
 #include "io/temporary_folder.h"
 
 namespace lior::io {
@@ -201,24 +199,6 @@ TEST(SafeTensors, WhatCannotBeWrittenIsNamed) {
                 ": cannot be written (No such file or directory); give a path in an existing "
                 "folder that you may write to");
 }
-
-/// Lets this process write files of at most `bytes` while it lives, as a full disk would.
-class SmallDisk {
- public:
-  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit small{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~SmallDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int);
-};
 
 TEST(SafeTensors, AFullDiskIsARunErrorAndLeavesTheOldFile) {
   const TemporaryFolder folder;
