@@ -10,7 +10,8 @@ struct Fft<T>::Plans {
   FftLayout layout;
 
   void run(bool forward, std::complex<T>* data) const noexcept {
-    // kissfft keeps twiddles inside the object and needs contiguous sequences.
+    if (layout.length == 1) return;  // kissfft reads past its empty list of factors
+    // It keeps twiddles inside the object and needs contiguous sequences.
     thread_local Eigen::FFT<T> fft = [] {
       Eigen::FFT<T> made;
       made.SetFlag(Eigen::FFT<T>::Unscaled);
