@@ -4,8 +4,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
-#include "lior/memory/exponential_sum.h"
-#include "lior/memory/lior_kernel.h"
+#include "lior/memory/causal_convolution.h"
 
 namespace lior::check {
 namespace {
@@ -71,11 +70,73 @@ void add_exponential_sum_checks(Registry& registry) {
   });
 }
 
+/// The sum with kappa from the poles: what the recurrence and its gradients hold exactly.
+template <class T>
+void sum_of_poles(View<const T, 2> raw, const memory::PowerLawRule& rule, View<const T, 4> x,
+                  View<T, 4> y) {
+  const auto [batch, length, heads, channels] = x.shape();
+  std::vector<double> kappa(static_cast<std::size_t>(length));
+  for (Index h = 0; h < heads; ++h) {
+    std::array<double, memory::kKernelParameters> parameters;
+    std::copy_n(raw[h].begin(), memory::kKernelParameters, parameters.begin());
+    const memory::PoleForm form(memory::KernelParameters::from(parameters), rule);
+    for (Index k = 0; k < length; ++k) {
+      kappa[k] = k == 0 ? form.w0() : 0;
+      for (int j = 0; j < form.poles(); ++j) {
+        kappa[k] += (form.b(j) * std::exp(-form.s(j) * static_cast<double>(k))).real();
+      }
+    }
+    for (Index b = 0; b < batch; ++b) {
+      for (Index n = 0; n < length; ++n) {
+        for (Index c = 0; c < channels; ++c) {
+          double sum = 0;
+          for (Index k = 0; k <= n; ++k) sum += kappa[k] * x(b, n - k, h, c);
+          y(b, n, h, c) = static_cast<T>(sum);
+        }
+      }
+    }
+  }
+}
+
+void add_convolution_checks(Registry& registry) {
+  constexpr Index B = 2, N = 37, H = 2;
+  // Channels below, at and across the lanes of every level.
+  for (const Index C : {1, 16, 35}) {
+    const auto rule = std::make_shared<memory::PowerLawRule>(1e-6, 1000);
+    add_checks(
+        registry,
+        {.name = "causal_convolution",
+         .module = "memory",
+         .shape = fmt::format("B={} N={} H={} C={}", B, N, H, C),
+         .inputs = {{"raw", {H, memory::kKernelParameters}, normal(0.5)}, {"x", {B, N, H, C}}},
+         .outputs = {{"y", {B, N, H, C}}},
+         .reference = [rule]<class T>(
+                          Inputs<T> in, Outputs<T> out,
+                          Arena&) { sum_of_poles<T>(in("raw"), *rule, in("x"), out("y")); },
+         .forward =
+             [rule]<class T>(Inputs<T> in, Outputs<T> out, Arena& workspace) {
+               memory::CausalConvolution<T> memory(H, *rule);
+               memory.set(in("raw"));
+               memory.forward(in("x"), out("y"), workspace);
+             },
+         .backward =
+             [rule]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& workspace) {
+               memory::CausalConvolution<T> memory(H, *rule);
+               memory.set(in("raw"));
+               memory.backward(in("x"), gradient("y"), d("x"), d("raw"), workspace);
+             },
+         .value_roundings = 64,      // sums over poles of both signs
+         .gradient_roundings = 512,  // and over all steps and channels
+         .workspace = 1 << 18});
+  }
+}
+
 }  // namespace
 
 void add_memory_checks(Registry& registry) {
   add_kernel_checks(registry);
   add_exponential_sum_checks(registry);
+  add_convolution_checks(registry);
 }
 
 }  // namespace lior::check

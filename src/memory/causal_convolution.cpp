@@ -1,0 +1,272 @@
+#include "lior/memory/causal_convolution.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "memory/kernels/causal_convolution.inl.h"
+#include <hwy/foreach_target.h>
+#include "memory/kernels/causal_convolution.inl.h"
+
+#if HWY_ONCE
+#include <cmath>
+
+#include "lior/core/parallel.h"
+#include "lior/linalg/fft.h"
+#include "lior/simd/dispatch.h"
+
+namespace lior::memory {
+namespace {
+
+using Complex = std::complex<double>;
+constexpr Index kFftColumns = 8;  // complex numbers, so 16 channels: two real ones ride in each
+constexpr Index kPackedRow = 4;
+
+Index round_up(Index count, Index multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+/// body(b, h, first channel, channels, task) for groups of at most `group` channels, on all
+/// threads.
+template <class Body>
+void for_groups(const Shape<4>& shape, Index group, const Body& body) {
+  const auto [batch, length, heads, channels] = shape;
+  const Index groups = (channels + group - 1) / group;
+  parallel_for(batch * heads * groups, 1,
+               [&, channels = channels, heads = heads](Index begin, Index end, int worker) {
+                 for (Index task = begin; task < end; ++task) {
+                   const Index first = task % groups * group, h = task / groups % heads;
+                   body(task / groups / heads, h, first, std::min(group, channels - first), task,
+                        worker);
+                 }
+               });
+}
+
+}  // namespace
+
+/// Forwards in time, or backwards: the adjoint.
+template <class T>
+struct CausalConvolution<T>::Direction {
+  bool backwards;
+  /// First row and step between rows of a sequence, as elements.
+  Index first(const Shape<4>& s, Index b, Index h, Index c) const {
+    return ((b * s[1] + (backwards ? s[1] - 1 : 0)) * s[2] + h) * s[3] + c;
+  }
+  Index stride(const Shape<4>& s) const { return (backwards ? -1 : 1) * s[2] * s[3]; }
+};
+
+template <class T>
+CausalConvolution<T>::CausalConvolution(Index heads, const PowerLawRule& rule)
+    : rule_(rule), rows_(rule.poles() + 3) {
+  LIOR_CHECK(heads >= 1, "a memory of {} heads was asked for; expected at least 1", heads);
+  forms_.assign(static_cast<std::size_t>(heads), PoleForm({}, rule));
+  output_ = Buffer<T>(heads * kChunk * (rows_ + kChunk));
+  update_ = Buffer<T>(heads * round_up(rows_, kPackedRow) * kChunk);
+  growth_ = Buffer<double>(heads * (kChunk + 1) * rows_);
+  Array<T, 2> defaults({heads, kKernelParameters});
+  const auto raw = KernelParameters{}.array();
+  for (Index h = 0; h < heads; ++h) std::copy(raw.begin(), raw.end(), defaults.view()[h].begin());
+  set(defaults.view());
+}
+
+template <class T>
+void CausalConvolution<T>::set(View<const T, 2> raw) {
+  check_shape(raw, {heads(), kKernelParameters}, "raw");
+  for (Index h = 0; h < heads(); ++h) {
+    std::array<double, kKernelParameters> parameters;
+    std::copy_n(raw[h].begin(), kKernelParameters, parameters.begin());
+    const PoleForm form(KernelParameters::from(parameters), rule_);
+    forms_[static_cast<std::size_t>(h)] = form;
+
+    const Index columns = rows_ + kChunk, last = form.poles() - 1;
+    T* const output = output_.data() + h * kChunk * columns;
+    T* const update = update_.data() + h * round_up(rows_, kPackedRow) * kChunk;
+    double* const growth = growth_.data() + h * (kChunk + 1) * rows_;
+    const auto packed = [](T* table, Index row, Index column, Index width) -> T& {
+      return table[(row / kPackedRow * width + column) * kPackedRow + row % kPackedRow];
+    };
+    for (Index n = 0; n <= kChunk; ++n) {
+      double kappa = 0;  // of the poles: one function for values and gradients
+      for (Index j = 0; j <= last; ++j) {
+        const Complex s = form.s(static_cast<int>(j)), b = form.b(static_cast<int>(j));
+        const Complex power = std::exp(-s * static_cast<double>(n));
+        kappa += (b * power).real();
+        growth[n * rows_ + j] = j < last ? std::expm1(-s.real() * n) : power.real() - 1;
+        if (n < kChunk) packed(update, j, kChunk - 1 - n, kChunk) = static_cast<T>(power.real());
+        if (n > 0) packed(output, n - 1, j, columns) = static_cast<T>((b * power).real());
+        if (j < last) continue;
+        growth[n * rows_ + last + 1] = power.imag();
+        if (n < kChunk) {
+          packed(update, last + 1, kChunk - 1 - n, kChunk) = static_cast<T>(power.imag());
+        }
+        if (n > 0) packed(output, n - 1, last + 1, columns) = static_cast<T>(-(b * power).imag());
+      }
+      if (n == 0) kappa += form.w0();
+      for (Index row = n; row < kChunk; ++row) {
+        packed(output, row, rows_ + row - n, columns) = static_cast<T>(kappa);
+      }
+    }
+  }
+}
+
+template <class T>
+void CausalConvolution<T>::run_recurrence(const Direction& direction, View<const T, 4> x,
+                                          View<T, 4> y, double* state) const {
+  const auto kernel = LIOR_SIMD_TABLE(memory_chunks<T>).chosen();
+  const auto [batch, length, heads, channels] = x.shape();
+  for_groups(x.shape(), LIOR_SIMD_TABLE(chunk_channels<T>).chosen()(),
+             [&, length = length, heads = heads, channels = channels](Index b, Index h, Index c,
+                                                                      Index count, Index, int) {
+               const ChunkTables<T> tables{
+                   rows_, output_.data() + h * kChunk * (rows_ + kChunk),
+                   update_.data() + h * round_up(rows_, kPackedRow) * kChunk,
+                   growth_.data() + h * (kChunk + 1) * rows_};
+               const Index first = direction.first(x.shape(), b, h, c);
+               kernel(tables, x.data() + first, y.data() + first,
+                      state ? state + (b * heads + h) * rows_ * channels + c : nullptr, length,
+                      direction.stride(x.shape()), channels, count);
+             });
+}
+
+template <class T>
+void CausalConvolution<T>::run_direct(const Direction& direction, View<const T, 4> x, View<T, 4> y,
+                                      Arena& workspace) const {
+  const Index length = x.extent(1);
+  const View<T, 2> kappa = workspace.take<T, 2>({heads(), length});
+  if (workspace.planning()) return;
+  for (Index h = 0; h < heads(); ++h) {
+    for (Index k = 0; k < length; ++k) {
+      kappa(h, k) = static_cast<T>(kernel(h).kappa(k) + (k == 0 ? kernel(h).w0() : 0));
+    }
+  }
+  const auto kernel = LIOR_SIMD_TABLE(direct_sum<T>).chosen();
+  for_groups(x.shape(), 64, [&](Index b, Index h, Index c, Index count, Index, int) {
+    const Index first = direction.first(x.shape(), b, h, c);
+    kernel(kappa[h].data(), x.data() + first, y.data() + first, length, direction.stride(x.shape()),
+           count);
+  });
+}
+
+template <class T>
+void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> x, View<T, 4> y,
+                                   Arena& workspace) const {
+  const auto [batch, length, heads, channels] = x.shape();
+  const Index n = linalg::fft_good_length(2 * length - 1);  // no wrap
+  const View<std::complex<T>, 2> spectra = workspace.take<std::complex<T>, 2>({heads, n});
+  const View<std::complex<T>, 3> blocks =
+      workspace.take<std::complex<T>, 3>({threads(), n, kFftColumns});
+  if (workspace.planning()) return;
+
+  const linalg::Fft<T> one({n, 1, 1, n}), many({n, kFftColumns, kFftColumns, 1});
+  for (Index h = 0; h < heads; ++h) {
+    std::complex<T>* kappa = spectra[h].data();
+    std::fill_n(kappa, n, std::complex<T>{});
+    for (Index k = 0; k < length; ++k) {
+      kappa[k] = static_cast<T>((kernel(h).kappa(k) + (k == 0 ? kernel(h).w0() : 0)) /
+                                static_cast<double>(n));
+    }
+    one.forward(kappa);
+  }
+  const auto multiply = LIOR_SIMD_TABLE(multiply_spectrum<T>).chosen();
+  for_groups(x.shape(), 2 * kFftColumns,
+             [&, length = length](Index b, Index h, Index c, Index count, Index, int worker) {
+               const Index first = direction.first(x.shape(), b, h, c);
+               const Index stride = direction.stride(x.shape());
+               std::complex<T>* const block = blocks[worker].data();
+               T* const reals = reinterpret_cast<T*>(block);
+               std::fill_n(block, n * kFftColumns, std::complex<T>{});
+               for (Index k = 0; k < length; ++k) {
+                 std::copy_n(x.data() + first + k * stride, count, reals + k * 2 * kFftColumns);
+               }
+               many.forward(block);
+               multiply(reinterpret_cast<const T*>(spectra[h].data()), false, reals, n,
+                        kFftColumns);
+               many.inverse(block);
+               for (Index k = 0; k < length; ++k) {
+                 std::copy_n(reals + k * 2 * kFftColumns, count, y.data() + first + k * stride);
+               }
+             });
+}
+
+template <class T>
+void CausalConvolution<T>::run(const Direction& direction, View<const T, 4> x, View<T, 4> y,
+                               Arena& workspace, MemoryPlan plan) const {
+  check_shape(y, x.shape(), "y");
+  LIOR_CHECK(x.extent(2) == heads(), "x has shape {}; expected [B, N, {} heads, C]",
+             to_string(x.shape()), heads());
+  if (x.empty()) return;
+  const Arena::Scope scope(workspace);
+  switch (plan) {
+    case MemoryPlan::direct: return run_direct(direction, x, y, workspace);
+    case MemoryPlan::fft: return run_fft(direction, x, y, workspace);
+    case MemoryPlan::automatic:
+    case MemoryPlan::recurrence:
+      if (!workspace.planning()) run_recurrence(direction, x, y, nullptr);
+  }
+}
+
+template <class T>
+void CausalConvolution<T>::forward(View<const T, 4> x, View<T, 4> y, Arena& workspace,
+                                   MemoryPlan plan) const {
+  run({.backwards = false}, x, y, workspace, plan);
+}
+
+template <class T>
+void CausalConvolution<T>::advance(View<const T, 4> x, View<T, 4> y, View<double, 4> state) const {
+  check_shape(y, x.shape(), "y");
+  check_shape(state, {x.extent(0), heads(), rows_, x.extent(3)}, "state");
+  LIOR_CHECK(x.extent(2) == heads(), "x has shape {}; expected [B, N, {} heads, C]",
+             to_string(x.shape()), heads());
+  run_recurrence({.backwards = false}, x, y, state.data());
+}
+
+template <class T>
+void CausalConvolution<T>::backward(View<const T, 4> x, View<const T, 4> d_y, View<T, 4> d_x,
+                                    View<T, 2> d_raw, Arena& workspace, MemoryPlan plan) const {
+  check_shape(d_y, x.shape(), "d_y");
+  check_shape(d_raw, {heads(), kKernelParameters}, "d_raw");
+  // The adjoint of a causal convolution is the same one backwards in time.
+  run({.backwards = true}, d_y, d_x, workspace, plan);
+
+  const auto [batch, length, heads_, channels] = x.shape();
+  const Index group = LIOR_SIMD_TABLE(gradient_channels).chosen()();
+  const Index groups = (channels + group - 1) / group;
+  const Index real_poles = rows_ - 2, sums = 2 * real_poles + 5;
+  const Arena::Scope scope(workspace);
+  const View<double, 2> z = workspace.take<double, 2>({heads(), rows_});
+  const View<double, 4> partial = workspace.take<double, 4>({batch, heads(), groups, sums});
+  if (workspace.planning()) return;
+  for (Index h = 0; h < heads(); ++h) {
+    for (Index j = 0; j <= real_poles; ++j) z(h, j) = kernel(h).z(static_cast<int>(j)).real();
+    z(h, real_poles + 1) = kernel(h).z(static_cast<int>(real_poles)).imag();
+  }
+  const auto sum = LIOR_SIMD_TABLE(pole_sums<T>).chosen();
+  for_groups(x.shape(), group,
+             [&, length = length](Index b, Index h, Index c, Index count, Index task, int) {
+               const Index first = ((b * length) * heads() + h) * x.extent(3) + c;
+               sum(z[h].data(), real_poles, x.data() + first, d_y.data() + first, length,
+                   heads() * x.extent(3), count, partial.data() + task * sums);
+             });
+
+  for (Index h = 0; h < heads(); ++h) {
+    std::array<double, 2 * kMostRows + 8> total{};
+    for (Index b = 0; b < batch; ++b) {
+      for (Index g = 0; g < groups; ++g) {
+        for (Index i = 0; i < sums; ++i) total[i] += partial(b, h, g, i);
+      }
+    }
+    std::array<Complex, PoleForm::kMost> d_b, d_z;
+    const PoleForm& form = kernel(h);
+    for (Index j = 0; j < real_poles; ++j) {
+      d_b[j] = total[2 * j];
+      d_z[j] = form.b(static_cast<int>(j)).real() * total[2 * j + 1];
+    }
+    // y = Re(b m): dL/db = conj(sum g m), dL/dz = conj(b sum g dm/dz).
+    const double* last = total.data() + 2 * real_poles;
+    d_b[real_poles] = {last[0], -last[1]};
+    d_z[real_poles] = std::conj(form.b(static_cast<int>(real_poles)) * Complex(last[2], last[3]));
+    const auto raw = form.gradient(last[4], d_b, d_z).array();
+    for (int p = 0; p < kKernelParameters; ++p) d_raw(h, p) = static_cast<T>(raw[p]);
+  }
+}
+
+template class CausalConvolution<float>;
+template class CausalConvolution<double>;
+
+}  // namespace lior::memory
+#endif

@@ -1,0 +1,237 @@
+// Lanes over channels: chunks of the recurrence, the direct sum, and the sums behind the gradients
+// of the kernel's parameters. Compiled once per level.
+#if defined(LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
+#undef LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
+#else
+#define LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
+#endif
+
+#include "memory/chunk_tables.h"
+#include "simd/for_lanes.inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lior::memory::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::for_lanes;
+
+/// Channels that one vector of T holds.
+template <class T>
+constexpr Index kLanes = static_cast<Index>(hn::MaxLanes(hn::ScalableTag<T>()));
+
+/// out[r] = sum_q pack[q][r] in[q] for r < 4; rows of `in` and `out` are kVectors vectors long.
+template <int kVectors, class T>
+HWY_INLINE void multiply_four_rows(const T* HWY_RESTRICT pack, const T* HWY_RESTRICT in,
+                                   Index count, T* HWY_RESTRICT out) {
+  const hn::ScalableTag<T> d;
+  constexpr Index kTile = kVectors * kLanes<T>;
+  hn::Vec<decltype(d)> sum[4][kVectors];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  }
+  for (Index q = 0; q < count; ++q, pack += 4, in += kTile) {
+    hn::Vec<decltype(d)> row[kVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) row[v] = hn::Load(d, in + v * kLanes<T>);
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      const auto factor = hn::Set(d, pack[r]);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      hn::Store(sum[r][v], d, out + r * kTile + v * kLanes<T>);
+    }
+  }
+}
+
+/// All steps of one sequence for at most kVectors vectors of channels. Rows of x and y are `stride`
+/// apart (negative: backwards in time), those of the state `state_stride`.
+template <int kVectors, class T>
+HWY_INLINE void run_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state,
+                           Index length, Index stride, Index state_stride, Index channels) {
+  constexpr Index kTile = kVectors * kLanes<T>;
+  const Index rows = tables.rows;
+  alignas(64) T in[(kMostRows + kChunk) * kTile];  // states, then the chunk of x
+  alignas(64) T out[kMostRows * kTile];
+  alignas(64) double m[kMostRows * kTile];
+  for (Index i = 0; i < (rows + kChunk) * kTile; ++i) in[i] = 0;
+  for (Index i = 0; i < rows * kTile; ++i) m[i] = 0;
+  if (state != nullptr) {
+    for (Index j = 0; j < rows; ++j) {
+      for (Index c = 0; c < channels; ++c) m[j * kTile + c] = state[j * state_stride + c];
+    }
+  }
+  T* const chunk = in + rows * kTile;
+
+  for (Index first = 0; first < length; first += kChunk) {
+    const Index steps = HWY_MIN(kChunk, length - first);
+    for (Index i = 0; i < rows * kTile; ++i) in[i] = static_cast<T>(m[i]);
+    for (Index n = 0; n < steps; ++n) {
+      const T* row = x + (first + n) * stride;
+      for (Index c = 0; c < channels; ++c) chunk[n * kTile + c] = row[c];
+    }
+    for (Index i = steps * kTile; i < kChunk * kTile; ++i) chunk[i] = 0;
+
+    for (Index n = 0; n < steps; n += 4) {
+      multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk), in, rows + n + 4, out);
+      for (Index r = 0; r < HWY_MIN(4, steps - n); ++r) {
+        T* row = y + (first + n + r) * stride;
+        for (Index c = 0; c < channels; ++c) row[c] = out[r * kTile + c];
+      }
+    }
+
+    // The table holds z^0 last: a short chunk takes the last columns.
+    for (Index j = 0; j < rows; j += 4) {
+      multiply_four_rows<kVectors>(tables.update + (j / 4 * kChunk + kChunk - steps) * 4, chunk,
+                                   steps, out + j * kTile);
+    }
+    const double* growth = tables.growth + steps * rows;
+    for (Index j = 0; j < rows - 2; ++j) {
+      for (Index c = j * kTile; c < (j + 1) * kTile; ++c) m[c] += growth[j] * m[c] + out[c];
+    }
+    const double real = growth[rows - 2], imaginary = growth[rows - 1];
+    for (Index c = (rows - 2) * kTile; c < (rows - 1) * kTile; ++c) {
+      const double re = m[c], im = m[c + kTile];
+      m[c] += real * re - imaginary * im + out[c];
+      m[c + kTile] += real * im + imaginary * re + out[c + kTile];
+    }
+  }
+  if (state == nullptr) return;
+  for (Index j = 0; j < rows; ++j) {
+    for (Index c = 0; c < channels; ++c) state[j * state_stride + c] = m[j * kTile + c];
+  }
+}
+
+/// Channels that one call of memory_chunks takes at most.
+template <class T>
+Index chunk_channels() {
+  return 2 * kLanes<T>;
+}
+
+template <class T>
+void memory_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state, Index length,
+                   Index stride, Index state_stride, Index channels) noexcept {
+  if (channels <= kLanes<T>) {
+    run_chunks<1>(tables, x, y, state, length, stride, state_stride, channels);
+  } else {
+    run_chunks<2>(tables, x, y, state, length, stride, state_stride, channels);
+  }
+}
+
+/// y_n = sum_{k<=n} kappa_k x_{n-k}.
+template <class T>
+void direct_sum(const T* kappa, const T* x, T* y, Index length, Index stride,
+                Index channels) noexcept {
+  for (Index n = 0; n < length; ++n) {
+    for_lanes<T>(channels, [=](auto d, Index c) {
+      auto sum = hn::Zero(d);
+      const T* row = x + n * stride + c;
+      for (Index k = 0; k <= n; ++k, row -= stride) {
+        sum = hn::MulAdd(hn::Set(d, kappa[k]), hn::LoadU(d, row), sum);
+      }
+      hn::StoreU(sum, d, y + n * stride + c);
+    });
+  }
+}
+
+/// Sums over the steps of one sequence and its channels (at most gradient_channels()), g = dL/dy:
+/// for a real pole of state m_n = z m_{n-1} + x_n and slope p_n = dm_n/dz = z p_{n-1} + m_{n-1},
+/// sum g m and sum g p; for the oscillation the real and imaginary parts of both; last, sum g x.
+template <class T>
+void pole_sums(const double* z, Index real_poles, const T* x, const T* g, Index length,
+               Index stride, Index channels, double* out) noexcept {
+  const hn::ScalableTag<double> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr Index kTile = kLanes<double>, kBlock = 64;
+  constexpr Index kMostSums = 2 * kMostRows + 8;
+  alignas(64) double xs[kBlock * kTile], gs[kBlock * kTile];
+  alignas(64) double state[kMostSums * kTile], sum[kMostSums * kTile];
+  const Index sums = 2 * real_poles + 5;
+  for (Index i = 0; i < sums * kTile; ++i) state[i] = sum[i] = 0;
+  for (Index i = 0; i < kBlock * kTile; ++i) xs[i] = gs[i] = 0;
+
+  for (Index first = 0; first < length; first += kBlock) {
+    const Index steps = HWY_MIN(kBlock, length - first);
+    for (Index n = 0; n < steps; ++n) {
+      for (Index c = 0; c < channels; ++c) {
+        xs[n * kTile + c] = x[(first + n) * stride + c];
+        gs[n * kTile + c] = g[(first + n) * stride + c];
+      }
+    }
+    for (Index j = 0; j < real_poles; ++j) {
+      double* const at = state + 2 * j * kTile;
+      double* const to = sum + 2 * j * kTile;
+      const V pole = hn::Set(d, z[j]);
+      V m = hn::Load(d, at), p = hn::Load(d, at + kTile);
+      V gm = hn::Load(d, to), gp = hn::Load(d, to + kTile);
+      for (Index n = 0; n < steps; ++n) {
+        const V gn = hn::Load(d, gs + n * kTile);
+        p = hn::MulAdd(pole, p, m);
+        m = hn::MulAdd(pole, m, hn::Load(d, xs + n * kTile));
+        gm = hn::MulAdd(gn, m, gm);
+        gp = hn::MulAdd(gn, p, gp);
+      }
+      hn::Store(m, d, at), hn::Store(p, d, at + kTile);
+      hn::Store(gm, d, to), hn::Store(gp, d, to + kTile);
+    }
+    double* const at = state + 2 * real_poles * kTile;
+    double* const to = sum + 2 * real_poles * kTile;
+    const V re = hn::Set(d, z[real_poles]), im = hn::Set(d, z[real_poles + 1]);
+    V mr = hn::Load(d, at), mi = hn::Load(d, at + kTile);
+    V pr = hn::Load(d, at + 2 * kTile), pi = hn::Load(d, at + 3 * kTile);
+    V gmr = hn::Load(d, to), gmi = hn::Load(d, to + kTile);
+    V gpr = hn::Load(d, to + 2 * kTile), gpi = hn::Load(d, to + 3 * kTile);
+    V gx = hn::Load(d, to + 4 * kTile);
+    for (Index n = 0; n < steps; ++n) {
+      const V gn = hn::Load(d, gs + n * kTile), xn = hn::Load(d, xs + n * kTile);
+      const V next_pr = hn::MulAdd(re, pr, hn::NegMulAdd(im, pi, mr));
+      pi = hn::MulAdd(re, pi, hn::MulAdd(im, pr, mi));
+      pr = next_pr;
+      const V next_mr = hn::MulAdd(re, mr, hn::NegMulAdd(im, mi, xn));
+      mi = hn::MulAdd(re, mi, hn::Mul(im, mr));
+      mr = next_mr;
+      gmr = hn::MulAdd(gn, mr, gmr), gmi = hn::MulAdd(gn, mi, gmi);
+      gpr = hn::MulAdd(gn, pr, gpr), gpi = hn::MulAdd(gn, pi, gpi);
+      gx = hn::MulAdd(gn, xn, gx);
+    }
+    hn::Store(mr, d, at), hn::Store(mi, d, at + kTile);
+    hn::Store(pr, d, at + 2 * kTile), hn::Store(pi, d, at + 3 * kTile);
+    hn::Store(gmr, d, to), hn::Store(gmi, d, to + kTile);
+    hn::Store(gpr, d, to + 2 * kTile), hn::Store(gpi, d, to + 3 * kTile);
+    hn::Store(gx, d, to + 4 * kTile);
+  }
+  for (Index i = 0; i < sums; ++i) {
+    out[i] = 0;
+    for (Index c = 0; c < kTile; ++c) out[i] += sum[i * kTile + c];
+  }
+}
+
+/// Channels that one call of pole_sums takes at most.
+inline Index gradient_channels() { return kLanes<double>; }
+
+/// spectrum[k] *= kernel[k], or conj(kernel[k]), for rows of `columns` complex numbers.
+template <class T>
+void multiply_spectrum(const T* kernel, bool conjugate, T* rows, Index count,
+                       Index columns) noexcept {
+  for (Index k = 0; k < count; ++k) {
+    const T re = kernel[2 * k], im = conjugate ? -kernel[2 * k + 1] : kernel[2 * k + 1];
+    T* row = rows + 2 * k * columns;
+    for (Index c = 0; c < 2 * columns; c += 2) {
+      const T a = row[c], b = row[c + 1];
+      row[c] = re * a - im * b;
+      row[c + 1] = re * b + im * a;
+    }
+  }
+}
+
+}  // namespace lior::memory::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
