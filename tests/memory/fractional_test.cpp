@@ -1,0 +1,144 @@
+#include "lior/memory/fractional.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lior/core/random.h"
+
+namespace lior::memory {
+namespace {
+
+Buffer<double> samples(Index count, double dt, double (*function)(double)) {
+  Buffer<double> f(count);
+  for (Index n = 0; n < count; ++n) f[n] = function(static_cast<double>(n) * dt);
+  return f;
+}
+
+TEST(Fractional, RecordedWeights) {
+  Buffer<double> w(6);
+  grunwald_letnikov_weights(0.5, w.span());
+  const double derivative[] = {1, -.5, -.125, -.0625, -.0390625, -.02734375};
+  for (Index k = 0; k < 6; ++k) EXPECT_DOUBLE_EQ(w[k], derivative[k]);
+  grunwald_letnikov_weights(-0.5, w.span());
+  const double integral[] = {1, .5, .375, .3125};
+  for (Index k = 0; k < 4; ++k) EXPECT_DOUBLE_EQ(w[k], integral[k]);
+  l1_weights(0.5, w.span());
+  const double l1[] = {1, .4142135624, .3178372452, .2679491924};
+  for (Index k = 0; k < 4; ++k) EXPECT_NEAR(w[k], l1[k], 1e-10);
+}
+
+/// log2 of the ratio of errors at t = 1 when dt is halved.
+template <class Method>
+double order(Method method, double (*f)(double), double exact) {
+  double error[2];
+  for (const int half : {0, 1}) {
+    const Index steps = 256 << half;
+    const double dt = 1.0 / static_cast<double>(steps);
+    const auto in = samples(steps + 1, dt, f);
+    Buffer<double> out(steps + 1);
+    method(dt, in.span(), out.span());
+    error[half] = std::abs(out[steps] - exact);
+  }
+  return std::log2(error[0] / error[1]);
+}
+
+TEST(Fractional, ConvergesToDerivativesAndIntegralsOfPowersAtItsOrder) {
+  const auto square = [](double t) { return t * t; };
+  const auto gl = [](double dt, auto f, auto out) { grunwald_letnikov(0.5, dt, f, out); };
+  const auto l1 = [](double dt, auto f, auto out) { caputo_l1(0.5, dt, f, out); };
+  const auto gl_integral = [](double dt, auto f, auto out) { grunwald_letnikov(-0.5, dt, f, out); };
+  const auto trapezoid = [](double dt, auto f, auto out) { product_trapezoid(0.5, dt, f, out); };
+  const double derivative = 1.5045055561;     // D^1/2 t^2 at 1
+  const double exact = 2 / std::tgamma(2.5);  // the same to all digits
+  EXPECT_NEAR(exact, derivative, 1e-10);
+  const double integral = 2 / std::tgamma(3.5);
+  EXPECT_NEAR(order(gl, square, exact), 1, 0.05);
+  EXPECT_NEAR(order(l1, square, exact), 1.5, 0.05);
+  EXPECT_NEAR(order(gl_integral, square, integral), 1, 0.05);
+  EXPECT_NEAR(order(trapezoid, square, integral), 2, 0.05);
+}
+
+TEST(Fractional, L1IsExactOnLinesAndTrapezoidToo) {
+  const auto line = samples(101, 0.01, [](double t) { return t; });
+  Buffer<double> out(101);
+  caputo_l1(0.5, 0.01, line.span(), out.span());
+  EXPECT_NEAR(out[100], 1.1283791671, 1e-10);
+  product_trapezoid(0.5, 0.01, line.span(), out.span());
+  EXPECT_NEAR(out[100], 1 / std::tgamma(2.5), 1e-13);
+}
+
+TEST(Fractional, DerivativeOfTheRootIsAConstant) {
+  const auto root = samples(4097, 1.0 / 4096, [](double t) { return std::sqrt(t); });
+  Buffer<double> out(4097);
+  grunwald_letnikov(0.5, 1.0 / 4096, root.span(), out.span());
+  EXPECT_NEAR(out[4096], 0.8862269255, 1e-4);  // first order: about dt / 4
+}
+
+TEST(FractionalIntegral, IsTheProductTrapezoidToTheRulesError) {
+  constexpr double kTolerance = 1e-8;
+  const Index steps = 600, functions = 5;
+  const double dt = 0.02, alpha = 0.4;
+  const PowerLawRule rule(kTolerance, steps);
+  FractionalIntegral<double> fast(alpha, dt, rule, functions);
+  Array<double, 2> f({functions, steps}), want({functions, steps});
+  Random(3).fill_uniform(f.span(), 0, 1);
+  for (Index i = 0; i < functions; ++i) {
+    product_trapezoid(alpha, dt, f.view()[i].span(), want.view()[i].span());
+  }
+  Buffer<double> now(functions);
+  const auto sample = [&](Index n) {
+    for (Index i = 0; i < functions; ++i) now[i] = f(i, n);
+    return std::span<const double>(now.span());
+  };
+  fast.start(sample(0));
+  double largest = 0;
+  for (Index n = 1; n < steps; ++n) {
+    const auto f_n = sample(n);
+    for (Index i = 0; i < functions; ++i) {
+      const double got = fast.tail()[i] + fast.weight() * f_n[i];
+      largest = std::max(largest, std::abs(got / want(i, n) - 1));
+    }
+    fast.accept(f_n);
+  }
+  EXPECT_LE(largest, kTolerance);
+}
+
+TEST(FractionalIntegral, SolvesTheRelaxationOfMittagLeffler) {
+  // f = 1 - I^1/2 f has the solution E_1/2(-sqrt t).
+  double error[2];
+  for (const int half : {0, 1}) {
+    const Index steps = 200 << half;
+    const double dt = 1.0 / static_cast<double>(steps);
+    FractionalIntegral<double> integral(0.5, dt, PowerLawRule(1e-8, steps), 1);
+    double f = 1;
+    integral.start({&f, 1});
+    for (Index n = 1; n <= steps; ++n) {
+      f = (1 - integral.tail()[0]) / (1 + integral.weight());
+      integral.accept({&f, 1});
+    }
+    error[half] = std::abs(f - 0.4275835761558);
+  }
+  EXPECT_LE(error[1], 2e-4);
+  EXPECT_GE(std::log2(error[0] / error[1]), 0.9);  // sqrt t is not smooth at 0: order 1
+}
+
+TEST(MittagLeffler, RecordedValues) {
+  EXPECT_NEAR(mittag_leffler(0.5, -1), .4275835761558, 1e-12);
+  EXPECT_NEAR(mittag_leffler(0.5, -2), .2553956763, 1e-10);
+  EXPECT_NEAR(mittag_leffler(0.8, -1), .3869485786, 1e-10);
+  EXPECT_NEAR(mittag_leffler(1, -1), std::exp(-1), 1e-14);
+  EXPECT_EQ(mittag_leffler(0.5, 0), 1);
+}
+
+TEST(Fractional, WrongArgumentsAreErrors) {
+  Buffer<double> f(4), out(3);
+  EXPECT_THROW(caputo_l1(0.5, 0.1, f.span(), out.span()), Error);
+  EXPECT_THROW(grunwald_letnikov(0.5, 0, f.span(), f.span()), Error);
+  EXPECT_THROW(product_trapezoid(1, 0.1, f.span(), f.span()), Error);
+  EXPECT_THROW(FractionalIntegral<double>(1.5, 0.1, PowerLawRule(1e-4, 10), 1), Error);
+  EXPECT_THROW(FractionalIntegral<double>(0.5, -0.1, PowerLawRule(1e-4, 10), 1), Error);
+}
+
+}  // namespace
+}  // namespace lior::memory
