@@ -20,6 +20,9 @@ const Registry& registry() {
     add_bilinears_cases(registry);
     add_nn_scan_checks(registry);
     add_nn_model_checks(registry);
+    add_train_checks(registry);
+    add_train_benches(registry);
+    add_train_cases(registry);
     return registry;
   }();
   return all;

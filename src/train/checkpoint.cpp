@@ -149,10 +149,13 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
   return state;
 }
 
-void load_parameters(const fs::path& folder, nn::Model<float>& model) {
+TrainedModel load_model(const fs::path& folder) {
+  const Config config = read_config(folder / "config.json");
+  nn::Model<float> model(config.model);
   const auto file = io::SafeTensors::open((folder / kModelFile).string());
   check_count(file, model.parameters().size());
   read_tensors(file, "", model.parameters(), model.values());
+  return {config, std::move(model)};
 }
 
 }  // namespace lior::train

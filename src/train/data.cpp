@@ -6,6 +6,11 @@
 
 namespace lior::train {
 
+std::vector<std::int32_t> encode(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  return {bytes, bytes + text.size()};
+}
+
 Text::Text(const std::string& path, double held_out_fraction) : file_(path), path_(path) {
   LIOR_CHECK(size() > 0, "{}: the file is empty; data is a file with text in it", path);
   const auto held_out =

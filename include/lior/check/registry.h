@@ -84,5 +84,8 @@ void add_bilinears_benches(Registry& registry);
 void add_bilinears_cases(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_model_checks(Registry& registry);
+void add_train_checks(Registry& registry);
+void add_train_benches(Registry& registry);
+void add_train_cases(Registry& registry);
 
 }  // namespace lior::check

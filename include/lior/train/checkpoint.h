@@ -14,8 +14,7 @@
 #include <optional>
 
 #include "lior/nn/model.h"
-#include "lior/train/optimizer.h"
-#include "lior/train/schedule.h"
+#include "lior/train/config.h"
 
 namespace lior::train {
 
@@ -38,8 +37,14 @@ void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>
 std::optional<RunState> load_checkpoint(const std::filesystem::path& folder,
                                         nn::Model<float>& model, Optimizer<float>& optimizer);
 
-/// model.safetensors alone, for evaluation and generation.
-void load_parameters(const std::filesystem::path& folder, nn::Model<float>& model);
+/// A trained model, to evaluate or to generate with, and the settings of its run. Throws
+/// lior::Error that names the file when one is missing, damaged, or of another model than
+/// config.json's.
+struct TrainedModel {
+  Config config;
+  nn::Model<float> model;
+};
+TrainedModel load_model(const std::filesystem::path& folder);
 
 /// The name of the first parameter with a NaN or an infinity among `values` (or gradients).
 std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,

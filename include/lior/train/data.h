@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lior/io/mapped_file.h"
 #include "lior/train/task.h"
@@ -11,6 +12,9 @@
 namespace lior::train {
 
 inline constexpr Index kByteValues = 256;
+
+/// The tokens of a text: its bytes, 0 .. 255. The byte of a token is its value.
+std::vector<std::int32_t> encode(std::string_view text);
 
 /// The bytes of a file of any size, UTF-8 or not: a token is a byte. The file is mapped, not read;
 /// its tail is held out.

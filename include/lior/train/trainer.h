@@ -1,0 +1,44 @@
+#pragma once
+/// A training run from its settings to its folder.
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+#include "lior/train/config.h"
+
+namespace lior::train {
+
+/// What a run shows of itself after each step.
+struct Progress {
+  Index step = 0;
+  std::optional<Index> last_step;  ///< where steps end the run
+  double done = 0;                 ///< part of the run that is over, in [0, 1]
+  double seconds_left = 0;         ///< at the pace of this part of the run
+  double tokens_per_second = 0;
+  Index length = 0;
+  double loss = 0;                 ///< of the batch, nats a target
+  double accuracy = 0;             ///< of the batch
+  std::optional<double> val_loss;  ///< of the latest evaluation
+};
+
+/// How the run and its caller speak: the library prints nothing and handles no signals.
+struct Hooks {
+  std::function<void(const Progress&)> after_step = [](const Progress&) {};
+  std::function<bool()> interrupted = [] { return false; };
+};
+
+enum class Ending { finished, interrupted };
+
+/// Trains in `folder`, which must be new or empty, or hold the run to `resume`. All that can be
+/// wrong with the arguments is found before anything is written: lior::Error. Each step is a
+/// function of (settings, step), but for the learning rate where only minutes end the run; so with
+/// steps a resumed run equals one that was never interrupted, bit for bit, for equal threads and
+/// SIMD level. An interrupted run saves first.
+///
+/// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the
+/// step and the first tensor that is; the folder keeps the last checkpoint.
+Ending train(std::span<const Setting> settings, const std::filesystem::path& folder, bool resume,
+             const Hooks& hooks);
+
+}  // namespace lior::train

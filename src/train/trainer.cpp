@@ -1,0 +1,255 @@
+#include "lior/train/trainer.h"
+
+#include <cmath>
+
+#include "lior/core/memory.h"
+#include "lior/core/parallel.h"
+#include "lior/core/timer.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/data.h"
+#include "lior/train/evaluate.h"
+#include "lior/train/metrics.h"
+
+namespace lior::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
+
+/// The settings of the run in `folder`: from scratch, or from where it was left.
+Config settle(std::span<const Setting> settings, const fs::path& folder, bool resume) {
+  if (resume) return resumed_config(read_config(folder / "config.json"), settings);
+  LIOR_CHECK(!fs::exists(folder) || fs::is_directory(folder), "{}: is a file; --out takes a folder",
+             folder.string());
+  LIOR_CHECK(
+      !fs::exists(folder) || fs::is_empty(folder),
+      "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
+      folder.string());
+  return new_config(settings);
+}
+
+/// Fills in the model's vocabulary and classes, or sees that they are the data's.
+void fit_model_to_data(Config& config, const Data& data) {
+  const auto fit = [&](Index& setting, Index needed, const char* key) {
+    LIOR_CHECK(setting == 0 || setting == needed, "{} is {}; data \"{}\" need {}", key, setting,
+               config.data, needed);
+    setting = needed;
+  };
+  fit(config.model.vocabulary, data.vocabulary(), "model.vocabulary");
+  fit(config.model.classes, data.classes(), "model.classes");
+}
+
+/// All that a run holds between its steps.
+class Trainer {
+ public:
+  Trainer(std::span<const Setting> settings, const fs::path& folder, bool resume,
+          const Hooks& hooks)
+      : folder_(folder),
+        hooks_(hooks),
+        config_(settle(settings, folder, resume)),
+        data_(Data::open(config_.data, config_.val_fraction)),
+        model_(make_model()),
+        optimizer_(config_.optimizer, tensors_of(model_.parameters())),
+        curriculum_(config_.curriculum, data_.shortest_length(), config_.length) {
+    check_memory();
+    tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
+    targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
+    arena_.emplace(model_.training_bytes(config_.batch, config_.length));
+    if (evaluates()) evaluator_.emplace(model_, eval_batch(), config_.length);
+    fill_batch(0, config_.length);  // too little data is found here
+
+    model_.initialize(static_cast<std::uint64_t>(config_.seed));
+    state_.data_bytes = data_.is_text() ? data_.text().size() : 0;
+    if (resume) load();
+    fs::create_directories(folder_);
+    write_config(config_, folder_ / "config.json");
+    metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
+  }
+
+  Ending run() {
+    const Index first_step = state_.step;
+    while (!ended()) {
+      step();
+      const bool last = ended(), stopped = hooks_.interrupted();
+      const bool evaluated = evaluates() && (last || state_.step % config_.eval_every == 0);
+      if (evaluated) evaluate();
+      if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
+      if (last || stopped || state_.step % config_.save_every == 0) save();
+      hooks_.after_step(progress(first_step));
+      if (stopped && !last) return Ending::interrupted;
+    }
+    return Ending::finished;
+  }
+
+ private:
+  nn::Model<float> make_model() {
+    set_threads(static_cast<int>(config_.threads));
+    fit_model_to_data(config_, data_);
+    return nn::Model<float>(config_.model);
+  }
+
+  bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
+  Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
+
+  void check_memory() const {
+    const std::size_t planned =
+        model_.training_bytes(config_.batch, config_.length) +
+        2 * sizeof(std::int32_t) * static_cast<std::size_t>(config_.batch * config_.length) +
+        (evaluates() ? Evaluator::bytes(model_, eval_batch(), config_.length) : 0);
+    const std::size_t available = available_memory();
+    LIOR_CHECK(
+        planned <= available,
+        "batch = {} and length = {} need {} and {} are available; a smaller batch, length or "
+        "model would fit",
+        config_.batch, config_.length, bytes_text(static_cast<double>(planned)),
+        bytes_text(static_cast<double>(available)));
+  }
+
+  void load() {
+    const auto saved = load_checkpoint(folder_, model_, optimizer_);
+    if (!saved) return;
+    LIOR_CHECK(saved->data_bytes == state_.data_bytes,
+               "{}: has {} bytes, but the run was trained on {}; a resumed run needs the same data",
+               config_.data, state_.data_bytes, saved->data_bytes);
+    state_ = *saved;
+    curriculum_.restore(saved->curriculum);
+    seconds_before_ = saved->seconds;
+    tokens_before_ = saved->tokens;
+  }
+
+  double seconds() const { return seconds_before_ + timer_.seconds(); }
+
+  /// The part of the run that is over: by steps where they are given, else by time.
+  double done() const {
+    if (config_.steps) {
+      return static_cast<double>(state_.step) / static_cast<double>(*config_.steps);
+    }
+    return seconds() / (60 * *config_.minutes);
+  }
+
+  bool ended() const {
+    return (config_.steps && state_.step >= *config_.steps) ||
+           (config_.minutes && seconds() >= 60 * *config_.minutes) || curriculum_.finished();
+  }
+
+  /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
+  void fill_batch(Index step, Index length) {
+    batch_shape_ = {config_.batch, length};
+    data_.fill_training(static_cast<std::uint64_t>(config_.seed), step,
+                        View<std::int32_t, 2>(tokens_.data(), batch_shape_),
+                        View<std::int32_t, 2>(targets_.data(), batch_shape_));
+  }
+
+  /// One update: batch, gradients, clipping, optimiser.
+  void step() {
+    fill_batch(state_.step, curriculum_.length());
+    arena_->reset();
+    const nn::LossResult result = model_.loss_and_gradients(
+        View<const std::int32_t, 2>(tokens_.data(), batch_shape_),
+        View<const std::int32_t, 2>(targets_.data(), batch_shape_), *arena_);
+    const auto targets = static_cast<double>(result.targets);
+    line_.loss = result.loss_sum / targets;
+    line_.accuracy = static_cast<double>(result.correct) / targets;
+    line_.length = curriculum_.length();
+    line_.grad_norm = optimizer_.measure(model_.gradients());
+    check_finite();
+
+    const bool clips = config_.clip > 0 && line_.grad_norm > config_.clip;
+    const double clip = clips ? config_.clip / line_.grad_norm : 1;
+    // Step s of S ends at (s + 1)/S of the run: the first step has a rate above zero.
+    const double at =
+        config_.steps ? static_cast<double>(state_.step + 1) / static_cast<double>(*config_.steps)
+                      : done();
+    line_.lr = config_.lr * schedule_factor(config_.schedule, at);
+    optimizer_.step(line_.lr, clip, model_.values(), model_.gradients());
+
+    ++state_.step;
+    state_.tokens += result.targets;
+    curriculum_.observe(line_.accuracy);
+  }
+
+  void check_finite() const {
+    if (std::isfinite(line_.loss) && std::isfinite(line_.grad_norm)) return;
+    std::string what = "the loss";
+    if (const auto value = first_not_finite(model_.parameters(), model_.values())) {
+      what = *value;
+    } else if (const auto gradient = first_not_finite(model_.parameters(), model_.gradients())) {
+      what = "the gradient of " + *gradient;
+    }
+    throw RunError(
+        fmt::format("step {}: loss {}, gradient norm {}; the first that is not finite is {}; a "
+                    "lower lr or clip "
+                    "may help, and {} keeps the last checkpoint",
+                    state_.step, line_.loss, line_.grad_norm, what, folder_.string()));
+  }
+
+  void evaluate() {
+    const EvalResult result =
+        data_.is_text()
+            ? evaluator_->text(data_.text().held_out(), config_.eval_count, config_.length)
+            : evaluator_->task(data_.task(), kEvaluationSeed, config_.eval_count, config_.length);
+    line_.val_loss = result.loss;
+    line_.val_accuracy = result.accuracy;
+  }
+
+  void log(bool evaluated) {
+    MetricsLine line = line_;
+    line.step = state_.step;
+    line.tokens = state_.tokens;
+    line.seconds = seconds();
+    if (!evaluated) line.val_loss.reset(), line.val_accuracy.reset();
+    metrics_->write(line);
+  }
+
+  void save() {
+    state_.seconds = seconds();
+    state_.curriculum = curriculum_.state();
+    save_checkpoint(folder_, model_, optimizer_, state_);
+  }
+
+  Progress progress(Index first_step) const {
+    const double here = timer_.seconds();
+    const double part = std::min(done(), 1.0);
+    double left = config_.steps ? static_cast<double>(*config_.steps - state_.step) * here /
+                                      static_cast<double>(state_.step - first_step)
+                                : 60 * *config_.minutes - seconds();
+    if (config_.minutes) left = std::min(left, 60 * *config_.minutes - seconds());
+    return {.step = state_.step,
+            .last_step = config_.steps,
+            .done = part,
+            .seconds_left = std::max(left, 0.0),
+            .tokens_per_second = static_cast<double>(state_.tokens - tokens_before_) / here,
+            .length = line_.length,
+            .loss = line_.loss,
+            .accuracy = line_.accuracy,
+            .val_loss = line_.val_loss};
+  }
+
+  fs::path folder_;
+  const Hooks& hooks_;
+  Config config_;
+  Data data_;
+  nn::Model<float> model_;
+  Optimizer<float> optimizer_;
+  Curriculum curriculum_;
+  Array<std::int32_t, 2> tokens_, targets_;  // [batch, length]
+  Shape<2> batch_shape_{};                   // of the batch in their front
+  std::optional<Arena> arena_;
+  std::optional<Evaluator> evaluator_;
+  std::optional<Metrics> metrics_;
+  MetricsLine line_;  // of the latest step; its evaluation: the latest
+  RunState state_;
+  double seconds_before_ = 0;  // of earlier parts of the run
+  Index tokens_before_ = 0;
+  Timer timer_;
+};
+
+}  // namespace
+
+Ending train(std::span<const Setting> settings, const fs::path& folder, bool resume,
+             const Hooks& hooks) {
+  return Trainer(settings, folder, resume, hooks).run();
+}
+
+}  // namespace lior::train
