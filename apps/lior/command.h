@@ -10,7 +10,8 @@
 ///     }
 ///
 /// Bad input is a lior::Error (status 2), a run that fails a lior::RunError (status 1): main prints
-/// either as one line. Each command has --threads and --help from the program.
+/// either as one line. Each command has --help, and --threads unless it
+/// declares its own, from the program.
 
 #include <cstdint>
 #include <functional>
@@ -49,6 +50,9 @@ class Options {
 /// Runs a command whose options were read; returns the exit status.
 using Run = std::function<int()>;
 
+Run train_command(Options& options);
+Run eval_command(Options& options);
+Run generate_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);
 Run info_command(Options& options);

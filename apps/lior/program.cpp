@@ -114,6 +114,7 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
     parser->footer("");
     Options options(*parser);
     runs.emplace_back(parser, command.declare(options));
+    if (parser->get_option_no_throw("--threads") != nullptr) continue;  // a setting of the command
     options.add("--threads", thread_count, "N", "threads to use (the cores the process may use)");
   }
 

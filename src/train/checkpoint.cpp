@@ -1,5 +1,6 @@
 #include "lior/train/checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -65,7 +66,8 @@ void read_tensors(const io::SafeTensors& file, const std::string& prefix,
     LIOR_CHECK(info.dtype == io::DType::f32 && info.shape == p.shape,
                "{}: {} is {} {}; the configuration's model has F32 {}", file.path(), name,
                io::name(info.dtype), io::to_string(info.shape), io::to_string(p.shape));
-    file.read_into<float, 1>(name, View<float, 1>(flat.data() + p.offset, {p.size}));
+    const Buffer<float> values = file.read<float>(name);
+    std::copy(values.begin(), values.end(), flat.begin() + p.offset);
   }
 }
 

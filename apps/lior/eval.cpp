@@ -1,0 +1,97 @@
+#include <fmt/core.h>
+
+#include <cmath>
+#include <memory>
+#include <numbers>
+
+#include "command.h"
+#include "lior/core/memory.h"
+#include "lior/core/timer.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/data.h"
+#include "lior/train/evaluate.h"
+
+namespace lior::app {
+namespace {
+
+constexpr std::int64_t kMostTogether = 64;  // sequences at a time
+constexpr std::int64_t kWindow = 256;       // tokens of them at a time
+
+struct Arguments {
+  std::string model, data, split = "val";
+  std::int64_t count = 256, seed = 1;
+  std::optional<std::int64_t> length;
+  bool json = false;  ///< the only form there is
+};
+
+std::string number_or_null(const std::optional<double>& value) {
+  return value ? fmt::format("{:.6g}", *value) : "null";
+}
+
+train::EvalResult evaluate(const Arguments& arguments, const train::TrainedModel& trained) {
+  const auto& [config, model] = trained;
+  const train::Data data = train::Data::open(arguments.data, config.val_fraction);
+  LIOR_CHECK(data.vocabulary() == config.model.vocabulary && data.classes() == config.model.classes,
+             "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
+             arguments.data, data.vocabulary(), data.classes(), arguments.model,
+             config.model.vocabulary, config.model.classes);
+
+  const std::int64_t length = arguments.length.value_or(config.length);
+  const std::int64_t batch = std::min(arguments.count, kMostTogether);
+  const std::int64_t window = std::min(length, kWindow);
+  const std::size_t needed = train::Evaluator::bytes(model, batch, window);
+  LIOR_CHECK(needed <= available_memory(),
+             "evaluating needs {} and {} are available; a smaller "
+             "--count would fit",
+             bytes_text(static_cast<double>(needed)),
+             bytes_text(static_cast<double>(available_memory())));
+  train::Evaluator evaluator(model, batch, window);
+  if (!data.is_text()) {
+    return evaluator.task(data.task(), static_cast<std::uint64_t>(arguments.seed), arguments.count,
+                          length);
+  }
+  const auto bytes = arguments.split == "val" ? data.text().held_out() : data.text().all();
+  LIOR_CHECK(bytes.size() >= 2, "{}: its {} part has {} bytes; a prediction needs two",
+             arguments.data, arguments.split, bytes.size());
+  return evaluator.text(bytes, arguments.count, length);
+}
+
+int run(const Arguments& arguments) {
+  LIOR_CHECK(arguments.split == "val" || arguments.split == "all",
+             "--split: \"{}\" is no part of the data; it must be val or all", arguments.split);
+  LIOR_CHECK(arguments.count >= 1, "--count: {} sequences; it must be at least 1", arguments.count);
+  LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
+  LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
+             *arguments.length);
+  const train::TrainedModel trained = train::load_model(arguments.model);
+  const Timer timer;
+  const train::EvalResult result = evaluate(arguments, trained);
+
+  std::optional<double> bits_per_byte;
+  if (!arguments.data.starts_with(train::kBuiltin)) {
+    bits_per_byte = result.loss / std::numbers::ln2;
+  }
+  fmt::print(
+      "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"accuracy\": {:.6g}, "
+      "\"accuracy_last\": {}, \"tokens\": {}, \"seconds\": {:.3f}}}\n",
+      result.loss, number_or_null(bits_per_byte), result.accuracy,
+      number_or_null(result.accuracy_last), result.tokens, timer.seconds());
+  return kSuccess;
+}
+
+}  // namespace
+
+Run eval_command(Options& options) {
+  const auto arguments = std::make_shared<Arguments>();
+  options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
+  options.require("--data", arguments->data, "FILE|builtin:NAME", "what to predict");
+  options.add("--split", arguments->split, "PART",
+              "of a file: val, its held-out tail, or all (val)");
+  options.add("--count", arguments->count, "N", "sequences (256)");
+  options.add("--seed", arguments->seed, "N", "of a task's sequences (1)");
+  options.add("--length", arguments->length, "N", "tokens a sequence (the training's)");
+  options.add_switch("--json", arguments->json, "print one JSON object, as always");
+  return [=] { return run(*arguments); };
+}
+
+}  // namespace lior::app

@@ -1,0 +1,60 @@
+#include "lior/train/generate.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "command.h"
+#include "interrupt.h"
+#include "lior/io/utf8.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/data.h"
+
+namespace lior::app {
+namespace {
+
+struct Arguments {
+  std::string model, prompt;
+  std::int64_t max_tokens = 256, seed = 0;
+  train::Sampling sampling{.temperature = 0.8};
+};
+
+int run(const Arguments& arguments) {
+  LIOR_CHECK(!arguments.prompt.empty(),
+             "--prompt: is empty; a text of at least one byte is needed");
+  LIOR_CHECK(io::is_utf8(arguments.prompt), "--prompt: is not UTF-8; a text in UTF-8 is needed");
+  LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
+             arguments.max_tokens);
+  LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
+  const train::TrainedModel trained = train::load_model(arguments.model);
+  LIOR_CHECK(!trained.config.data.starts_with(train::kBuiltin),
+             "{}: was trained on {}; text needs a model that was trained on text", arguments.model,
+             trained.config.data);
+
+  catch_interrupts();
+  train::Generator generator(trained.model, arguments.sampling,
+                             static_cast<std::uint64_t>(arguments.seed));
+  const std::vector<std::int32_t> prompt = train::encode(arguments.prompt);
+  generator.read(prompt);
+  for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
+    if (interrupted()) return kInterrupted;
+    std::fputc(generator.next(), stdout);
+    if (std::fflush(stdout) != 0) throw RunError("cannot write the text; is the disk full?");
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+Run generate_command(Options& options) {
+  const auto arguments = std::make_shared<Arguments>();
+  options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
+  options.require("--prompt", arguments->prompt, "TEXT", "what to go on from");
+  options.add("--max-tokens", arguments->max_tokens, "N", "bytes to write (256)");
+  options.add("--temperature", arguments->sampling.temperature, "X", "0: the likeliest (0.8)");
+  options.add("--top-k", arguments->sampling.top_k, "N", "only the likeliest N; 0: all (0)");
+  options.add("--top-p", arguments->sampling.top_p, "X", "only the likeliest that hold X (1)");
+  options.add("--seed", arguments->seed, "N", "of the draws (0)");
+  return [=] { return run(*arguments); };
+}
+
+}  // namespace lior::app

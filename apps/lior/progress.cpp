@@ -1,0 +1,96 @@
+#include "progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace lior::app {
+namespace {
+
+constexpr double kBarPeriod = 0.1, kPlainPeriod = 5;  // seconds
+constexpr int kBarCells = 24;
+constexpr int kUsualColumns = 80;
+
+int terminal_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                         : kUsualColumns;
+}
+
+/// A bar of kBarCells cells, its end drawn in eighths of a cell.
+std::string bar_text(double done) {
+  static const char* const kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const int eighths = static_cast<int>(std::floor(std::clamp(done, 0.0, 1.0) * kBarCells * 8));
+  std::string text;
+  for (int cell = 0; cell < eighths / 8; ++cell) text += "█";
+  text += kEighths[eighths % 8];
+  const int drawn = eighths / 8 + (eighths % 8 != 0);
+  return text + std::string(static_cast<std::size_t>(kBarCells - drawn), ' ');
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<long long>(std::ceil(seconds));
+  if (whole >= 3600) {
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  }
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string progress_text(const train::Progress& progress) {
+  std::string text = fmt::format("step {}", progress.step);
+  if (progress.last_step) text += fmt::format("/{}", *progress.last_step);
+  text += fmt::format("  loss {:.3f}", progress.loss);
+  if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
+  text += fmt::format("  {:.1f}k tok/s  {} left", progress.tokens_per_second / 1000,
+                      clock_text(progress.seconds_left));
+  return text;
+}
+
+ProgressDisplay::ProgressDisplay(const std::string& mode) {
+  if (mode == "auto") {
+    mode_ = isatty(STDERR_FILENO) ? Mode::bar : Mode::plain;
+  } else if (mode == "bar") {
+    mode_ = Mode::bar;
+  } else if (mode == "plain") {
+    mode_ = Mode::plain;
+  } else {
+    LIOR_CHECK(mode == "none",
+               "--progress: \"{}\" is no way to show progress; it must be auto, bar, "
+               "plain or none",
+               mode);
+    mode_ = Mode::none;
+  }
+}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (mode_ == Mode::bar && drawn_) std::fputc('\n', stderr);
+}
+
+void ProgressDisplay::show(const train::Progress& progress) {
+  if (mode_ == Mode::none) return;
+  const bool last = progress.last_step == progress.step || progress.done >= 1;
+  if (timer_.seconds() < next_ && !last) return;
+  next_ = timer_.seconds() + (mode_ == Mode::bar ? kBarPeriod : kPlainPeriod);
+  draw(progress);
+}
+
+void ProgressDisplay::draw(const train::Progress& progress) {
+  const std::string text = progress_text(progress);
+  if (mode_ == Mode::plain) {
+    std::fprintf(stderr, "%s\n", text.c_str());
+    return;
+  }
+  constexpr int kAroundBar = 10;  // "▕" "▏", percent, spaces
+  const int room = std::max(terminal_columns() - kBarCells - kAroundBar, 0);
+  std::fprintf(stderr, "\r▕%s▏ %3.0f%%  %.*s\033[K", bar_text(progress.done).c_str(),
+               100 * std::min(progress.done, 1.0), room, text.c_str());
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+}  // namespace lior::app

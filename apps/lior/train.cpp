@@ -1,0 +1,86 @@
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "command.h"
+#include "interrupt.h"
+#include "lior/train/trainer.h"
+#include "progress.h"
+
+namespace lior::app {
+namespace {
+
+/// The settings that have a flag, in the order of the help text.
+struct Flag {
+  const char* key;
+  const char* metavar;
+  const char* help;
+};
+constexpr Flag kFlags[] = {
+    {"data", "FILE|builtin:NAME", "text, or a task: a5, s5, z60, parity, copy, induction"},
+    {"preset", "NAME", "tiny, small, medium, tracking (tiny; builtin tasks: tracking)"},
+    {"optimizer", "NAME", "adamw or lior (adamw)"},
+    {"lr", "X", "largest learning rate"},
+    {"batch", "B", "sequences a step"},
+    {"length", "N", "tokens a sequence"},
+    {"seed", "N", "of start values and data (0)"},
+    {"steps", "N", "steps in all (2000, unless --minutes is given)"},
+    {"minutes", "M", "minutes in all"},
+    {"threads", "N", "threads to use (the cores the process may use)"},
+    {"save_every", "N", "steps between checkpoints (500)"},
+    {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
+    {"eval_every", "N", "steps between evaluations (200)"},
+    {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
+};
+
+std::string flag_name(const char* key) {
+  std::string name = std::string("--") + key;
+  for (char& c : name) c = c == '_' ? '-' : c;
+  return name;
+}
+
+struct Arguments {
+  std::string out, progress = "auto";
+  std::optional<std::string> config;
+  bool resume = false;
+  std::optional<std::string> values[std::size(kFlags)];
+
+  /// File, then environment, then flags: later ones hold.
+  std::vector<train::Setting> settings() const {
+    std::vector<train::Setting> all;
+    if (config) all = train::read_toml(*config);
+    for (train::Setting& setting : train::read_environment()) all.push_back(std::move(setting));
+    for (std::size_t i = 0; i < std::size(kFlags); ++i) {
+      if (!values[i]) continue;
+      all.push_back({kFlags[i].key, train::TextValue{*values[i]}, flag_name(kFlags[i].key)});
+    }
+    return all;
+  }
+};
+
+int run(const Arguments& arguments) {
+  ProgressDisplay display(arguments.progress);
+  catch_interrupts();
+  const train::Hooks hooks{
+      .after_step = [&](const train::Progress& progress) { display.show(progress); },
+      .interrupted = interrupted};
+  const train::Ending ending =
+      train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
+  return ending == train::Ending::interrupted ? kInterrupted : kSuccess;
+}
+
+}  // namespace
+
+Run train_command(Options& options) {
+  const auto arguments = std::make_shared<Arguments>();
+  options.require("--out", arguments->out, "DIR", "folder of the run; new, unless --resume");
+  for (std::size_t i = 0; i < std::size(kFlags); ++i) {
+    options.add(flag_name(kFlags[i].key), arguments->values[i], kFlags[i].metavar, kFlags[i].help);
+  }
+  options.add("--config", arguments->config, "FILE.toml", "settings; flags and LIOR_* come before");
+  options.add_switch("--resume", arguments->resume, "go on with the run in --out");
+  options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
+  return [=] { return run(*arguments); };
+}
+
+}  // namespace lior::app

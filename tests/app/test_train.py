@@ -1,0 +1,316 @@
+"""lior train, eval and generate: what they write, what they refuse, and what a kill leaves."""
+
+import json
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import PROGRAM
+
+# A model so small that a step takes about a millisecond.
+SMALL = """
+batch = 4
+length = 16
+eval_count = 4
+[model]
+d_model = 16
+layers = 1
+mlp_hidden = 0
+heads = 2
+"""
+QUIET = ("--progress", "none", "--threads", "1")
+TEXT = "".join(f"line {i} of a text that repeats itself, a little\n" for i in range(400))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with text.txt and small.toml."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "text.txt").write_text(TEXT)
+    (folder / "small.toml").write_text(SMALL)
+    return folder
+
+
+def arguments(inputs, out, *more, data=None):
+    return ("train", "--data", data or inputs / "text.txt", "--config", inputs / "small.toml",
+            "--out", out, *QUIET, *more)
+
+
+@pytest.fixture(scope="module")
+def trained(inputs, tmp_path_factory):
+    """The folder of a run of 60 steps on text.txt. Copy it before changing it."""
+    out = tmp_path_factory.mktemp("runs") / "trained"
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20))]
+    subprocess.run(command, check=True, timeout=120)
+    return out
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path):
+    return pathlib.Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def metrics(folder):
+    """Its lines without what a clock says."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def tensors(path):
+    """The bytes of a safetensors file after its header, which holds the run's seconds."""
+    data = path.read_bytes()
+    return data[8 + int.from_bytes(data[:8], "little"):]
+
+
+def assert_same_run(left, right):
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        assert tensors(left / name) == tensors(right / name), name
+    assert metrics(left) == metrics(right)
+
+
+# What a run writes
+
+
+def test_a_run_learns_and_writes_its_folder(trained):
+    names = {"config.json", "model.safetensors", "optimizer.safetensors", "metrics.jsonl"}
+    assert set(contents(trained)) == names
+    lines = metrics(trained)
+    assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert "val_loss" in lines[-1]
+    config = json.loads((trained / "config.json").read_text())
+    assert config["steps"] == 60 and config["model"]["heads"] == 2 and config["preset"] == "tiny"
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_path):
+    result = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml",
+                  "--out", tmp_path / "run", "--steps", 5, "--threads", 1)
+    assert result.returncode == 0 and result.stdout == ""
+    assert result.stderr.splitlines()[-1].startswith("step 5/5  loss ")
+    assert "\r" not in result.stderr
+
+
+def test_the_environment_stands_between_file_and_flag(lior, inputs, tmp_path):
+    lior(*arguments(inputs, tmp_path / "run", "--steps", 1), LIOR_BATCH="3", LIOR_STEPS="9")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["batch"] == 3 and config["steps"] == 1
+
+
+@pytest.mark.parametrize("task", ["a5", "s5", "z60", "parity", "copy", "induction"])
+def test_every_task_trains_and_is_evaluated(lior, inputs, tmp_path, task):
+    out = tmp_path / "run"
+    assert lior(*arguments(inputs, out, "--steps", 3, data=f"builtin:{task}")).returncode == 0
+    result = lior("eval", "--model", out, "--data", f"builtin:{task}", "--count", 5, "--length", 300)
+    report = json.loads(result.stdout)
+    assert report["tokens"] == 5 * {"copy": 150, "induction": 1}.get(task, 300)
+    assert report["bits_per_byte"] is None
+    assert 0 <= report["accuracy_last"] <= 1
+
+
+def test_eval_counts_text_by_windows_that_carry_the_state(lior, inputs, trained):
+    report = json.loads(lior("eval", "--model", trained, "--data", inputs / "text.txt").stdout)
+    assert list(report) == ["loss", "bits_per_byte", "accuracy", "accuracy_last", "tokens", "seconds"]
+    held_out = len(TEXT) // 10
+    assert held_out - 256 <= report["tokens"] <= held_out - 1
+    assert report["bits_per_byte"] == pytest.approx(report["loss"] / 0.6931471806, rel=1e-4)
+    fewer = lior("eval", "--model", trained, "--data", inputs / "text.txt", "--count", 3, "--split",
+                 "all", "--length", 7)
+    assert json.loads(fewer.stdout)["tokens"] == 21
+
+
+def test_generate_streams_as_many_bytes_as_asked(trained):
+    def generate(*more):
+        command = [PROGRAM, "generate", "--model", trained, "--prompt", "line 1", "--max-tokens",
+                   "50", *more]
+        return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+    assert len(generate()) == 50
+    assert generate("--seed", "3") == generate("--seed", "3") != generate("--seed", "4")
+    assert generate("--temperature", "0") == generate("--top-k", "1", "--seed", "9")
+
+
+# Going on with a run
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(lior, inputs, trained, tmp_path):
+    out = tmp_path / "run"
+    assert lior(*arguments(inputs, out, "--steps", 60, "--save-every", 7)).returncode == 0
+    assert_same_run(out, trained)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(inputs, trained, tmp_path, seed):
+    out = tmp_path / "run"
+    delays = random.Random(seed)
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 3))]
+    kills = 0
+    while True:
+        resume = ["--resume"] if (out / "config.json").exists() else []
+        process = subprocess.Popen([*command, *resume], stderr=subprocess.PIPE)
+        try:
+            process.wait(delays.uniform(0.02, 0.4) if kills < 8 else 120)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            continue
+        assert process.returncode == 0, process.stderr.read()
+        break
+    assert kills > 0
+    assert_same_run(out, trained)
+
+
+def test_a_kill_between_the_two_files_loses_nothing(lior, inputs, trained, run_copy, tmp_path):
+    # The model of step 60 is in place, its optimiser's file not yet: the older one is.
+    older = tmp_path / "older"
+    assert lior(*arguments(inputs, older, "--steps", 20)).returncode == 0
+    (run_copy / "optimizer.safetensors").rename(run_copy / "optimizer.safetensors.next")
+    shutil.copy(older / "optimizer.safetensors", run_copy / "optimizer.safetensors")
+    assert lior(*arguments(inputs, run_copy, "--steps", 60, "--resume")).returncode == 0
+    assert_same_run(run_copy, trained)
+    # The other way round: a file written ahead of a model that never came.
+    shutil.copy(older / "optimizer.safetensors", run_copy / "optimizer.safetensors.next")
+    assert lior(*arguments(inputs, run_copy, "--steps", 60, "--resume")).returncode == 0
+    assert_same_run(run_copy, trained)
+
+
+def test_ctrl_c_saves_and_exits_130(inputs, tmp_path):
+    out = tmp_path / "run"
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 10**6, "--log-every", 1))]
+    process = subprocess.Popen(command)
+    while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").stat().st_size:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    last = metrics(out)[-1]["step"]
+    header = (out / "model.safetensors").read_bytes()[:200].decode("utf-8", "replace")
+    assert f'"step":"{last}"' in header
+
+
+# What is refused
+
+
+def test_an_output_folder_with_a_run_in_it_is_left_alone(refused, inputs, run_copy):
+    before = contents(run_copy)
+    assert "--resume" in refused(*arguments(inputs, run_copy, "--steps", 5))
+    assert contents(run_copy) == before
+
+
+def test_a_resumed_run_keeps_its_settings(refused, inputs, run_copy):
+    before = contents(run_copy)
+    message = refused(*arguments(inputs, run_copy, "--resume", "--lr", "0.5"))
+    assert "--lr" in message and "0.003" in message
+    assert contents(run_copy) == before
+
+
+def test_data_that_cannot_be(refused, inputs, tmp_path):
+    out = tmp_path / "run"
+    empty, short = tmp_path / "empty.txt", tmp_path / "short.txt"
+    empty.touch()
+    short.write_text("too short")
+    assert "missing.txt" in refused(*arguments(inputs, out, data=tmp_path / "missing.txt"))
+    assert "empty.txt" in refused(*arguments(inputs, out, data=empty))
+    assert "at least 17" in refused(*arguments(inputs, out, data=short))
+    assert "a5, s5" in refused(*arguments(inputs, out, data="builtin:a6"))
+    assert "--data" in refused("train", "--out", out)
+    assert not out.exists()
+
+
+def test_a_configuration_that_cannot_be(refused, inputs, tmp_path):
+    out, file = tmp_path / "run", tmp_path / "bad.toml"
+    command = ("train", "--data", inputs / "text.txt", "--config", file, "--out", out)
+    file.write_text("batch = 4\n[model]\nhaeds = 2\n")
+    message = refused(*command)
+    assert f"{file}:3" in message and "model.haeds" in message and "model.heads" in message
+    file.write_text('batch = "many"\n')
+    message = refused(*command)
+    assert f"{file}:1" in message and "batch" in message and "integer" in message
+    file.write_text("batch = \n")
+    assert f"{file}:1" in refused(*command)
+    assert "nowhere.toml" in refused(*command[:4], tmp_path / "nowhere.toml", "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("flag, value", [("--steps", "0"), ("--lr", "fast"), ("--batch", "-1"),
+                                         ("--threads", "0"), ("--preset", "huge"),
+                                         ("--progress", "loud"), ("--optimizer", "sgd")])
+def test_flags_that_cannot_be(refused, inputs, tmp_path, flag, value):
+    message = refused("train", "--data", inputs / "text.txt", "--out", tmp_path / "run", flag, value)
+    assert value.lstrip("-") in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_that_cannot_fit(refused, inputs, tmp_path):
+    message = refused(*arguments(inputs, tmp_path / "run", "--batch", 1 << 20, "--length", 17000))
+    assert "B are available" in message and "need" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_folder_that_cannot_be(refused, inputs, run_copy, tmp_path):
+    evaluate = ("eval", "--data", inputs / "text.txt", "--model")
+    generate = ("generate", "--prompt", "a", "--model")
+    for command in (evaluate, generate):
+        assert "config.json" in refused(*command, tmp_path / "nowhere")
+    model, config = run_copy / "model.safetensors", run_copy / "config.json"
+    good_model, good_config = model.read_bytes(), config.read_text()
+
+    for damaged in (good_model[:-1], good_model[:100], b""):
+        model.write_bytes(damaged)
+        assert "model.safetensors" in refused(*generate, run_copy)
+    model.unlink()
+    assert "model.safetensors" in refused(*evaluate, run_copy)
+    model.write_bytes(good_model)
+
+    config.write_text(good_config.replace('"d_model": 16', '"d_model": 24'))
+    assert "model.safetensors" in refused(*generate, run_copy)
+    config.write_text(good_config.replace('"heads"', '"hats"'))
+    assert "model.hats" in refused(*generate, run_copy)
+    config.write_text(good_config[:40])
+    assert "config.json" in refused(*generate, run_copy)
+    config.unlink()
+    assert "config.json" in refused(*generate, run_copy)
+
+
+def test_a_checkpoint_that_cannot_be(refused, inputs, run_copy):
+    optimizer = run_copy / "optimizer.safetensors"
+    good = optimizer.read_bytes()
+    resume = arguments(inputs, run_copy, "--resume", "--steps", 70)
+    optimizer.write_bytes(good[:-5])
+    assert "optimizer.safetensors" in refused(*resume)
+    optimizer.write_bytes(good.replace(b'"step":"60"', b'"step":"40"'))
+    assert "step 40" in refused(*resume)
+    optimizer.unlink()
+    assert "optimizer.safetensors" in refused(*resume)
+
+
+def test_prompts_that_cannot_be(refused, trained):
+    assert "empty" in refused("generate", "--model", trained, "--prompt", "")
+    command = [PROGRAM.encode(), b"generate", b"--model", str(trained).encode(), b"--prompt", b"\xff"]
+    result = subprocess.run(command, capture_output=True, timeout=60)
+    assert result.returncode == 2 and result.stdout == b""
+    assert result.stderr.count(b"\n") == 1 and b"UTF-8" in result.stderr
+
+
+def test_a_model_answers_for_its_own_data_only(refused, inputs, lior, trained, tmp_path):
+    assert "256" in refused("eval", "--model", trained, "--data", "builtin:a5")
+    out = tmp_path / "run"
+    assert lior(*arguments(inputs, out, "--steps", 1, data="builtin:a5")).returncode == 0
+    assert "builtin:a5" in refused("generate", "--model", out, "--prompt", "a")
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    result = lior(*arguments(inputs, out, "--steps", 50, "--lr", "1e30"))
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "step " in result.stderr and "not finite" in result.stderr
+    assert not (out / "model.safetensors").exists()
