@@ -1,8 +1,11 @@
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build test setup
+.PHONY: build run test setup
 
 build: setup build/release/build.ninja
 	cmake --build --preset release
+
+run: build
+	scripts/run.sh
 
 test: build
 	scripts/setup.sh tests
