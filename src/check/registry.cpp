@@ -18,6 +18,7 @@ const Registry& registry() {
     add_clifford_checks(registry);
     add_bilinears_benches(registry);
     add_bilinears_cases(registry);
+    add_geometry_checks(registry);
     add_nn_scan_checks(registry);
     add_nn_model_checks(registry);
     add_train_checks(registry);

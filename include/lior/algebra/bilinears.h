@@ -4,7 +4,7 @@
 ///   K0 = psi^+ psi,   P[m,n] = psi^+ gamma_m gamma_n psi,
 ///   K1[m,n] = (P[m,n] - P[n,m]) / 2,   K2[m,n] = (P[m,n] + P[n,m]) / 2.
 /// With Adjoint::dirac, psi^+ becomes psi^+ gamma_0 everywhere. psi^+ is the conjugate transpose.
-/// Source: docs/math/conventions.md, section 1.
+/// Source: docs/math/conventions.md, section 5.
 ///
 /// S is the type of all numbers: float, double, or std::complex of them (real spinors with complex
 /// gammas are complex spinors). Letters: N points, d coordinates, s spinor size.

@@ -82,6 +82,7 @@ void add_nn_op_benches(Registry& registry);
 void add_clifford_checks(Registry& registry);
 void add_bilinears_benches(Registry& registry);
 void add_bilinears_cases(Registry& registry);
+void add_geometry_checks(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_model_checks(Registry& registry);
 void add_train_checks(Registry& registry);

@@ -1,0 +1,147 @@
+#include "lior/geometry/christoffel.h"
+
+#include "geometry/point.h"
+
+namespace lior::geometry {
+namespace {
+
+/// Calls store(n, gamma) with Gamma at each point, from derivatives(x, g, dg).
+template <class T, class Derivatives, class Store>
+void for_each_christoffel(const AnyMetric<T>& metric, View<const T, 2> x,
+                          const Derivatives& derivatives, const Store& store) {
+  const Index d = metric.dimension();
+  for_each_point(metric, x, d * d + 3 * d * d * d, [&](const T* point, Index n, T* workspace) {
+    T* g = workspace;
+    T *dg = g + d * d, *c = dg + d * d * d, *gamma = c + d * d * d;
+    derivatives(point, g, dg);
+    MetricSolver<T> solver(metric);
+    if (const auto failed = solver.factor(g)) fail_at_point(metric, n, *failed);
+    lower_christoffel(dg, d, c);
+    raise_christoffel(solver, c, d, gamma);
+    store(n, gamma);
+  });
+}
+
+template <class T>
+auto exact(const AnyMetric<T>& metric) {
+  return [&](const T* x, T* g, T* dg) { metric.first(x, g, dg); };
+}
+
+}  // namespace
+
+template <class T>
+void metric_values(const AnyMetric<T>& metric, View<const T, 2> x, View<T, 3> g) {
+  const Index d = metric.dimension();
+  check_shape(g, {d, d, x.extent(1)}, "g");
+  for_each_point(metric, x, d * d, [&](const T* point, Index n, T* value) {
+    metric.value(point, value);
+    for (Index k = 0; k < d * d; ++k) g(k / d, k % d, n) = value[k];
+  });
+}
+
+template <class T>
+void christoffel(const AnyMetric<T>& metric, View<const T, 2> x, View<T, 4> gamma) {
+  const Index d = metric.dimension(), count = x.extent(1);
+  check_shape(gamma, {d, d, d, count}, "gamma");
+  for_each_christoffel(metric, x, exact(metric), [&](Index n, const T* value) {
+    for (Index k = 0; k < d * d * d; ++k) gamma.data()[k * count + n] = value[k];
+  });
+}
+
+template <class T>
+void christoffel_packed(const AnyMetric<T>& metric, View<const T, 2> x, View<T, 3> gamma) {
+  const Index d = metric.dimension(), count = x.extent(1);
+  check_shape(gamma, {d, d * (d + 1) / 2, count}, "gamma");
+  for_each_christoffel(metric, x, exact(metric), [&](Index point, const T* value) {
+    T* out = gamma.data() + point;
+    for (Index l = 0; l < d; ++l) {
+      for (Index m = 0; m < d; ++m) {
+        for (Index n = m; n < d; ++n, out += count) *out = value[(l * d + m) * d + n];
+      }
+    }
+  });
+}
+
+template <class T>
+void christoffel_differences(const AnyMetric<T>& metric, View<const T, 2> x, T step,
+                             View<T, 4> gamma) {
+  const Index d = metric.dimension(), count = x.extent(1);
+  check_shape(gamma, {d, d, d, count}, "gamma");
+  LIOR_CHECK(step > 0, "step of differences is {}; expected a number > 0", step);
+  const auto differences = [&](const T* x_n, T* g, T* dg) {
+    std::array<T, kMostDimensions> moved;
+    std::array<T, kMostDimensions * kMostDimensions> below;
+    std::copy_n(x_n, d, moved.data());
+    for (Index m = 0; m < d; ++m) {
+      T* slope = dg + m * d * d;
+      moved[m] = x_n[m] + step;
+      metric.value(moved.data(), slope);
+      moved[m] = x_n[m] - step;
+      metric.value(moved.data(), below.data());
+      moved[m] = x_n[m];
+      for (Index k = 0; k < d * d; ++k) slope[k] = (slope[k] - below[k]) / (2 * step);
+    }
+    metric.value(x_n, g);
+  };
+  for_each_christoffel(metric, x, differences, [&](Index n, const T* value) {
+    for (Index k = 0; k < d * d * d; ++k) gamma.data()[k * count + n] = value[k];
+  });
+}
+
+template <class T>
+double torsion_residual(View<const T, 4> gamma) {
+  const Index d = gamma.extent(0), count = gamma.extent(3);
+  double worst = 0;
+  for (Index l = 0; l < d; ++l) {
+    for (Index m = 0; m < d; ++m) {
+      for (Index n = 0; n < m; ++n) {
+        for (Index p = 0; p < count; ++p) {
+          const double difference = std::abs(gamma(l, m, n, p) - gamma(l, n, m, p));
+          if (!(difference <= worst)) worst = difference;
+        }
+      }
+    }
+  }
+  const double scale = largest(gamma.span());
+  return scale > 0 ? worst / scale : worst;
+}
+
+template <class T>
+double compatibility_residual(const AnyMetric<T>& metric, View<const T, 2> x,
+                              View<const T, 4> gamma) {
+  const Index d = metric.dimension();
+  check_shape(gamma, {d, d, d, x.extent(1)}, "gamma");
+  std::vector<T> worst(static_cast<std::size_t>(x.extent(1))), scale(worst);
+  for_each_point(metric, x, d * d + d * d * d, [&](const T* point, Index p, T* g) {
+    T* dg = g + d * d;
+    metric.first(point, g, dg);
+    for (Index m = 0; m < d; ++m) {
+      for (Index n = 0; n < d; ++n) {
+        for (Index r = 0; r < d; ++r) {
+          const T slope = dg[(m * d + n) * d + r];
+          T residual = slope;
+          for (Index s = 0; s < d; ++s) {
+            residual -= gamma(s, m, n, p) * g[s * d + r] + gamma(s, m, r, p) * g[n * d + s];
+          }
+          if (!(std::abs(residual) <= worst[p])) worst[p] = std::abs(residual);
+          scale[p] = std::max(scale[p], std::abs(slope));
+        }
+      }
+    }
+  });
+  const double size = largest(std::span<const T>(scale));
+  return largest(std::span<const T>(worst)) / (size > 0 ? size : 1);
+}
+
+#define LIOR_INSTANTIATE(T)                                                                    \
+  template void metric_values(const AnyMetric<T>&, View<const T, 2>, View<T, 3>);              \
+  template void christoffel(const AnyMetric<T>&, View<const T, 2>, View<T, 4>);                \
+  template void christoffel_packed(const AnyMetric<T>&, View<const T, 2>, View<T, 3>);         \
+  template void christoffel_differences(const AnyMetric<T>&, View<const T, 2>, T, View<T, 4>); \
+  template double torsion_residual(View<const T, 4>);                                          \
+  template double compatibility_residual(const AnyMetric<T>&, View<const T, 2>, View<const T, 4>);
+LIOR_INSTANTIATE(float)
+LIOR_INSTANTIATE(double)
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::geometry
