@@ -19,6 +19,8 @@ const Registry& registry() {
     add_bilinears_benches(registry);
     add_bilinears_cases(registry);
     add_geometry_checks(registry);
+    add_learned_metric_checks(registry);
+    add_geometry_benches(registry);
     add_nn_scan_checks(registry);
     add_nn_model_checks(registry);
     add_train_checks(registry);

@@ -83,6 +83,8 @@ void add_clifford_checks(Registry& registry);
 void add_bilinears_benches(Registry& registry);
 void add_bilinears_cases(Registry& registry);
 void add_geometry_checks(Registry& registry);
+void add_learned_metric_checks(Registry& registry);
+void add_geometry_benches(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_model_checks(Registry& registry);
 void add_train_checks(Registry& registry);

@@ -63,7 +63,7 @@ struct Dual {
   friend Dual tanh(const Dual& a) {
     using std::tanh;
     const T t = tanh(a.value);
-    return {t, (T(1) - t * t) * a.slope};
+    return {t, (T(1.0) - t * t) * a.slope};
   }
   friend Dual erf(const Dual& a) {
     using std::erf, std::exp;
