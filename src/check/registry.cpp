@@ -10,6 +10,8 @@ const Registry& registry() {
     add_linalg_benches(registry);
     add_memory_checks(registry);
     add_memory_cases(registry);
+    add_field_checks(registry);
+    add_field_cases(registry);
     add_algebra_checks(registry);
     add_algebra_benches(registry);
     add_algebra_cases(registry);

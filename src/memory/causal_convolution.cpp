@@ -27,7 +27,8 @@ template <class Body>
 void for_groups(const Shape<4>& shape, Index group, const Body& body) {
   const auto [batch, length, heads, channels] = shape;
   const Index groups = (channels + group - 1) / group;
-  parallel_for(batch * heads * groups, 1,
+  const Index grain = 1 + 512 / std::max<Index>(length, 1);  // a thread costs some microseconds
+  parallel_for(batch * heads * groups, grain,
                [&, channels = channels, heads = heads](Index begin, Index end, int worker) {
                  for (Index task = begin; task < end; ++task) {
                    const Index first = task % groups * group, h = task / groups % heads;

@@ -120,7 +120,7 @@ void FractionalIntegral<T>::accept(std::span<const T> f) {
              f.size(), last_.size());
   constexpr Index kBlock = 256;  // functions whose sums stay in the first cache
   const Index size = last_.size();
-  parallel_for((size + kBlock - 1) / kBlock, 8, [&](Index begin, Index end, int) {
+  parallel_for((size + kBlock - 1) / kBlock, 16, [&](Index begin, Index end, int) {
     double older[kBlock], newer[kBlock], sum[kBlock];
     for (Index block = begin; block < end; ++block) {
       const Index first = block * kBlock, count = std::min(kBlock, size - first);

@@ -74,6 +74,8 @@ void add_linalg_checks(Registry& registry);
 void add_linalg_benches(Registry& registry);
 void add_memory_checks(Registry& registry);
 void add_memory_cases(Registry& registry);
+void add_field_checks(Registry& registry);
+void add_field_cases(Registry& registry);
 void add_algebra_checks(Registry& registry);
 void add_algebra_benches(Registry& registry);
 void add_algebra_cases(Registry& registry);

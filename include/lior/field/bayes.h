@@ -1,0 +1,21 @@
+#pragma once
+/// Bayes' rule for |T|^2, with evidence E of the field's own shape.
+
+#include "lior/field/grid.h"
+
+namespace lior::field {
+
+/// w = exp(-|T - E|^2 / tau) entry by entry;
+///   B = sqrt(w) T sqrt(S / S_w),   S = sum |T|^2,   S_w = sum w |T|^2 over the whole field,
+/// so that |B|^2 / S is Bayes' rule for the prior |T|^2 / S and the likelihood w.
+///
+/// The smallest |T - E|^2 / tau over entries with T != 0 is subtracted before the exponential: it
+/// cancels, and nothing underflows to 0/0. S = 0 gives B = 0. t, evidence, out: [Nx, Ny, D, D]; out
+/// may be t. Sums in double, row by row in a fixed order: bit-equal across thread counts. NaN
+/// spreads to all of B. Throws lior::Error unless tau is finite and > 0 and shapes agree.
+/// `row_sums` is a workspace of 2 Nx numbers.
+template <class T>
+void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out,
+               std::span<double> row_sums);
+
+}  // namespace lior::field

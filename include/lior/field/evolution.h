@@ -1,0 +1,106 @@
+#pragma once
+/// The master equation, all terms: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J.
+///
+///   Lambda_QR = lambda_qr (B(T_prev) - T_prev): constant between updates of T_prev;
+///   Lambda_F(t) = (lambda_f / Gamma(alpha)) int_0^t (t-s)^{alpha-1} T(s) ds, by poles;
+///   J: a constant field of the caller's.
+///
+/// Strang and Chebyshev: T <- T - (i dt / 2 hbar) S(T) before and after the unitary step.
+/// Crank-Nicolson: S extrapolated to t + dt/2; Runge-Kutta: to the time of each stage.
+
+#include <memory>
+#include <variant>
+
+#include "lior/field/integrator.h"
+#include "lior/memory/fractional.h"
+
+namespace lior::field {
+
+enum class Scheme { strang, yoshida4, crank_nicolson, rk4, chebyshev };
+/// By its name as above. Throws lior::Error that lists the names.
+Scheme scheme_from_name(std::string_view name);
+
+/// source: the constant source above. relax: dT/dt gains (lambda_qr / hbar)(B(T) - T), which does
+/// move T to B (Strang and Chebyshev only).
+enum class BayesMode { source, relax };
+BayesMode bayes_mode_from_name(std::string_view name);
+
+struct Settings {
+  Scheme scheme = Scheme::strang;
+  double dt = 0.005;
+  Symbol symbol = Symbol::discrete;
+  Time time = Time::real;  ///< imaginary: Strang without sources only
+  double lambda_qr = 0;
+  double tau = 0.5;
+  BayesMode mode = BayesMode::source;
+  Index update_every = 0;  ///< T_prev <- T each so many steps; 0: T_prev stays what T was at first
+  double lambda_f = 0;
+  double alpha = 0.5;
+  double tolerance = 1e-6;  ///< of the memory's sum of exponentials
+  Index horizon = 1 << 20;  ///< steps that it holds for
+};
+
+/// A field under way. Allocates when made; a step does not.
+template <class T>
+class Evolution {
+ public:
+  /// evidence and current: [Nx, Ny, D, D] or empty (absent: 0); copied. Throws lior::Error for any
+  /// setting that cannot run, before the first step: tau <= 0, alpha outside (0, 1), shapes that
+  /// differ, a scheme that cannot take the metric or the sources, an explicit step too large to be
+  /// stable (with the largest that is).
+  Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
+            ConstField<T> evidence = {}, ConstField<T> current = {});
+
+  /// `steps` steps. One call of n steps and n calls of one agree to rounding (without sources a
+  /// splitting merges the kicks between steps). Throws lior::RunError past the memory's horizon and
+  /// where a solver fails.
+  void run(Index steps);
+
+  ConstField<T> field() const { return t_.view(); }
+  Index step() const { return step_; }
+  double time() const { return static_cast<double>(step_) * settings_.dt; }
+  int poles() const { return memory_ ? memory_->poles() : 0; }
+  double pole_error() const { return pole_error_; }  ///< certified; 0 without memory
+
+  /// visit(name, numbers) for every array that the future depends on: what a checkpoint holds.
+  template <class Visit>
+  void visit_state(Visit&& visit) {
+    visit("field", reals(t_));
+    if (sources_) visit("source", reals(source_));
+    if (!memory_) return;
+    visit("memory.term", reals(term_));
+    visit("memory.term_before", reals(term_before_));
+    visit("memory.states", memory_->states());
+    visit("memory.last", memory_->last_sample());
+    visit("memory.tail", memory_->saved_tail());
+  }
+  /// After the arrays were filled from a checkpoint.
+  void resume_at(Index step) { step_ = step; }
+
+ private:
+  using Number = std::complex<T>;
+  using FieldArray = Array<Number, 4>;
+  static std::span<T> reals(FieldArray& a) {
+    return {reinterpret_cast<T*>(a.data()), static_cast<std::size_t>(2 * a.size())};
+  }
+  void update_source();
+  void kick(bool at_end);
+  void accept();
+  void step_with_sources();
+
+  const Hamiltonian<T>* h_;
+  Settings settings_;
+  bool sources_;
+  double pole_error_ = 0;
+  Index step_ = 0;
+  std::variant<std::unique_ptr<Splitting<T>>, std::unique_ptr<CrankNicolson<T>>,
+               std::unique_ptr<RungeKutta4<T>>, std::unique_ptr<Chebyshev<T>>>
+      integrator_;
+  FieldArray t_, evidence_, current_, source_, bayes_;  ///< source_ = Lambda_QR + J
+  std::unique_ptr<memory::FractionalIntegral<T>> memory_;
+  FieldArray term_, term_before_;    ///< the integral at this step and the one before
+  FieldArray total_, total_before_;  ///< S, for the schemes that extrapolate
+  Buffer<double> row_sums_;
+};
+
+}  // namespace lior::field

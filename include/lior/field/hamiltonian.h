@@ -1,0 +1,64 @@
+#pragma once
+/// The Hamiltonian of the field, on a flat grid, an anisotropic one, or a curved one.
+
+#include <optional>
+
+#include "lior/field/grid.h"
+
+namespace lior::field {
+
+/// An inverse metric (g^xx, g^yy), diagonal, the same everywhere unless fields are given.
+struct InverseMetric {
+  double gxx = 1;
+  double gyy = 1;
+  View<const double, 2> gxx_field{};  ///< [Nx, Ny], or empty; both or none
+  View<const double, 2> gyy_field{};
+  bool varies() const { return !gxx_field.empty(); }
+};
+
+struct Physics {
+  double hbar = 0.1;
+  double mass = 1;
+};
+
+/// H[T] = -(hbar^2 / 2m) Laplacian T + V T, entry by entry.
+///
+/// Flat and constant: Laplacian = g^xx d2/dx2 + g^yy d2/dy2, three points each. Varying:
+/// Laplace-Beltrami, (1/sqrt g) d_i (sqrt g g^ij d_j) with sqrt g = (g^xx g^yy)^{-1/2}, as fluxes
+/// through cell faces with the coefficient's mean of both sides, so that H is self-adjoint in
+/// sum sqrt(g) conj(A) B to rounding.
+template <class T>
+class Hamiltonian {
+ public:
+  /// v: [Nx, Ny], copied. Throws lior::Error that prints it where a value of the inverse metric is
+  /// not finite and > 0, or hbar or mass is not, or v is not finite.
+  Hamiltonian(const Grid& grid, const Physics& physics, const InverseMetric& metric,
+              View<const double, 2> v);
+
+  /// out = H[in], apart. One sweep: reads `in` once from memory, writes `out`. Bit-equal across
+  /// thread counts.
+  void apply(ConstField<T> in, Field<T> out) const;
+
+  const Grid& grid() const { return grid_; }
+  const Physics& physics() const { return physics_; }
+  bool varies() const { return varies_; }
+  double gxx() const { return gxx_; }  ///< of a constant metric
+  double gyy() const { return gyy_; }
+  View<const double, 2> v() const { return v_.view(); }
+  /// sqrt g at each cell (1 where the metric is constant): the weight of every sum over the grid.
+  View<const double, 2> weight() const { return weight_.view(); }
+  /// All eigenvalues lie in [lowest, highest] (Gershgorin).
+  double lowest() const { return lowest_; }
+  double highest() const { return highest_; }
+
+ private:
+  Grid grid_;
+  Physics physics_;
+  bool varies_;
+  double gxx_, gyy_;
+  double lowest_ = 0, highest_ = 0;
+  Array<double, 2> v_, weight_;
+  Array<T, 3> stencil_;  ///< [Nx, Ny, 5]: centre (V included), x-1, x+1, y-1, y+1
+};
+
+}  // namespace lior::field

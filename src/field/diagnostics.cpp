@@ -1,0 +1,155 @@
+#include "lior/field/diagnostics.h"
+
+#include <cmath>
+#include <vector>
+
+#include "field/row_sums.h"
+
+namespace lior::field {
+namespace {
+
+using Complex = std::complex<double>;
+
+/// -sum p ln p of the squared singular values p of an n x n matrix (columns `c`, overwritten),
+/// divided by their sum: Hestenes' rotations make the columns orthogonal, then they are the values.
+double von_neumann(std::span<Complex> c, Index n) {
+  constexpr int kMostSweeps = 60;
+  for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
+    bool rotated = false;
+    for (Index p = 0; p < n; ++p) {
+      for (Index q = p + 1; q < n; ++q) {
+        double a = 0, b = 0;
+        Complex g = 0;
+        for (Index i = 0; i < n; ++i) {
+          a += std::norm(c[i * n + p]);
+          b += std::norm(c[i * n + q]);
+          g += std::conj(c[i * n + p]) * c[i * n + q];
+        }
+        const double size = std::abs(g);
+        if (size <= 1e-16 * std::sqrt(a * b) || size == 0) continue;
+        rotated = true;
+        const double tau = (b - a) / (2 * size);
+        const double t = (tau >= 0 ? 1 : -1) / (std::abs(tau) + std::sqrt(1 + tau * tau));
+        const double cosine = 1 / std::sqrt(1 + t * t);
+        const Complex sine = cosine * t * (g / size);
+        for (Index i = 0; i < n; ++i) {
+          const Complex x = c[i * n + p], y = c[i * n + q];
+          c[i * n + p] = cosine * x - std::conj(sine) * y;
+          c[i * n + q] = sine * x + cosine * y;
+        }
+      }
+    }
+    if (!rotated) break;
+  }
+  double trace = 0, sum = 0;
+  std::vector<double> p(static_cast<std::size_t>(n));
+  for (Index q = 0; q < n; ++q) {
+    for (Index i = 0; i < n; ++i) p[q] += std::norm(c[i * n + q]);
+    trace += p[q];
+  }
+  for (const double value : p) {
+    if (value > 0) sum -= value / trace * std::log(value / trace);
+  }
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
+                           std::span<double> row_sums) {
+  const Index nx = a.extent(0), ny = a.extent(1), cell = a.extent(2) * a.extent(3);
+  return sum_rows(nx, 1 + 16384 / (ny * cell), row_sums, [&](Index i) {
+    Complex sum = 0;
+    for (Index j = 0; j < ny; ++j) {
+      const std::complex<T>* left = a.data() + (i * ny + j) * cell;
+      const std::complex<T>* right = b.data() + (i * ny + j) * cell;
+      double re = 0, im = 0;
+      for (Index k = 0; k < cell; ++k) {
+        const double ar = left[k].real(), ai = left[k].imag();
+        const double br = right[k].real(), bi = right[k].imag();
+        re += ar * br + ai * bi;
+        im += ar * bi - ai * br;
+      }
+      sum += weight(i, j) * Complex(re, im);
+    }
+    return sum;
+  });
+}
+
+template <class T>
+double norm(ConstField<T> t, View<const double, 2> weight, std::span<double> row_sums) {
+  return inner<T>(t, t, weight, row_sums).real();
+}
+
+template <class T>
+double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span<double> row_sums) {
+  h.apply(t, work);
+  return h.grid().dx * h.grid().dx * inner<T>(t, work, h.weight(), row_sums).real();
+}
+
+template <class T>
+double entropy(ConstField<T> t, std::span<double> row_sums) {
+  const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
+  const Complex total = sum_rows(nx, 1 + 512 / (ny * d * d), row_sums, [&](Index i) {
+    std::vector<Complex> site(static_cast<std::size_t>(d * d));
+    double sum = 0, sites = 0;
+    for (Index j = 0; j < ny; ++j) {
+      double size = 0;
+      for (Index k = 0; k < d * d; ++k) {
+        site[k] = Complex(t[i][j].data()[k]);
+        size += std::norm(site[k]);
+      }
+      if (!(size > 0)) continue;
+      sum += von_neumann(site, d);
+      sites += 1;
+    }
+    return Complex(sum, sites);
+  });
+  return total.imag() > 0 ? total.real() / total.imag() : 0;
+}
+
+template <class T>
+double variable_order_entropy(ConstField<T> t, View<const double, 2> nu,
+                              std::span<double> row_sums) {
+  const Index nx = t.extent(0), ny = t.extent(1);
+  check_shape(nu, {nx, ny}, "nu");
+  return sum_rows(nx, 1 + 2048 / ny, row_sums,
+                  [&](Index i) {
+                    double sum = 0;
+                    for (Index j = 0; j < ny; ++j) {
+                      for (const std::complex<T>& entry : t[i][j]) {
+                        const double size = std::norm(Complex(entry));
+                        if (size > 0) sum += std::pow(size, nu(i, j));
+                      }
+                    }
+                    return Complex(sum);
+                  })
+      .real();
+}
+
+template <class T>
+std::array<Index, 2> first_broken_cell(ConstField<T> t) {
+  const Index ny = t.extent(1), cell = t.extent(2) * t.extent(3);
+  for (Index k = 0; k < t.size(); ++k) {
+    const std::complex<T> entry = t.data()[k];
+    if (!std::isfinite(entry.real()) || !std::isfinite(entry.imag())) {
+      return {k / cell / ny, k / cell % ny};
+    }
+  }
+  return {-1, -1};
+}
+
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template std::complex<double> inner(ConstField<T>, ConstField<T>, View<const double, 2>,         \
+                                      std::span<double>);                                          \
+  template double norm(ConstField<T>, View<const double, 2>, std::span<double>);                   \
+  template double energy(const Hamiltonian<T>&, ConstField<T>, Field<T>, std::span<double>);       \
+  template double entropy(ConstField<T>, std::span<double>);                                       \
+  template double variable_order_entropy(ConstField<T>, View<const double, 2>, std::span<double>); \
+  template std::array<Index, 2> first_broken_cell(ConstField<T>);
+LIOR_INSTANTIATE(float)
+LIOR_INSTANTIATE(double)
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::field

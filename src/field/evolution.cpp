@@ -1,0 +1,222 @@
+#include "lior/field/evolution.h"
+
+#include <cmath>
+#include <iterator>
+
+#include "lior/core/parallel.h"
+#include "lior/field/bayes.h"
+
+namespace lior::field {
+namespace {
+
+constexpr Index kGrain = 16384;
+
+template <class Body>
+void for_numbers(Index count, const Body& body) {
+  parallel_for(count, kGrain, [&](Index begin, Index end, int) {
+    for (Index k = begin; k < end; ++k) body(k);
+  });
+}
+
+template <class T>
+Array<std::complex<T>, 4> copy_of(ConstField<T> from, const Grid& grid, const char* name) {
+  Array<std::complex<T>, 4> copy(grid.shape());
+  if (from.empty()) return copy;
+  check_shape(from, grid.shape(), name);
+  std::copy(from.begin(), from.end(), copy.data());
+  return copy;
+}
+
+}  // namespace
+
+Scheme scheme_from_name(std::string_view name) {
+  constexpr std::string_view kNames[] = {"strang", "yoshida4", "crank_nicolson", "rk4",
+                                         "chebyshev"};
+  const auto found = std::find(std::begin(kNames), std::end(kNames), name);
+  LIOR_CHECK(found != std::end(kNames),
+             "integrator '{}' is unknown; expected strang, yoshida4, crank_nicolson, rk4 or "
+             "chebyshev",
+             name);
+  return static_cast<Scheme>(found - std::begin(kNames));
+}
+
+BayesMode bayes_mode_from_name(std::string_view name) {
+  LIOR_CHECK(name == "source" || name == "relax",
+             "Bayes mode '{}' is unknown; expected source or relax", name);
+  return name == "source" ? BayesMode::source : BayesMode::relax;
+}
+
+template <class T>
+Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
+                        ConstField<T> evidence, ConstField<T> current)
+    : h_(&h),
+      settings_(settings),
+      t_(copy_of<T>(start, h.grid(), "the field at the start")),
+      row_sums_(2 * h.grid().nx) {
+  const Settings& s = settings;
+  const Grid& grid = h.grid();
+  LIOR_CHECK(std::isfinite(s.lambda_qr) && std::isfinite(s.lambda_f),
+             "lambda_qr = {}, lambda_f = {}; expected finite numbers", s.lambda_qr, s.lambda_f);
+  LIOR_CHECK(s.update_every >= 0, "update_every is {}; expected >= 0", s.update_every);
+  LIOR_CHECK(s.lambda_qr == 0 || (s.tau > 0 && std::isfinite(s.tau)),
+             "tau is {}; expected a finite number > 0", s.tau);
+  LIOR_CHECK(s.lambda_f == 0 || (s.alpha > 0 && s.alpha < 1), "alpha is {}; expected (0, 1)",
+             s.alpha);
+  const bool splits = s.scheme == Scheme::strang || s.scheme == Scheme::chebyshev;
+  const bool relaxes = s.lambda_qr != 0 && s.mode == BayesMode::relax;
+  sources_ = s.lambda_qr != 0 || s.lambda_f != 0 || !current.empty();
+  LIOR_CHECK(!sources_ || s.scheme != Scheme::yoshida4,
+             "yoshida4 is for fields without sources; expected lambda_qr = lambda_f = 0 and no "
+             "current, or another integrator");
+  LIOR_CHECK(!relaxes || splits, "Bayes mode relax runs with strang and chebyshev only");
+  LIOR_CHECK(s.time == Time::real || (s.scheme == Scheme::strang && !sources_),
+             "imaginary time runs with strang and without sources only");
+
+  switch (s.scheme) {
+    case Scheme::strang:
+    case Scheme::yoshida4:
+      integrator_ = std::make_unique<Splitting<T>>(h, s.dt, s.scheme == Scheme::strang ? 2 : 4,
+                                                   s.symbol, s.time);
+      break;
+    case Scheme::crank_nicolson: integrator_ = std::make_unique<CrankNicolson<T>>(h, s.dt); break;
+    case Scheme::rk4: integrator_ = std::make_unique<RungeKutta4<T>>(h, s.dt); break;
+    case Scheme::chebyshev: integrator_ = std::make_unique<Chebyshev<T>>(h, s.dt); break;
+  }
+  if (!sources_) return;
+
+  evidence_ = copy_of<T>(evidence, grid, "the evidence");
+  current_ = copy_of<T>(current, grid, "the current");
+  source_ = FieldArray(grid.shape());
+  bayes_ = FieldArray(grid.shape());
+  if (!splits) total_ = FieldArray(grid.shape()), total_before_ = FieldArray(grid.shape());
+  if (s.lambda_f != 0) {
+    const memory::PowerLawRule rule(s.tolerance, static_cast<double>(s.horizon), 1 - s.alpha,
+                                    1 - s.alpha);
+    pole_error_ = rule.error();
+    memory_ =
+        std::make_unique<memory::FractionalIntegral<T>>(s.alpha, s.dt, rule, 2 * grid.numbers());
+    memory_->start(reals(t_));
+    term_ = FieldArray(grid.shape());
+    term_before_ = FieldArray(grid.shape());
+  }
+  update_source();
+}
+
+/// source_ = lambda_qr (B(T) - T) + J, from the field as it is.
+template <class T>
+void Evolution<T>::update_source() {
+  const bool constant = settings_.lambda_qr != 0 && settings_.mode == BayesMode::source;
+  if (constant) {
+    posterior<T>(t_.view(), evidence_.view(), settings_.tau, bayes_.view(), row_sums_.span());
+  }
+  const T lambda = static_cast<T>(constant ? settings_.lambda_qr : 0);
+  const Number *t = t_.data(), *b = bayes_.data(), *j = current_.data();
+  Number* s = source_.data();
+  for_numbers(t_.size(), [=](Index k) { s[k] = lambda * (b[k] - t[k]) + j[k]; });
+}
+
+/// T <- T - (i dt / 2 hbar) S(T); at the end of a step the memory's newest sample is T itself.
+template <class T>
+void Evolution<T>::kick(bool at_end) {
+  const bool relaxes = settings_.lambda_qr != 0 && settings_.mode == BayesMode::relax;
+  if (relaxes) {
+    posterior<T>(t_.view(), evidence_.view(), settings_.tau, bayes_.view(), row_sums_.span());
+  }
+  const T step = static_cast<T>(settings_.dt / (2 * h_->physics().hbar));
+  const T lambda = static_cast<T>(relaxes ? settings_.lambda_qr : 0);
+  const T lambda_f = static_cast<T>(memory_ ? settings_.lambda_f : 0);
+  const T newest = static_cast<T>(memory_ && at_end ? memory_->weight() : 0);
+  const Number* integral = source_.data();  // read and multiplied by 0 where there is no memory
+  if (memory_) {
+    integral = at_end ? reinterpret_cast<const Number*>(memory_->tail().data()) : term_.data();
+  }
+  const Number *s = source_.data(), *b = bayes_.data();
+  Number* t = t_.data();
+  for_numbers(t_.size(), [=](Index k) {
+    const Number total = s[k] - lambda_f * (integral[k] + newest * t[k]);
+    // -i S, with S gaining i lambda (B - T) where the field relaxes.
+    t[k] += step * (Number(total.imag(), -total.real()) + lambda * (b[k] - t[k]));
+  });
+}
+
+/// The memory's term at the step just made, then its history moves on.
+template <class T>
+void Evolution<T>::accept() {
+  if (!memory_) return;
+  std::swap(term_, term_before_);
+  const T newest = static_cast<T>(memory_->weight());
+  const Number* tail = reinterpret_cast<const Number*>(memory_->tail().data());
+  const Number* t = t_.data();
+  Number* term = term_.data();
+  for_numbers(t_.size(), [=](Index k) { term[k] = tail[k] + newest * t[k]; });
+  memory_->accept(reals(t_));
+}
+
+template <class T>
+void Evolution<T>::step_with_sources() {
+  if (settings_.update_every > 0 && step_ > 0 && step_ % settings_.update_every == 0) {
+    update_source();
+  }
+  if (memory_ && step_ >= settings_.horizon) {
+    throw RunError(
+        fmt::format("the memory holds for {} steps, and step {} was reached; a larger "
+                    "horizon takes a few more poles",
+                    settings_.horizon, step_));
+  }
+  const auto total = [&](const FieldArray& term, FieldArray& out) {
+    const T lambda_f = static_cast<T>(settings_.lambda_f);
+    const Number *s = source_.data(), *m = term.data();
+    Number* to = out.data();
+    for_numbers(out.size(), [=](Index k) { to[k] = m ? s[k] - lambda_f * m[k] : s[k]; });
+  };
+  if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
+    kick(false);
+    (*splitting)->run(t_.view(), 1);
+    kick(true);
+  } else if (auto* chebyshev = std::get_if<std::unique_ptr<Chebyshev<T>>>(&integrator_)) {
+    kick(false);
+    (*chebyshev)->step(t_.view());
+    kick(true);
+  } else {
+    // Before the second step there is nothing to extrapolate from.
+    total(term_, total_);
+    total(step_ == 0 ? term_ : term_before_, total_before_);
+    if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
+      const Number* before = total_before_.data();
+      Number* now = total_.data();
+      for_numbers(t_.size(), [=](Index k) { now[k] += T(0.5) * (now[k] - before[k]); });
+      (*implicit)->step(t_.view(), total_.view());
+    } else {
+      std::get<std::unique_ptr<RungeKutta4<T>>>(integrator_)
+          ->step(t_.view(), total_.view(), total_before_.view());
+    }
+  }
+  accept();
+}
+
+template <class T>
+void Evolution<T>::run(Index steps) {
+  if (!sources_) {
+    if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
+      (*splitting)->run(t_.view(), steps);
+      step_ += std::max<Index>(steps, 0);
+      return;
+    }
+  }
+  for (Index n = 0; n < steps; ++n, ++step_) {
+    if (sources_) {
+      step_with_sources();
+    } else if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
+      (*implicit)->step(t_.view());
+    } else if (auto* runge = std::get_if<std::unique_ptr<RungeKutta4<T>>>(&integrator_)) {
+      (*runge)->step(t_.view());
+    } else {
+      std::get<std::unique_ptr<Chebyshev<T>>>(integrator_)->step(t_.view());
+    }
+  }
+}
+
+template class Evolution<float>;
+template class Evolution<double>;
+
+}  // namespace lior::field

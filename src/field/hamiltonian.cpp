@@ -1,0 +1,116 @@
+#include "lior/field/hamiltonian.h"
+
+#include <cmath>
+
+#include "lior/core/parallel.h"
+
+namespace lior::field {
+namespace {
+
+void check_positive(const char* what, double value) {
+  LIOR_CHECK(value > 0 && std::isfinite(value), "{} is {}; expected a finite number > 0", what,
+             value);
+}
+
+void check_inverse_metric(const Grid& grid, const InverseMetric& metric) {
+  if (!metric.varies()) {
+    LIOR_CHECK(metric.gyy_field.empty(), "the inverse metric has a field g^yy and none for g^xx");
+    LIOR_CHECK(
+        std::isfinite(metric.gxx) && std::isfinite(metric.gyy) && metric.gxx > 0 && metric.gyy > 0,
+        "the inverse metric is ({}, {}); expected finite numbers > 0", metric.gxx, metric.gyy);
+    return;
+  }
+  check_shape(metric.gxx_field, {grid.nx, grid.ny}, "the inverse metric's g^xx");
+  check_shape(metric.gyy_field, {grid.nx, grid.ny}, "the inverse metric's g^yy");
+  for (Index i = 0; i < grid.nx; ++i) {
+    for (Index j = 0; j < grid.ny; ++j) {
+      const double gxx = metric.gxx_field(i, j), gyy = metric.gyy_field(i, j);
+      LIOR_CHECK(std::isfinite(gxx) && std::isfinite(gyy) && gxx > 0 && gyy > 0,
+                 "the inverse metric at cell ({}, {}) is ({}, {}); expected finite numbers > 0", i,
+                 j, gxx, gyy);
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const InverseMetric& metric,
+                            View<const double, 2> v)
+    : grid_(grid),
+      physics_(physics),
+      varies_(metric.varies()),
+      gxx_(metric.gxx),
+      gyy_(metric.gyy),
+      v_({grid.nx, grid.ny}),
+      weight_({grid.nx, grid.ny}),
+      stencil_({grid.nx, grid.ny, 5}) {
+  grid.check();
+  check_positive("hbar", physics.hbar);
+  check_positive("the mass m", physics.mass);
+  check_inverse_metric(grid, metric);
+  check_shape(v, {grid.nx, grid.ny}, "the potential");
+
+  const auto gxx = [&](Index i, Index j) { return varies_ ? metric.gxx_field(i, j) : metric.gxx; };
+  const auto gyy = [&](Index i, Index j) { return varies_ ? metric.gyy_field(i, j) : metric.gyy; };
+  const auto root = [&](Index i, Index j) {
+    return varies_ ? 1 / std::sqrt(gxx(i, j) * gyy(i, j)) : 1.0;
+  };
+  const double scale = -physics.hbar * physics.hbar / (2 * physics.mass * grid.dx * grid.dx);
+  lowest_ = INFINITY, highest_ = -INFINITY;
+  for (Index i = 0; i < grid.nx; ++i) {
+    const Index west = (i + grid.nx - 1) % grid.nx, east = (i + 1) % grid.nx;
+    for (Index j = 0; j < grid.ny; ++j) {
+      const Index south = (j + grid.ny - 1) % grid.ny, north = (j + 1) % grid.ny;
+      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite", i,
+                 j, v(i, j));
+      const double flux[] = {(root(i, j) * gxx(i, j) + root(west, j) * gxx(west, j)) / 2,
+                             (root(i, j) * gxx(i, j) + root(east, j) * gxx(east, j)) / 2,
+                             (root(i, j) * gyy(i, j) + root(i, south) * gyy(i, south)) / 2,
+                             (root(i, j) * gyy(i, j) + root(i, north) * gyy(i, north)) / 2};
+      double sum = 0;
+      for (int side = 0; side < 4; ++side) {
+        const double factor = scale * flux[side] / root(i, j);
+        stencil_(i, j, 1 + side) = static_cast<T>(factor);
+        sum += factor;
+      }
+      stencil_(i, j, 0) = static_cast<T>(v(i, j) - sum);
+      v_(i, j) = v(i, j);
+      weight_(i, j) = root(i, j);
+      lowest_ = std::min(lowest_, v(i, j));
+      highest_ = std::max(highest_, v(i, j) - 2 * sum);
+    }
+  }
+}
+
+template <class T>
+void Hamiltonian<T>::apply(ConstField<T> in, Field<T> out) const {
+  check_shape(in, grid_.shape(), "the field");
+  check_shape(out, grid_.shape(), "H of the field");
+  const Index nx = grid_.nx, ny = grid_.ny, cell = 2 * grid_.d * grid_.d, row = ny * cell;
+  const T* const from = reinterpret_cast<const T*>(in.data());
+  T* const to = reinterpret_cast<T*>(out.data());
+  parallel_for(nx, grid_.row_grain(), [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      const T* const here = from + i * row;
+      const T* const west = from + (i + nx - 1) % nx * row;
+      const T* const east = from + (i + 1) % nx * row;
+      for (Index j = 0; j < ny; ++j) {
+        const T* c = &stencil_(i, j, 0);
+        const Index at = j * cell;
+        const Index south = (j == 0 ? ny - 1 : j - 1) * cell;
+        const Index north = (j == ny - 1 ? 0 : j + 1) * cell;
+        T* const result = to + i * row + at;
+        for (Index k = 0; k < cell; ++k) {
+          result[k] = c[0] * here[at + k] + c[1] * west[at + k] + c[2] * east[at + k] +
+                      c[3] * here[south + k] + c[4] * here[north + k];
+        }
+      }
+    }
+  });
+}
+
+template class Hamiltonian<float>;
+template class Hamiltonian<double>;
+
+}  // namespace lior::field

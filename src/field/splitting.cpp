@@ -1,0 +1,172 @@
+#include <cmath>
+#include <numbers>
+
+#include "lior/core/parallel.h"
+#include "lior/field/diagnostics.h"
+#include "lior/field/integrator.h"
+
+namespace lior::field {
+namespace {
+
+constexpr Index kColumns = 8;  // complex numbers side by side in a block of column transforms
+
+/// The Laplacian's eigenvalue along one axis: -(4/dx^2) sin^2(k dx/2), or -k^2.
+double eigenvalue(Index index, Index count, double dx, Symbol symbol) {
+  const double wave = static_cast<double>(index <= count / 2 ? index : index - count);
+  const double k = 2 * std::numbers::pi * wave / (static_cast<double>(count) * dx);
+  if (symbol == Symbol::continuous) return -k * k;
+  const double sine = std::sin(k * dx / 2);
+  return -4 / (dx * dx) * sine * sine;
+}
+
+/// Fractions of dt: kicks a_0..a_s and drifts b_1..b_s.
+struct Scheme {
+  std::vector<double> kicks, drifts;
+};
+
+Scheme scheme(int order) {
+  if (order == 2) return {{0.5, 0.5}, {1}};
+  const double outer = 1 / (2 - std::cbrt(2.0)), inner = 1 - 2 * outer;
+  return {{outer / 2, (outer + inner) / 2, (outer + inner) / 2, outer / 2}, {outer, inner, outer}};
+}
+
+/// data *= factor, complex, written out: operator* would test for NaN.
+template <class T>
+void multiply(std::complex<T>* data, std::complex<T> factor, Index count) {
+  T* numbers = reinterpret_cast<T*>(data);
+  const T re = factor.real(), im = factor.imag();
+  for (Index k = 0; k < 2 * count; k += 2) {
+    const T a = numbers[k], b = numbers[k + 1];
+    numbers[k] = re * a - im * b;
+    numbers[k + 1] = re * b + im * a;
+  }
+}
+
+}  // namespace
+
+template <class T>
+Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time)
+    : grid_(h.grid()),
+      time_(time),
+      row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
+      column_({grid_.nx, kColumns, kColumns, 1}),
+      row_sums_(2 * grid_.nx),
+      ones_({grid_.nx, grid_.ny}) {
+  LIOR_CHECK(!h.varies(),
+             "an FFT splitting cannot use a metric that varies in space; expected crank_nicolson, "
+             "rk4 or chebyshev");
+  LIOR_CHECK(std::isfinite(dt) && dt != 0, "the time step is {}; expected a finite number != 0",
+             dt);
+  LIOR_CHECK(order == 2 || (order == 4 && time == Time::real),
+             "a splitting of order {} in {} time; expected 2, or 4 in real time", order,
+             time == Time::real ? "real" : "imaginary");
+  const double hbar = h.physics().hbar;
+  // e^{-i E f dt / hbar}, or e^{-E f dt / hbar}.
+  const auto phase = [&](double e, double fraction) {
+    const double angle = e * fraction * dt / hbar;
+    return time == Time::real ? std::polar(1.0, -angle) : std::complex<double>(std::exp(-angle));
+  };
+  const Scheme parts = scheme(order);
+  stages_ = static_cast<int>(parts.drifts.size());
+  std::vector<double> kicks = parts.kicks;
+  kicks.push_back(parts.kicks.front() + parts.kicks.back());
+  for (const double fraction : kicks) {
+    Buffer<Number> kick(grid_.cells());
+    for (Index c = 0; c < grid_.cells(); ++c) {
+      kick[c] = Number(phase(h.v().data()[c], fraction));
+    }
+    kicks_.push_back(std::move(kick));
+  }
+  const double unit = -hbar * hbar / (2 * h.physics().mass);
+  for (const double fraction : parts.drifts) {
+    Buffer<Number> drift(grid_.cells());
+    for (Index i = 0; i < grid_.nx; ++i) {
+      for (Index j = 0; j < grid_.ny; ++j) {
+        const double laplacian = h.gxx() * eigenvalue(i, grid_.nx, grid_.dx, symbol) +
+                                 h.gyy() * eigenvalue(j, grid_.ny, grid_.dx, symbol);
+        drift[i * grid_.ny + j] =
+            Number(phase(unit * laplacian, fraction) / static_cast<double>(grid_.cells()));
+      }
+    }
+    drifts_.push_back(std::move(drift));
+  }
+  std::fill(ones_.span().begin(), ones_.span().end(), 1.0);
+}
+
+/// Per row: back from frequencies, the kick, forth to frequencies.
+template <class T>
+void Splitting<T>::rows(Number* data, const Number* kick, bool back, bool forth) {
+  const Index ny = grid_.ny, cell = grid_.d * grid_.d;
+  parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      Number* const row = data + i * ny * cell;
+      if (back) row_.inverse(row);
+      for (Index j = 0; j < ny; ++j) multiply(row + j * cell, kick[i * ny + j], cell);
+      if (forth) row_.forward(row);
+    }
+  });
+}
+
+/// Per block of columns, gathered so that strides of powers of two do not fight for one cache set.
+template <class T>
+void Splitting<T>::columns(Number* data, const Number* drift) {
+  const Index nx = grid_.nx, cell = grid_.d * grid_.d, width = grid_.ny * cell;
+  if (columns_.size() < threads() * nx * kColumns) {
+    columns_ = Buffer<Number>(threads() * nx * kColumns);
+  }
+  const Index blocks = (width + kColumns - 1) / kColumns;
+  parallel_for(blocks, 1 + 16384 / (nx * kColumns), [&](Index begin, Index end, int worker) {
+    Number* const work = columns_.data() + worker * nx * kColumns;
+    for (Index block = begin; block < end; ++block) {
+      const Index first = block * kColumns, count = std::min(kColumns, width - first);
+      for (Index i = 0; i < nx; ++i) {
+        std::copy_n(data + i * width + first, count, work + i * kColumns);
+        std::fill_n(work + i * kColumns + count, kColumns - count, Number{});
+      }
+      column_.forward(work);
+      for (Index i = 0; i < nx; ++i) {
+        for (Index c = 0; c < count; ++c) {
+          multiply(work + i * kColumns + c, drift[i * grid_.ny + (first + c) / cell], 1);
+        }
+      }
+      column_.inverse(work);
+      for (Index i = 0; i < nx; ++i) {
+        std::copy_n(work + i * kColumns, count, data + i * width + first);
+      }
+    }
+  });
+}
+
+template <class T>
+void Splitting<T>::run_real(Number* data, Index steps) {
+  rows(data, kicks_[0].data(), false, true);
+  for (Index step = 0; step < steps; ++step) {
+    for (int stage = 1; stage <= stages_; ++stage) {
+      columns(data, drifts_[stage - 1].data());
+      const bool last_stage = stage == stages_, last = last_stage && step + 1 == steps;
+      const int kick = last_stage && !last ? stages_ + 1 : stage;
+      rows(data, kicks_[kick].data(), true, !last);
+    }
+  }
+}
+
+template <class T>
+void Splitting<T>::run(Field<T> t, Index steps) {
+  check_shape(t, grid_.shape(), "the field");
+  if (steps <= 0) return;
+  if (time_ == Time::real) return run_real(t.data(), steps);
+  for (Index step = 0; step < steps; ++step) {
+    const double before = norm<T>(t, ones_.view(), row_sums_.span());
+    run_real(t.data(), 1);
+    const double after = norm<T>(t, ones_.view(), row_sums_.span());
+    if (after > 0) {
+      const T scale = static_cast<T>(std::sqrt(before / after));
+      for (Number& entry : t) entry *= scale;
+    }
+  }
+}
+
+template class Splitting<float>;
+template class Splitting<double>;
+
+}  // namespace lior::field

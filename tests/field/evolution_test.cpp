@@ -1,0 +1,248 @@
+#include "lior/field/evolution.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+
+#include "lior/core/parallel.h"
+#include "lior/core/random.h"
+#include "lior/field/diagnostics.h"
+
+namespace {
+std::atomic<long> allocations = 0;
+}
+
+// Every allocation of this program is counted. Not inlined: the compiler would see malloc meet
+// delete.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* block = std::malloc(size)) return block;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto step = static_cast<std::size_t>(alignment);
+  if (void* block = std::aligned_alloc(step, (size + step - 1) / step * step)) return block;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+
+namespace lior::field {
+namespace {
+
+using Complex = std::complex<double>;
+
+Hamiltonian<double> hamiltonian(const Grid& grid, double strength = 0.01) {
+  Array<double, 2> v({grid.nx, grid.ny});
+  fill_potential(Potential::harmonic, strength, grid, v.view());
+  return {grid, {}, {}, v.view()};
+}
+
+Array<Complex, 4> random_field(const Grid& grid, std::uint64_t seed) {
+  Array<Complex, 4> t(grid.shape());
+  Random random(seed);
+  for (Complex& entry : t.span()) entry = {random.normal(), random.normal()};
+  return t;
+}
+
+Array<Complex, 4> smooth_field(const Grid& grid) {
+  Array<Complex, 4> t(grid.shape());
+  for (Index i = 0; i < grid.nx; ++i) {
+    for (Index j = 0; j < grid.ny; ++j) {
+      const double x = static_cast<double>(i) - 8, y = static_cast<double>(j) - 6;
+      for (Index e = 0; e < grid.d * grid.d; ++e) {
+        t(i, j, e / grid.d, e % grid.d) =
+            std::polar(std::exp(-(x * x + y * y) / 12), 0.5 * x + static_cast<double>(e));
+      }
+    }
+  }
+  return t;
+}
+
+double distance(ConstField<double> a, ConstField<double> b) {
+  double error = 0;
+  for (Index k = 0; k < a.size(); ++k) error = std::max(error, std::abs(a.data()[k] - b.data()[k]));
+  return error;
+}
+
+double largest(ConstField<double> a) {
+  double size = 0;
+  for (const Complex entry : a) size = std::max(size, std::abs(entry));
+  return size;
+}
+
+constexpr Grid kGrid{16, 12, 2, 1};
+// Every term of the master equation.
+constexpr Settings kFull{.dt = 0.02,
+                         .lambda_qr = 0.3,
+                         .tau = 0.5,
+                         .update_every = 3,
+                         .lambda_f = 0.05,
+                         .alpha = 0.4,
+                         .horizon = 1000};
+
+TEST(Evolution, SchemesConvergeToChebyshev) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  const auto end = [&](Scheme scheme, Index steps) {
+    Evolution<double> evolution(h, {.scheme = scheme, .dt = 8.0 / static_cast<double>(steps)},
+                                start.view());
+    evolution.run(steps);
+    Array<Complex, 4> t(kGrid.shape());
+    std::copy_n(evolution.field().data(), t.size(), t.data());
+    return t;
+  };
+  const auto exact = end(Scheme::chebyshev, 1);
+  EXPECT_LE(distance(end(Scheme::chebyshev, 7).view(), exact.view()), 1e-12);
+  for (const auto& [scheme, order] :
+       {std::pair{Scheme::strang, 2}, std::pair{Scheme::crank_nicolson, 2},
+        std::pair{Scheme::yoshida4, 4}, std::pair{Scheme::rk4, 4}}) {
+    const double coarse = distance(end(scheme, 40).view(), exact.view());
+    const double fine = distance(end(scheme, 80).view(), exact.view());
+    EXPECT_NEAR(std::log2(coarse / fine), order, 0.1) << static_cast<int>(scheme);
+  }
+}
+
+TEST(Evolution, SchemesAgreeWithEverySource) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid), e = random_field(kGrid, 2), j = random_field(kGrid, 3);
+  Settings settings = kFull;
+  settings.dt = 0.005;
+  settings.update_every = 0;
+  Array<Complex, 4> want(kGrid.shape());
+  for (const Scheme scheme :
+       {Scheme::chebyshev, Scheme::strang, Scheme::crank_nicolson, Scheme::rk4}) {
+    settings.scheme = scheme;
+    Evolution<double> evolution(h, settings, start.view(), e.view(), j.view());
+    evolution.run(100);
+    if (scheme == Scheme::chebyshev) {
+      std::copy_n(evolution.field().data(), want.size(), want.data());
+    }
+    // Errors of the memory's kicks and extrapolations: about dt^(1 + alpha) lambda_f / hbar = 3e-4
+    // of the field.
+    EXPECT_LE(distance(evolution.field(), want.view()), 3e-4 * largest(want.view()))
+        << static_cast<int>(scheme);
+  }
+}
+
+TEST(Evolution, StateSavedAndRestoredGoesOnBitForBit) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid), e = random_field(kGrid, 4);
+  for (const Scheme scheme : {Scheme::strang, Scheme::crank_nicolson}) {
+    Settings settings = kFull;
+    settings.scheme = scheme;
+    Evolution<double> whole(h, settings, start.view(), e.view());
+    whole.run(7);
+    Evolution<double> other(h, settings, start.view(), e.view());
+    std::vector<std::vector<double>> saved;
+    whole.visit_state([&](const char*, std::span<double> numbers) {
+      saved.emplace_back(numbers.begin(), numbers.end());
+    });
+    std::size_t next = 0;
+    other.visit_state([&](const char*, std::span<double> numbers) {
+      std::copy(saved[next].begin(), saved[next].end(), numbers.begin());
+      ++next;
+    });
+    other.resume_at(whole.step());
+    whole.run(8);
+    other.run(8);
+    EXPECT_EQ(distance(whole.field(), other.field()), 0);
+  }
+}
+
+TEST(Evolution, BitEqualAcrossThreadCounts) {
+  const Grid grid{96, 80, 2, 1};  // large enough for three threads
+  const auto h = hamiltonian(grid);
+  const auto start = smooth_field(grid), e = random_field(grid, 5);
+  const int before = threads();
+  set_threads(1);
+  Evolution<double> one(h, kFull, start.view(), e.view());
+  one.run(5);
+  set_threads(3);
+  Evolution<double> three(h, kFull, start.view(), e.view());
+  three.run(5);
+  set_threads(before);
+  EXPECT_EQ(distance(one.field(), three.field()), 0);
+}
+
+TEST(Evolution, AStepAllocatesNothing) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid), e = random_field(kGrid, 6);
+  for (const Scheme scheme :
+       {Scheme::strang, Scheme::crank_nicolson, Scheme::rk4, Scheme::chebyshev}) {
+    Settings settings = kFull;
+    settings.scheme = scheme;
+    Evolution<double> evolution(h, settings, start.view(), e.view());
+    evolution.run(3);
+    const long before = allocations;
+    evolution.run(6);
+    EXPECT_EQ(allocations - before, 0) << static_cast<int>(scheme);
+  }
+}
+
+TEST(Evolution, RelaxingMovesTheFieldToItsPosterior) {
+  // Without H and with evidence T_0 itself scaled: |T - B| shrinks.
+  const Grid grid{4, 4, 1, 1};
+  Array<double, 2> zero({4, 4});
+  const Hamiltonian<double> h(grid, {.hbar = 0.1, .mass = 1e9}, {}, zero.view());
+  Array<Complex, 4> start(grid.shape()), e(grid.shape());
+  for (Index k = 0; k < 16; ++k) start.data()[k] = 1, e.data()[k] = k < 8 ? 1 : 2;
+  Evolution<double> evolution(h,
+                              {.dt = 0.01, .lambda_qr = 0.1, .tau = 0.5, .mode = BayesMode::relax},
+                              start.view(), e.view());
+  evolution.run(300);
+  EXPECT_GT(std::abs(evolution.field()(0, 0, 0, 0)), 1.2);  // believed
+  EXPECT_LT(std::abs(evolution.field()(3, 3, 0, 0)), 0.3);  // not
+}
+
+TEST(Evolution, WhatCannotRunIsRefusedBeforeTheFirstStep) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  const auto message = [&](const Settings& settings, ConstField<double> evidence = {}) {
+    try {
+      Evolution<double>(h, settings, start.view(), evidence);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const double largest = largest_stable_step(h);
+  EXPECT_EQ(message({.scheme = Scheme::rk4, .dt = 100}),
+            fmt::format("rk4 is not stable at dt = 100; the largest step that is stable is {:.6g}",
+                        largest));
+  EXPECT_EQ(message({.scheme = Scheme::rk4, .dt = 0.99 * largest}), "no error");
+  EXPECT_EQ(message({.dt = 0}), "the time step is 0; expected a finite number != 0");
+  EXPECT_EQ(message({.lambda_qr = 1, .tau = 0}), "tau is 0; expected a finite number > 0");
+  EXPECT_EQ(message({.lambda_f = 1, .alpha = 1}), "alpha is 1; expected (0, 1)");
+  const auto small = random_field({4, 4, 2, 1}, 7);
+  EXPECT_EQ(message({.lambda_qr = 1}, small.view()),
+            "the evidence has shape [4, 4, 2, 2]; expected [16, 12, 2, 2]");
+  EXPECT_NE(message({.scheme = Scheme::yoshida4, .lambda_f = 1}), "no error");
+  EXPECT_THROW(scheme_from_name("euler"), Error);
+  EXPECT_THROW(bayes_mode_from_name("hard"), Error);
+}
+
+TEST(Evolution, PastTheMemorysHorizonIsAFailedRun) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  Settings settings = kFull;
+  settings.horizon = 4;
+  Evolution<double> evolution(h, settings, start.view());
+  EXPECT_NO_THROW(evolution.run(4));
+  EXPECT_THROW(evolution.run(1), RunError);
+}
+
+TEST(Diagnostics, TheFirstBrokenCellIsFound) {
+  auto t = smooth_field(kGrid);
+  EXPECT_EQ(first_broken_cell<double>(t.view()), (std::array<Index, 2>{-1, -1}));
+  t(5, 7, 1, 0) = {0, std::numeric_limits<double>::quiet_NaN()};
+  EXPECT_EQ(first_broken_cell<double>(t.view()), (std::array<Index, 2>{5, 7}));
+}
+
+}  // namespace
+}  // namespace lior::field
