@@ -25,6 +25,8 @@ const Registry& registry() {
     add_geometry_benches(registry);
     add_nn_scan_checks(registry);
     add_nn_model_checks(registry);
+    add_nn_compat_checks(registry);
+    add_nn_cases(registry);
     add_train_checks(registry);
     add_train_benches(registry);
     add_train_cases(registry);

@@ -89,6 +89,8 @@ void add_learned_metric_checks(Registry& registry);
 void add_geometry_benches(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_model_checks(Registry& registry);
+void add_nn_compat_checks(Registry& registry);
+void add_nn_cases(Registry& registry);
 void add_train_checks(Registry& registry);
 void add_train_benches(Registry& registry);
 void add_train_cases(Registry& registry);
