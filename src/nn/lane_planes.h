@@ -3,6 +3,9 @@
 // Where H is a multiple of the vector's W lanes, a group's numbers already lie side by side in the
 // caller's rows, and kernels read them there; else they are packed for a chunk of time.
 
+#include <algorithm>
+#include <cstring>
+
 #include "lior/core/view.h"
 #include "lior/linalg/matrix_view.h"
 
@@ -35,6 +38,16 @@ void for_runs(const LaneGroup& group, Run&& run) {
   }
 }
 
+/// A run of a few lanes, by moves of fixed size: a call of memmove for each costs more than the
+/// run.
+template <class T>
+void copy_run(const T* from, Index lanes, T* to) {
+  for (; lanes >= 8; lanes -= 8, from += 8, to += 8) std::memcpy(to, from, 8 * sizeof(T));
+  if (lanes & 4) std::memcpy(to, from, 4 * sizeof(T)), from += 4, to += 4;
+  if (lanes & 2) std::memcpy(to, from, 2 * sizeof(T)), from += 2, to += 2;
+  if (lanes & 1) *to = *from;
+}
+
 /// packed[(t components + c) W + lane] = rows(b length + begin + t, c heads + h) for t < steps.
 /// Padding lanes are zero.
 template <class T>
@@ -45,7 +58,7 @@ void pack(const LaneGroup& group, linalg::MatrixView<const T> rows, Index compon
     for (Index t = 0; t < steps; ++t) {
       const T* row = rows.data + (sequence * group.length + begin + t) * rows.stride + head;
       T* to = packed + t * components * W + lane;
-      for (Index c = 0; c < components; ++c) std::copy_n(row + c * group.heads, lanes, to + c * W);
+      for (Index c = 0; c < components; ++c) copy_run(row + c * group.heads, lanes, to + c * W);
     }
   });
 }
@@ -58,8 +71,7 @@ void unpack(const LaneGroup& group, const T* packed, Index components, Index beg
     for (Index t = 0; t < steps; ++t) {
       T* row = rows.data + (sequence * group.length + begin + t) * rows.stride + head;
       const T* from = packed + t * components * W + lane;
-      for (Index c = 0; c < components; ++c)
-        std::copy_n(from + c * W, lanes, row + c * group.heads);
+      for (Index c = 0; c < components; ++c) copy_run(from + c * W, lanes, row + c * group.heads);
     }
   });
 }

@@ -8,6 +8,7 @@
 #include "lior/core/parallel.h"
 #include "lior/nn/readout.h"
 #include "lior/simd/dispatch.h"
+#include "nn/arguments.h"
 
 namespace lior::nn {
 namespace {
@@ -56,12 +57,6 @@ BackwardKernel<T> backward_kernel(const MixerConfig& mixer) {
   return backward_kernel_of<Readout::linear_quadratic, T>(mixer.complex_state);
 }
 
-template <class T>
-void check_matrix(linalg::MatrixView<const T> matrix, Index rows, Index cols, const char* name) {
-  LIOR_CHECK(matrix.rows == rows && matrix.cols == cols, "{} is {} x {}; expected {} x {}", name,
-             matrix.rows, matrix.cols, rows, cols);
-}
-
 /// A stretch of rows of one array: its planes in place for one block of W heads.
 template <class T>
 LanePlanes<T> heads_in_place(linalg::MatrixView<T> rows, Index row, Index head, Index H) {
@@ -93,8 +88,8 @@ void readout_forward(const MixerConfig& mixer, linalg::MatrixView<const T> state
                      linalg::MatrixView<T> q) {
   const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
   const Index Q = readout_width(mixer.readout, mixer.complex_state);
-  check_matrix<T>(states, R, S * H, "states");
-  check_matrix<T>(q, R, Q * H, "q");
+  check_matrix(states, R, S * H, "states");
+  check_matrix(q, R, Q * H, "q");
   const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
   const ForwardKernel<T> kernel = forward_kernel<T>(mixer);
 
@@ -121,9 +116,9 @@ void readout_backward(const MixerConfig& mixer, linalg::MatrixView<const T> stat
                       linalg::MatrixView<const T> dq, linalg::MatrixView<T> d_states) {
   const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
   const Index Q = readout_width(mixer.readout, mixer.complex_state);
-  check_matrix<T>(states, R, S * H, "states");
-  check_matrix<T>(dq, R, Q * H, "dq");
-  check_matrix<T>(d_states, R, S * H, "d_states");
+  check_matrix(states, R, S * H, "states");
+  check_matrix(dq, R, Q * H, "dq");
+  check_matrix(d_states, R, S * H, "d_states");
   const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
   const BackwardKernel<T> kernel = backward_kernel<T>(mixer);
 

@@ -51,8 +51,7 @@ HWY_INLINE V normalize(D d, V (&w)[8]) {
   return inverse;
 }
 
-/// The two gates of one step: a = sigmoid(z), 1 - a = sigmoid(-z) without cancellation, and
-/// sqrt(1 - a^2).
+/// The two gates of one step: a = sigmoid(z), 1 - a without cancellation, and sqrt(1 - a^2).
 template <class V>
 struct Gates {
   V a, complement, b_scale;
@@ -60,13 +59,8 @@ struct Gates {
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE Gates<V> gates(D d, V z) {
+  const auto [a, complement] = simd::HWY_NAMESPACE::sigmoid_pair(d, z);
   const V one = hn::Set(d, hn::TFromD<D>(1));
-  const V small = simd::HWY_NAMESPACE::exp(d, hn::Neg(hn::Abs(z)));  // in (0, 1]
-  const V larger = hn::Div(one, hn::Add(one, small));                // sigmoid(|z|)
-  const V smaller = hn::Mul(small, larger);
-  const auto negative = hn::Lt(z, hn::Zero(d));
-  const V a = hn::IfThenElse(negative, smaller, larger);
-  const V complement = hn::IfThenElse(negative, larger, smaller);
   return {a, complement, hn::Sqrt(hn::Mul(complement, hn::Add(one, a)))};
 }
 
