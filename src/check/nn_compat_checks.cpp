@@ -24,6 +24,7 @@ std::vector<OpInput> transition_inputs() {
 }
 
 Op recurrence_op(Index B, Index N) {
+  const double tokens = static_cast<double>(B * N);
   Op op{.name = fmt::format("compat_recurrence.{}_sequences", B),
         .module = "nn",
         .shape = fmt::format("B={} N={}", B, N),
@@ -49,6 +50,7 @@ Op recurrence_op(Index B, Index N) {
     nn::compat_recurrence_forward<T>(transition, u, state, invariants);
   });
   op.value_roundings = 32 + 8.0 * static_cast<double>(N);  // each step rounds the one before
+  op.forward_cost = {.flops = 160 * tokens, .numbers = 24 * tokens};
   return op;
 }
 
@@ -149,6 +151,17 @@ void add_nn_compat_checks(Registry& registry) {
                              .shape = "B=3 N=20",
                              .tolerance = 0,
                              .error = zero_state_error});
+}
+
+void add_nn_compat_benches(Registry& registry) {
+  Op op = recurrence_op(8, 512);
+  op.name = "compat_recurrence";
+  for (OpInput& input : op.inputs) {  // nearly orthogonal steps: states keep their size
+    if (input.name == "omega") input.fill = normal(0);
+    if (input.name == "sigma") input.fill = normal(0, 1);
+    if (input.name == "u") input.fill = normal(0.02, std::sqrt(0.5));
+  }
+  add_benches<float>(registry, op);
 }
 
 }  // namespace lior::check

@@ -37,25 +37,40 @@ Op scan_op(std::string name, const ScanShape& shape) {
     nn::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
                             out("states"));
   };
-  op.backward = [shape, B, N, H, S]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d,
-                                             Arena& arena) {
-    const View<T, 4> states = arena.take<T, 4>({B, N, S, H});
-    const View<T, 3> d_angles = arena.take<T, 3>({B, 8, H});
-    nn::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
-                            states);
-    nn::ci8_scan_backward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
-                             states, gradient("states"), rows_of(d("projection")), d("initial"),
-                             d_angles);
-    if (!shape.mixer.rotation) return;
-    const View<T, 2> sum = d("angles");
-    for (Index b = 0; b < B; ++b) {
-      for (Index i = 0; i < sum.size(); ++i) sum.data()[i] += d_angles[b].data()[i];
-    }
+  /// The backward pass behind the forward pass that it needs.
+  const auto both = [=](auto forward, auto backward) {
+    return [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+      const View<const T, 2> angles = in.optional("angles");
+      const View<T, 4> states = arena.take<T, 4>({B, N, S, H});
+      const View<T, 3> d_angles = arena.take<T, 3>({B, 8, H});
+      forward(shape, rows_of(in("projection")), View<const T, 3>(in("initial")), angles, states);
+      backward(shape, rows_of(in("projection")), View<const T, 3>(in("initial")), angles,
+               View<const T, 4>(states), View<const T, 4>(gradient("states")),
+               rows_of(d("projection")), View<T, 3>(d("initial")), d_angles);
+      if (!rotation) return;
+      const View<T, 2> sum = d("angles");
+      for (Index b = 0; b < B; ++b) {
+        for (Index i = 0; i < sum.size(); ++i) sum.data()[i] += d_angles[b].data()[i];
+      }
+    };
   };
+  op.backward = both([](const auto&... all) { nn::ci8_scan_forward(all...); },
+                     [](const auto&... all) { nn::ci8_scan_backward(all...); });
+  op.reference_backward =
+      both([](const auto&... all) { nn::reference::ci8_scan_forward(all...); },
+           [](const auto&... all) { nn::reference::ci8_scan_backward(all...); });
   op.workspace = static_cast<std::size_t>(B * (N * S + 8) * H) * sizeof(double) + 256;
   // States of unit size carry the rounding of every step before.
   op.value_roundings = 32 + 4.0 * static_cast<double>(N);
   op.gradient_roundings = 128 + 16.0 * static_cast<double>(N);
+  // A turn is 64 multiply-adds a part; adjoint and the states made again are three.
+  const double turns =
+      static_cast<double>(B * N * H * shape.mixer.factors * (shape.mixer.complex_state ? 2 : 1));
+  const double tokens = static_cast<double>(B * N), width = static_cast<double>(shape.width());
+  const double state = static_cast<double>(S * H);
+  op.forward_cost = {.flops = 128 * turns, .numbers = tokens * (width + state)};
+  op.backward_cost = {.flops = 4 * 128 * turns,  //
+                      .numbers = tokens * (3 * width + 3 * state)};
   return op;
 }
 
@@ -77,6 +92,7 @@ Op readout_op(std::string name, const MixerConfig& mixer, Index rows) {
     nn::readout_backward<T>(mixer, rows_of(in("states")), rows_of(gradient("q")),
                             rows_of(d("states")));
   };
+  op.forward_cost = {.numbers = static_cast<double>(rows * (S + Q) * H)};
   return op;
 }
 
@@ -139,6 +155,16 @@ void add_nn_scan_checks(Registry& registry) {
       }
     }
   }
+}
+
+void add_nn_scan_benches(Registry& registry) {
+  // Heads that fill whole vectors are read in place; twelve are packed.
+  const MixerConfig wide{.heads = 32, .complex_state = true, .readout = Readout::invariants};
+  const MixerConfig narrow{.heads = 12};
+  add_benches<float>(registry, scan_op("complex", {4, 2048, wide}));
+  add_benches<float>(registry, scan_op("real", {16, 256, narrow}));
+  add_benches<float>(registry, readout_op("invariants", wide, 4 * 2048));
+  add_benches<float>(registry, readout_op("linear_quadratic", narrow, 16 * 256));
 }
 
 }  // namespace lior::check

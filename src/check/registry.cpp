@@ -24,9 +24,12 @@ const Registry& registry() {
     add_learned_metric_checks(registry);
     add_geometry_benches(registry);
     add_nn_scan_checks(registry);
+    add_nn_scan_benches(registry);
     add_nn_model_checks(registry);
     add_nn_compat_checks(registry);
+    add_nn_compat_benches(registry);
     add_nn_cases(registry);
+    add_nn_layer_benches(registry);
     add_train_checks(registry);
     add_train_benches(registry);
     add_train_cases(registry);

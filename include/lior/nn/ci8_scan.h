@@ -58,10 +58,15 @@ void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> proje
                        View<T, 3> d_initial, View<T, 3> d_angles);
 
 namespace reference {
-/// The same recurrence in the plain text of its formula, one number at a time.
+/// The same in the plain text of the formulas, one number at a time.
 template <class T>
 void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
                       View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states);
+template <class T>
+void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                       View<const T, 3> initial, View<const T, 2> angles, View<const T, 4> states,
+                       View<const T, 4> d_states, linalg::MatrixView<T> d_projection,
+                       View<T, 3> d_initial, View<T, 3> d_angles);
 }  // namespace reference
 
 }  // namespace lior::nn
