@@ -6,6 +6,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/geometry/christoffel.h"
+#include "lior/geometry/geodesic.h"
 
 namespace lior::check {
 namespace {
@@ -72,6 +73,91 @@ Bench christoffel_bench(Index d, Index count) {
           }};
 }
 
+/// The learned metric with accelerations through its Christoffel symbols.
+struct ThroughGamma {
+  const LearnedMetric<float>* metric;
+
+  Index dimension() const { return metric->dimension(); }
+  template <class S>
+  void operator()(const S* x, S* g) const {
+    (*metric)(x, g);
+  }
+  void accelerations(const float* x, const float* v, float* a, Index stride, Index count) const {
+    const Index d = dimension();
+    static thread_local std::vector<float> points, symbols;
+    points.resize(static_cast<std::size_t>(d * count));
+    symbols.resize(static_cast<std::size_t>(d * d * d * count));
+    for (Index m = 0; m < d; ++m) std::copy_n(x + m * stride, count, &points[m * count]);
+    metric->christoffel({points.data(), {d, count}}, {symbols.data(), {d, d, d, count}});
+    const float* gamma = symbols.data();
+    for (Index l = 0; l < d; ++l) {
+      std::fill_n(a + l * stride, count, 0.f);
+      for (Index m = 0; m < d; ++m) {
+        for (Index k = 0; k < d; ++k, gamma += count) {
+          for (Index n = 0; n < count; ++n) {
+            a[l * stride + n] -= gamma[n] * v[m * stride + n] * v[k * stride + n];
+          }
+        }
+      }
+    }
+  }
+};
+
+/// One step of RK4 from 4,096 points.
+Bench geodesic_bench(Index d, Index count) {
+  const double pairs = static_cast<double>(d * (d + 1)) / 2, width = 2.0 * static_cast<double>(d);
+  const auto n = static_cast<double>(d);
+  // Of one acceleration: W1 x, W1 v, R and its gradient; h, d_v h, grad h; Cholesky, one solve.
+  const double multiply_adds =
+      3 * width * n + 2 * n * n + 3 * pairs * width + n * n * n / 6 + 2 * n * n;
+  return {
+      .name = "learned_metric.geodesic_step",
+      .shape = fmt::format("N={} d={}", count, d),
+      .dtype = "f32",
+      .flops = 4 * 2 * multiply_adds * static_cast<double>(count),
+      .bytes = sizeof(float) * static_cast<double>(count) * 4 * n,
+      .arithmetic = Arithmetic::fma_f32,
+      .traffic = Traffic::triad,
+      .prepare = [=] {
+        struct Data {
+          LearnedMetric<float> metric;
+          AnyMetric<float> direct, through_gamma;
+          Array<float, 2> x, v;
+          Array<float, 3> fast_x, fast_v, plain_x, plain_v;
+          Array<PathStatus, 1> status;
+          Array<float, 1> reached;
+
+          Data(Index d, Index count)
+              : metric(random_learned_metric<float>(d, 51)),
+                direct(LearnedMetric<float>(random_learned_metric<float>(d, 51))),
+                through_gamma(ThroughGamma{&metric}),
+                x(random_planes<float>(d, count, 52)),
+                v(random_planes<float>(d, count, 53)),
+                fast_x({1, d, count}),
+                fast_v({1, d, count}),
+                plain_x({1, d, count}),
+                plain_v({1, d, count}),
+                status({count}),
+                reached({count}) {}
+          void step(const AnyMetric<float>& by, Array<float, 3>& to_x, Array<float, 3>& to_v) {
+            constexpr double kStep[] = {0.1};
+            geodesics<float>(by, x.view(), v.view(), kStep, {.method = Method::rk4, .step = 0.1},
+                             {to_x.view(), to_v.view(), status.view(), reached.view()});
+          }
+        };
+        auto data = std::make_shared<Data>(d, count);
+        return BenchRun{
+            .before = [data] { data->step(data->through_gamma, data->plain_x, data->plain_v); },
+            .after = [data] { data->step(data->direct, data->fast_x, data->fast_v); },
+            .error =
+                [data] {
+                  return std::max(relative_difference(data->fast_x.span(), data->plain_x.span()),
+                                  relative_difference(data->fast_v.span(), data->plain_v.span()));
+                },
+            .tolerance = 64 * std::numeric_limits<float>::epsilon()};
+      }};
+}
+
 }  // namespace
 
 void add_geometry_benches(Registry& registry) {
@@ -80,6 +166,7 @@ void add_geometry_benches(Registry& registry) {
     registry.benches.push_back(christoffel_bench(8, count));
   }
   for (const Index d : {2, 4, 16}) registry.benches.push_back(christoffel_bench(d, 4096));
+  for (const Index d : {2, 4, 8, 16}) registry.benches.push_back(geodesic_bench(d, 4096));
 }
 
 }  // namespace lior::check

@@ -22,6 +22,9 @@ const Registry& registry() {
     add_bilinears_cases(registry);
     add_geometry_checks(registry);
     add_learned_metric_checks(registry);
+    add_geodesic_checks(registry);
+    add_complex_metric_checks(registry);
+    add_manifold_cases(registry);
     add_geometry_benches(registry);
     add_nn_scan_checks(registry);
     add_nn_scan_benches(registry);

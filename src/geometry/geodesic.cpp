@@ -1,0 +1,283 @@
+#include "lior/geometry/geodesic.h"
+
+#include "geometry/point.h"
+#include "geometry/runge_kutta.h"
+
+namespace lior::geometry {
+namespace {
+
+constexpr Index kLanes = 64;  // that one call of `integrate` holds
+
+PathStatus status_of(Domain domain) {
+  switch (domain) {
+    case Domain::inside: return PathStatus::ok;
+    case Domain::edge: return PathStatus::edge;
+    case Domain::horizon: break;
+  }
+  return PathStatus::horizon;
+}
+
+/// Accelerations of `count` lanes, planes [d, .] with rows `stride` apart.
+template <class T>
+void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index stride, Index count,
+                PathStatus* status) {
+  const Index d = metric.dimension();
+  const bool own = metric.accelerations(x, v, a, stride, count);
+  MetricSolver<T> solver(metric);
+  std::array<T, kMostDimensions> point, velocity, gradient, force;
+  std::array<T, kMostDimensions * kMostDimensions> g, along;
+  for (Index n = 0; n < count; ++n) {
+    for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n], velocity[m] = v[m * stride + n];
+    status[n] = status_of(metric.domain(point.data()));
+    if (own) {
+      if (status[n] == PathStatus::ok && !std::isfinite(a[n])) status[n] = PathStatus::singular;
+      continue;
+    }
+    force.fill(0);
+    if (status[n] == PathStatus::ok) {
+      metric.forces(point.data(), velocity.data(), g.data(), along.data(), gradient.data());
+      if (solver.factor(g.data())) {
+        status[n] = PathStatus::singular;
+      } else {
+        for (Index m = 0; m < d; ++m) {
+          force[m] = gradient[m] / 2;
+          for (Index r = 0; r < d; ++r) force[m] -= along[m * d + r] * velocity[r];
+        }
+        solver.solve(force.data());
+      }
+    }
+    for (Index m = 0; m < d; ++m) a[m * stride + n] = force[m];
+  }
+}
+
+/// (x, v)' = (v, a(x, v)).
+template <class T>
+auto geodesic_equation(const AnyMetric<T>& metric) {
+  return [&metric, d = metric.dimension()](const T* state, T* slope, Index stride, Index count,
+                                           PathStatus* status) {
+    const T* v = state + d * stride;
+    for (Index m = 0; m < d; ++m) std::copy_n(v + m * stride, count, slope + m * stride);
+    accelerate(metric, state, v, slope + d * stride, stride, count, status);
+  };
+}
+
+/// (x, v, w)' = (v, a(x, v), -Gamma(v, w)); Gamma(v, w) = [Gamma(v+w, v+w) - Gamma(v-w, v-w)] / 4.
+template <class T>
+auto transport_equation(const AnyMetric<T>& metric) {
+  return [&metric, d = metric.dimension(), scratch = std::vector<T>()](
+             const T* state, T* slope, Index stride, Index count, PathStatus* status) mutable {
+    scratch.resize(static_cast<std::size_t>(3 * d * stride));
+    const T *v = state + d * stride, *w = v + d * stride;
+    T *shifted = scratch.data(), *plus = shifted + d * stride, *minus = plus + d * stride;
+    for (Index m = 0; m < d; ++m) std::copy_n(v + m * stride, count, slope + m * stride);
+    const auto shift = [&](T sign) {
+      for (Index m = 0; m < d; ++m) {
+        for (Index n = m * stride; n < m * stride + count; ++n) shifted[n] = v[n] + sign * w[n];
+      }
+    };
+    shift(1);
+    accelerate(metric, state, shifted, plus, stride, count, status);
+    shift(-1);
+    accelerate(metric, state, shifted, minus, stride, count, status);
+    T* carried = slope + 2 * d * stride;
+    for (Index m = 0; m < d; ++m) {
+      for (Index n = m * stride; n < m * stride + count; ++n) carried[n] = (plus[n] - minus[n]) / 4;
+    }
+    accelerate(metric, state, v, slope + d * stride, stride, count, status);
+  };
+}
+
+template <class T>
+void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+                 const GeodesicOptions& options) {
+  const Index d = metric.dimension(), count = x.extent(1);
+  LIOR_CHECK(x.extent(0) == d, "x has shape {}; expected [{}, N]", to_string(x.shape()), d);
+  check_shape(v, {d, count}, "v");
+  LIOR_CHECK(
+      options.step > 0 && options.rtol >= 0 && options.atol >= 0 && options.rtol + options.atol > 0,
+      "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and tolerances >= 0, "
+      "not both 0",
+      options.step, options.rtol, options.atol);
+  std::array<T, kMostDimensions> point;
+  for (Index n = 0; n < count; ++n) {
+    gather_point(x, n, point.data());
+    check_domain(metric, point.data(), n);
+    for (Index m = 0; m < d; ++m) {
+      LIOR_CHECK(std::isfinite(v(m, n)), "velocity {} has component {} = {}; expected a number", n,
+                 m, v(m, n));
+    }
+  }
+}
+
+/// Runs `integrate` on blocks of lanes whose state is the planes of `parts`, one after another.
+template <class T, class Equation, class Sample, class Finished>
+void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<const double> times,
+                      const GeodesicOptions& options, const Equation& equation,
+                      const Sample& sample, const Finished& finished) {
+  const Index d = parts.begin()->extent(0), count = parts.begin()->extent(1);
+  const Index size = d * static_cast<Index>(parts.size());
+  const Index blocks = (count + kLanes - 1) / kLanes;
+  parallel_for(blocks, 1, [&](Index first, Index last, int) {
+    std::vector<T> start(static_cast<std::size_t>(size * kLanes));
+    for (Index block = first; block < last; ++block) {
+      const Index begin = block * kLanes, lanes = std::min(kLanes, count - begin);
+      T* row = start.data();
+      for (const View<const T, 2>& part : parts) {
+        for (Index m = 0; m < d; ++m, row += lanes) std::copy_n(&part(m, begin), lanes, row);
+      }
+      integrate(
+          size, lanes, start.data(), times, options, equation(),
+          [&](Index lane, Index k, const T* state, Index stride) {
+            sample(begin + lane, k, state, stride);
+          },
+          [&](Index lane, PathStatus status, double reached) {
+            finished(begin + lane, status, reached);
+          });
+    }
+  });
+}
+
+constexpr double kUnitTime[] = {1.0};
+
+}  // namespace
+
+const char* name(PathStatus status) {
+  constexpr const char* kNames[] = {"ok", "edge", "horizon", "singular", "stalled"};
+  return kNames[static_cast<int>(status)];
+}
+
+template <class T>
+void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+               std::span<const double> times, const GeodesicOptions& options,
+               const Paths<T>& paths) {
+  check_start(metric, x, v, options);
+  const Index d = metric.dimension(), count = x.extent(1);
+  const auto samples = static_cast<Index>(times.size());
+  check_shape(paths.x, {samples, d, count}, "paths.x");
+  check_shape(paths.v, {samples, d, count}, "paths.v");
+  check_shape(paths.status, {count}, "paths.status");
+  check_shape(paths.reached, {count}, "paths.reached");
+  for (Index k = 0; k < samples; ++k) {
+    LIOR_CHECK(times[k] >= (k == 0 ? 0 : times[k - 1]) && std::isfinite(times[k]),
+               "time {} is {}; expected finite numbers >= 0 that do not decrease", k, times[k]);
+  }
+  integrate_blocks<T>(
+      {x, v}, times, options, [&] { return geodesic_equation(metric); },
+      [&](Index lane, Index k, const T* state, Index stride) {
+        for (Index m = 0; m < d; ++m) {
+          paths.x(k, m, lane) = state[m * stride];
+          paths.v(k, m, lane) = state[(d + m) * stride];
+        }
+      },
+      [&](Index lane, PathStatus status, double reached) {
+        paths.status(lane) = status;
+        paths.reached(lane) = static_cast<T>(reached);
+      });
+}
+
+template <class T>
+void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+             const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status) {
+  check_start(metric, x, v, options);
+  const Index d = metric.dimension();
+  check_shape(y, x.shape(), "y");
+  check_shape(status, {x.extent(1)}, "status");
+  integrate_blocks<T>(
+      {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
+      [&](Index lane, Index, const T* state, Index stride) {
+        for (Index m = 0; m < d; ++m) y(m, lane) = state[m * stride];
+      },
+      [&](Index lane, PathStatus why, double) { status(lane) = why; });
+}
+
+template <class T>
+void transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+               View<const T, 2> w, const GeodesicOptions& options, View<T, 2> out,
+               View<PathStatus, 1> status) {
+  check_start(metric, x, v, options);
+  const Index d = metric.dimension();
+  check_shape(w, x.shape(), "w");
+  check_shape(out, x.shape(), "out");
+  check_shape(status, {x.extent(1)}, "status");
+  integrate_blocks<T>(
+      {x, v, w}, kUnitTime, options, [&] { return transport_equation(metric); },
+      [&](Index lane, Index, const T* state, Index stride) {
+        for (Index m = 0; m < d; ++m) out(m, lane) = state[(2 * d + m) * stride];
+      },
+      [&](Index lane, PathStatus why, double) { status(lane) = why; });
+}
+
+template <class T>
+void curve_length(const AnyMetric<T>& metric, View<const T, 3> path, View<T, 1> out) {
+  const Index samples = path.extent(0), d = metric.dimension(), count = path.extent(2);
+  LIOR_CHECK(path.extent(1) == d && samples >= 1, "path has shape {}; expected [K, {}, N], K >= 1",
+             to_string(path.shape()), d);
+  check_shape(out, {count}, "out");
+  LIOR_CHECK(metric.riemannian(), "lengths are of Riemannian metrics; this one has {} minus signs",
+             metric.negative_directions());
+  std::array<T, kMostDimensions> middle, step;
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  for (Index n = 0; n < count; ++n) {
+    T length = 0;
+    for (Index k = 0; k + 1 < samples; ++k) {
+      for (Index m = 0; m < d; ++m) {
+        middle[m] = (path(k, m, n) + path(k + 1, m, n)) / 2;
+        step[m] = path(k + 1, m, n) - path(k, m, n);
+      }
+      check_domain(metric, middle.data(), n);
+      metric.value(middle.data(), g.data());
+      T square = 0;
+      for (Index i = 0; i < d * d; ++i) square += g[i] * step[i / d] * step[i % d];
+      LIOR_CHECK(square >= 0,
+                 "the metric is not positive definite on curve {} between its samples "
+                 "{} and {}",
+                 n, k, k + 1);
+      length += std::sqrt(square);
+    }
+    out(n) = length;
+  }
+}
+
+template <class T>
+void lior_distance_compat(const LearnedMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
+                          View<T, 1> out) {
+  constexpr int kSamples = 10;
+  const Index d = metric.dimension(), count = x.extent(1);
+  check_shape(x, {d, count}, "x");
+  check_shape(y, {d, count}, "y");
+  check_shape(out, {count}, "out");
+  std::array<T, kMostDimensions> point, step;
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  for (Index n = 0; n < count; ++n) {
+    T sum = 0;
+    for (int i = 0; i < kSamples; ++i) {
+      for (Index m = 0; m < d; ++m) {
+        point[m] = x(m, n) + static_cast<T>(i) / (kSamples - 1) * (y(m, n) - x(m, n));
+        step[m] = (y(m, n) - x(m, n)) / kSamples;
+      }
+      metric(point.data(), g.data());
+      T square = 0;
+      for (Index k = 0; k < d * d; ++k) square += g[k] * step[k / d] * step[k % d];
+      const T f = metric.resilience(point.data()) * std::sqrt(std::max(square, T(1e-8)));
+      sum += i == 0 || i == kSamples - 1 ? f / 2 : f;
+    }
+    out(n) = sum / kSamples;
+  }
+}
+
+#define LIOR_INSTANTIATE(T)                                                                       \
+  template void geodesics(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,                \
+                          std::span<const double>, const GeodesicOptions&, const Paths<T>&);      \
+  template void exp_map(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,                  \
+                        const GeodesicOptions&, View<T, 2>, View<PathStatus, 1>);                 \
+  template void transport(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,                \
+                          View<const T, 2>, const GeodesicOptions&, View<T, 2>,                   \
+                          View<PathStatus, 1>);                                                   \
+  template void curve_length(const AnyMetric<T>&, View<const T, 3>, View<T, 1>);                  \
+  template void lior_distance_compat(const LearnedMetric<T>&, View<const T, 2>, View<const T, 2>, \
+                                     View<T, 1>);
+LIOR_INSTANTIATE(float)
+LIOR_INSTANTIATE(double)
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::geometry

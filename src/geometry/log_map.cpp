@@ -1,0 +1,178 @@
+// The inverse of the exponential map by shooting, and the distance that it gives.
+#include <Eigen/LU>
+
+#include "geometry/point.h"
+#include "lior/geometry/geodesic.h"
+
+namespace lior::geometry {
+namespace {
+
+constexpr int kMostIterations = 40;
+constexpr double kLeastFraction = 1.0 / 1024;  // of a Newton step
+
+/// Shoots from one x at one y.
+template <class T>
+class Shooter {
+  using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1, 0, kMostDimensions, 1>;
+  using Matrix =
+      Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, 0, kMostDimensions, kMostDimensions>;
+
+ public:
+  Shooter(const AnyMetric<T>& metric, const GeodesicOptions& options)
+      : metric_(metric),
+        options_(options),
+        d_(metric.dimension()),
+        from_({d_, 2 * d_}),
+        velocity_({d_, 2 * d_}),
+        end_({d_, 2 * d_}),
+        status_({2 * d_}) {
+    options_.method = Method::dopri5;
+  }
+
+  struct Result {
+    Vector v;
+    bool converged;
+    T error;
+  };
+
+  Result shoot(const Vector& x, const Vector& y) {
+    // Shooting is no better than the paths: their own error is the goal.
+    const T goal = static_cast<T>(10 * (options_.atol + options_.rtol * scale_of(x, y)));
+    Result best{y - x, false, std::numeric_limits<T>::infinity()};
+    T fraction = 1;
+    Vector end;
+    while (!end_of(x, best.v, end)) {  // a straight line that leaves the domain: aim shorter
+      fraction /= 2;
+      if (fraction < kLeastFraction) return best;
+      best.v = fraction * (y - x);
+    }
+    Vector residual = end - y;
+    for (int iteration = 0; iteration < kMostIterations; ++iteration) {
+      const Vector step = jacobian(x, best.v).partialPivLu().solve(residual);
+      best.error = step.norm();
+      if (!std::isfinite(best.error)) return best;
+      best.converged = residual.norm() <= goal;
+      if (best.converged) return best;
+      // Halve the step until it helps.
+      T part = 1;
+      for (; part >= kLeastFraction; part /= 2) {
+        const Vector trial = best.v - part * step;
+        if (!end_of(x, trial, end)) continue;
+        const Vector there = end - y;
+        if (!(there.norm() < residual.norm())) continue;
+        best.v = trial, residual = there;
+        break;
+      }
+      if (part < kLeastFraction) return best;
+    }
+    return best;
+  }
+
+ private:
+  static double scale_of(const Vector& x, const Vector& y) {
+    return std::max({1.0, static_cast<double>(x.norm()), static_cast<double>(y.norm())});
+  }
+
+  /// exp_x(v); false where the geodesic ends before.
+  bool end_of(const Vector& x, const Vector& v, Vector& end) {
+    end.resize(d_);
+    Array<PathStatus, 1> status({1});
+    exp_map<T>(metric_, {x.data(), {d_, 1}}, {v.data(), {d_, 1}}, options_, {end.data(), {d_, 1}},
+               status.view());
+    return status(0) == PathStatus::ok;
+  }
+
+  /// d exp_x(v) / dv by central differences, all directions in one batch.
+  Matrix jacobian(const Vector& x, const Vector& v) {
+    const T step =
+        std::cbrt(std::max(std::numeric_limits<T>::epsilon(), static_cast<T>(options_.rtol))) *
+        std::max(T(1), v.norm()) / 4;
+    for (Index m = 0; m < d_; ++m) {
+      for (Index lane = 0; lane < 2 * d_; ++lane) {
+        from_(m, lane) = x[m];
+        velocity_(m, lane) = v[m] + (lane / 2 == m ? (lane % 2 == 0 ? step : -step) : T(0));
+      }
+    }
+    exp_map<T>(metric_, from_.view(), velocity_.view(), options_, end_.view(), status_.view());
+    Matrix j(d_, d_);
+    for (Index column = 0; column < d_; ++column) {
+      const bool usable =
+          status_(2 * column) == PathStatus::ok && status_(2 * column + 1) == PathStatus::ok;
+      for (Index m = 0; m < d_; ++m) {
+        j(m, column) =
+            usable ? (end_(m, 2 * column) - end_(m, 2 * column + 1)) / (2 * step) : T(NAN);
+      }
+    }
+    return j;
+  }
+
+  const AnyMetric<T>& metric_;
+  GeodesicOptions options_;
+  Index d_;
+  Array<T, 2> from_, velocity_, end_;
+  Array<PathStatus, 1> status_;
+};
+
+}  // namespace
+
+template <class T>
+void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
+             const GeodesicOptions& options, const Logarithm<T>& out) {
+  const Index d = metric.dimension(), count = x.extent(1);
+  LIOR_CHECK(x.extent(0) == d, "x has shape {}; expected [{}, N]", to_string(x.shape()), d);
+  check_shape(y, x.shape(), "y");
+  check_shape(out.v, x.shape(), "v");
+  check_shape(out.converged, {count}, "converged");
+  check_shape(out.error, {count}, "error");
+  std::array<T, kMostDimensions> point;
+  for (Index n = 0; n < count; ++n) {
+    for (const View<const T, 2>& end : {x, y}) {
+      gather_point(end, n, point.data());
+      check_domain(metric, point.data(), n);
+    }
+  }
+  parallel_for(count, 1, [&](Index begin, Index end, int) {
+    Shooter<T> shooter(metric, options);
+    Eigen::Matrix<T, Eigen::Dynamic, 1, 0, kMostDimensions, 1> from(d), to(d);
+    for (Index n = begin; n < end; ++n) {
+      for (Index m = 0; m < d; ++m) from[m] = x(m, n), to[m] = y(m, n);
+      const auto result = shooter.shoot(from, to);
+      for (Index m = 0; m < d; ++m) out.v(m, n) = result.v[m];
+      out.converged(n) = result.converged;
+      out.error(n) = result.error;
+    }
+  });
+}
+
+template <class T>
+void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
+              const GeodesicOptions& options, View<T, 1> out) {
+  LIOR_CHECK(metric.riemannian(),
+             "distances are of Riemannian metrics; this one has {} minus signs",
+             metric.negative_directions());
+  const Index d = metric.dimension(), count = x.extent(1);
+  check_shape(out, {count}, "out");
+  Array<T, 2> v({d, count});
+  Array<bool, 1> converged({count});
+  log_map<T>(metric, x, y, options, {v.view(), converged.view(), out});
+  std::array<T, kMostDimensions> point;
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  for (Index n = 0; n < count; ++n) {
+    gather_point(x, n, point.data());
+    metric.value(point.data(), g.data());
+    T square = 0;
+    for (Index k = 0; k < d * d; ++k) square += g[k] * v(k / d, n) * v(k % d, n);
+    out(n) = converged(n) ? std::sqrt(square) : T(NAN);
+  }
+}
+
+#define LIOR_INSTANTIATE(T)                                                       \
+  template void log_map(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,  \
+                        const GeodesicOptions&, const Logarithm<T>&);             \
+  template void distance(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>, \
+                         const GeodesicOptions&, View<T, 1>);
+LIOR_INSTANTIATE(float)
+LIOR_INSTANTIATE(double)
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::geometry
