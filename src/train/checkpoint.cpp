@@ -37,6 +37,7 @@ Metadata to_metadata(const RunState& state, Index optimizer_steps) {
           {"data_bytes", fmt::format("{}", state.data_bytes)},
           {"curriculum.length", fmt::format("{}", state.curriculum.length)},
           {"curriculum.streak", fmt::format("{}", state.curriculum.streak)},
+          {"curriculum.lost", fmt::format("{}", state.curriculum.lost)},
           {"optimizer.steps", fmt::format("{}", optimizer_steps)}};
 }
 
@@ -46,7 +47,8 @@ RunState from_metadata(const io::SafeTensors& file) {
           .tokens = number<Index>(file, "tokens"),
           .data_bytes = number<Index>(file, "data_bytes"),
           .curriculum = {.length = number<Index>(file, "curriculum.length"),
-                         .streak = number<Index>(file, "curriculum.streak")}};
+                         .streak = number<Index>(file, "curriculum.streak"),
+                         .lost = number<Index>(file, "curriculum.lost")}};
 }
 
 /// One tensor a parameter, named prefix + name, out of a flat array.

@@ -63,6 +63,7 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("schedule.warmup", c.schedule.warmup, kFraction);
   visitor("schedule.floor", c.schedule.floor, kFraction);
   visitor("curriculum.start", c.curriculum.start, kCountOrNone);
+  visitor("curriculum.batch", c.curriculum.batch, Bounds{0, 1 << 20});
   visitor("curriculum.accuracy", c.curriculum.accuracy, kFraction);
   visitor("curriculum.patience", c.curriculum.patience, kCount);
   visitor("curriculum.finish", c.curriculum.finish, kCountOrNone);

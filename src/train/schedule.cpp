@@ -15,7 +15,20 @@ double schedule_factor(const ScheduleConfig& config, double progress) {
 Curriculum::Curriculum(const CurriculumConfig& config, Index shortest, Index full)
     : config_(config), full_(full) {
   LIOR_CHECK(full >= shortest, "length = {}; these sequences need at least {}", full, shortest);
-  state_.length = config.start == 0 ? full : std::clamp(config.start, shortest, full);
+  start_ = config.start == 0 ? full : std::clamp(config.start, shortest, full);
+  state_.length = start_;
+}
+
+std::vector<Index> Curriculum::lengths() const {
+  std::vector<Index> lengths;
+  for (Index length = start_; length < full_; length *= 2) lengths.push_back(length);
+  lengths.push_back(full_);
+  return lengths;
+}
+
+Index Curriculum::batch(Index batch, Index length) const {
+  const Index most = std::max(config_.batch, batch);
+  return std::min(most, batch * full_ / length);
 }
 
 bool Curriculum::finished() const {
@@ -24,14 +37,17 @@ bool Curriculum::finished() const {
 
 void Curriculum::observe(double accuracy) {
   state_.streak = accuracy >= config_.accuracy ? state_.streak + 1 : 0;
+  state_.lost = accuracy < kLostAccuracy ? state_.lost + 1 : 0;
   if (state_.length < full_ && state_.streak >= config_.patience) {
-    state_ = {.length = std::min(2 * state_.length, full_), .streak = 0};
+    state_ = {.length = std::min(2 * state_.length, full_)};
+  } else if (state_.length > start_ && state_.lost >= kLostPatience) {
+    state_ = {.length = std::max(state_.length / 2, start_)};
   }
 }
 
 void Curriculum::restore(const State& state) {
   LIOR_CHECK(
-      state.length >= 1 && state.length <= full_ && state.streak >= 0,
+      state.length >= 1 && state.length <= full_ && state.streak >= 0 && state.lost >= 0,
       "a curriculum cannot stand at length {} after {} learnt batches; the full length is {}",
       state.length, state.streak, full_);
   state_ = state;

@@ -55,7 +55,7 @@ class Trainer {
     check_memory();
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
-    arena_.emplace(model_.training_bytes(config_.batch, config_.length));
+    arena_.emplace(training_bytes());
     if (evaluates()) evaluator_.emplace(model_, eval_batch(), config_.length);
     fill_batch(0, config_.length);  // too little data is found here
 
@@ -92,9 +92,19 @@ class Trainer {
   bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
   Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
 
+  /// The largest step's arena, over the lengths that the run may take.
+  std::size_t training_bytes() const {
+    std::size_t most = 0;
+    for (const Index length : curriculum_.lengths()) {
+      most =
+          std::max(most, model_.training_bytes(curriculum_.batch(config_.batch, length), length));
+    }
+    return most;
+  }
+
   void check_memory() const {
     const std::size_t planned =
-        model_.training_bytes(config_.batch, config_.length) +
+        training_bytes() +
         2 * sizeof(std::int32_t) * static_cast<std::size_t>(config_.batch * config_.length) +
         (evaluates() ? Evaluator::bytes(model_, eval_batch(), config_.length) : 0);
     const std::size_t available = available_memory();
@@ -135,7 +145,7 @@ class Trainer {
 
   /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
   void fill_batch(Index step, Index length) {
-    batch_shape_ = {config_.batch, length};
+    batch_shape_ = {curriculum_.batch(config_.batch, length), length};
     data_.fill_training(static_cast<std::uint64_t>(config_.seed), step,
                         View<std::int32_t, 2>(tokens_.data(), batch_shape_),
                         View<std::int32_t, 2>(targets_.data(), batch_shape_));
@@ -233,7 +243,7 @@ class Trainer {
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
   Curriculum curriculum_;
-  Array<std::int32_t, 2> tokens_, targets_;  // [batch, length]
+  Array<std::int32_t, 2> tokens_, targets_;  // as large as [batch, length]
   Shape<2> batch_shape_{};                   // of the batch in their front
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;

@@ -74,7 +74,7 @@ TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {
   };
   EXPECT_EQ(message("\n[curriculum]\nstarts = 2"),
             ":3: unknown key curriculum.starts; the keys are curriculum.start, "
-            "curriculum.accuracy, curriculum.patience, curriculum.finish");
+            "curriculum.batch, curriculum.accuracy, curriculum.patience, curriculum.finish");
   EXPECT_EQ(message("[model]\nheads = \"four\""),
             ":2: model.heads is the string \"four\"; it must be an integer from 1 to 16384");
   EXPECT_EQ(message("batch = 1.5"), ":1: batch is 1.5; it must be an integer from 1 to 1048576");

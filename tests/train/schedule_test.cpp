@@ -38,6 +38,30 @@ TEST(Curriculum, MovesOnWhenALengthIsLearnt) {
   EXPECT_TRUE(curriculum.finished());
 }
 
+TEST(Curriculum, GoesBackWhenALengthIsLost) {
+  Curriculum curriculum({.start = 2, .accuracy = 0.9, .patience = 1}, 1, 8);
+  curriculum.observe(1);
+  curriculum.observe(1);
+  EXPECT_EQ(curriculum.length(), 8);
+  for (Index i = 0; i < kLostPatience - 1; ++i) curriculum.observe(0.1);
+  curriculum.observe(0.5);  // not lost: the row starts again
+  for (Index i = 0; i < kLostPatience - 1; ++i) curriculum.observe(0.1);
+  EXPECT_EQ(curriculum.length(), 8);
+  curriculum.observe(0.1);
+  EXPECT_EQ(curriculum.length(), 4);
+  for (Index i = 0; i < 3 * kLostPatience; ++i) curriculum.observe(0);
+  EXPECT_EQ(curriculum.length(), 2);  // and never under the start
+}
+
+TEST(Curriculum, KeepsTheTokensOfAStep) {
+  const Curriculum curriculum({.start = 2, .batch = 20}, 1, 16);
+  EXPECT_EQ(curriculum.lengths(), (std::vector<Index>{2, 4, 8, 16}));
+  EXPECT_EQ(curriculum.batch(4, 16), 4);
+  EXPECT_EQ(curriculum.batch(4, 8), 8);
+  EXPECT_EQ(curriculum.batch(4, 2), 20);  // 32 would have as many tokens
+  EXPECT_EQ(Curriculum({.start = 2}, 1, 16).batch(4, 2), 4);
+}
+
 TEST(Curriculum, IsTheFullLengthWithoutAStart) {
   Curriculum curriculum({}, 1, 10);
   for (int i = 0; i < 10; ++i) curriculum.observe(1);

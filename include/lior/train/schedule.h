@@ -1,6 +1,8 @@
 #pragma once
 /// What changes while a run goes on: the learning rate, and the length of sequences.
 
+#include <vector>
+
 #include "lior/core/view.h"
 
 namespace lior::train {
@@ -16,11 +18,17 @@ struct ScheduleConfig {
 double schedule_factor(const ScheduleConfig& config, double progress);
 
 struct CurriculumConfig {
-  Index start = 0;         ///< first length; 0: the full length at once
+  Index start = 0;  ///< first length; 0: the full length at once
+  Index batch = 0;  ///< most sequences a step at shorter lengths; 0: no more than at the full one
   double accuracy = 0.99;  ///< a batch at least this right counts as learnt
   Index patience = 3;      ///< learnt batches in a row that end a length
   Index finish = 0;  ///< learnt batches in a row at the full length that end the run; 0: none do
 };
+
+/// A length whose batches stay under this accuracy ...
+inline constexpr double kLostAccuracy = 0.3;
+/// ... for this many in a row has been lost again: half of it comes back.
+inline constexpr Index kLostPatience = 50;
 
 /// Lengths start, 2 start, 4 start, ... and the full length, each until it is learnt. Where a run
 /// stands is a function of the accuracies that it has seen; `state` goes into the checkpoint.
@@ -30,6 +38,11 @@ class Curriculum {
   Curriculum(const CurriculumConfig& config, Index shortest, Index full);
 
   Index length() const { return state_.length; }
+  /// All lengths of the way, in order.
+  std::vector<Index> lengths() const;
+  /// Sequences of a step at `length` for a run that takes `batch` at the full length: as many
+  /// tokens as there, but no more sequences than the setting.
+  Index batch(Index batch, Index length) const;
   /// True when the full length has been learnt for `finish` batches.
   bool finished() const;
   /// Takes in one batch's accuracy at length().
@@ -38,13 +51,14 @@ class Curriculum {
   struct State {
     Index length = 0;
     Index streak = 0;  ///< learnt batches in a row, at this length
+    Index lost = 0;    ///< batches in a row under kLostAccuracy
   };
   const State& state() const { return state_; }
   void restore(const State& state);
 
  private:
   CurriculumConfig config_;
-  Index full_;
+  Index start_, full_;
   State state_;
 };
 
