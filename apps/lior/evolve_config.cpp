@@ -1,0 +1,318 @@
+#include "evolve_config.h"
+
+#include <cmath>
+#include <numbers>
+#include <variant>
+
+#include "lior/core/random.h"
+#include "lior/io/hdf5.h"
+#include "lior/train/config.h"
+
+namespace lior::app {
+namespace {
+
+using Complex = std::complex<double>;
+using FieldArray = Array<Complex, 4>;
+using Member = std::variant<Index EvolveConfig::*, double EvolveConfig::*,
+                            std::string EvolveConfig::*, bool EvolveConfig::*>;
+struct Key {
+  const char* name;
+  Member member;
+};
+using C = EvolveConfig;
+const Key kKeys[] = {{"grid.nx", &C::grid_nx},
+                     {"grid.ny", &C::grid_ny},
+                     {"grid.D", &C::grid_D},
+                     {"grid.dx", &C::grid_dx},
+                     {"physics.hbar", &C::physics_hbar},
+                     {"physics.m", &C::physics_m},
+                     {"physics.lambda_qr", &C::physics_lambda_qr},
+                     {"physics.lambda_f", &C::physics_lambda_f},
+                     {"physics.alpha", &C::physics_alpha},
+                     {"physics.tau", &C::physics_tau},
+                     {"potential.kind", &C::potential_kind},
+                     {"potential.strength", &C::potential_strength},
+                     {"metric.gxx", &C::metric_gxx},
+                     {"metric.gyy", &C::metric_gyy},
+                     {"metric.bump", &C::metric_bump},
+                     {"metric.file", &C::metric_file},
+                     {"integrator.kind", &C::integrator_kind},
+                     {"integrator.symbol", &C::integrator_symbol},
+                     {"integrator.dt", &C::integrator_dt},
+                     {"integrator.steps", &C::integrator_steps},
+                     {"bayes.update_every", &C::bayes_update_every},
+                     {"bayes.mode", &C::bayes_mode},
+                     {"bayes.evidence", &C::bayes_evidence},
+                     {"source.file", &C::source_file},
+                     {"memory.tolerance", &C::memory_tolerance},
+                     {"initial.kind", &C::initial_kind},
+                     {"initial.file", &C::initial_file},
+                     {"initial.width", &C::initial_width},
+                     {"initial.x", &C::initial_x},
+                     {"initial.y", &C::initial_y},
+                     {"initial.kx", &C::initial_kx},
+                     {"initial.ky", &C::initial_ky},
+                     {"initial.seed", &C::initial_seed},
+                     {"output.every", &C::output_every},
+                     {"output.frames", &C::output_frames}};
+
+void apply(EvolveConfig& config, const train::Setting& setting) {
+  const auto key = std::find_if(std::begin(kKeys), std::end(kKeys),
+                                [&](const Key& k) { return setting.key == k.name; });
+  if (key == std::end(kKeys)) {
+    std::string known;
+    for (const Key& k : kKeys) known += (known.empty() ? "" : ", ") + std::string(k.name);
+    throw Error(
+        fmt::format("{}: key '{}' is unknown; the keys are {}", setting.where, setting.key, known));
+  }
+  const auto wrong = [&](const char* expected) {
+    return Error(fmt::format("{}: {} has a value of another type; expected {}", setting.where,
+                             setting.key, expected));
+  };
+  const auto* integer = std::get_if<Index>(&setting.value);
+  if (const auto* member = std::get_if<Index C::*>(&key->member)) {
+    if (integer == nullptr) throw wrong("a whole number");
+    config.** member = *integer;
+  } else if (const auto* number = std::get_if<double C::*>(&key->member)) {
+    const auto* real = std::get_if<double>(&setting.value);
+    if (real == nullptr && integer == nullptr) throw wrong("a number");
+    config.** number = real != nullptr ? *real : static_cast<double>(*integer);
+  } else if (const auto* text = std::get_if<std::string C::*>(&key->member)) {
+    const auto* words = std::get_if<std::string>(&setting.value);
+    if (words == nullptr) throw wrong("a string");
+    config.** text = *words;
+  } else {
+    const auto* truth = std::get_if<bool>(&setting.value);
+    if (truth == nullptr) throw wrong("true or false");
+    config.*std::get<bool C::*>(key->member) = *truth;
+  }
+}
+
+/// x and y of a cell from the grid's middle, in units of length.
+double coordinate(Index i, Index count, double dx) {
+  return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
+}
+
+FieldArray read_field(const std::string& file, const char* name, const field::Grid& grid) {
+  FieldArray t(grid.shape());
+  const auto shape = grid.shape();
+  const auto numbers = io::read_hdf5(file, name, shape);
+  std::copy(numbers.begin(), numbers.end(), t.data());
+  return t;
+}
+
+/// value(x, y) times a matrix that differs from entry to entry, so that entries can be told apart.
+template <class Value>
+FieldArray fill(const field::Grid& grid, const Value& value) {
+  FieldArray t(grid.shape());
+  for (Index i = 0; i < grid.nx; ++i) {
+    for (Index j = 0; j < grid.ny; ++j) {
+      for (Index a = 0; a < grid.d; ++a) {
+        for (Index b = 0; b < grid.d; ++b) {
+          const double size = a == b ? 1 : 0.5;
+          t(i, j, a, b) =
+              size * value(coordinate(i, grid.nx, grid.dx), coordinate(j, grid.ny, grid.dx));
+        }
+      }
+    }
+  }
+  return t;
+}
+
+FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
+  const auto wave = [&](double x, double y) {
+    return std::polar(1.0, c.initial_kx * x + c.initial_ky * y);
+  };
+  if (c.initial_kind == "plane_wave") return fill(grid, wave);
+  if (c.initial_kind == "file") return read_field(c.initial_file, "T", grid);
+  if (c.initial_kind == "random") {
+    FieldArray t(grid.shape());
+    Random random(static_cast<std::uint64_t>(c.initial_seed));
+    for (Complex& entry : t.span()) entry = {random.normal(), random.normal()};
+    return t;
+  }
+  LIOR_CHECK(c.initial_kind == "packet",
+             "initial.kind '{}' is unknown; expected packet, plane_wave, random or file",
+             c.initial_kind);
+  LIOR_CHECK(c.initial_width > 0 && std::isfinite(c.initial_width),
+             "initial.width is {}; expected a finite number > 0", c.initial_width);
+  return fill(grid, [&](double x, double y) {
+    const double u = x - c.initial_x, v = y - c.initial_y;
+    return std::exp(-(u * u + v * v) / (4 * c.initial_width * c.initial_width)) * wave(x, y);
+  });
+}
+
+/// Two spots of size 1, a quarter of the grid left and right of the middle.
+FieldArray spots(const field::Grid& grid) {
+  const double away = static_cast<double>(grid.nx) * grid.dx / 4, width = away / 3;
+  return fill(grid, [&](double x, double y) {
+    const double left = (x + away) * (x + away) + y * y, right = (x - away) * (x - away) + y * y;
+    return Complex(std::exp(-left / (2 * width * width)) + std::exp(-right / (2 * width * width)));
+  });
+}
+
+}  // namespace
+
+EvolveConfig evolve_preset(const std::string& name) {
+  EvolveConfig c;
+  if (name == "packet") return c;
+  if (name == "free") {
+    c.initial_kind = "plane_wave";
+    c.initial_kx = 2 * std::numbers::pi / 64 * 2;
+    c.initial_ky = 2 * std::numbers::pi / 64;
+  } else if (name == "harmonic") {  // a coherent state of frequency .1
+    c.grid_dx = 0.5;
+    c.potential_kind = "harmonic";
+    c.potential_strength = 0.01;
+    c.integrator_symbol = "continuous";
+    c.integrator_steps = 252;
+    c.initial_width = std::sqrt(0.5);
+    c.initial_x = 4;
+    c.initial_kx = 0;
+    c.output_every = 6;
+  } else if (name == "barrier") {
+    c.potential_kind = "gaussian_barrier";
+    c.potential_strength = 0.005;
+    c.integrator_dt = 0.5;
+    c.initial_width = 4;
+    c.initial_x = -24;
+    c.initial_kx = 0.9;
+  } else if (name == "belief") {  // the field moves to what the evidence supports
+    c.physics_lambda_qr = 0.02;
+    c.bayes_mode = "relax";
+    c.bayes_evidence = "builtin:spots";
+    c.initial_width = 16;
+    c.initial_kx = 0;
+    c.integrator_steps = 400;
+  } else if (name == "memory") {
+    c.physics_lambda_f = 0.004;
+    c.integrator_dt = 0.1;
+    c.integrator_steps = 400;
+  } else if (name == "curved") {
+    c.metric_bump = 2;
+    c.integrator_kind = "chebyshev";
+    c.integrator_dt = 1;
+    c.integrator_steps = 400;
+    c.initial_x = -16;
+    c.initial_kx = 0.8;
+  } else {
+    throw Error(fmt::format(
+        "preset '{}' is unknown; expected free, packet, harmonic, barrier, belief, memory or "
+        "curved",
+        name));
+  }
+  return c;
+}
+
+EvolveConfig read_evolve_config(const std::string& path) {
+  EvolveConfig config;
+  for (const train::Setting& setting : train::read_toml(path)) apply(config, setting);
+  return config;
+}
+
+std::string to_toml(const EvolveConfig& config) {
+  std::string text, section;
+  for (const Key& key : kKeys) {
+    const std::string name = key.name;
+    const auto dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
+    }
+    const std::string value = std::visit(
+        [&](auto member) -> std::string {
+          const auto& v = config.*member;
+          using V = std::remove_cvref_t<decltype(v)>;
+          if constexpr (std::is_same_v<V, std::string>) {
+            std::string quoted = "\"";
+            for (const char c : v) {
+              if (c == '"' || c == '\\') quoted += '\\';
+              quoted += c;
+            }
+            quoted += '"';
+            return quoted;
+          } else if constexpr (std::is_same_v<V, double>) {
+            const std::string digits = fmt::format("{}", v);  // those that bring it back exactly
+            return digits.find_first_of(".en") == std::string::npos ? digits + ".0" : digits;
+          } else {
+            return fmt::format("{}", v);
+          }
+        },
+        key.member);
+    text += fmt::format("{} = {}\n", name.substr(dot + 1), value);
+  }
+  return text;
+}
+
+EvolveSetup::EvolveSetup(const EvolveConfig& c)
+    : grid{.nx = c.grid_nx, .ny = c.grid_ny, .d = c.grid_D, .dx = c.grid_dx} {
+  grid.check();
+  LIOR_CHECK(c.integrator_steps >= 1, "integrator.steps is {}; expected at least 1",
+             c.integrator_steps);
+  LIOR_CHECK(c.output_every >= 1, "output.every is {}; expected at least 1", c.output_every);
+  LIOR_CHECK(c.integrator_symbol == "discrete" || c.integrator_symbol == "continuous",
+             "integrator.symbol '{}' is unknown; expected discrete or continuous",
+             c.integrator_symbol);
+  settings = {.scheme = field::scheme_from_name(c.integrator_kind),
+              .dt = c.integrator_dt,
+              .symbol = c.integrator_symbol == "discrete" ? field::Symbol::discrete
+                                                          : field::Symbol::continuous,
+              .lambda_qr = c.physics_lambda_qr,
+              .tau = c.physics_tau,
+              .mode = field::bayes_mode_from_name(c.bayes_mode),
+              .update_every = c.bayes_update_every,
+              .lambda_f = c.physics_lambda_f,
+              .alpha = c.physics_alpha,
+              .tolerance = c.memory_tolerance};
+  // tau and alpha are checked where they are used; here they are wrong even where they are not.
+  LIOR_CHECK(c.physics_tau > 0, "physics.tau is {}; expected a number > 0", c.physics_tau);
+  LIOR_CHECK(c.physics_alpha > 0 && c.physics_alpha < 1, "physics.alpha is {}; expected (0, 1)",
+             c.physics_alpha);
+
+  Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
+  field::fill_potential(field::potential_from_name(c.potential_kind), c.potential_strength, grid,
+                        v.view());
+  field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
+  if (!c.metric_file.empty()) {
+    const auto shape = v.shape();
+    const auto x = io::read_hdf5(c.metric_file, "gxx", shape),
+               y = io::read_hdf5(c.metric_file, "gyy", shape);
+    for (Index k = 0; k < grid.cells(); ++k) {
+      gxx.data()[k] = x[static_cast<std::size_t>(k)].real();
+      gyy.data()[k] = y[static_cast<std::size_t>(k)].real();
+    }
+  } else if (c.metric_bump != 0) {
+    const double sigma = static_cast<double>(std::min(grid.nx, grid.ny)) / 6 * grid.dx;
+    for (Index i = 0; i < grid.nx; ++i) {
+      for (Index j = 0; j < grid.ny; ++j) {
+        const double x = coordinate(i, grid.nx, grid.dx), y = coordinate(j, grid.ny, grid.dx);
+        const double bump = c.metric_bump * std::exp(-(x * x + y * y) / (2 * sigma * sigma));
+        gxx(i, j) = c.metric_gxx * (1 + bump);
+        gyy(i, j) = c.metric_gyy * (1 + bump);
+      }
+    }
+  }
+  if (!c.metric_file.empty() || c.metric_bump != 0) {
+    metric.gxx_field = gxx.view();
+    metric.gyy_field = gyy.view();
+  }
+  hamiltonian = std::make_unique<field::Hamiltonian<double>>(
+      grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
+  start = initial_field(c, grid);
+  if (c.bayes_evidence == "builtin:spots") {
+    evidence = spots(grid);
+  } else if (!c.bayes_evidence.empty()) {
+    evidence = read_field(c.bayes_evidence, "E", grid);
+  }
+  if (!c.source_file.empty()) current = read_field(c.source_file, "J", grid);
+}
+
+std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const {
+  field::Settings finer = settings;
+  finer.dt /= static_cast<double>(factor);
+  finer.update_every *= factor;
+  return std::make_unique<field::Evolution<double>>(*hamiltonian, finer, start.view(),
+                                                    evidence.view(), current.view());
+}
+
+}  // namespace lior::app

@@ -1,0 +1,58 @@
+#pragma once
+/// The settings of `lior evolve`: a TOML file's keys, the presets, and what they make.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lior/field/evolution.h"
+
+namespace lior::app {
+
+/// One member a key of the file, named section_key; the defaults are the `packet` preset's.
+struct EvolveConfig {
+  Index grid_nx = 64, grid_ny = 64, grid_D = 2;
+  double grid_dx = 1;
+  double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
+  double physics_alpha = 0.5, physics_tau = 0.5;
+  std::string potential_kind = "zero";
+  double potential_strength = 0;
+  double metric_gxx = 1, metric_gyy = 1;
+  double metric_bump = 0;   ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
+  std::string metric_file;  ///< HDF5: gxx, gyy [x, y]
+  std::string integrator_kind = "strang", integrator_symbol = "discrete";
+  double integrator_dt = 0.25;
+  Index integrator_steps = 800;
+  Index bayes_update_every = 0;
+  std::string bayes_mode = "source";
+  std::string bayes_evidence;  ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string source_file;     ///< HDF5: J [x, y, i, j]
+  double memory_tolerance = 1e-6;
+  std::string initial_kind = "packet";  ///< packet, plane_wave, random, file (HDF5: T [x, y, i, j])
+  std::string initial_file;
+  double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
+  Index initial_seed = 0;
+  Index output_every = 20;
+  bool output_frames = true;  ///< a PNG picture a frame
+};
+
+/// free, packet, harmonic, barrier, belief, memory or curved. Throws lior::Error that lists them.
+EvolveConfig evolve_preset(const std::string& name);
+/// Defaults, then the file's keys. Throws lior::Error on an unknown key or a wrong type.
+EvolveConfig read_evolve_config(const std::string& path);
+/// As TOML, every key: what read_evolve_config reads back.
+std::string to_toml(const EvolveConfig& config);
+
+/// All that a run computes with. Throws lior::Error where the configuration cannot run.
+struct EvolveSetup {
+  explicit EvolveSetup(const EvolveConfig& config);
+  /// The same run with dt divided by `factor`.
+  std::unique_ptr<field::Evolution<double>> make(Index factor = 1) const;
+
+  field::Grid grid;
+  field::Settings settings;
+  std::unique_ptr<field::Hamiltonian<double>> hamiltonian;
+  Array<std::complex<double>, 4> start, evidence, current;
+};
+
+}  // namespace lior::app

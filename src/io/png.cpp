@@ -1,0 +1,28 @@
+#include "lior/io/png.h"
+
+#include <png.h>
+
+#include "lior/io/atomic_file.h"
+
+namespace lior::io {
+
+void write_png(const std::string& path, View<const std::uint8_t, 3> pixels) {
+  const auto [height, width, channels] = pixels.shape();
+  LIOR_CHECK(height >= 1 && width >= 1 && channels == 3,
+             "{}: a picture of shape {} cannot be written; expected [height, width, 3]", path,
+             to_string(pixels.shape()));
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = static_cast<png_uint_32>(width);
+  image.height = static_cast<png_uint_32>(height);
+  image.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+  std::string bytes(size, '\0');
+  if (png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.data(), 0, nullptr) == 0) {
+    throw RunError(fmt::format("{}: {}", path, image.message));
+  }
+  bytes.resize(size);
+  write_file_atomically(path, bytes);
+}
+
+}  // namespace lior::io

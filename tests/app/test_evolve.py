@@ -1,0 +1,194 @@
+"""lior evolve: its files as other tools read them, resuming, and bad input."""
+
+import json
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from conftest import PROGRAM
+
+SMALL = """
+[grid]
+nx = 24
+ny = 20
+D = 2
+[physics]
+lambda_qr = 0.1
+lambda_f = 0.01
+[integrator]
+dt = 0.05
+steps = {steps}
+[bayes]
+update_every = 7
+[output]
+every = 5
+frames = true
+"""
+
+
+def config(tmp_path, text=None, **values):
+    path = tmp_path / "run.toml"
+    path.write_text((text or SMALL).format(steps=40, **values))
+    return path
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "diagnostics.jsonl").read_text().splitlines()]
+
+
+def test_field_is_complex_with_axes(lior, tmp_path):
+    out = tmp_path / "run"
+    result = lior("evolve", "--config", config(tmp_path), "--out", out, "--progress", "none")
+    assert result.returncode == 0, result.stderr
+    with h5py.File(out / "field.h5") as file:
+        field = file["T"]
+        assert field.shape == (9, 24, 20, 2, 2)
+        assert field.dtype == np.complex128
+        assert [axis.label for axis in field.dims] == ["frame", "x", "y", "i", "j"]
+        assert np.allclose(field.dims[0][0][:], 0.25 * np.arange(9))
+        assert np.array_equal(field.dims[1][0][:], np.arange(24) - 12.0)
+        assert np.array_equal(field.dims[2][0][:], np.arange(20) - 10.0)
+        norms = [np.sum(np.abs(frame) ** 2) for frame in field]
+    recorded = lines(out)
+    assert [line["step"] for line in recorded] == list(range(0, 45, 5))
+    assert np.allclose([line["norm"] for line in recorded], norms, rtol=1e-12)
+    assert recorded[0]["poles"] > 5 and recorded[0]["pole_error"] <= 1e-6
+    pictures = sorted((out / "frames").iterdir())
+    assert len(pictures) == 9
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_resumed_run_is_the_whole_run_bit_for_bit(lior, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    file = config(tmp_path)
+    assert lior("evolve", "--config", file, "--out", whole).returncode == 0
+    assert lior("evolve", "--config", file, "--out", parts, "--steps", 20).returncode == 0
+    assert lior("evolve", "--out", parts, "--resume", "--steps", 40).returncode == 0
+    with h5py.File(whole / "field.h5") as a, h5py.File(parts / "field.h5") as b:
+        assert np.array_equal(a["T"][:], b["T"][:])
+    assert lines(whole) == lines(parts)
+    same = "checkpoint.safetensors"
+    assert (whole / same).read_bytes() == (parts / same).read_bytes()
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_bit_for_bit(lior, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    file = config(tmp_path, SMALL.replace("{steps}", "2000").replace("every = 5", "every = 500"))
+    assert lior("evolve", "--config", file, "--out", whole).returncode == 0
+    command = [PROGRAM, "evolve", "--config", str(file), "--out", str(cut), "--progress", "none"]
+    process = subprocess.Popen(command)
+    while not (cut / "config.toml").exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) in (130, 0)  # 0: it was faster than the signal
+    assert lior("evolve", "--out", cut, "--resume").returncode == 0
+    with h5py.File(whole / "field.h5") as a, h5py.File(cut / "field.h5") as b:
+        assert np.array_equal(a["T"][:], b["T"][:])
+
+
+@pytest.mark.parametrize(
+    "preset", ["free", "packet", "harmonic", "barrier", "belief", "memory", "curved"]
+)
+def test_presets_run_and_stay_finite(lior, tmp_path, preset):
+    out = tmp_path / preset
+    result = lior("evolve", "--preset", preset, "--steps", 20, "--out", out, "--progress", "none")
+    assert result.returncode == 0, result.stderr
+    assert all(np.isfinite(line["energy"]) for line in lines(out))
+
+
+def test_plane_wave_keeps_its_frequency(lior, tmp_path):
+    out = tmp_path / "run"
+    assert lior("evolve", "--preset", "free", "--steps", 40, "--out", out).returncode == 0
+    with h5py.File(out / "field.h5") as file:
+        turn = np.angle(file["T"][2, 0, 0, 0, 0] / file["T"][0, 0, 0, 0, 0])
+        time_passed = file["time"][2]
+    k = 2 * np.pi / 64 * np.array([2, 1])
+    frequency = 0.1 / 2 * np.sum(4 * np.sin(k / 2) ** 2)
+    assert abs(turn + frequency * time_passed) < 1e-12
+
+
+def test_evidence_and_source_come_from_hdf5(lior, tmp_path):
+    random = np.random.default_rng(1)
+    evidence = random.normal(size=(24, 20, 2, 2)) + 1j * random.normal(size=(24, 20, 2, 2))
+    with h5py.File(tmp_path / "e.h5", "w") as file:
+        file["E"] = evidence
+        file["J"] = evidence.real
+    text = SMALL.replace("[bayes]", f'[bayes]\nevidence = "{tmp_path}/e.h5"')
+    text += f'[source]\nfile = "{tmp_path}/e.h5"\n'
+    out = tmp_path / "run"
+    result = lior("evolve", "--config", config(tmp_path, text), "--out", out)
+    assert result.returncode == 0, result.stderr
+
+
+def test_error_check_reports_a_second_order_difference(lior, tmp_path):
+    out = tmp_path / "run"
+    result = lior("evolve", "--preset", "harmonic", "--steps", 60, "--out", out, "--error-check")
+    assert result.returncode == 0
+    assert result.stdout.startswith("error check: ")
+    assert 0 < float(result.stdout.split()[-5].rstrip(",")) < 0.05
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("[grid]\nnx = 0\n", "the grid is 0 x 64 cells; expected at least 1 x 1"),
+        ("[grid]\nD = 0\n", "D >= 1"),
+        ("[grid]\nwidth = 3\n", "key 'grid.width' is unknown"),
+        ("[grid]\nnx = 3.5\n", "expected a whole number"),
+        ("[physics]\ntau = 0\n", "tau is 0; expected a number > 0"),
+        ("[physics]\nalpha = 1.5\n", "alpha is 1.5; expected (0, 1)"),
+        ("[metric]\ngxx = -1\n", "the inverse metric is (-1, 1); expected finite numbers > 0"),
+        ("[metric]\ngxx = nan\n", "the inverse metric is (nan, 1)"),
+        ("[integrator]\nkind = 'rk4'\ndt = 1000\n", "the largest step that is stable is"),
+        ("[integrator]\nkind = 'euler'\n", "integrator 'euler' is unknown"),
+        ("[potential]\nkind = 'box'\n", "potential 'box' is unknown"),
+        ("[bayes]\nevidence = 'none.h5'\n", "none.h5: is missing or no HDF5 file"),
+        ("[grid\n", "a configuration is a TOML file"),
+    ],
+)
+def test_bad_input_is_one_clear_line(refused, tmp_path, text, expected):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    assert expected in refused("evolve", "--config", path, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_evidence_of_another_shape(refused, tmp_path):
+    with h5py.File(tmp_path / "e.h5", "w") as file:
+        file["E"] = np.zeros((4, 4, 2, 2), complex)
+    text = SMALL.replace("[bayes]", f'[bayes]\nevidence = "{tmp_path}/e.h5"')
+    message = refused("evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run")
+    assert "E has shape [4, 4, 2, 2]; expected [24, 20, 2, 2]" in message
+
+
+def test_folder_in_use_and_missing_arguments(refused, tmp_path):
+    (tmp_path / "something").write_text("")
+    assert "is not empty" in refused("evolve", "--preset", "free", "--out", tmp_path)
+    assert "--preset" in refused("evolve", "--out", tmp_path / "run")
+    assert "unknown" in refused("evolve", "--preset", "fire", "--out", tmp_path / "run")
+    assert "no run" in refused("evolve", "--out", tmp_path / "run", "--resume")
+
+
+def test_another_configuration_cannot_resume(lior, refused, tmp_path):
+    out = tmp_path / "run"
+    assert lior("evolve", "--preset", "free", "--steps", 20, "--out", out).returncode == 0
+    message = refused("evolve", "--preset", "packet", "--out", out, "--resume")
+    assert "another configuration" in message
+
+
+def test_full_disk_is_a_failed_run(tmp_path):
+    # No file may grow past 64 kB: what a full disk looks like to the program.
+    run = f"ulimit -f 64; trap '' XFSZ; {PROGRAM} evolve --preset packet --out {tmp_path}/run"
+    result = subprocess.run(
+        ["bash", "-c", run],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: ")
