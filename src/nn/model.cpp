@@ -378,6 +378,11 @@ void Model<T>::initialize(std::uint64_t seed) {
     } else {
       fill_normal(slots.initial, 1);
     }
+    if (mixer.phase) {  // the phase starts at 0 for every input
+      const ScanShape scan{1, 1, mixer};
+      const View<T, 2> rows = slots.in_weight.in(flat);
+      std::fill_n(rows[scan.phi_plane() * mixer.heads].data(), mixer.heads * config.d_model, T(0));
+    }
     if (mixer.rotation) fill(slots.angles, 0);
     fill_matrix(slots.read_weight);
     fill_matrix(slots.out_weight, residual_gain);

@@ -44,8 +44,7 @@ const Config kPresets[] = {
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
     // State tracking: unit states that are turned and never forgotten. Products are learnt at
-    // length
-    // 2 within seconds; the long lengths make the turns exact, since their errors add up
+    // length 2 within seconds; the long lengths make the turns exact, since their errors add up
     // (docs/decisions/020-state-tracking.md).
     {.preset = "tracking",
      .batch = 8,

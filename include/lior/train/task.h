@@ -4,15 +4,14 @@
 /// A sequence is a function of (stream, seed, step, row) alone: any row of any step without the
 /// others, from any thread. Training and evaluation draw from different streams of the generator.
 ///
-/// | task | tokens | classes | label at t |
-/// |---|---|---|---|
-/// | a5, s5 | the 60 even, or all 120, permutations of five, lexicographic | 60, 120 | P_t =
-/// P_{t-1} g_t | | z60 | 0..59 | 60 | sum of the tokens mod 60 | | parity | 0, 1 | 2 | xor of the
-/// tokens | | copy | n of 16 symbols, the separator 16, the same n; n = N/2 | 16 | the next token,
-/// on the copy only | | induction | 64 symbols: ... a b ... a | 64 | b, at the last position only |
-///
-/// (g h)(i) = g(h(i)) and P_0 is the identity. A copy of even length N ends before its last token,
-/// which has nothing to predict. The last a of induction stands once before, at a uniform place.
+/// - a5, s5: tokens are the 60 even, or all 120, permutations of five in lexicographic order; the
+///   label at t is P_t = P_{t-1} g_t, P_0 the identity. (g h)(i) = g(h(i)).
+/// - z60: tokens 0..59; the label is their sum mod 60.
+/// - parity: bits; the label is the xor so far.
+/// - copy: n of 16 symbols, the separator 16, the same n, with n = N/2; the label is the next
+///   token, on the copy only. A copy of even length N ends before its last token.
+/// - induction: 64 symbols, ... a b ... a; the label is b, at the last position only. The last a
+///   stands once before, at a uniform place.
 
 #include <cstdint>
 #include <string_view>
