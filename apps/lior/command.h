@@ -54,6 +54,7 @@ Run train_command(Options& options);
 Run eval_command(Options& options);
 Run generate_command(Options& options);
 Run evolve_command(Options& options);
+Run geodesic_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);
 Run info_command(Options& options);

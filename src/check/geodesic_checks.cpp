@@ -145,6 +145,16 @@ double ball_distance() {  // 2 artanh |x|
                   std::abs(length(1) - 2 * std::atanh(std::hypot(0.6, 0.1))));
 }
 
+/// Points near the edge, where the straight line is far off:
+/// arcosh(1 + 2 |x - y|^2 / ((1 - |x|^2)(1 - |y|^2))).
+double far_distance() {
+  const auto x = planes<double>({{0.7, -0.55}}), y = planes<double>({{-0.3, 0.85}});
+  Array<double, 1> length({1});
+  distance<double>(PoincareBall{2}, x.view(), y.view(), {}, length.view());
+  const double square = 1.0 * 1.0 + 1.4 * 1.4, room = (1 - 0.7925) * (1 - 0.8125);
+  return std::abs(length(0) - std::acosh(1 + 2 * square / room));
+}
+
 double half_plane_distance() {  // arcosh(1 + |x - y|^2 / (2 x_1 y_1))
   const auto x = planes<double>({{0, 1}, {0.5, 2}}), y = planes<double>({{1, 1.5}, {-1, 0.7}});
   Array<double, 1> length({2});
@@ -342,6 +352,7 @@ void add_geodesic_checks(Registry& registry) {
   add("ball.exp", "f64", "n=3", 1e-7, ball_exp<double>);
   add("ball.exp", "f32", "n=3", kFloat, ball_exp<float>);
   add("ball.distance", "f64", "n=2", 1e-7, ball_distance<double>);
+  add("ball.far_distance", "f64", "n=2", 1e-6, far_distance);
   add("half_plane.distance", "f64", "n=2", 1e-7, half_plane_distance);
   add("schwarzschild.innermost_orbit", "f64", "r=6", kAdaptive, innermost_orbit);
   add("schwarzschild.conserved", "f64", "900", kAdaptive, eccentric_orbit);

@@ -35,16 +35,40 @@ class Shooter {
     T error;
   };
 
+  /// From the straight line; where that is too far off, by way of nearer targets on it, each from
+  /// the velocity found for the one before.
   Result shoot(const Vector& x, const Vector& y) {
+    const Result direct = newton(x, y, y - x);
+    if (direct.converged) return direct;
+    Result found{Vector::Zero(d_), false, 0};
+    double reached = 0, step = 0.25;
+    while (reached < 1 && step >= kLeastFraction) {
+      const double next = std::min(1.0, reached + step);
+      const Vector target = x + static_cast<T>(next) * (y - x);
+      const Vector start =
+          reached > 0 ? Vector(found.v * static_cast<T>(next / reached)) : Vector(target - x);
+      const Result trial = newton(x, target, start);
+      if (trial.converged) {
+        found = trial, reached = next, step *= 1.5;
+      } else {
+        step /= 2;
+      }
+    }
+    return reached == 1 ? found : direct;
+  }
+
+ private:
+  /// Newton's method on exp_x(v) = y.
+  Result newton(const Vector& x, const Vector& y, const Vector& start) {
     // Shooting is no better than the paths: their own error is the goal.
     const T goal = static_cast<T>(10 * (options_.atol + options_.rtol * scale_of(x, y)));
-    Result best{y - x, false, std::numeric_limits<T>::infinity()};
+    Result best{start, false, std::numeric_limits<T>::infinity()};
     T fraction = 1;
     Vector end;
-    while (!end_of(x, best.v, end)) {  // a straight line that leaves the domain: aim shorter
+    while (!end_of(x, best.v, end)) {  // a start that leaves the domain: aim shorter
       fraction /= 2;
       if (fraction < kLeastFraction) return best;
-      best.v = fraction * (y - x);
+      best.v = fraction * start;
     }
     Vector residual = end - y;
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
@@ -68,7 +92,6 @@ class Shooter {
     return best;
   }
 
- private:
   static double scale_of(const Vector& x, const Vector& y) {
     return std::max({1.0, static_cast<double>(x.norm()), static_cast<double>(y.norm())});
   }

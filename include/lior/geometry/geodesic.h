@@ -69,7 +69,8 @@ struct Logarithm {
   View<T, 1> error;         ///< [N]: estimate of |v - exact v| in coordinates, J^-1 (exp_x(v) - y)
 };
 
-/// v = log_x(y) by Newton's method on exp with step control, from the straight line y - x; the
+/// v = log_x(y) by Newton's method on exp with step control, from the straight line y - x, and
+/// where that is too far off by way of nearer points on it, which should lie in the domain; the
 /// Jacobian from central differences of exp. A lane that does not converge says so and holds the
 /// best v found. Integrates by dopri5 with the options' tolerances. Throws as geodesics does.
 template <class T>

@@ -1,0 +1,237 @@
+#include "lior/geometry/geodesic.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "command.h"
+#include "geodesic_plot.h"
+#include "lior/geometry/metrics.h"
+
+namespace lior::app {
+namespace {
+
+using namespace geometry;
+
+struct Flags {
+  std::string metric, from, method = "dopri5";
+  std::optional<std::string> velocity, to, plot;
+  double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
+  std::int64_t samples = 21;
+  bool json = false, spd_floor = false;
+};
+
+AnyMetric<double> open_metric(const Flags& flags) {
+  if (std::filesystem::path(flags.metric).extension() != ".safetensors") {
+    return metric_from_text<double>(flags.metric);
+  }
+  const auto file = io::SafeTensors::open(flags.metric);
+  return LearnedMetric<double>(LearnedMetricParameters<double>::read(file), Resilience::on,
+                               flags.spd_floor);
+}
+
+/// "0.5,1" as `count` finite numbers.
+Array<double, 2> numbers(const char* flag, const std::string& text, Index count) {
+  std::vector<double> values;
+  const char *at = text.data(), *end = at + text.size();
+  while (true) {
+    double value = 0;
+    const auto [next, fault] = std::from_chars(at, end, value);
+    LIOR_CHECK(fault == std::errc{} && std::isfinite(value) && (next == end || *next == ','),
+               "{} '{}' is not a list of finite numbers; give {} of them, such as 0.5,1", flag,
+               text, count);
+    values.push_back(value);
+    if (next == end) break;
+    at = next + 1;
+  }
+  LIOR_CHECK(static_cast<Index>(values.size()) == count,
+             "{} '{}' has {} numbers; the metric has {} coordinates", flag, text, values.size(),
+             count);
+  Array<double, 2> point({count, 1});
+  std::copy(values.begin(), values.end(), point.data());
+  return point;
+}
+
+Method method_of(const std::string& text) {
+  if (text == "dopri5") return Method::dopri5;
+  if (text == "rk4") return Method::rk4;
+  LIOR_CHECK(text == "midpoint", "--method {} is unknown; expected dopri5, rk4 or midpoint", text);
+  return Method::midpoint;
+}
+
+/// A path with what it conserves.
+struct Path {
+  Index d, samples;
+  std::vector<double> times;
+  Array<double, 3> x, v;
+  Array<PathStatus, 1> status{{1}};
+  Array<double, 1> reached{{1}};
+  std::vector<Index> ignored;  // coordinates that the metric does not depend on
+
+  /// Samples up to where it ended.
+  Index valid() const {
+    Index count = 1;
+    while (count < samples && times[count] <= reached(0)) ++count;
+    return count;
+  }
+};
+
+Path trace(const AnyMetric<double>& metric, const Array<double, 2>& from,
+           const Array<double, 2>& velocity, double length, Index samples,
+           const GeodesicOptions& options) {
+  const Index d = metric.dimension();
+  Path path{.d = d,
+            .samples = samples,
+            .times = {},
+            .x = Array<double, 3>({samples, d, 1}),
+            .v = Array<double, 3>({samples, d, 1}),
+            .ignored = {}};
+  for (Index k = 0; k < samples; ++k) {
+    path.times.push_back(length * static_cast<double>(k) / static_cast<double>(samples - 1));
+  }
+  geodesics<double>(metric, from.view(), velocity.view(), path.times, options,
+                    {path.x.view(), path.v.view(), path.status.view(), path.reached.view()});
+  // A coordinate is ignored where its derivative of g vanishes at both ends.
+  std::vector<double> g(static_cast<std::size_t>(d * d)), first(g.size() * d), last(first);
+  metric.first(&path.x(0, 0, 0), g.data(), first.data());
+  metric.first(&path.x(samples - 1, 0, 0), g.data(), last.data());
+  for (Index m = 0; m < d; ++m) {
+    bool zero = true;
+    for (Index k = m * d * d; k < (m + 1) * d * d; ++k)
+      zero = zero && first[k] == 0 && last[k] == 0;
+    if (zero) path.ignored.push_back(m);
+  }
+  return path;
+}
+
+/// g(v, v), then the momenta g_mn v^n of the ignored coordinates.
+std::vector<double> invariants(const AnyMetric<double>& metric, const Path& path, Index k) {
+  const Index d = path.d;
+  std::vector<double> g(static_cast<std::size_t>(d * d)), values(1, 0.0);
+  metric.value(&path.x(k, 0, 0), g.data());
+  const auto momentum = [&](Index m) {
+    double sum = 0;
+    for (Index n = 0; n < d; ++n) sum += g[m * d + n] * path.v(k, n, 0);
+    return sum;
+  };
+  for (Index m = 0; m < d; ++m) values[0] += path.v(k, m, 0) * momentum(m);
+  for (const Index m : path.ignored) values.push_back(momentum(m));
+  return values;
+}
+
+std::string list(const double* values, Index count) {
+  std::string text;
+  for (Index m = 0; m < count; ++m) text += fmt::format("{}{}", m == 0 ? "" : ", ", values[m]);
+  return text;
+}
+
+void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
+                const std::string& shooting) {
+  fmt::print(
+      "{{\"metric\": \"{}\", \"method\": \"{}\", \"status\": \"{}\", \"reached\": {}, {}\"rows\": "
+      "[",
+      std::filesystem::path(flags.metric).filename().string(), flags.method, name(path.status(0)),
+      path.reached(0), shooting);
+  for (Index k = 0; k < path.valid(); ++k) {
+    const auto kept = invariants(metric, path, k);
+    std::string momenta;
+    for (std::size_t i = 0; i < path.ignored.size(); ++i) {
+      momenta += fmt::format("{}\"p{}\": {}", i == 0 ? "" : ", ", path.ignored[i], kept[i + 1]);
+    }
+    fmt::print("{}\n {{\"t\": {}, \"x\": [{}], \"v\": [{}], \"speed2\": {}, \"momenta\": {{{}}}}}",
+               k == 0 ? "" : ",", path.times[k], list(&path.x(k, 0, 0), path.d),
+               list(&path.v(k, 0, 0), path.d), kept[0], momenta);
+  }
+  fmt::print("]}}\n");
+}
+
+void print_table(const AnyMetric<double>& metric, const Path& path) {
+  std::string header = fmt::format("{:>10}", "t");
+  for (const char letter : {'x', 'v'}) {
+    for (Index m = 0; m < path.d; ++m) {
+      header += fmt::format("{:>15}", fmt::format("{}{}", letter, m));
+    }
+  }
+  header += fmt::format("{:>17}", "g(v,v)");
+  for (const Index m : path.ignored) header += fmt::format("{:>17}", fmt::format("p{}", m));
+  fmt::print("{}\n", header);
+  for (Index k = 0; k < path.valid(); ++k) {
+    std::string row = fmt::format("{:>10.5g}", path.times[k]);
+    for (Index m = 0; m < path.d; ++m) row += fmt::format("{:>15.8g}", path.x(k, m, 0));
+    for (Index m = 0; m < path.d; ++m) row += fmt::format("{:>15.8g}", path.v(k, m, 0));
+    for (const double value : invariants(metric, path, k)) row += fmt::format("{:>17.10g}", value);
+    fmt::print("{}\n", row);
+  }
+  fmt::print("{} at t = {}\n", name(path.status(0)), path.reached(0));
+}
+
+int run(const Flags& flags) {
+  LIOR_CHECK(flags.velocity.has_value() != flags.to.has_value(),
+             "give either --velocity (a path) or --to (the path to a point)");
+  LIOR_CHECK(flags.samples >= 2 && flags.samples <= 1000000, "--samples {}: expected 2 to 1000000",
+             flags.samples);
+  LIOR_CHECK(std::isfinite(flags.length) && flags.length > 0, "--length {}: expected a number > 0",
+             flags.length);
+  const GeodesicOptions options{.method = method_of(flags.method),
+                                .rtol = flags.rtol,
+                                .atol = flags.atol,
+                                .step = flags.step};
+  const AnyMetric<double> metric = open_metric(flags);
+  const Index d = metric.dimension();
+  const Array<double, 2> from = numbers("--from", flags.from, d);
+  Array<double, 2> velocity({d, 1});
+  std::string shooting;
+  if (flags.velocity) {
+    velocity = numbers("--velocity", *flags.velocity, d);
+  } else {
+    const Array<double, 2> to = numbers("--to", *flags.to, d);
+    Array<bool, 1> converged({1});
+    Array<double, 1> error({1});
+    log_map<double>(metric, from.view(), to.view(), options,
+                    {velocity.view(), converged.view(), error.view()});
+    if (!converged(0)) {
+      throw RunError(
+          fmt::format("no geodesic from {} to {} was found by shooting from the straight "
+                      "line; try a nearer point",
+                      flags.from, *flags.to));
+    }
+    shooting = fmt::format("\"velocity_error\": {}, ", error(0));
+  }
+  const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
+  if (flags.json)
+    print_json(metric, flags, path, shooting);
+  else
+    print_table(metric, path);
+  if (flags.plot) {
+    plot_path(flags.metric, {path.x.data(), {path.valid(), d}}, *flags.plot);
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+Run geodesic_command(Options& options) {
+  const auto flags = std::make_shared<Flags>();
+  options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE",
+                  "a metric in closed form, or a learned one (FILE.safetensors)");
+  options.require("--from", flags->from, "A,B,...", "where the path starts");
+  options.add("--velocity", flags->velocity, "C,D,...", "its velocity there");
+  options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
+  options.add("--length", flags->length, "T", "parameter at the end (1)");
+  options.add("--samples", flags->samples, "K", "rows, ends included (21)");
+  options.add("--method", flags->method, "NAME", "dopri5, rk4 or midpoint (dopri5)");
+  options.add("--step", flags->step, "H", "longest step of rk4 and midpoint (0.1)");
+  options.add("--rtol", flags->rtol, "R", "relative tolerance of dopri5 (1e-8)");
+  options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 (1e-10)");
+  options.add_switch("--spd-floor", flags->spd_floor,
+                     "keep a learned metric positive definite everywhere");
+  options.add_switch("--json", flags->json, "one JSON object in place of a table");
+  options.add("--plot", flags->plot, "FILE.png", "draw the path");
+  return [=] { return run(*flags); };
+}
+
+}  // namespace lior::app
