@@ -42,7 +42,9 @@ Check check_of(File file, std::string stem, std::string tensor, double tolerance
           .dtype = "f64",
           .shape = file->contains(tensor) ? io::to_string(file->info(tensor).shape) : "missing",
           .tolerance = tolerance,
-          .error = [=] { return relative_difference(ours(*file), file->read<double>(tensor)); }};
+          .error = [=] {
+            return relative_difference(ours(*file).span(), file->read<double>(tensor).span());
+          }};
 }
 
 std::vector<Check> field_cases(File file) {

@@ -104,7 +104,9 @@ std::vector<Check> memory_cases(File file) {
          .dtype = "f64",
          .shape = file->contains(tensor) ? io::to_string(file->info(tensor).shape) : "missing",
          .tolerance = tolerance,
-         .error = [=] { return relative_difference(ours(*file), file->read<double>(tensor)); }});
+         .error = [=] {
+           return relative_difference(ours(*file).span(), file->read<double>(tensor).span());
+         }});
   };
   const auto mapped = [](const char* argument, auto function) {
     return [=](const io::SafeTensors& f) {

@@ -10,8 +10,10 @@ const Registry& registry() {
     add_linalg_benches(registry);
     add_memory_checks(registry);
     add_memory_cases(registry);
+    add_memory_benches(registry);
     add_field_checks(registry);
     add_field_cases(registry);
+    add_field_benches(registry);
     add_algebra_checks(registry);
     add_algebra_benches(registry);
     add_algebra_cases(registry);
