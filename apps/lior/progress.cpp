@@ -45,6 +45,9 @@ std::string progress_text(const train::Progress& progress) {
   std::string text = fmt::format("step {}", progress.step);
   if (progress.last_step) text += fmt::format("/{}", *progress.last_step);
   text += fmt::format("  loss {:.3f}", progress.loss);
+  if (progress.accuracy) {
+    text += fmt::format("  accuracy {:.3f} at length {}", *progress.accuracy, progress.length);
+  }
   if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
   text += fmt::format("  {:.1f}k tok/s  {} left", progress.tokens_per_second / 1000,
                       clock_text(progress.seconds_left));

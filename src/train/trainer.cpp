@@ -232,7 +232,7 @@ class Trainer {
             .tokens_per_second = static_cast<double>(state_.tokens - tokens_before_) / here,
             .length = line_.length,
             .loss = line_.loss,
-            .accuracy = line_.accuracy,
+            .accuracy = data_.is_text() ? std::nullopt : std::optional(line_.accuracy),
             .val_loss = line_.val_loss};
   }
 

@@ -18,7 +18,7 @@ struct Progress {
   double tokens_per_second = 0;
   Index length = 0;
   double loss = 0;                 ///< of the batch, nats a target
-  double accuracy = 0;             ///< of the batch
+  std::optional<double> accuracy;  ///< of the batch; tasks only, their length may grow with it
   std::optional<double> val_loss;  ///< of the latest evaluation
 };
 
