@@ -91,7 +91,7 @@ double norm_drift() {
   const auto h = hamiltonian(grid, Potential::harmonic, 1e-4);
   const FieldArray start = packet(grid, 6, 5, 0.3);
   Evolution<double> evolution(h, {.dt = 0.05}, start.view());
-  evolution.run(500);  // 10,000: docs/decisions/020-memory-and-field.md
+  evolution.run(500);  // 10,000: docs/decisions/030-memory-and-field.md
   return std::abs(norm_of(h, evolution.field()) / norm_of(h, start.view()) - 1);
 }
 
