@@ -27,6 +27,7 @@ const Registry& registry() {
     add_geodesic_checks(registry);
     add_complex_metric_checks(registry);
     add_manifold_cases(registry);
+    add_metric_gradient_checks(registry);
     add_geometry_benches(registry);
     add_nn_scan_checks(registry);
     add_nn_scan_benches(registry);

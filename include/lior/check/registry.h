@@ -91,6 +91,7 @@ void add_learned_metric_checks(Registry& registry);
 void add_geodesic_checks(Registry& registry);
 void add_complex_metric_checks(Registry& registry);
 void add_manifold_cases(Registry& registry);
+void add_metric_gradient_checks(Registry& registry);
 void add_geometry_benches(Registry& registry);
 void add_nn_scan_checks(Registry& registry);
 void add_nn_scan_benches(Registry& registry);
