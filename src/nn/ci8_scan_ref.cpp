@@ -14,9 +14,9 @@ Octonion<T> normalized(const Octonion<T>& w) {
   T square = 0;
   for (const T component : w.e) square += component * component;
   const T norm = std::sqrt(square);
-  if (!(norm > T(1e-6))) return Octonion<T>{{1}};
+  if (norm <= T(1e-6)) return Octonion<T>{{1}};
   Octonion<T> u = w;
-  for (T& component : u.e) component /= norm;
+  for (T& component : u.e) component *= norm / square;  // NaN, not 0, where the square overflows
   return u;
 }
 

@@ -41,8 +41,9 @@ inline constexpr Index kMaxFactors = 8;
 /// Cost a token and head, real state, k = 1, right: 64 multiply-adds and one exponential; 16 of the
 /// 64 where two-sided. Lanes over batch x heads, threads over groups of lanes. Bit-equal across
 /// thread counts. With a = 1 the norm of h drifts by rounding alone (1.4e-5 in 16,384 float steps).
-/// Denormals are flushed to zero. NaN spreads to all later states of its head. Throws lior::Error
-/// when shapes or options do not fit. Source: docs/math/conventions.md, section 4.
+/// Denormals are flushed to zero. NaN, and a w whose square overflows, spread to all later states
+/// of its head. Throws lior::Error when shapes or options do not fit. Source:
+/// docs/math/conventions.md, section 4.
 template <class T>
 void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
                       View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states);

@@ -42,9 +42,11 @@ HWY_INLINE void turn(V cosine, V sine, V& re, V& im) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V normalize(D d, V (&w)[8]) {
   using T = hn::TFromD<D>;
-  const V norm = hn::Sqrt(dot(w, w));
-  const auto usable = hn::Gt(norm, hn::Set(d, T(1e-6)));
-  const V inverse = hn::IfThenElseZero(usable, hn::Div(hn::Set(d, T(1)), norm));
+  // norm / |w|^2 is 1 / norm, but NaN where the square overflowed: no state turns to zero in
+  // silence.
+  const V square = dot(w, w), norm = hn::Sqrt(square);
+  const auto usable = hn::Not(hn::Le(norm, hn::Set(d, T(1e-6))));  // NaN is, and spreads
+  const V inverse = hn::IfThenElseZero(usable, hn::Div(norm, square));
 #pragma GCC unroll 8
   for (int k = 0; k < 8; ++k) w[k] = hn::Mul(w[k], inverse);
   w[0] = hn::IfThenElse(usable, w[0], hn::Set(d, T(1)));
