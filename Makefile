@@ -2,13 +2,14 @@
 .PHONY: build run test setup
 
 build: setup build/release/build.ninja
-	cmake --build --preset release
+	cmake --build --preset release --target lior_program
 
 run: build
 	scripts/run.sh
 
 test: build
 	scripts/setup.sh tests
+	cmake --build --preset release
 	scripts/run_tests.py
 
 setup:

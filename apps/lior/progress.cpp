@@ -44,13 +44,12 @@ std::string clock_text(double seconds) {
 std::string progress_text(const train::Progress& progress) {
   std::string text = fmt::format("step {}", progress.step);
   if (progress.last_step) text += fmt::format("/{}", *progress.last_step);
-  text += fmt::format("  loss {:.3f}", progress.loss);
+  text += fmt::format("  {} left  loss {:.3f}", clock_text(progress.seconds_left), progress.loss);
   if (progress.accuracy) {
     text += fmt::format("  accuracy {:.3f} at length {}", *progress.accuracy, progress.length);
   }
   if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
-  text += fmt::format("  {:.1f}k tok/s  {} left", progress.tokens_per_second / 1000,
-                      clock_text(progress.seconds_left));
+  text += fmt::format("  {:.1f}k tok/s", progress.tokens_per_second / 1000);
   return text;
 }
 

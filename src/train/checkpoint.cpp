@@ -69,6 +69,9 @@ void read_tensors(const io::SafeTensors& file, const std::string& prefix,
                "{}: {} is {} {}; the configuration's model has F32 {}", file.path(), name,
                io::name(info.dtype), io::to_string(info.shape), io::to_string(p.shape));
     const Buffer<float> values = file.read<float>(name);
+    LIOR_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
+               "{}: {} holds a number that is not finite; no checkpoint of ours does", file.path(),
+               name);
     std::copy(values.begin(), values.end(), flat.begin() + p.offset);
   }
 }

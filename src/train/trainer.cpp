@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kSaveSeconds = 60;  // a checkpoint at least this often, whatever save_every says
 constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
 
 /// The settings of the run in `folder`: from scratch, or from where it was left.
@@ -62,9 +63,10 @@ class Trainer {
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     state_.data_bytes = data_.is_text() ? data_.text().size() : 0;
     if (resume) load();
-    fs::create_directories(folder_);
+    make_folder();
     write_config(config_, folder_ / "config.json");
     metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
+    if (state_.step == 0) save();  // from here on there is always something to go on from
   }
 
   Ending run() {
@@ -75,7 +77,8 @@ class Trainer {
       const bool evaluated = evaluates() && (last || state_.step % config_.eval_every == 0);
       if (evaluated) evaluate();
       if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
-      if (last || stopped || state_.step % config_.save_every == 0) save();
+      const bool due = saved_.seconds() >= kSaveSeconds;
+      if (last || stopped || due || state_.step % config_.save_every == 0) save();
       hooks_.after_step(progress(first_step));
       if (stopped && !last) return Ending::interrupted;
     }
@@ -216,6 +219,14 @@ class Trainer {
     state_.seconds = seconds();
     state_.curriculum = curriculum_.state();
     save_checkpoint(folder_, model_, optimizer_, state_);
+    saved_ = Timer();
+  }
+
+  void make_folder() const {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    LIOR_CHECK(!error, "--out \"{}\": cannot be made ({}); expected a folder that may be written",
+               folder_.string(), error.message());
   }
 
   Progress progress(Index first_step) const {
@@ -253,6 +264,7 @@ class Trainer {
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;
   Timer timer_;
+  Timer saved_;  // since the last checkpoint
 };
 
 }  // namespace

@@ -15,8 +15,9 @@ struct EvalResult {
   Index tokens = 0;                     ///< targets counted
 };
 
-/// Runs sequences of any length through a model in windows that carry the state, so memory depends
-/// on batch and window alone and the result on neither.
+/// Runs sequences of any length through a model in windows that carry the state: memory depends on
+/// batch and window alone, the result not on the window. A text is read in `batch` stretches, each
+/// from the initial state, so its result depends on batch by those few starts.
 class Evaluator {
  public:
   /// Windows of at most `window` tokens of at most `batch` sequences.
