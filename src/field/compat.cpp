@@ -8,6 +8,7 @@ namespace lior::field::compat {
 using std::complex;
 
 void second_difference(ConstComplex t, int axis, Complex out) {
+  check_shape(out, t.shape(), "out");
   const auto [nx, ny, d, columns] = t.shape();
   for (Index i = 0; i < nx; ++i) {
     for (Index j = 0; j < ny; ++j) {
@@ -24,6 +25,7 @@ void second_difference(ConstComplex t, int axis, Complex out) {
 
 void hamiltonian(ConstComplex t, ConstComplex v, double hbar, double mass, double g0, double g1,
                  Complex out) {
+  if (!v.empty()) check_shape(v, t.shape(), "V");
   Array<complex<double>, 4> other(t.shape());
   second_difference(t, 1, out);
   second_difference(t, 0, other.view());
@@ -48,12 +50,16 @@ void potential(Potential kind, double strength, Complex out) {
 }
 
 void weights(ConstComplex t, ConstComplex evidence, double tau, View<double, 4> out) {
+  check_shape(evidence, t.shape(), "E");
+  check_shape(out, t.shape(), "out");
   for (Index k = 0; k < t.size(); ++k) {
     out.data()[k] = std::exp(-std::norm(t.data()[k] - evidence.data()[k]) / tau);
   }
 }
 
 void posterior(ConstComplex t, ConstComplex evidence, double tau, Complex out) {
+  check_shape(evidence, t.shape(), "E");
+  check_shape(out, t.shape(), "out");
   double sum = 0;
   for (Index k = 0; k < t.size(); ++k) {
     const double w = std::exp(-std::norm(t.data()[k] - evidence.data()[k]) / tau);
@@ -81,6 +87,9 @@ void fractional_weights(double alpha, double dt, std::span<double> out) {
 
 void memory_term(View<const complex<double>, 5> history, double lambda, double alpha, double dt,
                  Complex out) {
+  check_shape(history,
+              {history.extent(0), out.extent(0), out.extent(1), out.extent(2), out.extent(3)},
+              "history");
   std::vector<double> w(static_cast<std::size_t>(history.extent(0)));
   fractional_weights(alpha, dt, w);
   std::fill(out.begin(), out.end(), complex<double>{});
@@ -93,6 +102,9 @@ void memory_term(View<const complex<double>, 5> history, double lambda, double a
 
 void step(const Settings& s, Index step, ConstComplex t_prev, ConstComplex evidence,
           ConstComplex current, Complex t, View<complex<double>, 5> work) {
+  check_shape(t_prev, t.shape(), "T_prev");
+  check_shape(current, t.shape(), "J");
+  check_shape(work, {2, t.extent(0), t.extent(1), t.extent(2), t.extent(3)}, "work");
   const double stored = static_cast<double>(std::min(step, s.memory_window));
   const double w = std::clamp(s.alpha * std::log(1 + stored) * s.lambda_f, 0.0, 1.0);
   const Complex h = work[0], bayes = work[1];

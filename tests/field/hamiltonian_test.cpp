@@ -56,6 +56,19 @@ TEST(Hamiltonian, IsTheOriginalsWithItsAxesSwapped) {
   }
 }
 
+TEST(Hamiltonian, CompatRefusesFieldsOfAnotherShape) {
+  const auto t = random_field<double>({4, 6, 2, 1}, 1),
+             other = random_field<double>({4, 5, 2, 1}, 1);
+  Array<std::complex<double>, 4> out(t.shape()), small(other.shape());
+  EXPECT_THROW(compat::hamiltonian(t.view(), other.view(), 1, 1, 1, 1, out.view()), Error);
+  EXPECT_THROW(compat::second_difference(t.view(), 0, small.view()), Error);
+  EXPECT_THROW(compat::posterior(t.view(), other.view(), 1, out.view()), Error);
+  EXPECT_THROW(compat::bayes_term(t.view(), t.view(), 1, 1, small.view()), Error);
+  EXPECT_THROW(compat::memory_term(Array<std::complex<double>, 5>({3, 4, 5, 2, 2}).view(), 1, 0.5,
+                                   1, out.view()),
+               Error);
+}
+
 TEST(Hamiltonian, LaplaceBeltramiIsSelfAdjointInItsWeightAndKillsConstants) {
   const Grid grid{7, 9, 2, 0.5};
   const auto gxx = random_positive(grid, 2), gyy = random_positive(grid, 3);
