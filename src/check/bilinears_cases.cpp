@@ -21,7 +21,7 @@ struct Recorded {
       : gamma(file.read<S>("gamma")), psi(file.read<S>("psi")) {
     const std::vector<Index>& shape = file.info("gamma").shape;
     d = shape[0], s = shape[1];
-    LIOR_CHECK(gamma.size() == d * s * s && psi.size() % s == 0,
+    LIOR_CHECK(gamma.size() == d * s * s && s > 0 && psi.size() % s == 0,
                "gamma and psi of {} do not fit: {} and {} numbers", file.path(), gamma.size(),
                psi.size());
     points = psi.size() / s;

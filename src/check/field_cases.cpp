@@ -96,7 +96,7 @@ std::vector<Check> field_cases(File file) {
         compat::bayes_term(read<4>(f, "V").view(), read<4>(f, "E").view(), 0.3, 0.5, out);
       }));
   add("frac_w", kFromFloat, [](const io::SafeTensors& f) {
-    Buffer<double> out(f.read<double>("frac_w").size());
+    Buffer<double> out(f.info("history").shape.at(0));
     compat::fractional_weights(0.4, 0.05, out.span());
     return out;
   });
@@ -114,6 +114,7 @@ std::vector<Check> evolve_cases(File file) {
     const auto [nx, ny, d, columns] = t.shape();
     Array<Complex, 5> work({2, nx, ny, d, columns});
     const Index steps = f.info("traj").shape.at(0);
+    LIOR_CHECK(steps >= 1, "{}: traj holds no step", f.path());
     Buffer<double> out(steps * 2 * t.size());
     for (Index step = 0; step < steps; ++step) {
       compat::step({}, step, t_prev.view(), e.view(), j.view(), t.view(), work.view());

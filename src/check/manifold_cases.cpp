@@ -28,7 +28,10 @@ LearnedMetric<double> learned(const SafeTensors& file, Resilience resilience) {
 /// The tensor [..., d] as planes [d, N].
 Array<double, 2> points(const SafeTensors& file, const char* name) {
   const Buffer<double> rows = file.read<double>(name);
-  const Index d = file.info(name).shape.back(), count = d > 0 ? rows.size() / d : 0;
+  LIOR_CHECK(!file.info(name).shape.empty() && rows.size() > 0,
+             "{} of {} has shape {}; expected [..., d], not empty", name, file.path(),
+             io::to_string(file.info(name).shape));
+  const Index d = file.info(name).shape.back(), count = rows.size() / d;
   Array<double, 2> x({d, count});
   for (Index n = 0; n < count; ++n) {
     for (Index m = 0; m < d; ++m) x(m, n) = rows[n * d + m];
@@ -76,8 +79,8 @@ double geodesic_error(const SafeTensors& file, const char* name) {
   const Index d = v.shape()[0], count = v.shape()[1];
   Array<double, 2> x = exp_map ? Array<double, 2>({d, count}) : points(file, "x");
   if (exp_map) {
-    const Buffer<double> origin = file.read<double>("param.origin");
-    for (Index m = 0; m < d; ++m) std::fill_n(&x(m, 0), count, origin[m]);
+    const auto origin = file.read_shaped<double, 1>("param.origin", {d});
+    for (Index m = 0; m < d; ++m) std::fill_n(&x(m, 0), count, origin(m));
   }
   Array<double, 3> xs({1, d, count}), vs(xs.shape());
   Array<PathStatus, 1> status({count});
@@ -114,7 +117,7 @@ double phase_error(const SafeTensors& file) {
   const double logit = file.read<double>("param.lior_kernel.delta_logit")[0];
   const double alpha = 1 / (1 + std::exp(-logit));
   std::vector<double> got;
-  std::array<double, kMostDimensions> point;
+  std::vector<double> point(static_cast<std::size_t>(x.shape()[0]));
   for (Index n = 0; n < x.shape()[1]; ++n) {
     for (Index m = 0; m < x.shape()[0]; ++m) point[m] = x(m, n);
     got.push_back(phase(alpha, point.data(), x.shape()[0]));

@@ -33,7 +33,7 @@ memory::KernelParameters kernel_of(const io::SafeTensors& file) {
   const auto of = [&](const char* name) {
     return scalar(file, std::string("param.kernel.") + name);
   };
-  const auto logits = read<1>(file, "param.kernel.weight_logits");
+  const auto logits = file.read_shaped<double, 1>("param.kernel.weight_logits", {3});
   return {.log_a = of("log_alpha_exp"),
           .log_beta = of("log_beta"),
           .log_gamma = of("log_gamma"),
@@ -129,7 +129,7 @@ std::vector<Check> memory_cases(File file) {
     return out;
   });
   add("kernel_normalized", kRecorded, [](const io::SafeTensors& f) {
-    Buffer<double> out(f.read<double>("kernel_normalized").size());
+    Buffer<double> out(read<3>(f, "x").shape()[1]);
     compat::normalised_kernel(memory::values(kernel_of(f)), out.span());
     return out;
   });
@@ -161,8 +161,10 @@ std::vector<Check> memory_cases(File file) {
 
   const auto recurrence = [](bool controlled) {
     return [=](const io::SafeTensors& f) {
-      const auto m = read<2>(f, "rec_m"), x = read<2>(f, "rec_x"), delayed = read<2>(f, "rec_xd");
-      const auto j = read<1>(f, "rec_jh");
+      const auto m = read<2>(f, "rec_m");
+      const auto x = f.read_shaped<double>("rec_x", m.shape());
+      const auto delayed = f.read_shaped<double>("rec_xd", m.shape());
+      const auto j = f.read_shaped<double, 1>("rec_jh", {m.shape()[0]});
       const auto parameters = recurrence_of(f);
       Buffer<double> out(m.size());
       for (Index i = 0; i < m.size(); ++i) {

@@ -1,4 +1,7 @@
 // The recorded steps of the original's LIoR optimisers: its basic form and both manifold forms.
+#include <algorithm>
+#include <cmath>
+
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/io/safetensors.h"
@@ -59,7 +62,8 @@ double error_of_steps(const SafeTensors& file, const std::string& form, const st
     optimizer.measure(gradients.span());
     optimizer.step(kRecordedRate, 1, values.span(), gradients.span());
     const double error = relative_difference(values.span(), after.span());
-    if (!(error <= largest)) largest = error;
+    if (std::isnan(error)) return error;
+    largest = std::max(largest, error);
   }
   return largest;
 }

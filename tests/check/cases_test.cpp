@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lior/check/registry.h"
 #include "lior/check/verify.h"
 #include "lior/io/safetensors.h"
 
@@ -83,6 +84,27 @@ TEST_F(CaseFiles, UnknownNameIsListedAndDoesNotFail) {
   const VerifyReport report = run();
   EXPECT_EQ(report.failed(), 0);
   EXPECT_EQ(report.not_covered, std::vector<std::string>{"mystery.safetensors"});
+}
+
+TEST_F(CaseFiles, EveryStepOfAnOptimizerCounts) {
+  registry_ = {};
+  add_train_cases(registry_);
+  const auto passes = [this](double p1) {
+    // The compat form at g = 1: R^2 = 1/2, so each step is 2 lr = .02.
+    const std::pair<const char*, double> values[] = {
+        {"basic.p0", 1}, {"basic.gp0", 1}, {"basic.p1", p1}, {"basic.gp1", 1}, {"basic.p2", 0.96}};
+    std::vector<io::NamedTensor> tensors;
+    for (const auto& [name, value] : values) {
+      tensors.push_back(io::named_tensor<double>(name, std::span(&value, 1), {1}));
+    }
+    io::write_safetensors((folder_ / "optimizer.safetensors").string(), tensors);
+    const VerifyReport report = run();
+    EXPECT_EQ(report.rows[0].name, "optimizer.basic.p");
+    return report.rows[0].pass;
+  };
+  EXPECT_TRUE(passes(0.98));
+  EXPECT_FALSE(passes(0.97));
+  EXPECT_FALSE(passes(NAN));
 }
 
 TEST_F(CaseFiles, MissingOrEmptyFolderIsAnError) {

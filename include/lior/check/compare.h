@@ -19,9 +19,10 @@ inline constexpr const char* kDtype<double> = "f64";
 /// Largest |got - want|; NaN if any entry of either is NaN, or if the sizes differ.
 template <class A, class B>
 double max_difference(const A& got, const B& want) {
-  if (got.size() != want.size()) return NAN;
+  const auto count = static_cast<Index>(got.size());
+  if (count != static_cast<Index>(want.size())) return NAN;
   double largest = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
+  for (Index i = 0; i < count; ++i) {
     const double difference = std::abs(static_cast<double>(got[i]) - static_cast<double>(want[i]));
     if (!(difference <= largest)) largest = difference;  // NaN goes in and stays
     if (std::isnan(largest)) return largest;
