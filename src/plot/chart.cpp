@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "plot/font.h"
 #include "lior/io/png.h"
+#include "plot/font.h"
 
 namespace lior::plot {
 namespace {
