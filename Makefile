@@ -9,7 +9,8 @@ run: build
 
 test: build
 	scripts/setup.sh tests
-	cmake --build --preset release
+	cmake --preset python >build/cmake-python.log
+	cmake --build --preset python
 	scripts/run_tests.py
 
 setup:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs every test of a build and sums them; the last line is `N passed, M failed`.
 
-ctest runs the module tests once per SIMD level, and the installed package; pytest runs the program
-and the scripts. Counts come from the runners' own reports. A runner that dies, or ends badly without
+ctest runs the module tests once per SIMD level, and the installed package; pytest runs the program,
+the Python package and the scripts. Counts come from the runners' own reports. A runner that dies, or ends badly without
 a failed test to show for it, counts as one failure. A SIMD level that this processor lacks is skipped.
 Usage: run_tests.py [BUILD_DIR]; exit status 1 if anything failed or nothing passed.
 """
@@ -107,7 +107,12 @@ def run_pytest(build, results):
     ended = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"],
         cwd=ROOT,
-        env={**os.environ, "LIOR_BIN": str(build / "bin" / "lior"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            "LIOR_BIN": str(build / "bin" / "lior"),
+            "LIOR_PYTHON": str(build / "python"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
     return or_failed(count_junit(report), ended.returncode == 0)
 

@@ -1,0 +1,401 @@
+#include "arrays.h"
+
+#include <cstring>
+#include <utility>
+
+namespace lior::python {
+namespace {
+
+using nb::dlpack::dltensor;
+using nb::dlpack::dtype;
+
+const dltensor& tensor_of(const nb::ndarray<nb::ro>& array, dltensor& store) {
+  store.data = const_cast<void*>(array.data_handle());
+  store.device = {array.device_type(), array.device_id()};
+  store.ndim = static_cast<std::int32_t>(array.ndim());
+  store.dtype = array.dtype();
+  store.shape = const_cast<std::int64_t*>(array.shape_ptr());
+  store.strides = const_cast<std::int64_t*>(array.stride_ptr());
+  store.byte_offset = array.byte_offset();
+  return store;
+}
+const dltensor& tensor_of(const nb::ndarray<>& array, dltensor& store) {
+  return tensor_of(nb::ndarray<nb::ro>(array), store);
+}
+
+std::byte* first_byte(const dltensor& array) {
+  return static_cast<std::byte*>(array.data) + array.byte_offset;
+}
+
+Index item_size(const dltensor& array) { return array.dtype.bits / 8; }
+
+Index count(const dltensor& array) {
+  Index product = 1;
+  for (int axis = 0; axis < array.ndim; ++axis) product *= array.shape[axis];
+  return product;
+}
+
+/// Row-major without gaps, and on a boundary of its items.
+bool is_direct(const dltensor& array) {
+  if (count(array) == 0) return true;
+  Index expected = 1;
+  for (int axis = array.ndim - 1; axis >= 0; --axis) {
+    if (array.shape[axis] != 1 && array.strides[axis] != expected) return false;
+    expected *= array.shape[axis];
+  }
+  const Index boundary = std::min<Index>(item_size(array), 8);
+  return reinterpret_cast<std::uintptr_t>(first_byte(array)) % boundary == 0;
+}
+
+std::vector<Index> packed_strides(const dltensor& array) {
+  std::vector<Index> strides(static_cast<std::size_t>(array.ndim));
+  Index stride = item_size(array);
+  for (int axis = array.ndim - 1; axis >= 0; --axis) {
+    strides[axis] = stride;
+    stride *= array.shape[axis];
+  }
+  return strides;
+}
+
+std::vector<Index> byte_strides(const dltensor& array) {
+  std::vector<Index> strides(array.strides, array.strides + array.ndim);
+  for (Index& stride : strides) stride *= item_size(array);
+  return strides;
+}
+
+/// "(2, 3)", as Python writes it.
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "(";
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    text += (axis == 0 ? "" : ", ") + std::to_string(shape[axis]);
+  }
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+[[noreturn]] void refuse_type(const std::string& message) { throw nb::type_error(message.c_str()); }
+
+/// Why an object is no array that we can read, in the words of its own __dlpack__ where it has any.
+[[noreturn]] void refuse_object(const std::string& name, nb::handle object, const char* wanted) {
+  std::string reason;
+  if (nb::hasattr(object, "__dlpack__")) {
+    try {
+      object.attr("__dlpack__")();
+    } catch (const nb::python_error& error) {
+      reason = fmt::format(": {}", nb::str(error.value()).c_str());
+    }
+  }
+  refuse_type(fmt::format("{} is a {}; expected {}{}", name, nb::inst_name(object).c_str(), wanted,
+                          reason));
+}
+
+/// A torch tensor under autograd would lose its gradient here without a word.
+void check_detached(const std::string& name, nb::handle object) {
+  if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "Tensor") != 0 &&
+      std::strcmp(Py_TYPE(object.ptr())->tp_name, "Parameter") != 0) {
+    return;
+  }
+  if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
+    refuse_type(
+        fmt::format("{} requires a gradient, which no function here records; expected "
+                    "{}.detach(), or use lior.torch",
+                    name, name));
+  }
+}
+
+void check_device(const std::string& name, const dltensor& array) {
+  if (array.device.device_type == nb::device::cpu::value) return;
+  refuse_type(fmt::format("{} is on a device of DLPack's type {}; expected one in the CPU's memory",
+                          name, array.device.device_type));
+}
+
+void check_dtype(const std::string& name, const dltensor& array, dtype wanted) {
+  if (array.dtype == wanted) return;
+  refuse_type(
+      fmt::format("{} has dtype {}; expected {}", name, name_of(array.dtype), name_of(wanted)));
+}
+
+template <class From>
+void narrow(const std::string& name, const std::byte* from, Index size, std::int32_t* to) {
+  for (Index i = 0; i < size; ++i) {
+    From value;
+    std::memcpy(&value, from + i * static_cast<Index>(sizeof(From)), sizeof(From));
+    LIOR_CHECK(std::in_range<std::int32_t>(value), "{} holds {}; expected numbers of 32 bits", name,
+               value);
+    to[i] = static_cast<std::int32_t>(value);
+  }
+}
+
+void copy_items(const std::vector<Index>& shape, const std::vector<Index>& from_strides,
+                const std::vector<Index>& to_strides, Index item, std::size_t axis,
+                const std::byte* from, std::byte* to) {
+  if (axis == shape.size()) {
+    std::memcpy(to, from, static_cast<std::size_t>(item));
+    return;
+  }
+  const Index from_step = from_strides[axis], to_step = to_strides[axis];
+  const auto each = [&](auto copy_one) {
+    for (Index i = 0; i < shape[axis]; ++i) copy_one(from + i * from_step, to + i * to_step);
+  };
+  if (axis + 1 < shape.size()) {
+    each([&](const std::byte* f, std::byte* t) {
+      copy_items(shape, from_strides, to_strides, item, axis + 1, f, t);
+    });
+  } else if (item == 4) {
+    each([](const std::byte* f, std::byte* t) { std::memcpy(t, f, 4); });
+  } else if (item == 8) {
+    each([](const std::byte* f, std::byte* t) { std::memcpy(t, f, 8); });
+  } else {
+    each([item](const std::byte* f, std::byte* t) {
+      std::memcpy(t, f, static_cast<std::size_t>(item));
+    });
+  }
+}
+
+}  // namespace
+
+std::string name_of(dtype dtype) {
+  using Code = nb::dlpack::dtype_code;
+  const char* kind = "an unknown kind of ";
+  switch (static_cast<Code>(dtype.code)) {
+    case Code::Bool: return "bool";
+    case Code::Int: kind = "int"; break;
+    case Code::UInt: kind = "uint"; break;
+    case Code::Float: kind = "float"; break;
+    case Code::Bfloat: kind = "bfloat"; break;
+    case Code::Complex: kind = "complex"; break;
+    default: break;
+  }
+  return fmt::format("{}{}", kind, dtype.bits);
+}
+
+dtype dtype_of(const char* name, const Argument& argument) {
+  if (!argument.array.is_valid()) {
+    refuse_object(name, argument.object, "an array (NumPy's, or any that speaks DLPack)");
+  }
+  check_detached(name, argument.object);
+  return argument.array.dtype();
+}
+
+void refuse_dtype(const char* name, dtype came, const char* fits) {
+  refuse_type(fmt::format("{} has dtype {}; expected {}", name, name_of(came), fits));
+}
+
+void Call::Copy::run() const {
+  for (const Index extent : shape) {
+    if (extent == 0) return;
+  }
+  copy_items(shape, from_strides, to_strides, item, 0, from, to);
+}
+
+Index Call::operator[](char letter) const {
+  for (const Letter& known : letters_) {
+    if (known.letter == letter) return known.size;
+  }
+  LIOR_ASSERT(false && "a letter that no input has bound");
+  return -1;
+}
+
+/// "(8, N) with N = 3 as in x".
+std::string Call::describe(Dims dims) const {
+  std::string text = "(", known_text;
+  for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+    const Dim& dim = dims[axis];
+    text += axis == 0 ? "" : ", ";
+    text += dim.letter != 0 ? std::string(1, dim.letter) : std::to_string(dim.size);
+    for (const Letter& known : letters_) {
+      if (known.letter != dim.letter) continue;
+      known_text += fmt::format("{} {} = {} as in {}", known_text.empty() ? " with" : ",",
+                                known.letter, known.size, known.source);
+    }
+  }
+  return text + (dims.size() == 1 ? ",)" : ")") + known_text;
+}
+
+/// Binds the letters of `dims`, or throws.
+void Call::fit(const std::string& name, const dltensor& array, Dims dims, Index* shape) {
+  bool fits = array.ndim == static_cast<int>(dims.size());
+  std::vector<Letter> fresh;
+  for (std::size_t axis = 0; fits && axis < dims.size(); ++axis) {
+    const Dim& dim = dims[axis];
+    const Index extent = shape[axis] = array.shape[axis];
+    Index expected = dim.size;
+    if (dim.letter != 0) {
+      expected = extent;
+      bool known = false;
+      for (const auto* list : {&letters_, &fresh}) {
+        for (const Letter& letter : *list) {
+          if (letter.letter == dim.letter) expected = letter.size, known = true;
+        }
+      }
+      if (!known) fresh.push_back({dim.letter, extent, name});
+    }
+    fits = extent == expected;
+  }
+  LIOR_CHECK(fits, "{} has shape {}; expected {}", name,
+             shape_text({array.shape, static_cast<std::size_t>(array.ndim)}), describe(dims));
+  letters_.insert(letters_.end(), fresh.begin(), fresh.end());
+}
+
+const void* Call::input(const char* name, const Argument& argument, dtype dtype, Dims dims,
+                        Index* shape) {
+  dtype_of(name, argument);
+  dltensor store;
+  const dltensor& array = tensor_of(argument.array, store);
+  check_device(name, array);
+  check_dtype(name, array, dtype);
+  fit(name, array, dims, shape);
+  const Index bytes = count(array) * item_size(array);
+  if (is_direct(array)) {
+    reads_.push_back({name, first_byte(array), first_byte(array) + bytes});
+    return first_byte(array);
+  }
+  std::byte* packed = scratch_.emplace_back(bytes).data();
+  before_.push_back({{array.shape, array.shape + array.ndim},
+                     byte_strides(array),
+                     packed_strides(array),
+                     item_size(array),
+                     first_byte(array),
+                     packed});
+  return packed;
+}
+
+const void* Call::integer_input(const char* name, const Argument& argument, Dims dims,
+                                Index* shape) {
+  const dtype came = dtype_of(name, argument);
+  if (came == dtype_of<std::int32_t>()) return input(name, argument, came, dims, shape);
+  dltensor store;
+  const dltensor& array = tensor_of(argument.array, store);
+  check_device(name, array);
+  fit(name, array, dims, shape);
+  const Index size = count(array);
+  Buffer<std::byte> packed(size * item_size(array));
+  Copy{{array.shape, array.shape + array.ndim},
+       byte_strides(array),
+       packed_strides(array),
+       item_size(array),
+       first_byte(array),
+       packed.data()}
+      .run();
+  auto* numbers = reinterpret_cast<std::int32_t*>(
+      scratch_.emplace_back(size * static_cast<Index>(sizeof(std::int32_t))).data());
+  const auto try_type = [&]<class From>(From) {
+    if (came == dtype_of<From>()) narrow<From>(name, packed.data(), size, numbers);
+    return came == dtype_of<From>();
+  };
+  const bool known = try_type(std::int64_t{}) || try_type(std::int16_t{}) ||
+                     try_type(std::int8_t{}) || try_type(std::uint8_t{}) ||
+                     try_type(std::uint16_t{}) || try_type(std::uint32_t{}) ||
+                     try_type(std::uint64_t{});
+  if (!known) refuse_dtype(name, came, "an integer dtype");
+  return numbers;
+}
+
+/// Where the kernel writes (and with `read`, reads first) the array `given`.
+void* Call::writable(const std::string& name, const Output& given, dtype dtype, Dims dims,
+                     bool read, Index* shape) {
+  const std::string module = nb::str(given.object.type().attr("__module__")).c_str();
+  if (!given.array.is_valid() || module.starts_with("jax")) {
+    refuse_object(name, given.object, "a writable array");
+  }
+  check_detached(name, given.object);
+  dltensor store;
+  const dltensor& array = tensor_of(given.array, store);
+  check_device(name, array);
+  check_dtype(name, array, dtype);
+  fit(name, array, dims, shape);
+  for (int axis = 0; axis < array.ndim; ++axis) {
+    LIOR_CHECK(array.strides[axis] != 0 || array.shape[axis] <= 1,
+               "{} repeats its elements along axis {}; expected one with a place for each", name,
+               axis);
+  }
+  const Index bytes = count(array) * item_size(array);
+  if (is_direct(array)) {
+    writes_.push_back({name, first_byte(array), first_byte(array) + bytes});
+    return first_byte(array);
+  }
+  std::byte* packed = scratch_.emplace_back(bytes).data();
+  const std::vector<Index> extents(array.shape, array.shape + array.ndim);
+  const auto strides = byte_strides(array), packed_by = packed_strides(array);
+  const Index item = item_size(array);
+  if (read) before_.push_back({extents, strides, packed_by, item, first_byte(array), packed});
+  after_.push_back({extents, packed_by, strides, item, packed, first_byte(array)});
+  return packed;
+}
+
+void* Call::state_array(const char* name, const Output& given, dtype dtype, Dims dims,
+                        Index* shape) {
+  return writable(name, given, dtype, dims, true, shape);
+}
+
+void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
+  const std::size_t index = results_.size();
+  void* data = nullptr;
+  if (!outputs_.given) {
+    for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+      shape[axis] = dims[axis].letter != 0 ? (*this)[dims[axis].letter] : dims[axis].size;
+    }
+    results_.push_back(new_array(dtype, {shape, dims.size()}, data));
+  } else {
+    LIOR_CHECK(index < outputs_.arrays.size(), "out has {} arrays; expected {} or more",
+               outputs_.arrays.size(), index + 1);
+    const Output& given = outputs_.arrays[index];
+    data = writable(outputs_.sequence ? fmt::format("out[{}]", index) : "out", given, dtype, dims,
+                    false, shape);
+    results_.push_back(nb::borrow(given.object));
+  }
+  if (start == Start::zeros) {
+    Index bytes = dtype.bits / 8;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis) bytes *= shape[axis];
+    std::memset(data, 0, static_cast<std::size_t>(bytes));
+  }
+  return data;
+}
+
+void Call::check_overlaps() const {
+  LIOR_CHECK(!outputs_.given || outputs_.arrays.size() == results_.size(),
+             "out has {} arrays; expected {}", outputs_.arrays.size(), results_.size());
+  const auto overlap = [](const Range& a, const Range& b) {
+    return a.begin < b.end && b.begin < a.end;
+  };
+  for (std::size_t i = 0; i < writes_.size(); ++i) {
+    const Range& write = writes_[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      LIOR_CHECK(!overlap(write, writes_[j]), "{} and {} share memory; expected distinct arrays",
+                 writes_[j].name, write.name);
+    }
+    for (const Range& read : reads_) {
+      const bool same = read.begin == write.begin && read.end == write.end;
+      LIOR_CHECK(
+          !overlap(write, read) || (same && in_place_ == InPlace::allowed),
+          "{} shares memory with {}; expected {}", write.name, read.name,
+          in_place_ == InPlace::allowed ? "the same array or a distinct one" : "a distinct array");
+    }
+  }
+}
+
+nb::object Call::results() {
+  if (results_.empty()) return nb::none();
+  if (results_.size() == 1) return results_[0];
+  nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(results_.size())));
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), results_[i].release().ptr());
+  }
+  return tuple;
+}
+
+nb::object new_array(dtype dtype, std::span<const Index> shape, void*& data) {
+  std::size_t bytes = dtype.bits / 8;
+  std::vector<std::size_t> extents;
+  for (const Index extent : shape) {
+    bytes *= static_cast<std::size_t>(extent);
+    extents.push_back(static_cast<std::size_t>(extent));
+  }
+  data = ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment});
+  const nb::capsule owner(data, [](void* memory) noexcept {
+    ::operator delete (memory, std::align_val_t{kAlignment});
+  });
+  return nb::cast(nb::ndarray<nb::numpy>(data, extents.size(), extents.data(), owner, nullptr,
+                                         dtype, nb::device::cpu::value));
+}
+
+}  // namespace lior::python

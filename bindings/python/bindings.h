@@ -1,0 +1,12 @@
+#pragma once
+// The modules of lior._lior, one file each.
+
+#include "arrays.h"
+
+namespace lior::python {
+
+using namespace nb::literals;
+
+void bind_algebra(nb::module_& m);
+
+}  // namespace lior::python

@@ -1,0 +1,61 @@
+#include "bindings.h"
+#include "lior/core/parallel.h"
+#include "lior/core/version.h"
+#include "lior/linalg/fft.h"
+#include "lior/simd/dispatch.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace lior::python {
+namespace {
+
+std::vector<std::string> levels() {
+  std::vector<std::string> names;
+  for (const simd::Level level : simd::available_levels()) names.emplace_back(simd::name(level));
+  return names;
+}
+
+nb::dict info() {
+  nb::dict facts;
+  facts["version"] = std::string(version());
+  facts["compiler"] = std::string(compiler());
+  facts["build"] = std::string(build_type());
+  facts["fft"] = std::string(linalg::fft_library());
+  facts["licence"] = linalg::fft_is_gpl() ? "GPL-3.0-or-later" : "Apache-2.0";
+  facts["processor"] = processor_name();
+  facts["levels"] = levels();
+  facts["level"] = std::string(simd::name(simd::level()));
+  facts["threads"] = threads();
+  return facts;
+}
+
+}  // namespace
+}  // namespace lior::python
+
+NB_MODULE(_lior, m) {
+  using namespace lior;
+  using namespace lior::python;
+  m.doc() = "The compiled half of lior; its public names are those of the lior package.";
+  nb::exception<Error>(m, "Error", PyExc_ValueError).doc() =
+      "A wrong argument or wrong input: the message says what, where, and what would be right.";
+  nb::exception<RunError>(m, "RunError", PyExc_RuntimeError).doc() =
+      "The arguments were right and the run failed all the same (a NaN in the loss, a full disk).";
+
+  m.def("threads", &threads, "Threads that kernels use; at first the cores this process may use.");
+  m.def("set_threads", &set_threads, "count"_a,
+        "Sets the threads that kernels use. Error unless count >= 1.");
+  m.def(
+      "level", [] { return std::string(simd::name(simd::level())); },
+      "The SIMD level in force: 'scalar', 'avx2' or 'avx512'.");
+  m.def(
+      "set_level", [](const std::string& name) { simd::set_level(simd::level_from_name(name)); },
+      "name"_a, "Chooses a SIMD level. Error where this processor lacks it.");
+  m.def("info", &info, "Version, build, licence of this binary, SIMD levels, threads.");
+
+  const auto bind = [&](void (*module)(nb::module_&), const char* name, const char* doc) {
+    nb::module_ part = m.def_submodule(name, doc);
+    module(part);
+  };
+  bind(&bind_algebra, "algebra", "Quaternions, octonions, CI8, Clifford generators, bilinears.");
+}

@@ -1,0 +1,24 @@
+"""Geometric state-space models, differential geometry, LIoR memory and the cognitive tensor field.
+
+The modules are those of the C++ library: `algebra`. Arrays are NumPy's or any that speak DLPack
+(torch and JAX on the CPU): they are read where they lie if they are row-major without gaps, and
+copied first if they are not. Results are new NumPy arrays, or arrays of yours given as `out=`.
+
+Errors: TypeError (no array, wrong dtype), `lior.Error` (a ValueError: wrong shape or value),
+`lior.RunError` (a RuntimeError: a run that failed with right arguments).
+"""
+
+from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
+from lior import algebra
+
+__version__ = info()["version"]
+__all__ = [
+    "Error",
+    "RunError",
+    "algebra",
+    "info",
+    "level",
+    "set_level",
+    "set_threads",
+    "threads",
+]
