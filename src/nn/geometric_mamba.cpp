@@ -6,6 +6,7 @@
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
+#include "nn/layer.h"
 
 namespace lior::nn {
 namespace {
@@ -163,6 +164,118 @@ void geometric_mamba_initial_state(const MixerConfig& mixer, View<const T, 2> in
   }
 }
 
+namespace {
+
+template <class T>
+class GeometricMambaLayer final : public Layer<T> {
+ public:
+  GeometricMambaLayer(const ModelConfig& config, const std::string& prefix, Layout& layout)
+      : mixer_(config.mixer), d_model_(config.d_model), out_gain_(residual_gain(config)) {
+    const Index D = d_model_, H = mixer_.heads;
+    const GeometricMambaShape widths = shape({1, 1});
+    norm_ = layout.add(prefix + "norm.weight", {D});
+    in_weight_ = layout.add(prefix + "in.weight", {widths.projection_width(), D}, true);
+    in_bias_ = layout.add(prefix + "in.bias", {widths.projection_width()});
+    read_weight_ = layout.add(prefix + "readout.weight", {D, widths.read_width()}, true);
+    out_weight_ = layout.add(prefix + "out.weight", {D, D}, true);
+    if (!mixer_.gates) {
+      initial_ = layout.add(prefix + "initial", {mixer_.state_width(), H}, false);
+    }
+    if (mixer_.rotation) angles_ = layout.add(prefix + "angles", {8, H}, false);
+  }
+
+  void initialize(Initializer<T>& initializer) const override {
+    const Index H = mixer_.heads;
+    const ScanShape scan{1, 1, mixer_};
+    initializer.fill(norm_, 1);
+    initializer.fill_matrix(in_weight_);
+    initializer.fill(in_bias_, 0);
+    if (mixer_.gates) {
+      const View<T, 2> bias{in_bias_.vector_in(initializer.values()).data(), {scan.planes(), H}};
+      for (Index head = 0; head < H; ++head) {
+        // Near no turn, and time constants 1 + e^z from 4 to 150 steps.
+        for (Index factor = 0; factor < mixer_.factors; ++factor) bias(8 * factor, head) = 2;
+        const double place = H == 1 ? 0.5 : static_cast<double>(head) / static_cast<double>(H - 1);
+        bias(scan.z_plane(), head) = static_cast<T>(1 + 4 * place);
+      }
+    } else {
+      initializer.fill_normal(initial_, 1);
+    }
+    if (mixer_.phase) {  // the phase starts at 0 for every input
+      const View<T, 2> rows = in_weight_.in(initializer.values());
+      std::fill_n(rows[scan.phi_plane() * H].data(), H * d_model_, T(0));
+    }
+    if (mixer_.rotation) initializer.fill(angles_, 0);
+    initializer.fill_matrix(read_weight_);
+    initializer.fill_matrix(out_weight_, out_gain_);
+  }
+
+  Index state_size() const override { return mixer_.state_width() * mixer_.heads; }
+
+  void initial_state(std::span<const T> values, MatrixView<T> state) const override {
+    for (Index b = 0; b < state.rows; ++b) {
+      geometric_mamba_initial_state<T>(
+          mixer_, initial_.in(values),
+          {state.data + b * state.stride, {1, mixer_.state_width(), mixer_.heads}});
+    }
+  }
+
+  void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    const Arena::Scope scope(arena);
+    const auto h = arena.take<T, 3>(saved.initial.shape());
+    if (arena.planning()) return;
+    if (state) {
+      for (Index b = 0; b < sequences.batch; ++b) {
+        std::copy_n(state->data + b * state->stride, state_size(), h[b].data());
+      }
+    } else {
+      geometric_mamba_initial_state<T>(mixer_, initial_.in(values), h);
+    }
+    geometric_mamba_forward<T>(shape(sequences), parameters(values), x, h, saved, out);
+    if (!state) return;
+    for (Index b = 0; b < sequences.batch; ++b) {
+      std::copy_n(h[b].data(), state_size(), state->data + b * state->stride);
+    }
+  }
+
+  void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+                View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    geometric_mamba_backward<T>(shape(sequences), parameters(values), x, saved, dx, dx,
+                                parameters(d_values), arena);
+  }
+
+ private:
+  GeometricMambaShape shape(const Sequences& sequences) const {
+    return {{sequences.batch, sequences.length, mixer_}, d_model_};
+  }
+  template <class U>
+  GeometricMambaParameters<U> parameters(std::span<U> flat) const {
+    return {.norm_gain = norm_.vector_in(flat),
+            .in_weight = in_weight_.in(flat),
+            .in_bias = in_bias_.vector_in(flat),
+            .read_weight = read_weight_.in(flat),
+            .out_weight = out_weight_.in(flat),
+            .initial = initial_.in(flat),
+            .angles = angles_.in(flat)};
+  }
+
+  MixerConfig mixer_;
+  Index d_model_;
+  double out_gain_;
+  Slot norm_, in_weight_, in_bias_, read_weight_, out_weight_, initial_, angles_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Layer<T>> geometric_mamba_layer(const ModelConfig& config,
+                                                const std::string& prefix, Layout& layout) {
+  return std::make_unique<GeometricMambaLayer<T>>(config, prefix, layout);
+}
+
 template GeometricMambaSaved<float> take_saved(const GeometricMambaShape&, Arena&);
 template GeometricMambaSaved<double> take_saved(const GeometricMambaShape&, Arena&);
 template void geometric_mamba_forward(const GeometricMambaShape&,
@@ -187,5 +300,9 @@ template void geometric_mamba_initial_state(const MixerConfig&, View<const float
                                             View<float, 3>);
 template void geometric_mamba_initial_state(const MixerConfig&, View<const double, 2>,
                                             View<double, 3>);
+template std::unique_ptr<Layer<float>> geometric_mamba_layer(const ModelConfig&, const std::string&,
+                                                             Layout&);
+template std::unique_ptr<Layer<double>> geometric_mamba_layer(const ModelConfig&,
+                                                              const std::string&, Layout&);
 
 }  // namespace lior::nn

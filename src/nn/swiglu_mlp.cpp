@@ -4,6 +4,7 @@
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
+#include "nn/layer.h"
 
 namespace lior::nn {
 
@@ -49,6 +50,57 @@ void swiglu_mlp_backward(const SwigluMlpParameters<const T>& parameters, View<co
                        d_parameters.norm_gain, arena);
 }
 
+namespace {
+
+template <class T>
+class SwigluMlpLayer final : public Layer<T> {
+ public:
+  SwigluMlpLayer(const ModelConfig& config, const std::string& prefix, Layout& layout)
+      : d_model_(config.d_model), hidden_(config.mlp_hidden), out_gain_(residual_gain(config)) {
+    norm_ = layout.add(prefix + "norm.weight", {d_model_});
+    in_weight_ = layout.add(prefix + "in.weight", {2 * hidden_, d_model_}, true);
+    out_weight_ = layout.add(prefix + "out.weight", {d_model_, hidden_}, true);
+  }
+
+  void initialize(Initializer<T>& initializer) const override {
+    initializer.fill(norm_, 1);
+    initializer.fill_matrix(in_weight_);
+    initializer.fill_matrix(out_weight_, out_gain_);
+  }
+
+  void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               std::optional<MatrixView<T>>, View<T, 2> out, Arena& arena) const override {
+    const auto saved = take_saved<T>(sequences.rows(), d_model_, hidden_, arena);
+    if (!arena.planning()) swiglu_mlp_forward<T>(parameters(values), x, saved, out);
+  }
+
+  void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+                View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
+    const auto saved = take_saved<T>(sequences.rows(), d_model_, hidden_, arena);
+    swiglu_mlp_backward<T>(parameters(values), x, saved, dx, dx, parameters(d_values), arena);
+  }
+
+ private:
+  template <class U>
+  SwigluMlpParameters<U> parameters(std::span<U> flat) const {
+    return {.norm_gain = norm_.vector_in(flat),
+            .in_weight = in_weight_.in(flat),
+            .out_weight = out_weight_.in(flat)};
+  }
+
+  Index d_model_, hidden_;
+  double out_gain_;
+  Slot norm_, in_weight_, out_weight_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Layer<T>> swiglu_mlp_layer(const ModelConfig& config, const std::string& prefix,
+                                           Layout& layout) {
+  return std::make_unique<SwigluMlpLayer<T>>(config, prefix, layout);
+}
+
 template SwigluMlpSaved<float> take_saved(Index, Index, Index, Arena&);
 template SwigluMlpSaved<double> take_saved(Index, Index, Index, Arena&);
 template void swiglu_mlp_forward(const SwigluMlpParameters<const float>&, View<const float, 2>,
@@ -61,5 +113,9 @@ template void swiglu_mlp_backward(const SwigluMlpParameters<const float>&, View<
 template void swiglu_mlp_backward(const SwigluMlpParameters<const double>&, View<const double, 2>,
                                   const SwigluMlpSaved<double>&, View<const double, 2>,
                                   View<double, 2>, const SwigluMlpParameters<double>&, Arena&);
+template std::unique_ptr<Layer<float>> swiglu_mlp_layer(const ModelConfig&, const std::string&,
+                                                        Layout&);
+template std::unique_ptr<Layer<double>> swiglu_mlp_layer(const ModelConfig&, const std::string&,
+                                                         Layout&);
 
 }  // namespace lior::nn

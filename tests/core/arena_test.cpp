@@ -50,6 +50,19 @@ TEST(Arena, ScopeGivesBackAndPeakStays) {
   EXPECT_EQ(arena.used(), 0U);
 }
 
+TEST(Arena, RewoundItGivesTheSameArraysAgain) {
+  Arena arena(1024);
+  arena.take<float, 1>({3});
+  const std::size_t mark = arena.used();
+  const auto first = arena.take<float, 1>({20});
+  first[7] = 5;
+  arena.take<double, 1>({9});
+  arena.rewind(mark);
+  const auto again = arena.take<float, 1>({20});
+  EXPECT_EQ(again.data(), first.data());
+  EXPECT_EQ(again[7], 5);
+}
+
 TEST(Arena, TooSmallIsAnErrorWithTheNumbers) {
   Arena arena(128);
   arena.take<std::byte, 1>({64});

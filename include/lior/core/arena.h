@@ -35,6 +35,9 @@ class Arena {
   std::size_t capacity() const { return static_cast<std::size_t>(block_.size()); }
   bool planning() const { return planning_; }
   void reset() { used_ = 0; }
+  /// Back to where used() was `mark`. Arrays that are then taken again in the same order lie where
+  /// they lay and hold what they held.
+  void rewind(std::size_t mark) { used_ = mark; }
 
   /// Gives back, at its end, all that was taken since its start.
   class Scope {

@@ -31,8 +31,8 @@ struct LossResult {
 };
 
 /// B sequences of N tokens; arrays are [B, N]. Gradients are of the mean loss over counted targets.
-/// Everything but the constructor works in the caller's arena; what it allocates besides is a list
-/// of views, a few words a layer. Bit-equal for equal thread counts and SIMD levels.
+/// Everything but the constructor works in the caller's arena: nothing per step allocates. Bit-equal
+/// for equal thread counts and SIMD levels.
 template <class T>
 class Model {
  public:

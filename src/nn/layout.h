@@ -1,0 +1,93 @@
+#pragma once
+// Where a model's tensors lie in its flat buffers of values and gradients, and how they start.
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lior/core/random.h"
+#include "lior/nn/model.h"
+
+namespace lior::nn {
+
+/// One tensor's place in the flat buffers.
+struct Slot {
+  Index offset = 0;
+  Shape<2> shape{};
+
+  template <class T>
+  View<T, 2> in(std::span<T> flat) const {
+    return {flat.data() + offset, shape};
+  }
+  template <class T>
+  std::span<T> vector_in(std::span<T> flat) const {
+    return in(flat).span();
+  }
+};
+
+/// Every parameter by name and place, in the order of the calls: the one description of what a
+/// model holds.
+class Layout {
+ public:
+  /// `decay`: whether weight decay is for it.
+  Slot add(std::string name, Shape<2> shape, bool decay) {
+    return add(std::move(name), {shape[0], shape[1]}, shape, decay);
+  }
+  Slot add(std::string name, Shape<1> shape) {
+    return add(std::move(name), {shape[0]}, {1, shape[0]}, false);
+  }
+
+  std::span<const Parameter> parameters() const { return parameters_; }
+  Index size() const { return size_; }
+
+ private:
+  Slot add(std::string name, std::vector<Index> shape, Shape<2> matrix, bool decay) {
+    parameters_.push_back({.name = std::move(name),
+                           .shape = std::move(shape),
+                           .offset = size_,
+                           .size = element_count(matrix),
+                           .decay = decay});
+    const Slot slot{size_, matrix};
+    size_ += element_count(matrix);
+    return slot;
+  }
+
+  std::vector<Parameter> parameters_;
+  Index size_ = 0;
+};
+
+/// Writes start values. Each tensor of random numbers has a stream of its own, counted in the order
+/// of the calls, so they are functions of (seed, model).
+template <class T>
+class Initializer {
+ public:
+  Initializer(std::span<T> values, std::uint64_t seed) : values_(values), seed_(seed) {}
+
+  std::span<T> values() const { return values_; }
+
+  void fill(const Slot& slot, T value) {
+    const auto numbers = slot.vector_in(values_);
+    std::fill(numbers.begin(), numbers.end(), value);
+  }
+  void fill_normal(const Slot& slot, double deviation) {
+    Random(seed_, stream_++).fill_normal(slot.vector_in(values_), deviation);
+  }
+  /// A matrix that maps unit variance to variance gain^2.
+  void fill_matrix(const Slot& slot, double gain = 1) {
+    fill_normal(slot, gain / std::sqrt(static_cast<double>(slot.shape[1])));
+  }
+
+ private:
+  std::span<T> values_;
+  std::uint64_t seed_;
+  std::uint64_t stream_ = 0;
+};
+
+/// What the last matrix of each residual path starts with: paths add up over the two layers of each
+/// block, and each starts smaller for it.
+inline double residual_gain(const ModelConfig& config) {
+  return 1 / std::sqrt(2.0 * static_cast<double>(config.layers));
+}
+
+}  // namespace lior::nn

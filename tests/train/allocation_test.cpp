@@ -1,0 +1,107 @@
+// What runs per step or per token takes no memory: operator new is counted for the whole program.
+// Calls out of oneDNN's own code are left out: its products make one each, whoever calls them.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "lior/core/random.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/generate.h"
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+
+bool is_in_onednn(const void* code) {
+  Dl_info info{};
+  return dladdr(code, &info) != 0 && std::strstr(info.dli_fname, "libdnnl") != nullptr;
+}
+
+void* counted(void* memory, const void* caller) {
+  if (!is_in_onednn(caller)) ++allocations;
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+}  // namespace
+
+// Out of line, for the caller's address; and the compiler then takes no free for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  return counted(std::malloc(size + (size == 0)), __builtin_return_address(0));
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+  const auto line = static_cast<std::size_t>(alignment);
+  return counted(std::aligned_alloc(line, (size + line - 1) / line * line),
+                 __builtin_return_address(0));
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace lior::train {
+namespace {
+
+nn::ModelConfig model_config() {
+  return {.vocabulary = 256,
+          .classes = 256,
+          .d_model = 32,
+          .layers = 2,
+          .mlp_hidden = 48,
+          .mixer = {.heads = 4}};
+}
+
+/// Forward, backward, norm, clip and update, as the trainer does them.
+void expect_no_allocation_per_step(const nn::ModelConfig& config, const OptimizerConfig& method) {
+  constexpr Index kBatch = 2, kLength = 32;
+  nn::Model<float> model(config);
+  model.initialize(1);
+  Optimizer<float> optimizer(method, tensors_of(model.parameters()));
+  Arena arena(model.training_bytes(kBatch, kLength));
+  Array<std::int32_t, 2> tokens({kBatch, kLength}), targets({kBatch, kLength});
+  Random random(2);
+  for (std::int32_t& token : tokens.span()) token = static_cast<std::int32_t>(random.below(256));
+  for (std::int32_t& target : targets.span()) target = static_cast<std::int32_t>(random.below(256));
+  const auto step = [&] {
+    arena.reset();
+    model.loss_and_gradients(tokens.view(), targets.view(), arena);
+    const double norm = optimizer.measure(model.gradients());
+    optimizer.step(1e-3, 1 / std::max(norm, 1.0), model.values(), model.gradients());
+  };
+  step();  // threads start, the matrix library makes its kernels
+  const std::int64_t before = allocations;
+  for (int i = 0; i < 3; ++i) step();
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(Allocation, TheCounterCounts) {
+  const std::int64_t before = allocations;
+  const Buffer<float> buffer(100);
+  EXPECT_EQ(allocations - before, 1);
+}
+
+TEST(Allocation, ATrainingStepMakesNone) {
+  expect_no_allocation_per_step(model_config(), {.method = Method::adamw});
+  expect_no_allocation_per_step(model_config(), {.method = Method::lior});
+}
+
+TEST(Allocation, AGeneratedTokenMakesNone) {
+  nn::Model<float> model(model_config());
+  model.initialize(1);
+  Generator generator(model, {.temperature = 0.8, .top_k = 40, .top_p = 0.9}, 3);
+  const std::int32_t prompt[] = {1, 2, 3};
+  generator.read(prompt);
+  generator.next();
+  const std::int64_t before = allocations;
+  for (int i = 0; i < 20; ++i) generator.next();
+  EXPECT_EQ(allocations - before, 0);
+}
+
+}  // namespace
+}  // namespace lior::train
