@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace lior::app {
 namespace {
@@ -71,6 +72,12 @@ ProgressDisplay::ProgressDisplay(const std::string& mode) {
 
 ProgressDisplay::~ProgressDisplay() {
   if (mode_ == Mode::bar && drawn_) std::fputc('\n', stderr);
+}
+
+void ProgressDisplay::say(const std::string& text) {
+  if (mode_ == Mode::none) return;
+  if (std::exchange(drawn_, false)) std::fputc('\n', stderr);
+  std::fprintf(stderr, "%s\n", text.c_str());
 }
 
 void ProgressDisplay::show(const train::Progress& progress) {

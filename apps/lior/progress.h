@@ -16,6 +16,8 @@ class ProgressDisplay {
   /// Ends the bar's line.
   ~ProgressDisplay();
 
+  /// A line of its own.
+  void say(const std::string& text);
   /// Draws when it is time to.
   void show(const train::Progress& progress);
 

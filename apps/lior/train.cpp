@@ -27,6 +27,7 @@ constexpr Flag kFlags[] = {
     {"steps", "N", "steps in all (2000, unless --minutes is given)"},
     {"minutes", "M", "minutes in all"},
     {"threads", "N", "threads to use (the cores the process may use)"},
+    {"memory_budget", "SIZE", "most memory to hold, as 512M or 2G, for a little more time"},
     {"save_every", "N", "steps between checkpoints (500)"},
     {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
     {"eval_every", "N", "steps between evaluations (200)"},
@@ -63,7 +64,8 @@ int run(const Arguments& arguments) {
   catch_interrupts();
   const train::Hooks hooks{
       .after_step = [&](const train::Progress& progress) { display.show(progress); },
-      .interrupted = interrupted};
+      .interrupted = interrupted,
+      .say = [&](const std::string& line) { display.say(line); }};
   const train::Ending ending =
       train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
   return ending == train::Ending::interrupted ? kInterrupted : kSuccess;

@@ -1,5 +1,6 @@
 // Layers, blocks and the whole model: what follows from the definitions and needs no recorded
 // number.
+#include <array>
 #include <cmath>
 
 #include "lior/check/compare.h"
@@ -239,6 +240,31 @@ double streaming_error(ModelConfig config) {
   return relative_difference(streamed.span(), whole.span());
 }
 
+/// Gradients with blocks of which less is kept, against those with everything kept: entries that
+/// differ in any bit.
+template <class T>
+double checkpointing_error(ModelConfig config) {
+  using enum nn::Keep;
+  config.layers = 3;
+  double differing = 0;
+  for (const auto& kept :
+       {std::array{products, products, products}, std::array{input, input, input},
+        std::array{input, products, everything}}) {
+    Trial<T> whole(config), less(config);
+    less.model.set_kept(kept);
+    const auto result =
+        whole.model.loss_and_gradients(whole.tokens.view(), whole.targets.view(), whole.arena);
+    Arena arena(less.model.training_bytes(3, 11));
+    const auto again =
+        less.model.loss_and_gradients(less.tokens.view(), less.targets.view(), arena);
+    differing += result.loss_sum != again.loss_sum;
+    for (std::size_t i = 0; i < whole.model.gradients().size(); ++i) {
+      differing += whole.model.gradients()[i] != less.model.gradients()[i];
+    }
+  }
+  return differing;
+}
+
 template <class T>
 double untrained_error() {
   ModelConfig config = small_config(false);
@@ -300,6 +326,15 @@ void add_nn_model_checks(Registry& registry) {
       [] { return streaming_error<float>(small_config(false)); });
   add("streaming_is_batch", "f64", 1e-13,
       [] { return streaming_error<double>(small_config(false)); });
+  add("checkpointing_is_exact", "f32", 0,
+      [] { return checkpointing_error<float>(small_config(false)); });
+  add("checkpointing_is_exact.no_gates", "f64", 0, [] {
+    ModelConfig config = small_config(false);
+    config.mlp_hidden = 0;
+    config.mixer = {
+        .heads = 4, .transition = Transition::left, .gates = false, .readout = Readout::quadratic};
+    return checkpointing_error<double>(config);
+  });
   add("untrained_loss_is_ln_classes", "f32", 1e-6, [] { return untrained_error<float>(); });
 }
 

@@ -61,17 +61,26 @@ void initial_state_backward(View<const T, 2> initial, View<const T, 3> d_state,
 }  // namespace
 
 template <class T>
+GeometricMambaSaved<T> take_products(const GeometricMambaShape& shape, Arena& arena) {
+  const Index R = shape.rows();
+  const ScanShape& scan = shape.scan;
+  GeometricMambaSaved<T> saved;
+  saved.projection = arena.take<T, 2>({R, shape.projection_width()});
+  saved.initial = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()});
+  saved.states = arena.take<T, 4>({scan.batch, scan.length, scan.state_width(), scan.heads()});
+  saved.p = arena.take<T, 2>({R, shape.d_model});
+  return saved;
+}
+
+template <class T>
 GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena) {
   const Index R = shape.rows(), D = shape.d_model;
-  const ScanShape& scan = shape.scan;
-  return {.inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, D}),
-          .projection = arena.take<T, 2>({R, shape.projection_width()}),
-          .initial = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()}),
-          .states = arena.take<T, 4>({scan.batch, scan.length, scan.state_width(), scan.heads()}),
-          .q = arena.take<T, 2>({R, shape.read_width()}),
-          .p = arena.take<T, 2>({R, D}),
-          .gated = arena.take<T, 2>({R, D})};
+  GeometricMambaSaved<T> saved = take_products<T>(shape, arena);
+  saved.inv_rms = arena.take<T, 1>({R}).span();
+  saved.v = arena.take<T, 2>({R, D});
+  saved.q = arena.take<T, 2>({R, shape.read_width()});
+  saved.gated = arena.take<T, 2>({R, D});
+  return saved;
 }
 
 template <class T>
@@ -89,15 +98,26 @@ void geometric_mamba_forward(const GeometricMambaShape& shape,
   readout_forward<T>(scan.mixer, state_rows(shape, saved.states), saved.q);
   linear_forward<T>(saved.q, parameters.read_weight, {}, saved.p);
   gate_forward<T>(saved.p, gate_columns(shape, saved.projection), saved.gated);
-  std::copy(x.begin(), x.end(), out.begin());
-  linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
-                  MatrixView<T>(out));
+  if (!out.empty()) {
+    std::copy(x.begin(), x.end(), out.begin());
+    linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
+                    MatrixView<T>(out));
+  }
 
   if (scan.length == 0) return;
   for (Index b = 0; b < scan.batch; ++b) {
     const auto last = saved.states[b][scan.length - 1];
     std::copy(last.begin(), last.end(), state[b].begin());
   }
+}
+
+template <class T>
+void geometric_mamba_restore(const GeometricMambaShape& shape,
+                             const GeometricMambaParameters<const T>& parameters,
+                             View<const T, 2> x, const GeometricMambaSaved<T>& saved) {
+  rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
+  readout_forward<T>(shape.scan.mixer, state_rows(shape, saved.states), saved.q);
+  gate_forward<T>(saved.p, gate_columns(shape, saved.projection), saved.gated);
 }
 
 template <class T>
@@ -240,6 +260,19 @@ class GeometricMambaLayer final : public Layer<T> {
     }
   }
 
+  std::size_t kept_bytes(const Sequences& sequences) const override {
+    Arena planner = Arena::planner();
+    take_products<T>(shape(sequences), planner);
+    return planner.used();
+  }
+
+  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    if (arena.planning()) return;
+    geometric_mamba_restore<T>(shape(sequences), parameters(values), x, saved);
+  }
+
   void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                 View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);
@@ -286,6 +319,14 @@ template void geometric_mamba_forward(const GeometricMambaShape&,
                                       const GeometricMambaParameters<const double>&,
                                       View<const double, 2>, View<double, 3>,
                                       const GeometricMambaSaved<double>&, View<double, 2>);
+template GeometricMambaSaved<float> take_products(const GeometricMambaShape&, Arena&);
+template GeometricMambaSaved<double> take_products(const GeometricMambaShape&, Arena&);
+template void geometric_mamba_restore(const GeometricMambaShape&,
+                                      const GeometricMambaParameters<const float>&,
+                                      View<const float, 2>, const GeometricMambaSaved<float>&);
+template void geometric_mamba_restore(const GeometricMambaShape&,
+                                      const GeometricMambaParameters<const double>&,
+                                      View<const double, 2>, const GeometricMambaSaved<double>&);
 template void geometric_mamba_backward(const GeometricMambaShape&,
                                        const GeometricMambaParameters<const float>&,
                                        View<const float, 2>, const GeometricMambaSaved<float>&,

@@ -34,16 +34,27 @@ class Layer {
   /// The state before the first token: writes all of `state` [B, state_size].
   virtual void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const;
 
-  /// out [R, D] from x [R, D], distinct. `state` [B, state_size]: the sequences' state before the
-  /// call in, after it out; without it they start from the initial state and end with the call.
-  /// What backward needs is taken first and stays on top of the arena.
+  /// out [R, D] from x [R, D], distinct; an empty out is left out. `state` [B, state_size]: the
+  /// sequences' state before the call in, after it out; without it they start from the initial
+  /// state and end with the call. What backward needs is taken first and stays on top of the arena.
   virtual void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                        std::optional<linalg::MatrixView<T>> state, View<T, 2> out,
                        Arena& arena) const = 0;
 
+  /// Of the bytes that forward leaves on the arena, those at their start that restore builds on:
+  /// the outputs of products, which are dear to compute again.
+  virtual std::size_t kept_bytes(const Sequences&) const { return 0; }
+
+  /// Leaves on the arena what forward left there, bit for bit, when only its first kept_bytes still
+  /// hold. The arena stands where it stood at the call of forward, without state.
+  virtual void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+                       Arena& arena) const {
+    forward(sequences, values, x, {}, {}, arena);
+  }
+
   /// dx [R, D]: the gradient of out in, of x out, the residual's included; d_values summed into.
-  /// The arena stands where it stood at the call of forward, without state, that belongs to it:
-  /// arrays that are taken in the same order hold what forward left.
+  /// The arena stands where it stood at the call of forward, without state: arrays that are taken
+  /// in the same order hold what forward left.
   virtual void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                         View<T, 2> dx, std::span<T> d_values, Arena& arena) const = 0;
 };

@@ -31,22 +31,38 @@ LossResult loss_result(const CrossEntropy& sums, Tokens targets,
   return result;
 }
 
+/// In the place of the rest of a model: nobody reads what the layers put out.
+struct Nothing {
+  template <class X>
+  LossResult operator()(const X&) const {
+    return {};
+  }
+};
+template <class T>
+using Layers = std::span<const std::unique_ptr<Layer<T>>>;
+
 }  // namespace
 
 template <class T>
 struct Model<T>::Impl {
   explicit Impl(const ModelConfig& settings);
+  void allocate();
 
   ModelConfig config;
   Layout layout;
   Slot embedding, norm, output, output_bias;
   std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its mixer, then its SwiGLU
+  std::vector<Keep> kept;                         // of each block
   Buffer<T> values, gradients;
 
   std::span<const T> weights() const { return values.span(); }
   std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
   Classifier<T> classifier(View<const T, 2> x) const {
     return {x, output.in(weights()), output_bias.vector_in(weights())};
+  }
+  Layers<T> block(std::size_t i) const {
+    const std::size_t size = layers.size() / kept.size();
+    return Layers<T>(layers).subspan(i * size, size);
   }
   Index state_size() const;
   void initial_state(View<T, 2> state) const;
@@ -64,7 +80,11 @@ struct Model<T>::Impl {
 
     Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
     LossResult run() const;
-    LossResult through_layers(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
+    LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
+    template <class Rest>
+    LossResult through_layers(Layers<T> layers, Keep keep, View<const T, 2> x, View<T, 2> dx,
+                              const Rest& rest) const;
+    void forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const;
     LossResult through_loss(View<const T, 2> x, View<T, 2> dx) const;
   };
 };
@@ -81,9 +101,14 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
       layers.push_back(swiglu_mlp_layer<T>(config, block + "mlp.", layout));
     }
   }
+  kept.assign(static_cast<std::size_t>(config.layers), Keep::everything);
   norm = layout.add("norm.weight", {D});
   output = config.tied ? embedding : layout.add("output.weight", {config.classes, D}, true);
   output_bias = layout.add("output.bias", {config.classes});
+}
+
+template <class T>
+void Model<T>::Impl::allocate() {
   values = Buffer<T>(layout.size());
   gradients = Buffer<T>(layout.size());
 }
@@ -99,27 +124,64 @@ LossResult Model<T>::Impl::Pass::run() const {
     std::fill(d_values.begin(), d_values.end(), T(0));
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
   }
-  const LossResult result = through_layers(0, x, dx);
+  const LossResult result = through_blocks(0, x, dx);
   if (!arena.planning()) {
     embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
   }
   return result;
 }
 
-/// Layers first, first + 1, ... and the loss: x in, the gradient of x into dx.
+/// Blocks first, first + 1, ... and the loss: x in, the gradient of x into dx.
 template <class T>
-LossResult Model<T>::Impl::Pass::through_layers(std::size_t first, View<const T, 2> x,
+LossResult Model<T>::Impl::Pass::through_blocks(std::size_t first, View<const T, 2> x,
                                                 View<T, 2> dx) const {
-  if (first == model.layers.size()) return through_loss(x, dx);
-  const Layer<T>& layer = *model.layers[first];
+  if (first == model.kept.size()) return through_loss(x, dx);
+  const Layers<T> block = model.block(first);
+  const auto rest = [&](View<const T, 2> out) { return through_blocks(first + 1, out, dx); };
+  if (model.kept[first] != Keep::input) {
+    return through_layers(block, model.kept[first], x, dx, rest);
+  }
   const Arena::Scope scope(arena);
   const auto out = arena.take<T, 2>(x.shape());
+  forward(block, x, out);
+  const LossResult result = rest(out);
+  through_layers(block, Keep::everything, x, dx, Nothing{});
+  return result;
+}
+
+/// These layers forward, then `rest` with what they put out and dx, then these layers backward.
+template <class T>
+template <class Rest>
+LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, View<const T, 2> x,
+                                                View<T, 2> dx, const Rest& rest) const {
+  if (layers.empty()) return rest(x);
+  const Layer<T>& layer = *layers.front();
+  const bool is_read = layers.size() > 1 || !std::is_same_v<Rest, Nothing>;
+  const Arena::Scope scope(arena);
+  const auto out = arena.take<T, 2>(is_read ? x.shape() : Shape<2>{});
   const std::size_t saved = arena.used();
   layer.forward(sequences(), model.weights(), x, {}, out, arena);
-  const LossResult result = through_layers(first + 1, out, dx);
+  if (keep == Keep::products) arena.rewind(saved + layer.kept_bytes(sequences()));
+  const LossResult result = through_layers(layers.subspan(1), keep, out, dx, rest);
   arena.rewind(saved);
+  if (keep == Keep::products) {
+    layer.restore(sequences(), model.weights(), x, arena);
+    arena.rewind(saved);
+  }
   layer.backward(sequences(), model.weights(), x, dx, d_values, arena);
   return result;
+}
+
+/// One block, of which nothing stays.
+template <class T>
+void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const {
+  const Arena::Scope scope(arena);
+  for (const auto& layer : block) {
+    const auto to = layer == block.back() ? out : arena.take<T, 2>(x.shape());
+    const Arena::Scope saved(arena);
+    layer->forward(sequences(), model.weights(), x, {}, to, arena);
+    x = to;
+  }
 }
 
 template <class T>
@@ -191,7 +253,15 @@ void Model<T>::Impl::initial_state(View<T, 2> state) const {
 }
 
 template <class T>
-Model<T>::Model(const ModelConfig& config) : impl_(std::make_unique<Impl>(config)) {}
+Model<T>::Model(const ModelConfig& config) : Model(std::make_unique<Impl>(config)) {
+  impl_->allocate();
+}
+template <class T>
+Model<T>::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+template <class T>
+Model<T> Model<T>::planner(const ModelConfig& config) {
+  return Model(std::make_unique<Impl>(config));
+}
 template <class T>
 Model<T>::~Model() = default;
 template <class T>
@@ -232,6 +302,18 @@ void Model<T>::initialize(std::uint64_t seed) {
   initializer.fill(impl_->norm, 1);
   if (!impl_->config.tied) initializer.fill(impl_->output, 0);  // the first loss is ln(classes)
   initializer.fill(impl_->output_bias, 0);
+}
+
+template <class T>
+void Model<T>::set_kept(std::span<const Keep> of_blocks) {
+  LIOR_CHECK(of_blocks.size() == impl_->kept.size(),
+             "what to keep is said of {} blocks; the model has {}", of_blocks.size(),
+             impl_->kept.size());
+  impl_->kept.assign(of_blocks.begin(), of_blocks.end());
+}
+template <class T>
+std::span<const Keep> Model<T>::kept() const {
+  return impl_->kept;
 }
 
 template <class T>

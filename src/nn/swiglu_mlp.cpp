@@ -13,9 +13,9 @@ using linalg::Transpose;
 
 template <class T>
 SwigluMlpSaved<T> take_saved(Index rows, Index d_model, Index hidden, Arena& arena) {
-  return {.inv_rms = arena.take<T, 1>({rows}).span(),
+  return {.ab = arena.take<T, 2>({rows, 2 * hidden}),
+          .inv_rms = arena.take<T, 1>({rows}).span(),
           .v = arena.take<T, 2>({rows, d_model}),
-          .ab = arena.take<T, 2>({rows, 2 * hidden}),
           .hidden = arena.take<T, 2>({rows, hidden})};
 }
 
@@ -25,9 +25,17 @@ void swiglu_mlp_forward(const SwigluMlpParameters<const T>& parameters, View<con
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
   linear_forward<T>(saved.v, parameters.in_weight, {}, saved.ab);
   swiglu_forward<T>(saved.ab, saved.hidden);
+  if (out.empty()) return;
   std::copy(x.begin(), x.end(), out.begin());
   linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.hidden, parameters.out_weight, 1,
                   MatrixView<T>(out));
+}
+
+template <class T>
+void swiglu_mlp_restore(const SwigluMlpParameters<const T>& parameters, View<const T, 2> x,
+                        const SwigluMlpSaved<T>& saved) {
+  rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
+  swiglu_forward<T>(saved.ab, saved.hidden);
 }
 
 template <class T>
@@ -74,6 +82,18 @@ class SwigluMlpLayer final : public Layer<T> {
     if (!arena.planning()) swiglu_mlp_forward<T>(parameters(values), x, saved, out);
   }
 
+  std::size_t kept_bytes(const Sequences& sequences) const override {
+    Arena planner = Arena::planner();
+    planner.take<T, 2>({sequences.rows(), 2 * hidden_});
+    return planner.used();
+  }
+
+  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               Arena& arena) const override {
+    const auto saved = take_saved<T>(sequences.rows(), d_model_, hidden_, arena);
+    if (!arena.planning()) swiglu_mlp_restore<T>(parameters(values), x, saved);
+  }
+
   void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                 View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
     const auto saved = take_saved<T>(sequences.rows(), d_model_, hidden_, arena);
@@ -107,6 +127,10 @@ template void swiglu_mlp_forward(const SwigluMlpParameters<const float>&, View<c
                                  const SwigluMlpSaved<float>&, View<float, 2>);
 template void swiglu_mlp_forward(const SwigluMlpParameters<const double>&, View<const double, 2>,
                                  const SwigluMlpSaved<double>&, View<double, 2>);
+template void swiglu_mlp_restore(const SwigluMlpParameters<const float>&, View<const float, 2>,
+                                 const SwigluMlpSaved<float>&);
+template void swiglu_mlp_restore(const SwigluMlpParameters<const double>&, View<const double, 2>,
+                                 const SwigluMlpSaved<double>&);
 template void swiglu_mlp_backward(const SwigluMlpParameters<const float>&, View<const float, 2>,
                                   const SwigluMlpSaved<float>&, View<const float, 2>,
                                   View<float, 2>, const SwigluMlpParameters<float>&, Arena&);

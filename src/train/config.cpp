@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "lior/core/memory.h"
 #include "lior/core/parallel.h"
 #include "train/config_fields.h"
 
@@ -11,8 +12,8 @@ namespace lior::train {
 namespace {
 
 constexpr Index kDefaultSteps = 2000;
-constexpr std::string_view kMayChangeOnResume[] = {"steps", "minutes", "threads", "log_every",
-                                                   "save_every"};
+constexpr std::string_view kMayChangeOnResume[] = {"steps",         "minutes",   "threads",
+                                                   "memory_budget", "log_every", "save_every"};
 
 template <class T>
 inline constexpr bool kIsOptional = false;
@@ -34,6 +35,8 @@ std::string fitting(const Bounds& bounds) {
     return text;
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "a string";
+  } else if constexpr (std::is_same_v<T, ByteCount>) {
+    return "a number of bytes, as 800K, 512M or 1.5G";
   } else {
     const char* kind = std::is_integral_v<T> ? "an integer" : "a number";
     if (bounds.above) return fmt::format("{} above {:.15g}", kind, bounds.low);
@@ -66,6 +69,23 @@ std::optional<T> parse(std::string_view text) {
   return value;
 }
 
+/// "512M".
+std::optional<ByteCount> parse_bytes(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  double unit = 1;
+  if (!text.empty()) {
+    const std::size_t place = kUnits.find(text.back());
+    if (place != std::string_view::npos) {
+      unit = std::pow(1000.0, static_cast<double>(place + 1));
+      text.remove_suffix(1);
+    }
+  }
+  constexpr double kMostBytes = 1e18;
+  const auto number = parse<double>(text);
+  if (!number || !(*number >= 0) || *number * unit > kMostBytes) return {};
+  return ByteCount{static_cast<Index>(*number * unit)};
+}
+
 /// The setting's value as a T, if it is one.
 template <class T>
 std::optional<T> value_as(const Setting& setting) {
@@ -90,6 +110,13 @@ std::optional<T> value_as(const Setting& setting) {
   return {};
 }
 
+/// A count, or a text with a unit.
+std::optional<ByteCount> bytes_as(const Setting& setting) {
+  if (const auto count = value_as<Index>(setting)) return parse_bytes(fmt::format("{}", *count));
+  if (const auto text = value_as<std::string>(setting)) return parse_bytes(*text);
+  return {};
+}
+
 /// Sets `member` if the value fits its type and bounds.
 template <class T>
 bool assign(T& member, const Setting& setting, const Bounds& bounds) {
@@ -105,6 +132,10 @@ bool assign(T& member, const Setting& setting, const Bounds& bounds) {
     if (found == names.end()) return false;
     member = static_cast<T>(found - names.begin());
     return true;
+  } else if constexpr (std::is_same_v<T, ByteCount>) {
+    const auto bytes = bytes_as(setting);
+    if (bytes) member = *bytes;
+    return bytes.has_value();
   } else {
     const auto value = value_as<T>(setting);
     if (!value) return false;
@@ -147,6 +178,8 @@ std::string shown(const T& value) {
     return value ? shown(*value) : "absent";
   } else if constexpr (std::is_enum_v<T>) {
     return std::string(kEnumNames<T>[static_cast<std::size_t>(value)]);
+  } else if constexpr (std::is_same_v<T, ByteCount>) {
+    return bytes_text(static_cast<double>(value.count));
   } else {
     return fmt::format("{}", value);
   }
@@ -222,7 +255,7 @@ Config resumed_config(const Config& saved, std::span<const Setting> settings) {
                                       key) != std::end(kMayChangeOnResume);
     LIOR_CHECK(may_change || value == before[i].second,
                "{}: {} is {}, but the run to resume has {}; only steps, minutes, threads, "
-               "log_every and save_every may change",
+               "memory_budget, log_every and save_every may change",
                last_of(settings, key)->where, key, value, before[i].second);
   }
   return config;

@@ -44,6 +44,7 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("length", c.length, Bounds{1, 1 << 24});
   visitor("steps", c.steps, kCount);
   visitor("minutes", c.minutes, kPositive);
+  visitor("memory_budget", c.memory_budget);
   visitor("save_every", c.save_every, kCount);
   visitor("log_every", c.log_every, kCount);
   visitor("eval_every", c.eval_every, kCount);

@@ -13,13 +13,15 @@ template <class T>
 Json to_json(const T& value) {
   if constexpr (std::is_enum_v<T>) {
     return kEnumNames<T>[static_cast<std::size_t>(value)];
+  } else if constexpr (std::is_same_v<T, ByteCount>) {
+    return value.count;
   } else {
     return value;
   }
 }
 template <class T>
 Json to_json(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
+  return value ? to_json(*value) : Json();
 }
 
 /// The place of "model.heads" in the file: {"model": {"heads": ...}}.
@@ -78,8 +80,9 @@ Config read_config(const std::filesystem::path& path) {
   Config config;
   for (const Setting& setting : settings) {
     const auto* other = std::get_if<OtherValue>(&setting.value);
-    const bool absent = other && other->description == "null" &&
-                        (setting.key == "steps" || setting.key == "minutes");
+    const bool absent =
+        other && other->description == "null" &&
+        (setting.key == "steps" || setting.key == "minutes" || setting.key == "memory_budget");
     if (!absent) apply(config, setting);
   }
   for (const std::string& key : setting_keys()) {

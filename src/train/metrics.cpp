@@ -30,9 +30,9 @@ Metrics::Metrics(const std::filesystem::path& path, Index step)
 void Metrics::write(const MetricsLine& line) {
   std::string text = fmt::format(
       R"({{"step": {}, "loss": {:.6g}, "accuracy": {:.6g}, "length": {}, "tokens": {}, )"
-      R"("seconds": {:.3f}, "lr": {:.6g}, "grad_norm": {:.6g})",
+      R"("seconds": {:.3f}, "lr": {:.6g}, "grad_norm": {:.6g}, "planned_bytes": {})",
       line.step, line.loss, line.accuracy, line.length, line.tokens, line.seconds, line.lr,
-      line.grad_norm);
+      line.grad_norm, line.planned_bytes);
   if (line.val_loss) text += fmt::format(R"(, "val_loss": {:.6g})", *line.val_loss);
   if (line.val_accuracy) text += fmt::format(R"(, "val_accuracy": {:.6g})", *line.val_accuracy);
   text += "}\n";

@@ -71,6 +71,12 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
 }
 
 template <class T>
+std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, Index parameters) {
+  const std::size_t arrays = config.method == Method::adamw ? 2 : config.memory ? 1 : 0;
+  return arrays * static_cast<std::size_t>(parameters) * sizeof(T);
+}
+
+template <class T>
 double Optimizer<T>::measure(std::span<const T> gradients) {
   const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
   parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,

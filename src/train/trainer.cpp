@@ -8,6 +8,7 @@
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/memory_plan.h"
 #include "lior/train/metrics.h"
 
 namespace lior::train {
@@ -49,14 +50,15 @@ class Trainer {
       : folder_(folder),
         hooks_(hooks),
         config_(settle(settings, folder, resume)),
-        data_(Data::open(config_.data, config_.val_fraction)),
-        model_(make_model()),
-        optimizer_(config_.optimizer, tensors_of(model_.parameters())),
-        curriculum_(config_.curriculum, data_.shortest_length(), config_.length) {
-    check_memory();
+        data_(open_data()),
+        curriculum_(config_.curriculum, data_.shortest_length(), config_.length),
+        plan_(plan()),
+        model_(config_.model),
+        optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
+    model_.set_kept(plan_.kept);
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
-    arena_.emplace(training_bytes());
+    arena_.emplace(plan_.step_bytes);
     if (evaluates()) evaluator_.emplace(model_, eval_batch(), config_.length);
     fill_batch(0, config_.length);  // too little data is found here
 
@@ -86,37 +88,29 @@ class Trainer {
   }
 
  private:
-  nn::Model<float> make_model() {
+  Data open_data() {
     set_threads(static_cast<int>(config_.threads));
-    fit_model_to_data(config_, data_);
-    return nn::Model<float>(config_.model);
+    Data data = Data::open(config_.data, config_.val_fraction);
+    fit_model_to_data(config_, data);
+    return data;
   }
 
   bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
   Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
 
-  /// The largest step's arena, over the lengths that the run may take.
-  std::size_t training_bytes() const {
-    std::size_t most = 0;
+  MemoryPlan plan() const {
+    std::vector<Shape<2>> batches;
     for (const Index length : curriculum_.lengths()) {
-      most =
-          std::max(most, model_.training_bytes(curriculum_.batch(config_.batch, length), length));
+      batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
-    return most;
-  }
-
-  void check_memory() const {
-    const std::size_t planned =
-        training_bytes() +
-        2 * sizeof(std::int32_t) * static_cast<std::size_t>(config_.batch * config_.length) +
-        (evaluates() ? Evaluator::bytes(model_, eval_batch(), config_.length) : 0);
-    const std::size_t available = available_memory();
-    LIOR_CHECK(
-        planned <= available,
-        "batch = {} and length = {} need {} and {} are available; a smaller batch, length or "
-        "model would fit",
-        config_.batch, config_.length, bytes_text(static_cast<double>(planned)),
-        bytes_text(static_cast<double>(available)));
+    MemoryPlan plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0);
+    if (config_.memory_budget) {
+      hooks_.say(fmt::format(
+          "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
+          bytes_text(static_cast<double>(plan.bytes)), plan.kept.size(),
+          plan.blocks_that_keep(nn::Keep::products), plan.blocks_that_keep(nn::Keep::input)));
+    }
+    return plan;
   }
 
   void load() {
@@ -211,6 +205,7 @@ class Trainer {
     line.step = state_.step;
     line.tokens = state_.tokens;
     line.seconds = seconds();
+    line.planned_bytes = static_cast<Index>(plan_.bytes);
     if (!evaluated) line.val_loss.reset(), line.val_accuracy.reset();
     metrics_->write(line);
   }
@@ -251,9 +246,10 @@ class Trainer {
   const Hooks& hooks_;
   Config config_;
   Data data_;
+  Curriculum curriculum_;
+  MemoryPlan plan_;
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
-  Curriculum curriculum_;
   Array<std::int32_t, 2> tokens_, targets_;  // as large as [batch, length]
   Shape<2> batch_shape_{};                   // of the batch in their front
   std::optional<Arena> arena_;

@@ -255,6 +255,39 @@ def test_a_batch_that_cannot_fit(refused, inputs, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_that_cannot_fit(refused, inputs, tmp_path):
+    config = tmp_path / "large.toml"
+    config.write_text("[model]\nd_model = 65536\nlayers = 1024\n")
+    message = refused("train", "--data", inputs / "text.txt", "--config", config, "--out",
+                      tmp_path / "run", "--batch", 1, "--length", 1)
+    assert "B are available" in message and "need" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_memory_budget_changes_nothing_but_memory(lior, refused, inputs, tmp_path):
+    deep = tmp_path / "deep.toml"
+    deep.write_text(SMALL.replace("layers = 1", "layers = 8").replace("mlp_hidden = 0", "mlp_hidden = 24"))
+
+    def train(out, *more):
+        return ("train", "--data", inputs / "text.txt", "--config", deep, "--out", tmp_path / out,
+                "--steps", 5, "--log-every", 1, "--threads", 1, *more)
+
+    assert lior(*train("whole")).returncode == 0
+    planned = metrics(tmp_path / "whole")[0]["planned_bytes"]
+    result = lior(*train("less", "--memory-budget", planned - 400_000))
+    assert result.returncode == 0
+    assert "memory: " in result.stderr and "of 8 blocks" in result.stderr
+    less = metrics(tmp_path / "less")[0]["planned_bytes"]
+    assert less <= planned - 400_000
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        assert tensors(tmp_path / "whole" / name) == tensors(tmp_path / "less" / name)
+
+    message = refused(*train("none", "--memory-budget", "100K"))
+    assert "memory_budget is 100 KB" in message and "at least" in message
+    assert not (tmp_path / "none").exists()
+    assert "1.5G" in refused(*train("none", "--memory-budget", "lots"))
+
+
 def test_a_model_folder_that_cannot_be(refused, inputs, run_copy, tmp_path):
     evaluate = ("eval", "--data", inputs / "text.txt", "--model")
     generate = ("generate", "--prompt", "a", "--model")

@@ -105,6 +105,21 @@ TEST(Config, FlagBeforeEnvironmentBeforeFileBeforePreset) {
   EXPECT_EQ(config.model.layers, preset_config("tiny").model.layers);
 }
 
+TEST(Config, SizesAreTextWithAUnitOrCounts) {
+  const auto bytes = [](const Setting& setting) {
+    Config config;
+    apply(config, setting);
+    return config.memory_budget->count;
+  };
+  EXPECT_EQ(bytes(flag("memory_budget", "512M")), 512'000'000);
+  EXPECT_EQ(bytes(flag("memory_budget", "1.5G")), 1'500'000'000);
+  EXPECT_EQ(bytes({"memory_budget", std::string("800K"), "run.toml:1"}), 800'000);
+  EXPECT_EQ(bytes({"memory_budget", Index{4096}, "run.toml:1"}), 4096);
+  for (const char* text : {"", "M", "-1M", "1P", "512 M", "nan", "1e30"}) {
+    EXPECT_THROW(bytes(flag("memory_budget", text)), Error) << text;
+  }
+}
+
 TEST(Config, TextOfFlagsIsReadByType) {
   Config config;
   apply(config, flag("lr", "1e-3"));
@@ -171,7 +186,7 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
   EXPECT_EQ(message_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
             "--lr: lr is 0.25, but the run to resume has 0.5; only steps, minutes, threads, "
-            "log_every and save_every may change");
+            "memory_budget, log_every and save_every may change");
 }
 
 }  // namespace

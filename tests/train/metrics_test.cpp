@@ -31,11 +31,13 @@ TEST_F(MetricsFile, ALineAStep) {
                  .seconds = 1.5,
                  .lr = 1e-3,
                  .grad_norm = 0.5,
+                 .planned_bytes = 1000,
                  .val_loss = 3,
                  .val_accuracy = {}});
   EXPECT_EQ(text(),
             "{\"step\": 10, \"loss\": 2.5, \"accuracy\": 0.25, \"length\": 8, \"tokens\": 640, "
-            "\"seconds\": 1.500, \"lr\": 0.001, \"grad_norm\": 0.5, \"val_loss\": 3}\n");
+            "\"seconds\": 1.500, \"lr\": 0.001, \"grad_norm\": 0.5, "
+            "\"planned_bytes\": 1000, \"val_loss\": 3}\n");
 }
 
 TEST_F(MetricsFile, WhatLiesPastTheCheckpointIsCutOff) {

@@ -33,26 +33,31 @@ struct GeometricMambaParameters {
   View<T, 2> angles;       ///< theta [8, H], only with rotation
 };
 
-/// What forward leaves for backward. R = B N rows.
+/// What forward leaves for backward. R = B N rows. The first four are dear: products and the scan.
+/// The others follow from them and x in one pass each.
 template <class T>
 struct GeometricMambaSaved {
-  std::span<T> inv_rms;   ///< [R]
-  View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> projection;  ///< [R, P + D]
   View<T, 3> initial;     ///< [B, S, H] the state that the call started from
   View<T, 4> states;      ///< [B, N, S, H]
-  View<T, 2> q;           ///< [R, Q H]
   View<T, 2> p;           ///< [R, D] W_q q
+  std::span<T> inv_rms;   ///< [R]
+  View<T, 2> v;           ///< [R, D] RMSNorm(x)
+  View<T, 2> q;           ///< [R, Q H]
   View<T, 2> gated;       ///< [R, D] p * silu(W_g v)
 };
 
 template <class T>
 GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena);
+/// The dear four alone; the others stay empty.
+template <class T>
+GeometricMambaSaved<T> take_products(const GeometricMambaShape& shape, Arena& arena);
 
 /// out = x + W_o (W_q q * silu(W_g v)),  v = RMSNorm(x),  (w, z, phi, c) = W_in v + bias,
 /// h = ci8_scan(w, z, phi, c),  q = readout(h).
 ///
-/// x, out [R, D], R = B N, distinct. state [B, S, H]: h_0 in, h_N out (N = 0 leaves it).
+/// x, out [R, D], R = B N, distinct; an empty out is left out: `saved` alone is filled.
+/// state [B, S, H]: h_0 in, h_N out (N = 0 leaves it).
 /// Cost: 2 R D (P + 2 D + Q H) operations in matrix products, and the scan. Bit-equal for equal
 /// thread counts. NaN spreads to later positions of its sequence. Source: docs/math/conventions.md,
 /// section 4.
@@ -61,6 +66,12 @@ void geometric_mamba_forward(const GeometricMambaShape& shape,
                              const GeometricMambaParameters<const T>& parameters,
                              View<const T, 2> x, View<T, 3> state,
                              const GeometricMambaSaved<T>& saved, View<T, 2> out);
+
+/// Fills the cheap half of `saved` again, from x and the dear one: what forward left, bit for bit.
+template <class T>
+void geometric_mamba_restore(const GeometricMambaShape& shape,
+                             const GeometricMambaParameters<const T>& parameters,
+                             View<const T, 2> x, const GeometricMambaSaved<T>& saved);
 
 /// dx [R, D] written: the gradient with respect to x, the residual's included; dx may be d_out.
 /// d_parameters summed into. Without gates the state that forward was given must be

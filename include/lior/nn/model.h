@@ -30,14 +30,23 @@ struct LossResult {
   Index last_correct = 0;
 };
 
+/// What a training step keeps of a block between its forward and its backward.
+enum class Keep {
+  everything,  ///< all that backward reads
+  products,    ///< outputs of products and scans; norms, read-outs and gates are computed again
+  input,       ///< what came in; the block runs forward a second time
+};
+
 /// B sequences of N tokens; arrays are [B, N]. Gradients are of the mean loss over counted targets.
-/// Everything but the constructor works in the caller's arena: nothing per step allocates. Bit-equal
-/// for equal thread counts and SIMD levels.
+/// Everything but the constructor works in the caller's arena: nothing per step allocates.
+/// Bit-equal for equal thread counts and SIMD levels.
 template <class T>
 class Model {
  public:
   /// Throws lior::Error on a configuration that cannot be.
   explicit Model(const ModelConfig& config);
+  /// A model without numbers, to plan with: parameters(), state_size() and bytes only.
+  static Model planner(const ModelConfig& config);
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -51,6 +60,11 @@ class Model {
 
   /// Start values, a function of the seed alone.
   void initialize(std::uint64_t seed);
+
+  /// What a training step keeps of each block: everything, unless it is set. Memory against time,
+  /// with bit-equal gradients.
+  void set_kept(std::span<const Keep> of_blocks);
+  std::span<const Keep> kept() const;
 
   /// Bytes of the arena that a call needs with these shapes.
   std::size_t training_bytes(Index batch, Index length) const;
@@ -74,6 +88,7 @@ class Model {
 
  private:
   struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

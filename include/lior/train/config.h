@@ -19,6 +19,11 @@
 
 namespace lior::train {
 
+/// A number of bytes; in text "512M", "1.5G": powers of 1,000.
+struct ByteCount {
+  Index count = 0;
+};
+
 /// Everything that a run depends on, but for where it writes.
 struct Config {
   std::string preset{};
@@ -29,7 +34,8 @@ struct Config {
   Index length = 256;
   std::optional<Index> steps{};
   std::optional<double> minutes{};
-  Index save_every = 500;  ///< these four in steps
+  std::optional<ByteCount> memory_budget{};  ///< most that the run may hold; absent: what it likes
+  Index save_every = 500;                    ///< these four in steps
   Index log_every = 10;
   Index eval_every = 200;
   Index eval_count = 32;      ///< sequences of an evaluation while training
@@ -76,7 +82,7 @@ std::vector<Setting> read_environment();
 Config new_config(std::span<const Setting> settings);
 
 /// A run to go on with: `saved`, then `settings`, which may change only steps, minutes, threads,
-/// log_every and save_every. Steps or minutes given replace both.
+/// memory_budget, log_every and save_every. Steps or minutes given replace both.
 Config resumed_config(const Config& saved, std::span<const Setting> settings);
 
 /// config.json: every setting. Written aside, synced and renamed.

@@ -19,6 +19,7 @@ struct MetricsLine {
   double seconds = 0;   ///< of the run so far
   double lr = 0;
   double grad_norm = 0;            ///< before clipping
+  Index planned_bytes = 0;         ///< memory that the run was planned to hold
   std::optional<double> val_loss;  ///< on evaluated steps: the held-out tail, or fresh sequences
   std::optional<double> val_accuracy;
 };

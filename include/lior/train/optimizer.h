@@ -61,6 +61,9 @@ class Optimizer {
   Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
             const std::optional<ResilienceNet<T>>& net = {});
 
+  /// Bytes that an optimiser of so many parameters holds for each of them.
+  static std::size_t bytes(const OptimizerConfig& config, Index parameters);
+
   /// First sweep: |g| over all tensors.
   double measure(std::span<const T> gradients);
 

@@ -26,6 +26,8 @@ struct Progress {
 struct Hooks {
   std::function<void(const Progress&)> after_step = [](const Progress&) {};
   std::function<bool()> interrupted = [] { return false; };
+  /// One line about the run, for a person.
+  std::function<void(const std::string&)> say = [](const std::string&) {};
 };
 
 enum class Ending { finished, interrupted };

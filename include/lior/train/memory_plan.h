@@ -1,0 +1,26 @@
+#pragma once
+/// What a run will hold, known before any of it is taken, and what its blocks keep for that.
+
+#include <vector>
+
+#include "lior/nn/model.h"
+#include "lior/train/config.h"
+
+namespace lior::train {
+
+struct MemoryPlan {
+  std::vector<nn::Keep> kept;  ///< by each block, from its forward to its backward
+  std::size_t step_bytes = 0;  ///< the arena of the largest step
+  std::size_t bytes = 0;       ///< everything: model, gradients, optimiser, arena, batch, evaluator
+
+  Index blocks_that_keep(nn::Keep keep) const;
+};
+
+/// The plan of a run whose steps take batches of these shapes [B, N], with `evaluated` sequences in
+/// an evaluation (0: there is none). Within config.memory_budget, with as little computed again as
+/// that takes: from the first block on blocks give up norms, read-outs and gates, then all but
+/// their input. Throws lior::Error with both numbers where even the least does not fit the budget,
+/// or the plan not the memory that is available.
+MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated);
+
+}  // namespace lior::train

@@ -1,0 +1,63 @@
+#include "lior/train/memory_plan.h"
+
+#include "lior/core/memory.h"
+#include "lior/train/evaluate.h"
+
+namespace lior::train {
+namespace {
+
+std::size_t parameter_count(const nn::Model<float>& model) {
+  Index count = 0;
+  for (const nn::Parameter& parameter : model.parameters()) count += parameter.size;
+  return static_cast<std::size_t>(count);
+}
+
+std::string text(std::size_t bytes) { return bytes_text(static_cast<double>(bytes)); }
+
+}  // namespace
+
+Index MemoryPlan::blocks_that_keep(nn::Keep keep) const {
+  return std::count(kept.begin(), kept.end(), keep);
+}
+
+MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated) {
+  auto model = nn::Model<float>::planner(config.model);
+  const std::size_t parameters = parameter_count(model);
+  const auto tokens = static_cast<std::size_t>(config.batch * config.length);
+  const std::size_t around_step =
+      2 * parameters * sizeof(float) +
+      Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
+      2 * tokens * sizeof(std::int32_t) +
+      (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
+
+  MemoryPlan plan{.kept = std::vector(model.kept().begin(), model.kept().end())};
+  const auto fits = [&] {
+    model.set_kept(plan.kept);
+    plan.step_bytes = 0;
+    for (const auto& [batch, length] : batches) {
+      plan.step_bytes = std::max(plan.step_bytes, model.training_bytes(batch, length));
+    }
+    plan.bytes = around_step + plan.step_bytes;
+    return !config.memory_budget ||
+           plan.bytes <= static_cast<std::size_t>(config.memory_budget->count);
+  };
+  for (const nn::Keep less : {nn::Keep::products, nn::Keep::input}) {
+    for (nn::Keep& kept : plan.kept) {
+      if (fits()) break;
+      kept = less;
+    }
+  }
+  LIOR_CHECK(fits(),
+             "memory_budget is {}; with batch = {} and length = {} this run needs {} at least; a "
+             "larger budget, or a smaller batch, length or model would fit",
+             text(static_cast<std::size_t>(config.memory_budget->count)), config.batch,
+             config.length, text(plan.bytes));
+  const std::size_t available = available_memory();
+  LIOR_CHECK(plan.bytes <= available,
+             "batch = {} and length = {} need {} and {} are available; a smaller batch, length or "
+             "model, or a memory_budget, would fit",
+             config.batch, config.length, text(plan.bytes), text(available));
+  return plan;
+}
+
+}  // namespace lior::train

@@ -1,0 +1,81 @@
+#include "lior/train/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace lior::train {
+namespace {
+
+constexpr Shape<2> kBatches[] = {{4, 64}, {8, 32}};
+
+Config config_of(Index layers) {
+  Config config = preset_config("tiny");
+  config.batch = 4;
+  config.length = 64;
+  config.model.vocabulary = config.model.classes = 256;
+  config.model.layers = layers;
+  return config;
+}
+
+MemoryPlan plan_within(Config config, std::size_t budget) {
+  config.memory_budget = ByteCount{static_cast<Index>(budget)};
+  return plan_memory(config, kBatches, 4);
+}
+
+TEST(MemoryPlan, WithoutABudgetKeepsEverything) {
+  const MemoryPlan plan = plan_memory(config_of(4), kBatches, 4);
+  EXPECT_EQ(plan.blocks_that_keep(nn::Keep::everything), 4);
+  // Values, gradients and two moments of 0.26 M parameters a block, and the step's arena.
+  EXPECT_GT(plan.bytes, plan.step_bytes + 4 * 4 * 4 * 250'000);
+}
+
+TEST(MemoryPlan, GivesUpAsLittleAsTheBudgetTakes) {
+  const Config config = config_of(6);
+  const MemoryPlan whole = plan_memory(config, kBatches, 4);
+  EXPECT_EQ(plan_within(config, whole.bytes).kept, whole.kept);
+  const MemoryPlan slightly_less = plan_within(config, whole.bytes - 1);
+  EXPECT_EQ(slightly_less.blocks_that_keep(nn::Keep::products), 1);
+  EXPECT_EQ(slightly_less.blocks_that_keep(nn::Keep::input), 0);
+
+  std::size_t budget = whole.bytes;
+  Index inputs = 0;
+  while (inputs < 4) {
+    budget -= whole.step_bytes / 20;
+    const MemoryPlan plan = plan_within(config, budget);
+    EXPECT_LE(plan.bytes, budget);
+    EXPECT_GE(plan.blocks_that_keep(nn::Keep::input), inputs);
+    inputs = plan.blocks_that_keep(nn::Keep::input);
+  }
+}
+
+TEST(MemoryPlan, AStepTakesWhatWasPlanned) {
+  Config config = config_of(5);
+  config.memory_budget =
+      ByteCount{static_cast<Index>(plan_memory(config, kBatches, 4).bytes * 9 / 10)};
+  const MemoryPlan plan = plan_memory(config, kBatches, 4);
+  ASSERT_LT(plan.blocks_that_keep(nn::Keep::everything), 5);
+  nn::Model<float> model(config.model);
+  model.initialize(1);
+  model.set_kept(plan.kept);
+  Arena arena(plan.step_bytes);
+  for (const Shape<2>& shape : kBatches) {
+    const Array<std::int32_t, 2> tokens(shape);
+    arena.reset();
+    model.loss_and_gradients(tokens.view(), tokens.view(), arena);
+  }
+  EXPECT_EQ(arena.peak(), plan.step_bytes);
+}
+
+TEST(MemoryPlan, ABudgetThatCannotBeNamesBothNumbers) {
+  try {
+    plan_within(config_of(2), 1'500'000);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("memory_budget is 1.5 MB"), std::string::npos) << message;
+    EXPECT_NE(message.find("needs "), std::string::npos) << message;
+    EXPECT_NE(message.find(" at least; a larger budget"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace lior::train
