@@ -18,7 +18,8 @@ struct Flag {
 };
 constexpr Flag kFlags[] = {
     {"data", "FILE|builtin:NAME", "text, or a task: a5, s5, z60, parity, copy, induction"},
-    {"preset", "NAME", "tiny, small, medium, tracking (tiny; builtin tasks: tracking)"},
+    {"preset", "NAME",
+     "tiny, small, medium, tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
     {"optimizer", "NAME", "adamw or lior (adamw)"},
     {"lr", "X", "largest learning rate"},
     {"batch", "B", "sequences a step"},

@@ -38,17 +38,20 @@ Metadata to_metadata(const RunState& state, Index optimizer_steps) {
           {"curriculum.length", fmt::format("{}", state.curriculum.length)},
           {"curriculum.streak", fmt::format("{}", state.curriculum.streak)},
           {"curriculum.lost", fmt::format("{}", state.curriculum.lost)},
+          {"curriculum.over_generators", fmt::format("{:d}", state.curriculum.over_generators)},
           {"optimizer.steps", fmt::format("{}", optimizer_steps)}};
 }
 
 RunState from_metadata(const io::SafeTensors& file) {
-  return {.step = number<Index>(file, "step"),
-          .seconds = number<double>(file, "seconds"),
-          .tokens = number<Index>(file, "tokens"),
-          .data_bytes = number<Index>(file, "data_bytes"),
-          .curriculum = {.length = number<Index>(file, "curriculum.length"),
-                         .streak = number<Index>(file, "curriculum.streak"),
-                         .lost = number<Index>(file, "curriculum.lost")}};
+  return {
+      .step = number<Index>(file, "step"),
+      .seconds = number<double>(file, "seconds"),
+      .tokens = number<Index>(file, "tokens"),
+      .data_bytes = number<Index>(file, "data_bytes"),
+      .curriculum = {.length = number<Index>(file, "curriculum.length"),
+                     .streak = number<Index>(file, "curriculum.streak"),
+                     .lost = number<Index>(file, "curriculum.lost"),
+                     .over_generators = number<Index>(file, "curriculum.over_generators") != 0}};
 }
 
 /// One tensor a parameter, named prefix + name, out of a flat array.

@@ -230,9 +230,7 @@ Config new_config(std::span<const Setting> settings) {
   for (const std::string_view key : {"data", "preset"}) {
     if (const Setting* setting = last_of(settings, key)) apply(chosen, *setting);
   }
-  if (chosen.preset.empty()) {
-    chosen.preset = chosen.data.starts_with("builtin:") ? "tracking" : "tiny";
-  }
+  if (chosen.preset.empty()) chosen.preset = default_preset(chosen.data);
   Config config = preset_config(chosen.preset);
   config.threads = available_cores();
   for (const Setting& setting : settings) apply(config, setting);

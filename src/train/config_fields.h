@@ -67,6 +67,7 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("curriculum.batch", c.curriculum.batch, Bounds{0, 1 << 20});
   visitor("curriculum.accuracy", c.curriculum.accuracy, kFraction);
   visitor("curriculum.patience", c.curriculum.patience, kCount);
+  visitor("curriculum.generators", c.curriculum.generators, kCountOrNone);
   visitor("curriculum.finish", c.curriculum.finish, kCountOrNone);
 
   visitor("model.vocabulary", c.model.vocabulary, Bounds{0, 1 << 20});

@@ -48,11 +48,13 @@ Data Data::open(const std::string& name, double held_out_fraction) {
 }
 
 void Data::fill_training(std::uint64_t seed, Index step, View<std::int32_t, 2> tokens,
-                         View<std::int32_t, 2> targets) const {
+                         View<std::int32_t, 2> targets, Alphabet alphabet) const {
+  LIOR_CHECK(!text_ || alphabet == Alphabet::all,
+             "a text has no generators to begin with (curriculum.generators); a5 and s5 have");
   if (text_) {
     text_->fill_windows(seed, step, tokens, targets);
   } else {
-    fill_batch(task_, Purpose::training, seed, step, tokens, targets);
+    fill_batch(task_, Purpose::training, seed, step, tokens, targets, alphabet);
   }
 }
 

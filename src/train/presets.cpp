@@ -65,6 +65,29 @@ const Config kPresets[] = {
      .optimizer = {.weight_decay = 0.5},
      .schedule = {.floor = 0},
      .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9}},
+    // State tracking in groups that no product of unit octonions from one side reaches: a token is
+    // four reflections of R^8, any rotation there is of that rank, which every permutation of five
+    // is. Generators first: five tokens are learnt in seconds, and the other 115 find their places
+    // among them (docs/decisions/022-s5.md).
+    {.preset = "reflections",
+     .batch = 8,
+     .length = 512,
+     .eval_every = 1000,
+     .eval_count = 64,
+     .lr = 5e-3,
+     .clip = 0.02,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 64,
+               .layers = 1,
+               .mixer = {.heads = 4,
+                         .factors = 4,
+                         .transition = Transition::two_sided,
+                         .gates = false,
+                         .readout = Readout::linear_quadratic}},
+     .optimizer = {.weight_decay = 0.1},
+     .schedule = {.floor = 0},
+     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}},
 };
 
 }  // namespace
@@ -72,9 +95,16 @@ const Config kPresets[] = {
 Config preset_config(std::string_view name) {
   const auto found = std::find_if(std::begin(kPresets), std::end(kPresets),
                                   [&](const Config& preset) { return preset.preset == name; });
-  LIOR_CHECK(found != std::end(kPresets),
-             "there is no preset \"{}\"; the presets are tiny, small, medium, tracking", name);
+  LIOR_CHECK(
+      found != std::end(kPresets),
+      "there is no preset \"{}\"; the presets are tiny, small, medium, tracking, reflections",
+      name);
   return *found;
+}
+
+std::string default_preset(std::string_view data) {
+  if (data == "builtin:s5") return "reflections";
+  return data.starts_with("builtin:") ? "tracking" : "tiny";
 }
 
 }  // namespace lior::train

@@ -16,7 +16,7 @@ Curriculum::Curriculum(const CurriculumConfig& config, Index shortest, Index ful
     : config_(config), full_(full) {
   LIOR_CHECK(full >= shortest, "length = {}; these sequences need at least {}", full, shortest);
   start_ = config.start == 0 ? full : std::clamp(config.start, shortest, full);
-  state_.length = start_;
+  state_ = {.length = start_, .over_generators = config.generators > 0};
 }
 
 std::vector<Index> Curriculum::lengths() const {
@@ -32,16 +32,21 @@ Index Curriculum::batch(Index batch, Index length) const {
 }
 
 bool Curriculum::finished() const {
-  return config_.finish > 0 && state_.length == full_ && state_.streak >= config_.finish;
+  return config_.finish > 0 && !state_.over_generators && state_.length == full_ &&
+         state_.streak >= config_.finish;
 }
 
 void Curriculum::observe(double accuracy) {
   state_.streak = accuracy >= config_.accuracy ? state_.streak + 1 : 0;
   state_.lost = accuracy < kLostAccuracy ? state_.lost + 1 : 0;
-  if (state_.length < full_ && state_.streak >= config_.patience) {
-    state_ = {.length = std::min(2 * state_.length, full_)};
+  const bool learnt = state_.streak >= config_.patience;
+  const bool over_generators = state_.over_generators;
+  if (learnt && over_generators && state_.length >= std::min(config_.generators, full_)) {
+    state_ = {.length = start_};
+  } else if (learnt && state_.length < full_) {
+    state_ = {.length = std::min(2 * state_.length, full_), .over_generators = over_generators};
   } else if (state_.length > start_ && state_.lost >= kLostPatience) {
-    state_ = {.length = std::max(state_.length / 2, start_)};
+    state_ = {.length = std::max(state_.length / 2, start_), .over_generators = over_generators};
   }
 }
 

@@ -145,7 +145,8 @@ class Trainer {
     batch_shape_ = {curriculum_.batch(config_.batch, length), length};
     data_.fill_training(static_cast<std::uint64_t>(config_.seed), step,
                         View<std::int32_t, 2>(tokens_.data(), batch_shape_),
-                        View<std::int32_t, 2>(targets_.data(), batch_shape_));
+                        View<std::int32_t, 2>(targets_.data(), batch_shape_),
+                        curriculum_.over_generators() ? Alphabet::generators : Alphabet::all);
   }
 
   /// One update: batch, gradients, clipping, optimiser.

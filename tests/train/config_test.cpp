@@ -74,7 +74,8 @@ TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {
   };
   EXPECT_EQ(message("\n[curriculum]\nstarts = 2"),
             ":3: unknown key curriculum.starts; the keys are curriculum.start, "
-            "curriculum.batch, curriculum.accuracy, curriculum.patience, curriculum.finish");
+            "curriculum.batch, curriculum.accuracy, curriculum.patience, curriculum.generators, "
+            "curriculum.finish");
   EXPECT_EQ(message("[model]\nheads = \"four\""),
             ":2: model.heads is the string \"four\"; it must be an integer from 1 to 16384");
   EXPECT_EQ(message("batch = 1.5"), ":1: batch is 1.5; it must be an integer from 1 to 1048576");
@@ -134,12 +135,14 @@ TEST(Config, TextOfFlagsIsReadByType) {
 
 TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "builtin:a5")}).preset, "tracking");
+  EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "builtin:s5")}).preset, "reflections");
   EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "book.txt")}).preset, "tiny");
   EXPECT_EQ(
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
   EXPECT_EQ(message_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
-            "there is no preset \"huge\"; the presets are tiny, small, medium, tracking");
+            "there is no preset \"huge\"; the presets are tiny, small, medium, tracking, "
+            "reflections");
 }
 
 TEST(Config, TwoThousandStepsWhereNothingEndsARun) {

@@ -38,6 +38,34 @@ TEST(Curriculum, MovesOnWhenALengthIsLearnt) {
   EXPECT_TRUE(curriculum.finished());
 }
 
+TEST(Curriculum, BeginsWithGeneratorsUntilTheirLengthIsLearnt) {
+  Curriculum curriculum({.start = 2, .patience = 1, .generators = 4, .finish = 1}, 1, 8);
+  const auto stands = [&](Index length, bool over_generators) {
+    EXPECT_EQ(curriculum.length(), length);
+    EXPECT_EQ(curriculum.over_generators(), over_generators);
+  };
+  stands(2, true);
+  curriculum.observe(1);
+  stands(4, true);
+  for (Index i = 0; i < kLostPatience; ++i) curriculum.observe(0);
+  stands(2, true);  // lost: back, among the generators
+  curriculum.observe(1);
+  curriculum.observe(1);
+  stands(2, false);  // from here on as without
+  curriculum.observe(1);
+  curriculum.observe(1);
+  stands(8, false);
+  for (Index i = 0; i < kLostPatience; ++i) curriculum.observe(0);
+  stands(4, false);
+
+  Curriculum full({.patience = 1, .generators = 64, .finish = 1}, 1, 8);
+  full.observe(1);
+  EXPECT_FALSE(full.over_generators());  // the full length is learnt, if not 64
+  EXPECT_FALSE(full.finished());
+  full.observe(1);
+  EXPECT_TRUE(full.finished());
+}
+
 TEST(Curriculum, GoesBackWhenALengthIsLost) {
   Curriculum curriculum({.start = 2, .accuracy = 0.9, .patience = 1}, 1, 8);
   curriculum.observe(1);

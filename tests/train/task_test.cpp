@@ -49,6 +49,22 @@ TEST(Task, TokensAndLabelsAreInRangeAndAllOccur) {
   }
 }
 
+TEST(Task, GeneratorsAreFewAndTheirProductsAreAllLabels) {
+  for (const Task task : {Task::a5, Task::s5}) {
+    Array<std::int32_t, 2> tokens({400, 33}), targets({400, 33});
+    fill_batch(task, Purpose::training, 3, 5, tokens.view(), targets.view(), Alphabet::generators);
+    std::set<std::int32_t> used(tokens.span().begin(), tokens.span().end());
+    std::set<std::int32_t> labels(targets.span().begin(), targets.span().end());
+    EXPECT_EQ(used.size(), task == Task::a5 ? 4 : 5) << name(task);
+    EXPECT_TRUE(used.contains(0)) << name(task);  // the identity
+    EXPECT_EQ(static_cast<Index>(labels.size()), classes(task)) << name(task);
+  }
+  Array<std::int32_t, 1> tokens({9}), targets({9});
+  EXPECT_THROW(fill_sequence(Task::z60, Purpose::training, 0, 0, 0, tokens.view(), targets.view(),
+                             Alphabet::generators),
+               Error);
+}
+
 TEST(Task, ARowDoesNotNeedTheOthers) {
   for (const Task task : kAll) {
     const Batch batch(task, Purpose::training, 7, 11, 20, 9);

@@ -48,8 +48,13 @@ struct Config {
   CurriculumConfig curriculum{};
 };
 
-/// The settings of a preset: tiny, small, medium or tracking. Throws lior::Error that lists them.
+/// The settings of a preset: tiny, small, medium, tracking or reflections. Throws lior::Error that
+/// lists them.
 Config preset_config(std::string_view name);
+
+/// The preset of data without one: tiny for files, reflections for builtin:s5, tracking for the
+/// other tasks.
+std::string default_preset(std::string_view data);
 
 /// A value of a file that no setting can take: "an array".
 struct OtherValue {
@@ -77,8 +82,8 @@ std::vector<std::string> setting_keys();
 std::vector<Setting> read_toml(const std::filesystem::path& path);
 std::vector<Setting> read_environment();
 
-/// A new run: the preset (by default tracking for builtin tasks, tiny for files), then `settings`
-/// in order, later ones before earlier ones. Without steps and minutes: 2,000 steps.
+/// A new run: the preset (by default default_preset's), then `settings` in order, later ones before
+/// earlier ones. Without steps and minutes: 2,000 steps.
 Config new_config(std::span<const Setting> settings);
 
 /// A run to go on with: `saved`, then `settings`, which may change only steps, minutes, threads,

@@ -54,9 +54,9 @@ class Data {
   Index classes() const { return is_text() ? kByteValues : train::classes(task_); }
   Index shortest_length() const { return is_text() ? 1 : train::shortest_length(task_); }
 
-  /// The training batch of `step`. tokens, targets: [B, N].
+  /// The training batch of `step`. tokens, targets: [B, N]. A text has no alphabet but all bytes.
   void fill_training(std::uint64_t seed, Index step, View<std::int32_t, 2> tokens,
-                     View<std::int32_t, 2> targets) const;
+                     View<std::int32_t, 2> targets, Alphabet alphabet = Alphabet::all) const;
 
  private:
   std::optional<Text> text_;

@@ -22,6 +22,8 @@ struct CurriculumConfig {
   Index batch = 0;  ///< most sequences a step at shorter lengths; 0: no more than at the full one
   double accuracy = 0.99;  ///< a batch at least this right counts as learnt
   Index patience = 3;      ///< learnt batches in a row that end a length
+  Index generators = 0;    ///< until words of this length are learnt, they are made of a group's
+                           ///< generators; 0: of all its elements at once
   Index finish = 0;  ///< learnt batches in a row at the full length that end the run; 0: none do
 };
 
@@ -30,7 +32,8 @@ inline constexpr double kLostAccuracy = 0.3;
 /// ... for this many in a row has been lost again: half of it comes back.
 inline constexpr Index kLostPatience = 50;
 
-/// Lengths start, 2 start, 4 start, ... and the full length, each until it is learnt. Where a run
+/// Lengths start, 2 start, 4 start, ... and the full length, each until it is learnt; with
+/// `generators`, lengths from the start up to that first, over the small alphabet. Where a run
 /// stands is a function of the accuracies that it has seen; `state` goes into the checkpoint.
 class Curriculum {
  public:
@@ -38,6 +41,8 @@ class Curriculum {
   Curriculum(const CurriculumConfig& config, Index shortest, Index full);
 
   Index length() const { return state_.length; }
+  /// Whether sequences are still made of generators alone.
+  bool over_generators() const { return state_.over_generators; }
   /// All lengths of the way, in order.
   std::vector<Index> lengths() const;
   /// Sequences of a step at `length` for a run that takes `batch` at the full length: as many
@@ -52,6 +57,7 @@ class Curriculum {
     Index length = 0;
     Index streak = 0;  ///< learnt batches in a row, at this length
     Index lost = 0;    ///< batches in a row under kLostAccuracy
+    bool over_generators = false;
   };
   const State& state() const { return state_; }
   void restore(const State& state);

@@ -33,17 +33,24 @@ Index shortest_length(Task task);  ///< 1, copy: 2, induction: 3
 /// The target of a position that has no label.
 inline constexpr std::int32_t kNoTarget = -1;
 
+/// Tokens that a training sequence of a5 or s5 draws from: all, or a few whose products are all
+/// labels: the identity, and (i i+1 i+2) for a5 or (i i+1) for s5.
+enum class Alphabet { all, generators };
+
 /// Which numbers are drawn: sequences of one purpose never share a stream with the other's.
 enum class Purpose { training, evaluation };
 
 /// Row `row` of step `step`. tokens, targets: [N]; N >= shortest_length(task); targets is kNoTarget
-/// where there is no label. step < 2^38, row < 2^24.
+/// where there is no label. step < 2^38, row < 2^24. Throws lior::Error on generators of a task
+/// other than a5 and s5.
 void fill_sequence(Task task, Purpose purpose, std::uint64_t seed, Index step, Index row,
-                   View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets);
+                   View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets,
+                   Alphabet alphabet = Alphabet::all);
 
 /// Rows 0 .. B-1 of `step`. tokens, targets: [B, N].
 void fill_batch(Task task, Purpose purpose, std::uint64_t seed, Index step,
-                View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets);
+                View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
+                Alphabet alphabet = Alphabet::all);
 
 /// Composition in the group of a task: product(g, h) is the number of g h. a5, s5, z60 and parity
 /// only.
