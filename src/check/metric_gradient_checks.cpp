@@ -92,27 +92,33 @@ Op metric_op(Resilience resilience) {
               }};
 }
 
-Op energy_op() {
+enum class CurveSum { length, energy };
+
+Op curve_op(CurveSum kind) {
   auto inputs = parameter_inputs();
   inputs.push_back({"path", {kSamples, kD, kPoints}, normal(0.7), false});
-  const auto run = []<class T>(Inputs<T> in, View<const T, 1> denergy, View<T, 1> energy) {
+  const auto run = [kind]<class T>(Inputs<T> in, View<const T, 1> dsum, View<T, 1> sum) {
     const LearnedMetricParameters<T> p = parameters(in);
     LearnedMetricParameters<T> dp(kD, kWidth, kResilienceWidth);
-    curve_energy_with_gradient<T>({p}, in("path"), denergy, energy, dp);
+    if (kind == CurveSum::length) {
+      curve_length_with_gradient<T>({p}, in("path"), dsum, sum, dp);
+    } else {
+      curve_energy_with_gradient<T>({p}, in("path"), dsum, sum, dp);
+    }
     return dp;
   };
-  return {.name = "learned_metric.energy",
+  return {.name = kind == CurveSum::length ? "learned_metric.length" : "learned_metric.energy",
           .module = "geometry",
           .shape = fmt::format("d={} K={} N={}", kD, kSamples, kPoints),
           .inputs = std::move(inputs),
-          .outputs = {{"energy", {kPoints}}},
+          .outputs = {{"sum", {kPoints}}},
           .reference =
-              []<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+              [kind]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
                 const LearnedMetric<T> metric(parameters(in));
                 const View<const T, 3> path = in("path");
-                const View<T, 1> energy = out("energy");
+                const View<T, 1> sum = out("sum");
                 for (Index n = 0; n < kPoints; ++n) {
-                  energy(n) = 0;
+                  sum(n) = 0;
                   for (Index k = 0; k + 1 < kSamples; ++k) {
                     std::array<T, kD> middle, step;
                     std::array<T, kD * kD> g;
@@ -121,21 +127,24 @@ Op energy_op() {
                       step[m] = path(k + 1, m, n) - path(k, m, n);
                     }
                     metric(middle.data(), g.data());
+                    T square = 0;
                     for (Index i = 0; i < kD * kD; ++i) {
-                      energy(n) += g[i] * step[i / kD] * step[i % kD] * (kSamples - 1) / 2;
+                      square += g[i] * step[i / kD] * step[i % kD];
                     }
+                    sum(n) +=
+                        kind == CurveSum::length ? std::sqrt(square) : square * (kSamples - 1) / 2;
                   }
                 }
               },
           .forward =
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
                 const Array<T, 1> none({kPoints});
-                run(in, none.view(), View<T, 1>(out("energy")));
+                run(in, none.view(), View<T, 1>(out("sum")));
               },
           .backward =
               [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
-                Array<T, 1> energy({kPoints});
-                auto dp = run(in, View<const T, 1>(gradient("energy")), energy.view());
+                Array<T, 1> sum({kPoints});
+                auto dp = run(in, View<const T, 1>(gradient("sum")), sum.view());
                 give(dp, d);
               }};
 }
@@ -185,7 +194,8 @@ double distance_gradient_error() {
 void add_metric_gradient_checks(Registry& registry) {
   add_checks(registry, metric_op(Resilience::off));
   add_checks(registry, metric_op(Resilience::on));
-  add_checks(registry, energy_op());
+  add_checks(registry, curve_op(CurveSum::length));
+  add_checks(registry, curve_op(CurveSum::energy));
   // Simpson's rule on 16 intervals, and differences of lengths good to 1e-10 over a step of 1e-5.
   registry.checks.push_back({.name = "learned_metric.distance.gradient",
                              .module = "geometry",

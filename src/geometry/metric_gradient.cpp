@@ -1,5 +1,6 @@
 #include "lior/geometry/metric_gradient.h"
 
+#include <utility>
 #include <vector>
 
 #include "geometry/point.h"
@@ -175,37 +176,64 @@ void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2>
   }
 }
 
-template <class T>
-void curve_energy_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
-                                View<const T, 1> denergy, View<T, 1> energy,
-                                LearnedMetricParameters<T>& dparameters) {
+namespace {
+
+/// Sums f(|dx|^2) over the steps of each curve into `sum`, and adds the gradient of sum_n dsum_n
+/// sum_n. part(square) is the pair f, f'.
+template <class T, class Part>
+void sum_over_steps(const LearnedMetricModel<T>& model, View<const T, 3> path,
+                    View<const T, 1> dsum, View<T, 1> sum, LearnedMetricParameters<T>& dparameters,
+                    const Part& part) {
   const LearnedMetric<T> metric = model.metric();
   const Index samples = path.extent(0), d = metric.dimension(), count = path.extent(2);
   LIOR_CHECK(path.extent(1) == d && samples >= 2, "path has shape {}; expected [K >= 2, {}, N]",
              to_string(path.shape()), d);
-  check_shape(denergy, {count}, "denergy");
-  check_shape(energy, {count}, "energy");
-  std::fill(energy.begin(), energy.end(), T(0));
+  check_shape(dsum, {count}, "the gradient of the curves' sums");
+  check_shape(sum, {count}, "the curves' sums");
+  std::fill(sum.begin(), sum.end(), T(0));
   Array<T, 2> middle({d, count}), dx({d, count});
   Array<T, 3> g({d, d, count}), dg({d, d, count});
   Array<T, 1> r({count});
-  const T half = static_cast<T>(samples - 1) / 2;
   for (Index k = 0; k + 1 < samples; ++k) {
     const auto step = [&](Index m, Index n) { return path(k + 1, m, n) - path(k, m, n); };
     for (Index n = 0; n < count; ++n) {
       for (Index m = 0; m < d; ++m) middle(m, n) = (path(k, m, n) + path(k + 1, m, n)) / 2;
-      for (Index i = 0; i < d * d; ++i) {
-        dg(i / d, i % d, n) = denergy(n) * half * step(i / d, n) * step(i % d, n);
-      }
     }
     metric.values(middle.view(), g.view(), r.view());
     for (Index n = 0; n < count; ++n) {
+      T square = 0;
       for (Index i = 0; i < d * d; ++i) {
-        energy(n) += half * g(i / d, i % d, n) * step(i / d, n) * step(i % d, n);
+        square += g(i / d, i % d, n) * step(i / d, n) * step(i % d, n);
+      }
+      const auto [value, slope] = part(square);
+      sum(n) += value;
+      for (Index i = 0; i < d * d; ++i) {
+        dg(i / d, i % d, n) = dsum(n) * slope * step(i / d, n) * step(i % d, n);
       }
     }
     metric_backward<T>(model, middle.view(), dg.view(), dparameters, dx.view());
   }
+}
+
+}  // namespace
+
+template <class T>
+void curve_length_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
+                                View<const T, 1> dlength, View<T, 1> length,
+                                LearnedMetricParameters<T>& dparameters) {
+  sum_over_steps(model, path, dlength, length, dparameters, [](T square) {
+    const T step = std::sqrt(square);
+    return std::pair(step, step > 0 ? 1 / (2 * step) : T(0));
+  });
+}
+
+template <class T>
+void curve_energy_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
+                                View<const T, 1> denergy, View<T, 1> energy,
+                                LearnedMetricParameters<T>& dparameters) {
+  const T half = static_cast<T>(path.extent(0) - 1) / 2;
+  sum_over_steps(model, path, denergy, energy, dparameters,
+                 [half](T square) { return std::pair(half * square, half); });
 }
 
 #define LIOR_INSTANTIATE(T)                                                                        \
@@ -214,6 +242,9 @@ void curve_energy_with_gradient(const LearnedMetricModel<T>& model, View<const T
   template void distance_with_gradient(const LearnedMetricModel<T>&, View<const T, 2>,             \
                                        View<const T, 2>, View<const T, 1>, const GeodesicOptions&, \
                                        View<T, 1>, LearnedMetricParameters<T>&);                   \
+  template void curve_length_with_gradient(const LearnedMetricModel<T>&, View<const T, 3>,         \
+                                           View<const T, 1>, View<T, 1>,                           \
+                                           LearnedMetricParameters<T>&);                           \
   template void curve_energy_with_gradient(const LearnedMetricModel<T>&, View<const T, 3>,         \
                                            View<const T, 1>, View<T, 1>,                           \
                                            LearnedMetricParameters<T>&);

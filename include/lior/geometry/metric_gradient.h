@@ -1,6 +1,6 @@
 #pragma once
-/// Gradients with respect to the numbers of a learned metric: of the metric itself, and of geodesic
-/// distances, so that a metric can be fitted to either.
+/// Gradients with respect to the numbers of a learned metric: of the metric itself, of lengths
+/// and energies of curves, and of geodesic distances, so that a metric can be fitted to any.
 
 #include "lior/geometry/geodesic.h"
 #include "lior/geometry/learned_metric.h"
@@ -37,8 +37,14 @@ void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2>
                             const GeodesicOptions& options, View<T, 1> distance,
                             LearnedMetricParameters<T>& dparameters);
 
-/// The energy sum_k dx^T g(middle) dx (K - 1) / 2 of curves path: [K, d, N] with unit parameter,
-/// and for denergy: [N] its gradient, added.
+/// The length sum_k |dx_k| of curves path: [K, d, N], |dx|^2 = dx^T g(middle) dx, and for dlength:
+/// [N] its gradient, added. A step whose length is 0 or not a number has no gradient.
+template <class T>
+void curve_length_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
+                                View<const T, 1> dlength, View<T, 1> length,
+                                LearnedMetricParameters<T>& dparameters);
+
+/// The energy sum_k |dx_k|^2 (K - 1) / 2 of the same curves with unit parameter, and its gradient.
 template <class T>
 void curve_energy_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
                                 View<const T, 1> denergy, View<T, 1> energy,
