@@ -241,7 +241,7 @@ double bayes_rule() {
   constexpr double kTau = 0.5;
   const FieldArray t = random_field(grid, 2), e = random_field(grid, 3);
   FieldArray b(grid.shape());
-  Buffer<double> sums(2 * grid.nx);
+  Buffer<double> sums(3 * grid.nx);
   posterior<double>(t.view(), e.view(), kTau, b.view(), sums.span());
   // prior p, likelihood w, posterior p w / sum p w.
   double prior = 0, evidence = 0;

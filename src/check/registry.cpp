@@ -14,6 +14,7 @@ const Registry& registry() {
     add_field_checks(registry);
     add_field_cases(registry);
     add_field_benches(registry);
+    add_explicit_benches(registry);
     add_algebra_checks(registry);
     add_algebra_benches(registry);
     add_algebra_cases(registry);

@@ -1,8 +1,15 @@
 #include "lior/field/bayes.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "field/kernels/bayes.inl.h"
+#include <hwy/foreach_target.h>
+#include "field/kernels/bayes.inl.h"
+
+#if HWY_ONCE
 #include <cmath>
 
 #include "lior/core/parallel.h"
+#include "lior/simd/dispatch.h"
 
 namespace lior::field {
 
@@ -13,52 +20,34 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
   check_shape(out, t.shape(), "the posterior");
   LIOR_CHECK(tau > 0 && std::isfinite(tau), "tau is {}; expected a finite number > 0", tau);
   const Index nx = t.extent(0), row = nx == 0 ? 0 : t.size() / nx;
-  LIOR_CHECK(static_cast<Index>(row_sums.size()) >= 2 * nx,
-             "the posterior's workspace has {} numbers; expected {}", row_sums.size(), 2 * nx);
-  const auto exponent = [&](Index i) {
-    return std::norm(std::complex<double>(t.data()[i]) - std::complex<double>(evidence.data()[i])) /
-           tau;
-  };
+  LIOR_CHECK(static_cast<Index>(row_sums.size()) >= 3 * nx,
+             "the posterior's workspace has {} numbers; expected {}", row_sums.size(), 3 * nx);
+  const T* const prior = reinterpret_cast<const T*>(t.data());
+  const T* const seen = reinterpret_cast<const T*>(evidence.data());
+  T* const result = reinterpret_cast<T*>(out.data());
+  const T rate = static_cast<T>(1 / tau);
   const auto for_rows = [&](auto&& body) {
     parallel_for(nx, 1 + 4096 / std::max<Index>(row, 1), [&](Index begin, Index end, int) {
-      for (Index i = begin; i < end; ++i) body(i, i * row, (i + 1) * row);
+      for (Index i = begin; i < end; ++i) body(i, 2 * i * row);
     });
   };
 
-  double* const least_of_row = row_sums.data();
-  for_rows([&](Index i, Index begin, Index end) {
-    double least = INFINITY;
-    for (Index k = begin; k < end; ++k) {
-      if (t.data()[k] != std::complex<T>{}) least = std::min(least, exponent(k));
-    }
-    least_of_row[i] = least;
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  for_rows([&](Index i, Index at) {
+    const BayesSums part = sum(prior + at, seen + at, row, rate);
+    double* const to = row_sums.data() + 3 * i;
+    to[0] = part.least, to[1] = part.norm, to[2] = part.weighted;
   });
-  double least = INFINITY;
-  for (Index i = 0; i < nx; ++i) least = std::min(least, least_of_row[i]);
-  if (std::isinf(least)) least = 0;
-
-  double* const sum_of_row = row_sums.data();
-  double* const weighted_of_row = row_sums.data() + nx;
-  for_rows([&](Index i, Index begin, Index end) {
-    double sum = 0, weighted = 0;
-    for (Index k = begin; k < end; ++k) {
-      const double size = std::norm(std::complex<double>(t.data()[k]));
-      // sqrt(w) waits in `out`'s place: out may be t, so T itself goes in, times it.
-      const double w = size == 0 ? 0 : std::exp(-(exponent(k) - least));
-      out.data()[k] = t.data()[k] * static_cast<T>(std::sqrt(w));
-      sum += size;
-      weighted += w * size;
-    }
-    sum_of_row[i] = sum;
-    weighted_of_row[i] = weighted;
-  });
-  double sum = 0, weighted = 0;
-  for (Index i = 0; i < nx; ++i) sum += sum_of_row[i], weighted += weighted_of_row[i];
-  const T scale =
-      static_cast<T>(weighted > 0 || std::isnan(weighted) ? std::sqrt(sum / weighted) : 0);
-  for_rows([&](Index, Index begin, Index end) {
-    for (Index k = begin; k < end; ++k) out.data()[k] *= scale;
-  });
+  BayesSums whole;
+  for (Index i = 0; i < nx; ++i) {
+    const double* const part = row_sums.data() + 3 * i;
+    whole.merge({part[0], part[1], part[2]});
+  }
+  const T least = static_cast<T>(std::isinf(whole.least) ? 0 : whole.least);
+  const T scale = static_cast<T>(whole.scale());
+  const auto weigh = LIOR_SIMD_TABLE(scale_by_weight<T>).chosen();
+  for_rows(
+      [&](Index, Index at) { weigh(prior + at, seen + at, result + at, row, rate, least, scale); });
 }
 
 template void posterior(ConstField<float>, ConstField<float>, double, Field<float>,
@@ -67,3 +56,4 @@ template void posterior(ConstField<double>, ConstField<double>, double, Field<do
                         std::span<double>);
 
 }  // namespace lior::field
+#endif

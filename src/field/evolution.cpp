@@ -51,8 +51,9 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
                         ConstField<T> evidence, ConstField<T> current)
     : h_(&h),
       settings_(settings),
+      driven_(!current.empty()),
       t_(copy_of<T>(start, h.grid(), "the field at the start")),
-      row_sums_(2 * h.grid().nx) {
+      row_sums_(3 * h.grid().nx) {
   const Settings& s = settings;
   const Grid& grid = h.grid();
   LIOR_CHECK(std::isfinite(s.lambda_qr) && std::isfinite(s.lambda_f),
@@ -79,7 +80,7 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
                                                    s.symbol, s.time);
       break;
     case Scheme::crank_nicolson: integrator_ = std::make_unique<CrankNicolson<T>>(h, s.dt); break;
-    case Scheme::rk4: integrator_ = std::make_unique<RungeKutta4<T>>(h, s.dt); break;
+    case Scheme::rk4: integrator_ = std::make_unique<RungeKutta<T>>(h, s.dt); break;
     case Scheme::chebyshev: integrator_ = std::make_unique<Chebyshev<T>>(h, s.dt); break;
   }
   if (!sources_) return;
@@ -88,7 +89,10 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
   current_ = copy_of<T>(current, grid, "the current");
   source_ = FieldArray(grid.shape());
   bayes_ = FieldArray(grid.shape());
-  if (!splits) total_ = FieldArray(grid.shape()), total_before_ = FieldArray(grid.shape());
+  if (s.scheme == Scheme::crank_nicolson) {
+    total_ = FieldArray(grid.shape());
+    total_before_ = FieldArray(grid.shape());
+  }
   if (s.lambda_f != 0) {
     const memory::PowerLawRule rule(s.tolerance, static_cast<double>(s.horizon), 1 - s.alpha,
                                     1 - s.alpha);
@@ -153,16 +157,27 @@ void Evolution<T>::accept() {
 }
 
 template <class T>
-void Evolution<T>::step_with_sources() {
-  if (settings_.update_every > 0 && step_ > 0 && step_ % settings_.update_every == 0) {
-    update_source();
-  }
+void Evolution<T>::check_horizon() const {
   if (memory_ && step_ >= settings_.horizon) {
     throw RunError(
         fmt::format("the memory holds for {} steps, and step {} was reached; a larger "
                     "horizon takes a few more poles",
                     settings_.horizon, step_));
   }
+}
+
+/// T_prev <- T where it is due.
+template <class T>
+void Evolution<T>::renew_source() {
+  if (settings_.update_every > 0 && step_ > 0 && step_ % settings_.update_every == 0) {
+    update_source();
+  }
+}
+
+template <class T>
+void Evolution<T>::step_with_sources() {
+  renew_source();
+  check_horizon();
   const auto total = [&](const FieldArray& term, FieldArray& out) {
     const T lambda_f = static_cast<T>(settings_.lambda_f);
     const Number *s = source_.data(), *m = term.data();
@@ -181,21 +196,54 @@ void Evolution<T>::step_with_sources() {
     // Before the second step there is nothing to extrapolate from.
     total(term_, total_);
     total(step_ == 0 ? term_ : term_before_, total_before_);
-    if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
-      const Number* before = total_before_.data();
-      Number* now = total_.data();
-      for_numbers(t_.size(), [=](Index k) { now[k] += T(0.5) * (now[k] - before[k]); });
-      (*implicit)->step(t_.view(), total_.view());
-    } else {
-      std::get<std::unique_ptr<RungeKutta4<T>>>(integrator_)
-          ->step(t_.view(), total_.view(), total_before_.view());
-    }
+    const Number* before = total_before_.data();
+    Number* now = total_.data();
+    for_numbers(t_.size(), [=](Index k) { now[k] += T(0.5) * (now[k] - before[k]); });
+    std::get<std::unique_ptr<CrankNicolson<T>>>(integrator_)->step(t_.view(), total_.view());
   }
   accept();
 }
 
+/// As many steps at once as the sources stay for. Those of a T_prev renewed at every step are the
+/// sweep's own.
+template <class T>
+void Evolution<T>::run_explicit(RungeKutta<T>& integrator, Index steps) {
+  const Index every = settings_.update_every;
+  const bool in_sweep = settings_.lambda_qr != 0 && every == 1 && !memory_;
+  while (steps > 0) {
+    Index now = steps;
+    Sources<T> sources;
+    if (in_sweep) {
+      sources = {.evidence = evidence_.view(),
+                 .lambda = settings_.lambda_qr,
+                 .tau = settings_.tau,
+                 .carried = carried_};
+      carried_ = true;
+      if (driven_) sources.constant = current_.view();
+    } else if (sources_) {
+      renew_source();
+      sources.constant = source_.view();
+      if (every > 0) now = std::min(now, every - step_ % every);
+    }
+    if (memory_) {
+      check_horizon();
+      now = 1;
+      sources.term = term_.view();
+      sources.term_before = step_ == 0 ? term_.view() : term_before_.view();
+      sources.lambda_f = settings_.lambda_f;
+    }
+    integrator.run(t_, now, sources);
+    accept();
+    step_ += now;
+    steps -= now;
+  }
+}
+
 template <class T>
 void Evolution<T>::run(Index steps) {
+  if (auto* runge_kutta = std::get_if<std::unique_ptr<RungeKutta<T>>>(&integrator_)) {
+    return run_explicit(**runge_kutta, steps);
+  }
   if (!sources_) {
     if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
       (*splitting)->run(t_.view(), steps);
@@ -208,8 +256,6 @@ void Evolution<T>::run(Index steps) {
       step_with_sources();
     } else if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
       (*implicit)->step(t_.view());
-    } else if (auto* runge = std::get_if<std::unique_ptr<RungeKutta4<T>>>(&integrator_)) {
-      (*runge)->step(t_.view());
     } else {
       std::get<std::unique_ptr<Chebyshev<T>>>(integrator_)->step(t_.view());
     }

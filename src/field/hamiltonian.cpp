@@ -1,8 +1,15 @@
 #include "lior/field/hamiltonian.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "field/kernels/hamiltonian.inl.h"
+#include <hwy/foreach_target.h>
+#include "field/kernels/hamiltonian.inl.h"
+
+#if HWY_ONCE
 #include <cmath>
 
 #include "lior/core/parallel.h"
+#include "lior/simd/dispatch.h"
 
 namespace lior::field {
 namespace {
@@ -44,7 +51,7 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       gyy_(metric.gyy),
       v_({grid.nx, grid.ny}),
       weight_({grid.nx, grid.ny}),
-      stencil_({grid.nx, grid.ny, 5}) {
+      stencil_({grid.nx, grid.ny, metric.varies() ? 5 : 1}) {
   grid.check();
   check_positive("hbar", physics.hbar);
   check_positive("the mass m", physics.mass);
@@ -71,7 +78,8 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       double sum = 0;
       for (int side = 0; side < 4; ++side) {
         const double factor = scale * flux[side] / root(i, j);
-        stencil_(i, j, 1 + side) = static_cast<T>(factor);
+        if (varies_) stencil_(i, j, 1 + side) = static_cast<T>(factor);
+        sides_[side] = static_cast<T>(factor);
         sum += factor;
       }
       stencil_(i, j, 0) = static_cast<T>(v(i, j) - sum);
@@ -90,22 +98,17 @@ void Hamiltonian<T>::apply(ConstField<T> in, Field<T> out) const {
   const Index nx = grid_.nx, ny = grid_.ny, cell = 2 * grid_.d * grid_.d, row = ny * cell;
   const T* const from = reinterpret_cast<const T*>(in.data());
   T* const to = reinterpret_cast<T*>(out.data());
+  const auto kernel = LIOR_SIMD_TABLE(hamiltonian_row<T>).chosen();
   parallel_for(nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
-      const T* const here = from + i * row;
-      const T* const west = from + (i + nx - 1) % nx * row;
-      const T* const east = from + (i + 1) % nx * row;
-      for (Index j = 0; j < ny; ++j) {
-        const T* c = &stencil_(i, j, 0);
-        const Index at = j * cell;
-        const Index south = (j == 0 ? ny - 1 : j - 1) * cell;
-        const Index north = (j == ny - 1 ? 0 : j + 1) * cell;
-        T* const result = to + i * row + at;
-        for (Index k = 0; k < cell; ++k) {
-          result[k] = c[0] * here[at + k] + c[1] * west[at + k] + c[2] * east[at + k] +
-                      c[3] * here[south + k] + c[4] * here[north + k];
-        }
-      }
+      kernel({.centre = &stencil_(i, 0, 0),
+              .sides = varies_ ? nullptr : sides_.data(),
+              .west = from + (i + nx - 1) % nx * row,
+              .here = from + i * row,
+              .east = from + (i + 1) % nx * row,
+              .out = to + i * row,
+              .ny = ny,
+              .cell = cell});
     }
   });
 }
@@ -114,3 +117,4 @@ template class Hamiltonian<float>;
 template class Hamiltonian<double>;
 
 }  // namespace lior::field
+#endif

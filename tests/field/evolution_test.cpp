@@ -174,14 +174,40 @@ TEST(Evolution, AStepAllocatesNothing) {
   const auto h = hamiltonian(kGrid);
   const auto start = smooth_field(kGrid), e = random_field(kGrid, 6);
   for (const Scheme scheme :
-       {Scheme::strang, Scheme::crank_nicolson, Scheme::rk4, Scheme::chebyshev}) {
-    Settings settings = kFull;
-    settings.scheme = scheme;
-    Evolution<double> evolution(h, settings, start.view(), e.view());
-    evolution.run(3);
-    const long before = allocations;
-    evolution.run(6);
-    EXPECT_EQ(allocations - before, 0) << static_cast<int>(scheme);
+       {Scheme::strang, Scheme::yoshida4, Scheme::crank_nicolson, Scheme::rk4, Scheme::chebyshev}) {
+    for (const bool driven : {false, true}) {
+      if (driven && scheme == Scheme::yoshida4) continue;
+      for (const Index update_every : {1, 3}) {
+        Settings settings = driven ? kFull : Settings{.dt = 0.02};
+        settings.scheme = scheme;
+        settings.update_every = update_every;
+        if (update_every == 1) settings.lambda_f = 0;
+        Evolution<double> evolution(h, settings, start.view(), e.view());
+        evolution.run(3);
+        const long before = allocations;
+        evolution.run(6);
+        EXPECT_EQ(allocations - before, 0) << static_cast<int>(scheme);
+      }
+    }
+  }
+}
+
+TEST(Evolution, AnExplicitRunIsTheSameHoweverItIsCut) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid), e = random_field(kGrid, 6), j = random_field(kGrid, 7);
+  for (const Index update_every : {0, 1, 3}) {
+    for (const double lambda_f : {0.0, 0.05}) {
+      Settings settings = kFull;
+      settings.scheme = Scheme::rk4;
+      settings.update_every = update_every;
+      settings.lambda_f = lambda_f;
+      Evolution<double> whole(h, settings, start.view(), e.view(), j.view());
+      Evolution<double> parts(h, settings, start.view(), e.view(), j.view());
+      whole.run(10);
+      for (const Index steps : {1, 4, 0, 2, 3}) parts.run(steps);
+      EXPECT_EQ(whole.step(), parts.step());
+      EXPECT_EQ(distance(whole.field(), parts.field()), 0) << update_every << " " << lambda_f;
+    }
   }
 }
 

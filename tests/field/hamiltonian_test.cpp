@@ -129,7 +129,7 @@ TEST(Posterior, NeitherUnderflowsNorDividesByZero) {
   auto e = random_field<double>(grid, 9);
   for (auto& entry : e.span()) entry *= 1e3;  // exp(-1e6): 0 everywhere without the subtraction
   Array<std::complex<double>, 4> b(grid.shape());
-  Buffer<double> sums(6);
+  Buffer<double> sums(9);
   posterior<double>(t.view(), e.view(), 0.1, b.view(), sums.span());
   Array<double, 2> ones({3, 3});
   for (double& one : ones.span()) one = 1;

@@ -78,6 +78,7 @@ void add_memory_benches(Registry& registry);
 void add_field_checks(Registry& registry);
 void add_field_cases(Registry& registry);
 void add_field_benches(Registry& registry);
+void add_explicit_benches(Registry& registry);
 void add_algebra_checks(Registry& registry);
 void add_algebra_benches(Registry& registry);
 void add_algebra_cases(Registry& registry);

@@ -75,7 +75,7 @@ class Evolution {
     visit("memory.tail", memory_->saved_tail());
   }
   /// After the arrays were filled from a checkpoint.
-  void resume_at(Index step) { step_ = step; }
+  void resume_at(Index step) { step_ = step, carried_ = false; }
 
  private:
   using Number = std::complex<T>;
@@ -84,22 +84,26 @@ class Evolution {
     return {reinterpret_cast<T*>(a.data()), static_cast<std::size_t>(2 * a.size())};
   }
   void update_source();
+  void renew_source();
   void kick(bool at_end);
   void accept();
   void step_with_sources();
+  void run_explicit(RungeKutta<T>& integrator, Index steps);
+  void check_horizon() const;
 
   const Hamiltonian<T>* h_;
   Settings settings_;
-  bool sources_;
+  bool sources_, driven_;  ///< any at all; by J
+  bool carried_ = false;   ///< the integrator knows the normaliser of T
   double pole_error_ = 0;
   Index step_ = 0;
   std::variant<std::unique_ptr<Splitting<T>>, std::unique_ptr<CrankNicolson<T>>,
-               std::unique_ptr<RungeKutta4<T>>, std::unique_ptr<Chebyshev<T>>>
+               std::unique_ptr<RungeKutta<T>>, std::unique_ptr<Chebyshev<T>>>
       integrator_;
   FieldArray t_, evidence_, current_, source_, bayes_;  ///< source_ = Lambda_QR + J
   std::unique_ptr<memory::FractionalIntegral<T>> memory_;
   FieldArray term_, term_before_;    ///< the integral at this step and the one before
-  FieldArray total_, total_before_;  ///< S, for the schemes that extrapolate
+  FieldArray total_, total_before_;  ///< S, for Crank-Nicolson
   Buffer<double> row_sums_;
 };
 

@@ -1,4 +1,3 @@
-// Crank-Nicolson and Runge-Kutta.
 #include <cmath>
 
 #include "lior/core/parallel.h"
@@ -89,59 +88,7 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s) {
                   kMostIterations, dt_));
 }
 
-template <class T>
-double largest_stable_step(const Hamiltonian<T>& h) {
-  double v = 0;
-  for (const double value : h.v()) v = std::max(v, std::abs(value));
-  double kinetic = 0;  // H's largest row sum without V: what 8 max(g) / dx^2 bounds
-  if (h.varies()) {
-    kinetic = h.highest() - *std::min_element(h.v().begin(), h.v().end());
-  } else {
-    const double hbar = h.physics().hbar, dx = h.grid().dx;
-    kinetic = hbar * hbar / (2 * h.physics().mass) * 8 * std::max(h.gxx(), h.gyy()) / (dx * dx);
-  }
-  return 2.82 * h.physics().hbar / (v + kinetic);
-}
-
-template <class T>
-RungeKutta4<T>::RungeKutta4(const Hamiltonian<T>& h, double dt)
-    : h_(&h), dt_(dt), stage_(h.grid().shape()), slope_(h.grid().shape()), sum_(h.grid().shape()) {
-  check_step(dt);
-  const double largest = largest_stable_step(h);
-  LIOR_CHECK(std::abs(dt) < largest,
-             "rk4 is not stable at dt = {}; the largest step that is stable is {:.6g}", dt,
-             largest);
-}
-
-template <class T>
-void RungeKutta4<T>::step(Field<T> t, ConstField<T> s0, ConstField<T> s_before) {
-  constexpr double kTime[] = {0, 0.5, 0.5, 1};
-  constexpr double kShare[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
-  const Index count = t.size();
-  const double unit = -dt_ / h_->physics().hbar;
-  std::complex<T>*x = t.data(), *stage = stage_.data(), *slope = slope_.data(), *sum = sum_.data();
-  std::copy_n(x, count, stage);
-  std::copy_n(x, count, sum);
-  for (int i = 0; i < 4; ++i) {
-    h_->apply(stage_.view(), slope_.view());
-    const T ahead = static_cast<T>(kTime[i]), share = static_cast<T>(unit * kShare[i]);
-    const T next = static_cast<T>(i < 3 ? unit * kTime[i + 1] : 0);
-    for_entries(count, [&](Index k) {
-      std::complex<T> rate = slope[k];
-      if (!s0.empty()) rate += s0.data()[k];
-      if (!s_before.empty()) rate += ahead * (s0.data()[k] - s_before.data()[k]);
-      sum[k] += times_i(share, rate);
-      stage[k] = x[k] + times_i(next, rate);
-    });
-  }
-  std::copy_n(sum, count, x);
-}
-
 template class CrankNicolson<float>;
 template class CrankNicolson<double>;
-template class RungeKutta4<float>;
-template class RungeKutta4<double>;
-template double largest_stable_step(const Hamiltonian<float>&);
-template double largest_stable_step(const Hamiltonian<double>&);
 
 }  // namespace lior::field

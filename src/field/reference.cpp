@@ -1,0 +1,129 @@
+// The plain text of H and of an explicit step.
+#include <cmath>
+
+#include "field/row_sums.h"
+#include "lior/core/parallel.h"
+#include "lior/field/bayes.h"
+#include "lior/field/integrator.h"
+
+namespace lior::field::reference {
+
+namespace {
+
+template <class Body>
+void for_numbers(Index count, const Body& body) {
+  parallel_for(count, 16384, [&](Index begin, Index end, int) {
+    for (Index k = begin; k < end; ++k) body(k);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out,
+               std::span<double> row_sums) {
+  using Wide = std::complex<double>;
+  const Index nx = t.extent(0), row = t.size() / nx, grain = 1 + 4096 / row;
+  const auto exponent = [&](Index k) {
+    return std::norm(Wide(t.data()[k]) - Wide(evidence.data()[k])) / tau;
+  };
+  parallel_for(nx, grain, [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      double least = INFINITY;
+      for (Index k = i * row; k < (i + 1) * row; ++k) {
+        if (t.data()[k] != std::complex<T>{}) least = std::min(least, exponent(k));
+      }
+      row_sums[static_cast<std::size_t>(i)] = least;
+    }
+  });
+  const auto rows = static_cast<std::ptrdiff_t>(nx);
+  const double least = *std::min_element(row_sums.begin(), row_sums.begin() + rows);
+  const Wide sums = sum_rows(nx, grain, row_sums, [&](Index i) {
+    double sum = 0, weighted = 0;
+    for (Index k = i * row; k < (i + 1) * row; ++k) {
+      const double size = std::norm(Wide(t.data()[k]));
+      sum += size;
+      if (size > 0) weighted += std::exp(least - exponent(k)) * size;
+    }
+    return Wide(sum, weighted);
+  });
+  const double scale = sums.real() == 0 ? 0 : std::sqrt(sums.real() / sums.imag());
+  for_numbers(t.size(), [&](Index k) {
+    const double w = t.data()[k] == std::complex<T>{} ? 0 : std::exp(least - exponent(k));
+    out.data()[k] = std::complex<T>(std::sqrt(w) * scale * Wide(t.data()[k]));
+  });
+}
+
+template <class T>
+void hamiltonian(const Hamiltonian<T>& h, ConstField<T> in, Field<T> out) {
+  const auto [nx, ny, d, d_] = h.grid().shape();
+  const bool varies = h.varies();
+  const auto one_row = [&, nx = nx, ny = ny, d = d](Index i) {
+    const Index west = (i + nx - 1) % nx, east = (i + 1) % nx;
+    for (Index j = 0; j < ny; ++j) {
+      const Index south = (j + ny - 1) % ny, north = (j + 1) % ny;
+      const auto side = [&](Index s) {
+        return varies ? h.stencil()(i, j, 1 + s) : h.sides()[static_cast<std::size_t>(s)];
+      };
+      for (Index a = 0; a < d; ++a) {
+        for (Index b = 0; b < d; ++b) {
+          out(i, j, a, b) = h.stencil()(i, j, 0) * in(i, j, a, b) + side(0) * in(west, j, a, b) +
+                            side(1) * in(east, j, a, b) + side(2) * in(i, south, a, b) +
+                            side(3) * in(i, north, a, b);
+        }
+      }
+    }
+  };
+  parallel_for(nx, h.grid().row_grain(), [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) one_row(i);
+  });
+}
+
+template <class T>
+void runge_kutta(const Hamiltonian<T>& h, double dt, int order, const Sources<T>& sources,
+                 ConstField<T> t, Field<T> out, View<std::complex<T>, 5> work) {
+  using Number = std::complex<T>;
+  constexpr double kTime[] = {0, 0.5, 0.5, 1};
+  constexpr double kShare[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+  const Index count = t.size();
+  const Field<T> b = work[0], stage = work[1], slope = work[2];
+  if (!sources.evidence.empty()) {
+    Buffer<double> row_sums(2 * t.extent(0));
+    posterior<T>(t, sources.evidence, sources.tau, b, row_sums.span());
+  }
+  std::copy_n(t.data(), count, stage.data());
+  std::copy_n(t.data(), count, out.data());
+  for (int i = 0; i < order; ++i) {
+    hamiltonian<T>(h, stage, slope);
+    const T ahead = static_cast<T>(kTime[i]);
+    const double unit = dt / h.physics().hbar, share = order == 1 ? 1 : kShare[i];
+    for_numbers(count, [&](Index k) {
+      Number rate = slope.data()[k];
+      if (!sources.constant.empty()) rate += sources.constant.data()[k];
+      if (!sources.evidence.empty()) {
+        rate += static_cast<T>(sources.lambda) * (b.data()[k] - t.data()[k]);
+      }
+      if (!sources.term.empty()) {
+        const Number now = sources.term.data()[k], before = sources.term_before.data()[k];
+        rate -= static_cast<T>(sources.lambda_f) * (now + ahead * (now - before));
+      }
+      const Number turned(rate.imag(), -rate.real());  // -i rate
+      out.data()[k] += static_cast<T>(unit * share) * turned;
+      if (i + 1 < order)
+        stage.data()[k] = t.data()[k] + static_cast<T>(unit * kTime[i + 1]) * turned;
+    });
+  }
+}
+
+template void posterior(ConstField<float>, ConstField<float>, double, Field<float>,
+                        std::span<double>);
+template void posterior(ConstField<double>, ConstField<double>, double, Field<double>,
+                        std::span<double>);
+template void hamiltonian(const Hamiltonian<float>&, ConstField<float>, Field<float>);
+template void hamiltonian(const Hamiltonian<double>&, ConstField<double>, Field<double>);
+template void runge_kutta(const Hamiltonian<float>&, double, int, const Sources<float>&,
+                          ConstField<float>, Field<float>, View<std::complex<float>, 5>);
+template void runge_kutta(const Hamiltonian<double>&, double, int, const Sources<double>&,
+                          ConstField<double>, Field<double>, View<std::complex<double>, 5>);
+
+}  // namespace lior::field::reference

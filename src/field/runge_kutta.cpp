@@ -1,0 +1,332 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "field/kernels/sweep.inl.h"
+#include <hwy/foreach_target.h>
+#include "field/kernels/sweep.inl.h"
+
+#if HWY_ONCE
+#include <cmath>
+#include <utility>
+
+#include "lior/core/parallel.h"
+#include "lior/field/integrator.h"
+#include "lior/simd/dispatch.h"
+
+namespace lior::field {
+namespace {
+
+constexpr Index kCacheBytes =
+    256 << 10;                      // of rows that a thread keeps: measured, see decisions/030
+constexpr Index kLevelsAtOnce = 8;  // stages that one sweep makes, where no sum is in between
+constexpr Index kMostLevels = 64;
+constexpr Index kLanesMost = 16;
+
+Index wrap(Index i, Index count) { return ((i % count) + count) % count; }
+
+template <class T>
+const T* reals(ConstField<T> t) {
+  return t.empty() ? nullptr : reinterpret_cast<const T*>(t.data());
+}
+
+template <class T>
+using StageFunction = void (*)(const StageRow<T>&, Index, Index) noexcept;
+
+template <class T>
+StageFunction<T> stage_function(bool varies, bool source, bool slope) {
+  if (slope) {
+    return varies ? LIOR_SIMD_TABLE(stage_row<true, true, true, T>).chosen()
+                  : LIOR_SIMD_TABLE(stage_row<false, true, true, T>).chosen();
+  }
+  if (source) {
+    return varies ? LIOR_SIMD_TABLE(stage_row<true, true, false, T>).chosen()
+                  : LIOR_SIMD_TABLE(stage_row<false, true, false, T>).chosen();
+  }
+  return varies ? LIOR_SIMD_TABLE(stage_row<true, false, false, T>).chosen()
+                : LIOR_SIMD_TABLE(stage_row<false, false, false, T>).chosen();
+}
+
+/// The last few rows of one kind, by their number.
+template <class T>
+struct Ring {
+  T* data = nullptr;
+  Index rows = 1, planes = 2, pitch = 0;
+  T* plane(Index row, Index which) const { return data + ((row % rows) * planes + which) * pitch; }
+  Planes<T> operator[](Index row) const {
+    if (data == nullptr) return {};
+    return {plane(row, 0), plane(row, 1)};
+  }
+};
+
+}  // namespace
+
+template <class T>
+double largest_stable_step(const Hamiltonian<T>& h) {
+  double v = 0;
+  for (const double value : h.v()) v = std::max(v, std::abs(value));
+  double kinetic = 0;  // H's largest row sum without V: what 8 max(g) / dx^2 bounds
+  if (h.varies()) {
+    kinetic = h.highest() - *std::min_element(h.v().begin(), h.v().end());
+  } else {
+    const double hbar = h.physics().hbar, dx = h.grid().dx;
+    kinetic = hbar * hbar / (2 * h.physics().mass) * 8 * std::max(h.gxx(), h.gyy()) / (dx * dx);
+  }
+  return 2.82 * h.physics().hbar / (v + kinetic);
+}
+
+/// How one sweep cuts the grid. A tile is a range of columns with a margin of one cell a level on
+/// both sides; its rows run from margin to margin, level l one row behind level l - 1. Margins are
+/// computed by both neighbours, alike, so that no cut shows in the result.
+template <class T>
+struct RungeKutta<T>::Plan {
+  Index levels, stages, cell, tiles, width, pitch, stencil_planes;
+  bool source, slope;
+
+  Plan(const Hamiltonian<T>& h, int order, Index steps, bool with_source, bool with_slope)
+      : levels(order * steps),
+        stages(order),
+        cell(h.grid().d * h.grid().d),
+        stencil_planes(h.varies() ? 5 : 1),
+        source(with_source),
+        slope(with_slope) {
+    const Index ny = h.grid().ny, numbers = kCacheBytes / static_cast<Index>(sizeof(T));
+    const Index most = numbers / (planes() * cell) - 2 * levels;
+    width = std::clamp<Index>(most, std::min<Index>(8, ny), ny);
+    tiles = (ny + width - 1) / width;
+    width = (ny + tiles - 1) / tiles;
+    // An odd number of cache lines: rows do not fall on one another's place in the cache.
+    constexpr Index kLine = static_cast<Index>(kAlignment / sizeof(T));
+    const Index lines = ((width + 2 * levels) * cell + kLanesMost + kLine - 1) / kLine;
+    pitch = (lines | 1) * kLine;
+  }
+  bool starts_step(Index level) const { return level % stages == 0; }
+  Index ring_rows(Index level) const {
+    if (level == levels) return 1;
+    return starts_step(level) ? std::max<Index>(3, stages + 1) : 3;
+  }
+  Index planes() const {
+    Index rows = (source ? levels + 1 : 0) + (slope ? levels + 1 : 0);
+    for (Index level = 0; level <= levels; ++level) rows += ring_rows(level);
+    return 2 * rows + stencil_planes * (levels + 1);
+  }
+  Index numbers() const { return planes() * pitch; }
+};
+
+template <class T>
+struct RungeKutta<T>::Workspace {
+  Array<std::complex<T>, 4> next;
+  Buffer<T> rows;                ///< Plan::numbers() a thread
+  std::vector<BayesSums> parts;  ///< [Nx, tiles]
+  BayesSums sums;                ///< of the field last written
+
+  void fit(const Plan& plan, Index nx) {
+    const Index size = threads() * plan.numbers();
+    if (rows.size() < size) rows = Buffer<T>(size);
+    const auto count = static_cast<std::size_t>(nx * plan.tiles);
+    if (parts.size() < count) parts.resize(count);
+  }
+  void merge(const Plan& plan, Index nx) {
+    sums = {};
+    for (Index part = 0; part < nx * plan.tiles; ++part) {
+      sums.merge(parts[static_cast<std::size_t>(part)]);
+    }
+  }
+};
+
+template <class T>
+RungeKutta<T>::RungeKutta(const Hamiltonian<T>& h, double dt, int order)
+    : h_(&h), dt_(dt), order_(order), work_(std::make_unique<Workspace>()) {
+  LIOR_CHECK(std::isfinite(dt) && dt != 0, "the time step is {}; expected a finite number != 0",
+             dt);
+  LIOR_CHECK(order == 1 || order == 4, "a Runge-Kutta step of order {}; expected 1 or 4", order);
+  const double largest = largest_stable_step(h);
+  LIOR_CHECK(order == 1 || std::abs(dt) < largest,
+             "rk4 is not stable at dt = {}; the largest step that is stable is {:.6g}", dt,
+             largest);
+  work_->next = Array<std::complex<T>, 4>(h.grid().shape());
+  for (const Index steps : {Index{1}, steps_at_once()}) {
+    for (const bool slope : {false, true}) {
+      work_->fit(Plan(h, order, steps, slope, slope), h.grid().nx);
+      work_->fit(Plan(h, order, steps, true, slope), h.grid().nx);
+    }
+  }
+}
+
+template <class T>
+RungeKutta<T>::~RungeKutta() = default;
+
+template <class T>
+Index RungeKutta<T>::steps_at_once() const {
+  return std::max<Index>(1, kLevelsAtOnce / order_);
+}
+
+template <class T>
+void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources<T>& sources,
+                        Index at_once) {
+  const Grid& grid = h_->grid();
+  check_shape(t.view(), grid.shape(), "the field");
+  const auto check_part = [&](ConstField<T> part, const char* name) {
+    if (!part.empty()) check_shape(part, grid.shape(), name);
+  };
+  check_part(sources.constant, "the constant source");
+  check_part(sources.evidence, "the evidence");
+  check_part(sources.term, "the memory's term");
+  check_part(sources.term_before, "the memory's term before");
+  LIOR_CHECK(sources.term.empty() || steps <= 1,
+             "{} steps with one term of memory; expected 1: it changes with each", steps);
+  LIOR_CHECK(at_once >= 0 && at_once * order_ <= kMostLevels,
+             "{} steps of order {} at once; expected at most {}", at_once, order_,
+             kMostLevels / order_);
+  const bool bayes = !sources.evidence.empty();
+  LIOR_CHECK(!bayes || (sources.tau > 0 && std::isfinite(sources.tau)),
+             "tau is {}; expected a finite number > 0", sources.tau);
+
+  SourceTerms<T> terms{.evidence = reals<T>(sources.evidence),
+                       .constant = reals<T>(sources.constant),
+                       .term = reals<T>(sources.term),
+                       .term_before = reals<T>(sources.term_before)};
+  terms.lambda = static_cast<T>(sources.lambda);
+  terms.lambda_f = static_cast<T>(sources.lambda_f);
+  if (bayes) terms.rate = static_cast<T>(1 / sources.tau);
+  const Index most = bayes ? 1 : at_once > 0 ? at_once : steps_at_once();
+  for (bool summed = sources.carried; steps > 0; summed = true) {
+    const Index now = std::min(steps, most);
+    const Plan plan(*h_, order_, now, terms.any(), terms.term != nullptr);
+    work_->fit(plan, grid.nx);
+    if (bayes) {
+      if (!summed) sum_for_bayes(plan, t.view(), terms);
+      terms.least = static_cast<T>(std::isinf(work_->sums.least) ? 0 : work_->sums.least);
+      terms.scale = static_cast<T>(sources.lambda * work_->sums.scale());
+    }
+    sweep(plan, t.view(), work_->next.view(), terms);
+    std::swap(t, work_->next);
+    steps -= now;
+  }
+}
+
+/// The sums of a field that no sweep wrote.
+template <class T>
+void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
+  const Grid& grid = h_->grid();
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      for (Index tile = 0; tile < plan.tiles; ++tile) {
+        const Index first = tile * plan.width, last = std::min(first + plan.width, grid.ny);
+        const Index at = (i * grid.ny + first) * plan.cell;
+        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] = sum(
+            reals<T>(t) + 2 * at, terms.evidence + 2 * at, (last - first) * plan.cell, terms.rate);
+      }
+    }
+  });
+  work_->merge(plan, grid.nx);
+}
+
+template <class T>
+void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
+                          const SourceTerms<T>& terms) {
+  const Grid& grid = h_->grid();
+  const Index levels = plan.levels, cell = plan.cell, ny = grid.ny;
+  const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
+  const auto pack_cells = LIOR_SIMD_TABLE(pack<T>).chosen();
+  const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  const auto stage = stage_function<T>(h_->varies(), plan.source, plan.slope);
+  const T* const t = reals<T>(from);
+  T* const result = reinterpret_cast<T*>(to.data());
+
+  const auto run_tile = [&](Index first_row, Index rows, Index tile, T* memory) {
+    const auto take = [&](Index ring_rows, Index planes) {
+      const Ring<T> ring{memory, ring_rows, planes, plan.pitch};
+      memory += ring_rows * planes * plan.pitch;
+      return ring;
+    };
+    std::array<Ring<T>, kMostLevels + 1> level_rows;
+    for (Index level = 0; level <= levels; ++level) {
+      level_rows[level] = take(plan.ring_rows(level), 2);
+    }
+    const Ring<T> stencil = take(levels + 1, plan.stencil_planes);
+    const Ring<T> source = plan.source ? take(levels + 1, 2) : Ring<T>{};
+    const Ring<T> slope = plan.slope ? take(levels + 1, 2) : Ring<T>{};
+    const Index first = tile * plan.width, width = std::min(plan.width, ny - first);
+    const Index columns = width + 2 * levels;
+
+    // Rows and columns are counted from the margins' corner.
+    const auto read = [&](Index row) {
+      const Index i = wrap(first_row - levels + row, grid.nx);
+      for (Index column = 0, count = 0; column < columns; column += count) {
+        const Index j = wrap(first - levels + column, ny);
+        count = std::min(columns - column, ny - j);
+        const Index at = column * cell, number = (i * ny + j) * cell;
+        const auto shifted = [at](Planes<T> planes) {
+          return planes.re ? Planes<T>{planes.re + at, planes.im + at} : planes;
+        };
+        const Planes<T> here = shifted(level_rows[0][row]);
+        unpack_cells(t + 2 * number, here, count * cell);
+        if (plan.source) {
+          fill_source(terms.from(number), here, shifted(source[row]), shifted(slope[row]),
+                      count * cell);
+        }
+        for (Index side = 0; side < plan.stencil_planes; ++side) {
+          T* const plane = stencil.plane(row, side) + at;
+          for (Index c = 0; c < count; ++c) {
+            std::fill_n(plane + c * cell, cell, h_->stencil()(i, j + c, side));
+          }
+        }
+      }
+    };
+    const auto advance = [&](Index level, Index row) {
+      const Index before = level - 1, start = before / plan.stages * plan.stages;
+      const Index divisor = plan.stages - before % plan.stages;  // Taylor's, innermost first
+      const Ring<T>& x = level_rows[before];
+      StageRow<T> work{.west = x[row - 1],
+                       .here = x[row],
+                       .east = x[row + 1],
+                       .base = level_rows[start][row],
+                       .source = source[row],
+                       .slope = slope[row],
+                       .out = level_rows[level][row]};
+      for (Index side = 0; side < plan.stencil_planes; ++side) {
+        work.stencil[side] = stencil.plane(row, side);
+      }
+      work.along_x = h_->sides()[0];
+      work.along_y = h_->sides()[2];
+      work.a = static_cast<T>(dt_ / (h_->physics().hbar * static_cast<double>(divisor)));
+      work.share = divisor == plan.stages ? T(0) : static_cast<T>(1.0 / (divisor + 1.0));
+      work.cell = cell;
+      stage(work, level * cell, (columns - level) * cell);
+    };
+    const auto write = [&](Index row) {
+      const Index i = first_row - levels + row, number = (i * ny + first) * cell;
+      const Planes<T> done = level_rows[levels][row];
+      pack_cells({done.re + levels * cell, done.im + levels * cell}, result + 2 * number,
+                 width * cell);
+      if (terms.evidence) {
+        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
+            sum(result + 2 * number, terms.evidence + 2 * number, width * cell, terms.rate);
+      }
+    };
+    for (Index arrived = 0; arrived < rows + 2 * levels; ++arrived) {
+      read(arrived);
+      for (Index level = 1; level <= levels && 2 * level <= arrived; ++level) {
+        advance(level, arrived - level);
+      }
+      if (arrived >= 2 * levels) write(arrived - levels);
+    }
+  };
+
+  parallel_for(grid.nx, std::max(grid.row_grain(), 2 * levels),
+               [&](Index begin, Index end, int worker) {
+                 T* const memory = work_->rows.data() + worker * plan.numbers();
+                 for (Index tile = 0; tile < plan.tiles; ++tile) {
+                   run_tile(begin, end - begin, tile, memory);
+                 }
+               });
+  if (terms.evidence) work_->merge(plan, grid.nx);
+}
+
+template double largest_stable_step(const Hamiltonian<float>&);
+template double largest_stable_step(const Hamiltonian<double>&);
+template class RungeKutta<float>;
+template class RungeKutta<double>;
+
+}  // namespace lior::field
+#endif

@@ -1,0 +1,83 @@
+#pragma once
+// What the kernels of H and of the explicit sweep read and write.
+
+#include <cmath>
+
+#include "lior/core/view.h"
+
+namespace lior::field {
+
+/// One row of H, in reals. centre: [ny, 5], all factors, where sides is null; else [ny].
+template <class T>
+struct HamiltonianRow {
+  const T* centre;
+  const T* sides;
+  const T *west, *here, *east;
+  T* out;
+  Index ny;
+  Index cell;  ///< reals in a cell
+};
+
+/// One row's numbers as two planes, so that lanes run over them and i times a number is a change of
+/// plane.
+template <class T>
+struct Planes {
+  T* re = nullptr;
+  T* im = nullptr;
+};
+
+/// Sums over a part of the field that Bayes' normaliser needs: the least |T - E|^2 / tau over
+/// entries with T != 0, sum |T|^2, and sum w |T|^2 with w relative to that least.
+struct BayesSums {
+  double least = INFINITY;
+  double norm = 0;
+  double weighted = 0;
+
+  void merge(const BayesSums& other) {
+    const double both = std::min(least, other.least);
+    const auto share = [both](const BayesSums& part) {
+      return part.weighted == 0 ? 0 : part.weighted * std::exp(both - part.least);
+    };
+    *this = {both, norm + other.norm, share(*this) + share(other)};
+  }
+  /// sqrt(S / S_w): B = sqrt(w) T times it. 0 where T = 0 everywhere.
+  double scale() const {
+    return weighted > 0 || std::isnan(weighted) ? std::sqrt(norm / weighted) : 0;
+  }
+};
+
+/// S = scale e^{(least - |T-E|^2 rate) / 2} T - lambda T + constant - lambda_f term, of which the
+/// part `slope` = -lambda_f (term - term_before) goes on growing. Null: absent. Complex numbers
+/// interleaved, as fields are.
+template <class T>
+struct SourceTerms {
+  const T* evidence = nullptr;
+  const T* constant = nullptr;
+  const T* term = nullptr;
+  const T* term_before = nullptr;
+  T rate = 0, least = 0, scale = 0, lambda = 0, lambda_f = 0;
+
+  bool any() const { return evidence || constant || term; }
+  /// The same from number `offset` on.
+  SourceTerms from(Index offset) const {
+    SourceTerms moved = *this;
+    for (const T** array : {&moved.evidence, &moved.constant, &moved.term, &moved.term_before}) {
+      if (*array) *array += 2 * offset;
+    }
+    return moved;
+  }
+};
+
+/// out = base - i a (H x + source + share slope) on one row.
+template <class T>
+struct StageRow {
+  Planes<T> west, here, east;     ///< x on the rows before, at and after
+  Planes<T> base, source, slope;  ///< source, slope: null where absent
+  Planes<T> out;
+  const T* stencil[5] = {};    ///< planes: centre, then the sides; only the centre if constant
+  T along_x = 0, along_y = 0;  ///< the sides of a constant stencil
+  T a = 0, share = 0;
+  Index cell = 0;  ///< numbers in a cell
+};
+
+}  // namespace lior::field
