@@ -42,6 +42,8 @@ class Options {
                const std::string& help);
   /// A flag without a value.
   void add_switch(const std::string& flag, bool& target, const std::string& help);
+  /// Text below the flags in --help.
+  void add_note(const std::string& text);
 
  private:
   CLI::App& command_;

@@ -1,8 +1,7 @@
-#include <unistd.h>
-
-#include <cmath>
+#include <array>
 #include <cstdio>
 #include <filesystem>
+#include <vector>
 
 #include "command.h"
 #include "evolve_output.h"
@@ -19,6 +18,17 @@ namespace {
 /// frames, nowhere else, so that one that goes on is cut alike and repeats bit for bit.
 constexpr Index kStepsAtOnce = 16;
 
+constexpr const char* kOutputs = R"(Writes into --out:
+  field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y
+  diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error
+  frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness
+  config.toml              every setting of the run; --config reads it back
+  checkpoint.safetensors   all that --resume needs, the memory's poles included
+
+A resumed run repeats the bits of one that was not cut, with any --threads, by the same program at
+the same vector level: FFT plans are chosen by rule, not by timing.
+)";
+
 struct Arguments {
   std::string out, progress = "auto";
   std::optional<std::string> config, preset;
@@ -26,44 +36,59 @@ struct Arguments {
   bool resume = false, error_check = false;
 };
 
-/// "120/800  15 %  310 steps/s  0:02 left", on one line that renews itself or every few seconds.
-class Progress {
+/// "step 120/800  0:02 left  310 steps/s".
+std::string progress_text(Index step, Index steps, double rate) {
+  return fmt::format("step {}/{}  {} left  {:.{}f} steps/s", step, steps,
+                     clock_text(static_cast<double>(steps - step) / rate), rate, rate < 10 ? 1 : 0);
+}
+
+/// Steps of a run that stops where the field breaks. A copy of the state at the start of a stretch
+/// lets a broken one be gone through again step by step.
+class WatchedSteps {
  public:
-  explicit Progress(const std::string& mode) {
-    LIOR_CHECK(mode == "auto" || mode == "bar" || mode == "plain" || mode == "none",
-               "--progress {}: expected auto, bar, plain or none", mode);
-    silent_ = mode == "none";
-    bar_ = mode == "bar" || (mode == "auto" && isatty(STDERR_FILENO) == 1);
-  }
-  ~Progress() {
-    if (drawn_ && bar_) std::fputc('\n', stderr);
-  }
-  void show(Index step, Index first, Index steps) {
-    if (silent_ || (timer_.seconds() < next_ && step < steps)) return;
-    next_ = timer_.seconds() + (bar_ ? 0.2 : 5);
-    const double rate = static_cast<double>(step - first) / std::max(timer_.seconds(), 1e-9);
-    const double left = rate > 0 ? static_cast<double>(steps - step) / rate : 0;
-    std::fputs(fmt::format("{}{}/{}  {} %  {:.0f} steps/s  {} left{}", bar_ ? "\r" : "", step,
-                           steps, step * 100 / steps, rate, clock_text(left), bar_ ? "  " : "\n")
-                   .c_str(),
-               stderr);
-    drawn_ = true;
+  explicit WatchedSteps(field::Evolution<double>& evolution) : evolution_(evolution) {}
+
+  /// Throws RunError with the first step and cell that are not finite; the field is then as it was
+  /// before that step's stretch.
+  void run(Index steps) {
+    const Index first = evolution_.step();
+    save();
+    evolution_.run(steps);
+    if (broken_cell()[0] < 0) return;
+    restore(first);
+    while (evolution_.step() < first + steps && broken_cell()[0] < 0) evolution_.run(1);
+    const auto cell = broken_cell();
+    const Index step = evolution_.step();
+    restore(first);
+    throw RunError(
+        fmt::format("the field is no longer finite at step {}, cell ({}, {}); what was saved "
+                    "before is whole, and a smaller dt may help",
+                    step, cell[0], cell[1]));
   }
 
  private:
-  bool silent_, bar_, drawn_ = false;
-  Timer timer_;
-  double next_ = 0;
-};
+  std::array<Index, 2> broken_cell() const {
+    return field::first_broken_cell<double>(evolution_.field());
+  }
+  void save() {
+    saved_.clear();
+    evolution_.visit_state([this](const char*, std::span<double> numbers) {
+      saved_.insert(saved_.end(), numbers.begin(), numbers.end());
+    });
+  }
+  void restore(Index step) {
+    auto from = saved_.begin();
+    evolution_.visit_state([&](const char*, std::span<double> numbers) {
+      const auto end = from + static_cast<std::ptrdiff_t>(numbers.size());
+      std::copy(from, end, numbers.begin());
+      from = end;
+    });
+    evolution_.resume_at(step);
+  }
 
-void check_whole(const field::Evolution<double>& evolution, const std::string& out) {
-  const auto cell = field::first_broken_cell<double>(evolution.field());
-  if (cell[0] < 0) return;
-  throw RunError(fmt::format(
-      "the field is no longer finite at step {}, cell ({}, {}); {} holds the last good checkpoint, "
-      "and a smaller dt may help",
-      evolution.step(), cell[0], cell[1], out));
-}
+  field::Evolution<double>& evolution_;
+  std::vector<double> saved_;
+};
 
 /// The configuration of the run, and the folder made ready for it.
 EvolveConfig prepare(const Arguments& arguments) {
@@ -119,7 +144,7 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
 }
 
 int run(const Arguments& arguments) {
-  Progress progress(arguments.progress);
+  ProgressDisplay display(arguments.progress);
   const EvolveConfig config = prepare(arguments);
   const EvolveSetup setup(config);
   const auto evolution = setup.make();
@@ -133,22 +158,21 @@ int run(const Arguments& arguments) {
     output->checkpoint(*evolution);
   }
   io::write_file_atomically(arguments.out + "/config.toml", to_toml(config));
-  if (evolution->poles() > 0 && arguments.progress != "none") {
-    std::fputs(
-        fmt::format("memory: {} poles, error {:.2g}\n", evolution->poles(), evolution->pole_error())
-            .c_str(),
-        stderr);
+  if (evolution->poles() > 0) {
+    display.say(
+        fmt::format("memory: {} poles, error {:.2g}", evolution->poles(), evolution->pole_error()));
   }
 
   catch_interrupts();
   const Index first = evolution->step(), steps = config.integrator_steps;
+  WatchedSteps watched(*evolution);
+  const Timer timer;
   Timer since_checkpoint;
   while (evolution->step() < steps && !interrupted()) {
     const Index step = evolution->step();
     const auto to_multiple = [step](Index of) { return of - step % of; };
-    evolution->run(
+    watched.run(
         std::min({to_multiple(kStepsAtOnce), to_multiple(config.output_every), steps - step}));
-    check_whole(*evolution, arguments.out);
     if (evolution->step() % config.output_every == 0) {
       output->frame(*evolution);
       if (since_checkpoint.seconds() > 2) {
@@ -156,7 +180,12 @@ int run(const Arguments& arguments) {
         since_checkpoint = Timer();
       }
     }
-    progress.show(evolution->step(), first, steps);
+    const double done = static_cast<double>(evolution->step()) / static_cast<double>(steps);
+    if (display.due(done)) {
+      const double rate =
+          static_cast<double>(evolution->step() - first) / std::max(timer.seconds(), 1e-9);
+      display.draw(done, progress_text(evolution->step(), steps, rate));
+    }
   }
   output->checkpoint(*evolution);
   if (evolution->step() < steps) return kInterrupted;
@@ -169,6 +198,7 @@ int run(const Arguments& arguments) {
 Run evolve_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--out", arguments->out, "DIR", "folder of the run; new, unless --resume");
+  options.add_note(kOutputs);
   options.add("--preset", arguments->preset, "NAME",
               "free, packet, harmonic, barrier, belief, memory or curved");
   options.add("--config", arguments->config, "FILE.toml", "settings in place of a preset");

@@ -26,6 +26,7 @@ void Options::require(const std::string& flag, T& target, const std::string& met
 void Options::add_switch(const std::string& flag, bool& target, const std::string& help) {
   command_.add_flag(flag, target, help);
 }
+void Options::add_note(const std::string& text) { command_.footer(text); }
 
 #define LIOR_OPTION_TYPE(T)                                                                   \
   template void Options::add(const std::string&, T&, const std::string&, const std::string&); \

@@ -42,18 +42,6 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-std::string progress_text(const train::Progress& progress) {
-  std::string text = fmt::format("step {}", progress.step);
-  if (progress.last_step) text += fmt::format("/{}", *progress.last_step);
-  text += fmt::format("  {} left  loss {:.3f}", clock_text(progress.seconds_left), progress.loss);
-  if (progress.accuracy) {
-    text += fmt::format("  accuracy {:.3f} at length {}", *progress.accuracy, progress.length);
-  }
-  if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
-  text += fmt::format("  {:.1f}k tok/s", progress.tokens_per_second / 1000);
-  return text;
-}
-
 ProgressDisplay::ProgressDisplay(const std::string& mode) {
   if (mode == "auto") {
     mode_ = isatty(STDERR_FILENO) ? Mode::bar : Mode::plain;
@@ -80,24 +68,21 @@ void ProgressDisplay::say(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
 }
 
-void ProgressDisplay::show(const train::Progress& progress) {
-  if (mode_ == Mode::none) return;
-  const bool last = progress.last_step == progress.step || progress.done >= 1;
-  if (timer_.seconds() < next_ && !last) return;
+bool ProgressDisplay::due(double done) {
+  if (mode_ == Mode::none || (timer_.seconds() < next_ && done < 1)) return false;
   next_ = timer_.seconds() + (mode_ == Mode::bar ? kBarPeriod : kPlainPeriod);
-  draw(progress);
+  return true;
 }
 
-void ProgressDisplay::draw(const train::Progress& progress) {
-  const std::string text = progress_text(progress);
+void ProgressDisplay::draw(double done, const std::string& text) {
   if (mode_ == Mode::plain) {
     std::fprintf(stderr, "%s\n", text.c_str());
     return;
   }
   constexpr int kAroundBar = 10;  // "▕" "▏", percent, spaces
   const int room = std::max(terminal_columns() - kBarCells - kAroundBar, 0);
-  std::fprintf(stderr, "\r▕%s▏ %3.0f%%  %.*s\033[K", bar_text(progress.done).c_str(),
-               100 * std::min(progress.done, 1.0), room, text.c_str());
+  std::fprintf(stderr, "\r▕%s▏ %3.0f%%  %.*s\033[K", bar_text(done).c_str(),
+               100 * std::min(done, 1.0), room, text.c_str());
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -1,10 +1,10 @@
 #pragma once
-/// How a training run shows itself on stderr.
+/// How a long run shows itself on stderr.
 
 #include <string>
 
+#include "lior/core/error.h"
 #include "lior/core/timer.h"
-#include "lior/train/trainer.h"
 
 namespace lior::app {
 
@@ -18,12 +18,13 @@ class ProgressDisplay {
 
   /// A line of its own.
   void say(const std::string& text);
-  /// Draws when it is time to.
-  void show(const train::Progress& progress);
+  /// Whether it is time to draw; always at the end (done >= 1).
+  bool due(double done);
+  /// Draws the bar at `done` in [0, 1] with the text behind it, or the text alone.
+  void draw(double done, const std::string& text);
 
  private:
   enum class Mode { bar, plain, none };
-  void draw(const train::Progress& progress);
 
   Mode mode_;
   Timer timer_;
@@ -31,8 +32,7 @@ class ProgressDisplay {
   bool drawn_ = false;
 };
 
-/// "840/2000  loss 1.234 ..." and "1:20", "2:03:07" of a time left.
-std::string progress_text(const train::Progress& progress);
+/// "1:20", "2:03:07" of a time left.
 std::string clock_text(double seconds);
 
 }  // namespace lior::app

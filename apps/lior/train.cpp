@@ -60,13 +60,29 @@ struct Arguments {
   }
 };
 
+std::string progress_text(const train::Progress& progress) {
+  std::string text = fmt::format("step {}", progress.step);
+  if (progress.last_step) text += fmt::format("/{}", *progress.last_step);
+  text += fmt::format("  {} left  loss {:.3f}", clock_text(progress.seconds_left), progress.loss);
+  if (progress.accuracy) {
+    text += fmt::format("  accuracy {:.3f} at length {}", *progress.accuracy, progress.length);
+  }
+  if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
+  text += fmt::format("  {:.1f}k tok/s", progress.tokens_per_second / 1000);
+  return text;
+}
+
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   catch_interrupts();
-  const train::Hooks hooks{
-      .after_step = [&](const train::Progress& progress) { display.show(progress); },
-      .interrupted = interrupted,
-      .say = [&](const std::string& line) { display.say(line); }};
+  const train::Hooks hooks{.after_step =
+                               [&](const train::Progress& progress) {
+                                 const double done =
+                                     progress.last_step == progress.step ? 1 : progress.done;
+                                 if (display.due(done)) display.draw(done, progress_text(progress));
+                               },
+                           .interrupted = interrupted,
+                           .say = [&](const std::string& line) { display.say(line); }};
   const train::Ending ending =
       train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
   return ending == train::Ending::interrupted ? kInterrupted : kSuccess;

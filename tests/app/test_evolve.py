@@ -1,6 +1,8 @@
 """lior evolve: its files as other tools read them, resuming, and bad input."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import time
@@ -179,6 +181,46 @@ def test_another_configuration_cannot_resume(lior, refused, tmp_path):
     assert lior("evolve", "--preset", "free", "--steps", 20, "--out", out).returncode == 0
     message = refused("evolve", "--preset", "packet", "--out", out, "--resume")
     assert "another configuration" in message
+
+
+def test_a_field_that_breaks_names_its_step_and_cell(lior, tmp_path):
+    # J drives one cell by dt / hbar 1e307 = 5e306 a step: 36 steps would reach the largest double,
+    # 37 do, since H spreads a little of it.
+    source = np.zeros((24, 20, 2, 2), complex)
+    source[5, 7, 1, 0] = 1e307
+    with h5py.File(tmp_path / "j.h5", "w") as file:
+        file["J"] = source
+    text = (
+        "[grid]\nnx = 24\nny = 20\n[integrator]\nkind = 'rk4'\ndt = 0.05\nsteps = {steps}\n"
+        f"[source]\nfile = '{tmp_path}/j.h5'\n[output]\nevery = 10\n"
+    )
+    out = tmp_path / "run"
+    result = lior("evolve", "--config", config(tmp_path, text), "--out", out)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: the field is no longer finite at step 37, cell (5, 7); "
+    )
+    with h5py.File(out / "field.h5") as file:
+        assert np.all(np.isfinite(file["T"][:]))
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(lior, tmp_path):
+    master, slave = pty.openpty()
+    command = [PROGRAM, "evolve", "--preset", "free", "--steps", "40", "--out", tmp_path / "bar"]
+    subprocess.run(command, stderr=slave, check=True, timeout=120)
+    os.close(slave)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert "\r▕" in shown and "▏ 100%  step 40/40  0:00 left  " in shown
+    result = lior("evolve", "--preset", "free", "--steps", 40, "--out", tmp_path / "plain")
+    assert result.stderr.splitlines()[-1].startswith("step 40/40  0:00 left  ")
+    assert "\r" not in result.stderr
+
+
+def test_help_lists_what_is_written(lior):
+    text = lior("evolve", "--help").stdout
+    names = ("field.h5", "diagnostics.jsonl", "frames/", "config.toml", "checkpoint.safetensors")
+    assert all(name in text for name in names)
 
 
 def test_full_disk_is_a_failed_run(tmp_path):
