@@ -1,0 +1,279 @@
+#include "lior/nn/tiled_attention.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/kernels/tiled_attention.inl.h"
+#include <hwy/foreach_target.h>
+#include "nn/kernels/tiled_attention.inl.h"
+
+#if HWY_ONCE
+#include "lior/core/parallel.h"
+#include "lior/simd/dispatch.h"
+#include "nn/arguments.h"
+
+namespace lior::nn {
+
+using linalg::MatrixView;
+
+namespace {
+
+constexpr double kMultiplicationsPerThread = 65536;
+
+/// The matrices of one call, whatever its scores.
+template <class T>
+struct Attention {
+  const TiledAttentionShape& shape;
+  MatrixView<const T> q, k, v;
+
+  Index tiles() const { return (shape.length + kTileQueries - 1) / kTileQueries; }
+  Index ring_width() const { return shape.heads * (shape.key_width + shape.value_width); }
+
+  void check(Index widest) const {
+    LIOR_CHECK(shape.batch >= 0 && shape.length >= 0 && shape.heads >= 1 && shape.window >= 0,
+               "attention of {} sequences of {} positions with {} heads in a window of {} cannot "
+               "be; expected none below 0 and a head at least",
+               shape.batch, shape.length, shape.heads, shape.window);
+    LIOR_CHECK(shape.key_width >= 1 && shape.key_width <= widest && shape.value_width >= 1 &&
+                   shape.value_width <= kMostHeadWidth,
+               "a head has keys of {} and values of {} numbers; expected 1 to {} and 1 to {}",
+               shape.key_width, shape.value_width, widest, kMostHeadWidth);
+    check_matrix(q, shape.rows(), shape.heads * shape.key_width, "q");
+    check_matrix(k, shape.rows(), shape.heads * shape.key_width, "k");
+    check_matrix(v, shape.rows(), shape.heads * shape.value_width, "v");
+  }
+
+  /// Tile `index` of a head, positions counted from the oldest in the state (T or const T).
+  template <class S>
+  QueryTile<T> tile(Index sequence, Index head, Index index, MatrixView<S> state) const {
+    const Index E = shape.key_width, F = shape.value_width;
+    const Index row = sequence * shape.length, first = index * kTileQueries;
+    QueryTile<T> tile{.count = std::min(kTileQueries, shape.length - first),
+                      .window = shape.window,
+                      .queries = q.data + (row + first) * q.stride + head * E,
+                      .query_stride = q.stride};
+    tile.keys = {.fresh = k.data + row * k.stride + head * E, .stride = k.stride, .width = E};
+    tile.values = {.fresh = v.data + row * v.stride + head * F, .stride = v.stride, .width = F};
+    if (state.data != nullptr) {
+      const T* const numbers = state.data + sequence * state.stride;
+      const auto seen = static_cast<Index>(numbers[0]);
+      tile.keys.ring = numbers + 1 + head * E;
+      tile.values.ring = numbers + 1 + shape.heads * E + head * F;
+      for (AttentionRows<T>* rows : {&tile.keys, &tile.values}) {
+        rows->ring_stride = ring_width();
+        rows->capacity = shape.window;
+        rows->cached = std::min(seen, shape.window);
+        rows->start = (seen - rows->cached) % shape.window;
+      }
+    }
+    tile.first = tile.keys.cached + first;
+    return tile;
+  }
+
+  /// Adds this call's keys and values to the ring of each sequence.
+  void append(MatrixView<T> state) const {
+    const Index W = shape.window, N = shape.length;
+    for (Index b = 0; b < shape.batch; ++b) {
+      T* const numbers = state.data + b * state.stride;
+      const auto seen = static_cast<Index>(numbers[0]);
+      for (Index n = std::max<Index>(0, N - W); n < N; ++n) {
+        T* row = numbers + 1 + (seen + n) % W * ring_width();
+        row = std::copy_n(k.data + (b * N + n) * k.stride, k.cols, row);
+        std::copy_n(v.data + (b * N + n) * v.stride, v.cols, row);
+      }
+      const Index after = seen + N;
+      numbers[0] = static_cast<T>(after < W ? after : W + after % W);
+    }
+  }
+};
+
+/// Tiles from both ends in turn: equal counts of them cost about the same.
+Index zigzag(Index i, Index count) { return i % 2 == 0 ? i / 2 : count - 1 - i / 2; }
+
+template <class Scores, class T, class ScoresOf>
+void forward(const Attention<T>& call, const ScoresOf& scores_of, MatrixView<T> state,
+             MatrixView<T> out, View<T, 3> log_sums) {
+  const TiledAttentionShape& shape = call.shape;
+  const Index N = shape.length, H = shape.heads, F = shape.value_width;
+  check_matrix(out, shape.rows(), H * F, "out");
+  check_shape(log_sums, {shape.batch, H, N}, "log_sums");
+  if (state.data != nullptr) check_matrix(state, shape.batch, shape.state_size(), "state");
+  if (state.data != nullptr && shape.window == 0) state = {};
+  const auto kernel = LIOR_SIMD_TABLE(attention_forward_tile<Scores, T>).chosen();
+  const Index tiles = call.tiles();
+  const double pairs = static_cast<double>(kTileQueries) * static_cast<double>(N) / 2;
+  const auto grain = static_cast<Index>(
+      1 + kMultiplicationsPerThread / (1 + pairs * static_cast<double>(shape.key_width + F)));
+  parallel_for(shape.batch * H * tiles, grain, [&](Index begin, Index end, int) {
+    for (Index unit = begin; unit < end; ++unit) {
+      const Index index = zigzag(unit % tiles, tiles);
+      const Index head = unit / tiles % H, sequence = unit / tiles / H;
+      const Index row = sequence * N + index * kTileQueries;
+      kernel(scores_of(head), {.tile = call.tile(sequence, head, index, state),
+                               .out = out.data + row * out.stride + head * F,
+                               .out_stride = out.stride,
+                               .log_sums = log_sums[sequence][head].data() + index * kTileQueries});
+    }
+  });
+  if (state.data != nullptr) call.append(state);
+}
+
+template <class T>
+void clear(MatrixView<T> matrix) {
+  for (Index r = 0; r < matrix.rows; ++r) {
+    std::fill_n(matrix.data + r * matrix.stride, matrix.cols, T(0));
+  }
+}
+
+template <class T>
+struct AttentionGradient {
+  MatrixView<const T> out;
+  View<const T, 3> log_sums;
+  MatrixView<const T> d_out;
+  MatrixView<T> dq, dk, dv;
+  View<double, 3> d_mix{};  ///< [B, H, 4], zeroed; only of spinor scores
+};
+
+template <class Scores, class T, class ScoresOf>
+void backward(const Attention<T>& call, const ScoresOf& scores_of,
+              const AttentionGradient<T>& gradient) {
+  const TiledAttentionShape& shape = call.shape;
+  const Index N = shape.length, H = shape.heads, E = shape.key_width, F = shape.value_width;
+  check_matrix(gradient.out, shape.rows(), H * F, "out");
+  check_matrix(gradient.d_out, shape.rows(), H * F, "d_out");
+  check_matrix(gradient.dq, shape.rows(), H * E, "dq");
+  check_matrix(gradient.dk, shape.rows(), H * E, "dk");
+  check_matrix(gradient.dv, shape.rows(), H * F, "dv");
+  check_shape(gradient.log_sums, {shape.batch, H, N}, "log_sums");
+  const auto kernel = LIOR_SIMD_TABLE(attention_backward_tile<Scores, T>).chosen();
+  parallel_for(shape.batch * H, 1, [&](Index begin, Index end, int) {
+    for (Index unit = begin; unit < end; ++unit) {
+      const Index head = unit % H, sequence = unit / H, row = sequence * N;
+      const auto dq = gradient.dq.block(row, head * E, N, E);
+      const auto dk = gradient.dk.block(row, head * E, N, E);
+      const auto dv = gradient.dv.block(row, head * F, N, F);
+      clear(dq), clear(dk), clear(dv);
+      for (Index index = 0; index < call.tiles(); ++index) {
+        const Index first = index * kTileQueries;
+        const auto& g = gradient;
+        kernel(scores_of(head),
+               {.tile = call.tile(sequence, head, index, MatrixView<const T>{}),
+                .out = g.out.data + (row + first) * g.out.stride + head * F,
+                .out_stride = g.out.stride,
+                .log_sums = g.log_sums[sequence][head].data() + first,
+                .d_out = g.d_out.data + (row + first) * g.d_out.stride + head * F,
+                .d_out_stride = g.d_out.stride,
+                .d_queries = dq.data + first * dq.stride,
+                .d_query_stride = dq.stride,
+                .d_keys = dk.data,
+                .d_key_stride = dk.stride,
+                .d_values = dv.data,
+                .d_value_stride = dv.stride,
+                .d_mix = g.d_mix.empty() ? nullptr : g.d_mix[sequence][head].data()});
+      }
+    }
+  });
+}
+
+template <class T>
+auto dot_scores(const TiledAttentionShape& shape, View<const T, 1> slopes) {
+  if (!slopes.empty()) check_shape(slopes, {shape.heads}, "slopes");
+  return [&shape, slopes](Index head) {
+    return DotScores<T>{
+        .width = shape.key_width,
+        .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(shape.key_width))),
+        .slope = slopes.empty() ? T(0) : slopes(head)};
+  };
+}
+
+/// What s holds of l1..l4 beside their terms p, w, p^2 + w^2, c.
+constexpr double kMixFactor[] = {0.35355339059327376220, 0.35355339059327376220,
+                                 0.35355339059327376220 / 8, 0.35355339059327376220};
+
+template <class T>
+auto spinor_scores(const TiledAttentionShape& shape, View<const T, 2> mix) {
+  check_shape(mix, {shape.heads, 4}, "mix");
+  LIOR_CHECK(shape.key_width == kSpinorWidth, "key_width = {}; spinors have {}", shape.key_width,
+             kSpinorWidth);
+  return [mix](Index head) {
+    SpinorScores<T> scores;
+    for (int m = 0; m < 4; ++m) scores.mix[m] = static_cast<T>(kMixFactor[m] * mix(head, m));
+    return scores;
+  };
+}
+
+}  // namespace
+
+template <class T>
+void dot_attention_forward(const TiledAttentionShape& shape, MatrixView<const T> q,
+                           MatrixView<const T> k, MatrixView<const T> v, View<const T, 1> slopes,
+                           MatrixView<T> state, MatrixView<T> out, View<T, 3> log_sums) {
+  const Attention<T> call{shape, q, k, v};
+  call.check(kMostHeadWidth);
+  forward<DotScores<T>>(call, dot_scores(shape, slopes), state, out, log_sums);
+}
+
+template <class T>
+void dot_attention_backward(const TiledAttentionShape& shape, MatrixView<const T> q,
+                            MatrixView<const T> k, MatrixView<const T> v, View<const T, 1> slopes,
+                            MatrixView<const T> out, View<const T, 3> log_sums,
+                            MatrixView<const T> d_out, MatrixView<T> dq, MatrixView<T> dk,
+                            MatrixView<T> dv) {
+  const Attention<T> call{shape, q, k, v};
+  call.check(kMostHeadWidth);
+  backward<DotScores<T>>(call, dot_scores(shape, slopes),
+                         AttentionGradient<T>{out, log_sums, d_out, dq, dk, dv});
+}
+
+template <class T>
+void spinor_attention_forward(const TiledAttentionShape& shape, MatrixView<const T> z,
+                              MatrixView<const T> v, View<const T, 2> mix, MatrixView<T> state,
+                              MatrixView<T> out, View<T, 3> log_sums) {
+  const Attention<T> call{shape, z, z, v};
+  call.check(kSpinorWidth);
+  forward<SpinorScores<T>>(call, spinor_scores(shape, mix), state, out, log_sums);
+}
+
+template <class T>
+void spinor_attention_backward(const TiledAttentionShape& shape, MatrixView<const T> z,
+                               MatrixView<const T> v, View<const T, 2> mix, MatrixView<const T> out,
+                               View<const T, 3> log_sums, MatrixView<const T> d_out,
+                               MatrixView<T> dz, MatrixView<T> dv, View<T, 2> d_mix,
+                               Arena& workspace) {
+  const Attention<T> call{shape, z, z, v};
+  call.check(kSpinorWidth);
+  check_shape(d_mix, {shape.heads, 4}, "d_mix");
+  const Arena::Scope scope(workspace);
+  const auto sums = workspace.take<double, 3>({shape.batch, shape.heads, 4});
+  if (workspace.planning()) return;
+  std::fill(sums.begin(), sums.end(), 0.0);
+  backward<SpinorScores<T>>(call, spinor_scores(shape, mix),
+                            AttentionGradient<T>{out, log_sums, d_out, dz, dz, dv, sums});
+  for (Index b = 0; b < shape.batch; ++b) {
+    for (Index head = 0; head < shape.heads; ++head) {
+      for (int m = 0; m < 4; ++m) {
+        d_mix(head, m) += static_cast<T>(kMixFactor[m] * sums(b, head, m));
+      }
+    }
+  }
+}
+
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template void dot_attention_forward(const TiledAttentionShape&, MatrixView<const T>,             \
+                                      MatrixView<const T>, MatrixView<const T>, View<const T, 1>,  \
+                                      MatrixView<T>, MatrixView<T>, View<T, 3>);                   \
+  template void dot_attention_backward(const TiledAttentionShape&, MatrixView<const T>,            \
+                                       MatrixView<const T>, MatrixView<const T>, View<const T, 1>, \
+                                       MatrixView<const T>, View<const T, 3>, MatrixView<const T>, \
+                                       MatrixView<T>, MatrixView<T>, MatrixView<T>);               \
+  template void spinor_attention_forward(const TiledAttentionShape&, MatrixView<const T>,          \
+                                         MatrixView<const T>, View<const T, 2>, MatrixView<T>,     \
+                                         MatrixView<T>, View<T, 3>);                               \
+  template void spinor_attention_backward(                                                         \
+      const TiledAttentionShape&, MatrixView<const T>, MatrixView<const T>, View<const T, 2>,      \
+      MatrixView<const T>, View<const T, 3>, MatrixView<const T>, MatrixView<T>, MatrixView<T>,    \
+      View<T, 2>, Arena&)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::nn
+#endif
