@@ -201,6 +201,16 @@ ModelConfig small_config(bool tied) {
           .mixer = {.heads = 3}};
 }
 
+/// A block of each mixer; the attentions' window is passed within a trial's 11 tokens.
+ModelConfig config_of(std::vector<nn::Mixer> mixers) {
+  ModelConfig config = small_config(false);
+  config.layers = static_cast<Index>(mixers.size());
+  config.mixers = std::move(mixers);
+  config.causal_field_heads = config.geometric_attention_heads = config.attention_heads = 2;
+  config.attention_window = 6;
+  return config;
+}
+
 /// (L(w + s v) - L(w - s v)) / 2 s against <grad L, v>, relative, for a random direction v.
 double gradient_error(ModelConfig config) {
   Trial<double> trial(config);
@@ -321,6 +331,10 @@ void add_nn_model_checks(Registry& registry) {
         .heads = 4, .transition = Transition::left, .gates = false, .readout = Readout::quadratic};
     return gradient_error(config);
   });
+  add("gradient.every_mixer", "f64", kGradientTolerance, [] {
+    return gradient_error(config_of({nn::Mixer::geometric_mamba, nn::Mixer::causal_field,
+                                     nn::Mixer::geometric_attention, nn::Mixer::attention}));
+  });
   // A recurrence behind two layers: some hundred roundings.
   add("streaming_is_batch", "f32", 1e-5,
       [] { return streaming_error<float>(small_config(false)); });
@@ -335,6 +349,24 @@ void add_nn_model_checks(Registry& registry) {
         .heads = 4, .transition = Transition::left, .gates = false, .readout = Readout::quadratic};
     return checkpointing_error<double>(config);
   });
+  add("checkpointing_is_exact.every_mixer", "f32", 0, [] {
+    return checkpointing_error<float>(
+        config_of({nn::Mixer::geometric_mamba, nn::Mixer::causal_field,
+                   nn::Mixer::geometric_attention, nn::Mixer::attention}));
+  });
+  const std::pair<const char*, nn::Mixer> kMixers[] = {
+      {"causal_field", nn::Mixer::causal_field},
+      {"geometric_attention", nn::Mixer::geometric_attention},
+      {"attention", nn::Mixer::attention}};
+  for (const auto& [name, mixer] : kMixers) {
+    const std::string row = std::string("streaming_is_batch.") + name;
+    add(row.c_str(), "f32", 1e-5, [mixer = mixer] {
+      return streaming_error<float>(config_of({mixer, mixer}));
+    });
+    add(row.c_str(), "f64", 1e-13, [mixer = mixer] {
+      return streaming_error<double>(config_of({mixer, mixer}));
+    });
+  }
   add("untrained_loss_is_ln_classes", "f32", 1e-6, [] { return untrained_error<float>(); });
 }
 

@@ -13,6 +13,11 @@ void check_config(const ModelConfig& config) {
   at_least_one(config.d_model, "d_model");
   at_least_one(config.layers, "layers");
   at_least_one(config.mixer.heads, "heads");
+  at_least_one(config.causal_field_heads, "causal_field_heads");
+  at_least_one(config.geometric_attention_heads, "geometric_attention_heads");
+  at_least_one(config.attention_heads, "attention_heads");
+  at_least_one(config.attention_window, "attention_window");
+  LIOR_CHECK(!config.mixers.empty(), "mixers is empty; it must name at least one");
   LIOR_CHECK(config.mlp_hidden >= 0, "mlp_hidden = {}; it must be >= 0 (0: no SwiGLU)",
              config.mlp_hidden);
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,

@@ -64,6 +64,15 @@ template <class T>
 std::unique_ptr<Layer<T>> geometric_mamba_layer(const ModelConfig& config,
                                                 const std::string& prefix, Layout& layout);
 template <class T>
+std::unique_ptr<Layer<T>> causal_field_layer(const ModelConfig& config, const std::string& prefix,
+                                             Layout& layout);
+template <class T>
+std::unique_ptr<Layer<T>> geometric_attention_layer(const ModelConfig& config,
+                                                    const std::string& prefix, Layout& layout);
+template <class T>
+std::unique_ptr<Layer<T>> attention_layer(const ModelConfig& config, const std::string& prefix,
+                                          Layout& layout);
+template <class T>
 std::unique_ptr<Layer<T>> swiglu_mlp_layer(const ModelConfig& config, const std::string& prefix,
                                            Layout& layout);
 

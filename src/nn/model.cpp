@@ -41,6 +41,18 @@ struct Nothing {
 template <class T>
 using Layers = std::span<const std::unique_ptr<Layer<T>>>;
 
+template <class T>
+std::unique_ptr<Layer<T>> mixer_layer(const ModelConfig& config, Index block,
+                                      const std::string& prefix, Layout& layout) {
+  switch (config.mixers[static_cast<std::size_t>(block) % config.mixers.size()]) {
+    case Mixer::causal_field: return causal_field_layer<T>(config, prefix, layout);
+    case Mixer::geometric_attention: return geometric_attention_layer<T>(config, prefix, layout);
+    case Mixer::attention: return attention_layer<T>(config, prefix, layout);
+    case Mixer::geometric_mamba: break;
+  }
+  return geometric_mamba_layer<T>(config, prefix, layout);
+}
+
 }  // namespace
 
 template <class T>
@@ -96,7 +108,7 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   embedding = layout.add("embedding.weight", {config.vocabulary, D}, true);
   for (Index i = 0; i < config.layers; ++i) {
     const std::string block = fmt::format("blocks.{}.", i);
-    layers.push_back(geometric_mamba_layer<T>(config, block + "mixer.", layout));
+    layers.push_back(mixer_layer<T>(config, i, block + "mixer.", layout));
     if (config.mlp_hidden > 0) {
       layers.push_back(swiglu_mlp_layer<T>(config, block + "mlp.", layout));
     }

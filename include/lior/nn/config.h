@@ -1,6 +1,8 @@
 #pragma once
 /// What a model is made of: plain numbers and choices, no parsing.
 
+#include <vector>
+
 #include "lior/algebra/ci8.h"
 #include "lior/core/view.h"
 
@@ -29,6 +31,14 @@ struct MixerConfig {
   Index state_width() const { return complex_state ? 16 : 8; }
 };
 
+/// What lets the tokens of a block see earlier ones.
+enum class Mixer {
+  geometric_mamba,      ///< geometric_mamba.h
+  causal_field,         ///< causal_field.h
+  geometric_attention,  ///< geometric_attention.h
+  attention,            ///< attention.h
+};
+
 /// Embedding, `layers` blocks of (mixer, SwiGLU), RMS norm, output projection.
 struct ModelConfig {
   Index vocabulary = 256;  ///< tokens 0..vocabulary-1 come in
@@ -37,7 +47,12 @@ struct ModelConfig {
   Index layers = 1;
   Index mlp_hidden = 0;  ///< width of the SwiGLU; 0: blocks have none
   bool tied = false;     ///< the output projection is the embedding (needs classes == vocabulary)
-  MixerConfig mixer;
+  std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
+  MixerConfig mixer;                                  ///< of geometric_mamba
+  Index causal_field_heads = 8;                       ///< of 16 numbers each
+  Index geometric_attention_heads = 8;                ///< of 16 numbers each
+  Index attention_heads = 4;                          ///< share d_model
+  Index attention_window = 1024;  ///< positions that either attention sees, its own among them
 };
 
 /// Throws lior::Error that names the first setting that cannot be.
