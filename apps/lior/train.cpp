@@ -19,7 +19,8 @@ struct Flag {
 constexpr Flag kFlags[] = {
     {"data", "FILE|builtin:NAME", "text, or a task: a5, s5, z60, parity, copy, induction"},
     {"preset", "NAME",
-     "tiny, small, medium, tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
+     "tiny, small, medium, tiny-field, tiny-geometric-attention, tiny-attention, tiny-hybrid, "
+     "tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
     {"optimizer", "NAME", "adamw or lior (adamw)"},
     {"lr", "X", "largest learning rate"},
     {"batch", "B", "sequences a step"},

@@ -40,15 +40,23 @@ AttentionShape attention_shape(Index batch, Index length, Index d_model, Index h
 }
 
 template <class T>
-AttentionSaved<T> take_saved(const AttentionShape& shape, Arena& arena) {
+AttentionSaved<T> take_products(const AttentionShape& shape, Arena& arena) {
   const Index R = shape.rows(), D = shape.d_model;
   const TiledAttentionShape& tiled = shape.tiled;
-  return {.inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, D}),
-          .projection = arena.take<T, 2>({R, 3 * D}),
-          .slopes = arena.take<T, 1>({tiled.heads}),
-          .attended = arena.take<T, 2>({R, D}),
-          .log_sums = arena.take<T, 3>({tiled.batch, tiled.heads, tiled.length})};
+  AttentionSaved<T> saved;
+  saved.projection = arena.take<T, 2>({R, 3 * D});
+  saved.slopes = arena.take<T, 1>({tiled.heads});
+  saved.attended = arena.take<T, 2>({R, D});
+  saved.log_sums = arena.take<T, 3>({tiled.batch, tiled.heads, tiled.length});
+  return saved;
+}
+
+template <class T>
+AttentionSaved<T> take_saved(const AttentionShape& shape, Arena& arena) {
+  AttentionSaved<T> saved = take_products<T>(shape, arena);
+  saved.inv_rms = arena.take<T, 1>({shape.rows()}).span();
+  saved.v = arena.take<T, 2>({shape.rows(), shape.d_model});
+  return saved;
 }
 
 template <class T>
@@ -65,6 +73,7 @@ void attention_forward(const AttentionShape& shape, const AttentionParameters<co
   dot_attention_forward<T>(shape.tiled, columns(shape, saved.projection, 0),
                            columns(shape, saved.projection, 1), columns(shape, saved.projection, 2),
                            saved.slopes, state, saved.attended, saved.log_sums);
+  if (out.empty()) return;
   std::copy(x.begin(), x.end(), out.begin());
   linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.attended, parameters.out_weight, 1,
                   MatrixView<T>(out));
@@ -134,6 +143,19 @@ class AttentionLayer final : public Layer<T> {
                          saved, out);
   }
 
+  std::size_t kept_bytes(const Sequences& sequences) const override {
+    Arena planner = Arena::planner();
+    take_products<T>(shape(sequences), planner);
+    return planner.used();
+  }
+
+  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    if (arena.planning()) return;
+    rms_norm_forward<T>(x, norm_.vector_in(values), kRmsNormEpsilon, saved.v, saved.inv_rms);
+  }
+
   void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                 View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);
@@ -171,6 +193,7 @@ std::unique_ptr<Layer<T>> attention_layer(const ModelConfig& config, const std::
 
 #define LIOR_INSTANTIATE(T)                                                                      \
   template AttentionSaved<T> take_saved(const AttentionShape&, Arena&);                          \
+  template AttentionSaved<T> take_products(const AttentionShape&, Arena&);                       \
   template void attention_forward(const AttentionShape&, const AttentionParameters<const T>&,    \
                                   View<const T, 2>, MatrixView<T>, const AttentionSaved<T>&,     \
                                   View<T, 2>);                                                   \

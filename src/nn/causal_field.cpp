@@ -57,14 +57,22 @@ const memory::CausalConvolution<T>& FieldMemory<T>::with(View<const T, 2> parame
 }
 
 template <class T>
+CausalFieldSaved<T> take_products(const CausalFieldShape& shape, Arena& arena) {
+  const Index R = shape.rows(), F = shape.field_width();
+  CausalFieldSaved<T> saved;
+  saved.projection = arena.take<T, 2>({R, shape.projection_width()});
+  saved.current = arena.take<T, 2>({R, F});
+  saved.field = arena.take<T, 2>({R, F});
+  return saved;
+}
+
+template <class T>
 CausalFieldSaved<T> take_saved(const CausalFieldShape& shape, Arena& arena) {
-  const Index R = shape.rows(), D = shape.d_model, F = shape.field_width();
-  return {.inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, D}),
-          .projection = arena.take<T, 2>({R, shape.projection_width()}),
-          .current = arena.take<T, 2>({R, F}),
-          .field = arena.take<T, 2>({R, F}),
-          .gated = arena.take<T, 2>({R, F})};
+  CausalFieldSaved<T> saved = take_products<T>(shape, arena);
+  saved.inv_rms = arena.take<T, 1>({shape.rows()}).span();
+  saved.v = arena.take<T, 2>({shape.rows(), shape.d_model});
+  saved.gated = arena.take<T, 2>({shape.rows(), shape.field_width()});
+  return saved;
 }
 
 template <class T>
@@ -85,6 +93,7 @@ void causal_field_forward(const CausalFieldShape& shape,
     convolution.forward(current, field, arena);
   }
   gate_forward<T>(saved.field, gate_columns(shape, saved.projection), saved.gated);
+  if (out.empty()) return;
   std::copy(x.begin(), x.end(), out.begin());
   linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
                   MatrixView<T>(out));
@@ -205,6 +214,20 @@ class CausalFieldLayer final : public Layer<T> {
     }
   }
 
+  std::size_t kept_bytes(const Sequences& sequences) const override {
+    Arena planner = Arena::planner();
+    take_products<T>(shape(sequences), planner);
+    return planner.used();
+  }
+
+  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    if (arena.planning()) return;
+    rms_norm_forward<T>(x, norm_.vector_in(values), kRmsNormEpsilon, saved.v, saved.inv_rms);
+    gate_forward<T>(saved.field, gate_columns(shape(sequences), saved.projection), saved.gated);
+  }
+
   void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                 View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);
@@ -246,6 +269,7 @@ template class FieldMemory<double>;
 
 #define LIOR_INSTANTIATE(T)                                                                     \
   template CausalFieldSaved<T> take_saved(const CausalFieldShape&, Arena&);                     \
+  template CausalFieldSaved<T> take_products(const CausalFieldShape&, Arena&);                  \
   template void causal_field_forward(                                                           \
       const CausalFieldShape&, const CausalFieldParameters<const T>&, FieldMemory<T>&,          \
       View<const T, 2>, View<double, 4>, const CausalFieldSaved<T>&, View<T, 2>, Arena&);       \

@@ -36,15 +36,24 @@ GeometricAttentionShape geometric_attention_shape(Index batch, Index length, Ind
 }
 
 template <class T>
-GeometricAttentionSaved<T> take_saved(const GeometricAttentionShape& shape, Arena& arena) {
-  const Index R = shape.rows(), D = shape.d_model;
+GeometricAttentionSaved<T> take_products(const GeometricAttentionShape& shape, Arena& arena) {
+  const Index R = shape.rows();
   const TiledAttentionShape& tiled = shape.tiled;
-  return {.inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, D}),
-          .projection = arena.take<T, 2>({R, shape.projection_width()}),
-          .z = arena.take<T, 2>({R, kSpinorWidth * tiled.heads}),
-          .attended = arena.take<T, 2>({R, shape.value_width()}),
-          .log_sums = arena.take<T, 3>({tiled.batch, tiled.heads, tiled.length})};
+  GeometricAttentionSaved<T> saved;
+  saved.projection = arena.take<T, 2>({R, shape.projection_width()});
+  saved.attended = arena.take<T, 2>({R, shape.value_width()});
+  saved.log_sums = arena.take<T, 3>({tiled.batch, tiled.heads, tiled.length});
+  return saved;
+}
+
+template <class T>
+GeometricAttentionSaved<T> take_saved(const GeometricAttentionShape& shape, Arena& arena) {
+  const Index R = shape.rows();
+  GeometricAttentionSaved<T> saved = take_products<T>(shape, arena);
+  saved.inv_rms = arena.take<T, 1>({R}).span();
+  saved.v = arena.take<T, 2>({R, shape.d_model});
+  saved.z = arena.take<T, 2>({R, kSpinorWidth * shape.tiled.heads});
+  return saved;
 }
 
 template <class T>
@@ -57,6 +66,7 @@ void geometric_attention_forward(const GeometricAttentionShape& shape,
   spinor_map_forward<T>(octet_columns(shape, saved.projection), saved.z);
   spinor_attention_forward<T>(shape.tiled, saved.z, value_columns(shape, saved.projection),
                               parameters.mix, state, saved.attended, saved.log_sums);
+  if (out.empty()) return;
   std::copy(x.begin(), x.end(), out.begin());
   linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.attended, parameters.out_weight, 1,
                   MatrixView<T>(out));
@@ -139,6 +149,20 @@ class GeometricAttentionLayer final : public Layer<T> {
                                    state.value_or(MatrixView<T>{}), saved, out);
   }
 
+  std::size_t kept_bytes(const Sequences& sequences) const override {
+    Arena planner = Arena::planner();
+    take_products<T>(shape(sequences), planner);
+    return planner.used();
+  }
+
+  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               Arena& arena) const override {
+    const auto saved = take_saved<T>(shape(sequences), arena);
+    if (arena.planning()) return;
+    rms_norm_forward<T>(x, norm_.vector_in(values), kRmsNormEpsilon, saved.v, saved.inv_rms);
+    spinor_map_forward<T>(octet_columns(shape(sequences), saved.projection), saved.z);
+  }
+
   void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                 View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);
@@ -175,16 +199,17 @@ std::unique_ptr<Layer<T>> geometric_attention_layer(const ModelConfig& config,
   return std::make_unique<GeometricAttentionLayer<T>>(config, prefix, layout);
 }
 
-#define LIOR_INSTANTIATE(T)                                                               \
-  template GeometricAttentionSaved<T> take_saved(const GeometricAttentionShape&, Arena&); \
-  template void geometric_attention_forward(                                              \
-      const GeometricAttentionShape&, const GeometricAttentionParameters<const T>&,       \
-      View<const T, 2>, MatrixView<T>, const GeometricAttentionSaved<T>&, View<T, 2>);    \
-  template void geometric_attention_backward(                                             \
-      const GeometricAttentionShape&, const GeometricAttentionParameters<const T>&,       \
-      View<const T, 2>, const GeometricAttentionSaved<T>&, View<const T, 2>, View<T, 2>,  \
-      const GeometricAttentionParameters<T>&, Arena&);                                    \
-  template std::unique_ptr<Layer<T>> geometric_attention_layer(const ModelConfig&,        \
+#define LIOR_INSTANTIATE(T)                                                                  \
+  template GeometricAttentionSaved<T> take_saved(const GeometricAttentionShape&, Arena&);    \
+  template GeometricAttentionSaved<T> take_products(const GeometricAttentionShape&, Arena&); \
+  template void geometric_attention_forward(                                                 \
+      const GeometricAttentionShape&, const GeometricAttentionParameters<const T>&,          \
+      View<const T, 2>, MatrixView<T>, const GeometricAttentionSaved<T>&, View<T, 2>);       \
+  template void geometric_attention_backward(                                                \
+      const GeometricAttentionShape&, const GeometricAttentionParameters<const T>&,          \
+      View<const T, 2>, const GeometricAttentionSaved<T>&, View<const T, 2>, View<T, 2>,     \
+      const GeometricAttentionParameters<T>&, Arena&);                                       \
+  template std::unique_ptr<Layer<T>> geometric_attention_layer(const ModelConfig&,           \
                                                                const std::string&, Layout&)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);

@@ -25,6 +25,8 @@ template <class T>
 std::string fitting(const Bounds& bounds) {
   if constexpr (kIsOptional<T>) {
     return fitting<typename T::value_type>(bounds);
+  } else if constexpr (kIsList<T>) {
+    return "a string of names between commas, each " + fitting<typename T::value_type>(bounds);
   } else if constexpr (std::is_same_v<T, bool>) {
     return "true or false";
   } else if constexpr (std::is_enum_v<T>) {
@@ -117,6 +119,16 @@ std::optional<ByteCount> bytes_as(const Setting& setting) {
   return {};
 }
 
+/// "a, b" as {"a", "b"}; blanks do not count.
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> names(1);
+  for (const char c : text) {
+    if (c == ',') names.emplace_back();
+    if (c != ',' && c != ' ') names.back() += c;
+  }
+  return names;
+}
+
 /// Sets `member` if the value fits its type and bounds.
 template <class T>
 bool assign(T& member, const Setting& setting, const Bounds& bounds) {
@@ -124,6 +136,15 @@ bool assign(T& member, const Setting& setting, const Bounds& bounds) {
     typename T::value_type value{};
     if (!assign(value, setting, bounds)) return false;
     member = value;
+    return true;
+  } else if constexpr (kIsList<T>) {
+    const auto text = value_as<std::string>(setting);
+    if (!text) return false;
+    member.clear();
+    for (const std::string& name : split_list(*text)) {
+      member.emplace_back();
+      if (!assign(member.back(), {setting.key, name, setting.where}, bounds)) return false;
+    }
     return true;
   } else if constexpr (std::is_enum_v<T>) {
     const auto name = value_as<std::string>(setting);
@@ -176,6 +197,8 @@ template <class T>
 std::string shown(const T& value) {
   if constexpr (kIsOptional<T>) {
     return value ? shown(*value) : "absent";
+  } else if constexpr (kIsList<T>) {
+    return list_text(value);
   } else if constexpr (std::is_enum_v<T>) {
     return std::string(kEnumNames<T>[static_cast<std::size_t>(value)]);
   } else if constexpr (std::is_same_v<T, ByteCount>) {

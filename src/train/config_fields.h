@@ -33,6 +33,26 @@ template <>
 inline constexpr std::array<std::string_view, 4> kEnumNames<nn::Readout> = {
     "linear", "quadratic", "linear_quadratic", "invariants"};
 
+template <>
+inline constexpr std::array<std::string_view, 4> kEnumNames<nn::Mixer> = {
+    "geometric_mamba", "causal_field", "geometric_attention", "attention"};
+
+template <class T>
+inline constexpr bool kIsList = false;
+template <class E>
+inline constexpr bool kIsList<std::vector<E>> = true;
+
+/// "geometric_mamba, attention": a list as files and messages have it.
+template <class E>
+std::string list_text(const std::vector<E>& list) {
+  std::string text;
+  for (const E entry : list) {
+    text += text.empty() ? "" : ", ";
+    text += kEnumNames<E>[static_cast<std::size_t>(entry)];
+  }
+  return text;
+}
+
 /// visitor(key, member) or, for numbers, visitor(key, member, bounds).
 template <class C, class Visitor>
 void visit_fields(C& c, Visitor&& visitor) {
@@ -76,6 +96,11 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("model.layers", c.model.layers, Bounds{1, 1024});
   visitor("model.mlp_hidden", c.model.mlp_hidden, Bounds{0, 1 << 18});
   visitor("model.tied", c.model.tied);
+  visitor("model.mixers", c.model.mixers);
+  visitor("model.causal_field_heads", c.model.causal_field_heads, Bounds{1, 1 << 14});
+  visitor("model.geometric_attention_heads", c.model.geometric_attention_heads, Bounds{1, 1 << 14});
+  visitor("model.attention_heads", c.model.attention_heads, Bounds{1, 1 << 14});
+  visitor("model.attention_window", c.model.attention_window, Bounds{1, 1 << 22});
   visitor("model.heads", c.model.mixer.heads, Bounds{1, 1 << 14});
   visitor("model.factors", c.model.mixer.factors, Bounds{1, 8});
   visitor("model.transition", c.model.mixer.transition);

@@ -15,6 +15,8 @@ Json to_json(const T& value) {
     return kEnumNames<T>[static_cast<std::size_t>(value)];
   } else if constexpr (std::is_same_v<T, ByteCount>) {
     return value.count;
+  } else if constexpr (kIsList<T>) {
+    return list_text(value);
   } else {
     return value;
   }

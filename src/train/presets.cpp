@@ -7,6 +7,7 @@ namespace lior::train {
 namespace {
 
 using algebra::Transition;
+using nn::Mixer;
 using nn::Readout;
 
 const Config kPresets[] = {
@@ -41,6 +42,42 @@ const Config kPresets[] = {
                .layers = 8,
                .mlp_hidden = 640,
                .mixer = {.heads = 48,
+                         .transition = Transition::right,
+                         .readout = Readout::linear_quadratic}}},
+    // The size of tiny, with other mixers.
+    {.preset = "tiny-field",
+     .lr = 3e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 128,
+               .layers = 2,
+               .mlp_hidden = 448,
+               .mixers = {Mixer::causal_field}}},
+    {.preset = "tiny-geometric-attention",
+     .lr = 3e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 128,
+               .layers = 3,
+               .mlp_hidden = 336,
+               .mixers = {Mixer::geometric_attention}}},
+    {.preset = "tiny-attention",
+     .lr = 3e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 128,
+               .layers = 3,
+               .mlp_hidden = 336,
+               .mixers = {Mixer::attention}}},
+    {.preset = "tiny-hybrid",
+     .lr = 3e-3,
+     .model = {.vocabulary = 0,
+               .classes = 0,
+               .d_model = 128,
+               .layers = 3,
+               .mlp_hidden = 224,
+               .mixers = {Mixer::geometric_mamba, Mixer::attention},
+               .mixer = {.heads = 12,
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
     // State tracking: unit states that are turned and never forgotten. Products are learnt at
@@ -95,10 +132,11 @@ const Config kPresets[] = {
 Config preset_config(std::string_view name) {
   const auto found = std::find_if(std::begin(kPresets), std::end(kPresets),
                                   [&](const Config& preset) { return preset.preset == name; });
-  LIOR_CHECK(
-      found != std::end(kPresets),
-      "there is no preset \"{}\"; the presets are tiny, small, medium, tracking, reflections",
-      name);
+  if (found == std::end(kPresets)) {
+    std::string names;
+    for (const Config& preset : kPresets) names += (names.empty() ? "" : ", ") + preset.preset;
+    throw Error(fmt::format("there is no preset \"{}\"; the presets are {}", name, names));
+  }
   return *found;
 }
 

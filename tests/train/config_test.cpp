@@ -141,7 +141,8 @@ TEST(Config, PresetFollowsTheData) {
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
   EXPECT_EQ(message_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
-            "there is no preset \"huge\"; the presets are tiny, small, medium, tracking, "
+            "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-field, "
+            "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
             "reflections");
 }
 

@@ -33,26 +33,30 @@ struct AttentionParameters {
   View<T, 2> out_weight;   ///< W_o [D, D]
 };
 
-/// What forward leaves for backward. R = B N rows.
+/// What forward leaves for backward. R = B N rows. The first four are dear: products and the
+/// attention. The others follow from x in one pass.
 template <class T>
 struct AttentionSaved {
-  std::span<T> inv_rms;   ///< [R]
-  View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> projection;  ///< [R, 3 D]
   View<T, 1> slopes;      ///< [H]
   View<T, 2> attended;    ///< [R, D]
   View<T, 3> log_sums;    ///< [B, H, N]
+  std::span<T> inv_rms;   ///< [R]
+  View<T, 2> v;           ///< [R, D] RMSNorm(x)
 };
 
 template <class T>
 AttentionSaved<T> take_saved(const AttentionShape& shape, Arena& arena);
+/// The dear four alone; the others stay empty.
+template <class T>
+AttentionSaved<T> take_products(const AttentionShape& shape, Arena& arena);
 
 /// out = x + W_o attention(q, k, v),  (q, k, v) = W_in RMSNorm(x) + bias.
 ///
-/// x, out [R, D], distinct. state [B, tiled.state_size()]: as in tiled_attention.h, of the last W
-/// positions; without data the sequences start and end with the call. Cost: 8 R D^2 operations in
-/// matrix products, and the attention. Bit-equal for equal thread counts. NaN spreads to later
-/// positions of its sequence, and to at most 63 earlier ones.
+/// x, out [R, D], distinct; an empty out is left out. state [B, tiled.state_size()]: as in
+/// tiled_attention.h, of the last W positions; without data the sequences start and end with the
+/// call. Cost: 8 R D^2 operations in matrix products, and the attention. Bit-equal for equal thread
+/// counts. NaN spreads to later positions of its sequence, and to at most 63 earlier ones.
 template <class T>
 void attention_forward(const AttentionShape& shape, const AttentionParameters<const T>& parameters,
                        View<const T, 2> x, linalg::MatrixView<T> state,

@@ -50,28 +50,33 @@ class FieldMemory {
   Array<T, 2> made_of_;
 };
 
-/// What forward leaves for backward. R = B N rows.
+/// What forward leaves for backward. R = B N rows. The first three are dear: products, the current
+/// and the memory. The others follow from them and x in one pass each.
 template <class T>
 struct CausalFieldSaved {
-  std::span<T> inv_rms;   ///< [R]
-  View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> projection;  ///< [R, 64 H]
   View<T, 2> current;     ///< [R, 16 H] j
   View<T, 2> field;       ///< [R, 16 H] m
+  std::span<T> inv_rms;   ///< [R]
+  View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> gated;       ///< [R, 16 H] m * silu(W_g v)
 };
 
 template <class T>
 CausalFieldSaved<T> take_saved(const CausalFieldShape& shape, Arena& arena);
+/// The dear three alone; the others stay empty.
+template <class T>
+CausalFieldSaved<T> take_products(const CausalFieldShape& shape, Arena& arena);
 
 /// out = x + W_o (m * silu(W_g v)),  v = RMSNorm(x),  (a, b, c, W_g v) = W_in v + bias,
 /// j = ((a b) c - a (b c)) P/|P|,  m = memory of j along time (memory/causal_convolution.h).
 ///
-/// x, out [R, D], R = B N, distinct. state [B, H, memory.state_rows(), 16]: the poles before the
-/// call in, after it out; without data the sequences start and end with the call. Cost: 160 R D H
-/// operations in matrix products, 2,300 a head and row in the current and 1,600 in the memory.
-/// Bit-equal for equal thread counts. NaN spreads to later positions of its sequence and to at most
-/// 3 earlier ones. Throws as PoleForm. Source: docs/math/conventions.md, section 5.
+/// x, out [R, D], R = B N, distinct; an empty out is left out. state [B, H, memory.state_rows(),
+/// 16]: the poles before the call in, after it out; without data the sequences start and end with
+/// the call. Cost: 160 R D H operations in matrix products, 2,300 a head and row in the current and
+/// 1,600 in the memory. Bit-equal for equal thread counts. NaN spreads to later positions of its
+/// sequence and to at most 3 earlier ones. Throws as PoleForm. Source: docs/math/conventions.md,
+/// section 5.
 template <class T>
 void causal_field_forward(const CausalFieldShape& shape,
                           const CausalFieldParameters<const T>& parameters, FieldMemory<T>& memory,

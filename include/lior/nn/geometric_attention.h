@@ -35,29 +35,33 @@ struct GeometricAttentionParameters {
   View<T, 2> out_weight;   ///< W_o [D, 16 H]
 };
 
-/// What forward leaves for backward. R = B N rows.
+/// What forward leaves for backward. R = B N rows. The first three are dear: products and the
+/// attention. The others follow from them and x in one pass each.
 template <class T>
 struct GeometricAttentionSaved {
-  std::span<T> inv_rms;   ///< [R]
-  View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> projection;  ///< [R, 40 H]
-  View<T, 2> z;           ///< [R, 16 H]
   View<T, 2> attended;    ///< [R, 16 H]
   View<T, 3> log_sums;    ///< [B, H, N]
+  std::span<T> inv_rms;   ///< [R]
+  View<T, 2> v;           ///< [R, D] RMSNorm(x)
+  View<T, 2> z;           ///< [R, 16 H]
 };
 
 template <class T>
 GeometricAttentionSaved<T> take_saved(const GeometricAttentionShape& shape, Arena& arena);
+/// The dear three alone; the others stay empty.
+template <class T>
+GeometricAttentionSaved<T> take_products(const GeometricAttentionShape& shape, Arena& arena);
 
 /// out = x + W_o attention(z, values),  (octets, values) = W_in RMSNorm(x) + bias,
 /// z = spinor_map(octets), with the spinor scores of tiled_attention.h.
 ///
 /// One map makes queries and keys, which makes the wedge antisymmetric. Scores know no positions
-/// beyond the order of causality. x, out [R, D], distinct; state [B, tiled.state_size()] as in
-/// tiled_attention.h; without data the sequences start and end with the call. Cost: 112 R D H
-/// operations in matrix products, and the attention. Bit-equal for equal thread counts. NaN spreads
-/// to later positions of its sequence, and to at most 63 earlier ones. Source:
-/// docs/math/conventions.md, section 5.
+/// beyond the order of causality. x, out [R, D], distinct; an empty out is left out; state [B,
+/// tiled.state_size()] as in tiled_attention.h; without data the sequences start and end with the
+/// call. Cost: 112 R D H operations in matrix products, and the attention. Bit-equal for equal
+/// thread counts. NaN spreads to later positions of its sequence, and to at most 63 earlier ones.
+/// Source: docs/math/conventions.md, section 5.
 template <class T>
 void geometric_attention_forward(const GeometricAttentionShape& shape,
                                  const GeometricAttentionParameters<const T>& parameters,

@@ -48,8 +48,7 @@ struct Config {
   CurriculumConfig curriculum{};
 };
 
-/// The settings of a preset: tiny, small, medium, tracking or reflections. Throws lior::Error that
-/// lists them.
+/// The settings of a preset (train/presets.cpp). Throws lior::Error that lists them.
 Config preset_config(std::string_view name);
 
 /// The preset of data without one: tiny for files, reflections for builtin:s5, tracking for the
