@@ -297,7 +297,8 @@ double changed_earlier_outputs(const Op& op, Index length) {
       const bool later = i / width >= n && i / width < length;
       changed += !later && std::memcmp(&after[i], &before[i], sizeof(float)) != 0;
     }
-    changed += after[(length - 1) * width] == before[(length - 1) * width];  // the last one sees it
+    const Index next = std::min(n + 1, length - 1) * width;  // and the next one must see it
+    changed += after[next] == before[next];
   }
   return changed;
 }
