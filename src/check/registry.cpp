@@ -34,6 +34,7 @@ const Registry& registry() {
     add_nn_scan_benches(registry);
     add_nn_attention_checks(registry);
     add_nn_mixer_checks(registry);
+    add_nn_attention_benches(registry);
     add_nn_model_checks(registry);
     add_nn_compat_checks(registry);
     add_nn_compat_benches(registry);

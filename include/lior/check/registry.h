@@ -98,6 +98,7 @@ void add_nn_scan_checks(Registry& registry);
 void add_nn_scan_benches(Registry& registry);
 void add_nn_attention_checks(Registry& registry);
 void add_nn_mixer_checks(Registry& registry);
+void add_nn_attention_benches(Registry& registry);
 void add_nn_model_checks(Registry& registry);
 void add_nn_compat_checks(Registry& registry);
 void add_nn_compat_benches(Registry& registry);

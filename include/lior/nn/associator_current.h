@@ -5,7 +5,7 @@
 ///
 /// J vanishes where a, b and c lie in one quaternion subalgebra. Right multiplication by a head's
 /// unit octonion p turns both parts of J and keeps its length. Where |P| <= 1e-6, p = 1 and P has
-/// gradient 0. Source: docs/math/conventions.md, sections 3 and 5.
+/// gradient 0. Source: docs/math/conventions.md, sections 3 and 10.
 
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"

@@ -61,7 +61,7 @@ GeometricAttentionSaved<T> take_products(const GeometricAttentionShape& shape, A
 /// tiled.state_size()] as in tiled_attention.h; without data the sequences start and end with the
 /// call. Cost: 112 R D H operations in matrix products, and the attention. Bit-equal for equal
 /// thread counts. NaN spreads to later positions of its sequence, and to at most 63 earlier ones.
-/// Source: docs/math/conventions.md, section 5.
+/// Source: docs/math/conventions.md, section 10.
 template <class T>
 void geometric_attention_forward(const GeometricAttentionShape& shape,
                                  const GeometricAttentionParameters<const T>& parameters,

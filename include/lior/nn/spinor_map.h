@@ -4,7 +4,7 @@
 ///   z = [A e^{clamp(Theta, -5, 5)} + B cos Theta | B sin Theta]  in C^8: 8 real parts, then 8
 ///   imaginary ones, componentwise.
 ///
-/// Source: docs/math/conventions.md, section 5.
+/// Source: docs/math/conventions.md, section 10.
 
 #include "lior/linalg/matrix_view.h"
 

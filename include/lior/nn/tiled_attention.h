@@ -13,7 +13,7 @@
 ///   spinor term and contraction.
 ///
 /// Sources: Milakov, Gimelshein, arXiv:1805.02867; Dao et al., arXiv:2205.14135; Press, Smith,
-/// Lewis, arXiv:2108.12409 (slopes); docs/math/conventions.md, section 5 (spinor scores).
+/// Lewis, arXiv:2108.12409 (slopes); docs/math/conventions.md, section 10 (spinor scores).
 
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"

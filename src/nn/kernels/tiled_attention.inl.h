@@ -163,16 +163,25 @@ HWY_INLINE Index padded_count(D d, const QueryTile<T>& tile) {
   return (tile.count + W - 1) / W * W;
 }
 
-/// products[t] = the t-th products of all pairs of the tile, [keys][kTileQueries].
+/// The first lane, in pairs of vectors, that sees a key from `first` on: those before it are left
+/// out.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE Index first_lane(D d, const QueryTile<T>& tile, Index first) {
+  const Index step = 2 * static_cast<Index>(hn::Lanes(d));
+  return first <= tile.first ? 0 : (first - tile.first) / step * step;
+}
+
+/// products[t] = the t-th products of the tile's pairs, lanes from `begin` on:
+/// [keys][kTileQueries].
 template <class Scores, class T>
-HWY_INLINE void score_products(const Scores& scores, Index keys, Index lanes, const T* key,
-                               Index key_width, const T* query_planes,
+HWY_INLINE void score_products(const Scores& scores, Index keys, Index begin, Index lanes,
+                               const T* key, Index key_width, const T* query_planes,
                                T (*products)[kTileKeys * kTileQueries]) {
   for (int t = 0; t < Scores::kProducts; ++t) {
     const ScoreProduct product = scores.product(t);
-    tile_product<T>(keys, lanes, product.depth, {key + product.key_column, key_width, 1},
-                    query_planes + product.query_row * kTileQueries, kTileQueries, Store::write,
-                    products[t], kTileQueries);
+    tile_product<T>(keys, lanes - begin, product.depth, {key + product.key_column, key_width, 1},
+                    query_planes + product.query_row * kTileQueries + begin, kTileQueries,
+                    Store::write, products[t] + begin, kTileQueries);
   }
 }
 
@@ -201,11 +210,12 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
   for (Index first = tile.first_key(); first < tile.end_key(); first += kTileKeys) {
     const Index keys = HWY_MIN(kTileKeys, tile.end_key() - first);
     const bool hides = tile.hides(first, first + keys);
+    const Index begin = first_lane(d, tile, first);
     pack_rows(tile.keys, first, keys, key);
     pack_rows(tile.values, first, keys, value);
-    score_products(scores, keys, lanes, key, tile.keys.width, query, products);
+    score_products(scores, keys, begin, lanes, key, tile.keys.width, query, products);
 
-    for (Index i = 0; i < lanes; i += W) {
+    for (Index i = begin; i < lanes; i += W) {
       const V lane = hn::Iota(d, 0);
       const auto distance_to = [&](Index j) {
         return hn::Sub(hn::Set(d, static_cast<T>(first + j - tile.first - i)), lane);
@@ -242,7 +252,8 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
         hn::Store(hn::Mul(shrink, hn::Load(d, out + f * Q + i)), d, out + f * Q + i);
       }
     }
-    tile_product<T>(F, lanes, keys, {value, 1, F}, weights, Q, Store::add, out, Q);
+    tile_product<T>(F, lanes - begin, keys, {value, 1, F}, weights + begin, Q, Store::add,
+                    out + begin, Q);
   }
 
   for (Index i = 0; i < tile.count; ++i) {
@@ -286,13 +297,15 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
   for (Index first = tile.first_key(); first < tile.end_key(); first += kTileKeys) {
     const Index keys = HWY_MIN(kTileKeys, tile.end_key() - first);
     const bool hides = tile.hides(first, first + keys);
+    const Index begin = first_lane(d, tile, first);
     pack_rows(tile.keys, first, keys, key);
     pack_rows(tile.values, first, keys, value);
-    score_products(scores, keys, lanes, key, key_width, query, products);
+    score_products(scores, keys, begin, lanes, key, key_width, query, products);
     // dL/da_ij = v_j . dL/d(out_i)
-    tile_product<T>(keys, lanes, F, {value, F, 1}, d_out, Q, Store::write, weights, Q);
+    tile_product<T>(keys, lanes - begin, F, {value, F, 1}, d_out + begin, Q, Store::write,
+                    weights + begin, Q);
 
-    for (Index i = 0; i < lanes; i += W) {
+    for (Index i = begin; i < lanes; i += W) {
       const V lane = hn::Iota(d, 0);
       const V log_total = hn::Load(d, log_sum + i), mean_gradient = hn::Load(d, mean + i);
       V mix[4];
@@ -319,16 +332,17 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
       for (int m = 0; m < 4; ++m) hn::Store(mix[m], d, d_mix[m] + i);
     }
 
-    tile_product<T>(keys, F, tile.count, {weights, Q, 1}, d_out_rows, F, Store::add,
-                    call.d_values + first * call.d_value_stride, call.d_value_stride);
+    tile_product<T>(keys, F, tile.count - begin, {weights + begin, Q, 1}, d_out_rows + begin * F, F,
+                    Store::add, call.d_values + first * call.d_value_stride, call.d_value_stride);
     for (int t = 0; t < Scores::kProducts; ++t) {
       const ScoreProduct product = scores.product(t);
-      tile_product<T>(keys, product.depth, tile.count, {products[t], Q, 1},
-                      query_rows + product.query_row, E, Store::add,
+      tile_product<T>(keys, product.depth, tile.count - begin, {products[t] + begin, Q, 1},
+                      query_rows + begin * E + product.query_row, E, Store::add,
                       call.d_keys + first * call.d_key_stride + product.key_column,
                       call.d_key_stride);
-      tile_product<T>(product.depth, lanes, keys, {key + product.key_column, 1, key_width},
-                      products[t], Q, Store::add, d_query + product.query_row * Q, Q);
+      tile_product<T>(product.depth, lanes - begin, keys, {key + product.key_column, 1, key_width},
+                      products[t] + begin, Q, Store::add, d_query + product.query_row * Q + begin,
+                      Q);
     }
   }
 
