@@ -134,27 +134,20 @@ NumPy operator_matrix(const std::string& transition, const Argument& u) {
   });
 }
 
-/// A new NumPy array with what `values` holds.
-template <class T, std::size_t Rank>
-Result copied(const Array<T, Rank>& values) {
-  void* data = nullptr;
-  nb::object array = new_array(dtype_of<T>(), values.shape(), data);
-  std::copy_n(values.data(), values.size(), static_cast<T*>(data));
-  return {array};
-}
-
 NumPy clifford_generators(int pluses, int minuses, const std::string& dtype) {
-  return for_complex_dtype(
-      dtype, [&]<class T>() { return copied(algebra::clifford_generators<T>(pluses, minuses)); });
+  return for_complex_dtype(dtype, [&]<class T>() {
+    return Result{copied(algebra::clifford_generators<T>(pluses, minuses))};
+  });
 }
 
 NumPy dirac_generators(const std::string& dtype) {
-  return for_complex_dtype(dtype,
-                           [&]<class T>() { return copied(algebra::dirac_generators<T>()); });
+  return for_complex_dtype(
+      dtype, [&]<class T>() { return Result{copied(algebra::dirac_generators<T>())}; });
 }
 
 NumPy dirac_gamma5(const std::string& dtype) {
-  return for_complex_dtype(dtype, [&]<class T>() { return copied(algebra::dirac_gamma5<T>()); });
+  return for_complex_dtype(dtype,
+                           [&]<class T>() { return Result{copied(algebra::dirac_gamma5<T>())}; });
 }
 
 NumPy apply_vielbein(const Argument& vielbein, const Argument& gamma, const Outputs& out) {

@@ -216,6 +216,19 @@ class Call {
 /// A new NumPy array of that shape, uninitialised, on a 64-byte boundary; `data` is its memory.
 nb::object new_array(nb::dlpack::dtype dtype, std::span<const Index> shape, void*& data);
 
+/// A new NumPy array with what `values` holds.
+template <class T, std::size_t Rank>
+nb::object copied(View<const T, Rank> values) {
+  void* data = nullptr;
+  nb::object array = new_array(dtype_of<T>(), values.shape(), data);
+  std::copy_n(values.data(), values.size(), static_cast<T*>(data));
+  return array;
+}
+template <class T, std::size_t Rank>
+nb::object copied(const Array<T, Rank>& values) {
+  return copied(values.view());
+}
+
 /// A NumPy array that shows memory of `owner`, which it keeps alive.
 template <class T, std::size_t Rank>
 nb::object show(View<T, Rank> view, nb::handle owner) {

@@ -8,5 +8,8 @@ namespace lior::python {
 using namespace nb::literals;
 
 void bind_algebra(nb::module_& m);
+void bind_geometry(nb::module_& m);
+void bind_memory(nb::module_& m);
+void bind_nn(nb::module_& m);
 
 }  // namespace lior::python

@@ -58,4 +58,7 @@ NB_MODULE(_lior, m) {
     module(part);
   };
   bind(&bind_algebra, "algebra", "Quaternions, octonions, CI8, Clifford generators, bilinears.");
+  bind(&bind_geometry, "geometry", "Metrics, Christoffel symbols, curvature, geodesics.");
+  bind(&bind_memory, "memory", "The LIoR kernel, sums of exponentials, causal convolution.");
+  bind(&bind_nn, "nn", "Forward and backward pairs of layers.");
 }

@@ -1,0 +1,120 @@
+"""Metrics, Christoffel symbols, curvature, geodesics, parallel transport.
+
+Points lie in planes: x is (d, N), coordinates first. A metric is a Metric, a LearnedMetric, or the
+text that names one, such as "sphere:n=3,r=2".
+"""
+
+from enum import IntEnum
+from typing import NamedTuple, Union
+
+import numpy
+
+from lior._lior import geometry as _geometry
+from lior._lior.geometry import (
+    GeodesicOptions,
+    LearnedMetric,
+    Metric,
+    christoffel,
+    christoffel_packed,
+    curve_length,
+    metric_values,
+)
+
+__all__ = [
+    "Curvature",
+    "GeodesicOptions",
+    "LearnedMetric",
+    "Logarithm",
+    "Metric",
+    "PathStatus",
+    "Paths",
+    "christoffel",
+    "christoffel_packed",
+    "curvature",
+    "curve_length",
+    "distance",
+    "exp_map",
+    "geodesics",
+    "log_map",
+    "metric_values",
+    "transport",
+]
+
+AnyMetric = Union[Metric, str]
+
+
+class PathStatus(IntEnum):
+    """Why a geodesic ended where it did."""
+
+    ok = 0
+    edge = 1  #: it left the metric's domain
+    horizon = 2  #: it reached a horizon
+    singular = 3  #: the metric cannot be inverted there
+    stalled = 4  #: the tolerance asks for steps too small, or for more than most_steps
+
+
+class Curvature(NamedTuple):
+    riemann: numpy.ndarray  #: (d, d, d, d, N), R^r_smn at [r, s, m, n]
+    ricci: numpy.ndarray  #: (d, d, N)
+    scalar: numpy.ndarray  #: (N,), positive on spheres
+    kretschmann: numpy.ndarray  #: (N,), R_rsmn R^rsmn
+
+
+class Paths(NamedTuple):
+    x: numpy.ndarray  #: (K, d, N)
+    v: numpy.ndarray  #: (K, d, N)
+    status: numpy.ndarray  #: (N,) uint8, values of PathStatus
+    reached: numpy.ndarray  #: (N,), the parameter where each ended
+
+
+class Logarithm(NamedTuple):
+    v: numpy.ndarray  #: (d, N), exp_x(v) = y
+    converged: numpy.ndarray  #: (N,) bool
+    error: numpy.ndarray  #: (N,), estimate of |v - exact v| in coordinates
+
+
+def curvature(metric: AnyMetric, x, *, out=None) -> Curvature:
+    """Curvature at x: (d, N), from exact second derivatives.
+
+    R^r_smn = d_m Gamma^r_ns - d_n Gamma^r_ms + Gamma^r_ml Gamma^l_ns - Gamma^r_nl Gamma^l_ms,
+    Ricci_sn = R^r_srn. `out`: four arrays. Raises as christoffel does.
+    Source: docs/math/conventions.md, section 6.
+    """
+    return Curvature(*_geometry.curvature(metric, x, out=out))
+
+
+def geodesics(metric: AnyMetric, x, v, times, *, out=None, **options) -> Paths:
+    """The geodesics from (x, v): (d, N) each, at the parameters `times` (>= 0, increasing).
+
+    A lane that cannot go on stops: its status says why, its later samples repeat the last state
+    inside the domain. `options`: those of GeodesicOptions; `out`: four arrays.
+    """
+    return Paths(*_geometry.geodesics(metric, x, v, list(times), _options(options), out=out))
+
+
+def exp_map(metric: AnyMetric, x, v, *, out=None, **options):
+    """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1."""
+    return _geometry.exp_map(metric, x, v, _options(options), out=out)
+
+
+def log_map(metric: AnyMetric, x, y, *, out=None, **options) -> Logarithm:
+    """v with exp_x(v) = y by shooting; a lane that does not converge says so and holds the best v."""
+    return Logarithm(*_geometry.log_map(metric, x, y, _options(options), out=out))
+
+
+def distance(metric: AnyMetric, x, y, *, out=None, **options) -> numpy.ndarray:
+    """sqrt(g(v, v)), v = log_x(y): (N,); NaN where log does not converge, and only there.
+
+    Raises lior.Error unless the metric is Riemannian.
+    """
+    return _geometry.distance(metric, x, y, _options(options), out=out)
+
+
+def transport(metric: AnyMetric, x, v, w, *, out=None, **options):
+    """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to
+    parameter 1."""
+    return _geometry.transport(metric, x, v, w, _options(options), out=out)
+
+
+def _options(options) -> GeodesicOptions:
+    return GeodesicOptions(**options)

@@ -1,0 +1,191 @@
+"""Geometry beside closed forms and NumPy's formulas."""
+
+import numpy as np
+import pytest
+from conftest import layouts
+
+import lior
+from lior import geometry
+from lior.geometry import PathStatus
+
+
+@pytest.fixture(params=[0, 1, 5])
+def points(request, rng, real):
+    """Points of the sphere, away from its poles, as planes (2, N)."""
+    theta = rng.uniform(0.5, 2.5, request.param)
+    return np.stack([theta, rng.uniform(0, 6, request.param)]).astype(real)
+
+
+def atol(real):
+    return {"float32": 1e-4, "float64": 1e-10}[real.name]
+
+
+def test_sphere(points, real):
+    metric, r = geometry.Metric("sphere:n=2,r=2"), 2
+    theta = points[0]
+    expected = np.zeros((2, 2, len(theta)), real)
+    expected[0, 0], expected[1, 1] = r * r, (r * np.sin(theta)) ** 2
+    for x in layouts(points):
+        np.testing.assert_allclose(geometry.metric_values(metric, x), expected, atol=atol(real))
+    gamma = geometry.christoffel(metric, points)
+    assert gamma.dtype == real and gamma.shape == (2, 2, 2, len(theta))
+    np.testing.assert_allclose(gamma[0, 1, 1], -np.sin(theta) * np.cos(theta), atol=atol(real))
+    np.testing.assert_allclose(gamma[1, 0, 1], 1 / np.tan(theta), atol=atol(real))
+    packed = geometry.christoffel_packed(metric, points)
+    assert (packed == gamma[:, [0, 0, 1], [0, 1, 1]]).all()
+    curved = geometry.curvature(metric, points)
+    np.testing.assert_allclose(curved.scalar, np.full(len(theta), 2 / r**2), atol=atol(real))
+    np.testing.assert_allclose(curved.kretschmann, np.full(len(theta), 4 / r**4), atol=atol(real))
+    np.testing.assert_allclose(curved.ricci, expected / r**2, atol=atol(real))
+    assert np.allclose(curved.riemann, -curved.riemann.swapaxes(2, 3), atol=atol(real))
+
+
+def test_great_circles(points, real):
+    n = points.shape[1]
+    equator = np.stack([np.full(n, np.pi / 2), points[1]]).astype(real)
+    along = np.stack([np.zeros(n), np.ones(n)]).astype(real)
+    paths = geometry.geodesics("sphere", equator, along, [0, 0.5, 1], rtol=1e-9)
+    assert paths.x.shape == (3, 2, n) and paths.status.dtype == np.uint8
+    np.testing.assert_allclose(paths.x[1], equator + 0.5 * along, atol=atol(real))
+    assert (paths.status == PathStatus.ok).all() and (paths.reached == 1).all()
+    end, status = geometry.exp_map("sphere", equator, along)
+    np.testing.assert_allclose(end, equator + along, atol=atol(real))
+    back = geometry.log_map("sphere", equator, end)
+    assert back.converged.dtype == bool and back.converged.all()
+    np.testing.assert_allclose(back.v, along, atol=10 * atol(real))
+    lengths = geometry.distance("sphere", equator, end)
+    np.testing.assert_allclose(lengths, np.ones(n), atol=10 * atol(real))
+    carried, status = geometry.transport("sphere", equator, along, along)
+    np.testing.assert_allclose(carried, along, atol=atol(real))
+    np.testing.assert_allclose(
+        geometry.curve_length("sphere", paths.x), np.ones(n), atol=10 * atol(real)
+    )
+
+
+def test_a_path_that_leaves_the_chart_says_so():
+    x, v = np.array([[0.5], [0.0]]), np.array([[-1.0], [0.0]])
+    paths = geometry.geodesics("sphere", x, v, [0, 0.25, 1])
+    assert paths.status[0] == PathStatus.edge and 0.4 < paths.reached[0] <= 0.5
+
+
+def test_black_hole():
+    x = np.array([0.0, 6.0, np.pi / 2, 0.0])[:, None]
+    metric = geometry.Metric("schwarzschild:mass=1")
+    assert (metric.dimension, metric.negative_directions) == (4, 1)
+    curved = geometry.curvature(metric, x)
+    assert np.allclose(curved.ricci, 0, atol=1e-12)
+    np.testing.assert_allclose(curved.kretschmann, 48 / 6.0**6, rtol=1e-10)
+
+
+def test_errors_name_what_is_wrong():
+    with pytest.raises(lior.Error, match="sphere"):
+        geometry.Metric("spere")
+    with pytest.raises(lior.Error, match=r"x has shape \(3, 1\); expected \(2, N\)"):
+        geometry.christoffel("sphere", np.ones((3, 1)))
+    with pytest.raises(lior.Error, match="domain|chart"):
+        geometry.christoffel("sphere", np.array([[4.0], [0.0]]))
+    with pytest.raises(lior.Error, match="method is 'euler'; expected one of 'dopri5'"):
+        geometry.exp_map("sphere", np.ones((2, 1)), np.ones((2, 1)), method="euler")
+    with pytest.raises(TypeError, match="tolerance"):
+        geometry.exp_map("sphere", np.ones((2, 1)), np.ones((2, 1)), tolerance=1)
+
+
+def erf(x):
+    return np.vectorize(__import__("math").erf)(x)
+
+
+def gelu(x):
+    return x * (1 + erf(x / np.sqrt(2))) / 2
+
+
+def learned(p, x, floor):
+    """The formulas of docs/math/conventions.md, section 6: R^2 g and R at x: (d, N)."""
+    d = len(x)
+    hidden = gelu(p["metric_net.0.weight"] @ x + p["metric_net.0.bias"][:, None])
+    h = (p["metric_net.2.weight"] @ hidden + p["metric_net.2.bias"][:, None]).reshape(d, d, -1)
+    base = p["L"] @ p["L"].T + (1e-4 + 0.1 * d * floor) * np.eye(d)
+    g = base[:, :, None] + 0.1 * np.tanh((h + h.swapaxes(0, 1)) / 2)
+    z = gelu(p["resilience_net.0.weight"] @ x + p["resilience_net.0.bias"][:, None])
+    z = p["resilience_net.2.weight"] @ z + p["resilience_net.2.bias"][:, None]
+    r = np.clip(np.log1p(np.exp(z[0])), 0.1, 10)
+    return r**2 * g, r
+
+
+@pytest.fixture
+def parameters(rng):
+    d, H, K = 3, 6, 5
+    shapes = {
+        "L": (d, d),
+        "metric_net.0.weight": (H, d),
+        "metric_net.0.bias": (H,),
+        "metric_net.2.weight": (d * d, H),
+        "metric_net.2.bias": (d * d,),
+        "resilience_net.0.weight": (K, d),
+        "resilience_net.0.bias": (K,),
+        "resilience_net.2.weight": (1, K),
+        "resilience_net.2.bias": (1,),
+    }
+    return {name: 0.5 * rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("floor", [False, True])
+def test_learned_metric(rng, real, parameters, count, floor):
+    x = rng.standard_normal((3, count)).astype(real)
+    given = {name: value.astype(real) for name, value in parameters.items()}
+    metric = geometry.LearnedMetric.from_arrays(given, spd_floor=floor)
+    g, r = metric.values(x)
+    expected, resilience = learned(parameters, x, floor)
+    np.testing.assert_allclose(g, expected, atol=1e2 * atol(real), rtol=1e-5)
+    np.testing.assert_allclose(r, resilience, atol=atol(real), rtol=1e-5)
+    np.testing.assert_allclose(geometry.metric_values(metric, x), g, atol=1e2 * atol(real))
+
+
+def test_learned_metric_gradients(rng, parameters):
+    x, dg = rng.standard_normal((3, 4)), rng.standard_normal((3, 3, 4))
+    metric = geometry.LearnedMetric.from_arrays(parameters)
+    dx, gradients = metric.backward(x, dg)
+    assert set(gradients) == set(parameters)
+    step = 1e-6
+    for name, gradient in gradients.items():
+        move = rng.standard_normal(gradient.shape)
+        ends = [
+            learned({**parameters, name: parameters[name] + sign * step * move}, x, False)[0]
+            for sign in (1, -1)
+        ]
+        slope = (dg * (ends[0] - ends[1])).sum() / (2 * step)
+        np.testing.assert_allclose((gradient * move).sum(), slope, rtol=1e-5, atol=1e-7)
+    move = rng.standard_normal(x.shape)
+    ends = [learned(parameters, x + sign * step * move, False)[0] for sign in (1, -1)]
+    slope = (dg * (ends[0] - ends[1])).sum() / (2 * step)
+    np.testing.assert_allclose((dx * move).sum(), slope, rtol=1e-5)
+
+
+def test_distance_gradient(rng, parameters):
+    x = 0.1 * rng.standard_normal((3, 2))
+    y = x + 0.1 * rng.standard_normal((3, 2))
+    weight = np.array([1.0, -2.0])
+    options = geometry.GeodesicOptions(rtol=1e-11, atol=1e-13)
+
+    def make(moved):
+        return geometry.LearnedMetric.from_arrays(moved, spd_floor=True)
+
+    distance, gradients = make(parameters).distance_with_gradient(x, y, weight, options)
+    np.testing.assert_allclose(distance, geometry.distance(make(parameters), x, y), rtol=1e-6)
+    step = 1e-4
+    for name in ("L", "resilience_net.2.weight"):
+        move = rng.standard_normal(parameters[name].shape)
+        ends = [
+            make({**parameters, name: parameters[name] + sign * step * move}).distance_with_gradient(
+                x, y, weight, options
+            )[0]
+            for sign in (1, -1)
+        ]
+        slope = (weight * (ends[0] - ends[1])).sum() / (2 * step)
+        np.testing.assert_allclose((gradients[name] * move).sum(), slope, rtol=1e-4)
+
+
+def test_learned_metric_lacks(parameters):
+    del parameters["metric_net.0.bias"]
+    with pytest.raises(lior.Error, match="parameters lack 'metric_net.0.bias'"):
+        geometry.LearnedMetric.from_arrays(parameters)
