@@ -244,6 +244,11 @@ const void* Call::input(const char* name, const Argument& argument, dtype dtype,
   check_device(name, array);
   check_dtype(name, array, dtype);
   fit(name, array, dims, shape);
+  return packed_input(name, array);
+}
+
+/// Where the array lies, or where its items will lie packed when the kernel runs.
+const void* Call::packed_input(const char* name, const dltensor& array) {
   const Index bytes = count(array) * item_size(array);
   if (is_direct(array)) {
     reads_.push_back({name, first_byte(array), first_byte(array) + bytes});
@@ -257,6 +262,17 @@ const void* Call::input(const char* name, const Argument& argument, dtype dtype,
                      first_byte(array),
                      packed});
   return packed;
+}
+
+std::span<const std::byte> Call::bytes(const char* name, const Argument& argument,
+                                       std::vector<Index>& shape) {
+  dtype_of(name, argument);
+  dltensor store;
+  const dltensor& array = tensor_of(argument.array, store);
+  check_device(name, array);
+  shape.assign(array.shape, array.shape + array.ndim);
+  return {static_cast<const std::byte*>(packed_input(name, array)),
+          static_cast<std::size_t>(count(array) * item_size(array))};
 }
 
 const void* Call::integer_input(const char* name, const Argument& argument, Dims dims,

@@ -138,6 +138,10 @@ class Call {
     return {static_cast<const std::int32_t*>(data), shape};
   }
 
+  /// The bytes of an input of any dtype and shape, row-major.
+  std::span<const std::byte> bytes(const char* name, const Argument& argument,
+                                   std::vector<Index>& shape);
+
   /// The next output; by now every letter of `dims` has a value.
   template <class T, std::size_t Rank>
   View<T, Rank> out(const Dim (&dims)[Rank], Start start = Start::nothing) {
@@ -193,6 +197,7 @@ class Call {
 
   const void* input(const char* name, const Argument& argument, nb::dlpack::dtype dtype, Dims dims,
                     Index* shape);
+  const void* packed_input(const char* name, const nb::dlpack::dltensor& array);
   const void* integer_input(const char* name, const Argument& argument, Dims dims, Index* shape);
   void* output(nb::dlpack::dtype dtype, Dims dims, Start start, Index* shape);
   void* state_array(const char* name, const Output& given, nb::dlpack::dtype dtype, Dims dims,

@@ -60,5 +60,8 @@ NB_MODULE(_lior, m) {
   bind(&bind_algebra, "algebra", "Quaternions, octonions, CI8, Clifford generators, bilinears.");
   bind(&bind_geometry, "geometry", "Metrics, Christoffel symbols, curvature, geodesics.");
   bind(&bind_memory, "memory", "The LIoR kernel, sums of exponentials, causal convolution.");
+  bind(&bind_field, "field", "The cognitive tensor field and its evolution.");
   bind(&bind_nn, "nn", "Forward and backward pairs of layers.");
+  bind(&bind_io, "io", "Named arrays in safetensors files.");
+  bind(&bind_train, "train", "Models, data, optimisers, generation.");
 }

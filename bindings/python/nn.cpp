@@ -160,73 +160,72 @@ GeometricMambaShape layer_shape(const MixerConfig& mixer, const Argument& x) {
   return shape;
 }
 
-/// out, the last state, and what backward wants: inv_rms, v, projection, states, q, p, gated.
-nb::tuple geometric_mamba_forward(const MixerConfig& mixer, const nb::dict& parameters,
-                                  const Argument& x, const Argument& state) {
-  return for_real("x", x, [&]<class T>() -> nb::tuple {
-    Call call;
+/// What forward leaves: its dear half in these arrays, the rest, which restore fills, in the arena.
+template <class T>
+GeometricMambaSaved<T> saved_in(const GeometricMambaShape& shape, Arena& arena,
+                                View<T, 3> projection, View<T, 3> initial, View<T, 4> states,
+                                View<T, 3> p) {
+  const Index R = shape.rows(), D = shape.d_model;
+  return {.projection = rows(projection),
+          .initial = initial,
+          .states = states,
+          .p = rows(p),
+          .inv_rms = arena.take<T, 1>({R}).span(),
+          .v = arena.take<T, 2>({R, D}),
+          .q = arena.take<T, 2>({R, shape.read_width()}),
+          .gated = arena.take<T, 2>({R, D})};
+}
+
+/// (out, the last state, projection, states, p): the last three are for backward.
+nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> geometric_mamba_forward(
+    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x, const Argument& state,
+    const Outputs& out) {
+  return for_real("x", x, [&]<class T>() {
+    Call call(out);
     const GeometricMambaShape shape = layer_shape(mixer, x);
-    const auto [B, N, S, H] =
-        Shape<4>{shape.scan.batch, shape.scan.length, mixer.state_width(), mixer.heads};
-    const Index D = shape.d_model;
-    const auto input = call.in<T>("x", x, {B, N, D});
-    const auto start = call.in<T>("state", state, {B, S, H});
+    const Index S = mixer.state_width(), H = mixer.heads;
+    const auto input = call.in<T>("x", x, {'B', 'N', 'D'});
+    const auto start = call.in<T>("state", state, {'B', S, H});
     const auto values = layer_parameters<T>(call, shape, parameters);
-    const auto out = call.out<T>({B, N, D});
-    const auto last = call.out<T>({B, S, H});
-    const auto inv_rms = call.out<T>({B, N});
-    const auto v = call.out<T>({B, N, D});
-    const auto projection = call.out<T>({B, N, shape.projection_width()});
-    const auto initial = call.out<T>({B, S, H});
-    const auto states = call.out<T>({B, N, S, H});
-    const auto q = call.out<T>({B, N, shape.read_width()});
-    const auto p = call.out<T>({B, N, D});
-    const auto gated = call.out<T>({B, N, D});
+    const auto result = call.out<T>({'B', 'N', 'D'});
+    const auto last = call.out<T>({'B', S, H});
+    const auto projection = call.out<T>({'B', 'N', shape.projection_width()});
+    const auto states = call.out<T>({'B', 'N', S, H});
+    const auto p = call.out<T>({'B', 'N', 'D'});
     return call.run([&] {
       std::copy(start.begin(), start.end(), last.begin());
-      nn::geometric_mamba_forward<T>(shape, values, rows(input), last,
-                                     {.inv_rms = inv_rms.span(),
-                                      .v = rows(v),
-                                      .projection = rows(projection),
-                                      .initial = initial,
-                                      .states = states,
-                                      .q = rows(q),
-                                      .p = rows(p),
-                                      .gated = rows(gated)},
-                                     rows(out));
+      with_arena([&](Arena& arena) {
+        const auto saved =
+            saved_in<T>(shape, arena, projection, arena.take<T, 3>(start.shape()), states, p);
+        if (arena.planning()) return;
+        nn::geometric_mamba_forward<T>(shape, values, rows(input), last, saved, rows(result));
+      });
     });
   });
 }
 
-nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(const MixerConfig& mixer,
-                                                               const nb::dict& parameters,
-                                                               const Argument& x,
-                                                               const nb::sequence& saved,
-                                                               const Argument& d_out) {
+/// A view for a function that takes it as writable and only reads it.
+template <class T, std::size_t Rank>
+View<T, Rank> as_writable(View<const T, Rank> view) {
+  return {const_cast<T*>(view.data()), view.shape()};
+}
+
+nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(
+    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x, const Argument& state,
+    const Argument& projection, const Argument& states, const Argument& p, const Argument& d_out) {
   return for_real("x", x, [&]<class T>() {
     Call call;
     const GeometricMambaShape shape = layer_shape(mixer, x);
-    const auto [B, N, S, H] =
-        Shape<4>{shape.scan.batch, shape.scan.length, mixer.state_width(), mixer.heads};
+    const Index S = mixer.state_width(), H = mixer.heads;
     const Index D = shape.d_model, P = shape.projection_width(), Q = shape.read_width();
-    LIOR_CHECK(nb::len(saved) == 8, "saved has {} arrays; expected forward's 8", nb::len(saved));
-    const auto kept = [&]<std::size_t Rank>(int i, const Dim(&dims)[Rank]) {
-      const auto name = fmt::format("saved[{}]", i);
-      const auto view = call.in<T>(name.c_str(), nb::cast<Argument>(saved[i]), dims);
-      return View<T, Rank>(const_cast<T*>(view.data()), view.shape());  // backward only reads
-    };
-    const auto input = call.in<T>("x", x, {B, N, D});
-    const auto gradient = call.in<T>("d_out", d_out, {B, N, D});
+    const auto input = call.in<T>("x", x, {'B', 'N', 'D'});
+    const auto start = call.in<T>("state", state, {'B', S, H});
+    const auto columns = call.in<T>("projection", projection, {'B', 'N', P});
+    const auto h = call.in<T>("states", states, {'B', 'N', S, H});
+    const auto read = call.in<T>("p", p, {'B', 'N', 'D'});
+    const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', 'D'});
     const auto values = layer_parameters<T>(call, shape, parameters);
-    const GeometricMambaSaved<T> from_forward{.inv_rms = kept(0, {B, N}).span(),
-                                              .v = rows(kept(1, {B, N, D})),
-                                              .projection = rows(kept(2, {B, N, P})),
-                                              .initial = kept(3, {B, S, H}),
-                                              .states = kept(4, {B, N, S, H}),
-                                              .q = rows(kept(5, {B, N, Q})),
-                                              .p = rows(kept(6, {B, N, D})),
-                                              .gated = rows(kept(7, {B, N, D}))};
-    const auto dx = call.out<T>({B, N, D});
+    const auto dx = call.out<T>({'B', 'N', 'D'});
     const GeometricMambaParameters<T> sums{
         .norm_gain = call.out<T>({D}, Start::zeros).span(),
         .in_weight = call.out<T>({P, D}, Start::zeros),
@@ -237,8 +236,13 @@ nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(const MixerConfig
         .angles = mixer.rotation ? call.out<T>({8, H}, Start::zeros) : View<T, 2>()};
     const nb::tuple results = call.run([&] {
       with_arena([&](Arena& arena) {
-        nn::geometric_mamba_backward<T>(shape, values, rows(input), from_forward, rows(gradient),
-                                        rows(dx), sums, arena);
+        const auto saved = saved_in<T>(shape, arena, as_writable(columns), as_writable(start),
+                                       as_writable(h), as_writable(read));
+        if (!arena.planning()) {
+          nn::geometric_mamba_restore<T>(shape, values, rows(input), saved);
+        }
+        nn::geometric_mamba_backward<T>(shape, values, rows(input), saved, rows(gradient), rows(dx),
+                                        sums, arena);
       });
     });
     nb::dict gradients;
@@ -434,18 +438,19 @@ Source: docs/math/conventions.md, section 4.)");
 and forward's states. Sum the last two over B where sequences share them.)");
   m.def(
       "geometric_mamba_forward", &geometric_mamba_forward, "mixer"_a, "parameters"_a, "x"_a,
-      "state"_a,
+      "state"_a, nb::kw_only(), "out"_a = nb::none(),
       R"(out = x + W_o (W_q readout(h) * silu(W_g v)), v = RMSNorm(x), h = ci8_scan(W_in v + bias).
 
 x: (B, N, D); state: h_0 (B, S, H). parameters: a dict of norm.gain (D,), in.weight (P + D, D), W_in
 over W_g, in.bias (P + D,), read.weight (D, Q H), out.weight (D, D), initial (S, H) only without
-gates, angles (8, H) only with rotation. Returns (out, last state, *saved): the last 8 are
-backward's `saved`. Source: docs/math/conventions.md, section 4.)");
+gates, angles (8, H) only with rotation. Returns (out, last state, projection (B, N, P + D), states
+(B, N, S, H), p (B, N, D)): the last three are for backward.
+Source: docs/math/conventions.md, section 4.)");
   m.def(
       "geometric_mamba_backward", &geometric_mamba_backward, "mixer"_a, "parameters"_a, "x"_a,
-      "saved"_a, "d_out"_a,
-      R"((dx, dict of gradients) from d_out: (B, N, D). Without gates forward's state must have been
-geometric_mamba_initial_state's.)");
+      "state"_a, "projection"_a, "states"_a, "p"_a, "d_out"_a,
+      R"((dx, dict of gradients) from d_out: (B, N, D), at what forward was given (x, state: the h_0)
+and what it left. Without gates the state must be geometric_mamba_initial_state's.)");
   m.def("geometric_mamba_initial_state", &geometric_mamba_initial_state, "mixer"_a, "batch"_a,
         "initial"_a.none() = nb::none(), nb::kw_only(), "dtype"_a = "float32",
         "(B, S, H): zero with gates; without, each head's column of initial: (S, H), normalised.");

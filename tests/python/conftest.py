@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 
 import numpy
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave other tests the cores
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, os.environ.get("LIOR_PYTHON", str(ROOT / "build" / "release" / "python")))
 
@@ -22,10 +24,13 @@ def real(request):
     return numpy.dtype(request.param)
 
 
-def layouts(array):
-    """The same numbers in memory four ways: packed, every second element, reversed, column-major."""
-    spread = numpy.zeros(tuple(2 * n for n in array.shape), array.dtype)
-    second = spread[tuple(slice(None, None, 2) for _ in array.shape)]
-    second[...] = array
-    flip = tuple(slice(None, None, -1) for _ in array.shape)
-    return [array, second, array[flip].copy()[flip], numpy.asfortranarray(array)]
+@pytest.fixture(scope="session")
+def program():
+    """program("eval", "--model", run): what the built program prints, as bytes."""
+    path = os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior"))
+
+    def run(*arguments):
+        command = [path, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+
+    return run

@@ -4,23 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import layouts
+from formulas import conjugate, doubled, layouts
 
 from lior import algebra
-
-
-def conjugate(x):
-    return np.concatenate([x[:1], -x[1:]])
-
-
-def doubled(x, y):
-    """The product of planes [2^k, N] by (a, b)(c, d) = (a c - conj(d) b, d a + b conj(c))."""
-    if len(x) == 1:
-        return x * y
-    (a, b), (c, d) = np.split(x, 2), np.split(y, 2)
-    return np.concatenate(
-        [doubled(a, c) - doubled(conjugate(d), b), doubled(d, a) + doubled(b, conjugate(c))]
-    )
 
 
 def complex_product(x, y):

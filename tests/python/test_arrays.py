@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import layouts
+from formulas import layouts
 
 import lior
 from lior.algebra import octonion_multiply

@@ -1,8 +1,10 @@
 """Geometry beside closed forms and NumPy's formulas."""
 
+import math
+
 import numpy as np
 import pytest
-from conftest import layouts
+from formulas import layouts
 
 import lior
 from lior import geometry
@@ -91,7 +93,7 @@ def test_errors_name_what_is_wrong():
 
 
 def erf(x):
-    return np.vectorize(__import__("math").erf)(x)
+    return np.vectorize(math.erf, otypes=[float])(x)
 
 
 def gelu(x):

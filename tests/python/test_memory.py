@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import layouts
+from formulas import layouts
 
 import lior
 from lior import memory

@@ -1,0 +1,325 @@
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+
+#include <mutex>
+
+#include "bindings.h"
+#include "either.h"
+#include "lior/field/bayes.h"
+#include "lior/field/collapse.h"
+#include "lior/field/diagnostics.h"
+#include "lior/field/evolution.h"
+
+namespace lior::python {
+namespace {
+
+using field::Grid;
+
+template <class T>
+using SharedHamiltonian = std::shared_ptr<const field::Hamiltonian<T>>;
+template <class T>
+using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
+
+/// Sums of rows: the workspace of everything that sums over a field of Nx rows.
+Buffer<double> row_sums(Index nx) { return Buffer<double>(2 * nx); }
+
+/// field::Hamiltonian of one dtype. It never changes once it is made.
+class Hamiltonian {
+ public:
+  Hamiltonian(const Argument& v, Index d, double dx, double hbar, double mass, double gxx,
+              double gyy, const Argument& gxx_field, const Argument& gyy_field,
+              const std::string& dtype) {
+    for_complex_dtype(dtype, [&]<class T>() {
+      Call call;
+      const auto values = call.in<double>("v", v, {'X', 'Y'});
+      grid_ = {.nx = call['X'], .ny = call['Y'], .d = d, .dx = dx};
+      const field::InverseMetric metric{
+          .gxx = gxx,
+          .gyy = gyy,
+          .gxx_field = call.in_or_none<double>("gxx_field", gxx_field, {'X', 'Y'}),
+          .gyy_field = call.in_or_none<double>("gyy_field", gyy_field, {'X', 'Y'})};
+      call.run([&] {
+        held_.emplace<T>(std::make_shared<const field::Hamiltonian<T>>(
+            grid_, field::Physics{.hbar = hbar, .mass = mass}, metric, values));
+      });
+    });
+  }
+
+  const Grid& grid() const { return grid_; }
+  template <class Body>
+  auto visit(Body&& body) {
+    return held_.visit(body);
+  }
+
+  NumPy apply(const Argument& t, const Outputs& out) {
+    return visit([&]<class T>(const SharedHamiltonian<T>& h) -> NumPy {
+      Call call(out);
+      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
+      const auto image = call.out<std::complex<T>>({grid_.nx, grid_.ny, grid_.d, grid_.d});
+      return call.run([&] { h->apply(in, image); });
+    });
+  }
+
+  double norm(const Argument& t) {
+    return measure(
+        t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
+                       std::span<double> sums) { return field::norm<T>(in, h.weight(), sums); });
+  }
+  double energy(const Argument& t) {
+    return measure(t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
+                                  std::span<double> sums) {
+      Array<std::complex<T>, 4> work(in.shape());
+      return field::energy<T>(h, in, work.view(), sums);
+    });
+  }
+
+  NumPy weight() {
+    return visit([](const auto& h) -> NumPy { return Result{copied(h->weight())}; });
+  }
+  std::pair<double, double> bounds() {
+    return visit([](const auto& h) { return std::pair(h->lowest(), h->highest()); });
+  }
+
+ private:
+  template <class Measure>
+  double measure(const Argument& t, Measure number) {
+    return visit([&]<class T>(const SharedHamiltonian<T>& h) {
+      Call call;
+      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
+      double result = 0;
+      call.run([&] {
+        auto sums = row_sums(grid_.nx);
+        result = number(*h, field::ConstField<T>(in), sums.span());
+      });
+      return result;
+    });
+  }
+
+  Grid grid_;
+  Either<SharedHamiltonian> held_;
+};
+
+/// field::Evolution of its Hamiltonian's dtype; one call at a time.
+class Evolution {
+ public:
+  Evolution(Hamiltonian& h, const Argument& start, const Argument& evidence,
+            const Argument& current, const field::Settings& settings)
+      : grid_(h.grid()) {
+    h.visit([&]<class T>(const SharedHamiltonian<T>& hamiltonian) {
+      using C = std::complex<T>;
+      Call call;
+      const Index X = grid_.nx, Y = grid_.ny, D = grid_.d;
+      const auto first = call.in<C>("start", start, {X, Y, D, D});
+      const auto e = call.in_or_none<C>("evidence", evidence, {X, Y, D, D});
+      const auto j = call.in_or_none<C>("current", current, {X, Y, D, D});
+      call.run([&] {
+        held_.emplace<T>(
+            std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, e, j));
+      });
+    });
+  }
+
+  void run(Index steps) {
+    LIOR_CHECK(steps >= 0, "steps is {}; expected at least 0", steps);
+    held_.visit([&](auto& evolution) {
+      Call().run([&] {
+        const std::lock_guard lock(mutex_);
+        evolution->run(steps);
+      });
+    });
+  }
+
+  NumPy field(const Outputs& out) {
+    return held_.visit([&]<class T>(OwnEvolution<T>& evolution) -> NumPy {
+      Call call(out);
+      const auto copy = call.out<std::complex<T>>({grid_.nx, grid_.ny, grid_.d, grid_.d});
+      return call.run([&] {
+        const std::lock_guard lock(mutex_);
+        const auto now = evolution->field();
+        std::copy(now.begin(), now.end(), copy.begin());
+      });
+    });
+  }
+
+  std::array<Index, 2> broken_cell() {
+    std::array<Index, 2> cell{};
+    held_.visit([&]<class T>(OwnEvolution<T>& evolution) {
+      Call().run([&] {
+        const std::lock_guard lock(mutex_);
+        cell = field::first_broken_cell<T>(evolution->field());
+      });
+    });
+    return cell;
+  }
+
+  template <class Get>
+  auto get(Get read) {
+    return held_.visit([&](auto& evolution) {
+      const std::lock_guard lock(mutex_);
+      return read(*evolution);
+    });
+  }
+
+ private:
+  Grid grid_;
+  Either<OwnEvolution> held_;
+  std::mutex mutex_;
+};
+
+void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
+                    const Argument& evidence, const Argument& current, const std::string& scheme,
+                    double dt, const std::string& symbol, const std::string& time, double lambda_qr,
+                    double tau, const std::string& mode, Index update_every, double lambda_f,
+                    double alpha, double tolerance, Index horizon) {
+  const field::Settings settings{
+      .scheme = field::scheme_from_name(scheme),
+      .dt = dt,
+      .symbol = choose<field::Symbol>(
+          "symbol", symbol,
+          {{"discrete", field::Symbol::discrete}, {"continuous", field::Symbol::continuous}}),
+      .time = choose<field::Time>(
+          "time", time, {{"real", field::Time::real}, {"imaginary", field::Time::imaginary}}),
+      .lambda_qr = lambda_qr,
+      .tau = tau,
+      .mode = field::bayes_mode_from_name(mode),
+      .update_every = update_every,
+      .lambda_f = lambda_f,
+      .alpha = alpha,
+      .tolerance = tolerance,
+      .horizon = horizon};
+  new (self) Evolution(h, start, evidence, current, settings);
+}
+
+NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx) {
+  const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
+  grid.check();
+  const field::Potential named = field::potential_from_name(kind);
+  Call call;
+  const auto v = call.out<double>({nx, ny});
+  return call.run([&] { field::fill_potential(named, strength, grid, v); });
+}
+
+NumPy posterior(const Argument& t, const Argument& evidence, double tau, const Outputs& out) {
+  return for_complex("t", t, [&]<class T>() {
+    using C = std::complex<T>;
+    Call call(out, InPlace::allowed);
+    const auto prior = call.in<C>("t", t, {'X', 'Y', 'D', 'D'});
+    const auto e = call.in<C>("evidence", evidence, {'X', 'Y', 'D', 'D'});
+    const auto belief = call.out<C>({'X', 'Y', 'D', 'D'});
+    return call.run([&] {
+      auto sums = row_sums(prior.extent(0));
+      field::posterior<T>(prior, e, tau, belief, sums.span());
+    });
+  });
+}
+
+Pair collapse(const Argument& t, const std::string& outcome, std::uint64_t seed, std::uint64_t step,
+              const Argument& basis, const Outputs& out) {
+  const auto how = choose<field::Outcome>(
+      "outcome", outcome, {{"drawn", field::Outcome::drawn}, {"largest", field::Outcome::largest}});
+  return for_complex("t", t, [&]<class T>() {
+    using C = std::complex<T>;
+    Call call(out, InPlace::allowed);
+    const auto before = call.in<C>("t", t, {'X', 'Y', 'D', 'D'});
+    const auto kets = call.in_or_none<C>("basis", basis, {'D', 'D'});
+    const auto after = call.out<C>({'X', 'Y', 'D', 'D'});
+    const auto chosen = call.out<Index>({'X', 'Y'});
+    return call.run([&] {
+      if (after.data() != before.data()) std::copy(before.begin(), before.end(), after.begin());
+      field::collapse<T>(after, how, seed, step, kets, chosen);
+    });
+  });
+}
+
+double entropy(const Argument& t) {
+  return for_complex("t", t, [&]<class T>() {
+    Call call;
+    const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
+    double result = 0;
+    call.run([&] {
+      auto sums = row_sums(in.extent(0));
+      result = field::entropy<T>(in, sums.span());
+    });
+    return result;
+  });
+}
+
+}  // namespace
+
+void bind_field(nb::module_& m) {
+  m.def(
+      "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0,
+      R"((Nx, Ny) float64, of the distance r from (Nx/2, Ny/2) in cells times dx: 'zero', 'constant',
+'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
+with s = min(Nx, Ny) / 4 cells.)");
+  m.def(
+      "posterior", &posterior, "t"_a, "evidence"_a, "tau"_a, nb::kw_only(), "out"_a = nb::none(),
+      R"(B = sqrt(w) T sqrt(S / S_w), w = exp(-|T - E|^2 / tau), S = sum |T|^2, S_w = sum w |T|^2: Bayes'
+rule for |T|^2. t, evidence, out: (Nx, Ny, D, D); out may be t. NaN spreads to all.)");
+  m.def(
+      "collapse", &collapse, "t"_a, nb::kw_only(), "outcome"_a = "drawn", "seed"_a = 0,
+      "step"_a = 0, "basis"_a.none() = nb::none(), "out"_a = nb::none(),
+      R"((T after (Nx, Ny, D, D), k of each site (Nx, Ny) int64): the left index measured site by site
+in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k with probability
+|<k|T|^2 / sum, from (seed, step, site); 'largest': the largest. Sites with T = 0 stay, k = -1.)");
+  m.def("entropy", &entropy, "t"_a,
+        "Mean over sites of -tr rho ln rho, rho = T^+ T / tr, nats: 0 for D = 1, at most ln D.");
+
+  nb::class_<Hamiltonian>(m, "Hamiltonian",
+                          R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a periodic grid.
+
+Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2, three points each; varying: Laplace-Beltrami in
+flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of `dtype`.)")
+      .def(nb::init<const Argument&, Index, double, double, double, double, double, const Argument&,
+                    const Argument&, const std::string&>(),
+           "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "hbar"_a = 0.1, "mass"_a = 1.0,
+           "gxx"_a = 1.0, "gyy"_a = 1.0, "gxx_field"_a.none() = nb::none(),
+           "gyy_field"_a.none() = nb::none(), "dtype"_a = "complex128",
+           R"(v: (Nx, Ny) float64, copied. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
+(Nx, Ny): the same where it varies, both or none. Error for a value that is not finite or not > 0.)")
+      .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
+      .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
+      .def("energy", &Hamiltonian::energy, "t"_a, "dx^2 Re sum sqrt(g) tr(T^+ H[T]).")
+      .def_prop_ro("weight", &Hamiltonian::weight,
+                   "(Nx, Ny): sqrt g at each cell, 1 where the metric is constant.")
+      .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");
+
+  nb::class_<Evolution>(m, "Evolution",
+                        R"(i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J, step by step.
+
+Lambda_QR = lambda_qr (B(T_prev) - T_prev), Lambda_F = (lambda_f / Gamma(alpha)) int (t-s)^(alpha-1)
+T(s) ds, J a constant field.)")
+      .def(
+          "__init__", &init_evolution, "hamiltonian"_a, "start"_a, "evidence"_a.none() = nb::none(),
+          "current"_a.none() = nb::none(), nb::kw_only(), "scheme"_a = "strang", "dt"_a = 0.005,
+          "symbol"_a = "discrete", "time"_a = "real", "lambda_qr"_a = 0.0, "tau"_a = 0.5,
+          "mode"_a = "source", "update_every"_a = 0, "lambda_f"_a = 0.0, "alpha"_a = 0.5,
+          "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, nb::keep_alive<1, 2>(),
+          R"(start, evidence, current: (Nx, Ny, D, D), copied. scheme: 'strang', 'yoshida4' (constant
+metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
+'source', or 'relax', which moves T to B. update_every: T_prev <- T each so many steps (0: never).
+tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
+run.)")
+      .def("run", &Evolution::run, "steps"_a,
+           "So many steps. RunError past the horizon and where a solver fails.")
+      .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
+           "A copy of T: (Nx, Ny, D, D).")
+      .def_prop_ro("step", [](Evolution& e) { return e.get([](auto& of) { return of.step(); }); })
+      .def_prop_ro("time", [](Evolution& e) { return e.get([](auto& of) { return of.time(); }); })
+      .def_prop_ro(
+          "poles", [](Evolution& e) { return e.get([](auto& of) { return of.poles(); }); },
+          "Of the memory; 0 without.")
+      .def_prop_ro(
+          "pole_error",
+          [](Evolution& e) { return e.get([](auto& of) { return of.pole_error(); }); },
+          "Certified relative error of the memory's kernel.")
+      .def_prop_ro(
+          "broken_cell",
+          [](Evolution& e) -> nb::object {
+            const auto cell = e.broken_cell();
+            return cell[0] < 0 ? nb::object(nb::none()) : nb::make_tuple(cell[0], cell[1]);
+          },
+          "The first cell (x, y) with a number that is not finite, or None.");
+}
+
+}  // namespace lior::python

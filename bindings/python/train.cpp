@@ -1,0 +1,383 @@
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <mutex>
+
+#include "bindings.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/data.h"
+#include "lior/train/evaluate.h"
+#include "lior/train/generate.h"
+
+namespace lior::python {
+namespace {
+
+using nn::LossResult;
+using train::Config;
+
+/// nn::Model<float>, one call at a time.
+class Model {
+ public:
+  explicit Model(const Config& config) : model_(config.model) {}
+  explicit Model(nn::Model<float> model) : model_(std::move(model)) {}
+  Model(Model&& other) noexcept : model_(std::move(other.model_)) {}
+
+  nn::Model<float>& get() { return model_; }
+  std::mutex& mutex() { return mutex_; }
+
+  void initialize(std::uint64_t seed) { model_.initialize(seed); }
+
+  NumPy initial_state(Index batch) {
+    Call call;
+    const auto state = call.out<float>({batch, model_.state_size()});
+    return call.run([&] { model_.initial_state(state); });
+  }
+
+  NumPy logits(const Argument& tokens, const Output& state, const Outputs& out) {
+    Call call(out);
+    const auto input = call.integers("tokens", tokens, {'B', 'N'});
+    const auto start = state_of(call, state);
+    const auto scores = call.out<float>({'B', model_.config().classes});
+    return call.run([&] {
+      in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
+               [&](View<float, 2> h, Arena& arena) { model_.logits(input, h, scores, arena); });
+    });
+  }
+
+  LossResult evaluate(const Argument& tokens, const Argument& targets, const Output& state) {
+    Call call;
+    const auto input = call.integers("tokens", tokens, {'B', 'N'});
+    const auto wanted = call.integers("targets", targets, {'B', 'N'});
+    const auto start = state_of(call, state);
+    LossResult result;
+    call.run([&] {
+      in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
+               [&](View<float, 2> h, Arena& arena) {
+                 result = model_.evaluate(input, wanted, h, arena);
+               });
+    });
+    return result;
+  }
+
+  LossResult loss_and_gradients(const Argument& tokens, const Argument& targets) {
+    Call call;
+    const auto input = call.integers("tokens", tokens, {'B', 'N'});
+    const auto wanted = call.integers("targets", targets, {'B', 'N'});
+    LossResult result;
+    call.run([&] {
+      const std::lock_guard lock(mutex_);
+      result = model_.loss_and_gradients(
+          input, wanted, arena(model_.training_bytes(input.extent(0), input.extent(1))));
+    });
+    return result;
+  }
+
+ private:
+  /// The caller's state, or an empty view for None: the state before the first token.
+  View<float, 2> state_of(Call& call, const Output& state) {
+    if (state.object.is_none()) return {nullptr, {call['B'], 0}};
+    return call.state<float>("state", state, {'B', model_.state_size()});
+  }
+
+  template <class Body>
+  void in_arena(std::size_t bytes, View<float, 2> state, Body&& body) {
+    const std::lock_guard lock(mutex_);
+    Array<float, 2> fresh;
+    if (state.empty()) {
+      fresh = Array<float, 2>({state.extent(0), model_.state_size()});
+      state = fresh.view();
+      model_.initial_state(state);
+    }
+    body(state, arena(bytes));
+  }
+
+  /// An arena of at least so many bytes, kept for the next call.
+  Arena& arena(std::size_t bytes) {
+    if (!arena_ || arena_->capacity() < bytes) arena_.emplace(bytes);
+    arena_->reset();
+    return *arena_;
+  }
+
+  nn::Model<float> model_;
+  std::mutex mutex_;
+  std::optional<Arena> arena_;
+};
+
+/// name -> a view of its part of the flat buffer.
+nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
+  auto& model = nb::cast<Model&>(self);
+  nb::dict arrays;
+  for (const nn::Parameter& parameter : model.get().parameters()) {
+    const std::vector<std::size_t> shape(parameter.shape.begin(), parameter.shape.end());
+    arrays[parameter.name.c_str()] = nb::cast(nb::ndarray<nb::numpy, float>(
+        numbers.data() + parameter.offset, shape.size(), shape.data(), self));
+  }
+  return arrays;
+}
+
+/// A Python value as a setting's.
+train::Setting setting_of(nb::handle key, nb::handle value) {
+  train::Setting setting{.key = nb::cast<std::string>(key), .value = false, .where = "config"};
+  if (nb::isinstance<nb::bool_>(value)) {
+    setting.value = nb::cast<bool>(value);
+  } else if (nb::isinstance<nb::int_>(value)) {
+    setting.value = nb::cast<Index>(value);
+  } else if (nb::isinstance<nb::float_>(value)) {
+    setting.value = nb::cast<double>(value);
+  } else if (nb::isinstance<nb::str>(value)) {
+    setting.value = nb::cast<std::string>(value);
+  } else {
+    setting.value = train::OtherValue{"a " + nb::cast<std::string>(nb::inst_name(value))};
+  }
+  return setting;
+}
+
+Config config_of(const nb::dict& settings) {
+  std::vector<train::Setting> list;
+  for (const auto& [key, value] : settings) list.push_back(setting_of(key, value));
+  return train::new_config(list);
+}
+
+/// The optimiser of a model, whose mutex guards both.
+class Optimizer {
+ public:
+  Optimizer(const Config& config, Model& model)
+      : model_(model), optimizer_(config.optimizer, train::tensors_of(model.get().parameters())) {}
+
+  double measure() {
+    double norm = 0;
+    Call().run([&] {
+      const std::lock_guard lock(model_.mutex());
+      norm = optimizer_.measure(model_.get().gradients());
+    });
+    return norm;
+  }
+  void step(double rate, double clip) {
+    Call().run([&] {
+      const std::lock_guard lock(model_.mutex());
+      optimizer_.step(rate, clip, model_.get().values(), model_.get().gradients());
+    });
+  }
+  Index steps() const { return optimizer_.steps(); }
+
+ private:
+  Model& model_;
+  train::Optimizer<float> optimizer_;
+};
+
+Pair training_batch(const train::Data& data, std::uint64_t seed, Index step, Index batch,
+                    Index length) {
+  Call call;
+  const auto tokens = call.out<std::int32_t>({batch, length});
+  const auto targets = call.out<std::int32_t>({batch, length});
+  return call.run([&] { data.fill_training(seed, step, tokens, targets); });
+}
+
+nb::dict evaluate(Model& model, const train::Data& data, const std::string& split, Index count,
+                  Index length, std::uint64_t seed, Index batch) {
+  LIOR_CHECK(split == "val" || split == "all", "split is '{}'; expected 'val' or 'all'", split);
+  LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
+             "count, length and batch are {}, {} and {}; expected at least 1", count, length,
+             batch);
+  constexpr Index kWindow = 256;
+  train::EvalResult result;
+  Call().run([&] {
+    const std::lock_guard lock(model.mutex());
+    train::Evaluator evaluator(model.get(), std::min(batch, count), std::min(length, kWindow));
+    result = !data.is_text()
+                 ? evaluator.task(data.task(), seed, count, length)
+                 : evaluator.text(split == "val" ? data.text().held_out() : data.text().all(),
+                                  count, length);
+  });
+  nb::dict facts;
+  facts["loss"] = result.loss;
+  facts["accuracy"] = result.accuracy;
+  facts["accuracy_last"] = result.accuracy_last;
+  facts["tokens"] = result.tokens;
+  return facts;
+}
+
+/// One text that goes on, with the model's mutex held while it reads.
+class Generator {
+ public:
+  Generator(Model& model, double temperature, Index top_k, double top_p, std::uint64_t seed)
+      : model_(model),
+        generator_(model.get(), {.temperature = temperature, .top_k = top_k, .top_p = top_p},
+                   seed) {}
+
+  void read(const Argument& tokens) {
+    Call call;
+    const auto input = call.integers("tokens", tokens, {'N'});
+    for (const std::int32_t token : input) {
+      LIOR_CHECK(token >= 0 && token < model_.get().config().vocabulary,
+                 "tokens hold {}; expected 0 to {}", token, model_.get().config().vocabulary - 1);
+    }
+    call.run([&] {
+      const std::lock_guard lock(model_.mutex());
+      generator_.read(input.span());
+    });
+  }
+  std::int32_t next() {
+    std::int32_t token = 0;
+    Call().run([&] {
+      const std::lock_guard lock(model_.mutex());
+      token = generator_.next();
+    });
+    return token;
+  }
+
+ private:
+  Model& model_;
+  train::Generator generator_;
+};
+
+nb::tuple load_model(const std::filesystem::path& folder) {
+  train::TrainedModel trained = train::load_model(folder);
+  return nb::make_tuple(std::move(trained.config), Model(std::move(trained.model)));
+}
+
+}  // namespace
+
+void bind_train(nb::module_& m) {
+  nb::class_<Config>(m, "Config",
+                     "The settings of a run, checked; a run's config.json lists every key.")
+      .def(
+          "__init__",
+          [](Config* self, const nb::dict& settings) { new (self) Config(config_of(settings)); },
+          "settings"_a,
+          R"(settings: a dict such as {"data": "builtin:a5", "preset": "tiny", "model.heads": 4}; what is
+left out is the preset's. Error on an unknown key, a wrong type, a value out of bounds.)")
+      .def_static("read", &train::read_config, "path"_a, "From a run's config.json.")
+      .def(
+          "write",
+          [](const Config& config, const std::filesystem::path& path) {
+            train::write_config(config, path);
+          },
+          "path"_a)
+      .def_ro("data", &Config::data)
+      .def_ro("seed", &Config::seed)
+      .def_ro("threads", &Config::threads)
+      .def_ro("batch", &Config::batch)
+      .def_ro("length", &Config::length)
+      .def_ro("steps", &Config::steps)
+      .def_ro("minutes", &Config::minutes)
+      .def_ro("val_fraction", &Config::val_fraction)
+      .def_ro("lr", &Config::lr)
+      .def_ro("clip", &Config::clip)
+      .def(
+          "fit",
+          [](Config& config, const train::Data& data) {
+            config.model.vocabulary = data.vocabulary();
+            config.model.classes = data.classes();
+          },
+          "data"_a, "Takes the model's vocabulary and classes from the data.");
+
+  nb::class_<LossResult>(m, "LossResult", "Sums over the targets of one call.")
+      .def_ro("loss_sum", &LossResult::loss_sum, "-ln p(target), nats.")
+      .def_ro("targets", &LossResult::targets)
+      .def_ro("correct", &LossResult::correct)
+      .def_ro("last_targets", &LossResult::last_targets, "At last positions of sequences.")
+      .def_ro("last_correct", &LossResult::last_correct)
+      .def_prop_ro(
+          "loss", [](const LossResult& r) { return r.loss_sum / static_cast<double>(r.targets); },
+          "Mean, nats a target.");
+
+  nb::class_<Model>(m, "Model", R"(A sequence model: tokens in, scores of classes out, float32.
+
+Between calls stands a state of constant size. Bit-equal for equal thread counts and SIMD levels.)")
+      .def(nb::init<const Config&>(), "config"_a, "Zeros; see initialize.")
+      .def("initialize", &Model::initialize, "seed"_a, "Start values, of the seed alone.")
+      .def_prop_ro("vocabulary", [](Model& m) { return m.get().config().vocabulary; })
+      .def_prop_ro("classes", [](Model& m) { return m.get().config().classes; })
+      .def_prop_ro("state_size", [](Model& m) { return m.get().state_size(); })
+      .def_prop_ro(
+          "parameters",
+          [](nb::handle self) { return arrays_of(self, nb::cast<Model&>(self).get().values()); },
+          "name -> the array itself: what is written into it, the model has.")
+      .def_prop_ro(
+          "gradients",
+          [](nb::handle self) { return arrays_of(self, nb::cast<Model&>(self).get().gradients()); },
+          "name -> the array that loss_and_gradients writes.")
+      .def("initial_state", &Model::initial_state, "batch"_a,
+           "(B, state_size): before the first token.")
+      .def("logits", &Model::logits, "tokens"_a, "state"_a.none() = nb::none(), nb::kw_only(),
+           "out"_a = nb::none(),
+           R"(Scores after the last token (B, classes) of tokens: (B, N) integers, from `state` (B,
+state_size) float32, which is updated in place, or from the start (None).)")
+      .def("evaluate", &Model::evaluate, "tokens"_a, "targets"_a, "state"_a.none() = nb::none(),
+           "The loss of tokens, targets: (B, N) integers, from `state` as in logits.")
+      .def(
+          "loss_and_gradients", &Model::loss_and_gradients, "tokens"_a, "targets"_a,
+          R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
+`gradients` then hold those of its mean.)");
+
+  nb::class_<train::Data>(m, "Data", "A text's bytes, or a task's sequences.")
+      .def(
+          "__init__",
+          [](train::Data* self, const std::string& name, double held_out) {
+            new (self) train::Data(train::Data::open(name, held_out));
+          },
+          "name"_a, "held_out"_a = 0.1,
+          R"("builtin:a5" (s5, z60, parity, copy, induction), or a file, whose last part `held_out` is
+never trained on.)")
+      .def_prop_ro("vocabulary", &train::Data::vocabulary)
+      .def_prop_ro("classes", &train::Data::classes)
+      .def_prop_ro("is_text", &train::Data::is_text)
+      .def_prop_ro("shortest_length", &train::Data::shortest_length)
+      .def("training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
+           "(tokens, targets): (B, N) int32, functions of (seed, step); target -1: none.");
+
+  nb::class_<Optimizer>(m, "Optimizer", R"(AdamW or the LIoR optimiser, as the configuration says.
+
+measure() reads the gradients that the model holds; step(rate, clip) updates its parameters.)")
+      .def(nb::init<const Config&, Model&>(), "config"_a, "model"_a, nb::keep_alive<1, 3>())
+      .def("measure", &Optimizer::measure, "|g| over all parameters.")
+      .def("step", &Optimizer::step, "rate"_a, "clip"_a = 1.0,
+           "The update by `clip` times the gradients just measured.")
+      .def_prop_ro("steps", &Optimizer::steps);
+
+  nb::class_<train::Curriculum>(m, "Curriculum",
+                                "Lengths that double, each until its batches are learnt.")
+      .def(
+          "__init__",
+          [](train::Curriculum* self, const Config& config, const train::Data& data) {
+            new (self) train::Curriculum(config.curriculum, data.shortest_length(), config.length);
+          },
+          "config"_a, "data"_a)
+      .def_prop_ro("length", &train::Curriculum::length)
+      .def_prop_ro("finished", &train::Curriculum::finished)
+      .def("batch", &train::Curriculum::batch, "batch"_a, "length"_a,
+           "Sequences of a step at `length`, for `batch` at the full one.")
+      .def("observe", &train::Curriculum::observe, "accuracy"_a, "Takes in one batch's accuracy.");
+
+  m.def(
+      "schedule_factor",
+      [](const Config& config, double progress) {
+        return train::schedule_factor(config.schedule, progress);
+      },
+      "config"_a, "progress"_a,
+      "Of the learning rate, at `progress` in [0, 1]: a rise, then half a cosine.");
+  m.def(
+      "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
+      "length"_a = 256, "seed"_a = 1, "batch"_a = 64,
+      R"(A dict of loss (nats a target), accuracy, accuracy_last and tokens, as `lior eval` prints:
+count sequences of a length; of a text, its held-out tail (split='val') or all.)");
+  m.def("load_model", &load_model, "folder"_a,
+        "(config, model) of a run's folder. Error that names the file that is missing or damaged.");
+
+  nb::class_<Generator>(m, "Generator", "A text that goes on, in memory that does not grow.")
+      .def(
+          nb::init<Model&, double, Index, double, std::uint64_t>(), "model"_a, nb::kw_only(),
+          "temperature"_a = 0.8, "top_k"_a = 0, "top_p"_a = 1.0, "seed"_a = 0,
+          nb::keep_alive<1, 2>(),
+          R"(temperature: 0 is the likeliest; top_k: only so many (0: all); top_p: only the likeliest
+that hold so much.)")
+      .def("read", &Generator::read, "tokens"_a, "Takes in tokens: (N,) integers.")
+      .def("next", &Generator::next,
+           "Draws a token from the scores after all so far, takes it in.");
+}
+
+}  // namespace lior::python

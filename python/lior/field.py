@@ -1,0 +1,116 @@
+"""The cognitive tensor field: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J on a periodic grid.
+
+A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
+"""
+
+from typing import Dict, NamedTuple
+
+import numpy
+
+from lior._lior import RunError
+from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, posterior, potential
+
+__all__ = [
+    "Evolution",
+    "Evolved",
+    "Hamiltonian",
+    "collapse",
+    "entropy",
+    "evolve",
+    "packet",
+    "posterior",
+    "potential",
+]
+
+
+class Evolved(NamedTuple):
+    time: numpy.ndarray  #: (F,)
+    frames: numpy.ndarray  #: (F, Nx, Ny, D, D), the start first
+    diagnostics: Dict[str, numpy.ndarray]  #: norm, energy, entropy: (F,) each
+
+
+def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), dtype="complex128"):
+    """A Gaussian packet in T[0, 0] of norm 1: exp(-|r - centre|^2 / (4 width^2) + i k.r).
+
+    r is the distance from the middle of the grid times dx; k in radians a unit of length.
+    """
+    x = dx * (numpy.arange(nx) - nx // 2)[:, None]
+    y = dx * (numpy.arange(ny) - ny // 2)[None, :]
+    square = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
+    wave = numpy.exp(-square / (4 * width**2) + 1j * (k[0] * x + k[1] * y))
+    field = numpy.zeros((nx, ny, d, d), dtype)
+    field[:, :, 0, 0] = wave / numpy.linalg.norm(wave)
+    return field
+
+
+def evolve(
+    start,
+    v=None,
+    *,
+    steps,
+    every=1,
+    evidence=None,
+    current=None,
+    dx=1.0,
+    hbar=0.1,
+    mass=1.0,
+    gxx=1.0,
+    gyy=1.0,
+    progress=True,
+    **settings,
+) -> Evolved:
+    """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps.
+
+    v: the potential (Nx, Ny) float64 (None: 0). gxx, gyy: the inverse metric, numbers or arrays
+    (Nx, Ny). evidence, current: (Nx, Ny, D, D) or None. `settings`: those of Evolution (scheme, dt,
+    lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
+    looks. Ctrl-C stops between frames. Raises lior.Error for settings that cannot run and
+    lior.RunError where the field stops being finite.
+    """
+    start = numpy.asarray(start)
+    if v is None:
+        v = numpy.zeros(start.shape[:2])
+    if numpy.ndim(gxx) or numpy.ndim(gyy):
+        ones = numpy.ones(start.shape[:2])
+        metric = {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
+    else:
+        metric = {"gxx": gxx, "gyy": gyy}
+    hamiltonian = Hamiltonian(
+        v,
+        d=start.shape[-1],
+        dx=dx,
+        hbar=hbar,
+        mass=mass,
+        dtype=start.dtype.name,
+        **metric,
+    )
+    evolution = Evolution(hamiltonian, start, evidence, current, **settings)
+
+    count = 1 + steps // every
+    frames = numpy.empty((count, *start.shape), start.dtype)
+    numbers = {name: numpy.empty(count) for name in ("norm", "energy", "entropy")}
+    time = numpy.empty(count)
+    for frame in _shown(range(count), progress):
+        if frame > 0:
+            evolution.run(every)
+        if evolution.broken_cell is not None:
+            raise RunError(
+                f"the field is not finite at step {evolution.step}, cell {evolution.broken_cell}; "
+                "a smaller dt may help"
+            )
+        now = evolution.field(out=frames[frame])
+        time[frame] = evolution.time
+        numbers["norm"][frame] = hamiltonian.norm(now)
+        numbers["energy"][frame] = hamiltonian.energy(now)
+        numbers["entropy"][frame] = entropy(now)
+    return Evolved(time, frames, numbers)
+
+
+def _shown(items, progress):
+    if not progress:
+        return items
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return items
+    return tqdm(items, disable=None, unit="frame")

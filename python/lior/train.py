@@ -1,0 +1,101 @@
+"""Models that the program trained, and the parts of its training loop.
+
+    model = lior.load("run")
+    print("".join(model.generate("In the beginning ", max_tokens=200)))
+"""
+
+import codecs
+import json
+import pathlib
+from typing import Iterator, Union
+
+import numpy
+
+from lior._lior import train as _train
+from lior._lior.train import (
+    Config,
+    Curriculum,
+    Data,
+    Generator,
+    LossResult,
+    Model,
+    Optimizer,
+    evaluate,
+    load_model,
+    schedule_factor,
+)
+
+__all__ = [
+    "Config",
+    "Curriculum",
+    "Data",
+    "Generator",
+    "LossResult",
+    "Model",
+    "Optimizer",
+    "TrainedModel",
+    "evaluate",
+    "load_model",
+    "schedule_factor",
+]
+
+
+class TrainedModel:
+    """The model in a run's folder, with the settings of its run.
+
+    Its numbers are the program's to the last bit, for equal threads, batch and SIMD level.
+    """
+
+    def __init__(self, folder):
+        self.config, self.model = load_model(pathlib.Path(folder))
+        #: every setting, as config.json has them
+        self.settings = json.loads((pathlib.Path(folder) / "config.json").read_text())
+
+    def logits(self, tokens, state=None) -> numpy.ndarray:
+        """Scores after the last token (B, classes) of tokens: (B, N), as Model.logits."""
+        return self.model.logits(tokens, state)
+
+    def evaluate(self, data, **options) -> dict:
+        """What `lior eval` prints: `data` is a name or a Data; options are train.evaluate's."""
+        if not isinstance(data, Data):
+            data = Data(str(data), self.config.val_fraction)
+        return evaluate(self.model, data, **{"length": self.config.length, **options})
+
+    def generate(
+        self,
+        prompt,
+        *,
+        max_tokens=256,
+        temperature=0.8,
+        top_k=0,
+        top_p=1.0,
+        seed=0,
+    ) -> Iterator[Union[str, bytes, int]]:
+        """Goes on from the prompt, piece by piece, in memory that does not grow.
+
+        A str gives str (bytes that are no UTF-8 become U+FFFD), bytes give bytes, a sequence of
+        token numbers gives numbers. The bytes are those of `lior generate` with the same options.
+        """
+        sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        if isinstance(prompt, str):
+            tokens = prompt.encode()
+        else:
+            tokens = prompt
+        tokens = numpy.array(list(tokens), numpy.int32)
+        generator = Generator(self.model, **sampling)
+        generator.read(tokens)
+        drawn = (generator.next() for _ in range(max_tokens))
+        if isinstance(prompt, bytes):
+            return (bytes([token]) for token in drawn)
+        if isinstance(prompt, str):
+            return _text(drawn)
+        return drawn
+
+
+def _text(tokens) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for token in tokens:
+        if text := decoder.decode(bytes([token])):
+            yield text
+    if text := decoder.decode(b"", final=True):
+        yield text

@@ -1,0 +1,182 @@
+"""The field beside finite differences and Fourier transforms in NumPy."""
+
+import numpy as np
+import pytest
+from formulas import layouts
+
+import lior
+from lior import field
+
+HBAR, MASS, DX, GXX, GYY = 0.3, 0.7, 0.5, 1.2, 0.8
+
+
+@pytest.fixture(params=["complex64", "complex128"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def draw(rng):
+    def numbers(dtype, *shape):
+        return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
+
+    return numbers
+
+
+def hamiltonian(v, t):
+    second = lambda axis: (np.roll(t, 1, axis) - 2 * t + np.roll(t, -1, axis)) / DX**2
+    return -(HBAR**2) / (2 * MASS) * (GXX * second(0) + GYY * second(1)) + v[:, :, None, None] * t
+
+
+def strang(v, t, dt, steps):
+    """exp(-iV dt/2) FFT^-1 exp(-iK dt) FFT exp(-iV dt/2) with the differences' own symbol."""
+    kx, ky = (2 * np.pi * np.fft.fftfreq(n) for n in v.shape)
+    symbol = 2 / DX**2 * (GXX * (1 - np.cos(kx))[:, None] + GYY * (1 - np.cos(ky))[None, :])
+    drift = np.exp(-1j * dt / HBAR * HBAR**2 / (2 * MASS) * symbol)[:, :, None, None]
+    kick = np.exp(-0.5j * dt / HBAR * v)[:, :, None, None]
+    for _ in range(steps):
+        t = kick * np.fft.ifft2(drift * np.fft.fft2(kick * t, axes=(0, 1)), axes=(0, 1))
+    return t
+
+
+def make(v, d, dtype, **options):
+    return field.Hamiltonian(
+        v, d=d, dx=DX, hbar=HBAR, mass=MASS, gxx=GXX, gyy=GYY, dtype=dtype.name, **options
+    )
+
+
+def atol(dtype):
+    return {"complex64": 2e-5, "complex128": 1e-12}[dtype.name]
+
+
+@pytest.mark.parametrize("nx, ny, d", [(6, 5, 2), (4, 8, 1), (1, 1, 3)])
+def test_hamiltonian(rng, draw, dtype, nx, ny, d):
+    v, t = rng.standard_normal((nx, ny)), draw(dtype, nx, ny, d, d)
+    h = make(v, d, dtype)
+    expected = hamiltonian(v, t)
+    for given in layouts(t):
+        image = h.apply(given)
+        assert image.dtype == dtype
+        np.testing.assert_allclose(image, expected, atol=atol(dtype))
+    np.testing.assert_allclose(h.norm(t), (np.abs(t) ** 2).sum(), rtol=1e-6)
+    energy = DX**2 * (t.conj() * expected).sum().real
+    np.testing.assert_allclose(h.energy(t), energy, rtol=1e-5)
+    lowest, highest = h.bounds
+    assert lowest <= energy / DX**2 / h.norm(t) <= highest
+
+
+def test_varying_metric_is_self_adjoint(rng, draw):
+    gxx, gyy = 1 + rng.random((2, 6, 5))
+    h = field.Hamiltonian(np.zeros((6, 5)), d=1, gxx_field=gxx, gyy_field=gyy)
+    a, b = draw("complex128", 2, 6, 5, 1, 1)
+    weight = h.weight[:, :, None, None]
+    np.testing.assert_allclose(h.weight, (gxx * gyy) ** -0.5, rtol=1e-14)
+    left, right = (weight * a.conj() * h.apply(b)).sum(), (weight * h.apply(a).conj() * b).sum()
+    np.testing.assert_allclose(left, right, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scheme", ["strang", "yoshida4", "crank_nicolson", "rk4", "chebyshev"])
+def test_schemes(rng, draw, dtype, scheme):
+    v, t = rng.standard_normal((6, 8)), draw(dtype, 6, 8, 2, 2)
+    evolution = field.Evolution(make(v, 2, dtype), t, scheme=scheme, dt=1e-3)
+    evolution.run(20)
+    assert evolution.step == 20 and np.isclose(evolution.time, 0.02)
+    np.testing.assert_allclose(evolution.field(), strang(v, t, 1e-5, 2000), atol=2e-4)
+    if scheme == "strang":
+        np.testing.assert_allclose(
+            evolution.field(), strang(v, t, 1e-3, 20), atol=50 * atol(dtype)
+        )
+
+
+def test_posterior(draw, dtype):
+    t, evidence = draw(dtype, 2, 4, 3, 2, 2)
+    w = np.exp(-(np.abs(t - evidence) ** 2) / 0.5)
+    square = np.abs(t) ** 2
+    expected = np.sqrt(w) * t * np.sqrt(square.sum() / (w * square).sum())
+    np.testing.assert_allclose(field.posterior(t, evidence, 0.5), expected, atol=atol(dtype))
+    again = t.copy()
+    assert field.posterior(again, evidence, 0.5, out=again) is again
+    np.testing.assert_allclose(again, expected, atol=atol(dtype))
+
+
+def test_entropy(draw, dtype):
+    t = draw(dtype, 4, 3, 3, 3)
+    total = 0
+    for site in t.reshape(-1, 3, 3):
+        p = np.linalg.svd(site, compute_uv=False) ** 2
+        p /= p.sum()
+        total -= (p * np.log(p)).sum()
+    np.testing.assert_allclose(field.entropy(t), total / 12, rtol=1e-5)
+
+
+def test_collapse(draw, dtype):
+    t = draw(dtype, 5, 4, 3, 3)
+    t[0, 0] = 0
+    before = t.copy()
+    after, chosen = field.collapse(t, outcome="largest")
+    assert (t == before).all() and chosen.dtype == np.int64
+    rows = (np.abs(t) ** 2).sum(3)
+    assert chosen[0, 0] == -1 and (after[0, 0] == 0).all()
+    occupied = np.ones((5, 4), bool)
+    occupied[0, 0] = False
+    assert (chosen == rows.argmax(2))[occupied].all()
+    sizes = np.linalg.norm(after, axis=(2, 3)), np.linalg.norm(t, axis=(2, 3))
+    np.testing.assert_allclose(*sizes, rtol=1e-5)
+    for x, y in np.argwhere(occupied):
+        k = chosen[x, y]
+        row = t[x, y, k] * np.linalg.norm(t[x, y]) / np.linalg.norm(t[x, y, k])
+        np.testing.assert_allclose(after[x, y, k], row, rtol=2e-5)
+        assert (np.delete(after[x, y], k, 0) == 0).all()
+    again = [field.collapse(t, seed=3, step=1)[1] for _ in range(2)]
+    assert (again[0] == again[1]).all() and (again[0] != field.collapse(t, seed=4)[1]).any()
+
+
+def test_potentials():
+    r2 = 0.25 * ((np.arange(6) - 3)[:, None] ** 2 + (np.arange(4) - 2)[None, :] ** 2)
+    np.testing.assert_allclose(field.potential("harmonic", 2.0, 6, 4, 0.5), r2, rtol=1e-14)
+    assert (field.potential("zero", 1.0, 6, 4) == 0).all()
+    with pytest.raises(lior.Error, match="harmonic"):
+        field.potential("harmonc", 1.0, 6, 4)
+
+
+def test_evolve_returns_arrays(rng):
+    start = field.packet(16, 12, d=2, width=2.0)
+    np.testing.assert_allclose(np.linalg.norm(start), 1)
+    v = field.potential("harmonic", 0.01, 16, 12)
+    result = field.evolve(start, v, steps=20, every=5, dt=0.1, hbar=HBAR)
+    assert result.frames.shape == (5, 16, 12, 2, 2) and (result.frames[0] == start).all()
+    np.testing.assert_allclose(result.time, [0, 0.5, 1, 1.5, 2])
+    np.testing.assert_allclose(result.diagnostics["norm"], 1, rtol=1e-12)
+    np.testing.assert_allclose(result.diagnostics["energy"], result.diagnostics["energy"][0], rtol=1e-3)
+    assert set(result.diagnostics) == {"norm", "energy", "entropy"}
+
+
+def test_evolve_with_memory_belief_and_a_varying_metric(draw):
+    start, evidence = draw("complex64", 2, 8, 8, 2, 2)
+    moving = field.evolve(
+        start,
+        steps=4,
+        every=2,
+        dt=0.05,
+        evidence=evidence,
+        lambda_qr=0.2,
+        mode="relax",
+        update_every=1,
+        lambda_f=0.05,
+        progress=False,
+    )
+    assert moving.frames.dtype == np.complex64 and np.isfinite(moving.frames).all()
+    curved = field.evolve(start, steps=2, dt=0.05, gxx=1 + 0.1 * np.eye(8), scheme="crank_nicolson")
+    np.testing.assert_allclose(curved.diagnostics["norm"], curved.diagnostics["norm"][0], rtol=1e-4)
+
+
+def test_errors_name_what_is_wrong(draw):
+    start = draw("complex128", 4, 4, 1, 1)
+    with pytest.raises(lior.Error, match="strang"):
+        field.evolve(start, steps=1, scheme="euler")
+    with pytest.raises(lior.Error, match=r"evidence has shape \(3, 4, 1, 1\); expected \(4, 4, 1, 1\)"):
+        field.evolve(start, steps=1, evidence=start[:3])
+    with pytest.raises(lior.Error, match="tau"):
+        field.posterior(start, start, -1.0)
+    with pytest.raises(lior.Error, match="dtype is 'float64'; expected 'complex64'"):
+        field.Hamiltonian(np.zeros((4, 4)), dtype="float64")

@@ -1,0 +1,80 @@
+"""Safetensors files beside their definition: a length, a JSON header, the arrays."""
+
+import json
+
+import numpy as np
+import pytest
+
+import lior
+from lior import io
+
+DTYPES = {
+    "BOOL": "bool",
+    "U8": "u1",
+    "I8": "i1",
+    "I16": "i2",
+    "U16": "u2",
+    "I32": "i4",
+    "U32": "u4",
+    "I64": "i8",
+    "U64": "u8",
+    "F16": "f2",
+    "F32": "f4",
+    "F64": "f8",
+    "C64": "c8",
+}
+
+
+def parts(path):
+    """The header and the arrays' bytes of a file."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + size]), data[8 + size :]
+
+
+def test_every_dtype_is_written_and_read(tmp_path, rng):
+    path = tmp_path / "all.safetensors"
+    arrays = {name: rng.integers(0, 2, (2, 3)).astype(dtype) for name, dtype in DTYPES.items()}
+    arrays["empty"], arrays["scalar"] = np.zeros((0, 4), "f4"), np.array(2.5)
+    io.write_safetensors(str(path), arrays, {"made": "by a test"})
+    header, data = parts(path)
+    assert header.pop("__metadata__") == {"made": "by a test"}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        assert data[begin:end] == arrays[name].tobytes()
+        assert entry["shape"] == list(arrays[name].shape)
+        assert name not in DTYPES or entry["dtype"] == name
+    back = io.read_safetensors(path)
+    assert set(back) == set(arrays)
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype and (back[name] == array).all()
+
+
+def test_layouts_and_complex(tmp_path, rng):
+    path = str(tmp_path / "some.safetensors")
+    z = rng.standard_normal((3, 4)) + 1j * rng.standard_normal((3, 4))
+    io.write_safetensors(path, {"z": z, "reversed": z.real[::-1, ::2]})
+    file = io.SafeTensors(path)
+    assert file.info("z") == ("F64", (3, 4, 2)) and "z" in file and "y" not in file
+    assert (file.read_complex("z") == z).all()
+    assert (file.read("reversed") == z.real[::-1, ::2]).all()
+
+
+def test_bfloat16_becomes_float32(tmp_path):
+    path = tmp_path / "b.safetensors"
+    header = json.dumps({"b": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes([0x80, 0x3F, 0x00, 0xC0]))
+    array = io.read_safetensors(path)["b"]
+    assert array.dtype == np.float32 and (array == [1, -2]).all()
+
+
+def test_damage_is_named(tmp_path):
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(b"\x10\0\0\0\0\0\0\0{")
+    with pytest.raises(lior.Error, match="bad.safetensors"):
+        io.SafeTensors(str(path))
+    with pytest.raises(TypeError, match="a is a list; expected an array"):
+        io.write_safetensors(str(path), {"a": [1.0]})
+    io.write_safetensors(str(path), {"a": np.ones(2)})
+    with pytest.raises(lior.Error, match="'?b'?"):
+        io.SafeTensors(str(path)).read("b")

@@ -1,0 +1,296 @@
+"""Layers beside the formulas of docs/math/conventions.md, section 4, in NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+from formulas import doubled, layouts
+
+import lior
+from lior import nn
+
+MIXERS = {
+    "real": {"heads": 3},
+    "left": {"heads": 2, "transition": "left", "factors": 2},
+    "two-sided": {"heads": 2, "transition": "two_sided", "readout": "invariants"},
+    "ungated": {"heads": 2, "gates": False, "readout": "quadratic"},
+    "complex": {"heads": 2, "complex_state": True, "phase": True, "rotation": True},
+}
+
+
+@pytest.fixture(params=MIXERS.values(), ids=MIXERS.keys())
+def options(request):
+    return {
+        "factors": 1,
+        "transition": "right",
+        "complex_state": False,
+        "gates": True,
+        "phase": False,
+        "rotation": False,
+        "readout": "linear_quadratic",
+        **request.param,
+    }
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def scan(o, projection, initial, angles):
+    """Every state, one token after another; complex states as numbers of 8 components."""
+    H, S = o["heads"], 16 if o["complex_state"] else 8
+    B, N, _ = projection.shape
+    planes = projection.reshape(B, N, projection.shape[2] // H, H).astype(float)
+    w, rest = planes[:, :, : 8 * o["factors"]], planes[:, :, 8 * o["factors"] :]
+
+    def joined(x):  # [..., S, H] -> complex [..., 8, H]
+        return x[..., :8, :] + 1j * x[..., 8:, :] if o["complex_state"] else x
+
+    h = joined(initial.astype(float))
+    states = np.empty((B, N, S, H))
+    for n in range(N):
+        if o["rotation"]:
+            h = h * np.exp(1j * angles)
+        for f in range(o["factors"]):
+            u = w[:, n, 8 * f : 8 * f + 8]
+            u = u / np.linalg.norm(u, axis=1, keepdims=True)
+            u, x = u.swapaxes(0, 1), h.swapaxes(0, 1)
+            h = {
+                "right": lambda: doubled_planes(x, u),
+                "left": lambda: doubled_planes(u, x),
+                "two_sided": lambda: doubled_planes(doubled_planes(u, x), u),
+            }[o["transition"]]().swapaxes(0, 1)
+        if o["gates"]:
+            a = sigmoid(rest[:, n, :1])
+            c = joined(rest[:, n, -S:])
+            turn = np.exp(1j * rest[:, n, 1:2]) if o["phase"] else 1
+            h = a * turn * h + np.sqrt(1 - a**2) * c
+        states[:, n] = np.concatenate([h.real, h.imag], 1) if o["complex_state"] else h.real
+    return states
+
+
+def doubled_planes(x, y):
+    """The octonion product of [8, ...] arrays, complex numbers commuting with e_k."""
+    parts = lambda z: (z.real, z.imag) if np.iscomplexobj(z) else (z, 0 * z)
+    (a, b), (c, d) = parts(x), parts(y)
+    real, imaginary = product(a, c) - product(b, d), product(a, d) + product(b, c)
+    return real + 1j * imaginary if np.iscomplexobj(x) or np.iscomplexobj(y) else real
+
+
+def product(x, y):
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    x, y = np.broadcast_to(x, shape), np.broadcast_to(y, shape)
+    return doubled(x.reshape(8, -1), y.reshape(8, -1)).reshape(shape)
+
+
+def readout(o, states):
+    """(B, N, S, H) -> (B, N, Q, H)."""
+    h = states[:, :, :8] + (1j * states[:, :, 8:] if o["complex_state"] else 0)
+    squares = np.abs(h) ** 2
+
+    def pairs(products):
+        if not o["complex_state"]:
+            return [products.real[:, :, None]]
+        return [products.real[:, :, None], products.imag[:, :, None]]
+
+    linear = [states]
+    quadratic, invariants = [squares], [squares]
+    for j in range(8):
+        for k in range(j + 1, 8):
+            quadratic += pairs(h[:, :, j] * h[:, :, k].conj())
+    for k in range(1, 8):
+        invariants += pairs(h[:, :, k] * h[:, :, 0].conj())
+    shown = {
+        "linear": linear,
+        "quadratic": quadratic,
+        "linear_quadratic": linear + quadratic,
+        "invariants": invariants,
+    }[o["readout"]]
+    return np.concatenate(shown, 2)
+
+
+@pytest.fixture
+def draw(rng):
+    return lambda dtype, *shape: rng.standard_normal(shape).astype(dtype)
+
+
+def scan_inputs(draw, o, mixer, dtype, B, N):
+    S, H = mixer.state_width, mixer.heads
+    angles = draw(dtype, 8, H) if o["rotation"] else None
+    return draw(dtype, B, N, mixer.projection_width), draw(dtype, B, S, H), angles
+
+
+@pytest.mark.parametrize("B, N", [(2, 9), (1, 1), (0, 3), (3, 0)])
+def test_scan_and_readout(options, draw, real, B, N):
+    mixer = nn.MixerConfig(**options)
+    projection, initial, angles = scan_inputs(draw, options, mixer, real, B, N)
+    expected = scan(options, projection, initial, angles)
+    atol = {"float32": 5e-5, "float64": 1e-12}[real.name]
+    for given in layouts(projection):
+        states = nn.ci8_scan_forward(mixer, given, initial, angles)
+        assert states.dtype == real
+        np.testing.assert_allclose(states, expected, atol=atol)
+    q = nn.readout_forward(mixer, states)
+    assert q.shape == (B, N, mixer.readout_width, mixer.heads)
+    np.testing.assert_allclose(q, readout(options, expected), atol=20 * atol)
+
+
+def slope(loss, arrays, moves, step):
+    ends = [
+        loss(*(None if a is None else a + sign * step * m for a, m in zip(arrays, moves)))
+        for sign in (1, -1)
+    ]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def along(gradients, moves):
+    return sum((g * m).sum() for g, m in zip(gradients, moves) if m is not None)
+
+
+def test_scan_gradient(options, draw):
+    mixer = nn.MixerConfig(**options)
+    arrays = scan_inputs(draw, options, mixer, "float64", 2, 7)
+    states = nn.ci8_scan_forward(mixer, *arrays)
+    weight = draw("float64", *states.shape)
+    d_projection, d_initial, d_angles = nn.ci8_scan_backward(mixer, *arrays, states, weight)
+    moves = [None if a is None else draw("float64", *a.shape) for a in arrays]
+    expected = slope(lambda *moved: (weight * scan(options, *moved)).sum(), arrays, moves, 1e-6)
+    gradients = d_projection, d_initial, d_angles.sum(0)
+    np.testing.assert_allclose(along(gradients, moves), expected, rtol=1e-6)
+
+
+def test_readout_gradient(options, draw):
+    mixer = nn.MixerConfig(**options)
+    states = draw("float64", 2, 3, mixer.state_width, mixer.heads)
+    dq = draw("float64", 2, 3, mixer.readout_width, mixer.heads)
+    move = draw("float64", *states.shape)
+    expected = slope(lambda h: (dq * readout(options, h)).sum(), [states], [move], 1e-6)
+    gradient = nn.readout_backward(mixer, states, dq)
+    np.testing.assert_allclose(along([gradient], [move]), expected, rtol=1e-7)
+
+
+def layer_parameters(draw, o, mixer, D, dtype):
+    P, Q, H = mixer.projection_width, mixer.readout_width, mixer.heads
+    parameters = {
+        "norm.gain": draw(dtype, D),
+        "in.weight": draw(dtype, P + D, D) / math.sqrt(D),
+        "in.bias": draw(dtype, P + D),
+        "read.weight": draw(dtype, D, Q * H) / math.sqrt(Q * H),
+        "out.weight": draw(dtype, D, D) / math.sqrt(D),
+    }
+    if not o["gates"]:
+        parameters["initial"] = draw(dtype, mixer.state_width, H)
+    if o["rotation"]:
+        parameters["angles"] = draw(dtype, 8, H)
+    return {name: np.asarray(value, dtype) for name, value in parameters.items()}
+
+
+def layer(o, mixer, p, x, state):
+    B, N, D = x.shape
+    v = x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * p["norm.gain"]
+    projection = v @ p["in.weight"].T + p["in.bias"]
+    P = mixer.projection_width
+    states = scan(o, projection[..., :P], state, p.get("angles"))
+    q = readout(o, states).reshape(B, N, mixer.readout_width * mixer.heads)
+    gate = projection[..., P:]
+    return x + (q @ p["read.weight"].T * gate * sigmoid(gate)) @ p["out.weight"].T, states
+
+
+def start(mixer, p, B):
+    if mixer.gates:
+        return np.zeros((B, mixer.state_width, mixer.heads))
+    unit = p["initial"] / np.linalg.norm(p["initial"], axis=0)
+    return np.broadcast_to(unit, (B, *unit.shape)).copy()
+
+
+@pytest.mark.parametrize("B, N", [(2, 6), (0, 3)])
+def test_layer(options, draw, real, B, N):
+    mixer, D = nn.MixerConfig(**options), 12
+    p = layer_parameters(draw, options, mixer, D, real)
+    x = draw(real, B, N, D)
+    state = nn.geometric_mamba_initial_state(mixer, B, p.get("initial"), dtype=real.name)
+    np.testing.assert_allclose(state, start(mixer, p, B), atol=1e-6)
+    out, last, *saved = nn.geometric_mamba_forward(mixer, p, x, state)
+    expected, states = layer(options, mixer, p, x, state)
+    atol = {"float32": 1e-3, "float64": 1e-11}[real.name]
+    np.testing.assert_allclose(out, expected, atol=atol)
+    np.testing.assert_allclose(last, states[:, -1], atol=atol)
+
+
+def test_layer_gradient(options, draw):
+    mixer, D, B, N = nn.MixerConfig(**options), 10, 2, 5
+    p = layer_parameters(draw, options, mixer, D, "float64")
+    x, weight = draw("float64", B, N, D), draw("float64", B, N, D)
+    out, last, *saved = nn.geometric_mamba_forward(mixer, p, x, start(mixer, p, B))
+    dx, gradients = nn.geometric_mamba_backward(mixer, p, x, start(mixer, p, B), *saved, weight)
+    assert set(gradients) == set(p)
+
+    def loss(x, *values):
+        moved = dict(zip(p, values))
+        return (weight * layer(options, mixer, moved, x, start(mixer, moved, B))[0]).sum()
+
+    for name in ["x", *p]:
+        arrays = [x, *p.values()]
+        moves = [np.zeros_like(a) for a in arrays]
+        index = 0 if name == "x" else 1 + list(p).index(name)
+        moves[index] = draw("float64", *arrays[index].shape)
+        expected = slope(loss, arrays, moves, 1e-6)
+        gradient = dx if name == "x" else gradients[name]
+        np.testing.assert_allclose(
+            (gradient * moves[index]).sum(), expected, rtol=1e-5, atol=1e-8, err_msg=name
+        )
+
+
+def test_what_does_not_fit_is_named(draw):
+    mixer = nn.MixerConfig(heads=2)
+    x = draw("float64", 1, 2, 6)
+    p = layer_parameters(draw, {"gates": True, "rotation": False}, mixer, 6, "float64")
+    state = nn.geometric_mamba_initial_state(mixer, 1, dtype="float64")
+    with pytest.raises(lior.Error, match="parameters lack 'in.bias'"):
+        nn.geometric_mamba_forward(mixer, {k: v for k, v in p.items() if k != "in.bias"}, x, state)
+    with pytest.raises(lior.Error, match="'angles', which this mixer does not use"):
+        nn.geometric_mamba_forward(mixer, {**p, "angles": p["in.bias"]}, x, state)
+    with pytest.raises(lior.Error, match=r"in.weight has shape \(1, 6\)"):
+        nn.geometric_mamba_forward(mixer, {**p, "in.weight": x[0, :1]}, x, state)
+    with pytest.raises(lior.Error, match="phase and rotation need complex_state"):
+        nn.MixerConfig(phase=True)
+    with pytest.raises(lior.Error, match="readout is 'all'; expected one of 'linear'"):
+        nn.MixerConfig(readout="all")
+    rotating = nn.MixerConfig(heads=2, complex_state=True, rotation=True)
+    with pytest.raises(lior.Error, match="angles are None; expected an array"):
+        nn.ci8_scan_forward(
+            rotating, np.zeros((1, 1, rotating.projection_width)), np.zeros((1, 16, 2))
+        )
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_rowwise_ops(draw, real, rows):
+    x, y, g = draw(real, rows, 7), draw(real, rows, 7), draw(real, 7)
+    atol = {"float32": 2e-6, "float64": 1e-13}[real.name]
+
+    def norm(x, g):
+        return x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * g
+
+    erf = np.vectorize(math.erf, otypes=[float])
+    for given in layouts(x):
+        result, inverse = nn.rms_norm_forward(given, g)
+        np.testing.assert_allclose(result, norm(x, g), atol=atol)
+        np.testing.assert_allclose(nn.gate_forward(given, y), x * y * sigmoid(y), atol=atol)
+        np.testing.assert_allclose(
+            nn.gelu_forward(given), x * (1 + erf(x / math.sqrt(2))) / 2, atol=atol
+        )
+
+
+def test_rowwise_gradients(draw):
+    x, y, g, weight = (draw("float64", *shape) for shape in [(5, 7), (5, 7), (7,), (5, 7)])
+    moves = [draw("float64", *a.shape) for a in (x, y, g)]
+    _, inverse = nn.rms_norm_forward(x, g)
+    norm = slope(
+        lambda x, g: (weight * nn.rms_norm_forward(x, g)[0]).sum(), [x, g], moves[::2], 1e-6
+    )
+    gradients = nn.rms_norm_backward(x, g, inverse, weight)
+    np.testing.assert_allclose(along(gradients, moves[::2]), norm, rtol=1e-7)
+    gate = slope(lambda p, g: (weight * nn.gate_forward(p, g)).sum(), [x, y], moves[:2], 1e-6)
+    np.testing.assert_allclose(along(nn.gate_backward(x, y, weight), moves[:2]), gate, rtol=1e-7)
+    gelu = slope(lambda x: (weight * nn.gelu_forward(x)).sum(), [x], moves[:1], 1e-6)
+    np.testing.assert_allclose(along([nn.gelu_backward(x, weight)], moves), gelu, rtol=1e-7)

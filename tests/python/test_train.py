@@ -1,0 +1,169 @@
+"""Models that the program trained, opened in Python: the same numbers, to the last bit."""
+
+import json
+
+import numpy as np
+import pytest
+
+import lior
+from lior import train
+
+TEXT = "In the beginning was the word, and the word was with the machine. " * 40
+SETTINGS = """
+batch = 4
+length = 24
+steps = 12
+log_every = 1
+[model]
+d_model = 16
+heads = 2
+layers = 2
+mlp_hidden = 24
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = lior.threads()
+    lior.set_threads(1)
+    yield
+    lior.set_threads(threads)
+
+
+def trained(program, folder, data):
+    (folder / "small.toml").write_text(SETTINGS)
+    program(
+        "train",
+        *("--data", data, "--out", folder / "run", "--config", folder / "small.toml"),
+        *("--threads", 1, "--progress", "none"),
+    )
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def text_run(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "text.txt").write_text(TEXT)
+    return trained(program, folder, folder / "text.txt")
+
+
+@pytest.fixture(scope="module")
+def task_run(program, tmp_path_factory):
+    return trained(program, tmp_path_factory.mktemp("task"), "builtin:parity")
+
+
+@pytest.fixture(params=["text_run", "task_run"])
+def run(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_training_in_python_is_the_programs(run):
+    """The program's loop, step by step: its losses as it printed them, its parameters bit for bit."""
+    config = train.Config.read(run / "config.json")
+    data = train.Data(config.data, config.val_fraction)
+    model = train.Model(config)
+    model.initialize(config.seed)
+    optimizer = train.Optimizer(config, model)
+    curriculum = train.Curriculum(config, data)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) == config.steps == 12
+    for step, line in enumerate(lines):
+        batch = curriculum.batch(config.batch, curriculum.length)
+        tokens, targets = data.training_batch(config.seed, step, batch, curriculum.length)
+        result = model.loss_and_gradients(tokens, targets)
+        norm = optimizer.measure()
+        rate = config.lr * train.schedule_factor(config, (step + 1) / config.steps)
+        optimizer.step(rate, config.clip / norm if 0 < config.clip < norm else 1.0)
+        curriculum.observe(result.correct / result.targets)
+        for name, value in (("loss", result.loss), ("grad_norm", norm), ("lr", rate)):
+            assert f"{line[name]:.6g}" == f"{value:.6g}", (step, name)
+    saved = lior.io.read_safetensors(run / "model.safetensors")
+    assert set(model.parameters) <= set(saved)
+    for name, array in model.parameters.items():
+        assert (array == saved[name]).all(), name
+
+
+def test_parameters_are_the_models_own(run):
+    model = lior.load(run).model
+    tokens = np.zeros((1, 4), np.int32)
+    before = model.logits(tokens)
+    name, array = next(iter(model.parameters.items()))
+    array += 1
+    assert (model.parameters[name] == array).all()
+    assert (model.logits(tokens) != before).any()
+    parameters = model.parameters
+    del model
+    assert all(np.isfinite(array).all() for array in parameters.values())
+
+
+def test_evaluation_is_the_programs(program, run):
+    model = lior.load(run)
+    printed = json.loads(program("eval", "--model", run, "--data", model.config.data, "--count", 8))
+    ours = model.evaluate(model.config.data, count=8, batch=8)
+    assert ours["tokens"] == printed["tokens"]
+    for name in ("loss", "accuracy"):
+        assert f"{ours[name]:.6g}" == f"{printed[name]:.6g}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"temperature": 0.0}, {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "seed": 7}],
+)
+def test_generation_is_the_programs(program, text_run, options):
+    flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+    written = program(
+        "generate", "--model", text_run, "--prompt", "In the ", "--max-tokens", 60, *flags
+    )
+    model = lior.load(text_run)
+    pieces = model.generate(b"In the ", max_tokens=60, **options)
+    assert iter(pieces) is pieces and b"".join(pieces) == written
+    text = "".join(model.generate("In the ", max_tokens=60, **options))
+    assert text == written.decode(errors="replace")
+    numbers = list(model.generate(list(b"In the "), max_tokens=60, **options))
+    assert bytes(numbers) == written
+
+
+def test_generation_follows_the_logits(text_run):
+    model = lior.load(text_run)
+    tokens = list(b"the word")
+    for token in model.generate(bytes(tokens), max_tokens=10, temperature=0.0):
+        scores = model.logits(np.array([tokens]))
+        assert scores[0].argmax() == token[0]
+        tokens += token
+
+
+def test_state_carries_a_sequence_on(run):
+    model = lior.load(run).model
+    tokens = np.arange(20).reshape(2, 10) % model.vocabulary
+    whole = model.logits(tokens)
+    state = model.initial_state(2)
+    model.logits(tokens[:, :7], state)
+    np.testing.assert_allclose(model.logits(tokens[:, 7:], state), whole, atol=1e-5)
+    assert state.shape == (2, model.state_size)
+
+
+def test_evaluate_sums_what_loss_and_gradients_does(run):
+    model = lior.load(run).model
+    tokens = np.arange(20).reshape(2, 10) % model.vocabulary
+    targets = np.roll(tokens, -1, 1) % model.classes
+    targets[:, -1] = -1
+    a, b = model.evaluate(tokens, targets), model.loss_and_gradients(tokens, targets)
+    assert a.targets == b.targets == 18 and a.last_targets == 0
+    np.testing.assert_allclose(a.loss, b.loss, rtol=1e-6)
+    assert any(gradient.any() for gradient in model.gradients.values())
+
+
+def test_what_does_not_fit_is_named(run, tmp_path):
+    model = lior.load(run).model
+    with pytest.raises(lior.Error, match="config.json"):
+        lior.load(tmp_path)
+    with pytest.raises(TypeError, match="tokens has dtype float64; expected an integer dtype"):
+        model.logits(np.zeros((1, 4)))
+    with pytest.raises(lior.Error, match=r"tokens\[0\] is 10000; expected 0 to"):
+        model.logits(np.full((1, 4), 10_000))
+    with pytest.raises(lior.Error, match="tokens holds 5000000000; expected numbers of 32 bits"):
+        model.logits(np.full((1, 4), 5_000_000_000))
+    with pytest.raises(lior.Error, match=r"state has shape \(2, 3\)"):
+        model.logits(np.zeros((2, 4), int), np.zeros((2, 3), "f4"))
+    with pytest.raises(lior.Error, match="model.head"):
+        train.Config({"data": "builtin:a5", "model.head": 3})
