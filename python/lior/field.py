@@ -24,6 +24,8 @@ __all__ = [
 
 
 class Evolved(NamedTuple):
+    """What `evolve` returns: F frames."""
+
     time: numpy.ndarray  #: (F,)
     frames: numpy.ndarray  #: (F, Nx, Ny, D, D), the start first
     diagnostics: Dict[str, numpy.ndarray]  #: norm, energy, entropy: (F,) each

@@ -54,6 +54,8 @@ class PathStatus(IntEnum):
 
 
 class Curvature(NamedTuple):
+    """What `curvature` returns."""
+
     riemann: numpy.ndarray  #: (d, d, d, d, N), R^r_smn at [r, s, m, n]
     ricci: numpy.ndarray  #: (d, d, N)
     scalar: numpy.ndarray  #: (N,), positive on spheres
@@ -61,6 +63,8 @@ class Curvature(NamedTuple):
 
 
 class Paths(NamedTuple):
+    """What `geodesics` returns: K samples of N paths."""
+
     x: numpy.ndarray  #: (K, d, N)
     v: numpy.ndarray  #: (K, d, N)
     status: numpy.ndarray  #: (N,) uint8, values of PathStatus
@@ -68,6 +72,8 @@ class Paths(NamedTuple):
 
 
 class Logarithm(NamedTuple):
+    """What `log_map` returns."""
+
     v: numpy.ndarray  #: (d, N), exp_x(v) = y
     converged: numpy.ndarray  #: (N,) bool
     error: numpy.ndarray  #: (N,), estimate of |v - exact v| in coordinates
