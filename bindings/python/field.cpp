@@ -21,7 +21,7 @@ template <class T>
 using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
 /// Sums of rows: the workspace of everything that sums over a field of Nx rows.
-Buffer<double> row_sums(Index nx) { return Buffer<double>(2 * nx); }
+Buffer<double> row_sums(Index nx) { return Buffer<double>(3 * nx); }
 
 /// field::Hamiltonian of one dtype. It never changes once it is made.
 class Hamiltonian {

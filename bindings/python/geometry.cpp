@@ -17,6 +17,9 @@ using geometry::LearnedMetricParameters;
 using geometry::PathStatus;
 using geometry::Resilience;
 
+/// Numbers, and the gradients of a metric's tensors by name.
+using NumberAndGradients = nb::typed<nb::tuple, NumPy, nb::dict>;
+
 /// A metric for points of either precision.
 struct Metric {
   AnyMetric<float> single;
@@ -137,7 +140,7 @@ class LearnedMetric : public Metric {
     });
   }
 
-  nb::typed<nb::tuple, NumPy, nb::dict> backward(const Argument& x, const Argument& dg) const {
+  NumberAndGradients backward(const Argument& x, const Argument& dg) const {
     return for_real("x", x, [&]<class T>() {
       Call call;
       const Index d = dimension();
@@ -151,9 +154,9 @@ class LearnedMetric : public Metric {
     });
   }
 
-  nb::typed<nb::tuple, NumPy, nb::dict> distance_with_gradient(
-      const Argument& x, const Argument& y, const Argument& ddistance,
-      const GeodesicOptions& options) const {
+  NumberAndGradients distance_with_gradient(const Argument& x, const Argument& y,
+                                            const Argument& ddistance,
+                                            const GeodesicOptions& options) const {
     return for_real("x", x, [&]<class T>() {
       Call call;
       const Index d = dimension();
@@ -169,22 +172,36 @@ class LearnedMetric : public Metric {
     });
   }
 
-  nb::typed<nb::tuple, NumPy, nb::dict> curve_energy_with_gradient(const Argument& path,
-                                                                   const Argument& denergy) const {
-    return for_real("path", path, [&]<class T>() {
-      Call call;
-      const auto curve = call.in<T>("path", path, {'K', dimension(), 'N'});
-      const auto weight = call.in<T>("denergy", denergy, {'N'});
-      const auto energy = call.out<T>({'N'});
-      auto sums = zeros<T>();
-      const nb::object result = call.run([&] {
-        geometry::curve_energy_with_gradient<T>(model<T>(), curve, weight, energy, sums);
-      });
-      return with_gradients(result, sums);
+  NumberAndGradients curve_length_with_gradient(const Argument& path,
+                                                const Argument& dlength) const {
+    return of_curve("dlength", path, dlength, [](auto&&... arguments) {
+      geometry::curve_length_with_gradient(arguments...);
+    });
+  }
+  NumberAndGradients curve_energy_with_gradient(const Argument& path,
+                                                const Argument& denergy) const {
+    return of_curve("denergy", path, denergy, [](auto&&... arguments) {
+      geometry::curve_energy_with_gradient(arguments...);
     });
   }
 
  private:
+  /// A number of each curve, and the gradient of their sum weighted by `weights`.
+  template <class Function>
+  NumberAndGradients of_curve(const char* name, const Argument& path, const Argument& weights,
+                              Function function) const {
+    return for_real("path", path, [&]<class T>() {
+      Call call;
+      const auto curve = call.in<T>("path", path, {'K', dimension(), 'N'});
+      const auto weight = call.in<T>(name, weights, {'N'});
+      const auto numbers = call.out<T>({'N'});
+      auto sums = zeros<T>();
+      const nb::object result =
+          call.run([&] { function(model<T>(), curve, weight, numbers, sums); });
+      return with_gradients(result, sums);
+    });
+  }
+
   static Resilience switched(bool on) { return on ? Resilience::on : Resilience::off; }
   template <class T>
   const LearnedMetricParameters<T>& parameters() const {
@@ -419,6 +436,8 @@ entry of the metric as if all were independent.)")
            "ddistance"_a, "options"_a,
            R"((distance (N,), dict of gradients) of x, y: (d, N) for ddistance: (N,), by the first
 variation. A pair whose log does not converge has distance NaN and adds nothing.)")
+      .def("curve_length_with_gradient", &LearnedMetric::curve_length_with_gradient, "path"_a,
+           "dlength"_a, "(length (N,), dict of gradients) of path: (K, d, N) for dlength: (N,).")
       .def(
           "curve_energy_with_gradient", &LearnedMetric::curve_energy_with_gradient, "path"_a,
           "denergy"_a,

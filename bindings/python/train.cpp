@@ -169,11 +169,12 @@ class Optimizer {
 };
 
 Pair training_batch(const train::Data& data, std::uint64_t seed, Index step, Index batch,
-                    Index length) {
+                    Index length, bool generators) {
+  const auto alphabet = generators ? train::Alphabet::generators : train::Alphabet::all;
   Call call;
   const auto tokens = call.out<std::int32_t>({batch, length});
   const auto targets = call.out<std::int32_t>({batch, length});
-  return call.run([&] { data.fill_training(seed, step, tokens, targets); });
+  return call.run([&] { data.fill_training(seed, step, tokens, targets, alphabet); });
 }
 
 nb::dict evaluate(Model& model, const train::Data& data, const std::string& split, Index count,
@@ -327,8 +328,11 @@ never trained on.)")
       .def_prop_ro("classes", &train::Data::classes)
       .def_prop_ro("is_text", &train::Data::is_text)
       .def_prop_ro("shortest_length", &train::Data::shortest_length)
-      .def("training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
-           "(tokens, targets): (B, N) int32, functions of (seed, step); target -1: none.");
+      .def(
+          "training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
+          "generators"_a = false,
+          R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5
+and s5 alone, words of a few elements that make all others.)");
 
   nb::class_<Optimizer>(m, "Optimizer", R"(AdamW or the LIoR optimiser, as the configuration says.
 
@@ -349,6 +353,8 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
           "config"_a, "data"_a)
       .def_prop_ro("length", &train::Curriculum::length)
       .def_prop_ro("finished", &train::Curriculum::finished)
+      .def_prop_ro("over_generators", &train::Curriculum::over_generators,
+                   "Whether sequences are still made of generators alone.")
       .def("batch", &train::Curriculum::batch, "batch"_a, "length"_a,
            "Sequences of a step at `length`, for `batch` at the full one.")
       .def("observe", &train::Curriculum::observe, "accuracy"_a, "Takes in one batch's accuracy.");

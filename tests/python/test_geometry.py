@@ -191,3 +191,26 @@ def test_learned_metric_lacks(parameters):
     del parameters["metric_net.0.bias"]
     with pytest.raises(lior.Error, match="parameters lack 'metric_net.0.bias'"):
         geometry.LearnedMetric.from_arrays(parameters)
+
+
+@pytest.mark.parametrize("quantity", ["length", "energy"])
+def test_curve_gradients(rng, parameters, quantity):
+    path, weight = rng.standard_normal((6, 3, 2)), np.array([1.0, -2.0])
+
+    def numbers(moved):
+        middle, dx = (path[1:] + path[:-1]) / 2, np.diff(path, axis=0)
+        g = np.stack([learned(moved, x, False)[0] for x in middle])
+        squares = np.einsum("kmn,kmrn,krn->kn", dx, g, dx)
+        return np.sqrt(squares).sum(0) if quantity == "length" else squares.sum(0) * 5 / 2
+
+    metric = geometry.LearnedMetric.from_arrays(parameters)
+    ours, gradients = getattr(metric, f"curve_{quantity}_with_gradient")(path, weight)
+    np.testing.assert_allclose(ours, numbers(parameters), rtol=1e-12)
+    step = 1e-6
+    for name in ("L", "metric_net.2.weight", "resilience_net.0.bias"):
+        move = rng.standard_normal(parameters[name].shape)
+        ends = [
+            numbers({**parameters, name: parameters[name] + sign * step * move}) for sign in (1, -1)
+        ]
+        slope = (weight * (ends[0] - ends[1])).sum() / (2 * step)
+        np.testing.assert_allclose((gradients[name] * move).sum(), slope, rtol=1e-5)

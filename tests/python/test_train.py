@@ -69,7 +69,9 @@ def test_training_in_python_is_the_programs(run):
     assert len(lines) == config.steps == 12
     for step, line in enumerate(lines):
         batch = curriculum.batch(config.batch, curriculum.length)
-        tokens, targets = data.training_batch(config.seed, step, batch, curriculum.length)
+        tokens, targets = data.training_batch(
+            config.seed, step, batch, curriculum.length, curriculum.over_generators
+        )
         result = model.loss_and_gradients(tokens, targets)
         norm = optimizer.measure()
         rate = config.lr * train.schedule_factor(config, (step + 1) / config.steps)
