@@ -1,6 +1,3 @@
-#include "lior/algebra/compat.h"
-#include "lior/algebra/quaternion.h"
-
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/variant.h>
 
@@ -8,19 +5,13 @@
 #include "lior/algebra/bilinears.h"
 #include "lior/algebra/ci8.h"
 #include "lior/algebra/clifford.h"
+#include "lior/algebra/quaternion.h"
+#include "transition.h"
 
 namespace lior::python {
 namespace {
 
 using algebra::Factor;
-using algebra::Transition;
-
-Transition transition_of(const std::string& text) {
-  return choose<Transition>("transition", text,
-                            {{"right", Transition::right},
-                             {"left", Transition::left},
-                             {"two_sided", Transition::two_sided}});
-}
 
 NumPy quaternion_multiply(const Argument& p, const Argument& q, const Outputs& out) {
   return for_real("p", p, [&]<class T>() {

@@ -4,18 +4,15 @@
 #include "lior/nn/activation.h"
 #include "lior/nn/ci8_scan.h"
 #include "lior/nn/compat_mamba.h"
-#include "lior/nn/cross_entropy.h"
 #include "lior/nn/geometric_mamba.h"
-#include "lior/nn/layer_norm.h"
-#include "lior/nn/linear.h"
 #include "lior/nn/readout.h"
 #include "lior/nn/rms_norm.h"
+#include "transition.h"
 #include "workspace.h"
 
 namespace lior::python {
 namespace {
 
-using algebra::Transition;
 using linalg::MatrixView;
 using nn::GeometricMambaParameters;
 using nn::GeometricMambaSaved;
@@ -24,8 +21,6 @@ using nn::MixerConfig;
 using nn::Readout;
 using nn::ScanShape;
 
-constexpr Choice<Transition> kTransitions[] = {
-    {"right", Transition::right}, {"left", Transition::left}, {"two_sided", Transition::two_sided}};
 constexpr Choice<Readout> kReadouts[] = {{"linear", Readout::linear},
                                          {"quadratic", Readout::quadratic},
                                          {"linear_quadratic", Readout::linear_quadratic},
@@ -41,7 +36,7 @@ void init_mixer(MixerConfig* self, Index heads, Index factors, const std::string
              "phase and rotation need complex_state; expected complex_state=True or neither");
   new (self) MixerConfig{.heads = heads,
                          .factors = factors,
-                         .transition = choose("transition", transition, kTransitions),
+                         .transition = transition_of(transition),
                          .complex_state = complex_state,
                          .gates = gates,
                          .phase = phase,
