@@ -51,14 +51,15 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
                "tensor {} starts at {}; tensors must lie one after another: expected {}", i,
                tensors_[i].offset, end);
     for (Index begin = 0; begin < tensors_[i].size; begin += kPiece) {
-      pieces_.push_back(
-          {static_cast<Index>(i), end + begin, std::min(kPiece, tensors_[i].size - begin)});
+      pieces_.push_back({static_cast<Index>(i), begin, std::min(kPiece, tensors_[i].size - begin)});
     }
     end += tensors_[i].size;
   }
   piece_squares_.resize(pieces_.size());
   tensor_squares_.resize(tensors_.size());
   tensor_factors_.resize(tensors_.size());
+  values_.resize(tensors_.size());
+  gradients_.resize(tensors_.size());
 
   if (config.method == Method::adamw) {
     first_ = Buffer<T>(end);
@@ -77,12 +78,35 @@ std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, Index parameters)
 }
 
 template <class T>
+std::span<const T* const> Optimizer<T>::place_gradients(std::span<const T> flat) {
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    gradients_[i] = flat.data() + tensors_[i].offset;
+  }
+  return gradients_;
+}
+
+template <class T>
 double Optimizer<T>::measure(std::span<const T> gradients) {
+  return measure(place_gradients(gradients));
+}
+
+template <class T>
+void Optimizer<T>::step(double rate, double clip, std::span<T> values,
+                        std::span<const T> gradients) {
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    values_[i] = values.data() + tensors_[i].offset;
+  }
+  step(rate, clip, values_, place_gradients(gradients));
+}
+
+template <class T>
+double Optimizer<T>::measure(std::span<const T* const> gradients) {
   const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
   parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
                [&](Index begin, Index end, int) {
                  for (Index i = begin; i < end; ++i) {
-                   piece_squares_[i] = kernel(gradients.data() + pieces_[i].begin, pieces_[i].size);
+                   const Piece& piece = pieces_[i];
+                   piece_squares_[i] = kernel(gradients[piece.tensor] + piece.begin, piece.size);
                  }
                });
   std::fill(tensor_squares_.begin(), tensor_squares_.end(), 0.0);
@@ -95,8 +119,8 @@ double Optimizer<T>::measure(std::span<const T> gradients) {
 }
 
 template <class T>
-void Optimizer<T>::step(double rate, double clip, std::span<T> values,
-                        std::span<const T> gradients) {
+void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
+                        std::span<const T* const> gradients) {
   ++steps_;
   const auto t = static_cast<double>(steps_);
   AdamwStep<T> adamw_step{
@@ -114,7 +138,7 @@ void Optimizer<T>::step(double rate, double clip, std::span<T> values,
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const Tensor& tensor = tensors_[i];
       if (net_) {
-        const double r = resilience<T>(*net_, values.subspan(tensor.offset, tensor.size));
+        const double r = resilience<T>(*net_, {values[i], static_cast<std::size_t>(tensor.size)});
         tensor_factors_[i] = 1 / (r * r);
       } else {
         tensor_factors_[i] = lior_factor(
@@ -130,21 +154,22 @@ void Optimizer<T>::step(double rate, double clip, std::span<T> values,
       static_cast<Index>(pieces_.size()), kPiecesPerThread, [&](Index begin, Index end, int) {
         for (Index i = begin; i < end; ++i) {
           const Piece& piece = pieces_[i];
-          const T* g = gradients.data() + piece.begin;
-          T* p = values.data() + piece.begin;
+          const Index state = tensors_[piece.tensor].offset + piece.begin;
+          const T* g = gradients[piece.tensor] + piece.begin;
+          T* p = values[piece.tensor] + piece.begin;
           if (config_.method == Method::adamw) {
             AdamwStep<T> constants = adamw_step;
             if (tensors_[piece.tensor].decay) {
               constants.keep = static_cast<T>(1 - rate * config_.weight_decay);
             }
-            adamw_kernel(constants, g, first_.data() + piece.begin, second_.data() + piece.begin, p,
+            adamw_kernel(constants, g, first_.data() + state, second_.data() + state, p,
                          piece.size);
             continue;
           }
           const double factor = clip * tensor_factors_[piece.tensor];
           if (config_.memory) {
             memory_kernel(static_cast<T>(rate * config_.kappa), static_cast<T>(kMemoryKept),
-                          static_cast<T>(kMemoryGain * factor), g, first_.data() + piece.begin, p,
+                          static_cast<T>(kMemoryGain * factor), g, first_.data() + state, p,
                           piece.size);
           } else {
             lior_kernel(static_cast<T>(rate * config_.kappa * factor), g, p, piece.size);

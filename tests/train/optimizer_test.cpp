@@ -130,6 +130,31 @@ TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
   set_threads(before);
 }
 
+TYPED_TEST(OptimizerSteps, TensorsApartStepAsTheyDoInOneArray) {
+  using T = TypeParam;
+  for (const Method method : {Method::adamw, Method::lior}) {
+    Problem<T> together(kSizes), apart(kSizes);
+    std::vector<T*> values;
+    std::vector<const T*> gradients;
+    for (std::size_t i = kSizes.size(); i-- > 0;) {  // the last tensor first
+      values.push_back(apart.values.data() + apart.tensors[i].offset);
+      gradients.push_back(apart.gradients.data() + apart.tensors[i].offset);
+      apart.tensors[i].offset =
+          i + 1 == kSizes.size() ? 0 : apart.tensors[i + 1].offset + apart.tensors[i + 1].size;
+    }
+    std::reverse(apart.tensors.begin(), apart.tensors.end());
+    Optimizer<T> one({.method = method}, together.tensors),
+        other({.method = method}, apart.tensors);
+    for (int t = 0; t < 3; ++t) {
+      one.measure(together.gradients.span());
+      one.step(0.1, 1, together.values.span(), together.gradients.span());
+      other.measure(gradients);
+      other.step(0.1, 1, values, gradients);
+    }
+    EXPECT_TRUE(std::equal(together.values.begin(), together.values.end(), apart.values.begin()));
+  }
+}
+
 TYPED_TEST(OptimizerSteps, MeasureIsTheNorm) {
   using T = TypeParam;
   Problem<T> problem({3, 40000});

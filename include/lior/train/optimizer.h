@@ -71,6 +71,11 @@ class Optimizer {
   /// `rate`.
   void step(double rate, double clip, std::span<T> values, std::span<const T> gradients);
 
+  /// The same where tensors lie apart: one pointer a tensor.
+  double measure(std::span<const T* const> gradients);
+  void step(double rate, double clip, std::span<T* const> values,
+            std::span<const T* const> gradients);
+
   /// What a checkpoint holds besides the parameters: flat arrays laid out as they are, and t.
   struct StateArray {
     std::string_view name;
@@ -81,10 +86,11 @@ class Optimizer {
   void set_steps(Index steps) { steps_ = steps; }
 
  private:
-  /// A piece of one tensor that one thread sums or updates at a time.
+  /// A piece of one tensor that one thread sums or updates at a time; begins inside the tensor.
   struct Piece {
     Index tensor, begin, size;
   };
+  std::span<const T* const> place_gradients(std::span<const T> flat);
 
   OptimizerConfig config_;
   std::optional<ResilienceNet<T>> net_;
@@ -93,7 +99,9 @@ class Optimizer {
   std::vector<double> piece_squares_;   // sum g^2 of each piece
   std::vector<double> tensor_squares_;  // and of each tensor
   std::vector<double> tensor_factors_;  // R^-q
-  Buffer<T> first_, second_;            // m and v, or the memory
+  std::vector<T*> values_;              // where each tensor lies in the flat buffers of a call
+  std::vector<const T*> gradients_;
+  Buffer<T> first_, second_;  // m and v, or the memory
   std::vector<StateArray> state_;
   Index steps_ = 0;
 };
