@@ -8,11 +8,13 @@ namespace lior::python {
 using namespace nb::literals;
 
 void bind_algebra(nb::module_& m);
+void bind_compat(nb::module_& m);
 void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_memory(nb::module_& m);
 void bind_nn(nb::module_& m);
+void bind_optimizer(nb::module_& m);
 void bind_train(nb::module_& m);
 
 }  // namespace lior::python

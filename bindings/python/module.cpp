@@ -36,6 +36,7 @@ nb::dict info() {
 NB_MODULE(_lior, m) {
   using namespace lior;
   using namespace lior::python;
+  nb::set_leak_warnings(false);  // what torch.library refers to outlives the interpreter
   m.doc() = "The compiled half of lior; its public names are those of the lior package.";
   nb::exception<Error>(m, "Error", PyExc_ValueError).doc() =
       "A wrong argument or wrong input: the message says what, where, and what would be right.";
@@ -63,5 +64,7 @@ NB_MODULE(_lior, m) {
   bind(&bind_field, "field", "The cognitive tensor field and its evolution.");
   bind(&bind_nn, "nn", "Forward and backward pairs of layers.");
   bind(&bind_io, "io", "Named arrays in safetensors files.");
+  bind(&bind_compat, "compat", "Layers as the original program computes them.");
+  bind(&bind_optimizer, "optimizer", "Steps of tensors where they lie.");
   bind(&bind_train, "train", "Models, data, optimisers, generation.");
 }

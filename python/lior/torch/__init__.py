@@ -1,0 +1,31 @@
+"""The kernels for PyTorch: operators with gradients, modules, an optimiser.
+
+    import torch, lior.torch
+    layer = lior.torch.GeometricMamba(d_model=128, heads=12)
+    out, state = layer(torch.randn(4, 256, 128))
+
+Operators are `torch.ops.lior.*` (functions of `lior.torch.ops`): they have gradients, do not break the graphs of
+torch.compile, and read and write tensors where they lie, on the processor. Needs torch 2.5 or later.
+"""
+
+from lior.torch import ops
+from lior.torch.modules import (
+    CompatMamba,
+    GeometricMamba,
+    LearnedMetric,
+    LiorKernel,
+    LiorMemory,
+    SpinorBilinears,
+)
+from lior.torch.optim import LIoROptimizer
+
+__all__ = [
+    "CompatMamba",
+    "GeometricMamba",
+    "LIoROptimizer",
+    "LearnedMetric",
+    "LiorKernel",
+    "LiorMemory",
+    "SpinorBilinears",
+    "ops",
+]

@@ -1,0 +1,230 @@
+"""torch.ops.lior: values against formulas in torch, gradients by gradcheck, torch.library's own checks, and
+torch.compile without a break of the graph."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import lior.torch as lt  # noqa: E402
+
+ops = lt.ops
+DOUBLE = torch.float64
+
+
+def normal(*shape, dtype=DOUBLE, grad=True, seed=1):
+    generator = torch.Generator().manual_seed(seed + sum(shape))
+    return torch.randn(*shape, dtype=dtype, generator=generator).requires_grad_(grad)
+
+
+def metric_parameters(d=3, width=4, dtype=DOUBLE):
+    """Near the unit matrix, so that g is positive definite."""
+    shapes = [
+        (d, d),
+        (width, d),
+        (width,),
+        (d * d, width),
+        (d * d,),
+        (width, d),
+        (width,),
+        (1, width),
+        (1,),
+    ]
+    parameters = [
+        0.3 * normal(*shape, dtype=dtype, grad=False, seed=7 + i) for i, shape in enumerate(shapes)
+    ]
+    parameters[0] += 2 * torch.eye(d, dtype=dtype)
+    return [p.requires_grad_() for p in parameters]
+
+
+def scan_inputs(batch=2, length=5, heads=3, **options):
+    from lior import nn
+
+    mixer = nn.MixerConfig(heads=heads, **options)
+    projection = normal(batch, length, mixer.projection_width)
+    initial = normal(batch, mixer.state_width, heads)
+    angles = normal(8, heads) if options.get("rotation") else None
+    ordered = ("factors", "transition", "complex_state", "gates", "phase", "rotation")
+    standard = (1, "right", False, True, False, False)
+    return projection, initial, angles, *(options.get(n, v) for n, v in zip(ordered, standard))
+
+
+def raw_kernels(heads=2):
+    start = torch.tensor([0, 0, -1, 0, 0, -1, 1, 0, 0, 1, 0, 0], dtype=DOUBLE)
+    return (start + 0.1 * normal(heads, 12, grad=False)).requires_grad_()
+
+
+SCANS = [
+    dict(),
+    dict(factors=2, transition="left"),
+    dict(transition="two_sided", gates=False),
+    dict(complex_state=True, phase=True, rotation=True),
+]
+
+CASES = {
+    "bilinears": (ops.bilinears, lambda: (normal(5, 4), normal(3, 4, 4))),
+    "bilinears, packed": (ops.bilinears, lambda: (normal(5, 4), normal(3, 4, 4), True)),
+    "bilinears, complex": (
+        ops.bilinears,
+        lambda: (
+            normal(3, 2, dtype=torch.complex128),
+            normal(2, 2, 2, dtype=torch.complex128),
+            False,
+            True,
+        ),
+    ),
+    "learned_metric": (
+        ops.learned_metric,
+        lambda: (normal(3, 5), metric_parameters(), True, False),
+    ),
+    "learned_metric, g": (
+        ops.learned_metric,
+        lambda: (normal(3, 5), metric_parameters(), False, True),
+    ),
+    "lior_kernel": (
+        ops.lior_kernel,
+        lambda: (raw_kernels(1)[0].detach().requires_grad_(), normal(6, grad=False).abs()),
+    ),
+    "memory": (ops.memory, lambda: (normal(2, 9, 2, 3), raw_kernels(), 1e-6, 4096.0)),
+    "readout": (ops.readout, lambda: (normal(2, 3, 8, 2), "linear_quadratic")),
+    "readout, complex": (ops.readout, lambda: (normal(2, 3, 16, 2), "invariants")),
+    **{
+        f"ci8_scan {options}": (ops.ci8_scan, lambda o=options: scan_inputs(**o))
+        for options in SCANS
+    },
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_are_those_of_differences(name):
+    op, inputs = CASES[name]
+    given = inputs()
+    lists = [i for i, value in enumerate(given) if isinstance(value, list)]
+    if lists:  # gradcheck sees tensors only
+        at, count = lists[0], len(given[lists[0]])
+        flat = [*given[:at], *given[at], *given[at + 1 :]]
+        call = lambda *a: op(*a[:at], list(a[at : at + count]), *a[at + count :])
+        assert torch.autograd.gradcheck(call, flat)
+    else:
+        assert torch.autograd.gradcheck(op, given)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_torch_accepts_the_operator(name):
+    op, inputs = CASES[name]
+    torch.library.opcheck(op, inputs())
+
+
+@pytest.mark.parametrize("name", ["bilinears", "memory", "ci8_scan {}"])
+def test_compile_keeps_one_graph(name):
+    op, inputs = CASES[name]
+    given = inputs()
+
+    def work(*a):
+        out = op(*a)
+        return (2 * (out if isinstance(out, torch.Tensor) else out[1])).sin().sum()
+
+    compiled = torch.compile(work, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*given), work(*given))
+    want = torch.autograd.grad(work(*given), given[0])
+    torch.testing.assert_close(torch.autograd.grad(compiled(*given), given[0]), want)
+
+
+def test_bilinears_are_their_formula():
+    psi, gamma = normal(7, 4, dtype=torch.complex128, grad=False), normal(
+        3, 4, 4, dtype=torch.complex128, grad=False
+    )
+    p = torch.einsum("ni,mij,kjl,nl->nmk", psi.conj(), gamma, gamma, psi)
+    k0, k1, k2 = ops.bilinears(psi, gamma)
+    torch.testing.assert_close(k0, torch.einsum("ni,ni->n", psi.conj(), psi))
+    torch.testing.assert_close(k1.view(7, 3, 3), (p - p.mT) / 2)
+    torch.testing.assert_close(k2.view(7, 3, 3), (p + p.mT) / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_learned_metric_is_its_formula(dtype):
+    x, parameters = normal(3, 6, dtype=dtype, grad=False), [
+        p.detach() for p in metric_parameters(dtype=dtype)
+    ]
+    matrix, w1, b1, w2, b2, v1, c1, out, c2 = parameters
+    hidden = torch.nn.functional.gelu(x.T @ w1.T + b1)
+    h = (hidden @ w2.T + b2).view(6, 3, 3)
+    g = matrix @ matrix.T + 0.1 * torch.tanh((h + h.mT) / 2) + 1e-4 * torch.eye(3, dtype=dtype)
+    r = torch.nn.functional.softplus(torch.nn.functional.gelu(x.T @ v1.T + c1) @ out[0] + c2).clamp(
+        0.1, 10
+    )
+    want = (r[:, None, None] ** 2 * g).permute(1, 2, 0)
+    torch.testing.assert_close(ops.learned_metric(x, parameters, True, False), want)
+
+
+def test_christoffel_symbols_come_from_autograd_too():
+    x, parameters = normal(3, 4, grad=False), [p.detach() for p in metric_parameters()]
+    metric = lambda planes: ops.learned_metric(planes, parameters, True, False)
+    g = metric(x)
+    slopes = torch.autograd.functional.jacobian(metric, x)  # [d, d, N, d, N]
+    dg = torch.einsum("nrimi->imnr", slopes)  # d_m g_nr at point i
+    lowered = dg + dg.transpose(1, 2) - dg.permute(0, 2, 3, 1)
+    want = 0.5 * torch.einsum("ils,imns->lmni", torch.linalg.inv(g.permute(2, 0, 1)), lowered)
+    torch.testing.assert_close(ops.christoffel(x, parameters, True, False), want)
+
+
+def test_geodesics_keep_their_speed():
+    x, v = normal(3, 4, grad=False), 0.1 * normal(3, 4, grad=False, seed=5)
+    parameters = [p.detach() for p in metric_parameters()]
+    end_x, end_v = ops.geodesic(x, v, parameters, True, False, 1.0, 0.02)
+    speed = lambda a, b: torch.einsum(
+        "mi,mni,ni->i", b, ops.learned_metric(a, parameters, True, False), b
+    )
+    torch.testing.assert_close(speed(end_x, end_v), speed(x, v), rtol=1e-7, atol=0)
+
+
+def test_memory_is_the_sum_over_the_past():
+    x, raw = normal(2, 40, 2, 3, grad=False), raw_kernels().detach()
+    weights = []
+    for row in raw:
+        taps = ops.lior_kernel(row, torch.arange(1, 4097, dtype=DOUBLE))
+        weights.append((1 - torch.softmax(row[9:], 0)[0]) * taps / taps.sum())
+    w0 = torch.softmax(raw[:, 9:], 1)[:, 0]
+    want = w0[:, None] * x
+    for n in range(40):
+        for k in range(n + 1):
+            want[:, n] += torch.stack([w[k] for w in weights])[:, None] * x[:, n - k]
+    # the power law is a sum of exponentials, good to 1e-6
+    torch.testing.assert_close(ops.memory(x, raw, 1e-6, 4096.0), want, rtol=1e-5, atol=1e-5)
+
+
+def test_scan_without_gates_turns_and_keeps_the_length():
+    projection, initial, *options = scan_inputs(gates=False, length=20)
+    states = ops.ci8_scan(projection, initial, *options)
+    lengths = initial.square().sum(1, keepdim=True).unsqueeze(1).expand(-1, 20, -1, -1)
+    torch.testing.assert_close(states.square().sum(2, keepdim=True), lengths)
+
+
+def test_scan_goes_on_from_a_state():
+    projection, initial, *options = scan_inputs(length=8)
+    whole = ops.ci8_scan(projection, initial, *options)
+    first = ops.ci8_scan(projection[:, :5], initial, *options)
+    second = ops.ci8_scan(projection[:, 5:], first[:, -1], *options)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+
+
+def test_any_strides_give_the_same():
+    psi, gamma = normal(6, 4, grad=False), normal(3, 4, 4, grad=False)
+    want = ops.bilinears(psi, gamma)
+    for other in (psi.T.contiguous().T, psi.repeat(1, 2)[:, :4], psi.flip(0).flip(0)):
+        for got, k in zip(ops.bilinears(other, gamma), want):
+            assert torch.equal(got, k)
+
+
+def test_empty_batches():
+    assert ops.bilinears(normal(0, 4), normal(3, 4, 4))[1].shape == (0, 9)
+    assert ops.learned_metric(normal(3, 0), metric_parameters(), True, False).shape == (3, 3, 0)
+    assert ops.ci8_scan(*scan_inputs(batch=0)).shape == (0, 5, 8, 3)
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="psi"):
+        ops.bilinears(normal(5, 3), normal(3, 4, 4))
+    with pytest.raises(TypeError, match="float"):
+        ops.bilinears(torch.ones(5, 4, dtype=torch.int64), torch.ones(3, 4, 4, dtype=torch.int64))
+    with pytest.raises(ValueError, match="transition"):
+        ops.ci8_scan(*scan_inputs()[:4], "sideways")
