@@ -80,6 +80,10 @@ class Program:
         flags += ("--minutes", minutes, "--seed", seed, "--threads", self.threads)
         flags += ("--progress", "none", "--eval-every", never)
         self.run("train", "--data", data, "--out", folder, *flags, **environment)
+        settings = (Path(folder) / "config.json").read_text()
+        for name, value in environment.items():  # a program that does not know one leaves it alone
+            if f'"{value}"' not in settings and f": {value}" not in settings:
+                raise RuntimeError(f"{name}={value} did nothing")
         lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
         last = [step for step in map(json.loads, lines) if "tokens" in step][-1]
         return {
