@@ -4,6 +4,8 @@
 
 #include "command.h"
 #include "interrupt.h"
+#include "lior/check/profile_report.h"
+#include "lior/io/atomic_file.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
 
@@ -45,7 +47,7 @@ std::string flag_name(const char* key) {
 struct Arguments {
   std::string out, progress = "auto";
   std::optional<std::string> config;
-  bool resume = false;
+  bool resume = false, profile = false;
   std::optional<std::string> values[std::size(kFlags)];
 
   /// File, then environment, then flags: later ones hold.
@@ -76,16 +78,23 @@ std::string progress_text(const train::Progress& progress) {
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   catch_interrupts();
-  const train::Hooks hooks{.after_step =
-                               [&](const train::Progress& progress) {
-                                 const double done =
-                                     progress.last_step == progress.step ? 1 : progress.done;
-                                 if (display.due(done)) display.draw(done, progress_text(progress));
-                               },
-                           .interrupted = interrupted,
-                           .say = [&](const std::string& line) { display.say(line); }};
+  Profile profile;
+  const train::Hooks hooks{
+      .after_step =
+          [&](const train::Progress& progress) {
+            const double done = progress.last_step == progress.step ? 1 : progress.done;
+            if (display.due(done)) display.draw(done, progress_text(progress));
+          },
+      .interrupted = interrupted,
+      .profile = arguments.profile ? &profile : nullptr,
+      .say = [&](const std::string& line) { display.say(line); }};
   const train::Ending ending =
       train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
+  if (arguments.profile) {
+    const check::ProfileReport report = check::report(profile, check::machine_limits());
+    display.say(to_table(report));
+    io::write_file_atomically(arguments.out + "/profile.json", to_json(report));
+  }
   return ending == train::Ending::interrupted ? kInterrupted : kSuccess;
 }
 
@@ -99,6 +108,8 @@ Run train_command(Options& options) {
   }
   options.add("--config", arguments->config, "FILE.toml", "settings; flags and LIOR_* come before");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out");
+  options.add_switch("--profile", arguments->profile,
+                     "say at the end where the steps' time went, and write it to profile.json");
   options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
   return [=] { return run(*arguments); };
 }

@@ -63,14 +63,11 @@ Op scan_op(std::string name, const ScanShape& shape) {
   // States of unit size carry the rounding of every step before.
   op.value_roundings = 32 + 4.0 * static_cast<double>(N);
   op.gradient_roundings = 128 + 16.0 * static_cast<double>(N);
-  // A turn is 64 multiply-adds a part; adjoint and the states made again are three.
-  const double turns =
-      static_cast<double>(B * N * H * shape.mixer.factors * (shape.mixer.complex_state ? 2 : 1));
   const double tokens = static_cast<double>(B * N), width = static_cast<double>(shape.width());
   const double state = static_cast<double>(S * H);
-  op.forward_cost = {.flops = 128 * turns, .numbers = tokens * (width + state)};
-  op.backward_cost = {.flops = 4 * 128 * turns,  //
-                      .numbers = tokens * (3 * width + 3 * state)};
+  op.forward_cost = {.flops = shape.turn_flops(), .numbers = tokens * (width + state)};
+  // The adjoint, and the states made again, are three more turns.
+  op.backward_cost = {.flops = 4 * shape.turn_flops(), .numbers = tokens * (3 * width + 3 * state)};
   return op;
 }
 

@@ -40,4 +40,10 @@ void scale(MatrixView<T> c, T beta) {
   }
 }
 
+/// Fewest bytes that an m x n x k product of T moves.
+template <class T>
+double product_bytes(Index m, Index n, Index k, bool reads_c) {
+  return sizeof(T) * static_cast<double>(m * k + k * n + (reads_c ? 2 : 1) * m * n);
+}
+
 }  // namespace lior::linalg

@@ -6,6 +6,7 @@
 
 #include "linalg/check_product.h"
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 
 namespace lior::linalg {
 namespace {
@@ -23,6 +24,7 @@ void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
                  MatrixView<const float> a, MatrixView<const float> b, float beta,
                  MatrixView<float> c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<float>(m, n, k, beta != 0));
   if (m == 0 || n == 0) return;
   if (k == 0 || alpha == 0) return scale(c, beta);
   const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };

@@ -4,6 +4,7 @@
 
 #include "linalg/check_product.h"
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 
 namespace lior::linalg {
 namespace {
@@ -36,6 +37,7 @@ void gemm<double>(Transpose transpose_a, Transpose transpose_b, double alpha,
                   MatrixView<const double> a, MatrixView<const double> b, double beta,
                   MatrixView<double> c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<double>(m, n, k, beta != 0));
   scale(c, beta);
   if (m == 0 || n == 0 || k == 0 || alpha == 0) return;
   const bool ta = transpose_a == Transpose::yes, tb = transpose_b == Transpose::yes;

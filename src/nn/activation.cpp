@@ -7,6 +7,7 @@
 
 #if HWY_ONCE
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 
@@ -17,6 +18,7 @@ using linalg::MatrixView;
 template <class T>
 void gate_forward(MatrixView<const T> p, MatrixView<const T> g, MatrixView<T> y) {
   const Index R = p.rows, F = p.cols;
+  const ProfiledOp op("gate", 24.0 * R * F, 3.0 * sizeof(T) * R * F);
   check_matrix(p, R, F, "p");
   check_matrix(g, R, F, "g");
   check_matrix(y, R, F, "y");
@@ -31,6 +33,7 @@ template <class T>
 void gate_backward(MatrixView<const T> p, MatrixView<const T> g, MatrixView<const T> dy,
                    MatrixView<T> dp, MatrixView<T> dg) {
   const Index R = p.rows, F = p.cols;
+  const ProfiledOp op("gate", 29.0 * R * F, 5.0 * sizeof(T) * R * F);
   check_matrix(p, R, F, "p");
   check_matrix(g, R, F, "g");
   check_matrix(dy, R, F, "dy");

@@ -7,6 +7,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/denormals.h"
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 
 namespace lior::nn {
@@ -110,11 +111,18 @@ struct Angles {
   }
 };
 
+/// What forward reads and writes; backward moves three times as much.
+double scan_numbers(const ScanShape& shape) {
+  return static_cast<double>(shape.batch * shape.length) *
+         static_cast<double>(shape.width() + shape.state_width() * shape.heads());
+}
+
 }  // namespace
 
 template <class T>
 void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
                       View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states) {
+  const ProfiledOp op("scan", shape.turn_flops(), sizeof(T) * scan_numbers(shape));
   check_scan(shape, projection, initial, angles);
   const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
   check_shape(states, {B, N, S, H}, "states");
@@ -158,6 +166,7 @@ void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> proje
                        View<const T, 3> initial, View<const T, 2> angles, View<const T, 4> states,
                        View<const T, 4> d_states, linalg::MatrixView<T> d_projection,
                        View<T, 3> d_initial, View<T, 3> d_angles) {
+  const ProfiledOp op("scan", 4 * shape.turn_flops(), 3 * sizeof(T) * scan_numbers(shape));
   check_scan(shape, projection, initial, angles);
   const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
   check_shape(states, {B, N, S, H}, "states");

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/nn/linear.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
@@ -51,6 +52,7 @@ template <bool kGradient, class T, class Gradients>
 CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
                        std::span<std::int32_t> predicted, T scale, Arena& workspace,
                        const Gradients& gradients) {
+  const ProfiledOp op("cross entropy");
   const Index R = classifier.x.rows, K = classifier.x.cols, V = classifier.weight.rows;
   const Index height = rows_per_chunk(R, V);
   const Arena::Scope scope(workspace);

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 
@@ -33,6 +34,7 @@ template <class T>
 void embedding_forward(MatrixView<const T> table, std::span<const std::int32_t> tokens,
                        MatrixView<T> out) {
   const Index R = out.rows, D = table.cols;
+  const ProfiledOp op("embedding", 0, 2.0 * sizeof(T) * R * D);
   check_matrix(out, R, D, "out");
   check_size(tokens, R, "tokens");
   check_tokens(tokens, table.rows);
@@ -47,6 +49,7 @@ template <class T>
 void embedding_backward(std::span<const std::int32_t> tokens, MatrixView<const T> d_out,
                         MatrixView<T> d_table) {
   const Index R = d_out.rows, D = d_table.cols;
+  const ProfiledOp op("embedding", 1.0 * R * D, 3.0 * sizeof(T) * R * D);
   check_matrix(d_out, R, D, "d_out");
   check_size(tokens, R, "tokens");
   check_tokens(tokens, d_table.rows);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/linalg/gemm.h"
 #include "nn/arguments.h"
 #include "nn/column_sums.h"
@@ -15,6 +16,7 @@ using linalg::Transpose;
 template <class T>
 void linear_forward(MatrixView<const T> x, MatrixView<const T> weight, std::span<const T> bias,
                     MatrixView<T> y) {
+  const ProfiledOp op("product");
   const Index R = x.rows, K = x.cols, O = weight.rows;
   check_matrix(weight, O, K, "weight");
   check_matrix(y, R, O, "y");
@@ -32,6 +34,7 @@ template <class T>
 void linear_backward(MatrixView<const T> x, MatrixView<const T> weight, MatrixView<const T> dy,
                      Store store, MatrixView<T> dx, MatrixView<T> d_weight, std::span<T> d_bias,
                      Arena& workspace) {
+  const ProfiledOp op("product");
   const Index R = x.rows, K = x.cols, O = weight.rows;
   check_matrix(weight, O, K, "weight");
   check_matrix(dy, R, O, "dy");

@@ -6,6 +6,7 @@
 #if HWY_ONCE
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/nn/readout.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
@@ -88,6 +89,7 @@ void readout_forward(const MixerConfig& mixer, linalg::MatrixView<const T> state
                      linalg::MatrixView<T> q) {
   const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
   const Index Q = readout_width(mixer.readout, mixer.complex_state);
+  const ProfiledOp op("readout", 2.0 * R * H * Q, 1.0 * sizeof(T) * R * H * (S + Q));
   check_matrix(states, R, S * H, "states");
   check_matrix(q, R, Q * H, "q");
   const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
@@ -116,6 +118,7 @@ void readout_backward(const MixerConfig& mixer, linalg::MatrixView<const T> stat
                       linalg::MatrixView<const T> dq, linalg::MatrixView<T> d_states) {
   const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
   const Index Q = readout_width(mixer.readout, mixer.complex_state);
+  const ProfiledOp op("readout", 4.0 * R * H * Q, 1.0 * sizeof(T) * R * H * (2 * S + Q));
   check_matrix(states, R, S * H, "states");
   check_matrix(dq, R, Q * H, "dq");
   check_matrix(d_states, R, S * H, "d_states");

@@ -7,6 +7,7 @@
 
 #if HWY_ONCE
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 #include "nn/column_sums.h"
@@ -19,6 +20,7 @@ template <class T>
 void rms_norm_forward(MatrixView<const T> x, std::span<const T> gain, double epsilon,
                       MatrixView<T> y, std::span<T> inv_rms) {
   const Index R = x.rows, K = x.cols;
+  const ProfiledOp op("norm", 4.0 * R * K, 2.0 * sizeof(T) * R * K);
   check_matrix(x, R, K, "x");
   check_matrix(y, R, K, "y");
   check_size(gain, K, "gain");
@@ -35,6 +37,7 @@ void rms_norm_backward(MatrixView<const T> x, std::span<const T> gain, std::span
                        MatrixView<const T> dy, Store store, MatrixView<T> dx, std::span<T> d_gain,
                        Arena& workspace) {
   const Index R = x.rows, K = x.cols;
+  const ProfiledOp op("norm", 14.0 * R * K, (store == Store::add ? 4.0 : 3.0) * sizeof(T) * R * K);
   check_matrix(x, R, K, "x");
   check_matrix(dy, R, K, "dy");
   check_matrix(dx, R, K, "dx");

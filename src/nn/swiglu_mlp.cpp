@@ -1,5 +1,6 @@
 #include "lior/nn/swiglu_mlp.h"
 
+#include "lior/core/profile.h"
 #include "lior/linalg/gemm.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
@@ -22,6 +23,7 @@ SwigluMlpSaved<T> take_saved(Index rows, Index d_model, Index hidden, Arena& are
 template <class T>
 void swiglu_mlp_forward(const SwigluMlpParameters<const T>& parameters, View<const T, 2> x,
                         const SwigluMlpSaved<T>& saved, View<T, 2> out) {
+  const ProfiledOp op("SwiGLU");
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
   linear_forward<T>(saved.v, parameters.in_weight, {}, saved.ab);
   swiglu_forward<T>(saved.ab, saved.hidden);
@@ -34,6 +36,7 @@ void swiglu_mlp_forward(const SwigluMlpParameters<const T>& parameters, View<con
 template <class T>
 void swiglu_mlp_restore(const SwigluMlpParameters<const T>& parameters, View<const T, 2> x,
                         const SwigluMlpSaved<T>& saved) {
+  const ProfiledOp op("SwiGLU");
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
   swiglu_forward<T>(saved.ab, saved.hidden);
 }
@@ -42,6 +45,7 @@ template <class T>
 void swiglu_mlp_backward(const SwigluMlpParameters<const T>& parameters, View<const T, 2> x,
                          const SwigluMlpSaved<T>& saved, View<const T, 2> d_out, View<T, 2> dx,
                          const SwigluMlpParameters<T>& d_parameters, Arena& arena) {
+  const ProfiledOp op("SwiGLU");
   const Arena::Scope scope(arena);
   const auto d_hidden = arena.take<T, 2>(saved.hidden.shape());
   const auto d_ab = arena.take<T, 2>(saved.ab.shape());

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "lior/train/optimizer.h"
 
@@ -55,6 +56,7 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
     }
     end += tensors_[i].size;
   }
+  size_ = end;
   piece_squares_.resize(pieces_.size());
   tensor_squares_.resize(tensors_.size());
   tensor_factors_.resize(tensors_.size());
@@ -101,6 +103,8 @@ void Optimizer<T>::step(double rate, double clip, std::span<T> values,
 
 template <class T>
 double Optimizer<T>::measure(std::span<const T* const> gradients) {
+  const auto size = static_cast<double>(size_);
+  const ProfiledOp op("optimizer", 2 * size, sizeof(T) * size);
   const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
   parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
                [&](Index begin, Index end, int) {
@@ -121,6 +125,10 @@ double Optimizer<T>::measure(std::span<const T* const> gradients) {
 template <class T>
 void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
                         std::span<const T* const> gradients) {
+  const auto size = static_cast<double>(size_);
+  const bool has_moments = config_.method == Method::adamw;
+  const ProfiledOp op("optimizer", (has_moments ? 12 : 2) * size,
+                      (has_moments ? 7 : 3) * sizeof(T) * size);
   ++steps_;
   const auto t = static_cast<double>(steps_);
   AdamwStep<T> adamw_step{

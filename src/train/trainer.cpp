@@ -151,6 +151,8 @@ class Trainer {
 
   /// One update: batch, gradients, clipping, optimiser.
   void step() {
+    const Profile::Scope profiled(warm_ ? hooks_.profile : nullptr);
+    warm_ = true;
     fill_batch(state_.step, curriculum_.length());
     arena_->reset();
     const nn::LossResult result = model_.loss_and_gradients(
@@ -260,6 +262,7 @@ class Trainer {
   RunState state_;
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;
+  bool warm_ = false;  // the first step of a process also starts threads and makes kernels
   Timer timer_;
   Timer saved_;  // since the last checkpoint
 };

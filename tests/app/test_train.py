@@ -99,6 +99,20 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_pa
     assert "\r" not in result.stderr
 
 
+def test_a_profile_names_the_ops_beside_their_limits(lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    result = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--out",
+                  out, "--steps", 5, "--threads", 1, "--profile")
+    assert result.returncode == 0
+    assert "4 steps of " in result.stderr and "cross entropy" in result.stderr
+    profile = json.loads((out / "profile.json").read_text())
+    seconds = {op["op"]: op["seconds"] for op in profile["ops"]}
+    assert set(seconds) == {"embedding", "norm", "product", "scan", "readout", "gate",
+                            "cross entropy", "optimizer", "other"}
+    assert sum(seconds.values()) == pytest.approx(profile["step_seconds"])
+    assert profile["limits"]["fma_f32"] > 1e9
+
+
 def test_the_environment_stands_between_file_and_flag(lior, inputs, tmp_path):
     lior(*arguments(inputs, tmp_path / "run", "--steps", 1), LIOR_BATCH="3", LIOR_STEPS="9")
     config = json.loads((tmp_path / "run" / "config.json").read_text())

@@ -25,6 +25,11 @@ struct ScanShape {
   Index c_plane() const { return phi_plane() + (mixer.phase ? 1 : 0); }
   Index planes() const { return c_plane() + (mixer.gates ? state_width() : 0); }
   Index width() const { return planes() * heads(); }
+  /// Operations of the turns: 64 multiply-adds a token, head, factor and part of the state.
+  double turn_flops() const {
+    return 128.0 * static_cast<double>(batch * length * heads() * mixer.factors) *
+           (mixer.complex_state ? 2 : 1);
+  }
 };
 
 /// Most factors a token.

@@ -103,6 +103,7 @@ class Optimizer {
   std::vector<const T*> gradients_;
   Buffer<T> first_, second_;  // m and v, or the memory
   std::vector<StateArray> state_;
+  Index size_ = 0;  // parameters of all tensors
   Index steps_ = 0;
 };
 

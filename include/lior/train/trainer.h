@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "lior/core/profile.h"
 #include "lior/train/config.h"
 
 namespace lior::train {
@@ -26,6 +27,8 @@ struct Progress {
 struct Hooks {
   std::function<void(const Progress&)> after_step = [](const Progress&) {};
   std::function<bool()> interrupted = [] { return false; };
+  /// Listens to every step but the first.
+  Profile* profile = nullptr;
   /// One line about the run, for a person.
   std::function<void(const std::string&)> say = [](const std::string&) {};
 };
