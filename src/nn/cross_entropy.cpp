@@ -47,7 +47,16 @@ void check_targets(std::span<const std::int32_t> targets, Index V) {
   }
 }
 
-/// Chunk by chunk: scores, then losses, then `gradients(begin, rows, d_scores)`.
+/// Rows that count, of which each chunk takes the next `height`: `member` are their numbers.
+template <class T>
+struct Chunk {
+  Index begin;  // among the rows that count
+  std::span<const std::int32_t> members;
+  MatrixView<const T> x;  // in place where all rows count, else copied side by side
+  bool in_place;
+};
+
+/// Chunk by chunk: scores, then losses, then `gradients(chunk, d_scores)`.
 template <bool kGradient, class T, class Gradients>
 CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
                        std::span<std::int32_t> predicted, T scale, Arena& workspace,
@@ -59,30 +68,44 @@ CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int
   const View<T, 2> scores = workspace.take<T, 2>({height, V});
   const View<double, 1> losses = workspace.take<double, 1>({height});
   const View<std::int32_t, 1> largest = workspace.take<std::int32_t, 1>({height});
+  const View<std::int32_t, 1> counted = workspace.take<std::int32_t, 1>({R});
+  const View<std::int32_t, 1> chunk_targets = workspace.take<std::int32_t, 1>({height});
+  const MatrixView<T> chunk_x = workspace.take<T, 2>({height, K});
   CrossEntropy total;
   if (workspace.planning()) {
-    gradients(0, MatrixView<T>(nullptr, height, V));
+    gradients(Chunk<T>{0, {}, chunk_x, false}, MatrixView<T>(nullptr, height, V));
     return total;
   }
   check_targets(targets, V);
+  for (Index r = 0; r < R; ++r) {
+    if (targets[r] >= 0) counted[total.targets++] = static_cast<std::int32_t>(r);
+  }
+  std::fill(predicted.begin(), predicted.end(), -1);
   const auto kernel = LIOR_SIMD_TABLE(cross_entropy_rows<kGradient, T>).chosen();
-  for (Index begin = 0; begin < R; begin += height) {
-    const Index rows = std::min(height, R - begin);
-    const MatrixView<T> chunk = MatrixView<T>(scores).block(0, 0, rows, V);
-    linear_forward<T>(classifier.x.block(begin, 0, rows, K), classifier.weight, classifier.bias,
-                      chunk);
+  for (Index begin = 0; begin < total.targets; begin += height) {
+    const Index rows = std::min(height, total.targets - begin);
+    Chunk<T> chunk{begin, counted.span().subspan(begin, rows), {}, total.targets == R};
+    for (Index i = 0; i < rows; ++i) chunk_targets[i] = targets[chunk.members[i]];
+    if (chunk.in_place) {
+      chunk.x = classifier.x.block(begin, 0, rows, K);
+    } else {
+      chunk.x = chunk_x.block(0, 0, rows, K);
+      for (Index i = 0; i < rows; ++i) {
+        std::copy_n(&classifier.x(chunk.members[i], 0), K, &chunk_x(i, 0));
+      }
+    }
+    const MatrixView<T> chunk_scores = MatrixView<T>(scores).block(0, 0, rows, V);
+    linear_forward<T>(chunk.x, classifier.weight, classifier.bias, chunk_scores);
     parallel_for(rows, rows_per_thread(V), [&](Index first, Index last, int) {
-      kernel(chunk.block(first, 0, last - first, V), targets.data() + begin + first, scale,
+      kernel(chunk_scores.block(first, 0, last - first, V), chunk_targets.data() + first, scale,
              losses.data() + first, largest.data() + first);
     });
-    for (Index r = 0; r < rows; ++r) {
-      const std::int32_t target = targets[begin + r];
-      total.loss_sum += losses[r];
-      total.targets += target >= 0;
-      total.correct += target >= 0 && largest[r] == target;
-      if (!predicted.empty()) predicted[begin + r] = largest[r];
+    for (Index i = 0; i < rows; ++i) {
+      total.loss_sum += losses[i];
+      total.correct += largest[i] == chunk_targets[i];
+      if (!predicted.empty()) predicted[chunk.members[i]] = largest[i];
     }
-    gradients(begin, chunk);
+    gradients(chunk, chunk_scores);
   }
   return total;
 }
@@ -99,7 +122,7 @@ CrossEntropy cross_entropy_forward(const Classifier<T>& classifier,
                                    std::span<std::int32_t> predicted, Arena& workspace) {
   check_arguments(classifier, targets, predicted);
   return by_chunks<false, T>(classifier, targets, predicted, 0, workspace,
-                             [](Index, MatrixView<T>) {});
+                             [](const Chunk<T>&, MatrixView<T>) {});
 }
 
 template <class T>
@@ -113,12 +136,27 @@ CrossEntropy cross_entropy_backward(const Classifier<T>& classifier,
   check_matrix(dx, R, K, "dx");
   check_matrix(d_weight, V, K, "d_weight");
   if (!d_bias.empty()) check_size(d_bias, V, "d_bias");
+  const Arena::Scope scope(workspace);
+  const MatrixView<T> chunk_dx = workspace.take<T, 2>({rows_per_chunk(R, V), K});
+  if (!workspace.planning() && store == Store::write && count_targets(targets) < R) {
+    for (Index r = 0; r < R; ++r) std::fill_n(dx.data + r * dx.stride, K, T(0));
+  }
   return by_chunks<true, T>(
       classifier, targets, predicted, static_cast<T>(scale), workspace,
-      [&](Index begin, MatrixView<T> d_scores) {
+      [&](const Chunk<T>& chunk, MatrixView<T> d_scores) {
         const Index rows = d_scores.rows;
-        linear_backward<T>(classifier.x.block(begin, 0, rows, K), classifier.weight, d_scores,
-                           store, dx.block(begin, 0, rows, K), d_weight, d_bias, workspace);
+        if (chunk.in_place) {
+          linear_backward<T>(chunk.x, classifier.weight, d_scores, store,
+                             dx.block(chunk.begin, 0, rows, K), d_weight, d_bias, workspace);
+          return;
+        }
+        linear_backward<T>(chunk.x, classifier.weight, d_scores, Store::write,
+                           chunk_dx.block(0, 0, rows, K), d_weight, d_bias, workspace);
+        for (std::size_t i = 0; i < chunk.members.size(); ++i) {
+          const T* from = &chunk_dx(static_cast<Index>(i), 0);
+          T* to = &dx(chunk.members[i], 0);
+          for (Index k = 0; k < K; ++k) to[k] += from[k];
+        }
       });
 }
 

@@ -103,6 +103,26 @@ TYPED_TEST(CrossEntropyOp, LargeScoresDoNotOverflowAndNaNShows) {
       std::isnan(cross_entropy_forward<T>(classifier, target, {}, this->workspace).loss_sum));
 }
 
+TYPED_TEST(CrossEntropyOp, RowsThatDoNotCountAreNotRead) {
+  using T = TypeParam;
+  const Index R = 40, K = 5, V = 11;
+  Strided<T> x(R, K, 1), weight(V, K, 2), dx(R, K, 3), d_weight(V, K, 4);
+  std::vector<std::int32_t> targets(R, -1);
+  targets[7] = 3, targets[31] = 10;
+  for (Index r = 0; r < R; ++r) {
+    if (targets[r] < 0) x.view()(r, 2) = std::numeric_limits<T>::quiet_NaN();
+  }
+  const CrossEntropy got = cross_entropy_backward<T>({x, weight, {}}, targets, {}, 1, Store::write,
+                                                     dx, d_weight, {}, this->workspace);
+  EXPECT_TRUE(std::isfinite(got.loss_sum));
+  EXPECT_EQ(got.targets, 2);
+  for (Index k = 0; k < K; ++k) {
+    EXPECT_EQ(dx.view()(8, k), 0);
+    EXPECT_NE(dx.view()(31, k), 0);
+    EXPECT_TRUE(std::isfinite(d_weight.view()(3, k)));
+  }
+}
+
 TYPED_TEST(CrossEntropyOp, AddsToTheGradientOfItsInput) {
   using T = TypeParam;
   const Index R = 40, K = 5, V = 11;

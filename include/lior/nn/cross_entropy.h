@@ -32,8 +32,9 @@ struct Classifier {
 /// L = - sum_r ln softmax(x_r W^T + b)_{targets_r}, over rows with targets_r >= 0.
 ///
 /// targets [R], -1 where a row does not count, else in [0, V). predicted [R], or empty: the class
-/// of the largest score of each counted row, -1 elsewhere. Rows go in chunks of about 2^18 scores,
-/// which workspace holds. Cost: 2 R K V operations and R V exponentials. Accuracy: the largest
+/// of the largest score of each counted row, -1 elsewhere. Rows that do not count are not read, and
+/// cost nothing. Rows go in chunks of about 2^18 scores, which workspace holds. Cost: 2 R K V
+/// operations and R V exponentials, R counted rows. Accuracy: the largest
 /// score is taken off first, so nothing overflows; losses are summed in double in the order of
 /// rows. Bit-equal for equal thread counts. A NaN score gives a NaN loss. Throws lior::Error when
 /// shapes do not fit, and names a target outside.
