@@ -15,6 +15,7 @@ namespace {
 struct Arguments {
   std::string model, prompt;
   std::int64_t max_tokens = 256, seed = 0;
+  bool raw = false;
   train::Sampling sampling{.temperature = 0.8};
 };
 
@@ -35,9 +36,12 @@ int run(const Arguments& arguments) {
                              static_cast<std::uint64_t>(arguments.seed));
   const std::vector<std::int32_t> prompt = train::encode(arguments.prompt);
   generator.read(prompt);
+  io::Utf8Repair repair;
   for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
     if (interrupted()) return kInterrupted;
-    std::fputc(generator.next(), stdout);
+    const auto byte = static_cast<char>(generator.next());
+    const std::string text = arguments.raw ? std::string(1, byte) : repair.push(byte);
+    std::fwrite(text.data(), 1, text.size(), stdout);
     if (std::fflush(stdout) != 0) throw RunError("cannot write the text; is the disk full?");
   }
   return kSuccess;
@@ -54,6 +58,9 @@ Run generate_command(Options& options) {
   options.add("--top-k", arguments->sampling.top_k, "N", "only the likeliest N; 0: all (0)");
   options.add("--top-p", arguments->sampling.top_p, "X", "only the likeliest that hold X (1)");
   options.add("--seed", arguments->seed, "N", "of the draws (0)");
+  options.add_switch(
+      "--raw", arguments->raw,
+      "bytes as they come; without it always UTF-8, U+FFFD where a byte fits nowhere");
   return [=] { return run(*arguments); };
 }
 

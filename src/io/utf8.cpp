@@ -1,5 +1,7 @@
 #include "lior/io/utf8.h"
 
+#include <utility>
+
 namespace lior::io {
 
 std::size_t utf8_character(std::string_view text) {
@@ -21,6 +23,41 @@ std::size_t utf8_character(std::string_view text) {
   if (first == 0xf0 && byte(1) < 0x90) return 0;  // overlong
   if (first == 0xf4 && byte(1) > 0x8f) return 0;  // past U+10FFFF
   return length;
+}
+
+namespace {
+
+/// Whether some bytes more would make `text`, shorter than a character, one.
+bool begins_character(std::string text) {
+  // Of the bytes that may follow, one of these is right in every place: 0x80 is the least, 0xbf the
+  // largest, and second bytes are bounded on one side only.
+  for (const char filling : {'\x80', '\xbf'}) {
+    std::string whole = text;
+    while (whole.size() < 4) {
+      whole.push_back(filling);
+      if (utf8_character(whole) == whole.size()) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string Utf8Repair::push(char byte) {
+  constexpr const char* kReplacement = "\xef\xbf\xbd";
+  std::string ready;
+  held_.push_back(byte);
+  if (held_.size() > 1 && utf8_character(held_) == 0 && !begins_character(held_)) {
+    ready = kReplacement;  // what was held ends here; the byte may begin something
+    held_.assign(1, byte);
+  }
+  if (utf8_character(held_) == held_.size()) {
+    ready += std::exchange(held_, {});
+  } else if (!begins_character(held_)) {
+    ready += kReplacement;
+    held_.clear();
+  }
+  return ready;
 }
 
 bool is_utf8(std::string_view text) {

@@ -1,6 +1,7 @@
 #pragma once
 /// What text a program of ours accepts as text.
 
+#include <string>
 #include <string_view>
 
 namespace lior::io {
@@ -11,5 +12,16 @@ std::size_t utf8_character(std::string_view text);
 
 /// Whether `text` is well-formed UTF-8 (no overlong forms, surrogates, or points past U+10FFFF).
 bool is_utf8(std::string_view text);
+
+/// Bytes in, one by one, well-formed UTF-8 out: what begins a character is held back until it is
+/// whole, and what can be none becomes U+FFFD, one for each longest part of a character.
+class Utf8Repair {
+ public:
+  /// What is ready now; often nothing.
+  std::string push(char byte);
+
+ private:
+  std::string held_;  // the beginning of a character
+};
 
 }  // namespace lior::io
