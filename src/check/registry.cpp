@@ -42,6 +42,7 @@ const Registry& registry() {
     add_nn_layer_benches(registry);
     add_train_checks(registry);
     add_train_benches(registry);
+    add_model_benches(registry);
     add_train_cases(registry);
     return registry;
   }();

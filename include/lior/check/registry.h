@@ -106,6 +106,7 @@ void add_nn_cases(Registry& registry);
 void add_nn_layer_benches(Registry& registry);
 void add_train_checks(Registry& registry);
 void add_train_benches(Registry& registry);
+void add_model_benches(Registry& registry);
 void add_train_cases(Registry& registry);
 
 }  // namespace lior::check
