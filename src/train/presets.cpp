@@ -11,8 +11,11 @@ using nn::Mixer;
 using nn::Readout;
 
 const Config kPresets[] = {
+    // Texts: many small steps learn more in the same time than few large ones
+    // (docs/decisions/023-batch-of-text.md).
     // About 0.6 M parameters: minutes on two cores.
     {.preset = "tiny",
+     .batch = 4,
      .lr = 3e-3,
      .model = {.vocabulary = 0,
                .classes = 0,
@@ -24,6 +27,7 @@ const Config kPresets[] = {
                          .readout = Readout::linear_quadratic}}},
     // About 5 M.
     {.preset = "small",
+     .batch = 4,
      .lr = 2e-3,
      .model = {.vocabulary = 0,
                .classes = 0,
@@ -35,6 +39,7 @@ const Config kPresets[] = {
                          .readout = Readout::linear_quadratic}}},
     // About 30 M.
     {.preset = "medium",
+     .batch = 4,
      .lr = 1e-3,
      .model = {.vocabulary = 0,
                .classes = 0,
