@@ -1,11 +1,13 @@
 #include <cstdio>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "command.h"
 #include "interrupt.h"
 #include "lior/check/profile_report.h"
 #include "lior/io/atomic_file.h"
+#include "lior/train/data.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
 
@@ -25,14 +27,14 @@ constexpr Flag kFlags[] = {
      "tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
     {"optimizer", "NAME", "adamw or lior (adamw)"},
     {"lr", "X", "largest learning rate"},
-    {"batch", "B", "sequences a step"},
+    {"batch", "B", "sequences a step (tiny, small and medium: 4; tracking, reflections: 8)"},
     {"length", "N", "tokens a sequence"},
     {"seed", "N", "of start values and data (0)"},
     {"steps", "N", "steps in all (2000, unless --minutes is given)"},
     {"minutes", "M", "minutes in all"},
     {"threads", "N", "threads to use (the cores the process may use)"},
     {"memory_budget", "SIZE", "most memory to hold, as 512M or 2G, for a little more time"},
-    {"save_every", "N", "steps between checkpoints (500)"},
+    {"save_every", "N", "steps between checkpoints (500); one is kept every minute besides"},
     {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
     {"eval_every", "N", "steps between evaluations (200)"},
     {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
@@ -75,27 +77,52 @@ std::string progress_text(const train::Progress& progress) {
   return text;
 }
 
+/// Where a run is saved, and how to go on.
+std::string ending_text(const train::Outcome& outcome, const std::string& folder) {
+  const auto& [steps, minutes] = std::pair(outcome.config.steps, outcome.config.minutes);
+  const std::string at = fmt::format(
+      "step {}{}, {:.3g}{} minutes", outcome.step, steps ? fmt::format(" of {}", *steps) : "",
+      outcome.seconds / 60, minutes ? fmt::format(" of {:g}", *minutes) : "");
+  const std::string resume = fmt::format("lior train --out {} --resume", folder);
+  if (outcome.interrupted) {
+    return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
+  }
+  const std::string further = fmt::format(
+      "to go further: {} {}", resume,
+      steps ? fmt::format("--steps {}", 2 * *steps) : fmt::format("--minutes {:g}", 2 * *minutes));
+  if (outcome.steps_made == 0) {
+    return fmt::format("the run in {} was over, at {}; nothing was trained; {}", folder, at,
+                       further);
+  }
+  const std::string& data = outcome.config.data;
+  const std::string use = data.starts_with(train::kBuiltin)
+                              ? fmt::format("lior eval --model {} --data {}", folder, data)
+                              : fmt::format("lior generate --model {} --prompt TEXT", folder);
+  return fmt::format("finished at {}; saved in {}\nto use it: {}\n{}", at, folder, use, further);
+}
+
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   catch_interrupts();
   Profile profile;
-  const train::Hooks hooks{
-      .after_step =
-          [&](const train::Progress& progress) {
-            const double done = progress.last_step == progress.step ? 1 : progress.done;
-            if (display.due(done)) display.draw(done, progress_text(progress));
-          },
-      .interrupted = interrupted,
-      .profile = arguments.profile ? &profile : nullptr,
-      .say = [&](const std::string& line) { display.say(line); }};
-  const train::Ending ending =
+  const train::Hooks hooks{.after_step =
+                               [&](const train::Progress& progress) {
+                                 const double done =
+                                     progress.last_step == progress.step ? 1 : progress.done;
+                                 if (display.due(done)) display.draw(done, progress_text(progress));
+                               },
+                           .interrupted = interrupted,
+                           .profile = arguments.profile ? &profile : nullptr,
+                           .say = [&](const std::string& line) { display.say(line); }};
+  const train::Outcome outcome =
       train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
+  display.say(ending_text(outcome, arguments.out));
   if (arguments.profile) {
     const check::ProfileReport report = check::report(profile, check::machine_limits());
     display.say(to_table(report));
     io::write_file_atomically(arguments.out + "/profile.json", to_json(report));
   }
-  return ending == train::Ending::interrupted ? kInterrupted : kSuccess;
+  return outcome.interrupted ? kInterrupted : kSuccess;
 }
 
 }  // namespace

@@ -63,6 +63,14 @@ std::string describe(const Setting& setting) {
   return std::visit(Visitor{}, setting.value);
 }
 
+/// "--batch", "LIOR_BATCH", "run.toml:12: batch": flags and the environment name the setting.
+std::string named(const Setting& setting) {
+  if (std::holds_alternative<TextValue>(setting.value)) return setting.where;
+  return fmt::format("{}: {}", setting.where, setting.key);
+}
+
+bool is_text(const std::string& data) { return !data.starts_with("builtin:"); }
+
 template <class T>
 std::optional<T> parse(std::string_view text) {
   T value{};
@@ -223,7 +231,7 @@ void apply(Config& config, const Setting& setting) {
   const auto set = [&](std::string_view key, auto& member, const Bounds& bounds = {}) {
     if (key != setting.key) return;
     known = true;
-    LIOR_CHECK(assign(member, setting, bounds), "{}: {} is {}; it must be {}", setting.where, key,
+    LIOR_CHECK(assign(member, setting, bounds), "{} is {}; it must be {}", named(setting),
                describe(setting), fitting<std::remove_reference_t<decltype(member)>>(bounds));
   };
   visit_fields(config, set);
@@ -272,12 +280,13 @@ Config resumed_config(const Config& saved, std::span<const Setting> settings) {
   const auto before = shown_fields(saved), after = shown_fields(config);
   for (std::size_t i = 0; i < before.size(); ++i) {
     const auto& [key, value] = after[i];
+    const bool is_moved_text = key == "data" && is_text(value) && is_text(before[i].second);
     const bool may_change = std::find(std::begin(kMayChangeOnResume), std::end(kMayChangeOnResume),
                                       key) != std::end(kMayChangeOnResume);
-    LIOR_CHECK(may_change || value == before[i].second,
-               "{}: {} is {}, but the run to resume has {}; only steps, minutes, threads, "
+    LIOR_CHECK(may_change || is_moved_text || value == before[i].second,
+               "{} is {}, but the run to resume has {}; only steps, minutes, threads, "
                "memory_budget, log_every and save_every may change",
-               last_of(settings, key)->where, key, value, before[i].second);
+               named(*last_of(settings, key)), value, before[i].second);
   }
   return config;
 }

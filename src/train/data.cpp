@@ -18,6 +18,21 @@ Text::Text(const std::string& path, double held_out_fraction) : file_(path), pat
   training_size_ = static_cast<std::size_t>(size() - held_out);
 }
 
+std::uint64_t Text::fingerprint() const {
+  constexpr Index kPieces = 1024, kPieceBytes = 4096;
+  const auto bytes = all();
+  const Index pieces = std::min(kPieces, (size() + kPieceBytes - 1) / kPieceBytes);
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (Index piece = 0; piece < pieces; ++piece) {
+    const Index begin =
+        pieces < kPieces ? piece * kPieceBytes : piece * (size() - kPieceBytes) / (kPieces - 1);
+    for (const std::byte b : bytes.subspan(begin, std::min(kPieceBytes, size() - begin))) {
+      hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3;
+    }
+  }
+  return hash;
+}
+
 void Text::fill_windows(std::uint64_t seed, Index step, View<std::int32_t, 2> tokens,
                         View<std::int32_t, 2> targets) const {
   const Index length = tokens.extent(1);

@@ -64,6 +64,7 @@ class Trainer {
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     state_.data_bytes = data_.is_text() ? data_.text().size() : 0;
+    state_.data_fingerprint = data_.is_text() ? data_.text().fingerprint() : 0;
     if (resume) load();
     make_folder();
     write_config(config_, folder_ / "config.json");
@@ -71,26 +72,32 @@ class Trainer {
     if (state_.step == 0) save();  // from here on there is always something to go on from
   }
 
-  Ending run() {
+  Outcome run() {
     const Index first_step = state_.step;
-    while (!ended()) {
+    bool stopped = false;
+    while (!stopped && !ended()) {
       step();
-      const bool last = ended(), stopped = hooks_.interrupted();
+      const bool last = ended();
+      stopped = !last && hooks_.interrupted();
       const bool evaluated = evaluates() && (last || state_.step % config_.eval_every == 0);
       if (evaluated) evaluate();
       if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
       const bool due = saved_.seconds() >= kSaveSeconds;
       if (last || stopped || due || state_.step % config_.save_every == 0) save();
       hooks_.after_step(progress(first_step));
-      if (stopped && !last) return Ending::interrupted;
     }
-    return Ending::finished;
+    return {.interrupted = stopped,
+            .steps_made = state_.step - first_step,
+            .step = state_.step,
+            .seconds = seconds(),
+            .config = config_};
   }
 
  private:
   Data open_data() {
     set_threads(static_cast<int>(config_.threads));
     Data data = Data::open(config_.data, config_.val_fraction);
+    if (data.is_text()) config_.data = fs::absolute(config_.data).lexically_normal().string();
     fit_model_to_data(config_, data);
     return data;
   }
@@ -116,8 +123,10 @@ class Trainer {
   void load() {
     const auto saved = load_checkpoint(folder_, model_, optimizer_);
     if (!saved) return;
-    LIOR_CHECK(saved->data_bytes == state_.data_bytes,
-               "{}: has {} bytes, but the run was trained on {}; a resumed run needs the same data",
+    LIOR_CHECK(saved->data_bytes == state_.data_bytes &&
+                   saved->data_fingerprint == state_.data_fingerprint,
+               "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
+               "resumed run needs the same text, wherever it lies now",
                config_.data, state_.data_bytes, saved->data_bytes);
     state_ = *saved;
     curriculum_.restore(saved->curriculum);
@@ -269,8 +278,8 @@ class Trainer {
 
 }  // namespace
 
-Ending train(std::span<const Setting> settings, const fs::path& folder, bool resume,
-             const Hooks& hooks) {
+Outcome train(std::span<const Setting> settings, const fs::path& folder, bool resume,
+              const Hooks& hooks) {
   return Trainer(settings, folder, resume, hooks).run();
 }
 

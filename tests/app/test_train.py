@@ -95,7 +95,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_pa
     result = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml",
                   "--out", tmp_path / "run", "--steps", 5, "--threads", 1)
     assert result.returncode == 0 and result.stdout == ""
-    assert result.stderr.splitlines()[-1].startswith("step 5/5  0:00 left  loss ")
+    assert result.stderr.splitlines()[-4].startswith("step 5/5  0:00 left  loss ")
     assert "\r" not in result.stderr
 
 
@@ -144,7 +144,7 @@ def test_eval_counts_text_by_windows_that_carry_the_state(lior, inputs, trained)
 def test_generate_streams_as_many_bytes_as_asked(trained):
     def generate(*more):
         command = [PROGRAM, "generate", "--model", trained, "--prompt", "line 1", "--max-tokens",
-                   "50", *more]
+                   "50", "--raw", *more]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
     assert len(generate()) == 50
@@ -152,7 +152,69 @@ def test_generate_streams_as_many_bytes_as_asked(trained):
     assert generate("--temperature", "0") == generate("--top-k", "1", "--seed", "9")
 
 
+def test_generate_writes_utf8_unless_it_is_told_not_to(inputs, tmp_path):
+    text, out = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text("αβγ δε ζη θικ λμν ξοπ ρστ υφχ ψω, κύριε ἐλέησον. " * 100)
+    subprocess.run([PROGRAM, *map(str, arguments(inputs, out, "--steps", 5, data=text))], check=True)
+
+    def generate(*more):
+        command = [PROGRAM, "generate", "--model", out, "--prompt", "α", "--max-tokens", "400",
+                   "--temperature", "3", *more]
+        return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+    raw, repaired = generate("--raw"), generate()
+    with pytest.raises(UnicodeDecodeError):
+        raw.decode("utf-8")
+    assert "\ufffd" in repaired.decode("utf-8")
+
+
 # Going on with a run
+
+
+def test_a_run_says_where_it_is_saved_and_how_to_go_on(lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    command = ("train", "--config", inputs / "small.toml", "--out", out, "--threads", 1)
+    lines = lior(*command, "--data", inputs / "text.txt", "--steps", 5).stderr.splitlines()
+    assert lines[-3].startswith("finished at step 5 of 5, ") and lines[-3].endswith(f"in {out}")
+    assert lines[-2] == f"to use it: lior generate --model {out} --prompt TEXT"
+    assert lines[-1] == f"to go further: lior train --out {out} --resume --steps 10"
+
+    over = lior("train", "--out", out, "--resume", "--threads", 1)
+    assert over.returncode == 0
+    assert over.stderr.startswith(f"the run in {out} was over, at step 5 of 5, ")
+    over = lior("train", "--out", out, "--resume", "--minutes", 0.00001)
+    assert "was over, at step 5, " in over.stderr and "--minutes 2e-05" in over.stderr
+
+    task = tmp_path / "task"
+    lines = lior(*command[:-4], "--out", task, "--data", "builtin:a5", "--steps", 2).stderr
+    assert f"to use it: lior eval --model {task} --data builtin:a5" in lines
+
+
+def test_a_text_may_move_but_not_change(lior, refused, inputs, tmp_path):
+    out, moved, other = tmp_path / "run", tmp_path / "moved.txt", tmp_path / "other.txt"
+    assert lior(*arguments(inputs, out, "--steps", 3)).returncode == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"] == str(inputs / "text.txt")
+    moved.write_text(TEXT)
+    other.write_text(TEXT.replace("399", "398"))
+    resume = ("train", "--out", out, "--resume", *QUIET, "--steps", 5)
+    before = contents(out)
+    assert "is not the text" in refused(*resume, "--data", other)
+    assert "builtin:a5" in refused(*resume, "--data", "builtin:a5")
+    assert contents(out) == before
+    assert lior(*resume, "--data", moved).returncode == 0
+    assert metrics(out)[-1]["step"] == 5
+    relative = f"{inputs}/../{inputs.name}/text.txt"
+    assert lior(*resume[:-1], 6, "--data", relative).returncode == 0
+
+
+def test_text_presets_take_small_batches(lior, inputs, tmp_path):
+    help_text = lior("train", "--help").stdout
+    assert "tiny, small and medium: 4" in help_text and "every minute" in help_text
+    out = tmp_path / "run"
+    assert lior("train", "--data", inputs / "text.txt", "--out", out, "--steps", 1, *QUIET,
+                "--length", 16).returncode == 0
+    assert json.loads((out / "config.json").read_text())["batch"] == 4
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(lior, inputs, trained, tmp_path):

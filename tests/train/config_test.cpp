@@ -128,9 +128,9 @@ TEST(Config, TextOfFlagsIsReadByType) {
   apply(config, flag("model.gates", "false"));
   EXPECT_FALSE(config.model.mixer.gates);
   EXPECT_EQ(message_of([&] { apply(config, flag("steps", "ten")); }),
-            "--steps: steps is \"ten\"; it must be an integer from 1 to 1e+15");
+            "--steps is \"ten\"; it must be an integer from 1 to 1e+15");
   EXPECT_EQ(message_of([&] { apply(config, flag("steps", "10x")); }),
-            "--steps: steps is \"10x\"; it must be an integer from 1 to 1e+15");
+            "--steps is \"10x\"; it must be an integer from 1 to 1e+15");
 }
 
 TEST(Config, PresetFollowsTheData) {
@@ -189,7 +189,7 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("steps", "9")}).steps, 9);
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
   EXPECT_EQ(message_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
-            "--lr: lr is 0.25, but the run to resume has 0.5; only steps, minutes, threads, "
+            "--lr is 0.25, but the run to resume has 0.5; only steps, minutes, threads, "
             "memory_budget, log_every and save_every may change");
 }
 

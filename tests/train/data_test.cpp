@@ -24,6 +24,23 @@ struct CountingFile {
   ~CountingFile() { fs::remove(path); }
 };
 
+TEST(Text, FingerprintsTellTextsApart) {
+  // Whole up to 4 MB; past that in pieces, of which the first and the last are always some.
+  for (const int size : {1, 4095, 4097, 5'000'000}) {
+    const CountingFile file(size);
+    const std::uint64_t fingerprint = Text(file.path, 0.1).fingerprint();
+    EXPECT_EQ(Text(file.path, 0.5).fingerprint(), fingerprint);
+    for (const int place : {0, size - 1}) {
+      std::fstream stream(file.path, std::ios::binary | std::ios::in | std::ios::out);
+      stream.seekp(place).put(static_cast<char>(place + 1));
+      stream.close();
+      EXPECT_NE(Text(file.path, 0.1).fingerprint(), fingerprint) << size << " " << place;
+      stream.open(file.path, std::ios::binary | std::ios::in | std::ios::out);
+      stream.seekp(place).put(static_cast<char>(place));
+    }
+  }
+}
+
 TEST(Text, HoldsOutItsTail) {
   const CountingFile file(1005);
   const Text text(file.path, 0.1);

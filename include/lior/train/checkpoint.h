@@ -21,10 +21,11 @@ namespace lior::train {
 /// Where a run stands. All random numbers are functions of (seed, step), so the step is their
 /// state.
 struct RunState {
-  Index step = 0;        ///< updates made
-  double seconds = 0;    ///< of wall time, over all parts of the run
-  Index tokens = 0;      ///< trained on so far
-  Index data_bytes = 0;  ///< size of the text, 0 for tasks: another size is another run
+  Index step = 0;                      ///< updates made
+  double seconds = 0;                  ///< of wall time, over all parts of the run
+  Index tokens = 0;                    ///< trained on so far
+  Index data_bytes = 0;                ///< size of the text, 0 for tasks
+  std::uint64_t data_fingerprint = 0;  ///< of the text, 0 for tasks: another text is another run
   Curriculum::State curriculum;
 };
 

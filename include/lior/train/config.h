@@ -64,7 +64,8 @@ struct TextValue {
   std::string text;
 };
 
-/// One setting somewhere. `where` opens its messages: "run.toml:12", "LIOR_BATCH", "--batch".
+/// One setting somewhere. `where` opens its messages: "run.toml:12", or the flag or variable that
+/// is the setting: "--batch", "LIOR_BATCH".
 struct Setting {
   std::string key;
   std::variant<bool, Index, double, std::string, TextValue, OtherValue> value;
@@ -86,7 +87,8 @@ std::vector<Setting> read_environment();
 Config new_config(std::span<const Setting> settings);
 
 /// A run to go on with: `saved`, then `settings`, which may change only steps, minutes, threads,
-/// memory_budget, log_every and save_every. Steps or minutes given replace both.
+/// memory_budget, log_every and save_every, and the place of the text (whose content is compared by
+/// who opens it). Steps or minutes given replace both.
 Config resumed_config(const Config& saved, std::span<const Setting> settings);
 
 /// config.json: every setting. Written aside, synced and renamed.

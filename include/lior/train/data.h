@@ -29,6 +29,10 @@ class Text {
   std::span<const std::byte> held_out() const { return file_.bytes().subspan(training_size_); }
   std::span<const std::byte> all() const { return file_.bytes(); }
 
+  /// A hash of the whole text up to 4 MB, of 1,024 pieces of 4,096 bytes spread over a longer one:
+  /// whether two texts are the same, at a glance.
+  std::uint64_t fingerprint() const;
+
   /// B windows of N bytes and the byte after each, drawn uniformly from the training part:
   /// targets(b, t) = the byte after tokens(b, t). A function of (seed, step, row).
   /// Throws lior::Error when the training part has fewer than N + 1 bytes.

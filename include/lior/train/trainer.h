@@ -33,7 +33,14 @@ struct Hooks {
   std::function<void(const std::string&)> say = [](const std::string&) {};
 };
 
-enum class Ending { finished, interrupted };
+/// How a run ended.
+struct Outcome {
+  bool interrupted = false;
+  Index steps_made = 0;  ///< by this call: 0 where the run to resume was already over
+  Index step = 0;        ///< in all
+  double seconds = 0;    ///< in all
+  Config config{};       ///< as it ran
+};
 
 /// Trains in `folder`, which must be new or empty, or hold the run to `resume`. All that can be
 /// wrong with the arguments is found before anything is written: lior::Error. Each step is a
@@ -43,7 +50,7 @@ enum class Ending { finished, interrupted };
 ///
 /// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the
 /// step and the first tensor that is; the folder keeps the last checkpoint.
-Ending train(std::span<const Setting> settings, const std::filesystem::path& folder, bool resume,
-             const Hooks& hooks);
+Outcome train(std::span<const Setting> settings, const std::filesystem::path& folder, bool resume,
+              const Hooks& hooks);
 
 }  // namespace lior::train
