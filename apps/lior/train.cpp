@@ -27,7 +27,7 @@ constexpr Flag kFlags[] = {
      "tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
     {"optimizer", "NAME", "adamw or lior (adamw)"},
     {"lr", "X", "largest learning rate"},
-    {"batch", "B", "sequences a step (tiny, small and medium: 4; tracking, reflections: 8)"},
+    {"batch", "B", "sequences a step (presets of texts: 4; of tasks: 8)"},
     {"length", "N", "tokens a sequence"},
     {"seed", "N", "of start values and data (0)"},
     {"steps", "N", "steps in all (2000, unless --minutes is given)"},

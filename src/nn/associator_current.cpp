@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 #include "nn/column_sums.h"
@@ -49,6 +50,7 @@ MatrixView<T> head_columns(MatrixView<T> all, Index row, Index rows, Index head,
 template <class T>
 void associator_current_forward(MatrixView<const T> factors, View<const T, 2> transport,
                                 MatrixView<T> current) {
+  const ProfiledOp op("associator");
   const Index R = factors.rows, H = transport.extent(0);
   check_shape(transport, {H, 8}, "transport");
   check_matrix(factors, R, kCurrentFactors * H, "factors");
@@ -68,6 +70,7 @@ void associator_current_backward(MatrixView<const T> factors, View<const T, 2> t
                                  MatrixView<const T> current, MatrixView<const T> d_current,
                                  MatrixView<T> d_factors, View<T, 2> d_transport,
                                  Arena& workspace) {
+  const ProfiledOp op("associator");
   const Index R = factors.rows, H = transport.extent(0);
   check_shape(transport, {H, 8}, "transport");
   check_shape(d_transport, {H, 8}, "d_transport");

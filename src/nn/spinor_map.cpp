@@ -7,6 +7,7 @@
 
 #if HWY_ONCE
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 
@@ -28,6 +29,7 @@ Index check_octets(MatrixView<const T> octets) {
 
 template <class T>
 void spinor_map_forward(MatrixView<const T> octets, MatrixView<T> z) {
+  const ProfiledOp op("spinor map");
   const Index R = octets.rows, H = check_octets(octets);
   check_matrix(octets, R, 24 * H, "octets");
   check_matrix(z, R, 16 * H, "z");
@@ -40,6 +42,7 @@ void spinor_map_forward(MatrixView<const T> octets, MatrixView<T> z) {
 template <class T>
 void spinor_map_backward(MatrixView<const T> octets, MatrixView<const T> dz,
                          MatrixView<T> d_octets) {
+  const ProfiledOp op("spinor map");
   const Index R = octets.rows, H = check_octets(octets);
   check_matrix(octets, R, 24 * H, "octets");
   check_matrix(dz, R, 16 * H, "dz");

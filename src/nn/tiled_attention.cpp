@@ -7,6 +7,7 @@
 
 #if HWY_ONCE
 #include "lior/core/parallel.h"
+#include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 
@@ -85,6 +86,20 @@ struct Attention {
   }
 };
 
+/// Pairs of a query and a key that it sees, over all heads; of no state.
+double pairs_of(const TiledAttentionShape& shape) {
+  const auto N = static_cast<double>(shape.length);
+  const double W = shape.window == 0 ? N : std::min(N, static_cast<double>(shape.window));
+  return static_cast<double>(shape.batch * shape.heads) * (N * W - W * (W - 1) / 2);
+}
+
+/// Queries, keys, values and outputs, once.
+template <class T>
+double bytes_of(const TiledAttentionShape& shape) {
+  return 2.0 * sizeof(T) * static_cast<double>(shape.rows() * shape.heads) *
+         static_cast<double>(shape.key_width + shape.value_width);
+}
+
 /// Tiles from both ends in turn: equal counts of them cost about the same.
 Index zigzag(Index i, Index count) { return i % 2 == 0 ? i / 2 : count - 1 - i / 2; }
 
@@ -93,6 +108,8 @@ void forward(const Attention<T>& call, const ScoresOf& scores_of, MatrixView<T> 
              MatrixView<T> out, View<T, 3> log_sums) {
   const TiledAttentionShape& shape = call.shape;
   const Index N = shape.length, H = shape.heads, F = shape.value_width;
+  const ProfiledOp op("attention", 2 * pairs_of(shape) * static_cast<double>(shape.key_width + F),
+                      bytes_of<T>(shape));
   check_matrix(out, shape.rows(), H * F, "out");
   check_shape(log_sums, {shape.batch, H, N}, "log_sums");
   if (state.data != nullptr) check_matrix(state, shape.batch, shape.state_size(), "state");
@@ -137,6 +154,8 @@ void backward(const Attention<T>& call, const ScoresOf& scores_of,
               const AttentionGradient<T>& gradient) {
   const TiledAttentionShape& shape = call.shape;
   const Index N = shape.length, H = shape.heads, E = shape.key_width, F = shape.value_width;
+  const ProfiledOp op("attention", 2 * pairs_of(shape) * static_cast<double>(3 * E + 2 * F),
+                      2 * bytes_of<T>(shape));
   check_matrix(gradient.out, shape.rows(), H * F, "out");
   check_matrix(gradient.d_out, shape.rows(), H * F, "d_out");
   check_matrix(gradient.dq, shape.rows(), H * E, "dq");

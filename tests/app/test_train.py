@@ -210,7 +210,7 @@ def test_a_text_may_move_but_not_change(lior, refused, inputs, tmp_path):
 
 def test_text_presets_take_small_batches(lior, inputs, tmp_path):
     help_text = lior("train", "--help").stdout
-    assert "tiny, small and medium: 4" in help_text and "every minute" in help_text
+    assert "presets of texts: 4" in help_text and "every minute" in help_text
     out = tmp_path / "run"
     assert lior("train", "--data", inputs / "text.txt", "--out", out, "--steps", 1, *QUIET,
                 "--length", 16).returncode == 0
