@@ -29,6 +29,7 @@ constexpr Flag kFlags[] = {
     {"lr", "X", "largest learning rate"},
     {"batch", "B", "sequences a step (presets of texts: 4; of tasks: 8)"},
     {"length", "N", "tokens a sequence"},
+    {"dtype", "NAME", "of the layers' products: float32, or bfloat16 where native (float32)"},
     {"seed", "N", "of start values and data (0)"},
     {"steps", "N", "steps in all (2000, unless --minutes is given)"},
     {"minutes", "M", "minutes in all"},

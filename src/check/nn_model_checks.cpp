@@ -275,6 +275,21 @@ double checkpointing_error(ModelConfig config) {
   return differing;
 }
 
+/// |g_bf16 - g| / |g| of the gradients with the layers' products in bf16 and in full precision.
+double bfloat16_error() {
+  Trial<float> whole(small_config(false)), rounded(small_config(false));
+  rounded.model.set_precision(linalg::Precision::bfloat16);
+  whole.model.loss_and_gradients(whole.tokens.view(), whole.targets.view(), whole.arena);
+  rounded.model.loss_and_gradients(rounded.tokens.view(), rounded.targets.view(), rounded.arena);
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < whole.model.gradients().size(); ++i) {
+    const double g = whole.model.gradients()[i];
+    error += std::pow(rounded.model.gradients()[i] - g, 2);
+    norm += g * g;
+  }
+  return error > 0 ? std::sqrt(error / norm) : NAN;  // equal: nothing was rounded
+}
+
 template <class T>
 double untrained_error() {
   ModelConfig config = small_config(false);
@@ -367,6 +382,9 @@ void add_nn_model_checks(Registry& registry) {
       return streaming_error<double>(config_of({mixer, mixer}));
     });
   }
+  // Factors are rounded by 2^-9, ten products in a row, and quadratic read-outs double each error:
+  // some percent (5 measured). A wrong product would be off by 1.
+  add("bfloat16_gradient", "f32", 0.1, [] { return bfloat16_error(); });
   add("untrained_loss_is_ln_classes", "f32", 1e-6, [] { return untrained_error<float>(); });
 }
 

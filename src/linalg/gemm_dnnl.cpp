@@ -3,10 +3,13 @@
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
 
 #include "linalg/check_product.h"
+#include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
+#include "lior/linalg/precision.h"
 
 namespace lior::linalg {
 namespace {
@@ -19,6 +22,52 @@ dnnl_dim_t leading(MatrixView<T> x) {
 
 }  // namespace
 
+namespace {
+
+thread_local constinit Precision precision = Precision::float32;
+
+BFloat16 rounded(float value, BFloat16) { return to_bfloat16(value); }
+float rounded(float value, float) { return to_float(to_bfloat16(value)); }
+
+/// x rounded to bf16, as numbers of type U, in `buffer`.
+template <class U>
+MatrixView<const U> rounded(MatrixView<const float> x, Buffer<U>& buffer) {
+  constexpr Index kNumbersPerThread = 1 << 15;
+  const Index size = x.rows * x.cols;
+  if (buffer.size() < size) buffer = Buffer<U>(size);
+  parallel_for(x.rows, std::max<Index>(1, kNumbersPerThread / std::max<Index>(x.cols, 1)),
+               [&](Index begin, Index end, int) {
+                 for (Index i = begin; i < end; ++i) {
+                   const float* from = x.data + i * x.stride;
+                   U* to = buffer.data() + i * x.cols;
+                   for (Index j = 0; j < x.cols; ++j) to[j] = rounded(from[j], U{});
+                 }
+               });
+  return {buffer.data(), x.rows, x.cols};
+}
+
+void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const float> a,
+              MatrixView<const float> b, float beta, MatrixView<float> c) {
+  const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
+  const auto status = dnnl_sgemm(flag(transpose_a), flag(transpose_b), m, n, k, alpha, a.data,
+                                 leading(a), b.data, leading(b), beta, c.data, leading(c));
+  if (status != dnnl_success) {
+    throw RunError(fmt::format("oneDNN's sgemm of {} x {} x {} failed with status {}", m, k, n,
+                               static_cast<int>(status)));
+  }
+}
+
+template <class U>
+struct RoundedFactors {
+  Buffer<U> a, b;
+};
+
+}  // namespace
+
+PrecisionScope::PrecisionScope(Precision inner) : outer_(std::exchange(precision, inner)) {}
+PrecisionScope::~PrecisionScope() { precision = outer_; }
+
 template <>
 void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
                  MatrixView<const float> a, MatrixView<const float> b, float beta,
@@ -27,13 +76,16 @@ void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
   const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<float>(m, n, k, beta != 0));
   if (m == 0 || n == 0) return;
   if (k == 0 || alpha == 0) return scale(c, beta);
-  const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
-  const auto status = dnnl_sgemm(flag(transpose_a), flag(transpose_b), m, n, k, alpha, a.data,
-                                 leading(a), b.data, leading(b), beta, c.data, leading(c));
-  if (status != dnnl_success) {
-    throw RunError(fmt::format("oneDNN's sgemm of {} x {} x {} failed with status {}", m, k, n,
-                               static_cast<int>(status)));
+  if (precision == Precision::float32) {
+    return multiply(transpose_a, transpose_b, alpha, a, b, beta, c);
   }
+  if (alpha == 1 && bf16_is_native()) {
+    thread_local RoundedFactors<BFloat16> factors;
+    return gemm_bf16(transpose_a, transpose_b, rounded(a, factors.a), rounded(b, factors.b), beta,
+                     c);
+  }
+  thread_local RoundedFactors<float> factors;
+  multiply(transpose_a, transpose_b, alpha, rounded(a, factors.a), rounded(b, factors.b), beta, c);
 }
 
 bool bf16_is_native() {

@@ -66,6 +66,7 @@ struct Model<T>::Impl {
   std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its mixer, then its SwiGLU
   std::vector<Keep> kept;                         // of each block
   Buffer<T> values, gradients;
+  linalg::Precision precision = linalg::Precision::float32;
 
   std::span<const T> weights() const { return values.span(); }
   std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
@@ -136,6 +137,7 @@ LossResult Model<T>::Impl::Pass::run() const {
     std::fill(d_values.begin(), d_values.end(), T(0));
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
   }
+  const linalg::PrecisionScope precision(model.precision);
   const LossResult result = through_blocks(0, x, dx);
   if (!arena.planning()) {
     embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
@@ -198,6 +200,7 @@ void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 
 
 template <class T>
 LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> x, View<T, 2> dx) const {
+  const linalg::PrecisionScope precision(linalg::Precision::float32);
   const Arena::Scope scope(arena);
   const auto normed = arena.take<T, 2>(x.shape());
   const auto inv_rms = arena.take<T, 1>({x.extent(0)}).span();
@@ -322,6 +325,10 @@ void Model<T>::set_kept(std::span<const Keep> of_blocks) {
              "what to keep is said of {} blocks; the model has {}", of_blocks.size(),
              impl_->kept.size());
   impl_->kept.assign(of_blocks.begin(), of_blocks.end());
+}
+template <class T>
+void Model<T>::set_precision(linalg::Precision precision) {
+  impl_->precision = precision;
 }
 template <class T>
 std::span<const Keep> Model<T>::kept() const {

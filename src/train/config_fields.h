@@ -27,6 +27,9 @@ inline constexpr std::array<std::string_view, 2> kEnumNames<Method> = {"adamw", 
 template <>
 inline constexpr std::array<std::string_view, 2> kEnumNames<LiorForm> = {"exact", "compat"};
 template <>
+inline constexpr std::array<std::string_view, 2> kEnumNames<linalg::Precision> = {"float32",
+                                                                                  "bfloat16"};
+template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<algebra::Transition> = {"right", "left",
                                                                                     "two_sided"};
 template <>
@@ -70,6 +73,7 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("eval_every", c.eval_every, kCount);
   visitor("eval_count", c.eval_count, kAnySize);
   visitor("val_fraction", c.val_fraction, Bounds{0, 0.9});
+  visitor("dtype", c.dtype);
   visitor("lr", c.lr, kPositive);
   visitor("clip", c.clip, kNotNegative);
   visitor("optimizer", c.optimizer.method);

@@ -5,6 +5,7 @@
 #include "lior/core/memory.h"
 #include "lior/core/parallel.h"
 #include "lior/core/timer.h"
+#include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"
 #include "lior/train/evaluate.h"
@@ -56,6 +57,7 @@ class Trainer {
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
     model_.set_kept(plan_.kept);
+    if (config_.dtype == linalg::Precision::bfloat16) use_bfloat16();
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     arena_.emplace(plan_.step_bytes);
@@ -104,6 +106,14 @@ class Trainer {
 
   bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
   Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
+
+  void use_bfloat16() {
+    if (linalg::bf16_is_native()) {
+      model_.set_precision(linalg::Precision::bfloat16);
+    } else {
+      hooks_.say("this processor does not multiply bfloat16 itself; the run goes on in float32");
+    }
+  }
 
   MemoryPlan plan() const {
     std::vector<Shape<2>> batches;

@@ -364,6 +364,18 @@ def test_a_memory_budget_changes_nothing_but_memory(lior, refused, inputs, tmp_p
     assert "1.5G" in refused(*train("none", "--memory-budget", "lots"))
 
 
+def test_bfloat16_is_used_or_said_not_to_be(lior, inputs, tmp_path):
+    native = "not native" not in lior("info").stdout
+    common = ("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--steps", 3,
+              "--threads", 1)
+    rounded = lior(*common, "--out", tmp_path / "rounded", "--dtype", "bfloat16")
+    assert rounded.returncode == 0
+    assert ("goes on in float32" in rounded.stderr) != native
+    assert lior(*common, "--out", tmp_path / "whole").returncode == 0
+    same = tensors(tmp_path / "whole/model.safetensors") == tensors(tmp_path / "rounded/model.safetensors")
+    assert same != native
+
+
 def test_a_model_folder_that_cannot_be(refused, inputs, run_copy, tmp_path):
     evaluate = ("eval", "--data", inputs / "text.txt", "--model")
     generate = ("generate", "--prompt", "a", "--model")

@@ -1,4 +1,5 @@
 #include "lior/linalg/gemm.h"
+#include "lior/linalg/precision.h"
 
 #include <gtest/gtest.h>
 
@@ -175,6 +176,38 @@ TEST(GemmBf16, IsTheReferenceWhereNativeAndAnErrorElsewhere) {
     EXPECT_NEAR(c.data()[i], expected.data()[i],
                 2 * 70 * std::numeric_limits<float>::epsilon() * 70);
   }
+}
+
+TEST(GemmPrecision, RoundsTheFactorsWhileItsScopeLives) {
+  constexpr Index kM = 17, kN = 23, kK = 70;
+  Array<float, 2> a({kM, kK}), b({kN, kK}), a_rounded({kM, kK}), b_rounded({kN, kK});
+  Array<float, 2> got({kM, kN}), want({kM, kN}), whole({kM, kN}), after({kM, kN});
+  Random(1).fill_normal(a.span());
+  Random(2).fill_normal(b.span());
+  const auto round = [](const Array<float, 2>& from, Array<float, 2>& to) {
+    for (Index i = 0; i < from.size(); ++i) {
+      to.data()[i] = to_float(to_bfloat16(from.data()[i]));
+    }
+  };
+  round(a, a_rounded);
+  round(b, b_rounded);
+  gemm<float>(kNo, Transpose::yes, 1, a.view(), b.view(), 0, MatrixView<float>(whole.view()));
+  gemm<float>(kNo, Transpose::yes, 1, a_rounded.view(), b_rounded.view(), 0,
+              MatrixView<float>(want.view()));
+  {
+    const PrecisionScope scope(Precision::bfloat16);
+    gemm<float>(kNo, Transpose::yes, 1, a.view(), b.view(), 0, MatrixView<float>(got.view()));
+    const PrecisionScope inner(Precision::float32);
+    gemm<float>(kNo, Transpose::yes, 1, a.view(), b.view(), 0, MatrixView<float>(after.view()));
+  }
+  double error = 0, rounding = 0;
+  for (Index i = 0; i < got.size(); ++i) {
+    error = std::max(error, std::abs(double{got.data()[i]} - want.data()[i]));
+    rounding = std::max(rounding, std::abs(double{got.data()[i]} - whole.data()[i]));
+    EXPECT_EQ(after.data()[i], whole.data()[i]);
+  }
+  EXPECT_LE(error, 70 * 16 * 1.2e-7);  // products are exact; the order of 70 sums may differ
+  EXPECT_GT(rounding, 1e-3);
 }
 
 }  // namespace

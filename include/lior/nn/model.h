@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lior/core/arena.h"
+#include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
 
 namespace lior::nn {
@@ -65,6 +66,10 @@ class Model {
   /// with bit-equal gradients.
   void set_kept(std::span<const Keep> of_blocks);
   std::span<const Keep> kept() const;
+
+  /// How the products of the layers take their factors in a training step; weights, gradients and
+  /// the classifier's products stay in full precision. For Model<float>.
+  void set_precision(linalg::Precision precision);
 
   /// Bytes of the arena that a call needs with these shapes.
   std::size_t training_bytes(Index batch, Index length) const;

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
 #include "lior/train/optimizer.h"
 #include "lior/train/schedule.h"
@@ -40,6 +41,7 @@ struct Config {
   Index eval_every = 200;
   Index eval_count = 32;      ///< sequences of an evaluation while training
   double val_fraction = 0.1;  ///< the tail of a file that is never trained on
+  linalg::Precision dtype = linalg::Precision::float32;  ///< of the layers' products
   double lr = 1e-3;
   double clip = 1;  ///< largest norm of a step's gradient; 0: no limit
   nn::ModelConfig model{};
