@@ -29,6 +29,9 @@ Run bench_command(Options& options) {
       fmt::print("{}\n", to_line(row));
       std::fflush(stdout);
     };
+    settings.on_growth = [](const check::GrowthResult& growth) {
+      fmt::print("{}\n", to_line(growth));
+    };
 
     const check::BenchReport report = bench(check::registry(), check::machine_limits(), settings);
     if (json) json->write(to_json(report));

@@ -106,6 +106,44 @@ BenchResult run_row(const Limits& limits, const BenchSettings& settings, const B
   return row;
 }
 
+/// The slope of log y over log x by least squares.
+double fitted_exponent(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto count = static_cast<double>(x.size());
+  double sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double log_x = std::log(x[i]), log_y = std::log(y[i]);
+    sum_x += log_x, sum_y += log_y, sum_xx += log_x * log_x, sum_xy += log_x * log_y;
+  }
+  return (count * sum_xy - sum_x * sum_y) / (count * sum_xx - sum_x * sum_x);
+}
+
+/// The families among the rows that were run, in the order of their first rows.
+std::vector<GrowthResult> fit_families(const std::vector<const Bench*>& benches,
+                                       const std::vector<BenchResult>& rows) {
+  std::vector<GrowthResult> families;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Bench& bench = *benches[i];
+    if (bench.variable.empty() || !rows[i].pass) continue;
+    auto family = std::find_if(families.begin(), families.end(), [&](const GrowthResult& growth) {
+      return growth.name == bench.name && growth.dtype == bench.dtype;
+    });
+    if (family == families.end()) {
+      family = families.insert(
+          family, {.name = bench.name, .dtype = bench.dtype, .variable = bench.variable});
+    }
+    family->sizes.push_back(bench.size);
+    family->seconds.push_back(rows[i].after_s);
+    family->memory.push_back(bench.memory);
+  }
+  std::erase_if(families, [](const GrowthResult& growth) { return growth.sizes.size() < 2; });
+  for (GrowthResult& growth : families) {
+    growth.time_exponent = fitted_exponent(growth.sizes, growth.seconds);
+    const bool said = *std::min_element(growth.memory.begin(), growth.memory.end()) > 0;
+    if (said) growth.memory_exponent = fitted_exponent(growth.sizes, growth.memory);
+  }
+  return families;
+}
+
 }  // namespace
 
 int BenchReport::failed() const {
@@ -129,6 +167,10 @@ BenchReport bench(const Registry& registry, const Limits& limits, const BenchSet
   for (const Bench* row : chosen) {
     report.rows.push_back(run_row(limits, settings, *row));
     if (settings.on_row) settings.on_row(report.rows.back());
+  }
+  report.growth = fit_families(chosen, report.rows);
+  if (settings.on_growth) {
+    for (const GrowthResult& growth : report.growth) settings.on_growth(growth);
   }
   report.after = take_probe(limits);
   return report;

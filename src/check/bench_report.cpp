@@ -56,6 +56,20 @@ Json to_json(const BenchResult& row) {
   return json;
 }
 
+Json to_json(const GrowthResult& growth) {
+  const auto said = [&](const auto& value) {
+    return growth.memory_exponent ? Json(value) : Json();
+  };
+  return {{"name", growth.name},
+          {"dtype", growth.dtype},
+          {"variable", growth.variable},
+          {"sizes", growth.sizes},
+          {"seconds", growth.seconds},
+          {"time_exponent", growth.time_exponent},
+          {"memory", said(growth.memory)},
+          {"memory_exponent", said(growth.memory_exponent.value_or(0))}};
+}
+
 }  // namespace
 
 std::string bench_header() {
@@ -82,16 +96,28 @@ std::string to_line(const BenchResult& row) {
   return line;
 }
 
+std::string to_line(const GrowthResult& growth) {
+  const std::string& size = growth.variable;
+  std::string line = fmt::format("{:<36} {:<4} time ~ {}^{:.2f}", growth.name, growth.dtype, size,
+                                 growth.time_exponent);
+  if (growth.memory_exponent) {
+    line += fmt::format(", memory ~ {}^{:.2f}", size, *growth.memory_exponent);
+  }
+  return line + fmt::format(" over {} = {} to {}", size, growth.sizes.front(), growth.sizes.back());
+}
+
 std::string to_json(const BenchReport& report) {
-  Json levels = Json::array(), rows = Json::array();
+  Json levels = Json::array(), rows = Json::array(), growth = Json::array();
   for (const simd::Level level : simd::available_levels()) levels.push_back(simd::name(level));
   for (const BenchResult& row : report.rows) rows.push_back(to_json(row));
+  for (const GrowthResult& family : report.growth) growth.push_back(to_json(family));
   const Json json = {
       {"version", version()},
       {"machine",
        {{"cpu", processor_name()}, {"threads", report.before.threads}, {"levels", levels}}},
       {"probe", {{"before", to_json(report.before)}, {"after", to_json(report.after)}}},
-      {"rows", std::move(rows)}};
+      {"rows", std::move(rows)},
+      {"growth", std::move(growth)}};
   return json.dump(2) + "\n";
 }
 

@@ -116,12 +116,40 @@ TEST_F(BenchRunner, RowsRunAtTheirOwnThreads) {
   set_threads(before);
 }
 
+TEST_F(BenchRunner, FamiliesOfRowsAreFitted) {
+  std::vector<Bench> rows;
+  for (const double size : {1e2, 4e2, 16e2, 64e2}) {
+    Bench member = row(1, 1e-3 * std::pow(size, 1.5));
+    member.name = "thing.growth";
+    member.variable = "N", member.size = size, member.memory = 8 * size;
+    rows.push_back(member);
+  }
+  Bench wrong = rows[3];  // a row that fails is not fitted
+  wrong.size = 1e9;
+  wrong.prepare = row(1, 1, 1).prepare;
+  Bench alone = rows[0];
+  alone.name = "thing.alone";
+  const BenchReport report =
+      bench({.benches = {rows[0], row(1, 1), rows[1], alone, rows[2], wrong, rows[3]}}, limits_,
+            settings_);
+  ASSERT_EQ(report.growth.size(), 1);
+  const GrowthResult& growth = report.growth[0];
+  EXPECT_EQ(growth.sizes, (std::vector<double>{1e2, 4e2, 16e2, 64e2}));
+  EXPECT_NEAR(growth.time_exponent, 1.5, 1e-9);
+  EXPECT_NEAR(growth.memory_exponent.value(), 1, 1e-12);
+  EXPECT_NE(to_line(growth).find("time ~ N^1.50, memory ~ N^1.00 over N = 100 to 6400"),
+            std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(to_json(report));
+  EXPECT_NEAR(json["growth"][0]["time_exponent"].get<double>(), 1.5, 1e-9);
+}
+
 TEST_F(BenchRunner, JsonIsTheContract) {
   Bench unlimited = row(0.1, 0.05);
   unlimited.flops = unlimited.bytes = 0;
   const nlohmann::json json = nlohmann::json::parse(
       to_json(bench({.benches = {row(0.1, 0.05), unlimited, row(1, 1, 1)}}, limits_, settings_)));
-  for (const char* key : {"version", "machine", "probe", "rows"}) EXPECT_TRUE(json.contains(key));
+  for (const char* key : {"version", "machine", "probe", "rows", "growth"})
+    EXPECT_TRUE(json.contains(key));
   for (const char* key : {"cpu", "threads", "levels"}) EXPECT_TRUE(json["machine"].contains(key));
   EXPECT_TRUE(json["probe"]["before"]["fma_f32"].is_number());
   EXPECT_TRUE(json["probe"]["after"]["bandwidth"].is_array());

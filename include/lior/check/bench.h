@@ -31,9 +31,18 @@ struct BenchResult {
   double limit_fraction() const { return floor_s / after_s; }
 };
 
+/// A family of rows: fitted exponents p of time ~ size^p and memory ~ size^p.
+struct GrowthResult {
+  std::string name, dtype, variable;
+  std::vector<double> sizes{}, seconds{}, memory{};
+  double time_exponent = 0;
+  std::optional<double> memory_exponent{};  ///< empty where a row does not say its memory
+};
+
 struct BenchReport {
   Probe before, after;  ///< of the whole run
   std::vector<BenchResult> rows{};
+  std::vector<GrowthResult> growth{};  ///< of families of at least two rows that passed
 
   int failed() const;
 };
@@ -44,7 +53,8 @@ struct BenchSettings {
   double sample_seconds = 0.02;       ///< calls are repeated until a sample lasts this long
   int attempts = 3;                   ///< measurements of a row whose limits move
   std::function<double()> seconds{};  ///< the clock; empty: wall time
-  std::function<void(const BenchResult&)> on_row{};  ///< called as each row ends
+  std::function<void(const BenchResult&)> on_row{};      ///< called as each row ends
+  std::function<void(const GrowthResult&)> on_growth{};  ///< called after all rows
 };
 
 /// A limit that moved by more than this between its two probes asks for another measurement.
@@ -57,7 +67,9 @@ BenchReport bench(const Registry& registry, const Limits& limits, const BenchSet
 /// The table's header, and one line of it; neither with its end.
 std::string bench_header();
 std::string to_line(const BenchResult& row);
-/// {version, machine, probe, rows}; null where a row has no floor, or failed and has no times.
+std::string to_line(const GrowthResult& growth);
+/// {version, machine, probe, rows, growth}; null where a row has no floor, or failed and has no
+/// times, and where a family does not say its memory.
 std::string to_json(const BenchReport& report);
 
 }  // namespace lior::check

@@ -53,6 +53,10 @@ struct Bench {
   Arithmetic arithmetic = Arithmetic::fma_f32;
   Traffic traffic = Traffic::triad;
   std::function<BenchRun()> prepare;  ///< allocates and fills; called once a row
+  /// Rows of one name that differ in this size are a family, and the report says how `after` grows.
+  std::string variable{};  ///< "N"; empty: no family
+  double size = 0;         ///< of this row
+  double memory = 0;       ///< bytes that `after` holds at most; 0: not said
 };
 
 /// Turns one recorded file into checks. A tensor that the file lacks must make a check fail (throw
