@@ -1,5 +1,7 @@
-// Steps of the field, beside the same transforms and sweeps one after another.
+// Strang steps of the field, beside the same parts one after another and beside the FFTs alone.
 #include <cmath>
+#include <numbers>
+#include <utility>
 
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
@@ -17,111 +19,210 @@ std::span<const T> reals(const Array<std::complex<T>, 4>& a) {
   return {reinterpret_cast<const T*>(a.data()), static_cast<std::size_t>(2 * a.size())};
 }
 
-/// One Strang step: kick, transforms along y and x, drift, transforms back, kick, each a sweep of
-/// its own; beside Splitting, which rides them on one another.
+/// A Strang step of every kind that a row compares: ours, and its parts as sweeps of their own.
 template <class T>
-Bench strang_bench(const Grid& grid) {
+class StrangCase {
+ public:
   using Number = std::complex<T>;
-  const double numbers = static_cast<double>(grid.numbers());
+  using FieldArray = Array<Number, 4>;
+
+  FieldArray start, source, plain, fast, transformed;
+
+  explicit StrangCase(const Grid& grid)
+      : start(grid.shape()),
+        source(grid.shape()),
+        plain(grid.shape()),
+        fast(grid.shape()),
+        transformed(grid.shape()),
+        grid_(grid),
+        h_(hamiltonian(grid)),
+        splitting_(h_, kDt, 2),
+        kick_({grid.nx, grid.ny}),
+        drift_({grid.nx, grid.ny}),
+        cell_(grid.d * grid.d),
+        row_(grid.ny * cell_),
+        along_y_({grid.ny, cell_, cell_, 1}),
+        along_x_({grid.nx, row_, row_, 1}),
+        columns_along_x_({grid.nx, kColumns, kColumns, 1}),
+        work_(threads() * grid.nx * kColumns) {
+    Random random(41);
+    for (FieldArray* t : {&start, &source}) {
+      for (Number& entry : t->span()) {
+        entry = {static_cast<T>(random.normal()), static_cast<T>(random.normal())};
+      }
+    }
+    const Physics physics = h_.physics();
+    const auto sine = [](Index k, Index n) {
+      return std::sin(std::numbers::pi * static_cast<double>(k) / static_cast<double>(n));
+    };
+    for (Index i = 0; i < grid.nx; ++i) {
+      for (Index j = 0; j < grid.ny; ++j) {
+        const double a = sine(i, grid.nx), b = sine(j, grid.ny);
+        const double energy = physics.hbar * physics.hbar / (2 * physics.mass) * 4 *
+                              (a * a + b * b) / (grid.dx * grid.dx);
+        kick_(i, j) = Number(std::polar(1.0, -h_.v()(i, j) * kDt / (2 * physics.hbar)));
+        drift_(i, j) = Number(std::polar(1.0, -energy * kDt / physics.hbar) /
+                              static_cast<double>(grid.cells()));
+      }
+    }
+  }
+
+  /// Kick, transforms along y and x, drift, transforms back, kick: each a sweep.
+  void step_in_sweeps(bool driven) {
+    std::copy_n(start.data(), start.size(), plain.data());
+    if (driven) drive();
+    times(kick_);
+    rows(plain, [&](Number* r) { along_y_.forward(r); });
+    along_x_.forward(plain.data());
+    times(drift_);
+    along_x_.inverse(plain.data());
+    rows(plain, [&](Number* r) { along_y_.inverse(r); });
+    times(kick_);
+    if (driven) drive();
+  }
+  /// Splitting, which rides them on one another.
+  void step(bool driven) {
+    std::copy_n(start.data(), start.size(), fast.data());
+    splitting_.run(fast.view(), 1, driven ? source.view() : ConstField<T>{});
+  }
+  void steps(Index count, bool driven) {
+    splitting_.run(fast.view(), count, driven ? source.view() : ConstField<T>{});
+  }
+  /// Along y, along x there and back by gathered columns, and back along y.
+  void transform() {
+    rows(transformed, [&](Number* r) { along_y_.forward(r); });
+    parallel_for(row_ / kColumns, 1, [&](Index begin, Index end, int worker) {
+      Number* const block = work_.data() + worker * grid_.nx * kColumns;
+      for (Index first = begin * kColumns; first < end * kColumns; first += kColumns) {
+        Number* const data = transformed.data() + first;
+        for (Index i = 0; i < grid_.nx; ++i) {
+          std::copy_n(data + i * row_, kColumns, block + i * kColumns);
+        }
+        columns_along_x_.forward(block);
+        columns_along_x_.inverse(block);
+        for (Index i = 0; i < grid_.nx; ++i) {
+          std::copy_n(block + i * kColumns, kColumns, data + i * row_);
+        }
+      }
+    });
+    rows(transformed, [&](Number* r) { along_y_.inverse(r); });
+  }
+
+ private:
+  static constexpr double kDt = 0.1;
+  static constexpr Index kColumns = 8;  // as Splitting takes them; nx D^2 is a multiple
+
+  static Hamiltonian<T> hamiltonian(const Grid& grid) {
+    Array<double, 2> v({grid.nx, grid.ny});
+    fill_potential(Potential::harmonic, 1e-4, grid, v.view());
+    return {grid, {}, {}, v.view()};
+  }
+  template <class Body>
+  void rows(FieldArray& t, const Body& body) {
+    parallel_for(grid_.nx, 1, [&](Index begin, Index end, int) {
+      for (Index i = begin; i < end; ++i) body(t.data() + i * row_);
+    });
+  }
+  void times(const Array<Number, 2>& phase) {
+    parallel_for(grid_.cells(), 4096, [&](Index begin, Index end, int) {
+      for (Index k = begin * cell_; k < end * cell_; ++k) {
+        const Number a = plain.data()[k], b = phase.data()[k / cell_];
+        plain.data()[k] = {a.real() * b.real() - a.imag() * b.imag(),
+                           a.real() * b.imag() + a.imag() * b.real()};
+      }
+    });
+  }
+  void drive() {
+    const T amount = static_cast<T>(kDt / (2 * h_.physics().hbar));
+    parallel_for(plain.size(), 4096, [&](Index begin, Index end, int) {
+      for (Index k = begin; k < end; ++k) {
+        const Number s = source.data()[k];
+        plain.data()[k] += amount * Number(s.imag(), -s.real());
+      }
+    });
+  }
+
+  Grid grid_;
+  Hamiltonian<T> h_;
+  Splitting<T> splitting_;
+  Array<Number, 2> kick_, drift_;
+  Index cell_, row_;
+  linalg::Fft<T> along_y_, along_x_, columns_along_x_;
+  Buffer<Number> work_;
+};
+
+template <class T>
+Bench strang_row(const char* name, const Grid& grid, const char* how, Index steps) {
+  const double numbers = static_cast<double>(grid.numbers()) * static_cast<double>(steps);
   const double lengths =
       std::log2(static_cast<double>(grid.nx)) + std::log2(static_cast<double>(grid.ny));
-  return {.name = "field.strang_step",
-          .shape = to_string(grid.shape()),
+  return {.name = name,
+          .shape = to_string(grid.shape()) + how,
           .dtype = kDtype<T>,
-          .flops = 10 * numbers * lengths + 18 * numbers,  // there and back; three phases
-          .bytes = 2.0 * 2 * sizeof(Number) * numbers,     // rows and columns, read and written
+          .flops = 10 * numbers * lengths + 18 * numbers,        // there and back; three phases
+          .bytes = 2.0 * 2 * sizeof(std::complex<T>) * numbers,  // rows and columns, in and out
           .arithmetic = sizeof(T) == 4 ? Arithmetic::fma_f32 : Arithmetic::fma_f64,
           .traffic = Traffic::triad,
-          .prepare = [=] {
-            struct Data {
-              Array<double, 2> v;
-              std::unique_ptr<Hamiltonian<T>> h;
-              std::unique_ptr<Splitting<T>> splitting;
-              Array<Number, 4> start, plain, fast;
-              Array<Number, 2> kick, drift;
-            };
-            auto data = std::make_shared<Data>();
-            constexpr double kDt = 0.1;
-            data->v = Array<double, 2>({grid.nx, grid.ny});
-            fill_potential(Potential::harmonic, 1e-4, grid, data->v.view());
-            data->h =
-                std::make_unique<Hamiltonian<T>>(grid, Physics{}, InverseMetric{}, data->v.view());
-            data->splitting = std::make_unique<Splitting<T>>(*data->h, kDt, 2);
-            data->start = Array<Number, 4>(grid.shape());
-            data->plain = Array<Number, 4>(grid.shape());
-            data->fast = Array<Number, 4>(grid.shape());
-            data->kick = Array<Number, 2>({grid.nx, grid.ny});
-            data->drift = Array<Number, 2>({grid.nx, grid.ny});
-            Random random(41);
-            for (Number& entry : data->start.span()) {
-              entry = {static_cast<T>(random.normal()), static_cast<T>(random.normal())};
-            }
-            const Physics physics;
-            for (Index i = 0; i < grid.nx; ++i) {
-              for (Index j = 0; j < grid.ny; ++j) {
-                const auto sine = [](Index k, Index n) {
-                  return std::sin(3.14159265358979323846 * static_cast<double>(k) /
-                                  static_cast<double>(n));
-                };
-                const double a = sine(i, grid.nx), b = sine(j, grid.ny);
-                const double energy = physics.hbar * physics.hbar / (2 * physics.mass) * 4 *
-                                      (a * a + b * b) / (grid.dx * grid.dx);
-                data->kick(i, j) =
-                    Number(std::polar(1.0, -data->v(i, j) * kDt / (2 * physics.hbar)));
-                data->drift(i, j) = Number(std::polar(1.0, -energy * kDt / physics.hbar) /
-                                           static_cast<double>(grid.cells()));
-              }
-            }
-            const Index cell = grid.d * grid.d, row = grid.ny * cell;
-            const linalg::Fft<T> along_y({grid.ny, cell, cell, 1});
-            const linalg::Fft<T> along_x({grid.nx, row, row, 1});
-            const auto times = [data, cell, grid](const Array<Number, 2>& phase) {
-              parallel_for(grid.cells(), 4096, [&](Index begin, Index end, int) {
-                for (Index c = begin; c < end; ++c) {
-                  for (Index k = c * cell; k < (c + 1) * cell; ++k) {
-                    const Number a = data->plain.data()[k], b = phase.data()[c];
-                    data->plain.data()[k] = {a.real() * b.real() - a.imag() * b.imag(),
-                                             a.real() * b.imag() + a.imag() * b.real()};
-                  }
-                }
-              });
-            };
-            const auto rows = [data, grid, row](auto&& body) {
-              parallel_for(grid.nx, 1, [&](Index begin, Index end, int) {
-                for (Index i = begin; i < end; ++i) body(data->plain.data() + i * row);
-              });
-            };
-            return BenchRun{
-                .before =
-                    [=] {
-                      std::copy_n(data->start.data(), data->start.size(), data->plain.data());
-                      times(data->kick);
-                      rows([&](Number* r) { along_y.forward(r); });
-                      along_x.forward(data->plain.data());
-                      times(data->drift);
-                      along_x.inverse(data->plain.data());
-                      rows([&](Number* r) { along_y.inverse(r); });
-                      times(data->kick);
-                    },
-                .after =
-                    [=] {
-                      std::copy_n(data->start.data(), data->start.size(), data->fast.data());
-                      data->splitting->run(data->fast.view(), 1);
-                    },
-                .error = [=] { return relative_difference(reals(data->fast), reals(data->plain)); },
-                .tolerance = 64 * std::numeric_limits<T>::epsilon()};
-          }};
+          .prepare = {}};
+}
+
+/// A step, beside a sweep for each of its parts.
+template <class T>
+Bench strang_bench(const Grid& grid) {
+  Bench row = strang_row<T>("field.strang_step", grid, "", 1);
+  row.prepare = [=] {
+    const auto data = std::make_shared<StrangCase<T>>(grid);
+    return BenchRun{
+        .before = [=] { data->step_in_sweeps(false); },
+        .after = [=] { data->step(false); },
+        .error = [=] { return relative_difference(reals(data->fast), reals(data->plain)); },
+        .tolerance = 64 * std::numeric_limits<T>::epsilon()};
+  };
+  return row;
+}
+
+/// Steps of a run, beside their Fourier transforms alone: the inverse of the ratio is what the
+/// potential and the source cost on top.
+template <class T>
+Bench strang_beside_transforms(const Grid& grid, bool driven) {
+  constexpr Index kSteps = 4;
+  Bench row = strang_row<T>("field.strang_beside_ffts", grid,
+                            driven ? ", 4 steps, source" : ", 4 steps", kSteps);
+  if (driven) row.bytes *= 1.25;
+  row.prepare = [=] {
+    const auto data = std::make_shared<StrangCase<T>>(grid);
+    data->step_in_sweeps(driven);
+    data->step(driven);
+    const double error = relative_difference(reals(data->fast), reals(data->plain));
+    return BenchRun{.before =
+                        [=] {
+                          // From the start each time: unscaled, they multiply by Nx Ny.
+                          std::copy_n(data->start.data(), data->start.size(),
+                                      data->transformed.data());
+                          for (Index step = 0; step < kSteps; ++step) data->transform();
+                        },
+                    .after =
+                        [=] {
+                          std::copy_n(data->start.data(), data->start.size(), data->fast.data());
+                          data->steps(kSteps, driven);
+                        },
+                    .error = [=] { return error; },
+                    .tolerance = 64 * std::numeric_limits<T>::epsilon()};
+  };
+  return row;
 }
 
 }  // namespace
 
 void add_field_benches(Registry& registry) {
-  registry.benches.push_back(strang_bench<float>({512, 512, 2, 1}));
-  registry.benches.push_back(strang_bench<double>({512, 512, 2, 1}));
-  // Growth with the cells, four sizes.
-  for (const Index n : {64, 128, 256, 512}) {
-    registry.benches.push_back(strang_bench<double>({n, n, 1, 1}));
+  const auto add = [&](Bench row) { registry.benches.push_back(std::move(row)); };
+  add(strang_bench<float>({512, 512, 2, 1}));
+  add(strang_bench<double>({512, 512, 2, 1}));
+  for (const bool driven : {false, true}) {
+    add(strang_beside_transforms<float>({512, 512, 2, 1}, driven));
+    add(strang_beside_transforms<double>({512, 512, 2, 1}, driven));
   }
+  for (const Index n : {64, 128, 256, 512}) add(strang_bench<double>({n, n, 1, 1}));  // growth
 }
 
 }  // namespace lior::check

@@ -1,9 +1,11 @@
 // The memory of a sequence, beside the FFT and beside itself; the field's memory, beside a stored
 // history.
 #include <cmath>
+#include <utility>
 
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
+#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/memory/causal_convolution.h"
 #include "lior/memory/fractional.h"
@@ -16,8 +18,8 @@ using memory::MemoryPlan;
 
 constexpr double kRuleTolerance = 1e-4;
 
-/// The plan by FFT beside the automatic one.
-Bench convolution_bench(Index batch, Index length, Index channels) {
+/// Another plan beside the automatic one.
+Bench convolution_bench(Index batch, Index length, Index channels, MemoryPlan other) {
   const Shape<4> shape{batch, length, 1, channels};
   const auto rule = std::make_shared<memory::PowerLawRule>(kRuleTolerance, 65536);
   const double outputs = static_cast<double>(element_count(shape));
@@ -26,7 +28,7 @@ Bench convolution_bench(Index batch, Index length, Index channels) {
   const double multiply_adds = 8 + 2.0 * (rule->poles() + 3);
   return {
       .name = "causal_convolution.automatic",
-      .shape = to_string(shape),
+      .shape = to_string(shape) + (other == MemoryPlan::fft ? ", fft" : ", direct"),
       .dtype = "f32",
       .flops = 2 * multiply_adds * outputs,
       .bytes = 8 * outputs,
@@ -35,26 +37,26 @@ Bench convolution_bench(Index batch, Index length, Index channels) {
       .prepare = [=] {
         struct Data {
           CausalConvolution<float> memory;
-          Array<float, 4> x, by_fft, fast;
+          Array<float, 4> x, plain, fast;
           Arena workspace;
         };
         Arena planner = Arena::planner();
         auto data = std::make_shared<Data>(CausalConvolution<float>(1, *rule),
                                            Array<float, 4>(shape), Array<float, 4>(shape),
                                            Array<float, 4>(shape), Arena::planner());
-        data->memory.forward(data->x.view(), data->by_fft.view(), planner, MemoryPlan::fft);
+        data->memory.forward(data->x.view(), data->plain.view(), planner, other);
         data->workspace = Arena(planner.peak() + kAlignment);
         Random(31).fill_normal(data->x.span());
         return BenchRun{
             .before =
                 [=] {
-                  data->memory.forward(data->x.view(), data->by_fft.view(), data->workspace,
-                                       MemoryPlan::fft);
+                  data->memory.forward(data->x.view(), data->plain.view(), data->workspace, other);
                 },
             .after =
                 [=] { data->memory.forward(data->x.view(), data->fast.view(), data->workspace); },
-            .error = [=] { return relative_difference(data->fast.span(), data->by_fft.span()); },
-            .tolerance = 2 * kRuleTolerance};  // the rule's share of the kernel's absolute sum
+            .error = [=] { return relative_difference(data->fast.span(), data->plain.span()); },
+            .tolerance = 2 * kRuleTolerance};  // the rule's share of the
+                                               // kernel's absolute sum
       }};
 }
 
@@ -108,86 +110,102 @@ Bench streaming_bench() {
           }};
 }
 
-/// The fractional integral of 64 x 64 complex numbers after 4,096 steps: the sum over all of them,
-/// beside the poles.
-Bench fractional_bench() {
-  constexpr Index kFunctions = 2 * 64 * 64, kPast = 4096;
+/// The fractional integral of 64 x 64 cells of D^2 complex numbers after `past` steps: the sum over
+/// all of them, beside the poles.
+Bench fractional_bench(Index d, Index past, double tolerance) {
   constexpr double kAlpha = 0.5, kDt = 0.01;
+  const Index functions = 2 * 64 * 64 * d * d;
   const auto rule =
-      std::make_shared<memory::PowerLawRule>(kRuleTolerance, kPast + 64, 1 - kAlpha, 1 - kAlpha);
-  const double states = static_cast<double>(rule->poles()) * kFunctions;
-  return {.name = "fractional.step",
-          .shape = fmt::format("[64, 64] complex, 4,096 past steps, {} poles", rule->poles()),
-          .dtype = "f64",
-          .threads = 1,
-          .flops = 8 * states,
-          .bytes = 16 * states + 40.0 * kFunctions,
-          .arithmetic = Arithmetic::fma_f64,
-          .traffic = Traffic::triad,
-          .prepare = [=] {
-            struct Data {
-              memory::FractionalIntegral<double> fast;
-              Array<double, 2> history;
-              Buffer<double> weights, by_sum, by_poles;
-            };
-            auto data =
-                std::make_shared<Data>(Data{.fast = {kAlpha, kDt, *rule, kFunctions},
-                                            .history = Array<double, 2>({kPast + 1, kFunctions}),
-                                            .weights = Buffer<double>(kPast + 1),
-                                            .by_sum = Buffer<double>(kFunctions),
-                                            .by_poles = Buffer<double>(kFunctions)});
-            Random(32).fill_uniform(data->history.span(), 0, 1);
-            data->fast.start(data->history.view()[0].span());
-            for (Index n = 1; n < kPast; ++n) data->fast.accept(data->history.view()[n].span());
-            // The integral of an impulse at each sample is that sample's weight.
-            Buffer<double> impulse(kPast + 1), response(kPast + 1);
-            impulse[1] = 1;
-            memory::product_trapezoid(kAlpha, kDt, impulse.span(), response.span());
-            for (Index n = 1; n <= kPast; ++n) data->weights[n] = response[kPast + 1 - n];
-            impulse[1] = 0, impulse[0] = 1;
-            memory::product_trapezoid(kAlpha, kDt, impulse.span(), response.span());
-            data->weights[0] = response[kPast];
-            // What a step does, without letting the poles run away from the history.
-            auto scratch = std::make_shared<memory::FractionalIntegral<double>>(kAlpha, kDt, *rule,
-                                                                                kFunctions);
-            scratch->start(data->history.view()[0].span());
-            return BenchRun{
-                .before =
-                    [=] {
-                      std::fill(data->by_sum.begin(), data->by_sum.end(), 0.0);
-                      for (Index n = 0; n <= kPast; ++n) {
-                        const double w = data->weights[n];
-                        const double* f = &data->history(n, 0);
-                        for (Index i = 0; i < kFunctions; ++i) data->by_sum[i] += w * f[i];
-                      }
-                    },
-                .after =
-                    [=] {
-                      const auto now = data->history.view()[kPast].span();
-                      const auto tail = data->fast.tail();
-                      for (Index i = 0; i < kFunctions; ++i) {
-                        data->by_poles[i] = tail[static_cast<std::size_t>(i)] +
-                                            data->fast.weight() * now[static_cast<std::size_t>(i)];
-                      }
-                      scratch->accept(now);
-                    },
-                .error =
-                    [=] { return relative_difference(data->by_poles.span(), data->by_sum.span()); },
-                .tolerance = kRuleTolerance};
-          }};
+      std::make_shared<memory::PowerLawRule>(tolerance, past + 64, 1 - kAlpha, 1 - kAlpha);
+  const double states = static_cast<double>(rule->poles() * functions);
+  return {
+      .name = "fractional.step",
+      .shape = fmt::format("[64, 64, {}, {}], {} past steps, {} poles", d, d, past, rule->poles()),
+      .dtype = "f64",
+      .flops = 8 * states,
+      .bytes = 16 * states + 40.0 * static_cast<double>(functions),
+      .arithmetic = Arithmetic::fma_f64,
+      .traffic = Traffic::triad,
+      .prepare = [=] {
+        struct Data {
+          memory::FractionalIntegral<double> fast, moving;
+          Array<double, 2> history;
+          Buffer<double> weights, by_sum, by_poles;
+        };
+        auto data = std::make_shared<Data>(Data{.fast = {kAlpha, kDt, *rule, functions},
+                                                .moving = {kAlpha, kDt, *rule, functions},
+                                                .history = Array<double, 2>({past + 1, functions}),
+                                                .weights = Buffer<double>(past + 1),
+                                                .by_sum = Buffer<double>(functions),
+                                                .by_poles = Buffer<double>(functions)});
+        // Different in every function and step, and cheap: 4,096 fields of D = 4 are 4 GB.
+        for (Index n = 0; n <= past; ++n) {
+          for (Index i = 0; i < functions; ++i) {
+            data->history(n, i) = static_cast<double>((n * 7919 + i * 104729) % 65537) / 65537;
+          }
+        }
+        data->fast.start(data->history.view()[0].span());
+        for (Index n = 1; n < past; ++n) data->fast.accept(data->history.view()[n].span());
+        // What a step does goes on here, so that the poles stay where the history ends.
+        data->moving.start(data->history.view()[0].span());
+        // The integral of an impulse at each sample is that sample's weight.
+        Buffer<double> impulse(past + 1), response(past + 1);
+        impulse[1] = 1;
+        memory::product_trapezoid(kAlpha, kDt, impulse.span(), response.span());
+        for (Index n = 1; n <= past; ++n) data->weights[n] = response[past + 1 - n];
+        impulse[1] = 0, impulse[0] = 1;
+        memory::product_trapezoid(kAlpha, kDt, impulse.span(), response.span());
+        data->weights[0] = response[past];
+        return BenchRun{
+            .before =
+                [=] {
+                  parallel_for(functions, 4096, [&](Index begin, Index end, int) {
+                    std::fill(&data->by_sum[begin], &data->by_sum[begin] + (end - begin), 0.0);
+                    for (Index n = 0; n <= past; ++n) {
+                      const double w = data->weights[n];
+                      const double* f = &data->history(n, 0);
+                      for (Index i = begin; i < end; ++i) data->by_sum[i] += w * f[i];
+                    }
+                  });
+                },
+            .after =
+                [=] {
+                  const auto now = data->history.view()[past].span();
+                  const auto tail = data->fast.tail();
+                  parallel_for(functions, 4096, [&](Index begin, Index end, int) {
+                    for (Index i = begin; i < end; ++i) {
+                      const auto at = static_cast<std::size_t>(i);
+                      data->by_poles[i] = tail[at] + data->fast.weight() * now[at];
+                    }
+                  });
+                  data->moving.accept(now);
+                },
+            .error =
+                [=] { return relative_difference(data->by_poles.span(), data->by_sum.span()); },
+            .tolerance = tolerance};
+      }};
 }
 
 }  // namespace
 
 void add_memory_benches(Registry& registry) {
-  registry.benches.push_back(convolution_bench(8, 4096, 256));
-  registry.benches.push_back(convolution_bench(1, 65536, 256));
-  // Growth with the length, four sizes.
-  for (const Index length : {1024, 4096, 16384, 65536}) {
-    registry.benches.push_back(convolution_bench(1, length, 64));
+  const auto add = [&](Bench row) { registry.benches.push_back(std::move(row)); };
+  for (const Index length : {4096, 65536}) add(convolution_bench(8, length, 256, MemoryPlan::fft));
+  // Where a sum over few steps might win.
+  for (const Index length : {4, 8, 16, 64}) {
+    add(convolution_bench(8, length, 256, MemoryPlan::direct));
   }
-  registry.benches.push_back(streaming_bench());
-  registry.benches.push_back(fractional_bench());
+  for (const Index length : {1024, 4096, 16384, 65536}) {  // growth with the length
+    add(convolution_bench(1, length, 64, MemoryPlan::fft));
+  }
+  add(streaming_bench());
+  add(fractional_bench(4, 4096, kRuleTolerance));
+  for (const Index past : {256, 1024, 4096, 16384}) {  // growth with the steps before
+    add(fractional_bench(1, past, kRuleTolerance));
+  }
+  for (const double tolerance : {1e-2, 1e-4, 1e-6, 1e-8}) {  // and with the poles
+    add(fractional_bench(1, 1024, tolerance));
+  }
 }
 
 }  // namespace lior::check

@@ -239,17 +239,30 @@ void Evolution<T>::run_explicit(RungeKutta<T>& integrator, Index steps) {
   }
 }
 
+/// The same for a splitting whose sources ride in its own sweeps: constant ones.
+template <class T>
+void Evolution<T>::run_splitting(Splitting<T>& integrator, Index steps) {
+  const Index every = settings_.update_every;
+  while (steps > 0) {
+    Index now = steps;
+    if (sources_) {
+      renew_source();
+      if (every > 0) now = std::min(now, every - step_ % every);
+    }
+    integrator.run(t_.view(), now, sources_ ? source_.view() : ConstField<T>{});
+    step_ += now;
+    steps -= now;
+  }
+}
+
 template <class T>
 void Evolution<T>::run(Index steps) {
   if (auto* runge_kutta = std::get_if<std::unique_ptr<RungeKutta<T>>>(&integrator_)) {
     return run_explicit(**runge_kutta, steps);
   }
-  if (!sources_) {
-    if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
-      (*splitting)->run(t_.view(), steps);
-      step_ += std::max<Index>(steps, 0);
-      return;
-    }
+  if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
+    const bool relaxes = settings_.lambda_qr != 0 && settings_.mode == BayesMode::relax;
+    if (!relaxes && !memory_) return run_splitting(**splitting, steps);
   }
   for (Index n = 0; n < steps; ++n, ++step_) {
     if (sources_) {

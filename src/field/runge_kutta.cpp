@@ -14,9 +14,8 @@
 namespace lior::field {
 namespace {
 
-constexpr Index kCacheBytes =
-    256 << 10;                      // of rows that a thread keeps: measured, see decisions/030
-constexpr Index kLevelsAtOnce = 8;  // stages that one sweep makes, where no sum is in between
+constexpr Index kCacheBytes = 128 << 10;  // of rows that a thread keeps
+constexpr Index kLevelsAtOnce = 8;        // stages of one sweep, where no sum is in between
 constexpr Index kMostLevels = 64;
 constexpr Index kLanesMost = 16;
 
@@ -292,6 +291,13 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
       work.a = static_cast<T>(dt_ / (h_->physics().hbar * static_cast<double>(divisor)));
       work.share = divisor == plan.stages ? T(0) : static_cast<T>(1.0 / (divisor + 1.0));
       work.cell = cell;
+      if (level == 1) {
+        const Index i = wrap(first_row - levels + row + 2, grid.nx);
+        const Index number = 2 * (i * ny + first) * cell;
+        work.next[0] = t + number;
+        work.next[1] = terms.evidence ? terms.evidence + number : t + number;
+        work.next[2] = terms.constant ? terms.constant + number : t + number;
+      }
       stage(work, level * cell, (columns - level) * cell);
     };
     const auto write = [&](Index row) {

@@ -42,18 +42,32 @@ void multiply(std::complex<T>* data, std::complex<T> factor, Index count) {
   }
 }
 
+/// data -= i amount source.
+template <class T>
+void subtract_i(std::complex<T>* data, T amount, const std::complex<T>* source, Index count) {
+  T* numbers = reinterpret_cast<T*>(data);
+  const T* s = reinterpret_cast<const T*>(source);
+  for (Index k = 0; k < 2 * count; k += 2) {
+    numbers[k] += amount * s[k + 1];
+    numbers[k + 1] -= amount * s[k];
+  }
+}
+
 }  // namespace
 
 template <class T>
 Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time)
     : grid_(h.grid()),
       time_(time),
+      dt_(dt),
+      hbar_(h.physics().hbar),
       row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
       column_({grid_.nx, kColumns, kColumns, 1}),
       row_sums_(2 * grid_.nx),
       ones_({grid_.nx, grid_.ny}) {
   LIOR_CHECK(!h.varies(),
-             "an FFT splitting cannot use a metric that varies in space; expected crank_nicolson, "
+             "an FFT splitting cannot use a metric that varies in "
+             "space; expected crank_nicolson, "
              "rk4 or chebyshev");
   LIOR_CHECK(std::isfinite(dt) && dt != 0, "the time step is {}; expected a finite number != 0",
              dt);
@@ -93,16 +107,22 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   std::fill(ones_.span().begin(), ones_.span().end(), 1.0);
 }
 
-/// Per row: back from frequencies, the kick, forth to frequencies.
+/// Per row, in one sweep: back from frequencies, the kick, the source, the kick of the next step,
+/// forth to frequencies. Null: left out.
 template <class T>
-void Splitting<T>::rows(Number* data, const Number* kick, bool back, bool forth) {
+void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   const Index ny = grid_.ny, cell = grid_.d * grid_.d;
   parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       Number* const row = data + i * ny * cell;
-      if (back) row_.inverse(row);
-      for (Index j = 0; j < ny; ++j) multiply(row + j * cell, kick[i * ny + j], cell);
-      if (forth) row_.forward(row);
+      const auto kick = [&](const Number* by) {
+        for (Index j = 0; j < ny; ++j) multiply(row + j * cell, by[i * ny + j], cell);
+      };
+      if (sweep.back) row_.inverse(row);
+      if (sweep.kick) kick(sweep.kick);
+      if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * ny * cell, ny * cell);
+      if (sweep.next_kick) kick(sweep.next_kick);
+      if (sweep.forth) row_.forward(row);
     }
   });
 }
@@ -138,26 +158,46 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
 }
 
 template <class T>
-void Splitting<T>::run_real(Number* data, Index steps) {
-  rows(data, kicks_[0].data(), false, true);
+void Splitting<T>::run_real(Number* data, Index steps, const Number* source) {
+  const Number *first = kicks_[0].data(), *both = kicks_.back().data();
+  const T half = static_cast<T>(dt_ / (2 * hbar_));
+  rows(data, {.source = source, .amount = half, .next_kick = first, .forth = true});
   for (Index step = 0; step < steps; ++step) {
     for (int stage = 1; stage <= stages_; ++stage) {
       columns(data, drifts_[stage - 1].data());
-      const bool last_stage = stage == stages_, last = last_stage && step + 1 == steps;
-      const int kick = last_stage && !last ? stages_ + 1 : stage;
-      rows(data, kicks_[kick].data(), true, !last);
+      const Number* const kick = kicks_[stage].data();
+      if (stage < stages_) {
+        rows(data, {.back = true, .kick = kick, .forth = true});
+      } else if (step + 1 == steps) {
+        rows(data, {.back = true, .kick = kick, .source = source, .amount = half});
+      } else if (source != nullptr) {
+        rows(data, {.back = true,
+                    .kick = kick,
+                    .source = source,
+                    .amount = 2 * half,
+                    .next_kick = first,
+                    .forth = true});
+      } else {
+        rows(data, {.back = true, .kick = both, .forth = true});
+      }
     }
   }
 }
 
 template <class T>
-void Splitting<T>::run(Field<T> t, Index steps) {
+void Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source) {
   check_shape(t, grid_.shape(), "the field");
+  if (!source.empty()) check_shape(source, grid_.shape(), "the source");
+  LIOR_CHECK(source.empty() || (stages_ == 1 && time_ == Time::real),
+             "a splitting of order {} in {} time with a source; expected 2 in "
+             "real time",
+             stages_ == 1 ? 2 : 4, time_ == Time::real ? "real" : "imaginary");
   if (steps <= 0) return;
-  if (time_ == Time::real) return run_real(t.data(), steps);
+  const Number* const s = source.empty() ? nullptr : source.data();
+  if (time_ == Time::real) return run_real(t.data(), steps, s);
   for (Index step = 0; step < steps; ++step) {
     const double before = norm<T>(t, ones_.view(), row_sums_.span());
-    run_real(t.data(), 1);
+    run_real(t.data(), 1, nullptr);
     const double after = norm<T>(t, ones_.view(), row_sums_.span());
     if (after > 0) {
       const T scale = static_cast<T>(std::sqrt(before / after));

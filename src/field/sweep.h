@@ -78,6 +78,8 @@ struct StageRow {
   T along_x = 0, along_y = 0;  ///< the sides of a constant stencil
   T a = 0, share = 0;
   Index cell = 0;  ///< numbers in a cell
+  /// Complex numbers that the next row brings, fetched while this one computes; all or none.
+  const T* next[3] = {};
 };
 
 }  // namespace lior::field

@@ -111,7 +111,11 @@ void CausalConvolution<T>::run_recurrence(const Direction& direction, View<const
                                           View<T, 4> y, double* state) const {
   const auto kernel = LIOR_SIMD_TABLE(memory_chunks<T>).chosen();
   const auto [batch, length, heads, channels] = x.shape();
-  for_groups(x.shape(), LIOR_SIMD_TABLE(chunk_channels<T>).chosen()(),
+  // Wide groups read whole stretches of a row; narrower ones where threads would have nothing.
+  const Index tile = LIOR_SIMD_TABLE(chunk_tile<T>).chosen()();
+  const Index share = round_up(batch * heads * channels / threads(), tile);
+  const Index most = LIOR_SIMD_TABLE(chunk_channels<T>).chosen()();
+  for_groups(x.shape(), std::clamp(share, tile, most),
              [&, length = length, heads = heads, channels = channels](Index b, Index h, Index c,
                                                                       Index count, Index, int) {
                const ChunkTables<T> tables{

@@ -192,6 +192,33 @@ TEST(Evolution, AStepAllocatesNothing) {
   }
 }
 
+TEST(Splitting, AConstantSourceKicksBeforeAndAfterEachStep) {
+  const auto h = hamiltonian(kGrid);
+  const auto s = random_field(kGrid, 8);
+  constexpr double kDt = 0.2;
+  auto by_hand = smooth_field(kGrid), single = smooth_field(kGrid), merged = smooth_field(kGrid);
+  Splitting<double> splitting(h, kDt, 2);
+  const auto kick = [&] {
+    for (Index k = 0; k < s.size(); ++k) {
+      by_hand.data()[k] -= Complex(0, kDt / (2 * h.physics().hbar)) * s.data()[k];
+    }
+  };
+  for (int step = 0; step < 5; ++step) {
+    kick();
+    splitting.run(by_hand.view(), 1);
+    kick();
+    splitting.run(single.view(), 1, s.view());
+  }
+  splitting.run(merged.view(), 5, s.view());
+  EXPECT_LE(distance(single.view(), by_hand.view()), 1e-13 * largest(by_hand.view()));
+  EXPECT_LE(distance(merged.view(), by_hand.view()), 1e-13 * largest(by_hand.view()));
+  EXPECT_THROW(Splitting<double>(h, kDt, 4).run(merged.view(), 1, s.view()), Error);
+  EXPECT_THROW(Splitting<double>(h, kDt, 2, Symbol::discrete, Time::imaginary)
+                   .run(merged.view(), 1, s.view()),
+               Error);
+  EXPECT_THROW(splitting.run(merged.view(), 1, random_field({4, 4, 2, 1}, 1).view()), Error);
+}
+
 TEST(Evolution, AnExplicitRunIsTheSameHoweverItIsCut) {
   const auto h = hamiltonian(kGrid);
   const auto start = smooth_field(kGrid), e = random_field(kGrid, 6), j = random_field(kGrid, 7);

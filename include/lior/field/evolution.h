@@ -89,6 +89,7 @@ class Evolution {
   void accept();
   void step_with_sources();
   void run_explicit(RungeKutta<T>& integrator, Index steps);
+  void run_splitting(Splitting<T>& integrator, Index steps);
   void check_horizon() const;
 
   const Hamiltonian<T>* h_;

@@ -40,16 +40,28 @@ class Splitting {
   /// (2 in imaginary time).
   Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol = Symbol::discrete,
             Time time = Time::real);
-  void run(Field<T> t, Index steps);
+  /// source: a constant S (order 2 in real time only), or empty: T <- T - (i dt / 2 hbar) S before
+  /// and after each step, both in the sweep of the kicks. Throws lior::Error when shapes differ.
+  void run(Field<T> t, Index steps, ConstField<T> source = {});
 
  private:
   using Number = std::complex<T>;
-  void rows(Number* data, const Number* kick, bool back, bool forth);
+  /// What one sweep over the rows does, in this order.
+  struct RowSweep {
+    bool back = false;
+    const Number* kick = nullptr;
+    const Number* source = nullptr;
+    T amount = 0;
+    const Number* next_kick = nullptr;
+    bool forth = false;
+  };
+  void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
-  void run_real(Number* data, Index steps);
+  void run_real(Number* data, Index steps, const Number* source);
 
   Grid grid_;
   Time time_;
+  double dt_, hbar_;
   int stages_;
   std::vector<Buffer<Number>> kicks_;   ///< stages + 1 of one step, then the merged one
   std::vector<Buffer<Number>> drifts_;  ///< [Nx, Ny] each, 1 / (Nx Ny) included

@@ -7,6 +7,8 @@
 #define LIOR_FIELD_KERNELS_SWEEP_INL_H
 #endif
 
+#include <hwy/cache_control.h>
+
 #include "field/kernels/bayes.inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -74,6 +76,9 @@ void stage_row(const StageRow<T>& row, Index begin, Index end) noexcept {
   const Index cell = row.cell;
   const auto load = [d](const T* x) { return hn::LoadU(d, x); };
   for (Index k = begin; k < end; k += lanes) {
+    if (row.next[0] != nullptr) {
+      for (const T* next : row.next) hwy::Prefetch(next + 2 * (k - begin));
+    }
     V c[5];
 #pragma GCC unroll 5
     for (int side = 0; side < (kVaries ? 5 : 1); ++side) c[side] = load(row.stencil[side] + k);

@@ -51,67 +51,153 @@ HWY_INLINE void multiply_four_rows(const T* HWY_RESTRICT pack, const T* HWY_REST
   }
 }
 
-/// All steps of one sequence for at most kVectors vectors of channels. Rows of x and y are `stride`
-/// apart (negative: backwards in time), those of the state `state_stride`.
-template <int kVectors, class T>
-HWY_INLINE void run_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state,
-                           Index length, Index stride, Index state_stride, Index channels) {
-  constexpr Index kTile = kVectors * kLanes<T>;
-  const Index rows = tables.rows;
-  alignas(64) T in[(kMostRows + kChunk) * kTile];  // states, then the chunk of x
-  alignas(64) T out[kMostRows * kTile];
-  alignas(64) double m[kMostRows * kTile];
-  for (Index i = 0; i < (rows + kChunk) * kTile; ++i) in[i] = 0;
-  for (Index i = 0; i < rows * kTile; ++i) m[i] = 0;
-  if (state != nullptr) {
-    for (Index j = 0; j < rows; ++j) {
-      for (Index c = 0; c < channels; ++c) m[j * kTile + c] = state[j * state_stride + c];
-    }
+/// The numbers at x as doubles, and back.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_as_double(D d, const T* x) {
+  if constexpr (sizeof(T) == 8) {
+    return hn::Load(d, x);
+  } else {
+    return hn::PromoteTo(d, hn::Load(hn::Rebind<T, D>(), x));
   }
-  T* const chunk = in + rows * kTile;
-
-  for (Index first = 0; first < length; first += kChunk) {
-    const Index steps = HWY_MIN(kChunk, length - first);
-    for (Index i = 0; i < rows * kTile; ++i) in[i] = static_cast<T>(m[i]);
-    for (Index n = 0; n < steps; ++n) {
-      const T* row = x + (first + n) * stride;
-      for (Index c = 0; c < channels; ++c) chunk[n * kTile + c] = row[c];
-    }
-    for (Index i = steps * kTile; i < kChunk * kTile; ++i) chunk[i] = 0;
-
-    for (Index n = 0; n < steps; n += 4) {
-      multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk), in, rows + n + 4, out);
-      for (Index r = 0; r < HWY_MIN(4, steps - n); ++r) {
-        T* row = y + (first + n + r) * stride;
-        for (Index c = 0; c < channels; ++c) row[c] = out[r * kTile + c];
-      }
-    }
-
-    // The table holds z^0 last: a short chunk takes the last columns.
-    for (Index j = 0; j < rows; j += 4) {
-      multiply_four_rows<kVectors>(tables.update + (j / 4 * kChunk + kChunk - steps) * 4, chunk,
-                                   steps, out + j * kTile);
-    }
-    const double* growth = tables.growth + steps * rows;
-    for (Index j = 0; j < rows - 2; ++j) {
-      for (Index c = j * kTile; c < (j + 1) * kTile; ++c) m[c] += growth[j] * m[c] + out[c];
-    }
-    const double real = growth[rows - 2], imaginary = growth[rows - 1];
-    for (Index c = (rows - 2) * kTile; c < (rows - 1) * kTile; ++c) {
-      const double re = m[c], im = m[c + kTile];
-      m[c] += real * re - imaginary * im + out[c];
-      m[c + kTile] += real * im + imaginary * re + out[c + kTile];
-    }
-  }
-  if (state == nullptr) return;
-  for (Index j = 0; j < rows; ++j) {
-    for (Index c = 0; c < channels; ++c) state[j * state_stride + c] = m[j * kTile + c];
+}
+template <class D, class T>
+HWY_INLINE void store_from_double(D d, hn::Vec<D> value, T* x) {
+  if constexpr (sizeof(T) == 8) {
+    hn::Store(value, d, x);
+  } else {
+    const hn::Rebind<T, D> narrow;
+    hn::Store(hn::DemoteTo(narrow, value), narrow, x);
   }
 }
 
-/// Channels that one call of memory_chunks takes at most.
+/// One tile of channels under way: its states in double, and in T before the chunk of x that the
+/// products read with them.
+template <int kVectors, class T>
+struct ChannelTile {
+  static constexpr Index kWidth = kVectors * kLanes<T>;
+  alignas(64) double m[kMostRows * kWidth];
+  alignas(64) T in[(kMostRows + kChunk) * kWidth];
+};
+
+/// m_j += growth_j m_j + added_j for every row j; the last two are one complex pole.
+template <int kVectors, class T>
+HWY_INLINE void advance_states(ChannelTile<kVectors, T>& tile, const double* growth, const T* added,
+                               Index rows) {
+  const hn::ScalableTag<double> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr Index kWidth = ChannelTile<kVectors, T>::kWidth;
+  const auto put = [&](V value, Index at) {
+    hn::Store(value, d, tile.m + at);
+    store_from_double(d, value, tile.in + at);
+  };
+  for (Index j = 0; j < rows - 2; ++j) {
+    const V factor = hn::Set(d, growth[j]);
+    for (Index c = j * kWidth; c < (j + 1) * kWidth; c += kLanes<double>) {
+      const V m = hn::Load(d, tile.m + c);
+      put(hn::Add(m, hn::MulAdd(factor, m, load_as_double(d, added + c))), c);
+    }
+  }
+  const V real = hn::Set(d, growth[rows - 2]), imaginary = hn::Set(d, growth[rows - 1]);
+  for (Index c = (rows - 2) * kWidth; c < (rows - 1) * kWidth; c += kLanes<double>) {
+    const V re = hn::Load(d, tile.m + c), im = hn::Load(d, tile.m + c + kWidth);
+    const V x = hn::MulAdd(real, re, load_as_double(d, added + c));
+    const V y = hn::MulAdd(real, im, load_as_double(d, added + c + kWidth));
+    put(hn::Add(re, hn::NegMulAdd(imaginary, im, x)), c);
+    put(hn::Add(im, hn::MulAdd(imaginary, re, y)), c + kWidth);
+  }
+}
+
+/// `steps` steps, at most a chunk, of `channels` channels from x to y.
+template <int kVectors, class T>
+HWY_INLINE void run_chunk(const ChunkTables<T>& tables, ChannelTile<kVectors, T>& tile, const T* x,
+                          T* y, Index steps, Index stride, Index channels) {
+  const hn::ScalableTag<T> d;
+  constexpr Index kWidth = ChannelTile<kVectors, T>::kWidth;
+  alignas(64) T out[kMostRows * kWidth];
+  const Index rows = tables.rows;
+  const bool whole = channels == kWidth;
+  T* const chunk = tile.in + rows * kWidth;
+  for (Index n = 0; n < steps; ++n) {
+    const T* row = x + n * stride;
+    if (whole) {
+#pragma GCC unroll 2
+      for (Index c = 0; c < kWidth; c += kLanes<T>) {
+        hn::Store(hn::LoadU(d, row + c), d, chunk + n * kWidth + c);
+      }
+    } else {
+      for (Index c = 0; c < channels; ++c) chunk[n * kWidth + c] = row[c];
+    }
+  }
+  for (Index i = steps * kWidth; i < kChunk * kWidth; ++i) chunk[i] = 0;
+
+  for (Index n = 0; n < steps; n += 4) {
+    multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk), tile.in, rows + n + 4, out);
+    for (Index r = 0; r < HWY_MIN(4, steps - n); ++r) {
+      T* row = y + (n + r) * stride;
+      if (whole) {
+#pragma GCC unroll 2
+        for (Index c = 0; c < kWidth; c += kLanes<T>) {
+          hn::StoreU(hn::Load(d, out + r * kWidth + c), d, row + c);
+        }
+      } else {
+        for (Index c = 0; c < channels; ++c) row[c] = out[r * kWidth + c];
+      }
+    }
+  }
+  // The table holds z^0 last: a short chunk takes the last columns.
+  for (Index j = 0; j < rows; j += 4) {
+    multiply_four_rows<kVectors>(tables.update + (j / 4 * kChunk + kChunk - steps) * 4, chunk,
+                                 steps, out + j * kWidth);
+  }
+  advance_states(tile, tables.growth + steps * rows, out, rows);
+}
+
+/// All steps of one sequence for up to kTiles tiles of channels side by side, so that what a row of
+/// x brings into the cache is used at once. Rows of x and y are `stride` apart (negative: backwards
+/// in time), those of the state `state_stride`.
+template <int kVectors, Index kTiles, class T>
+HWY_NOINLINE void run_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state,
+                             Index length, Index stride, Index state_stride, Index channels) {
+  using Tile = ChannelTile<kVectors, T>;
+  constexpr Index kWidth = Tile::kWidth;
+  const Index rows = tables.rows, tiles = (channels + kWidth - 1) / kWidth;
+  Tile tile[kTiles];
+  const auto each_state = [&](const auto& body) {
+    for (Index t = 0; t < tiles; ++t) {
+      for (Index j = 0; j < rows; ++j) {
+        for (Index c = 0; c < kWidth; ++c) body(tile[t], j, c, t * kWidth + c);
+      }
+    }
+  };
+  each_state([&](Tile& of, Index j, Index c, Index channel) {
+    const bool kept = state != nullptr && channel < channels;
+    of.m[j * kWidth + c] = kept ? state[j * state_stride + channel] : 0;
+    of.in[j * kWidth + c] = static_cast<T>(of.m[j * kWidth + c]);
+  });
+  for (Index t = 0; t < tiles; ++t) {
+    for (Index i = rows * kWidth; i < (rows + kChunk) * kWidth; ++i) tile[t].in[i] = 0;
+  }
+  for (Index first = 0; first < length; first += kChunk) {
+    const Index steps = HWY_MIN(kChunk, length - first);
+    for (Index t = 0; t < tiles; ++t) {
+      const Index at = first * stride + t * kWidth;
+      run_chunk(tables, tile[t], x + at, y + at, steps, stride,
+                HWY_MIN(kWidth, channels - t * kWidth));
+    }
+  }
+  if (state == nullptr) return;
+  each_state([&](Tile& of, Index j, Index c, Index channel) {
+    if (channel < channels) state[j * state_stride + channel] = of.m[j * kWidth + c];
+  });
+}
+
+/// Channels that one call of memory_chunks takes at most, and those that it takes best at once.
 template <class T>
 Index chunk_channels() {
+  return 4 * 2 * kLanes<T>;
+}
+template <class T>
+Index chunk_tile() {
   return 2 * kLanes<T>;
 }
 
@@ -119,9 +205,9 @@ template <class T>
 void memory_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state, Index length,
                    Index stride, Index state_stride, Index channels) noexcept {
   if (channels <= kLanes<T>) {
-    run_chunks<1>(tables, x, y, state, length, stride, state_stride, channels);
+    run_chunks<1, 1>(tables, x, y, state, length, stride, state_stride, channels);
   } else {
-    run_chunks<2>(tables, x, y, state, length, stride, state_stride, channels);
+    run_chunks<2, 4>(tables, x, y, state, length, stride, state_stride, channels);
   }
 }
 
