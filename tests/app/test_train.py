@@ -168,6 +168,24 @@ def test_generate_writes_utf8_unless_it_is_told_not_to(inputs, tmp_path):
     assert "\ufffd" in repaired.decode("utf-8")
 
 
+@pytest.mark.parametrize(
+    "preset", ["tiny-field", "tiny-geometric-attention", "tiny-attention", "tiny-hybrid"])
+def test_every_mixer_trains_and_generates_past_its_window(lior, inputs, tmp_path, preset):
+    config, out = tmp_path / "window.toml", tmp_path / "run"
+    config.write_text("[model]\nattention_window = 12\n")
+    assert lior("train", "--data", inputs / "text.txt", "--preset", preset, "--config", config,
+                "--out", out, "--steps", 40, "--batch", 4, "--length", 32, "--log-every", 1,
+                *QUIET).returncode == 0
+    losses = [line["loss"] for line in metrics(out) if "loss" in line]
+    assert losses[-1] < losses[0] - 1
+    generated = [lior("generate", "--model", out, "--prompt", "line 1", "--max-tokens", 40,
+                      "--seed", 2) for _ in range(2)]
+    assert generated[0].returncode == 0 and generated[0].stdout
+    assert generated[0].stdout == generated[1].stdout
+    scores = lior("eval", "--model", out, "--data", inputs / "text.txt", "--count", 4)
+    assert json.loads(scores.stdout)["loss"] < losses[0]
+
+
 # Going on with a run
 
 

@@ -96,8 +96,23 @@ TEST(Allocation, ATrainingStepMakesNone) {
                                 std::array{input, products});
 }
 
+/// A block of each mixer.
+nn::ModelConfig every_mixer() {
+  using enum nn::Mixer;
+  nn::ModelConfig config = model_config();
+  config.layers = 4;
+  config.mixers = {geometric_mamba, causal_field, geometric_attention, attention};
+  return config;
+}
+
+TEST(Allocation, NorDoesOneWithEveryMixer) {
+  using enum nn::Keep;
+  expect_no_allocation_per_step(every_mixer(), {.method = Method::adamw},
+                                std::array{everything, everything, products, input});
+}
+
 TEST(Allocation, AGeneratedTokenMakesNone) {
-  nn::Model<float> model(model_config());
+  nn::Model<float> model(every_mixer());
   model.initialize(1);
   Generator generator(model, {.temperature = 0.8, .top_k = 40, .top_p = 0.9}, 3);
   const std::int32_t prompt[] = {1, 2, 3};

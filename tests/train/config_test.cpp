@@ -65,6 +65,21 @@ form = "compat"
   EXPECT_EQ(config.model.d_model, preset_config("tiny").model.d_model);
 }
 
+TEST_F(ConfigFiles, MixersAreAListOfNames) {
+  using nn::Mixer;
+  const auto path = file("run.toml", "[model]\nmixers = \"attention, geometric_mamba\"\n");
+  Config config = new_config(read_toml(path));
+  EXPECT_EQ(config.model.mixers, (std::vector{Mixer::attention, Mixer::geometric_mamba}));
+  write_config(config, folder_ / "config.json");
+  EXPECT_EQ(read_config(folder_ / "config.json").model.mixers, config.model.mixers);
+  apply(config, flag("model.mixers", "causal_field"));
+  EXPECT_EQ(config.model.mixers, std::vector{Mixer::causal_field});
+  EXPECT_EQ(message_of([&] { apply(config, flag("model.mixers", "attention,")); }),
+            "--model.mixers: model.mixers is \"attention,\"; it must be a string of names between "
+            "commas, each one of \"geometric_mamba\", \"causal_field\", \"geometric_attention\", "
+            "\"attention\"");
+}
+
 TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {
   const auto message = [&](const std::string& text) {
     const auto path = file("run.toml", text);
