@@ -125,3 +125,38 @@ def optimizer(r):
         1e-5,
     )
     r.peer("torch, foreach", side(lambda: foreach_step(second, gradients, rate), second), 1e-5)
+
+
+# ---- attention with geometric scores ----------------------------------------------------------------
+
+
+def dense_attention(z, v, mix):
+    """The scores of all pairs in memory. z and v [B, N, H, 16]."""
+    re, im = z.transpose(1, 2).split(8, -1)
+    whole, conjugate = torch.cat([re, im], -1), torch.cat([re, -im], -1)
+    p = whole @ whole.mT
+    w = conjugate @ torch.cat([im, re], -1).mT
+    c = conjugate @ whole.mT
+    m = mix[:, :, None, None]
+    scores = (m[:, 0] * p + m[:, 1] * w + m[:, 2] * (p * p + w * w) / 8 + m[:, 3] * c) / 8**0.5
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    out = torch.softmax(scores.masked_fill(future, -torch.inf), -1) @ v.transpose(1, 2)
+    return out.transpose(1, 2).flatten(2)
+
+
+def attention_row(r, length, heads=8):
+    torch.manual_seed(11)
+    z, v = (0.5 * torch.randn(1, length, heads, 16) for _ in range(2))
+    mix = torch.randn(heads, 4)
+    flat = (z.flatten(2), v.flatten(2), mix)
+    r.ours(lambda: lt.ops.spinor_attention(*flat)[0])
+    r.peer("torch, scores in memory", lambda: dense_attention(z, v, mix), 1e-4)
+    r.compiled("torch, compiled", dense_attention, z, v, mix, tolerance=1e-4)
+
+
+for number in (64, 512, 2048, 8192):
+    row(
+        f"attention.{number}",
+        shape=f"geometric scores, B=1, N={number:,}, 8 heads, forward",
+        at_least={"torch, scores in memory": 1},
+    )(lambda r, n=number: attention_row(r, n))

@@ -13,6 +13,7 @@ void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_memory(nb::module_& m);
+void bind_mixers(nb::module_& m);
 void bind_nn(nb::module_& m);
 void bind_optimizer(nb::module_& m);
 void bind_train(nb::module_& m);

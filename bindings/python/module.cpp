@@ -65,6 +65,7 @@ NB_MODULE(_lior, m) {
   bind(&bind_nn, "nn", "Forward and backward pairs of layers.");
   bind(&bind_io, "io", "Named arrays in safetensors files.");
   bind(&bind_compat, "compat", "Layers as the original program computes them.");
+  bind(&bind_mixers, "mixers", "What the causal field and geometric attention are made of.");
   bind(&bind_optimizer, "optimizer", "Steps of tensors where they lie.");
   bind(&bind_train, "train", "Models, data, optimisers, generation.");
 }

@@ -71,10 +71,42 @@ def test_geometric_mamba_goes_on_from_its_state():
     torch.testing.assert_close(last, end)
 
 
-def test_layers_compile_as_one_graph():
-    layer, x = lt.GeometricMamba(32, heads=4), torch.randn(2, 9, 32)
-    compiled = torch.compile(lambda a: layer(a)[0], fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x), layer(x)[0])
+LAYERS = {
+    "geometric mamba": lambda: lt.GeometricMamba(32, heads=4),
+    "causal field": lambda: lt.CausalField(32, heads=2),
+    "geometric attention": lambda: lt.GeometricAttention(32, heads=2),
+}
+
+
+def result(layer, x):
+    out = layer(x)
+    return out[0] if isinstance(out, tuple) else out
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_compile_as_one_graph(name):
+    torch.manual_seed(4)
+    layer, x = LAYERS[name](), torch.randn(2, 9, 32)
+    compiled = torch.compile(lambda a: result(layer, a), fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), result(layer, x))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_causal_and_give_every_parameter_a_gradient(name):
+    torch.manual_seed(5)
+    layer, x = LAYERS[name](), torch.randn(2, 9, 32)
+    other = torch.cat([x[:, :5], torch.randn(2, 4, 32)], 1)
+    torch.testing.assert_close(result(layer, other)[:, :5], result(layer, x)[:, :5])
+    result(layer, x).square().sum().backward()
+    assert all(p.grad.abs().max() > 0 for p in layer.parameters())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_have_the_names_of_the_program(name):
+    names = set(LAYERS[name]().state_dict())
+    assert {"norm.weight", "in.weight", "in.bias", "out.weight"} <= names
+    twin = LAYERS[name]()
+    twin.load_state_dict(LAYERS[name]().state_dict())
 
 
 def test_bilinears_and_memory_keep_leading_axes():

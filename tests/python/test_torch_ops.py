@@ -85,6 +85,11 @@ CASES = {
         lambda: (raw_kernels(1)[0].detach().requires_grad_(), normal(6, grad=False).abs()),
     ),
     "memory": (ops.memory, lambda: (normal(2, 9, 2, 3), raw_kernels(), 1e-6, 4096.0)),
+    "associator_current": (ops.associator_current, lambda: (normal(2, 3, 96), normal(2, 8))),
+    "spinor_attention": (
+        ops.spinor_attention,
+        lambda: (normal(2, 7, 32), normal(2, 7, 32, seed=2), normal(2, 4), 4),
+    ),
     "readout": (ops.readout, lambda: (normal(2, 3, 8, 2), "linear_quadratic")),
     "readout, complex": (ops.readout, lambda: (normal(2, 3, 16, 2), "invariants")),
     **{
@@ -190,6 +195,34 @@ def test_memory_is_the_sum_over_the_past():
             want[:, n] += torch.stack([w[k] for w in weights])[:, None] * x[:, n - k]
     # the power law is a sum of exponentials, good to 1e-6
     torch.testing.assert_close(ops.memory(x, raw, 1e-6, 4096.0), want, rtol=1e-5, atol=1e-5)
+
+
+def test_spinor_attention_is_its_formula():
+    z, v, mix = (
+        normal(2, 70, 32, grad=False),
+        normal(2, 70, 32, grad=False),
+        normal(2, 4, grad=False),
+    )
+    heads = lambda t: t.view(2, 70, 2, 16).transpose(1, 2)
+    spinors = torch.complex(heads(z)[..., :8].contiguous(), heads(z)[..., 8:].contiguous())
+    inner, plain = spinors.conj() @ spinors.mT, spinors @ spinors.mT
+    p, w, c = inner.real, inner.imag, plain.real
+    terms = torch.stack([p, w, (p**2 + w**2) / 8, c], -1)
+    scores = torch.einsum("bhijm,hm->bhij", terms, mix) / 8**0.5
+    future = torch.ones(70, 70, dtype=torch.bool).triu(1)
+    want = torch.softmax(scores.masked_fill(future, -torch.inf), -1) @ heads(v)
+    got, log_sums = ops.spinor_attention(z, v, mix)
+    torch.testing.assert_close(got, want.transpose(1, 2).reshape(2, 70, 32))
+    sums = torch.logsumexp(scores.masked_fill(future, -torch.inf), -1)
+    torch.testing.assert_close(log_sums, sums)
+
+
+def test_associator_current_vanishes_where_numbers_associate():
+    factors = normal(1, 5, 48, grad=False).view(1, 5, 3, 2, 8)
+    assert ops.associator_current(factors.reshape(1, 5, 48), normal(1, 8)).abs().max() > 1
+    factors[..., 4:] = 0  # complex quaternions
+    current = ops.associator_current(factors.reshape(1, 5, 48), normal(1, 8))
+    assert current.abs().max() < 1e-13
 
 
 def test_scan_without_gates_turns_and_keeps_the_length():

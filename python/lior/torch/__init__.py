@@ -10,7 +10,9 @@ torch.compile, and read and write tensors where they lie, on the processor. Need
 
 from lior.torch import ops
 from lior.torch.modules import (
+    CausalField,
     CompatMamba,
+    GeometricAttention,
     GeometricMamba,
     LearnedMetric,
     LiorKernel,
@@ -20,7 +22,9 @@ from lior.torch.modules import (
 from lior.torch.optim import LIoROptimizer
 
 __all__ = [
+    "CausalField",
     "CompatMamba",
+    "GeometricAttention",
     "GeometricMamba",
     "LIoROptimizer",
     "LearnedMetric",

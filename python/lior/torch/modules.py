@@ -147,22 +147,39 @@ class RmsNorm(nn.Module):
         return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
 
 
-# `in` is a keyword of Python: a module of that name cannot be an attribute, nor be compiled by torch.
-def _rename(state_dict, old, new):
-    for name in ("weight", "bias"):
-        if old + name in state_dict:
-            state_dict[new + name] = state_dict.pop(old + name)
+class _NamedIn(nn.Module):
+    """A layer whose first map is `into`, and `in` in a state dict, as in the program's files. `in` is a keyword of
+    Python: a module of that name could not be an attribute, nor be compiled by torch."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_state_dict_post_hook(self._save_as_in)
+        self.register_load_state_dict_pre_hook(self._load_from_in)
+
+    @staticmethod
+    def _rename(state_dict, old, new):
+        for name in ("weight", "bias"):
+            if old + name in state_dict:
+                state_dict[new + name] = state_dict.pop(old + name)
+
+    @staticmethod
+    def _save_as_in(module, state_dict, prefix, *_):
+        module._rename(state_dict, prefix + "into.", prefix + "in.")
+
+    @staticmethod
+    def _load_from_in(module, state_dict, prefix, *_):
+        module._rename(state_dict, prefix + "in.", prefix + "into.")
+
+    def into_parts(self, v, first):
+        """The first `first` columns of into(v), and the others: two products leave two dense arrays."""
+        weight, bias = self.into.weight, self.into.bias
+        return (
+            F.linear(v, weight[:first], bias[:first]),
+            F.linear(v, weight[first:], bias[first:]),
+        )
 
 
-def _save_into_as_in(module, state_dict, prefix, *_):
-    _rename(state_dict, prefix + "into.", prefix + "in.")
-
-
-def _load_in_as_into(module, state_dict, prefix, *_):
-    _rename(state_dict, prefix + "in.", prefix + "into.")
-
-
-class GeometricMamba(nn.Module):
+class GeometricMamba(_NamedIn):
     """x + W_o (W_q q * silu(W_g v)): v = RMSNorm(x), q what heads show of states that octonions turn.
 
     Names are those of `blocks.I.mixer.` in the program's model.safetensors. x [B, N, d_model]. With a state
@@ -202,8 +219,6 @@ class GeometricMamba(nn.Module):
         if not gates:
             self.initial = nn.Parameter(torch.randn(mixer.state_width, heads, dtype=dtype))
         self.angles = nn.Parameter(torch.zeros(8, heads, dtype=dtype)) if rotation else None
-        self.register_state_dict_post_hook(_save_into_as_in)
-        self.register_load_state_dict_pre_hook(_load_in_as_into)
         self._start(factors, gates, phase)
 
     @torch.no_grad()
@@ -228,14 +243,77 @@ class GeometricMamba(nn.Module):
 
     def forward(self, x: Tensor, state: Tensor = None):
         """The layer's output and its last state."""
-        v, linear = self.norm(x), self.into
-        projection = F.linear(v, linear.weight[: self.width], linear.bias[: self.width])
-        gate = F.linear(v, linear.weight[self.width :], linear.bias[self.width :])
+        projection, gate = self.into_parts(self.norm(x), self.width)
         state = self.initial_state(x.shape[0]) if state is None else state
         states = ops.ci8_scan(projection, state, self.angles, *self.options)
         shown = ops.readout(states, self.kind).flatten(2)
         out = x + self.out(self.readout(shown) * F.silu(gate))
         return out, states[:, -1]
+
+
+class CausalField(_NamedIn):
+    """x + W_o (m * silu(W_g v)), v = RMSNorm(x): m is the LIoR memory along time of the associator current of three
+    complex octonions a head, turned by a learned unit octonion. x [B, N, d_model]; from the start.
+    """
+
+    TOLERANCE, HORIZON = 1e-4, 65536.0  # of the power law's poles
+
+    def __init__(self, d_model, heads=8, dtype=None):
+        super().__init__()
+        self.heads = heads
+        self.norm = RmsNorm(d_model, dtype)
+        self.into = nn.Linear(d_model, 64 * heads, dtype=dtype)
+        self.transport = nn.Parameter(torch.randn(heads, 8, dtype=dtype))
+        raw = torch.zeros(heads, 12, dtype=dtype)
+        raw[:, :9] = torch.tensor(LiorKernel.START)
+        # Time constants from 3 to 150 tokens.
+        place = torch.linspace(0, 1, heads) if heads > 1 else torch.tensor([0.5])
+        raw[:, [1, 4, 8]] = -(1 + 4 * place).to(raw)[:, None]
+        raw[:, 9] = 1
+        self.memory = nn.Parameter(raw)
+        self.out = nn.Linear(16 * heads, d_model, bias=False, dtype=dtype)
+        with torch.no_grad():
+            nn.init.normal_(self.into.weight, std=d_model**-0.5)
+            nn.init.zeros_(self.into.bias)
+            # An associator of three unit normal octonions has entries near 20; of these, near 1.
+            self.into.weight[: 48 * heads] *= 0.4
+
+    def forward(self, x: Tensor):
+        factors, gate = self.into_parts(self.norm(x), 48 * self.heads)
+        current = ops.associator_current(factors, self.transport).unflatten(-1, (self.heads, 16))
+        field = ops.memory(current, self.memory, self.TOLERANCE, self.HORIZON).flatten(2)
+        return x + self.out(field * F.silu(gate))
+
+
+def spinor_map(octets: Tensor):
+    """[..., 24], A, B and Theta, to [..., 16], re and im: A e^{clamp(Theta, -5, 5)} + B cos Theta + i B sin Theta."""
+    a, b, theta = octets.split(8, -1)
+    return torch.cat(
+        [a * torch.exp(theta.clamp(-5, 5)) + b * torch.cos(theta), b * torch.sin(theta)], -1
+    )
+
+
+class GeometricAttention(_NamedIn):
+    """x + W_o attention(z, values): causal, by l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c of spinors z of RMSNorm(x).
+    x [B, N, d_model]; from the start. window: positions that are seen, 0: all."""
+
+    def __init__(self, d_model, heads=8, window=0, dtype=None):
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.norm = RmsNorm(d_model, dtype)
+        self.into = nn.Linear(d_model, 40 * heads, dtype=dtype)
+        self.mix = nn.Parameter(torch.tensor([[1.0, 0, 0, 0]] * heads, dtype=dtype))
+        self.out = nn.Linear(16 * heads, d_model, bias=False, dtype=dtype)
+        with torch.no_grad():
+            nn.init.normal_(self.into.weight, std=d_model**-0.5)
+            nn.init.zeros_(self.into.bias)
+            # |z|^2, which is every token's score with itself, starts near 5.
+            self.into.weight[: 24 * heads] /= 2
+
+    def forward(self, x: Tensor):
+        octets, values = self.into_parts(self.norm(x), 24 * self.heads)
+        z = spinor_map(octets.unflatten(-1, (self.heads, 24))).flatten(2)
+        return x + self.out(ops.spinor_attention(z, values, self.mix, self.window)[0])
 
 
 class _Wedge(nn.Module):
