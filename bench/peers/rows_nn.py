@@ -59,7 +59,7 @@ def compat_layer(p, x, h):
 def layer(r):
     torch.manual_seed(5)
     module = lt.CompatMamba(256).requires_grad_(False)
-    module.wedge.layer_norm.weight.fill_(0.9)  # |h| neither grows nor dies within 512 tokens
+    module.wedge.layer_norm.weight.fill_(0.76)  # |h| neither overflows nor dies within 512 tokens
     p = dict(module.state_dict())
     x, h = torch.randn(8, 512, 256), torch.zeros(8, 16)
     h[:, 0] = 1

@@ -50,6 +50,7 @@ def main():
     import lior
 
     torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # as our kernels do
     lior.set_threads(options.threads)
     from harness import Settings, chosen, run_row
     from probe import Probe, machine, versions
