@@ -54,7 +54,9 @@ def machine(threads):
 
 def versions():
     found = {"python": sys.version.split()[0]}
-    for package in ("lior", "torch", "numpy", "jax"):
+    if "lior" in sys.modules:  # from the build tree it has no metadata
+        found["lior"] = sys.modules["lior"].__version__
+    for package in ("torch", "numpy", "jax"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -3,8 +3,10 @@
 
     python bench/peers/run.py [--filter REGEX]
 
-writes docs/results.md and docs/results.json; rows that the filter leaves out keep what they had. Needs the package
-lior, torch and, for its rows, jax in this Python. `--list` names the rows.
+writes docs/results.md and docs/results.json; rows that the filter leaves out keep what they had. `--list` names the
+rows. Needs lior and torch in this Python, and jax for its sides; in the build tree, after `make test`:
+
+    PYTHONPATH=build/release/python build/venv/bin/python bench/peers/run.py
 """
 
 import argparse
