@@ -25,8 +25,9 @@ constexpr const char* kOutputs = R"(Writes into --out:
   config.toml              every setting of the run; --config reads it back
   checkpoint.safetensors   all that --resume needs, the memory's poles included
 
-A resumed run repeats the bits of one that was not cut, with any --threads, by the same program at
-the same vector level: FFT plans are chosen by rule, not by timing.
+A run that was cut by Ctrl-C or at a frame, and resumed, repeats the bits of one that was not: with
+any --threads, by the same program at the same vector level (FFT plans are chosen by rule, not by
+timing).
 )";
 
 struct Arguments {

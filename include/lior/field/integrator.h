@@ -9,9 +9,9 @@
 /// | Runge-Kutta | 4 | no; stable to a largest step | any |
 /// | Chebyshev | exact in time | to its tolerance | any |
 ///
-/// sum sqrt(g) |T|^2 where the metric varies. All allocate when made, and not in a step (Splitting:
-/// again if threads() grew). All are bit-equal across thread counts, and reversible to what the
-/// table says for the norm: a step of -dt undoes one of dt (Runge-Kutta: to its order).
+/// sum sqrt(g) |T|^2 where the metric varies. All allocate when made, and not in a step (Splitting
+/// and RungeKutta: again if threads() grew). All are bit-equal across thread counts, and reversible
+/// to what the table says for the norm: a step of -dt undoes one of dt (Runge-Kutta: to its order).
 
 #include <memory>
 #include <vector>
