@@ -75,7 +75,7 @@ TEST_F(ConfigFiles, MixersAreAListOfNames) {
   apply(config, flag("model.mixers", "causal_field"));
   EXPECT_EQ(config.model.mixers, std::vector{Mixer::causal_field});
   EXPECT_EQ(message_of([&] { apply(config, flag("model.mixers", "attention,")); }),
-            "--model.mixers: model.mixers is \"attention,\"; it must be a string of names between "
+            "--model.mixers is \"attention,\"; it must be a string of names between "
             "commas, each one of \"geometric_mamba\", \"causal_field\", \"geometric_attention\", "
             "\"attention\"");
 }
