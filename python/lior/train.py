@@ -74,7 +74,8 @@ class TrainedModel:
         """Goes on from the prompt, piece by piece, in memory that does not grow.
 
         A str gives str (bytes that are no UTF-8 become U+FFFD), bytes give bytes, a sequence of
-        token numbers gives numbers. The bytes are those of `lior generate` with the same options.
+        token numbers gives numbers. The bytes are those of `lior generate --raw` with the
+        same options.
         """
         sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         if isinstance(prompt, str):

@@ -12,7 +12,7 @@ def test_rows_stand_beside_their_limit(lior, tmp_path):
     result = lior("bench", *ROW, "--json", file, timeout=600)
     assert result.returncode == 0, result.stderr
     report = json.loads(file.read_text())
-    assert set(report) == {"version", "machine", "probe", "rows"}
+    assert set(report) == {"version", "machine", "probe", "rows", "growth"}
     assert set(report["machine"]) == {"cpu", "threads", "levels"}
     for side in ("before", "after"):
         probe = report["probe"][side]

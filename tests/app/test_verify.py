@@ -1,5 +1,8 @@
 import json
 import re
+import subprocess
+
+from conftest import PROGRAM
 
 FEW = ("--filter", r"^octonion\.moufang", "--level", "scalar")
 
@@ -85,10 +88,6 @@ def test_json_in_a_folder_that_is_missing(refused, tmp_path):
 
 
 def test_output_that_cannot_be_written_is_a_failed_run():
-    import subprocess
-
-    from conftest import PROGRAM
-
     with open("/dev/full", "w") as full:
         result = subprocess.run([PROGRAM, "verify", *FEW], stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 1

@@ -114,7 +114,7 @@ def test_evaluation_is_the_programs(program, run):
 def test_generation_is_the_programs(program, text_run, options):
     flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     written = program(
-        "generate", "--model", text_run, "--prompt", "In the ", "--max-tokens", 60, *flags
+        "generate", "--model", text_run, "--prompt", "In the ", "--max-tokens", 60, "--raw", *flags
     )
     model = lior.load(text_run)
     pieces = model.generate(b"In the ", max_tokens=60, **options)
