@@ -1,0 +1,1 @@
+"""One file a subject; lior.torch.ops has them all."""
