@@ -1,13 +1,10 @@
-"""Runs the built program: LIOR_BIN, or build/release/bin/lior."""
+"""Runs the built program."""
 
 import os
-import pathlib
 import subprocess
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior"))
+from program import PROGRAM
 
 
 @pytest.fixture

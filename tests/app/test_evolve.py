@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import PROGRAM
+from program import PROGRAM
 
 SMALL = """
 [grid]

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM
+from program import PROGRAM
 
 # A model so small that a step takes about a millisecond.
 SMALL = """

@@ -2,7 +2,7 @@ import json
 import re
 import subprocess
 
-from conftest import PROGRAM
+from program import PROGRAM
 
 FEW = ("--filter", r"^octonion\.moufang", "--level", "scalar")
 
