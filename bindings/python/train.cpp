@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "bindings.h"
+#include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"
 #include "lior/train/evaluate.h"
@@ -21,7 +22,10 @@ using train::Config;
 /// nn::Model<float>, one call at a time.
 class Model {
  public:
-  explicit Model(const Config& config) : model_(config.model) {}
+  /// Products as in the program: bfloat16 where it is asked for and the processor has it.
+  explicit Model(const Config& config) : model_(config.model) {
+    if (linalg::bf16_is_native()) model_.set_precision(config.dtype);
+  }
   explicit Model(nn::Model<float> model) : model_(std::move(model)) {}
   Model(Model&& other) noexcept : model_(std::move(other.model_)) {}
 
