@@ -47,7 +47,7 @@ void check_targets(std::span<const std::int32_t> targets, Index V) {
   }
 }
 
-/// Rows that count, of which each chunk takes the next `height`: `member` are their numbers.
+/// Rows that count, of which each chunk takes the next `height`: `members` are their numbers.
 template <class T>
 struct Chunk {
   Index begin;  // among the rows that count

@@ -20,13 +20,20 @@ namespace fs = std::filesystem;
 constexpr double kSaveSeconds = 60;  // a checkpoint at least this often, whatever save_every says
 constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
 
+/// Whether `folder` holds nothing, or what a run leaves that was killed as it wrote its settings.
+bool is_unused(const fs::path& folder) {
+  return std::all_of(
+      fs::directory_iterator(folder), fs::directory_iterator(),
+      [](const auto& entry) { return entry.path().filename() == "config.json.partial"; });
+}
+
 /// The settings of the run in `folder`: from scratch, or from where it was left.
 Config settle(std::span<const Setting> settings, const fs::path& folder, bool resume) {
   if (resume) return resumed_config(read_config(folder / "config.json"), settings);
   LIOR_CHECK(!fs::exists(folder) || fs::is_directory(folder), "{}: is a file; --out takes a folder",
              folder.string());
   LIOR_CHECK(
-      !fs::exists(folder) || fs::is_empty(folder),
+      !fs::exists(folder) || is_unused(folder),
       "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
       folder.string());
   return new_config(settings);

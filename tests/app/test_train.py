@@ -263,6 +263,14 @@ def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(inputs, trained, tm
     assert_same_run(out, trained)
 
 
+def test_a_kill_while_the_settings_are_written_leaves_the_folder_usable(lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "config.json.partial").write_text('{"pre')
+    assert lior(*arguments(inputs, out, "--steps", 1)).returncode == 0
+    assert "config.json.partial" not in contents(out)
+
+
 def test_a_kill_between_the_two_files_loses_nothing(lior, inputs, trained, run_copy, tmp_path):
     # The model of step 60 is in place, its optimiser's file not yet: the older one is.
     older = tmp_path / "older"
