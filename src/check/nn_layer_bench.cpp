@@ -82,7 +82,7 @@ struct ExactLayer {
     saved = nn::take_saved<T>(shape, arena);
     out = random_array<T, 2>(arena, {R, D}, 3);
     dx = random_array<T, 2>(arena, {R, D}, 4);
-    state = arena.take<T, 3>(saved.initial.shape());
+    state = arena.take<T, 3>(saved.state.shape());
     std::fill(state.begin(), state.end(), T(0));
   }
 
@@ -156,7 +156,9 @@ double last_tokens_error(const ExactLayer<float>& layer) {
   copy(layer.values.in_bias, tail.values.in_bias);
   copy(layer.values.read_weight, tail.values.read_weight);
   copy(layer.values.out_weight, tail.values.out_weight);
-  for (Index b = 0; b < B; ++b) copy(layer.saved.states[b][N - kTokens - 1], tail.state[b]);
+  // 16 tokens are whole tiles.
+  const Index tile = (N - kTokens) / layer.shape.scan.tile_steps();
+  for (Index b = 0; b < B; ++b) copy(layer.saved.starts[b][tile], tail.state[b]);
   tail.run_from_state();
 
   Array<double, 2> out({B * kTokens, D}), dx({B * kTokens, D});

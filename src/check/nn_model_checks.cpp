@@ -54,17 +54,17 @@ void reference_layer(const GeometricMambaShape& shape, Inputs<T> in, View<T, 2> 
   const auto parameters = layer_parameters<const T>(in);
   const View<const T, 2> x = in("x");
   const auto saved = nn::take_saved<T>(shape, arena);
-  start_state<T>(scan.mixer, in, saved.initial);
+  const auto states = arena.take<T, 4>({scan.batch, scan.length, scan.state_width(), scan.heads()});
+  start_state<T>(scan.mixer, in, saved.state);
 
   nn::reference::rms_norm_forward<T>(x, parameters.norm_gain, nn::kRmsNormEpsilon, saved.v);
   nn::reference::linear_forward<T>(saved.v, parameters.in_weight, parameters.in_bias,
                                    saved.projection);
   const linalg::MatrixView<T> projection(saved.projection);
-  nn::reference::ci8_scan_forward<T>(scan, projection.block(0, 0, R, scan.width()), saved.initial,
-                                     parameters.angles, saved.states);
+  nn::reference::ci8_scan_forward<T>(scan, projection.block(0, 0, R, scan.width()), saved.state,
+                                     parameters.angles, states);
   nn::reference::readout_forward<T>(
-      scan.mixer, saved.states.template reshaped<2>({R, scan.state_width() * scan.heads()}),
-      saved.q);
+      scan.mixer, states.template reshaped<2>({R, scan.state_width() * scan.heads()}), saved.q);
   nn::reference::linear_forward<T>(saved.q, parameters.read_weight, {}, saved.p);
   nn::reference::gate_forward<T>(saved.p, projection.block(0, scan.width(), R, D), saved.gated);
   nn::reference::linear_forward<T>(saved.gated, parameters.out_weight, {}, out);

@@ -33,9 +33,10 @@ Op scan_op(std::string name, const ScanShape& shape) {
     nn::reference::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"),
                                        in.optional("angles"), out("states"));
   };
-  op.forward = [shape]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+  const Index room = nn::ci8_scan_workspace(shape);
+  op.forward = [shape, room]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
     nn::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"), in.optional("angles"),
-                            out("states"));
+                            out("states"), arena.take<T, 1>({room}).span());
   };
   /// The backward pass behind the forward pass that it needs.
   const auto both = [=](auto forward, auto backward) {
@@ -54,12 +55,16 @@ Op scan_op(std::string name, const ScanShape& shape) {
       }
     };
   };
-  op.backward = both([](const auto&... all) { nn::ci8_scan_forward(all...); },
-                     [](const auto&... all) { nn::ci8_scan_backward(all...); });
+  op.backward = [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+    const auto workspace = arena.take<T, 1>({room}).span();
+    both([&](const auto&... all) { nn::ci8_scan_forward<T>(all..., workspace); },
+         [&](const auto&... all) { nn::ci8_scan_backward<T>(all..., workspace); })
+        .template operator()<T>(in, gradient, d, arena);
+  };
   op.reference_backward =
       both([](const auto&... all) { nn::reference::ci8_scan_forward(all...); },
            [](const auto&... all) { nn::reference::ci8_scan_backward(all...); });
-  op.workspace = static_cast<std::size_t>(B * (N * S + 8) * H) * sizeof(double) + 256;
+  op.workspace = static_cast<std::size_t>(B * (N * S + 8) * H + room) * sizeof(double) + 256;
   // States of unit size carry the rounding of every step before.
   op.value_roundings = 32 + 4.0 * static_cast<double>(N);
   op.gradient_roundings = 128 + 16.0 * static_cast<double>(N);
@@ -68,6 +73,64 @@ Op scan_op(std::string name, const ScanShape& shape) {
   op.forward_cost = {.flops = shape.turn_flops(), .numbers = tokens * (width + state)};
   // The adjoint, and the states made again, are three more turns.
   op.backward_cost = {.flops = 4 * shape.turn_flops(), .numbers = tokens * (3 * width + 3 * state)};
+  return op;
+}
+
+/// The scan and its read-out in one pass, beside the references of both.
+Op scan_readout_op(std::string name, const ScanShape& shape) {
+  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  const Index Q = nn::readout_width(shape.mixer.readout, shape.mixer.complex_state);
+  const bool rotation = shape.mixer.rotation;
+  const Index room = nn::ci8_scan_workspace(shape);
+  Op op{.name = "ci8_scan_readout." + std::move(name),
+        .module = "nn",
+        .shape = fmt::format("B={} N={} H={}", B, N, H)};
+  op.inputs = {{"projection", {B * N, shape.width()}}, {"initial", {B, S, H}}};
+  if (rotation) op.inputs.push_back({"angles", {8, H}});
+  op.outputs = {{"q", {B * N, Q * H}}, {"end", {B, S, H}}};
+
+  op.reference = [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+    const View<T, 4> states = arena.take<T, 4>({B, N, S, H});
+    nn::reference::ci8_scan_forward<T>(shape, rows_of(in("projection")), in("initial"),
+                                       in.optional("angles"), states);
+    nn::reference::readout_forward<T>(shape.mixer, states.template reshaped<2>({B * N, S * H}),
+                                      rows_of(out("q")));
+    const View<T, 3> end = out("end");
+    for (Index b = 0; b < B; ++b) {
+      std::copy(states[b][N - 1].begin(), states[b][N - 1].end(), end[b].begin());
+    }
+  };
+  const auto forward = [=]<class T>(Inputs<T> in, View<T, 3> state, View<T, 4> starts, Tensor<T> q,
+                                    Arena& arena) {
+    std::copy_n(in("initial").data, state.size(), state.data());
+    nn::ci8_scan_readout_forward<T>(shape, rows_of(in("projection")), in.optional("angles"), state,
+                                    starts, rows_of(q), arena.take<T, 1>({room}).span());
+  };
+  op.forward = [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+    forward.template operator()<T>(in, out("end"), {}, out("q"), arena);
+  };
+  op.backward = [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+    const View<T, 2> q = arena.take<T, 2>({B * N, Q * H});
+    const View<T, 3> state = arena.take<T, 3>({B, S, H}), d_angles = arena.take<T, 3>({B, 8, H});
+    const View<T, 4> starts = arena.take<T, 4>({B, shape.tiles(), S, H});
+    const Index q_shape[] = {B * N, Q * H};
+    forward.template operator()<T>(in, state, starts, Tensor<T>{"q", q.data(), q_shape}, arena);
+    const View<T, 3> d_state = d("initial");
+    std::copy_n(gradient("end").data, d_state.size(), d_state.data());
+    nn::ci8_scan_readout_backward<T>(shape, rows_of(in("projection")), in.optional("angles"),
+                                     starts, rows_of(gradient("q")), rows_of(d("projection")),
+                                     d_state, d_angles, arena.take<T, 1>({room}).span());
+    if (!rotation) return;
+    const View<T, 2> sum = d("angles");
+    for (Index b = 0; b < B; ++b) {
+      for (Index i = 0; i < sum.size(); ++i) sum.data()[i] += d_angles[b].data()[i];
+    }
+  };
+  op.workspace = static_cast<std::size_t>(B * (N * (S + Q) + 2 * S * N + 16 * S) * H + 2 * room) *
+                     sizeof(double) +
+                 1024;
+  op.value_roundings = 64 + 8.0 * static_cast<double>(N);  // squares of the scan's states
+  op.gradient_roundings = 256 + 32.0 * static_cast<double>(N);
   return op;
 }
 
@@ -132,14 +195,43 @@ void add_nn_scan_checks(Registry& registry) {
                                                           .complex_state = true,
                                                           .phase = true,
                                                           .rotation = true}}));
-  // Longer than one packed chunk of any level.
-  add_checks(registry, scan_op("long", {1, 200, MixerConfig{.heads = 3}}));
-
+  // Chunks of two tiles and a tail, every kind of map.
+  const auto chunked = [](const MixerConfig& mixer) {
+    return ScanShape{B, 61, mixer, nn::ScanPlan::chunked, 2 * ScanShape{1, 1, mixer}.tile_steps()};
+  };
+  for (const auto& [name, transition] : transitions) {
+    add_checks(registry, scan_op(fmt::format("chunked.{}", name),
+                                 chunked({.heads = 3, .transition = transition})));
+    add_checks(registry, scan_op(fmt::format("chunked.{}.complex.2_factors", name),
+                                 chunked({.heads = 4,
+                                          .factors = 2,
+                                          .transition = transition,
+                                          .complex_state = true,
+                                          .phase = true})));
+  }
+  add_checks(registry, scan_op("chunked.no_gates", chunked({.heads = 8, .gates = false})));
+  const MixerConfig everything{.heads = 3,
+                               .factors = 2,
+                               .transition = Transition::left,
+                               .complex_state = true,
+                               .phase = true,
+                               .rotation = true};
+  add_checks(registry, scan_op("chunked.everything", chunked(everything)));
+  add_checks(registry, scan_readout_op("everything", {B, N, everything}));
+  add_checks(registry, scan_readout_op("chunked.everything", chunked(everything)));
   const std::pair<const char*, Readout> readouts[] = {
       {"linear", Readout::linear},
       {"quadratic", Readout::quadratic},
       {"linear_quadratic", Readout::linear_quadratic},
       {"invariants", Readout::invariants}};
+  for (const auto& [name, readout] : readouts) {
+    for (const Index heads : {3, 16}) {
+      add_checks(registry,
+                 scan_readout_op(fmt::format("{}.{}_heads", name, heads),
+                                 {B, N, MixerConfig{.heads = heads, .readout = readout}}));
+    }
+  }
+
   for (const auto& [name, readout] : readouts) {
     for (const bool complex_state : {false, true}) {
       for (const Index heads : {3, 16}) {

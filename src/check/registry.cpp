@@ -35,6 +35,8 @@ const Registry& registry() {
     add_nn_attention_checks(registry);
     add_nn_mixer_checks(registry);
     add_nn_attention_benches(registry);
+    add_scan_composition_checks(registry);
+    add_scan_plan_benches(registry);
     add_nn_model_checks(registry);
     add_nn_compat_checks(registry);
     add_nn_compat_benches(registry);

@@ -1,254 +1,260 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nn/kernels/ci8_scan.inl.h"
-#include <hwy/foreach_target.h>
-#include "nn/kernels/ci8_scan.inl.h"
+#include "lior/nn/ci8_scan.h"
 
-#if HWY_ONCE
-#include "lior/core/buffer.h"
-#include "lior/core/denormals.h"
-#include "lior/core/parallel.h"
 #include "lior/core/profile.h"
-#include "lior/simd/dispatch.h"
+#include "lior/nn/readout.h"
+#include "lior/nn/scan_composition.h"
+#include "nn/arguments.h"
+#include "nn/ci8_scan_check.h"
+#include "nn/ci8_scan_kernels.h"
+#include "nn/ci8_scan_plan.h"
+#include "nn/ci8_scan_run.h"
 
 namespace lior::nn {
 namespace {
 
-using algebra::Transition;
+using linalg::MatrixView;
 
-// A worker's packed chunk lives on its stack and in its first-level cache.
-constexpr Index kChunkBytes = 24 * 1024;
+/// What a chunked run keeps of every chunk.
 template <class T>
-constexpr Index kMaxLanes = 64 / sizeof(T);
+struct ChunkArrays {
+  View<T, 4> maps;         ///< [B C, 9, S, H]
+  View<T, 3> first, last;  ///< [B C, S, H]: states, or gradients, at the chunks' two ends
+  View<T, 3> angle_sums;   ///< [B C, 8, H]
 
-template <class T>
-void check_scan(const ScanShape& shape, linalg::MatrixView<const T> projection,
-                View<const T, 3> initial, View<const T, 2> angles) {
-  const MixerConfig& mixer = shape.mixer;
-  const Index B = shape.batch, N = shape.length, H = mixer.heads;
-  LIOR_CHECK(B >= 0 && N >= 0, "the scan of {} sequences of {} steps cannot be; both must be >= 0",
-             B, N);
-  LIOR_CHECK(H >= 1, "heads = {}; it must be >= 1", H);
-  LIOR_CHECK(mixer.factors >= 1 && mixer.factors <= kMaxFactors, "factors = {}; it must be 1 to {}",
-             mixer.factors, kMaxFactors);
-  LIOR_CHECK(mixer.complex_state || (!mixer.phase && !mixer.rotation),
-             "phase and rotation turn complex states; set complex_state");
-  LIOR_CHECK(projection.rows == B * N && projection.cols == shape.width(),
-             "projection is {} x {}; expected {} x {}", projection.rows, projection.cols, B * N,
-             shape.width());
-  check_shape(initial, {B, shape.state_width(), H}, "initial");
-  if (mixer.rotation) check_shape(angles, {8, H}, "angles");
-}
-
-template <class T>
-using ForwardKernel = void (*)(const ScanForwardChunk<T>&) noexcept;
-template <class T>
-using BackwardKernel = void (*)(const ScanBackwardChunk<T>&) noexcept;
-
-template <Transition kTransition, class T>
-ForwardKernel<T> forward_kernel_of(bool complex_state) {
-  return complex_state ? LIOR_SIMD_TABLE(scan_forward_chunk<kTransition, true, T>).chosen()
-                       : LIOR_SIMD_TABLE(scan_forward_chunk<kTransition, false, T>).chosen();
-}
-
-template <Transition kTransition, class T>
-BackwardKernel<T> backward_kernel_of(bool complex_state) {
-  return complex_state ? LIOR_SIMD_TABLE(scan_backward_chunk<kTransition, true, T>).chosen()
-                       : LIOR_SIMD_TABLE(scan_backward_chunk<kTransition, false, T>).chosen();
-}
-
-template <class T>
-ForwardKernel<T> forward_kernel(const MixerConfig& mixer) {
-  switch (mixer.transition) {
-    case Transition::right: return forward_kernel_of<Transition::right, T>(mixer.complex_state);
-    case Transition::left: return forward_kernel_of<Transition::left, T>(mixer.complex_state);
-    case Transition::two_sided: break;
+  ChunkArrays(const ScanShape& shape, Index chunks, std::span<T> workspace) {
+    const Index BC = shape.batch * chunks, S = shape.state_width(), H = shape.heads();
+    T* at = workspace.data();
+    const auto take = [&]<std::size_t Rank>(View<T, Rank>& view, const Shape<Rank>& extents) {
+      view = {at, extents};
+      at += view.size();
+    };
+    take(maps, {BC, kMapColumns, S, H});
+    take(first, {BC, S, H});
+    take(last, {BC, S, H});
+    take(angle_sums, {BC, 8, H});
   }
-  return forward_kernel_of<Transition::two_sided, T>(mixer.complex_state);
-}
-
-template <class T>
-BackwardKernel<T> backward_kernel(const MixerConfig& mixer) {
-  switch (mixer.transition) {
-    case Transition::right: return backward_kernel_of<Transition::right, T>(mixer.complex_state);
-    case Transition::left: return backward_kernel_of<Transition::left, T>(mixer.complex_state);
-    case Transition::two_sided: break;
+  MatrixView<T> map_rows() const {
+    const Index width = maps.size() / maps.extent(0);
+    return {maps.data(), maps.extent(0), width, width};
   }
-  return backward_kernel_of<Transition::two_sided, T>(mixer.complex_state);
-}
+  View<const T, 4> map(Index i) const { return one<4>(maps, i); }
+  View<T, 3> first_of(Index i) const { return one<3>(first, i); }
+  View<T, 3> last_of(Index i) const { return one<3>(last, i); }
 
-/// One row a sequence: [B, C, H] as a matrix.
-template <class T>
-linalg::MatrixView<T> sequence_rows(View<T, 3> view) {
-  return {view.data(), view.extent(0), view.extent(1) * view.extent(2),
-          view.extent(1) * view.extent(2)};
-}
-
-/// One row a token: [B, N, C, H] as a matrix.
-template <class T>
-linalg::MatrixView<T> token_rows(View<T, 4> view) {
-  const Index width = view.extent(2) * view.extent(3);
-  return {view.data(), view.extent(0) * view.extent(1), width, width};
-}
-
-/// A group's planes where they lie: all its lanes in one sequence, side by side.
-template <class T>
-LanePlanes<T> planes_in_place(const LaneGroup& group, linalg::MatrixView<T> rows, Index begin) {
-  const Index row = group.first / group.heads * group.length + begin;
-  return {rows.data + row * rows.stride + group.first % group.heads, rows.stride, group.heads};
-}
-
-/// theta of a group's lanes as cosines and sines [8, W].
-template <class T>
-struct Angles {
-  alignas(kAlignment) T cosines[8 * kMaxLanes<T>];
-  alignas(kAlignment) T sines[8 * kMaxLanes<T>];
-
-  void load(LaneGroup group, View<const T, 2> angles, Index W) {
-    alignas(kAlignment) T packed[8 * kMaxLanes<T>];
-    group.length = 0;  // every sequence reads row 0
-    pack<T>(group, {angles.data(), 1, angles.size(), angles.size()}, 8, 0, 1, W, packed);
-    LIOR_SIMD_TABLE(cosines_and_sines<T>).chosen()(packed, 8, cosines, sines);
+ private:
+  template <std::size_t Rank>
+  static View<T, Rank> one(View<T, Rank> all, Index i) {
+    Shape<Rank> shape = all.shape();
+    shape[0] = 1;
+    return {all[i].data(), shape};
   }
 };
 
-/// What forward reads and writes; backward moves three times as much.
-double scan_numbers(const ScanShape& shape) {
-  return static_cast<double>(shape.batch * shape.length) *
-         static_cast<double>(shape.width() + shape.state_width() * shape.heads());
+/// Row c of every `chunks` rows: the c-th chunk of each sequence.
+template <class T>
+MatrixView<T> chunk_rows(View<T, 3> view, Index chunks, Index c) {
+  const MatrixView<T> all = sequence_rows(view);
+  return {all.data + c * all.stride, all.rows / chunks, all.cols, chunks * all.stride};
+}
+
+ScanStretch whole_of(const ScanShape& shape) {
+  return {{.pitch = shape.length, .steps = shape.length}, shape.batch};
+}
+ScanStretch chunks_of(const ScanShape& shape, const ScanChunks& chunks) {
+  return {{.pitch = shape.length, .chunks = chunks.chunks, .steps = chunks.steps}, shape.batch};
+}
+ScanStretch tail_of(const ScanShape& shape, const ScanChunks& chunks) {
+  const Index begin = chunks.chunks * chunks.steps;
+  return {{.pitch = shape.length, .first = begin, .steps = shape.length - begin}, shape.batch};
+}
+
+template <class T>
+MatrixView<const T> read(MatrixView<T> rows) {
+  return rows;
+}
+
+/// What a pass that reads or writes the projection `sweeps` times moves.
+template <class T>
+double bytes_moved(const ScanShape& shape, double sweeps, Index shown) {
+  const auto width = static_cast<double>(shape.width());
+  return sizeof(T) * static_cast<double>(shape.batch * shape.length) *
+         (sweeps * width + static_cast<double>(shown));
+}
+
+/// From `initial` to `final` (rows of sequences; the latter may be absent), by the shape's plan.
+template <class T>
+void forward(const ScanCall<T>& call, MatrixView<const T> initial, MatrixView<T> final,
+             Readout readout, MatrixView<T> q, const TileStarts<T>& starts,
+             std::span<T> workspace) {
+  const ScanShape& shape = call.shape;
+  const ProfiledOp op("scan", shape.turn_flops(), bytes_moved<T>(shape, 1, q.cols));
+  const ScanChunks plan =
+      plan_scan<T>(shape, ScanPass::forward, call.projection, static_cast<Index>(workspace.size()));
+  const Index C = plan.chunks;
+  if (C < 2) {
+    run_forward(call, whole_of(shape), initial, final, readout, q, starts);
+    return;
+  }
+  const ChunkArrays<T> arrays(shape, C, workspace);
+  const ScanStretch chunks = chunks_of(shape, plan), tail = tail_of(shape, plan);
+  run_maps(call, chunks, true, arrays.map_rows());
+  for (Index b = 0; b < shape.batch; ++b) {
+    std::copy_n(initial.data + b * initial.stride, initial.cols, arrays.first[b * C].data());
+    for (Index i = b * C; i + 1 < (b + 1) * C; ++i) {
+      scan_map_apply<T>(arrays.map(i), arrays.first_of(i), arrays.first_of(i + 1));
+    }
+  }
+  run_forward(call, chunks, read(sequence_rows(arrays.first)), sequence_rows(arrays.last), readout,
+              q, starts);
+  const MatrixView<T> end = chunk_rows(arrays.last, C, C - 1);
+  run_forward(call, tail, read(end), end, readout, q, starts);
+  if (final.data == nullptr) return;
+  for (Index b = 0; b < shape.batch; ++b) {
+    std::copy_n(end.data + b * end.stride, end.cols, final.data + b * final.stride);
+  }
+}
+
+/// From `d_final` (absent: zero) to `d_initial`, which may be it.
+template <class T>
+void backward(const ScanCall<T>& call, const TileStarts<const T>& starts, Readout readout,
+              MatrixView<const T> dq, MatrixView<const T> d_final, MatrixView<T> d_projection,
+              View<T, 3> d_initial, View<T, 3> d_angles, std::span<T> workspace) {
+  const ScanShape& shape = call.shape;
+  const ProfiledOp op("scan", 4 * shape.turn_flops(), bytes_moved<T>(shape, 2, dq.cols));
+  const bool rotation = shape.mixer.rotation;
+  const MatrixView<T> start_rows = sequence_rows(d_initial);
+  const MatrixView<T> angle_rows = rotation ? sequence_rows(d_angles) : MatrixView<T>();
+  const ScanChunks plan = plan_scan<T>(shape, ScanPass::backward, call.projection,
+                                       static_cast<Index>(workspace.size()));
+  const Index C = plan.chunks;
+  if (C < 2) {
+    run_backward(call, whole_of(shape), starts, readout, dq, d_final, Gradients::all, d_projection,
+                 start_rows, angle_rows);
+    return;
+  }
+  const ChunkArrays<T> arrays(shape, C, workspace);
+  const ScanStretch chunks = chunks_of(shape, plan);
+  run_backward(call, tail_of(shape, plan), starts, readout, dq, d_final, Gradients::all,
+               d_projection, chunk_rows(arrays.last, C, C - 1), angle_rows);
+  run_maps(call, chunks, false, arrays.map_rows());
+  const MatrixView<T> chunk_angles = sequence_rows(arrays.angle_sums);
+  run_backward(call, chunks, starts, readout, dq, {}, Gradients::of_starts, d_projection,
+               sequence_rows(arrays.first), chunk_angles);
+  for (Index b = 0; b < shape.batch; ++b) {
+    for (Index i = (b + 1) * C - 1; i > b * C; --i) {
+      scan_map_apply_adjoint<T>(arrays.map(i), arrays.last_of(i), arrays.first_of(i),
+                                arrays.last_of(i - 1));
+    }
+  }
+  run_backward(call, chunks, starts, readout, dq, read(sequence_rows(arrays.last)), Gradients::all,
+               d_projection, sequence_rows(arrays.first), chunk_angles);
+  for (Index b = 0; b < shape.batch; ++b) {
+    const auto begin = arrays.first[b * C];
+    std::copy(begin.begin(), begin.end(), d_initial[b].begin());
+    if (!rotation) continue;
+    for (Index i = b * C; i < (b + 1) * C; ++i) {
+      for (Index k = 0; k < d_angles[b].size(); ++k) {
+        d_angles[b].data()[k] += arrays.angle_sums[i].data()[k];
+      }
+    }
+  }
+}
+
+template <class T>
+void check_gradients(const ScanShape& shape, MatrixView<T> d_projection, View<T, 3> d_angles) {
+  check_matrix(d_projection, shape.batch * shape.length, shape.width(), "d_projection");
+  if (shape.mixer.rotation) {
+    check_shape(d_angles, {shape.batch, 8, shape.heads()}, "d_angles");
+  }
+}
+
+Index shown(const ScanShape& shape) {
+  return readout_width(shape.mixer.readout, shape.mixer.complex_state) * shape.heads();
 }
 
 }  // namespace
 
-template <class T>
-void ci8_scan_forward(const ScanShape& shape, linalg::MatrixView<const T> projection,
-                      View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states) {
-  const ProfiledOp op("scan", shape.turn_flops(), sizeof(T) * scan_numbers(shape));
-  check_scan(shape, projection, initial, angles);
-  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
-  check_shape(states, {B, N, S, H}, "states");
-  if (N == 0) return;
-
-  const Index W = LIOR_SIMD_TABLE(lane_count<T>).chosen()();
-  const ForwardKernel<T> kernel = forward_kernel<T>(shape.mixer);
-  const linalg::MatrixView<T> state_rows = token_rows(states);
-  const Index P = shape.planes();
-  const Index chunk_steps = kChunkBytes / (static_cast<Index>(sizeof(T)) * W * (P + S));
-
-  parallel_for((B * H + W - 1) / W, 1, [&](Index begin_group, Index end_group, int) {
-    const FlushDenormals flush;
-    alignas(kAlignment) T carry[16 * kMaxLanes<T>];
-    alignas(kAlignment) T packed[kChunkBytes / sizeof(T)];
-    Angles<T> turn;
-    for (Index g = begin_group; g < end_group; ++g) {
-      const LaneGroup group{g * W, std::min(W, B * H - g * W), H, N};
-      pack<T>({group.first, group.count, H, 1}, sequence_rows(initial), S, 0, 1, W, carry);
-      if (shape.mixer.rotation) turn.load(group, angles, W);
-      const auto run = [&](Index steps, LanePlanes<const T> in, LanePlanes<T> out) {
-        kernel({&shape, steps, in, out, turn.cosines, turn.sines, carry});
-      };
-      if (H % W == 0) {
-        run(N, planes_in_place(group, projection, 0), planes_in_place(group, state_rows, 0));
-        continue;
-      }
-      for (Index begin = 0; begin < N; begin += chunk_steps) {
-        const Index steps = std::min(chunk_steps, N - begin);
-        T* packed_states = packed + steps * P * W;
-        pack(group, projection, P, begin, steps, W, packed);
-        run(steps, {packed, P * W, W}, {packed_states, S * W, W});
-        unpack(group, packed_states, S, begin, steps, W, state_rows);
-      }
-    }
-  });
+Index ScanShape::tile_steps() const {
+  return std::max<Index>(1, kScanTile / std::max<Index>(1, mixer.factors));
 }
 
 template <class T>
-void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> projection,
-                       View<const T, 3> initial, View<const T, 2> angles, View<const T, 4> states,
-                       View<const T, 4> d_states, linalg::MatrixView<T> d_projection,
-                       View<T, 3> d_initial, View<T, 3> d_angles) {
-  const ProfiledOp op("scan", 4 * shape.turn_flops(), 3 * sizeof(T) * scan_numbers(shape));
-  check_scan(shape, projection, initial, angles);
+void ci8_scan_forward(const ScanShape& shape, MatrixView<const T> projection,
+                      View<const T, 3> initial, View<const T, 2> angles, View<T, 4> states,
+                      std::span<T> workspace) {
+  check_scan(shape, projection, angles);
   const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  check_shape(initial, {B, S, H}, "initial");
+  check_shape(states, {B, N, S, H}, "states");
+  if (N == 0) return;
+  forward<T>({shape, projection, angles}, sequence_rows(initial), {}, Readout::linear,
+             token_rows(states), {}, workspace);
+}
+
+template <class T>
+void ci8_scan_backward(const ScanShape& shape, MatrixView<const T> projection,
+                       View<const T, 3> initial, View<const T, 2> angles, View<const T, 4> states,
+                       View<const T, 4> d_states, MatrixView<T> d_projection, View<T, 3> d_initial,
+                       View<T, 3> d_angles, std::span<T> workspace) {
+  check_scan(shape, projection, angles);
+  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  check_shape(initial, {B, S, H}, "initial");
   check_shape(states, {B, N, S, H}, "states");
   check_shape(d_states, {B, N, S, H}, "d_states");
   check_shape(d_initial, {B, S, H}, "d_initial");
-  if (shape.mixer.rotation) check_shape(d_angles, {B, 8, H}, "d_angles");
-  LIOR_CHECK(d_projection.rows == B * N && d_projection.cols == shape.width(),
-             "d_projection is {} x {}; expected {} x {}", d_projection.rows, d_projection.cols,
-             B * N, shape.width());
-
-  const Index W = LIOR_SIMD_TABLE(lane_count<T>).chosen()();
-  const BackwardKernel<T> kernel = backward_kernel<T>(shape.mixer);
-  const auto state_rows = token_rows(states);
-  const auto d_state_rows = token_rows(d_states);
-  const Index P = shape.planes();
-  const Index chunk_steps = kChunkBytes / (static_cast<Index>(sizeof(T)) * W * (2 * P + 2 * S));
-
-  parallel_for((B * H + W - 1) / W, 1, [&](Index begin_group, Index end_group, int) {
-    const FlushDenormals flush;
-    alignas(kAlignment) T carry[16 * kMaxLanes<T>];
-    alignas(kAlignment) T start[16 * kMaxLanes<T>];
-    alignas(kAlignment) T angle_sums[8 * kMaxLanes<T>];
-    alignas(kAlignment) T packed[kChunkBytes / sizeof(T)];
-    Angles<T> turn;
-    for (Index g = begin_group; g < end_group; ++g) {
-      const LaneGroup group{g * W, std::min(W, B * H - g * W), H, N};
-      const LaneGroup sequence_group{group.first, group.count, H, 1};
-      std::fill_n(carry, S * W, T(0));
-      std::fill_n(angle_sums, 8 * W, T(0));
-      pack<T>(sequence_group, sequence_rows(initial), S, 0, 1, W, start);
-      if (shape.mixer.rotation) turn.load(group, angles, W);
-      const auto run = [&](Index steps, LanePlanes<const T> in, LanePlanes<const T> previous,
-                           LanePlanes<const T> read_out, LanePlanes<T> d_in) {
-        kernel({&shape, steps, in, previous, read_out, d_in, turn.cosines, turn.sines, angle_sums,
-                carry});
-      };
-      const LanePlanes<const T> start_planes{start, 0, W};
-      if (H % W == 0 && N > 0) {
-        run(N - 1, planes_in_place(group, projection, 1), planes_in_place(group, state_rows, 0),
-            planes_in_place(group, d_state_rows, 1), planes_in_place(group, d_projection, 1));
-        run(1, planes_in_place(group, projection, 0), start_planes,
-            planes_in_place(group, d_state_rows, 0), planes_in_place(group, d_projection, 0));
-      } else {
-        for (Index end = N; end > 0;) {
-          const Index begin = std::max<Index>(0, end - chunk_steps), steps = end - begin;
-          T* previous = packed + steps * P * W;
-          T* read_out = previous + steps * S * W;
-          T* d_in = read_out + steps * S * W;
-          pack(group, projection, P, begin, steps, W, packed);
-          pack(group, d_state_rows, S, begin, steps, W, read_out);
-          if (begin > 0) {
-            pack(group, state_rows, S, begin - 1, steps, W, previous);
-          } else {
-            std::copy_n(start, S * W, previous);
-            pack(group, state_rows, S, 0, steps - 1, W, previous + S * W);
-          }
-          run(steps, {packed, P * W, W}, {previous, S * W, W}, {read_out, S * W, W},
-              {d_in, P * W, W});
-          unpack(group, d_in, P, begin, steps, W, d_projection);
-          end = begin;
-        }
-      }
-      unpack(sequence_group, carry, S, 0, 1, W, sequence_rows(d_initial));
-      if (shape.mixer.rotation) {
-        unpack(sequence_group, angle_sums, 8, 0, 1, W, sequence_rows(d_angles));
-      }
-    }
-  });
+  check_gradients(shape, d_projection, d_angles);
+  const TileStarts<const T> starts{
+      .rows = token_rows(states), .count = N, .every = 1, .initial = sequence_rows(initial)};
+  backward<T>({shape, projection, angles}, starts, Readout::linear, token_rows(d_states), {},
+              d_projection, d_initial, d_angles, workspace);
 }
 
-template void ci8_scan_forward(const ScanShape&, linalg::MatrixView<const float>,
-                               View<const float, 3>, View<const float, 2>, View<float, 4>);
-template void ci8_scan_forward(const ScanShape&, linalg::MatrixView<const double>,
-                               View<const double, 3>, View<const double, 2>, View<double, 4>);
-template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const float>,
-                                View<const float, 3>, View<const float, 2>, View<const float, 4>,
-                                View<const float, 4>, linalg::MatrixView<float>, View<float, 3>,
-                                View<float, 3>);
-template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const double>,
-                                View<const double, 3>, View<const double, 2>, View<const double, 4>,
-                                View<const double, 4>, linalg::MatrixView<double>, View<double, 3>,
-                                View<double, 3>);
+template <class T>
+void ci8_scan_readout_forward(const ScanShape& shape, MatrixView<const T> projection,
+                              View<const T, 2> angles, View<T, 3> state, View<T, 4> starts,
+                              MatrixView<T> q, std::span<T> workspace) {
+  check_scan(shape, projection, angles);
+  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  check_shape(state, {B, S, H}, "state");
+  if (starts.data() != nullptr) check_shape(starts, {B, shape.tiles(), S, H}, "starts");
+  check_matrix(q, B * N, shown(shape), "q");
+  if (N == 0) return;
+  const MatrixView<T> state_rows = sequence_rows(state);
+  forward<T>({shape, projection, angles}, read(state_rows), state_rows, shape.mixer.readout, q,
+             {.rows = token_rows(starts), .count = shape.tiles(), .every = shape.tile_steps()},
+             workspace);
+}
+
+template <class T>
+void ci8_scan_readout_backward(const ScanShape& shape, MatrixView<const T> projection,
+                               View<const T, 2> angles, View<const T, 4> starts,
+                               MatrixView<const T> dq, MatrixView<T> d_projection,
+                               View<T, 3> d_state, View<T, 3> d_angles, std::span<T> workspace) {
+  check_scan(shape, projection, angles);
+  const Index B = shape.batch, N = shape.length, H = shape.heads(), S = shape.state_width();
+  check_shape(starts, {B, shape.tiles(), S, H}, "starts");
+  check_shape(d_state, {B, S, H}, "d_state");
+  check_matrix(dq, B * N, shown(shape), "dq");
+  check_gradients(shape, d_projection, d_angles);
+  backward<T>({shape, projection, angles},
+              {.rows = token_rows(starts), .count = shape.tiles(), .every = shape.tile_steps()},
+              shape.mixer.readout, dq, read(sequence_rows(d_state)), d_projection, d_state,
+              d_angles, workspace);
+}
+
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template void ci8_scan_forward(const ScanShape&, MatrixView<const T>, View<const T, 3>,          \
+                                 View<const T, 2>, View<T, 4>, std::span<T>);                      \
+  template void ci8_scan_backward(const ScanShape&, MatrixView<const T>, View<const T, 3>,         \
+                                  View<const T, 2>, View<const T, 4>, View<const T, 4>,            \
+                                  MatrixView<T>, View<T, 3>, View<T, 3>, std::span<T>);            \
+  template void ci8_scan_readout_forward(const ScanShape&, MatrixView<const T>, View<const T, 2>,  \
+                                         View<T, 3>, View<T, 4>, MatrixView<T>, std::span<T>);     \
+  template void ci8_scan_readout_backward(const ScanShape&, MatrixView<const T>, View<const T, 2>, \
+                                          View<const T, 4>, MatrixView<const T>, MatrixView<T>,    \
+                                          View<T, 3>, View<T, 3>, std::span<T>)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn
-#endif

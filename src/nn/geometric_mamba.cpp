@@ -24,11 +24,6 @@ MatrixView<T> gate_columns(const GeometricMambaShape& shape, View<T, 2> projecti
   return MatrixView<T>(projection).block(0, shape.scan.width(), shape.rows(), shape.d_model);
 }
 
-template <class T>
-View<T, 2> state_rows(const GeometricMambaShape& shape, View<T, 4> states) {
-  return states.template reshaped<2>({shape.rows(), shape.scan.state_width() * shape.scan.heads()});
-}
-
 /// |column h| of initial [S, H].
 template <class T>
 T column_norm(View<const T, 2> initial, Index head) {
@@ -66,8 +61,7 @@ GeometricMambaSaved<T> take_products(const GeometricMambaShape& shape, Arena& ar
   const ScanShape& scan = shape.scan;
   GeometricMambaSaved<T> saved;
   saved.projection = arena.take<T, 2>({R, shape.projection_width()});
-  saved.initial = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()});
-  saved.states = arena.take<T, 4>({scan.batch, scan.length, scan.state_width(), scan.heads()});
+  saved.starts = arena.take<T, 4>({scan.batch, scan.tiles(), scan.state_width(), scan.heads()});
   saved.p = arena.take<T, 2>({R, shape.d_model});
   return saved;
 }
@@ -80,6 +74,8 @@ GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena
   saved.v = arena.take<T, 2>({R, D});
   saved.q = arena.take<T, 2>({R, shape.read_width()});
   saved.gated = arena.take<T, 2>({R, D});
+  saved.state = arena.take<T, 3>({shape.scan.batch, shape.scan.state_width(), shape.scan.heads()});
+  saved.scan_workspace = arena.take<T, 1>({ci8_scan_workspace(shape.scan)}).span();
   return saved;
 }
 
@@ -88,26 +84,16 @@ void geometric_mamba_forward(const GeometricMambaShape& shape,
                              const GeometricMambaParameters<const T>& parameters,
                              View<const T, 2> x, View<T, 3> state,
                              const GeometricMambaSaved<T>& saved, View<T, 2> out) {
-  const ScanShape& scan = shape.scan;
-  std::copy(state.begin(), state.end(), saved.initial.begin());
-
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
   linear_forward<T>(saved.v, parameters.in_weight, parameters.in_bias, saved.projection);
-  ci8_scan_forward<T>(scan, scan_columns(shape, saved.projection), saved.initial, parameters.angles,
-                      saved.states);
-  readout_forward<T>(scan.mixer, state_rows(shape, saved.states), saved.q);
+  ci8_scan_readout_forward<T>(shape.scan, scan_columns(shape, saved.projection), parameters.angles,
+                              state, saved.starts, saved.q, saved.scan_workspace);
   linear_forward<T>(saved.q, parameters.read_weight, {}, saved.p);
   gate_forward<T>(saved.p, gate_columns(shape, saved.projection), saved.gated);
   if (!out.empty()) {
     std::copy(x.begin(), x.end(), out.begin());
     linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
                     MatrixView<T>(out));
-  }
-
-  if (scan.length == 0) return;
-  for (Index b = 0; b < scan.batch; ++b) {
-    const auto last = saved.states[b][scan.length - 1];
-    std::copy(last.begin(), last.end(), state[b].begin());
   }
 }
 
@@ -116,7 +102,14 @@ void geometric_mamba_restore(const GeometricMambaShape& shape,
                              const GeometricMambaParameters<const T>& parameters,
                              View<const T, 2> x, const GeometricMambaSaved<T>& saved) {
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
-  readout_forward<T>(shape.scan.mixer, state_rows(shape, saved.states), saved.q);
+  if (shape.scan.length > 0) {
+    for (Index b = 0; b < shape.scan.batch; ++b) {
+      const auto start = saved.starts[b][0];
+      std::copy(start.begin(), start.end(), saved.state[b].begin());
+    }
+  }
+  ci8_scan_readout_forward<T>(shape.scan, scan_columns(shape, saved.projection), parameters.angles,
+                              saved.state, {}, saved.q, saved.scan_workspace);
   gate_forward<T>(saved.p, gate_columns(shape, saved.projection), saved.gated);
 }
 
@@ -132,8 +125,7 @@ void geometric_mamba_backward(const GeometricMambaShape& shape,
   const auto d_projection = arena.take<T, 2>({R, shape.projection_width()});
   const auto d_gated = arena.take<T, 2>({R, D});  // then d_p, then d_v
   const auto d_q = arena.take<T, 2>({R, shape.read_width()});
-  const auto d_states = arena.take<T, 4>(saved.states.shape());
-  const auto d_initial = arena.take<T, 3>(saved.initial.shape());
+  const auto d_state = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()});
   const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
   const bool run = !arena.planning();
 
@@ -146,13 +138,12 @@ void geometric_mamba_backward(const GeometricMambaShape& shape,
   linear_backward<T>(saved.q, parameters.read_weight, d_gated, Store::write, d_q,
                      d_parameters.read_weight, {}, arena);
   if (run) {
-    readout_backward<T>(scan.mixer, state_rows(shape, saved.states), d_q,
-                        state_rows(shape, d_states));
-    ci8_scan_backward<T>(scan, scan_columns(shape, saved.projection), saved.initial,
-                         parameters.angles, saved.states, d_states,
-                         scan_columns(shape, d_projection), d_initial, d_angles);
+    std::fill(d_state.begin(), d_state.end(), T(0));
+    ci8_scan_readout_backward<T>(scan, scan_columns(shape, saved.projection), parameters.angles,
+                                 saved.starts, d_q, scan_columns(shape, d_projection), d_state,
+                                 d_angles, saved.scan_workspace);
     if (!scan.mixer.gates) {
-      initial_state_backward<T>(parameters.initial, d_initial, d_parameters.initial);
+      initial_state_backward<T>(parameters.initial, d_state, d_parameters.initial);
     }
     if (scan.mixer.rotation) {
       for (Index b = 0; b < scan.batch; ++b) {
@@ -244,7 +235,7 @@ class GeometricMambaLayer final : public Layer<T> {
                std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);
     const Arena::Scope scope(arena);
-    const auto h = arena.take<T, 3>(saved.initial.shape());
+    const auto h = arena.take<T, 3>(saved.state.shape());
     if (arena.planning()) return;
     if (state) {
       for (Index b = 0; b < sequences.batch; ++b) {

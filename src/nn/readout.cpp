@@ -10,6 +10,7 @@
 #include "lior/nn/readout.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
+#include "nn/readout_kernels.h"
 
 namespace lior::nn {
 namespace {
@@ -17,58 +18,23 @@ namespace {
 constexpr Index kRowsPerThread = 64;
 constexpr Index kPackedBytes = (16 + 80 + 16) * 64;  // a worker's packed group, on its stack
 
-template <class T>
-using ForwardKernel = void (*)(Index, LanePlanes<const T>, LanePlanes<T>) noexcept;
-template <class T>
-using BackwardKernel = void (*)(Index, LanePlanes<const T>, LanePlanes<const T>,
-                                LanePlanes<T>) noexcept;
-
 template <Readout kReadout, class T>
-ForwardKernel<T> forward_kernel_of(bool complex_state) {
+ReadoutForwardKernel<T> forward_kernel_of(bool complex_state) {
   return complex_state ? LIOR_SIMD_TABLE(readout_forward_steps<kReadout, true, T>).chosen()
                        : LIOR_SIMD_TABLE(readout_forward_steps<kReadout, false, T>).chosen();
 }
 
 template <Readout kReadout, class T>
-BackwardKernel<T> backward_kernel_of(bool complex_state) {
+ReadoutBackwardKernel<T> backward_kernel_of(bool complex_state) {
   return complex_state ? LIOR_SIMD_TABLE(readout_backward_steps<kReadout, true, T>).chosen()
                        : LIOR_SIMD_TABLE(readout_backward_steps<kReadout, false, T>).chosen();
-}
-
-template <class T>
-ForwardKernel<T> forward_kernel(const MixerConfig& mixer) {
-  switch (mixer.readout) {
-    case Readout::linear: return forward_kernel_of<Readout::linear, T>(mixer.complex_state);
-    case Readout::quadratic: return forward_kernel_of<Readout::quadratic, T>(mixer.complex_state);
-    case Readout::invariants: return forward_kernel_of<Readout::invariants, T>(mixer.complex_state);
-    case Readout::linear_quadratic: break;
-  }
-  return forward_kernel_of<Readout::linear_quadratic, T>(mixer.complex_state);
-}
-
-template <class T>
-BackwardKernel<T> backward_kernel(const MixerConfig& mixer) {
-  switch (mixer.readout) {
-    case Readout::linear: return backward_kernel_of<Readout::linear, T>(mixer.complex_state);
-    case Readout::quadratic: return backward_kernel_of<Readout::quadratic, T>(mixer.complex_state);
-    case Readout::invariants:
-      return backward_kernel_of<Readout::invariants, T>(mixer.complex_state);
-    case Readout::linear_quadratic: break;
-  }
-  return backward_kernel_of<Readout::linear_quadratic, T>(mixer.complex_state);
-}
-
-/// A stretch of rows of one array: its planes in place for one block of W heads.
-template <class T>
-LanePlanes<T> heads_in_place(linalg::MatrixView<T> rows, Index row, Index head, Index H) {
-  return {rows.data + row * rows.stride + head, rows.stride, H};
 }
 
 /// Lane groups of the (row, head) pairs of rows [begin, end).
 template <class Body>
 void for_groups(Index begin, Index end, Index H, Index W, Body&& body) {
   for (Index pair = begin * H; pair < end * H; pair += W) {
-    body(LaneGroup{pair, std::min(W, end * H - pair), H, 1});
+    body(LaneGroup{pair, std::min(W, end * H - pair), H});
   }
 }
 
@@ -85,6 +51,28 @@ Index readout_width(Readout readout, bool complex_state) {
 }
 
 template <class T>
+ReadoutForwardKernel<T> readout_forward_kernel(Readout readout, bool complex_state) {
+  switch (readout) {
+    case Readout::linear: return forward_kernel_of<Readout::linear, T>(complex_state);
+    case Readout::quadratic: return forward_kernel_of<Readout::quadratic, T>(complex_state);
+    case Readout::invariants: return forward_kernel_of<Readout::invariants, T>(complex_state);
+    case Readout::linear_quadratic: break;
+  }
+  return forward_kernel_of<Readout::linear_quadratic, T>(complex_state);
+}
+
+template <class T>
+ReadoutBackwardKernel<T> readout_backward_kernel(Readout readout, bool complex_state) {
+  switch (readout) {
+    case Readout::linear: return backward_kernel_of<Readout::linear, T>(complex_state);
+    case Readout::quadratic: return backward_kernel_of<Readout::quadratic, T>(complex_state);
+    case Readout::invariants: return backward_kernel_of<Readout::invariants, T>(complex_state);
+    case Readout::linear_quadratic: break;
+  }
+  return backward_kernel_of<Readout::linear_quadratic, T>(complex_state);
+}
+
+template <class T>
 void readout_forward(const MixerConfig& mixer, linalg::MatrixView<const T> states,
                      linalg::MatrixView<T> q) {
   const Index H = mixer.heads, S = mixer.state_width(), R = states.rows;
@@ -93,22 +81,23 @@ void readout_forward(const MixerConfig& mixer, linalg::MatrixView<const T> state
   check_matrix(states, R, S * H, "states");
   check_matrix(q, R, Q * H, "q");
   const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
-  const ForwardKernel<T> kernel = forward_kernel<T>(mixer);
+  const auto kernel = readout_forward_kernel<T>(mixer.readout, mixer.complex_state);
 
   parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int) {
     if (H % W == 0) {
       for (Index head = 0; head < H; head += W) {
-        kernel(end - begin, heads_in_place(states, begin, head, H),
-               heads_in_place(q, begin, head, H));
+        const LaneGroup group{begin * H + head, W, H};
+        kernel(end - begin, planes_in_place(group, {}, states, 0),
+               planes_in_place(group, {}, q, 0));
       }
       return;
     }
-    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)];
+    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)] = {};
     T* packed_q = packed + S * W;
     for_groups(begin, end, H, W, [&](const LaneGroup& group) {
-      pack(group, states, S, 0, 1, W, packed);
+      pack(group, {}, states, S, 0, 1, W, packed);
       kernel(1, {packed, 0, W}, {packed_q, 0, W});
-      unpack(group, packed_q, Q, 0, 1, W, q);
+      unpack(group, {}, packed_q, Q, 0, 1, W, q);
     });
   });
 }
@@ -123,24 +112,25 @@ void readout_backward(const MixerConfig& mixer, linalg::MatrixView<const T> stat
   check_matrix(dq, R, Q * H, "dq");
   check_matrix(d_states, R, S * H, "d_states");
   const Index W = LIOR_SIMD_TABLE(readout_lanes<T>).chosen()();
-  const BackwardKernel<T> kernel = backward_kernel<T>(mixer);
+  const auto kernel = readout_backward_kernel<T>(mixer.readout, mixer.complex_state);
 
   parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int) {
     if (H % W == 0) {
       for (Index head = 0; head < H; head += W) {
-        kernel(end - begin, heads_in_place(states, begin, head, H),
-               heads_in_place(dq, begin, head, H), heads_in_place(d_states, begin, head, H));
+        const LaneGroup group{begin * H + head, W, H};
+        kernel(end - begin, planes_in_place(group, {}, states, 0),
+               planes_in_place(group, {}, dq, 0), planes_in_place(group, {}, d_states, 0));
       }
       return;
     }
-    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)];
+    alignas(kAlignment) T packed[kPackedBytes / sizeof(T)] = {};
     T* packed_dq = packed + S * W;
     T* packed_d_states = packed_dq + Q * W;
     for_groups(begin, end, H, W, [&](const LaneGroup& group) {
-      pack(group, states, S, 0, 1, W, packed);
-      pack(group, dq, Q, 0, 1, W, packed_dq);
+      pack(group, {}, states, S, 0, 1, W, packed);
+      pack(group, {}, dq, Q, 0, 1, W, packed_dq);
       kernel(1, {packed, 0, W}, {packed_dq, 0, W}, {packed_d_states, 0, W});
-      unpack(group, packed_d_states, S, 0, 1, W, d_states);
+      unpack(group, {}, packed_d_states, S, 0, 1, W, d_states);
     });
   });
 }
@@ -153,6 +143,11 @@ template void readout_backward(const MixerConfig&, linalg::MatrixView<const floa
                                linalg::MatrixView<const float>, linalg::MatrixView<float>);
 template void readout_backward(const MixerConfig&, linalg::MatrixView<const double>,
                                linalg::MatrixView<const double>, linalg::MatrixView<double>);
+
+template ReadoutForwardKernel<float> readout_forward_kernel(Readout, bool);
+template ReadoutForwardKernel<double> readout_forward_kernel(Readout, bool);
+template ReadoutBackwardKernel<float> readout_backward_kernel(Readout, bool);
+template ReadoutBackwardKernel<double> readout_backward_kernel(Readout, bool);
 
 }  // namespace lior::nn
 #endif

@@ -103,6 +103,8 @@ void add_nn_scan_benches(Registry& registry);
 void add_nn_attention_checks(Registry& registry);
 void add_nn_mixer_checks(Registry& registry);
 void add_nn_attention_benches(Registry& registry);
+void add_scan_composition_checks(Registry& registry);
+void add_scan_plan_benches(Registry& registry);
 void add_nn_model_checks(Registry& registry);
 void add_nn_compat_checks(Registry& registry);
 void add_nn_compat_benches(Registry& registry);

@@ -33,23 +33,25 @@ struct GeometricMambaParameters {
   View<T, 2> angles;       ///< theta [8, H], only with rotation
 };
 
-/// What forward leaves for backward. R = B N rows. The first four are dear: products and the scan.
-/// The others follow from them and x in one pass each.
+/// What forward leaves for backward. R = B N rows. The first three are dear: products, and where
+/// the scan's tiles begin; its states are never stored. The others follow from them and x in one
+/// pass each.
 template <class T>
 struct GeometricMambaSaved {
   View<T, 2> projection;  ///< [R, P + D]
-  View<T, 3> initial;     ///< [B, S, H] the state that the call started from
-  View<T, 4> states;      ///< [B, N, S, H]
+  View<T, 4> starts;      ///< [B, tiles, S, H]
   View<T, 2> p;           ///< [R, D] W_q q
   std::span<T> inv_rms;   ///< [R]
   View<T, 2> v;           ///< [R, D] RMSNorm(x)
   View<T, 2> q;           ///< [R, Q H]
   View<T, 2> gated;       ///< [R, D] p * silu(W_g v)
+  View<T, 3> state;       ///< [B, S, H] restore's own
+  std::span<T> scan_workspace;
 };
 
 template <class T>
 GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena);
-/// The dear four alone; the others stay empty.
+/// The dear ones alone; the others stay empty.
 template <class T>
 GeometricMambaSaved<T> take_products(const GeometricMambaShape& shape, Arena& arena);
 

@@ -1,0 +1,25 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/kernels/ci8_scan_map.inl.h"
+#include <hwy/foreach_target.h>
+#include "nn/kernels/ci8_scan_map.inl.h"
+
+#if HWY_ONCE
+#include "lior/simd/dispatch.h"
+
+namespace lior::nn {
+
+template <class T>
+ScanMapKernels<T> scan_map_kernels(const MixerConfig& mixer) {
+  return with_transition(mixer, [&](auto transition) -> ScanMapKernels<T> {
+    constexpr auto kTransition = decltype(transition)::value;
+    return {.start = LIOR_SIMD_TABLE(scan_map_start<T>).chosen(),
+            .run = LIOR_SIMD_TABLE(scan_map_tile<kTransition, T>).chosen(),
+            .finish = LIOR_SIMD_TABLE(scan_map_finish<kTransition, T>).chosen()};
+  });
+}
+
+template ScanMapKernels<float> scan_map_kernels(const MixerConfig&);
+template ScanMapKernels<double> scan_map_kernels(const MixerConfig&);
+
+}  // namespace lior::nn
+#endif
