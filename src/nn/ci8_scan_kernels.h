@@ -84,8 +84,9 @@ struct ScanMapTile {
 
 template <class T>
 struct ScanMapKernels {
-  void (*start)(const ScanMapTile<T>&) noexcept;  ///< of no steps
-  void (*run)(const ScanMapTile<T>&) noexcept;
+  void (*start)(const ScanMapTile<T>&) noexcept;    ///< of no steps
+  void (*turns)(const ScanMapTile<T>&) noexcept;    ///< units, companion and scale
+  void (*columns)(const ScanMapTile<T>&) noexcept;  ///< after them
   /// The columns of M, [8, S, W].
   void (*finish)(const ScanMapTile<T>&, T* matrix) noexcept;
 };

@@ -13,7 +13,8 @@ ScanMapKernels<T> scan_map_kernels(const MixerConfig& mixer) {
   return with_transition(mixer, [&](auto transition) -> ScanMapKernels<T> {
     constexpr auto kTransition = decltype(transition)::value;
     return {.start = LIOR_SIMD_TABLE(scan_map_start<T>).chosen(),
-            .run = LIOR_SIMD_TABLE(scan_map_tile<kTransition, T>).chosen(),
+            .turns = LIOR_SIMD_TABLE(scan_map_turns<kTransition, T>).chosen(),
+            .columns = LIOR_SIMD_TABLE(scan_map_columns<T>).chosen(),
             .finish = LIOR_SIMD_TABLE(scan_map_finish<kTransition, T>).chosen()};
   });
 }

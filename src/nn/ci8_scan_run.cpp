@@ -300,7 +300,8 @@ void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
         if (mixer.rotation) {
           for (Index j = 0; j < 8; ++j) run_column(j, true);
         } else {
-          map_kernels.run(tile_of(g, steps, in));
+          map_kernels.turns(tile_of(g, steps, in));
+          map_kernels.columns(tile_of(g, steps, in));
         }
       }
     }

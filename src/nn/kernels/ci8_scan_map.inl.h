@@ -1,11 +1,13 @@
-// The matrix of a stretch of the CI8 recurrence, a (sequence, head) pair in each lane.
+// The matrix of a stretch of the CI8 recurrence, a (sequence, head) pair in
+// each lane.
 //
-// A product of turns F = F_n ... F_1 of one kind has 64 entries; carrying the columns of right or
-// left turns costs 64 multiply-adds a column and step, those of two-sided turns 16. The Moufang
-// identity (u x)(y u) = u (x y) u says that
+// A product of turns F = F_n ... F_1 of one kind has 64 entries; carrying the
+// columns of right or left turns costs 64 multiply-adds a column and step,
+// those of two-sided turns 16. The Moufang identity (u x)(y u) = u (x y) u says
+// that
 //     (L x)(R y) = B (x y),  L = prod L_u, R = prod R_u, B = prod B_u,
-// so with x = 1, l = L 1:  R y = conj(l) (B y),  and with y = 1, r = R 1:  L x = (B x) conj(r).
-// Carried: the columns of B, and l or r.
+// so with x = 1, l = L 1:  R y = conj(l) (B y),  and with y = 1, r = R 1:  L x
+// = (B x) conj(r). Carried: the columns of B, and l or r.
 #if defined(LIOR_NN_KERNELS_CI8_SCAN_MAP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_CI8_SCAN_MAP_INL_H
 #undef LIOR_NN_KERNELS_CI8_SCAN_MAP_INL_H
@@ -35,8 +37,16 @@ void scan_map_start(const ScanMapTile<T>& tile) noexcept {
   hn::StoreU(zero, d, tile.scale + lanes);
 }
 
+/// Whether M = 0, denormals being flushed.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE bool forgotten(D d, V re, V im) {
+  const V zero = hn::Zero(d);
+  return hn::AllTrue(d, hn::And(hn::Eq(re, zero), hn::Eq(im, zero)));
+}
+
+/// The units, the companion and the scale.
 template <Transition kTransition, class T>
-void scan_map_tile(const ScanMapTile<T>& tile) noexcept {
+void scan_map_turns(const ScanMapTile<T>& tile) noexcept {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr auto kOther = kTransition == Transition::right ? Transition::left : Transition::right;
@@ -44,13 +54,8 @@ void scan_map_tile(const ScanMapTile<T>& tile) noexcept {
   const ScanShape& shape = *tile.shape;
   const MixerConfig& mixer = shape.mixer;
   const StepScalars at{mixer.factors};
-  const auto zero = hn::Zero(d);
-
   V re = hn::LoadU(d, tile.scale), im = hn::LoadU(d, tile.scale + lanes);
-  const auto forgotten = [&] {
-    return hn::AllTrue(d, hn::And(hn::Eq(re, zero), hn::Eq(im, zero)));
-  };
-  if (forgotten()) return;  // M = 0, denormals being flushed
+  if (forgotten(d, re, im)) return;
 
   V companion[8];
   load8(d, tile.companion, lanes, companion);
@@ -79,13 +84,21 @@ void scan_map_tile(const ScanMapTile<T>& tile) noexcept {
   store8(d, companion, tile.companion, lanes);
   hn::StoreU(re, d, tile.scale);
   hn::StoreU(im, d, tile.scale + lanes);
-  if (forgotten()) return;
+}
 
+/// The columns of prod B_u through the units that scan_map_turns left.
+template <class T>
+void scan_map_columns(const ScanMapTile<T>& tile) noexcept {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  if (forgotten(d, hn::LoadU(d, tile.scale), hn::LoadU(d, tile.scale + lanes))) return;
+  const Index turns = tile.steps * tile.shape->mixer.factors;
   for (Index j = 0; j < 8; j += 2) {  // one column alone waits for its own products
     V x[8], y[8];
     load8(d, tile.columns + 8 * j * lanes, lanes, x);
     load8(d, tile.columns + 8 * (j + 1) * lanes, lanes, y);
-    for (Index i = 0; i < tile.steps * mixer.factors; ++i) {
+    for (Index i = 0; i < turns; ++i) {
       V u[8], turned_x[8], turned_y[8];
       load8(d, tile.units + i * 8 * lanes, lanes, u);
       apply<Transition::two_sided>(u, x, turned_x);
