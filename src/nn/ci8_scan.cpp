@@ -60,17 +60,28 @@ MatrixView<T> chunk_rows(View<T, 3> view, Index chunks, Index c) {
 ScanStretch whole_of(const ScanShape& shape) {
   return {{.pitch = shape.length, .steps = shape.length}, shape.batch};
 }
-ScanStretch chunks_of(const ScanShape& shape, const ScanChunks& chunks) {
-  return {{.pitch = shape.length, .chunks = chunks.chunks, .steps = chunks.steps}, shape.batch};
+ScanStretch block_of(const ScanShape& shape, const ScanChunks& chunks, Index block) {
+  return {{.pitch = shape.length,
+           .first = block * chunks.block_steps(),
+           .chunks = chunks.chunks,
+           .steps = chunks.steps},
+          shape.batch};
 }
 ScanStretch tail_of(const ScanShape& shape, const ScanChunks& chunks) {
-  const Index begin = chunks.chunks * chunks.steps;
+  const Index begin = chunks.blocks * chunks.block_steps();
   return {{.pitch = shape.length, .first = begin, .steps = shape.length - begin}, shape.batch};
 }
 
 template <class T>
 MatrixView<const T> read(MatrixView<T> rows) {
   return rows;
+}
+
+template <class T>
+void copy_rows(MatrixView<const T> from, MatrixView<T> to) {
+  for (Index row = 0; row < from.rows; ++row) {
+    std::copy_n(from.data + row * from.stride, from.cols, to.data + row * to.stride);
+  }
 }
 
 /// What a pass that reads or writes the projection `sweeps` times moves.
@@ -96,22 +107,22 @@ void forward(const ScanCall<T>& call, MatrixView<const T> initial, MatrixView<T>
     return;
   }
   const ChunkArrays<T> arrays(shape, C, workspace);
-  const ScanStretch chunks = chunks_of(shape, plan), tail = tail_of(shape, plan);
-  run_maps(call, chunks, true, arrays.map_rows());
-  for (Index b = 0; b < shape.batch; ++b) {
-    std::copy_n(initial.data + b * initial.stride, initial.cols, arrays.first[b * C].data());
-    for (Index i = b * C; i + 1 < (b + 1) * C; ++i) {
-      scan_map_apply<T>(arrays.map(i), arrays.first_of(i), arrays.first_of(i + 1));
+  const MatrixView<T> begin = chunk_rows(arrays.first, C, 0),
+                      end = chunk_rows(arrays.last, C, C - 1);
+  for (Index block = 0; block < plan.blocks; ++block) {
+    const ScanStretch chunks = block_of(shape, plan, block);
+    copy_rows<T>(block == 0 ? initial : read(end), begin);
+    run_maps(call, chunks, true, arrays.map_rows());
+    for (Index b = 0; b < shape.batch; ++b) {
+      for (Index i = b * C; i + 1 < (b + 1) * C; ++i) {
+        scan_map_apply<T>(arrays.map(i), arrays.first_of(i), arrays.first_of(i + 1));
+      }
     }
+    run_forward(call, chunks, read(sequence_rows(arrays.first)), sequence_rows(arrays.last),
+                readout, q, starts);
   }
-  run_forward(call, chunks, read(sequence_rows(arrays.first)), sequence_rows(arrays.last), readout,
-              q, starts);
-  const MatrixView<T> end = chunk_rows(arrays.last, C, C - 1);
-  run_forward(call, tail, read(end), end, readout, q, starts);
-  if (final.data == nullptr) return;
-  for (Index b = 0; b < shape.batch; ++b) {
-    std::copy_n(end.data + b * end.stride, end.cols, final.data + b * final.stride);
-  }
+  run_forward(call, tail_of(shape, plan), read(end), end, readout, q, starts);
+  if (final.data != nullptr) copy_rows<T>(end, final);
 }
 
 /// From `d_final` (absent: zero) to `d_initial`, which may be it.
@@ -133,29 +144,29 @@ void backward(const ScanCall<T>& call, const TileStarts<const T>& starts, Readou
     return;
   }
   const ChunkArrays<T> arrays(shape, C, workspace);
-  const ScanStretch chunks = chunks_of(shape, plan);
-  run_backward(call, tail_of(shape, plan), starts, readout, dq, d_final, Gradients::all,
-               d_projection, chunk_rows(arrays.last, C, C - 1), angle_rows);
-  run_maps(call, chunks, false, arrays.map_rows());
+  const MatrixView<T> begin = chunk_rows(arrays.first, C, 0),
+                      end = chunk_rows(arrays.last, C, C - 1);
   const MatrixView<T> chunk_angles = sequence_rows(arrays.angle_sums);
-  run_backward(call, chunks, starts, readout, dq, {}, Gradients::of_starts, d_projection,
-               sequence_rows(arrays.first), chunk_angles);
-  for (Index b = 0; b < shape.batch; ++b) {
-    for (Index i = (b + 1) * C - 1; i > b * C; --i) {
-      scan_map_apply_adjoint<T>(arrays.map(i), arrays.last_of(i), arrays.first_of(i),
-                                arrays.last_of(i - 1));
-    }
-  }
-  run_backward(call, chunks, starts, readout, dq, read(sequence_rows(arrays.last)), Gradients::all,
-               d_projection, sequence_rows(arrays.first), chunk_angles);
-  for (Index b = 0; b < shape.batch; ++b) {
-    const auto begin = arrays.first[b * C];
-    std::copy(begin.begin(), begin.end(), d_initial[b].begin());
-    if (!rotation) continue;
-    for (Index i = b * C; i < (b + 1) * C; ++i) {
-      for (Index k = 0; k < d_angles[b].size(); ++k) {
-        d_angles[b].data()[k] += arrays.angle_sums[i].data()[k];
+  run_backward(call, tail_of(shape, plan), starts, readout, dq, d_final, Gradients::all,
+               d_projection, end, angle_rows);
+  for (Index block = plan.blocks; block-- > 0;) {
+    const ScanStretch chunks = block_of(shape, plan, block);
+    run_maps(call, chunks, false, arrays.map_rows());
+    run_backward(call, chunks, starts, readout, dq, {}, Gradients::of_starts, d_projection,
+                 sequence_rows(arrays.first), chunk_angles);
+    for (Index b = 0; b < shape.batch; ++b) {
+      for (Index i = (b + 1) * C - 1; i > b * C; --i) {
+        scan_map_apply_adjoint<T>(arrays.map(i), arrays.last_of(i), arrays.first_of(i),
+                                  arrays.last_of(i - 1));
       }
+    }
+    run_backward(call, chunks, starts, readout, dq, read(sequence_rows(arrays.last)),
+                 Gradients::all, d_projection, sequence_rows(arrays.first), chunk_angles);
+    copy_rows<T>(begin, block == 0 ? start_rows : end);
+    for (Index i = 0; rotation && i < shape.batch * C; ++i) {
+      const T* sums = arrays.angle_sums[i].data();
+      T* total = d_angles[i / C].data();
+      for (Index k = 0; k < d_angles[i / C].size(); ++k) total[k] += sums[k];
     }
   }
 }

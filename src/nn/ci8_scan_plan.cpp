@@ -20,11 +20,14 @@ Index most_chunks(const ScanShape& shape) {
   return std::min(shape.length / kLeastChunk, kMostLanes / std::max<Index>(1, pairs_of(shape)));
 }
 
-/// `count` chunks of whole tiles; none where the sequence is too short.
+/// Blocks of `count` chunks of whole tiles; none where the sequence is too short.
 ScanChunks split(const ScanShape& shape, Index count) {
   if (count < 2) return {};
-  const Index tile = shape.tile_steps(), steps = shape.length / count / tile * tile;
-  return steps == 0 ? ScanChunks{} : ScanChunks{count, steps};
+  constexpr Index kBlockNumbers = Index{1} << 19;  // of the projection: 2 MB of float
+  const Index tile = shape.tile_steps(), rows = kBlockNumbers / (shape.batch * shape.width());
+  const Index most = std::max(kLeastChunk, rows / count);
+  const Index steps = std::min(shape.length / count, most) / tile * tile;
+  return steps == 0 ? ScanChunks{} : ScanChunks{count, steps, shape.length / (count * steps)};
 }
 
 /// The chunks that a caller demands: of his length, or as many as `lanes` hold.
@@ -114,13 +117,16 @@ ScanChunks plan_scan(const ScanShape& shape, ScanPass pass, linalg::MatrixView<c
   const StepCosts costs(shape.mixer);
   const double step = pass == ScanPass::forward ? costs.forward : costs.backward;
   const double sequential = rounds(pairs) * static_cast<double>(shape.length) * step;
-  const double tail = static_cast<double>(shape.length - chunks.chunks * chunks.steps);
+  const Index in_blocks = chunks.blocks * chunks.block_steps();
+  const double tail = static_cast<double>(shape.length - in_blocks);
   const double chunked_step =
       2 * step + costs.map + live_share(shape, projection, chunks.steps) * costs.columns;
   constexpr double kRegion = 2e4;  // a parallel region
   const double chunked =
-      rounds(pairs * chunks.chunks) * static_cast<double>(chunks.steps) * chunked_step +
-      rounds(pairs) * tail * step + 3 * kRegion;
+      static_cast<double>(chunks.blocks) *
+          (rounds(pairs * chunks.chunks) * static_cast<double>(chunks.steps) * chunked_step +
+           3 * kRegion) +
+      rounds(pairs) * tail * step;
   constexpr double kDoubt = 1.05;  // of the model: never slower comes first
   return kDoubt * chunked < sequential ? chunks : ScanChunks{};
 }

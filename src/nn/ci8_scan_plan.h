@@ -6,10 +6,14 @@
 
 namespace lior::nn {
 
-/// `chunks` equal stretches of `steps` steps, and what is left over; chunks < 2: sequential.
+/// Blocks of `chunks` equal stretches of `steps` steps, and what is left over; chunks < 2:
+/// sequential. A block fits the caches: its chunks are read twice.
 struct ScanChunks {
   Index chunks = 1;
   Index steps = 0;
+  Index blocks = 1;
+
+  Index block_steps() const { return chunks * steps; }
 };
 
 enum class ScanPass { forward, backward };

@@ -150,6 +150,14 @@ TEST(Ci8Scan, PlansAgreeForAnyLengthAndChunk) {
   }
 }
 
+TEST(Ci8Scan, BlocksOfChunksAreTheWhole) {
+  // Two blocks and a tail at every level: a block holds half a million numbers of the projection.
+  const ScanShape shape{.batch = 1, .length = 17001, .mixer = {.heads = 4}};
+  EXPECT_LT(largest_difference(both_passes<double>(shape, ScanPlan::chunked),
+                               both_passes<double>(shape, ScanPlan::sequential)),
+            1e-12);
+}
+
 TEST(Ci8Scan, AutomaticIsOneOfThePlans) {
   const int before = threads();
   for (const int count : {1, 4}) {
