@@ -107,7 +107,7 @@ def test_a_profile_names_the_ops_beside_their_limits(lior, inputs, tmp_path):
     assert "4 steps of " in result.stderr and "cross entropy" in result.stderr
     profile = json.loads((out / "profile.json").read_text())
     seconds = {op["op"]: op["seconds"] for op in profile["ops"]}
-    assert set(seconds) == {"embedding", "norm", "product", "scan", "readout", "gate",
+    assert set(seconds) == {"embedding", "norm", "product", "scan", "gate",
                             "cross entropy", "optimizer", "other"}
     assert sum(seconds.values()) == pytest.approx(profile["step_seconds"])
     assert profile["limits"]["fma_f32"] > 1e9
