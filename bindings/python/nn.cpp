@@ -158,20 +158,21 @@ GeometricMambaShape layer_shape(const MixerConfig& mixer, const Argument& x) {
 /// What forward leaves: its dear half in these arrays, the rest, which restore fills, in the arena.
 template <class T>
 GeometricMambaSaved<T> saved_in(const GeometricMambaShape& shape, Arena& arena,
-                                View<T, 3> projection, View<T, 3> initial, View<T, 4> states,
-                                View<T, 3> p) {
+                                View<T, 3> projection, View<T, 4> starts, View<T, 3> p) {
   const Index R = shape.rows(), D = shape.d_model;
+  const nn::ScanShape& scan = shape.scan;
   return {.projection = rows(projection),
-          .initial = initial,
-          .states = states,
+          .starts = starts,
           .p = rows(p),
           .inv_rms = arena.take<T, 1>({R}).span(),
           .v = arena.take<T, 2>({R, D}),
           .q = arena.take<T, 2>({R, shape.read_width()}),
-          .gated = arena.take<T, 2>({R, D})};
+          .gated = arena.take<T, 2>({R, D}),
+          .state = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()}),
+          .scan_workspace = arena.take<T, 1>({nn::ci8_scan_workspace(scan)}).span()};
 }
 
-/// (out, the last state, projection, states, p): the last three are for backward.
+/// (out, the last state, projection, starts, p): the last three are for backward.
 nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> geometric_mamba_forward(
     const MixerConfig& mixer, const nb::dict& parameters, const Argument& x, const Argument& state,
     const Outputs& out) {
@@ -185,13 +186,12 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> geometric_mamba_forward(
     const auto result = call.out<T>({'B', 'N', 'D'});
     const auto last = call.out<T>({'B', S, H});
     const auto projection = call.out<T>({'B', 'N', shape.projection_width()});
-    const auto states = call.out<T>({'B', 'N', S, H});
+    const auto starts = call.out<T>({'B', shape.scan.tiles(), S, H});
     const auto p = call.out<T>({'B', 'N', 'D'});
     return call.run([&] {
       std::copy(start.begin(), start.end(), last.begin());
       with_arena([&](Arena& arena) {
-        const auto saved =
-            saved_in<T>(shape, arena, projection, arena.take<T, 3>(start.shape()), states, p);
+        const auto saved = saved_in<T>(shape, arena, projection, starts, p);
         if (arena.planning()) return;
         nn::geometric_mamba_forward<T>(shape, values, rows(input), last, saved, rows(result));
       });
@@ -206,17 +206,16 @@ View<T, Rank> as_writable(View<const T, Rank> view) {
 }
 
 nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(
-    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x, const Argument& state,
-    const Argument& projection, const Argument& states, const Argument& p, const Argument& d_out) {
+    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x,
+    const Argument& projection, const Argument& starts, const Argument& p, const Argument& d_out) {
   return for_real("x", x, [&]<class T>() {
     Call call;
     const GeometricMambaShape shape = layer_shape(mixer, x);
     const Index S = mixer.state_width(), H = mixer.heads;
     const Index D = shape.d_model, P = shape.projection_width(), Q = shape.read_width();
     const auto input = call.in<T>("x", x, {'B', 'N', 'D'});
-    const auto start = call.in<T>("state", state, {'B', S, H});
     const auto columns = call.in<T>("projection", projection, {'B', 'N', P});
-    const auto h = call.in<T>("states", states, {'B', 'N', S, H});
+    const auto tiles = call.in<T>("starts", starts, {'B', shape.scan.tiles(), S, H});
     const auto read = call.in<T>("p", p, {'B', 'N', 'D'});
     const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', 'D'});
     const auto values = layer_parameters<T>(call, shape, parameters);
@@ -231,8 +230,8 @@ nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(
         .angles = mixer.rotation ? call.out<T>({8, H}, Start::zeros) : View<T, 2>()};
     const nb::tuple results = call.run([&] {
       with_arena([&](Arena& arena) {
-        const auto saved = saved_in<T>(shape, arena, as_writable(columns), as_writable(start),
-                                       as_writable(h), as_writable(read));
+        const auto saved =
+            saved_in<T>(shape, arena, as_writable(columns), as_writable(tiles), as_writable(read));
         if (!arena.planning()) {
           nn::geometric_mamba_restore<T>(shape, values, rows(input), saved);
         }
@@ -438,14 +437,14 @@ and forward's states. Sum the last two over B where sequences share them.)");
 
 x: (B, N, D); state: h_0 (B, S, H). parameters: a dict of norm.gain (D,), in.weight (P + D, D), W_in
 over W_g, in.bias (P + D,), read.weight (D, Q H), out.weight (D, D), initial (S, H) only without
-gates, angles (8, H) only with rotation. Returns (out, last state, projection (B, N, P + D), states
-(B, N, S, H), p (B, N, D)): the last three are for backward.
+gates, angles (8, H) only with rotation. Returns (out, last state, projection (B, N, P + D), starts
+(B, tiles, S, H), p (B, N, D)): the last three are for backward.
 Source: docs/math/conventions.md, section 4.)");
   m.def(
       "geometric_mamba_backward", &geometric_mamba_backward, "mixer"_a, "parameters"_a, "x"_a,
-      "state"_a, "projection"_a, "states"_a, "p"_a, "d_out"_a,
-      R"((dx, dict of gradients) from d_out: (B, N, D), at what forward was given (x, state: the h_0)
-and what it left. Without gates the state must be geometric_mamba_initial_state's.)");
+      "projection"_a, "starts"_a, "p"_a, "d_out"_a,
+      R"((dx, dict of gradients) from d_out: (B, N, D), at forward's x and what it left. Without gates its
+state must have been geometric_mamba_initial_state's.)");
   m.def("geometric_mamba_initial_state", &geometric_mamba_initial_state, "mixer"_a, "batch"_a,
         "initial"_a.none() = nb::none(), nb::kw_only(), "dtype"_a = "float32",
         "(B, S, H): zero with gates; without, each head's column of initial: (S, H), normalised.");
