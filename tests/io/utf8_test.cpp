@@ -36,7 +36,7 @@ TEST(Utf8Repair, ReplacesWhatCanBeNoCharacter) {
   EXPECT_EQ(repaired("a\xFF"
                      "b"),
             "a" + no + "b");
-  EXPECT_EQ(repaired("\xE2\x82z"), no + "z");             // one for the whole part
+  EXPECT_EQ(repaired("\xE2\x82z"), no + "z");            // one for the whole part
   EXPECT_EQ(repaired("\xC3\xC3\xA9"), no + "\xC3\xA9");  // the second begins a character
   EXPECT_EQ(repaired("\xE0\x9F"), no + no);              // overlong: neither belongs to one
   EXPECT_EQ(repaired("\xED\xA0"), no + no);              // a surrogate
