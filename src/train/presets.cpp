@@ -110,7 +110,7 @@ const Config kPresets[] = {
      // Decay keeps the scores from growing, and with them the pull toward exact turns from fading.
      .optimizer = {.weight_decay = 0.5},
      .schedule = {.floor = 0},
-     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9}},
+     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}},
     // State tracking in groups that no product of unit octonions from one side reaches: a token is
     // four reflections of R^8, any rotation there is of that rank, which every permutation of five
     // is. Generators first: five tokens are learnt in seconds, and the other 115 find their places

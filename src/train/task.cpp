@@ -124,6 +124,8 @@ Task task_from_name(std::string_view name) {
   return static_cast<Task>(found - kNames.begin());
 }
 
+bool has_generators(Task task) { return task == Task::a5 || task == Task::s5; }
+
 std::string_view name(Task task) { return kNames[static_cast<std::size_t>(task)]; }
 
 Index vocabulary(Task task) {
@@ -167,7 +169,7 @@ std::uint64_t random_stream(Purpose purpose, Index step, Index row) {
 void fill_sequence(Task task, Purpose purpose, std::uint64_t seed, Index step, Index row,
                    View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets, Alphabet alphabet) {
   check_shape(targets, tokens.shape(), "targets");
-  LIOR_CHECK(alphabet == Alphabet::all || task == Task::a5 || task == Task::s5,
+  LIOR_CHECK(alphabet == Alphabet::all || has_generators(task),
              "the task {} has no generators to begin with (curriculum.generators); a5 and s5 have",
              name(task));
   LIOR_CHECK(tokens.size() >= shortest_length(task),

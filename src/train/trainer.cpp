@@ -59,7 +59,7 @@ class Trainer {
         hooks_(hooks),
         config_(settle(settings, folder, resume)),
         data_(open_data()),
-        curriculum_(config_.curriculum, data_.shortest_length(), config_.length),
+        curriculum_(curriculum_config(), data_.shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
@@ -109,6 +109,13 @@ class Trainer {
     if (data.is_text()) config_.data = fs::absolute(config_.data).lexically_normal().string();
     fit_model_to_data(config_, data);
     return data;
+  }
+
+  /// The settings, but generators only where the data have them.
+  CurriculumConfig curriculum_config() const {
+    CurriculumConfig config = config_.curriculum;
+    if (!data_.has_generators()) config.generators = 0;
+    return config;
   }
 
   bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }

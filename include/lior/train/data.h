@@ -56,6 +56,7 @@ class Data {
   Task task() const { return task_; }
   Index vocabulary() const { return is_text() ? kByteValues : train::vocabulary(task_); }
   Index classes() const { return is_text() ? kByteValues : train::classes(task_); }
+  bool has_generators() const { return !is_text() && train::has_generators(task_); }
   Index shortest_length() const { return is_text() ? 1 : train::shortest_length(task_); }
 
   /// The training batch of `step`. tokens, targets: [B, N]. A text has no alphabet but all bytes.

@@ -23,7 +23,7 @@ struct CurriculumConfig {
   double accuracy = 0.99;  ///< a batch at least this right counts as learnt
   Index patience = 3;      ///< learnt batches in a row that end a length
   Index generators = 0;    ///< until words of this length are learnt, they are made of a group's
-                           ///< generators; 0: of all its elements at once
+                           ///< generators; 0, or no group: of all elements at once
   Index finish = 0;  ///< learnt batches in a row at the full length that end the run; 0: none do
 };
 

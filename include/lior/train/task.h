@@ -36,6 +36,7 @@ inline constexpr std::int32_t kNoTarget = -1;
 /// Tokens that a training sequence of a5 or s5 draws from: all, or a few whose products are all
 /// labels: the identity, and (i i+1 i+2) for a5 or (i i+1) for s5.
 enum class Alphabet { all, generators };
+bool has_generators(Task task);
 
 /// Which numbers are drawn: sequences of one purpose never share a stream with the other's.
 enum class Purpose { training, evaluation };
