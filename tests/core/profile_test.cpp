@@ -56,9 +56,24 @@ TEST(Profile, AnOpInsideAnotherIsPartOfIt) {
   EXPECT_EQ(run.profile.rows()[1].calls, 1);
 }
 
-TEST(Profile, NoProfileIsNothing) {
-  const Profile::Scope scope(nullptr);
-  const ProfiledOp op("a", 1, 1);
+TEST(Profile, ANullScopeChangesNothing) {
+  Clocked run;
+  {
+    const Profile::Scope none(nullptr);
+    run.op("a", 1, 1, 1);  // nobody listens
+  }
+  EXPECT_TRUE(run.profile.rows().empty());
+  {
+    const Profile::Scope scope(&run.profile);
+    {
+      const Profile::Scope none(nullptr);
+      run.op("a", 1, 1, 1);
+    }
+    run.op("a", 1, 1, 1);
+  }
+  ASSERT_EQ(run.profile.rows().size(), 1U);
+  EXPECT_EQ(run.profile.rows()[0].calls, 2);
+  EXPECT_EQ(run.profile.steps(), 1);
 }
 
 }  // namespace
