@@ -183,12 +183,6 @@ class CausalFieldLayer final : public Layer<T> {
     return state_doubles() * static_cast<Index>(sizeof(double) / sizeof(T));
   }
 
-  void initial_state(std::span<const T>, MatrixView<T> state) const override {
-    for (Index b = 0; b < state.rows; ++b) {
-      std::fill_n(state.data + b * state.stride, state.cols, T(0));
-    }
-  }
-
   void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
                std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
     const auto saved = take_saved<T>(shape(sequences), arena);

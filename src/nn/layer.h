@@ -2,6 +2,7 @@
 // What a model is a list of: a mixer or a SwiGLU, norm and residual included. A kind's file holds
 // its forward and backward, and at its end the Layer that places its parameters in a model.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -31,7 +32,8 @@ class Layer {
   /// Numbers in one sequence's state; 0 where tokens do not see each other.
   virtual Index state_size() const { return 0; }
 
-  /// The state before the first token: writes all of `state` [B, state_size].
+  /// The state before the first token: writes all of `state` [B, state_size], zeros unless a kind
+  /// says otherwise.
   virtual void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const;
 
   /// out [R, D] from x [R, D], distinct; an empty out is left out. `state` [B, state_size]: the
@@ -77,6 +79,10 @@ std::unique_ptr<Layer<T>> swiglu_mlp_layer(const ModelConfig& config, const std:
                                            Layout& layout);
 
 template <class T>
-void Layer<T>::initial_state(std::span<const T>, linalg::MatrixView<T>) const {}
+void Layer<T>::initial_state(std::span<const T>, linalg::MatrixView<T> state) const {
+  for (Index b = 0; b < state.rows; ++b) {
+    std::fill_n(state.data + b * state.stride, state.cols, T(0));
+  }
+}
 
 }  // namespace lior::nn
