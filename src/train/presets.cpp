@@ -17,9 +17,7 @@ const Config kPresets[] = {
     {.preset = "tiny",
      .batch = 4,
      .lr = 3e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 128,
+     .model = {.d_model = 128,
                .layers = 2,
                .mlp_hidden = 336,
                .mixer = {.heads = 12,
@@ -29,9 +27,7 @@ const Config kPresets[] = {
     {.preset = "small",
      .batch = 4,
      .lr = 2e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 320,
+     .model = {.d_model = 320,
                .layers = 4,
                .mlp_hidden = 448,
                .mixer = {.heads = 32,
@@ -41,9 +37,7 @@ const Config kPresets[] = {
     {.preset = "medium",
      .batch = 4,
      .lr = 1e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 640,
+     .model = {.d_model = 640,
                .layers = 8,
                .mlp_hidden = 640,
                .mixer = {.heads = 48,
@@ -53,44 +47,28 @@ const Config kPresets[] = {
     {.preset = "tiny-field",
      .batch = 4,
      .lr = 3e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 128,
-               .layers = 2,
-               .mlp_hidden = 448,
-               .mixers = {Mixer::causal_field}}},
+     .model = {.d_model = 128, .layers = 2, .mlp_hidden = 448, .mixers = {Mixer::causal_field}}},
     {.preset = "tiny-geometric-attention",
      .batch = 4,
      .lr = 3e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 128,
-               .layers = 3,
-               .mlp_hidden = 336,
-               .mixers = {Mixer::geometric_attention}}},
+     .model =
+         {.d_model = 128, .layers = 3, .mlp_hidden = 336, .mixers = {Mixer::geometric_attention}}},
     {.preset = "tiny-attention",
      .batch = 4,
      .lr = 3e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 128,
-               .layers = 3,
-               .mlp_hidden = 336,
-               .mixers = {Mixer::attention}}},
+     .model = {.d_model = 128, .layers = 3, .mlp_hidden = 336, .mixers = {Mixer::attention}}},
     {.preset = "tiny-hybrid",
      .batch = 4,
      .lr = 3e-3,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 128,
+     .model = {.d_model = 128,
                .layers = 3,
                .mlp_hidden = 224,
                .mixers = {Mixer::geometric_mamba, Mixer::attention},
                .mixer = {.heads = 12,
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
-    // State tracking: unit states that are turned and never forgotten. Products are learnt at
-    // length 2 within seconds; the long lengths make the turns exact, since their errors add up
+    // State tracking: unit states that are turned and never forgotten. Turns are found over a few
+    // generators within seconds; the long lengths make them exact, since their errors add up
     // (docs/decisions/020-state-tracking.md).
     {.preset = "tracking",
      .batch = 8,
@@ -99,9 +77,7 @@ const Config kPresets[] = {
      .eval_count = 64,
      .lr = 5e-3,
      .clip = 0.02,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 64,
+     .model = {.d_model = 64,
                .layers = 1,
                .mixer = {.heads = 4,
                          .transition = Transition::left,
@@ -122,9 +98,7 @@ const Config kPresets[] = {
      .eval_count = 64,
      .lr = 5e-3,
      .clip = 0.02,
-     .model = {.vocabulary = 0,
-               .classes = 0,
-               .d_model = 64,
+     .model = {.d_model = 64,
                .layers = 1,
                .mixer = {.heads = 4,
                          .factors = 4,
@@ -146,7 +120,9 @@ Config preset_config(std::string_view name) {
     for (const Config& preset : kPresets) names += (names.empty() ? "" : ", ") + preset.preset;
     throw Error(fmt::format("there is no preset \"{}\"; the presets are {}", name, names));
   }
-  return *found;
+  Config config = *found;
+  config.model.vocabulary = config.model.classes = 0;  // the data's
+  return config;
 }
 
 std::string default_preset(std::string_view data) {
