@@ -48,7 +48,7 @@ struct ModelConfig {
   Index mlp_hidden = 0;  ///< width of the SwiGLU; 0: blocks have none
   bool tied = false;     ///< the output projection is the embedding (needs classes == vocabulary)
   std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
-  MixerConfig mixer;                                  ///< of geometric_mamba
+  MixerConfig mixer{};                                ///< of geometric_mamba
   Index causal_field_heads = 8;                       ///< of 16 numbers each
   Index geometric_attention_heads = 8;                ///< of 16 numbers each
   Index attention_heads = 4;                          ///< share d_model
