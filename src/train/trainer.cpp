@@ -39,8 +39,9 @@ Config settle(std::span<const Setting> settings, const fs::path& folder, bool re
   return new_config(settings);
 }
 
-/// Fills in the model's vocabulary and classes, or sees that they are the data's.
-void fit_model_to_data(Config& config, const Data& data) {
+/// Fills in the model's vocabulary and classes, or sees that they are the data's; begins with
+/// generators only where the data have them.
+void fit_to_data(Config& config, const Data& data) {
   const auto fit = [&](Index& setting, Index needed, const char* key) {
     LIOR_CHECK(setting == 0 || setting == needed, "{} is {}; data \"{}\" need {}", key, setting,
                config.data, needed);
@@ -48,6 +49,7 @@ void fit_model_to_data(Config& config, const Data& data) {
   };
   fit(config.model.vocabulary, data.vocabulary(), "model.vocabulary");
   fit(config.model.classes, data.classes(), "model.classes");
+  if (!data.has_generators()) config.curriculum.generators = 0;
 }
 
 /// All that a run holds between its steps.
@@ -59,7 +61,7 @@ class Trainer {
         hooks_(hooks),
         config_(settle(settings, folder, resume)),
         data_(open_data()),
-        curriculum_(curriculum_config(), data_.shortest_length(), config_.length),
+        curriculum_(config_.curriculum, data_.shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
@@ -107,15 +109,8 @@ class Trainer {
     set_threads(static_cast<int>(config_.threads));
     Data data = Data::open(config_.data, config_.val_fraction);
     if (data.is_text()) config_.data = fs::absolute(config_.data).lexically_normal().string();
-    fit_model_to_data(config_, data);
+    fit_to_data(config_, data);
     return data;
-  }
-
-  /// The settings, but generators only where the data have them.
-  CurriculumConfig curriculum_config() const {
-    CurriculumConfig config = config_.curriculum;
-    if (!data_.has_generators()) config.generators = 0;
-    return config;
   }
 
   bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
