@@ -12,6 +12,8 @@ void bind_compat(nb::module_& m);
 void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_io(nb::module_& m);
+void bind_layers(nb::module_& m);
+void bind_learned_metric(nb::module_& m);
 void bind_memory(nb::module_& m);
 void bind_mixers(nb::module_& m);
 void bind_nn(nb::module_& m);

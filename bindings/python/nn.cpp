@@ -1,12 +1,10 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings.h"
-#include "lior/nn/activation.h"
 #include "lior/nn/ci8_scan.h"
 #include "lior/nn/compat_mamba.h"
 #include "lior/nn/geometric_mamba.h"
 #include "lior/nn/readout.h"
-#include "lior/nn/rms_norm.h"
 #include "transition.h"
 #include "workspace.h"
 
@@ -199,12 +197,6 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> geometric_mamba_forward(
   });
 }
 
-/// A view for a function that takes it as writable and only reads it.
-template <class T, std::size_t Rank>
-View<T, Rank> as_writable(View<const T, Rank> view) {
-  return {const_cast<T*>(view.data()), view.shape()};
-}
-
 nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(
     const MixerConfig& mixer, const nb::dict& parameters, const Argument& x,
     const Argument& projection, const Argument& starts, const Argument& p, const Argument& d_out) {
@@ -293,77 +285,6 @@ NumPy readout_backward(const MixerConfig& mixer, const Argument& states, const A
   });
 }
 
-Pair rms_norm_forward(const Argument& x, const Argument& gain, double epsilon, const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out);
-    const auto input = call.in<T>("x", x, {'R', 'K'});
-    const auto g = call.in<T>("gain", gain, {'K'});
-    const auto y = call.out<T>({'R', 'K'});
-    const auto inv_rms = call.out<T>({'R'});
-    return call.run([&] { nn::rms_norm_forward<T>(input, g.span(), epsilon, y, inv_rms.span()); });
-  });
-}
-
-Pair rms_norm_backward(const Argument& x, const Argument& gain, const Argument& inv_rms,
-                       const Argument& dy, const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out);
-    const auto input = call.in<T>("x", x, {'R', 'K'});
-    const auto g = call.in<T>("gain", gain, {'K'});
-    const auto inverse = call.in<T>("inv_rms", inv_rms, {'R'});
-    const auto gradient = call.in<T>("dy", dy, {'R', 'K'});
-    const auto dx = call.out<T>({'R', 'K'});
-    const auto d_gain = call.out<T>({'K'}, Start::zeros);
-    return call.run([&] {
-      with_arena([&](Arena& arena) {
-        nn::rms_norm_backward<T>(input, g.span(), inverse.span(), gradient, nn::Store::write, dx,
-                                 d_gain.span(), arena);
-      });
-    });
-  });
-}
-
-NumPy gate_forward(const Argument& p, const Argument& g, const Outputs& out) {
-  return for_real("p", p, [&]<class T>() {
-    Call call(out, InPlace::allowed);
-    const auto values = call.in<T>("p", p, {'R', 'F'});
-    const auto gate = call.in<T>("g", g, {'R', 'F'});
-    const auto y = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gate_forward<T>(values, gate, y); });
-  });
-}
-
-Pair gate_backward(const Argument& p, const Argument& g, const Argument& dy, const Outputs& out) {
-  return for_real("p", p, [&]<class T>() {
-    Call call(out);
-    const auto values = call.in<T>("p", p, {'R', 'F'});
-    const auto gate = call.in<T>("g", g, {'R', 'F'});
-    const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
-    const auto dp = call.out<T>({'R', 'F'});
-    const auto dg = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gate_backward<T>(values, gate, gradient, dp, dg); });
-  });
-}
-
-NumPy gelu_forward(const Argument& x, const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out, InPlace::allowed);
-    const auto input = call.in<T>("x", x, {'R', 'F'});
-    const auto y = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gelu_forward<T>(input, y); });
-  });
-}
-
-NumPy gelu_backward(const Argument& x, const Argument& dy, const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out, InPlace::allowed);
-    const auto input = call.in<T>("x", x, {'R', 'F'});
-    const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
-    const auto dx = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gelu_backward<T>(input, gradient, dx); });
-  });
-}
-
 /// One call of compat_recurrence_forward: the state goes in and comes out.
 Pair compat_recurrence(const Argument& theta, const Argument& omega, const Argument& sigma,
                        const Argument& u, const Argument& state) {
@@ -386,7 +307,7 @@ Pair compat_recurrence(const Argument& theta, const Argument& omega, const Argum
 }  // namespace
 
 void bind_nn(nb::module_& m) {
-  m.attr("RMS_NORM_EPSILON") = nn::kRmsNormEpsilon;
+  bind_layers(m);
   nb::class_<MixerConfig>(m, "MixerConfig", R"(The options of a geometric recurrence.
 
 h_t = a_t e^(i phi_t) F(x_t) D h_(t-1) + b_t. Source: docs/math/conventions.md, section 4.)")
@@ -456,19 +377,6 @@ state must have been geometric_mamba_initial_state's.)");
 Im) of h_k conj(h_0).)");
   m.def("readout_backward", &readout_backward, "mixer"_a, "states"_a, "dq"_a, nb::kw_only(),
         "out"_a = nb::none(), "d_states: (B, N, S, H) from dq: (B, N, Q, H).");
-  m.def("rms_norm_forward", &rms_norm_forward, "x"_a, "gain"_a, nb::kw_only(),
-        "epsilon"_a = nn::kRmsNormEpsilon, "out"_a = nb::none(),
-        "(y (R, K), inv_rms (R,)): y = x gain / sqrt(mean x^2 + epsilon), row by row.");
-  m.def("rms_norm_backward", &rms_norm_backward, "x"_a, "gain"_a, "inv_rms"_a, "dy"_a,
-        nb::kw_only(), "out"_a = nb::none(), "(dx (R, K), d_gain (K,)).");
-  m.def("gate_forward", &gate_forward, "p"_a, "g"_a, nb::kw_only(), "out"_a = nb::none(),
-        "p silu(g): (R, F).");
-  m.def("gate_backward", &gate_backward, "p"_a, "g"_a, "dy"_a, nb::kw_only(), "out"_a = nb::none(),
-        "(dp, dg): (R, F).");
-  m.def("gelu_forward", &gelu_forward, "x"_a, nb::kw_only(), "out"_a = nb::none(),
-        "x (1 + erf(x / sqrt 2)) / 2: (R, F).");
-  m.def("gelu_backward", &gelu_backward, "x"_a, "dy"_a, nb::kw_only(), "out"_a = nb::none(),
-        "dx: (R, F).");
   m.def(
       "compat_recurrence", &compat_recurrence, "theta"_a, "omega"_a, "sigma"_a, "u"_a, "state"_a,
       R"((invariants (B, N, 8), last state (B, 16)) of the original program's recurrence, to compare

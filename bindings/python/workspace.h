@@ -1,7 +1,8 @@
 #pragma once
-// Memory for one call of a function that works in an arena.
+// Memory for one call of a function that works in an arena, or takes what it saved as writable.
 
 #include "lior/core/arena.h"
+#include "lior/core/view.h"
 
 namespace lior::python {
 
@@ -12,6 +13,12 @@ void with_arena(Function&& function) {
   function(planner);
   Arena arena(planner.peak());
   function(arena);
+}
+
+/// A view for a function that takes it as writable and only reads it.
+template <class T, std::size_t Rank>
+View<T, Rank> as_writable(View<const T, Rank> view) {
+  return {const_cast<T*>(view.data()), view.shape()};
 }
 
 }  // namespace lior::python

@@ -24,3 +24,21 @@ def doubled(x, y):
     return numpy.concatenate(
         [doubled(a, c) - doubled(conjugate(d), b), doubled(d, a) + doubled(b, conjugate(c))]
     )
+
+
+def sigmoid(x):
+    return 1 / (1 + numpy.exp(-x))
+
+
+def slope(loss, arrays, moves, step):
+    """The derivative of loss(*arrays) along `moves`, by a central difference; None stays None."""
+    ends = [
+        loss(*(None if a is None else a + sign * step * m for a, m in zip(arrays, moves)))
+        for sign in (1, -1)
+    ]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def along(gradients, moves):
+    """The same from gradients."""
+    return sum((g * m).sum() for g, m in zip(gradients, moves) if m is not None)

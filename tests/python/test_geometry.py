@@ -143,6 +143,52 @@ def test_learned_metric(rng, real, parameters, count, floor):
     np.testing.assert_allclose(geometry.metric_values(metric, x), g, atol=1e2 * atol(real))
 
 
+@pytest.mark.parametrize("count", [0, 1, 37])
+def test_learned_christoffel(rng, real, parameters, count):
+    x, step = rng.standard_normal((3, count)), 1e-5
+    given = {name: value.astype(real) for name, value in parameters.items()}
+    metric = geometry.LearnedMetric.from_arrays(given, spd_floor=True)
+    g = np.moveaxis(learned(parameters, x, True)[0], -1, 0)
+    moves = step * np.eye(3)[:, :, None]
+    ends = [[learned(parameters, x + sign * m, True)[0] for m in moves] for sign in (1, -1)]
+    dg = np.moveaxis((np.stack(ends[0]) - np.stack(ends[1])) / (2 * step), -1, 0)  # [N, m, n, r]
+    lowered = (dg + dg.swapaxes(1, 2) - np.moveaxis(dg, 1, 3)) / 2
+    expected = np.einsum("plr,pmnr->lmnp", np.linalg.inv(g), lowered)
+    for points in layouts(x.astype(real)):
+        gamma = geometry.christoffel(metric, points)
+        assert gamma.dtype == real
+        np.testing.assert_allclose(gamma, expected, atol=max(atol(real), 1e-8))
+    packed = geometry.christoffel_packed(metric, x.astype(real))
+    one, two = np.triu_indices(3)
+    np.testing.assert_allclose(packed, gamma[:, one, two], atol=atol(real))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_complex_metric(rng, real, parameters, count):
+    x, alpha, step = rng.standard_normal((3, count)), 0.7, 1e-6
+    given = {name: value.astype(real) for name, value in parameters.items()}
+    metric = geometry.LearnedMetric.from_arrays(given)
+
+    def slopes(f):
+        moves = step * np.eye(3)[:, :, None]
+        return np.stack([(f(x + move) - f(x - move)) / (2 * step) for move in moves])
+
+    d_theta = slopes(lambda y: -alpha * np.log(np.linalg.norm(y, axis=0) + 1e-8))
+    d_log_r = slopes(lambda y: np.log(learned(parameters, y, False)[1]))
+    both = d_theta[:, None] * d_log_r
+    for points in layouts(x.astype(real)):
+        a, b = metric.complex(points, alpha)
+        assert a.dtype == b.dtype == real
+        np.testing.assert_allclose(a, metric.values(points)[0], atol=atol(real))
+        np.testing.assert_allclose(b, both - both.swapaxes(0, 1), atol=max(atol(real), 1e-8))
+    assert count == 0 or np.abs(b).max() > 1e-3
+    assert (metric.complex(x, alpha, form="compat")[1] == 0).all()
+    with pytest.raises(lior.Error, match="form is 'other'; expected one of 'exact', 'compat'"):
+        metric.complex(x, alpha, form="other")
+    with pytest.raises(lior.Error, match="expected resilience=True"):
+        geometry.LearnedMetric.from_arrays(given, resilience=False).complex(x, alpha)
+
+
 def test_learned_metric_gradients(rng, parameters):
     x, dg = rng.standard_normal((3, 4)), rng.standard_normal((3, 3, 4))
     metric = geometry.LearnedMetric.from_arrays(parameters)

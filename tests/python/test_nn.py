@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from formulas import doubled, layouts
+from formulas import along, doubled, layouts, sigmoid, slope
 
 import lior
 from lior import nn
@@ -30,10 +30,6 @@ def options(request):
         "readout": "linear_quadratic",
         **request.param,
     }
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def scan(o, projection, initial, angles):
@@ -133,18 +129,6 @@ def test_scan_and_readout(options, draw, real, B, N):
     q = nn.readout_forward(mixer, states)
     assert q.shape == (B, N, mixer.readout_width, mixer.heads)
     np.testing.assert_allclose(q, readout(options, expected), atol=20 * atol)
-
-
-def slope(loss, arrays, moves, step):
-    ends = [
-        loss(*(None if a is None else a + sign * step * m for a, m in zip(arrays, moves)))
-        for sign in (1, -1)
-    ]
-    return (ends[0] - ends[1]) / (2 * step)
-
-
-def along(gradients, moves):
-    return sum((g * m).sum() for g, m in zip(gradients, moves) if m is not None)
 
 
 def test_scan_gradient(options, draw):
@@ -261,36 +245,3 @@ def test_what_does_not_fit_is_named(draw):
         nn.ci8_scan_forward(
             rotating, np.zeros((1, 1, rotating.projection_width)), np.zeros((1, 16, 2))
         )
-
-
-@pytest.mark.parametrize("rows", [0, 1, 5])
-def test_rowwise_ops(draw, real, rows):
-    x, y, g = draw(real, rows, 7), draw(real, rows, 7), draw(real, 7)
-    atol = {"float32": 2e-6, "float64": 1e-13}[real.name]
-
-    def norm(x, g):
-        return x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * g
-
-    erf = np.vectorize(math.erf, otypes=[float])
-    for given in layouts(x):
-        result, inverse = nn.rms_norm_forward(given, g)
-        np.testing.assert_allclose(result, norm(x, g), atol=atol)
-        np.testing.assert_allclose(nn.gate_forward(given, y), x * y * sigmoid(y), atol=atol)
-        np.testing.assert_allclose(
-            nn.gelu_forward(given), x * (1 + erf(x / math.sqrt(2))) / 2, atol=atol
-        )
-
-
-def test_rowwise_gradients(draw):
-    x, y, g, weight = (draw("float64", *shape) for shape in [(5, 7), (5, 7), (7,), (5, 7)])
-    moves = [draw("float64", *a.shape) for a in (x, y, g)]
-    _, inverse = nn.rms_norm_forward(x, g)
-    norm = slope(
-        lambda x, g: (weight * nn.rms_norm_forward(x, g)[0]).sum(), [x, g], moves[::2], 1e-6
-    )
-    gradients = nn.rms_norm_backward(x, g, inverse, weight)
-    np.testing.assert_allclose(along(gradients, moves[::2]), norm, rtol=1e-7)
-    gate = slope(lambda p, g: (weight * nn.gate_forward(p, g)).sum(), [x, y], moves[:2], 1e-6)
-    np.testing.assert_allclose(along(nn.gate_backward(x, y, weight), moves[:2]), gate, rtol=1e-7)
-    gelu = slope(lambda x: (weight * nn.gelu_forward(x)).sum(), [x], moves[:1], 1e-6)
-    np.testing.assert_allclose(along([nn.gelu_backward(x, weight)], moves), gelu, rtol=1e-7)

@@ -1,0 +1,290 @@
+#include <nanobind/stl/string.h>
+
+#include "bindings.h"
+#include "lior/geometry/complex_metric.h"
+#include "lior/geometry/geodesic.h"
+#include "lior/geometry/metric_gradient.h"
+#include "metric.h"
+
+namespace lior::python {
+namespace {
+
+using geometry::GeodesicOptions;
+using geometry::LearnedMetricParameters;
+using geometry::Resilience;
+
+/// Numbers, and the gradients of a metric's tensors by name.
+using NumberAndGradients = nb::typed<nb::tuple, NumPy, nb::dict>;
+
+/// The tensors of a learned metric by the names that files give them; `visit(name, view)`.
+template <class Parameters, class Visit>
+void visit_tensors(Parameters& p, Visit&& visit) {
+  visit("L", p.basis.view());
+  visit("metric_net.0.weight", p.metric_in.view());
+  visit("metric_net.0.bias", p.metric_in_bias.view());
+  visit("metric_net.2.weight", p.metric_out.view());
+  visit("metric_net.2.bias", p.metric_out_bias.view());
+  visit("resilience_net.0.weight", p.resilience_in.view());
+  visit("resilience_net.0.bias", p.resilience_in_bias.view());
+  visit("resilience_net.2.weight",
+        p.resilience_out.view().template reshaped<2>({1, p.resilience_out.size()}));
+  using T = std::remove_reference_t<decltype(p.resilience_out_bias)>;
+  visit("resilience_net.2.bias", View<T, 1>(&p.resilience_out_bias, {1}));
+}
+
+Argument argument_of(nb::handle object) { return nb::cast<Argument>(object); }
+
+/// Copies of the arrays of a dict, or an error that names what is missing or does not fit.
+template <class T>
+LearnedMetricParameters<T> parameters_from(const nb::dict& tensors) {
+  const auto at = [&](const char* name) {
+    LIOR_CHECK(tensors.contains(name), "parameters lack '{}'", name);
+    return argument_of(tensors[name]);
+  };
+  Call sizes;
+  sizes.in<T>("metric_net.0.weight", at("metric_net.0.weight"), {'H', 'd'});
+  sizes.in<T>("resilience_net.0.weight", at("resilience_net.0.weight"), {'K', 'd'});
+  LearnedMetricParameters<T> parameters(sizes['d'], sizes['H'], sizes['K']);
+  visit_tensors(parameters, [&]<std::size_t Rank>(const char* name, View<T, Rank> to) {
+    Call call;
+    const auto given = [&] {
+      if constexpr (Rank == 1) {
+        return call.in<T>(name, at(name), {to.extent(0)});
+      } else {
+        return call.in<T>(name, at(name), {to.extent(0), to.extent(1)});
+      }
+    }();
+    call.run([&] { std::copy(given.begin(), given.end(), to.begin()); });
+  });
+  return parameters;
+}
+
+template <class To, class From>
+LearnedMetricParameters<To> converted(const LearnedMetricParameters<From>& from) {
+  LearnedMetricParameters<To> to(from.basis.shape()[0], from.metric_in.shape()[0],
+                                 from.resilience_in.shape()[0]);
+  const auto copy = [](const auto& source, auto& target) {
+    std::copy(source.span().begin(), source.span().end(), target.data());
+  };
+  copy(from.basis, to.basis);
+  copy(from.metric_in, to.metric_in);
+  copy(from.metric_in_bias, to.metric_in_bias);
+  copy(from.metric_out, to.metric_out);
+  copy(from.metric_out_bias, to.metric_out_bias);
+  copy(from.resilience_in, to.resilience_in);
+  copy(from.resilience_in_bias, to.resilience_in_bias);
+  copy(from.resilience_out, to.resilience_out);
+  to.resilience_out_bias = static_cast<To>(from.resilience_out_bias);
+  return to;
+}
+
+/// A learned metric with its numbers, in both precisions.
+class LearnedMetric : public Metric {
+ public:
+  LearnedMetric(LearnedMetricParameters<float> f, LearnedMetricParameters<double> d,
+                bool resilience, bool spd_floor)
+      : Metric(geometry::LearnedMetric<float>(f, switched(resilience), spd_floor),
+               geometry::LearnedMetric<double>(d, switched(resilience), spd_floor)),
+        single_(std::move(f)),
+        precise_(std::move(d)),
+        resilience_(switched(resilience)),
+        spd_floor_(spd_floor) {}
+
+  static LearnedMetric from_arrays(const nb::dict& tensors, bool resilience, bool spd_floor) {
+    LIOR_CHECK(tensors.contains("L"), "parameters lack 'L'");
+    return for_real("L", argument_of(tensors["L"]), [&]<class T>() {
+      const auto parameters = parameters_from<T>(tensors);
+      return LearnedMetric(converted<float>(parameters), converted<double>(parameters), resilience,
+                           spd_floor);
+    });
+  }
+  static LearnedMetric from_file(const std::string& path, bool resilience, bool spd_floor) {
+    const auto file = io::SafeTensors::open(path);
+    return LearnedMetric(LearnedMetricParameters<float>::read(file),
+                         LearnedMetricParameters<double>::read(file), resilience, spd_floor);
+  }
+
+  Pair values(const Argument& x, const Outputs& out) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call(out);
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto g = call.out<T>({d, d, 'N'});
+      const auto r = call.out<T>({'N'});
+      return call.run([&] { model<T>().metric().values(points, g, r); });
+    });
+  }
+
+  /// Hand-derived derivatives, points in lanes: what any metric's christoffel gives, much faster.
+  NumPy christoffel(const Argument& x, const Outputs& out) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call(out);
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto gamma = call.out<T>({d, d, d, 'N'});
+      return call.run([&] { model<T>().metric().christoffel(points, gamma); });
+    });
+  }
+
+  Pair complex(const Argument& x, double alpha, const std::string& form, const Outputs& out) const {
+    LIOR_CHECK(resilience_ == Resilience::on,
+               "this metric has no resilience, which the complex metric's phase form is made of; "
+               "expected resilience=True");
+    const auto chosen = choose<geometry::PhaseForm>(
+        "form", form,
+        {{"exact", geometry::PhaseForm::exact}, {"compat", geometry::PhaseForm::compat}});
+    return for_real("x", x, [&]<class T>() {
+      Call call(out);
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto a = call.out<T>({d, d, 'N'});
+      const auto b = call.out<T>({d, d, 'N'});
+      return call.run([&] {
+        geometry::complex_metric<T>(model<T>().metric(), static_cast<T>(alpha), chosen, points, a,
+                                    b);
+      });
+    });
+  }
+
+  NumberAndGradients backward(const Argument& x, const Argument& dg) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call;
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto d_metric = call.in<T>("dg", dg, {d, d, 'N'});
+      const auto dx = call.out<T>({d, 'N'});
+      auto sums = zeros<T>();
+      const nb::object result =
+          call.run([&] { geometry::metric_backward<T>(model<T>(), points, d_metric, sums, dx); });
+      return with_gradients(result, sums);
+    });
+  }
+
+  NumberAndGradients distance_with_gradient(const Argument& x, const Argument& y,
+                                            const Argument& ddistance,
+                                            const GeodesicOptions& options) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call;
+      const Index d = dimension();
+      const auto from = call.in<T>("x", x, {d, 'N'});
+      const auto to = call.in<T>("y", y, {d, 'N'});
+      const auto weight = call.in<T>("ddistance", ddistance, {'N'});
+      const auto distance = call.out<T>({'N'});
+      auto sums = zeros<T>();
+      const nb::object result = call.run([&] {
+        geometry::distance_with_gradient<T>(model<T>(), from, to, weight, options, distance, sums);
+      });
+      return with_gradients(result, sums);
+    });
+  }
+
+  NumberAndGradients curve_length_with_gradient(const Argument& path,
+                                                const Argument& dlength) const {
+    return of_curve("dlength", path, dlength, [](auto&&... arguments) {
+      geometry::curve_length_with_gradient(arguments...);
+    });
+  }
+  NumberAndGradients curve_energy_with_gradient(const Argument& path,
+                                                const Argument& denergy) const {
+    return of_curve("denergy", path, denergy, [](auto&&... arguments) {
+      geometry::curve_energy_with_gradient(arguments...);
+    });
+  }
+
+ private:
+  /// A number of each curve, and the gradient of their sum weighted by `weights`.
+  template <class Function>
+  NumberAndGradients of_curve(const char* name, const Argument& path, const Argument& weights,
+                              Function function) const {
+    return for_real("path", path, [&]<class T>() {
+      Call call;
+      const auto curve = call.in<T>("path", path, {'K', dimension(), 'N'});
+      const auto weight = call.in<T>(name, weights, {'N'});
+      const auto numbers = call.out<T>({'N'});
+      auto sums = zeros<T>();
+      const nb::object result =
+          call.run([&] { function(model<T>(), curve, weight, numbers, sums); });
+      return with_gradients(result, sums);
+    });
+  }
+
+  static Resilience switched(bool on) { return on ? Resilience::on : Resilience::off; }
+  template <class T>
+  const LearnedMetricParameters<T>& parameters() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return single_;
+    } else {
+      return precise_;
+    }
+  }
+  template <class T>
+  geometry::LearnedMetricModel<T> model() const {
+    return {parameters<T>(), resilience_, spd_floor_};
+  }
+  template <class T>
+  LearnedMetricParameters<T> zeros() const {
+    const auto& like = parameters<T>();
+    return LearnedMetricParameters<T>(like.basis.shape()[0], like.metric_in.shape()[0],
+                                      like.resilience_in.shape()[0]);
+  }
+  template <class T>
+  static Result with_gradients(const nb::object& first, LearnedMetricParameters<T>& sums) {
+    nb::dict gradients;
+    visit_tensors(sums, [&]<std::size_t Rank>(const char* name, View<T, Rank> sum) {
+      gradients[name] = copied(View<const T, Rank>(sum));
+    });
+    return {nb::make_tuple(first, gradients)};
+  }
+
+  LearnedMetricParameters<float> single_;
+  LearnedMetricParameters<double> precise_;
+  Resilience resilience_;
+  bool spd_floor_;
+};
+
+}  // namespace
+
+void bind_learned_metric(nb::module_& m) {
+  nb::class_<LearnedMetric, Metric>(m, "LearnedMetric",
+                                    R"(R^2 g, or g without resilience, of a fixed matrix and nets.
+
+g(x) = L L^T + 0.1 tanh((h + h^T)/2) + 1e-4 I (+ 0.1 d I with spd_floor), h a GELU net of x;
+R = clamp(softplus(net of x), 0.1, 10). Source: docs/math/conventions.md, section 6.)")
+      .def_static(
+          "from_arrays", &LearnedMetric::from_arrays, "parameters"_a, nb::kw_only(),
+          "resilience"_a = true, "spd_floor"_a = false,
+          R"(From a dict of arrays of one dtype, copied: L (d, d), metric_net.0.weight (H, d),
+metric_net.0.bias (H,), metric_net.2.weight (d d, H), metric_net.2.bias (d d,),
+resilience_net.0.weight (K, d), resilience_net.0.bias (K,), resilience_net.2.weight (1, K),
+resilience_net.2.bias (1,); d <= 16, H and K <= 64.)")
+      .def_static("from_file", &LearnedMetric::from_file, "path"_a, nb::kw_only(),
+                  "resilience"_a = true, "spd_floor"_a = false,
+                  "From a safetensors file with these names, or with 'param.' before them.")
+      .def("values", &LearnedMetric::values, "x"_a, nb::kw_only(), "out"_a = nb::none(),
+           "(metric (d, d, N), R (N,)) at x: (d, N).")
+      .def(
+          "complex", &LearnedMetric::complex, "x"_a, "alpha"_a, nb::kw_only(), "form"_a = "exact",
+          "out"_a = nb::none(),
+          R"((A, B), (d, d, N) each, of the complex metric A + i B at x: (d, N). A is the metric, and
+B = dtheta ^ d(ln R), theta = pi alpha / 2 - alpha ln(|x| + 1e-8); form 'compat': the original's
+dtheta ^ dtheta, which is 0. Exact derivatives. Error for a metric without resilience.
+Source: docs/math/conventions.md, section 6.)")
+      .def("backward", &LearnedMetric::backward, "x"_a, "dg"_a,
+           R"((dx (d, N), dict of gradients) for dg: (d, d, N), the gradient with respect to each
+entry of the metric as if all were independent.)")
+      .def("distance_with_gradient", &LearnedMetric::distance_with_gradient, "x"_a, "y"_a,
+           "ddistance"_a, "options"_a,
+           R"((distance (N,), dict of gradients) of x, y: (d, N) for ddistance: (N,), by the first
+variation. A pair whose log does not converge has distance NaN and adds nothing.)")
+      .def("curve_length_with_gradient", &LearnedMetric::curve_length_with_gradient, "path"_a,
+           "dlength"_a, "(length (N,), dict of gradients) of path: (K, d, N) for dlength: (N,).")
+      .def(
+          "curve_energy_with_gradient", &LearnedMetric::curve_energy_with_gradient, "path"_a,
+          "denergy"_a,
+          R"((energy (N,), dict of gradients) of path: (K, d, N), unit parameter, for denergy: (N,).)");
+
+  m.def("christoffel", &LearnedMetric::christoffel, "metric"_a, "x"_a, nb::kw_only(),
+        "out"_a = nb::none());
+}
+
+}  // namespace lior::python

@@ -1,0 +1,173 @@
+"""The layers that work row by row, beside their formulas in NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+from formulas import along, layouts, sigmoid, slope
+
+import lior
+from lior import nn
+
+
+@pytest.fixture
+def draw(rng):
+    return lambda dtype, *shape: rng.standard_normal(shape).astype(dtype)
+
+
+def atol(real):
+    """For sums of a few dozen products of numbers of size 1."""
+    return {"float32": 2e-5, "float64": 1e-13}[real.name]
+
+
+def rms_norm(x, g):
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * g
+
+
+def layer_norm(x, g, b):
+    x = x - x.mean(-1, keepdims=True)
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.LAYER_NORM_EPSILON) * g + b
+
+
+def gelu(x):
+    return x * (1 + np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2))) / 2
+
+
+def mlp(x, gain, w_in, w_out):
+    a, b = np.split(rms_norm(x, gain) @ w_in.T, 2, -1)
+    return x + (a * sigmoid(a) * b) @ w_out.T
+
+
+def losses(x, weight, bias, targets):
+    """-ln softmax(x W^T + b)[target] of the rows that count."""
+    scores = x @ weight.T + bias
+    scores = scores - scores.max(-1, keepdims=True, initial=-np.inf)
+    probabilities = np.log(np.exp(scores).sum(-1, keepdims=True)) - scores
+    rows = np.flatnonzero(targets >= 0)
+    return probabilities[rows, targets[rows]]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_forward(draw, real, rows):
+    x, y, g, b = draw(real, rows, 7), draw(real, rows, 7), draw(real, 7), draw(real, 7)
+    w, bias = draw(real, 3, 7), draw(real, 3)
+    close = lambda got, want: np.testing.assert_allclose(got, want, atol=atol(real))
+    for given in layouts(x):
+        assert nn.linear_forward(given, w).dtype == real
+        close(nn.linear_forward(given, w), x @ w.T)
+        close(nn.linear_forward(given, layouts(w)[2], bias), x @ w.T + bias)
+        close(nn.rms_norm_forward(given, g)[0], rms_norm(x, g))
+        close(nn.gate_forward(given, y), x * y * sigmoid(y))
+        close(nn.gelu_forward(given), gelu(x))
+        normed, mean, inverse = nn.layer_norm_forward(given, g, b)
+        close(normed, layer_norm(x, g, b))
+        close(mean, x.mean(-1))
+        close(inverse, (x.var(-1) + nn.LAYER_NORM_EPSILON) ** -0.5)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_mlp(draw, real, rows):
+    x = draw(real, rows, 6)
+    p = {
+        "norm.gain": draw(real, 6),
+        "in.weight": draw(real, 8, 6),
+        "out.weight": draw(real, 6, 4),
+    }
+    for given in layouts(x):
+        out, ab = nn.swiglu_mlp_forward(p, given)
+        np.testing.assert_allclose(out, mlp(x, *p.values()), atol=20 * atol(real), rtol=1e-5)
+        np.testing.assert_allclose(
+            ab, rms_norm(x, p["norm.gain"]) @ p["in.weight"].T, atol=10 * atol(real)
+        )
+
+
+@pytest.mark.parametrize("tokens", [[], [3], [4, 0, 4, 4, 1]])
+@pytest.mark.parametrize("kind", ["int8", "int32", "int64", "uint16"])
+def test_embedding(draw, real, tokens, kind):
+    table, tokens = draw(real, 5, 6), np.array(tokens, kind)
+    for given in layouts(tokens):
+        assert (nn.embedding_forward(table, given) == table[tokens]).all()
+        d_out = draw(real, len(tokens), 6)
+        expected = np.zeros_like(table)
+        np.add.at(expected, tokens, d_out)
+        np.testing.assert_allclose(
+            nn.embedding_backward(given, d_out, 5), expected, atol=atol(real)
+        )
+
+
+@pytest.mark.parametrize("targets", [[], [2], [-1, 0, 6, -1, 3], [-1, -1]])
+def test_cross_entropy(draw, real, targets):
+    targets = np.array(targets, np.int64)
+    x, w, b = draw(real, len(targets), 4), draw(real, 7, 4), draw(real, 7)
+    best = np.where(targets < 0, -1, (x @ w.T + b).argmax(-1))
+    for given in layouts(x):
+        loss, predicted = nn.cross_entropy_forward(given, w, targets, b)
+        np.testing.assert_allclose(loss, losses(x, w, b, targets).sum(), atol=10 * atol(real))
+        assert predicted.dtype == np.int32 and (predicted == best).all()
+    loss, _ = nn.cross_entropy_forward(x, w, targets)
+    np.testing.assert_allclose(loss, losses(x, w, 0, targets).sum(), atol=10 * atol(real))
+
+
+def test_gradients(draw):
+    x, y, g, b = (draw("float64", *shape) for shape in [(5, 7), (5, 7), (7,), (7,)])
+    w, bias, d_row, d_out = (draw("float64", *shape) for shape in [(3, 7), (3,), (5, 7), (5, 3)])
+
+    def check(gradients, formula, arrays):
+        moves = [draw("float64", *a.shape) for a in arrays]
+        assert len(gradients) == len(arrays)
+        for i in range(len(arrays)):
+            one = [move if i == j else 0 * move for j, move in enumerate(moves)]
+            want = slope(formula, arrays, one, 1e-6)
+            np.testing.assert_allclose(along(gradients, one), want, rtol=1e-6, atol=1e-8)
+
+    linear = lambda x, w, b: (d_out * (x @ w.T + b)).sum()
+    check(nn.linear_backward(x, w, d_out), linear, [x, w, bias])
+    _, inverse = nn.rms_norm_forward(x, g)
+    gradients = nn.rms_norm_backward(x, g, inverse, d_row)
+    check(gradients, lambda x, g: (d_row * rms_norm(x, g)).sum(), [x, g])
+    saved = nn.layer_norm_forward(x, g, b)[1:]
+    gradients = nn.layer_norm_backward(x, g, *saved, d_row)
+    check(gradients, lambda x, g, b: (d_row * layer_norm(x, g, b)).sum(), [x, g, b])
+    check(
+        nn.gate_backward(x, y, d_row), lambda p, g: (d_row * p * g * sigmoid(g)).sum(), [x, y]
+    )
+    check([nn.gelu_backward(x, d_row)], lambda x: (d_row * gelu(x)).sum(), [x])
+
+    p = {
+        "norm.gain": g,
+        "in.weight": draw("float64", 8, 7),
+        "out.weight": draw("float64", 7, 4),
+    }
+    _, ab = nn.swiglu_mlp_forward(p, x)
+    dx, gradients = nn.swiglu_mlp_backward(p, x, ab, d_row)
+    assert list(gradients) == list(p)
+    check(
+        [dx, *gradients.values()],
+        lambda x, *values: (d_row * mlp(x, *values)).sum(),
+        [x, *p.values()],
+    )
+
+    targets = np.array([2, -1, 0, 1, 2])
+    loss, *gradients = nn.cross_entropy_backward(x, w, targets, bias, scale=0.25)
+    np.testing.assert_allclose(loss, losses(x, w, bias, targets).sum(), rtol=1e-13)
+    check(gradients, lambda x, w, b: 0.25 * losses(x, w, b, targets).sum(), [x, w, bias])
+    assert (gradients[0][1] == 0).all()
+
+
+def test_what_does_not_fit_is_named(draw):
+    x, w = draw("float64", 2, 4), draw("float64", 3, 4)
+    with pytest.raises(lior.Error, match=r"weight has shape \(3, 4\); expected \(O, K\) with K = 3"):
+        nn.linear_forward(x[:, :3], w)
+    with pytest.raises(TypeError, match="bias"):
+        nn.linear_forward(x, w, np.zeros(3, np.float32))
+    with pytest.raises(TypeError, match="tokens"):
+        nn.embedding_forward(w, np.zeros(2))
+    with pytest.raises(lior.Error, match="3"):
+        nn.embedding_forward(w, np.array([0, 3]))
+    with pytest.raises(lior.Error, match="3"):
+        nn.cross_entropy_forward(x, w, np.array([0, 3]))
+    p = {"norm.gain": np.ones(4), "in.weight": np.ones((5, 4)), "out.weight": np.ones((4, 2))}
+    with pytest.raises(lior.Error, match=r"in.weight has shape \(5, 4\); expected \(4, "):
+        nn.swiglu_mlp_forward(p, x)
+    with pytest.raises(lior.Error, match="parameters lack 'norm.gain'"):
+        nn.swiglu_mlp_forward({"out.weight": np.ones((4, 2))}, x)
