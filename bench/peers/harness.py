@@ -10,7 +10,7 @@ A row is a function of one argument, its `Row`, that makes inputs and names its 
 
 Every peer must agree with ours within its tolerance (largest difference over largest entry), else the row
 fails and is not timed. Samples go round (ours, peer 1, peer 2, ours, ...), so that a drift of the machine
-meets all.
+meets all. A side whose call takes seconds leaves the round after fewer samples, and the row says how many.
 """
 
 import math
@@ -21,6 +21,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
@@ -37,6 +38,7 @@ class Side:
     tolerance: float = 0.0
     message: str = ""  # why there is no time
     calls: int = 1  # a sample
+    rounds: int = 1
     samples: List[float] = field(default_factory=list)
     error: float = math.nan
 
@@ -52,8 +54,12 @@ class Side:
 @dataclass
 class Settings:
     samples: int = 7
+    least_samples: int = 3
     sample_seconds: float = 0.05
+    side_seconds: float = 3.0  # after which a side leaves the round, the least samples taken
     compile_seconds: float = 600.0
+    excluded: Dict[str, str] = field(default_factory=dict)  # sides not to touch, and why
+    progress: Optional[Path] = None  # a file for the name of the side that runs
 
 
 @dataclass
@@ -74,8 +80,17 @@ class Row:
     def peer(self, name, call, tolerance):
         self.sides.append(Side(name, call, tolerance))
 
+    def touch(self, name):
+        """Says whose code runs now, should it end the process."""
+        if self.settings.progress:
+            self.settings.progress.write_text(name)
+
     def attempt(self, name, build, tolerance):
         """The side that `build` makes, called once; or what stopped it, within --compile-seconds."""
+        if name in self.settings.excluded:
+            self.sides.append(Side(name, None, message=self.settings.excluded[name]))
+            return
+        self.touch(name)
         try:
             with time_limit(self.settings.compile_seconds):
                 torch._dynamo.reset()
@@ -166,6 +181,18 @@ def clock(call, calls):
     return (time.perf_counter() - start) / calls
 
 
+def plan(side, once, settings):
+    """How often to call a side that took `once` seconds; a slow one's call counts as its first sample."""
+    once = max(once, 1e-9)
+    side.calls = max(1, min(100_000, math.ceil(settings.sample_seconds / once)))
+    within = int(settings.side_seconds / (side.calls * once))
+    if within < settings.samples:
+        side.samples.append(once)
+        side.rounds = max(settings.least_samples, within) - 1
+    else:
+        side.rounds = settings.samples
+
+
 def run_row(r: Row, probe: Callable[[], dict]):
     """Builds, compares, times. What goes wrong is the row's or the side's message."""
     try:
@@ -173,6 +200,7 @@ def run_row(r: Row, probe: Callable[[], dict]):
         ours, peers = r.sides[0], [side for side in r.sides[1:] if side.call]
         want = ours.call()
         for side in peers:
+            r.touch(side.name)
             side.error = largest_difference(side.call(), want)
             if not side.error <= side.tolerance:
                 r.message = f"{side.name} differs by {side.error:.2g}, allowed {side.tolerance:.2g}"
@@ -181,13 +209,12 @@ def run_row(r: Row, probe: Callable[[], dict]):
         timed = [ours, *peers]
         for side in timed:
             once = clock(side.call, 1)  # the second call: the first one warmed caches
-            side.calls = max(
-                1, min(100_000, math.ceil(r.settings.sample_seconds / max(once, 1e-9)))
-            )
+            plan(side, once, r.settings)
         r.probes.append(probe())
-        for _ in range(r.settings.samples):
+        for round_ in range(r.settings.samples):
             for side in timed:
-                side.samples.append(clock(side.call, side.calls))
+                if round_ < side.rounds:
+                    side.samples.append(clock(side.call, side.calls))
         r.probes.append(probe())
     except Exception as reason:
         r.message = first_line(reason)

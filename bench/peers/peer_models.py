@@ -191,17 +191,17 @@ def count(model):
 
 def fitted(kind, vocabulary, classes, parameters):
     """The model with about as many parameters as asked for: the widest that has no more, then its second size (the
-    transformer's MLP, the state) as large as goes."""
-
-    def largest(make, sizes):
-        def size(n):
-            with torch.device("meta"):
-                return count(make(n))
-
-        return sizes[max(0, bisect_right(sizes, parameters, key=size) - 1)]
-
+    transformer's MLP, the state) as large as goes; the LSTM, which has one size, of the nearest count."""
     make = lambda *sizes: PEERS[kind](vocabulary, classes, *sizes)
-    width = largest(make, range(16, 1025))
+
+    def size(*sizes):
+        with torch.device("meta"):
+            return count(make(*sizes))
+
+    def largest(of, sizes):
+        return sizes[max(0, bisect_right(sizes, parameters, key=of) - 1)]
+
+    width = largest(size, range(16, 1025))
     if PEERS[kind] is Lstm:
-        return make(width)
-    return make(width, largest(lambda second: make(width, second), range(8, 4097)))
+        return make(min((width, width + 1), key=lambda w: abs(size(w) - parameters)))
+    return make(width, largest(lambda second: size(width, second), range(8, 4097)))

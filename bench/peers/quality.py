@@ -1,56 +1,76 @@
 #!/usr/bin/env python3
 """What equal wall time buys: our models by the program beside torch's, on the same text and tasks.
 
-    python bench/peers/quality.py --text FILE --minutes 5 --seeds 0 1 2
+    python bench/peers/quality.py --text FILE --seconds 300 --seeds 0 1 2
 
-Each model has the parameters of ours within 5 %, the same threads, the same batches of bytes or words, AdamW with
-the same schedule, and the same minutes; torch's rates are set by --rate NAME=X. Text: bits a byte on the held-out
-tenth. a5 and s5: accuracy over all positions at four lengths, trained by the tracking preset's curriculum. One
-line a run goes to --json as it ends, and the runs that it holds already are not repeated; --report writes the
-tables from it into docs/results.md.
+Counts of parameters are within 5 % of each other. Each model has the same threads, the same batches of bytes or
+words, AdamW with the same schedule, and the same seconds of training; torch's rates are set by --rate NAME=X. Text:
+bits a byte on the held-out tenth. a5 and s5: accuracy over all positions at four lengths, trained by the presets'
+curriculum. Seeds are the outermost loop. A run that has ended is a line of docs/quality.jsonl and a number in the
+tables of docs/results.md: the command, given again, goes on where it was stopped. Needs torch in this Python, and the
+program; in the build tree, after `make test`:
+
+    build/venv/bin/python bench/peers/quality.py --text FILE
 """
 
 import argparse
 import json
 import math
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import torch
+from environment import settle
 from peer_models import PEERS, count, fitted
 from peer_training import Curriculum, Group, Text, task_accuracy, text_bits, train
-from probe import machine, versions
-from report import replace_section
+from probe import Probe, machine, versions
+from report import limits_line, machine_line, replace_section
 
 ROOT = Path(__file__).resolve().parents[2]
 LENGTHS = (32, 128, 512, 2048)
+SEQUENCES = 64  # of each length
+WITHIN = 0.05  # by which the largest count of parameters exceeds the least
 
 
 @dataclass
 class Ours:
-    """A model of the program: its preset for text, and what it changes in the preset of each task."""
+    """A model of the program: its preset for text, and what it changes in the preset of each data set, so that the
+    counts of parameters are near."""
 
-    text: str
+    preset: str
+    text: dict
     a5: dict
     s5: dict
 
 
-def mixed(mixer, a5_heads, s5_heads):
-    """The tasks' presets with another mixer, of about their count of parameters."""
-    set_to = {"LIOR_MODEL_MIXERS": mixer}
-    heads = f"LIOR_MODEL_{mixer.upper()}_HEADS"
-    return {**set_to, heads: str(a5_heads)}, {**set_to, heads: str(s5_heads)}
+def mixed(mixer, a5, s5):
+    """The tasks' presets with another mixer, of these heads and this width."""
+
+    def changes(heads, width):
+        return {
+            "LIOR_MODEL_MIXERS": mixer,
+            f"LIOR_MODEL_{mixer.upper()}_HEADS": str(heads),
+            "LIOR_MODEL_D_MODEL": str(width),
+        }
+
+    return changes(*a5), changes(*s5)
 
 
 OURS = {
-    "geometric mamba": Ours("tiny", {}, {}),
-    "causal field": Ours("tiny-field", *mixed("causal_field", 4, 5)),
-    "geometric attention": Ours("tiny-geometric-attention", *mixed("geometric_attention", 5, 7)),
+    "geometric mamba": Ours("tiny", {}, {}, {}),
+    "causal field": Ours("tiny-field", {}, *mixed("causal_field", a5=(4, 62), s5=(5, 66))),
+    "geometric attention": Ours(
+        "tiny-geometric-attention",
+        {"LIOR_MODEL_MLP_HIDDEN": "294"},
+        *mixed("geometric_attention", a5=(6, 60), s5=(8, 62)),
+    ),
 }
 RATES = {"transformer": 2e-3, "lstm": 3e-3, "state space": 3e-3}
 TASK_RATES = {"transformer": 1e-3, "lstm": 3e-3, "state space": 3e-3}
@@ -75,9 +95,9 @@ class Program:
             raise RuntimeError(ended.stderr.strip().splitlines()[-1])
         return ended.stdout
 
-    def trained(self, folder, data, minutes, seed, *flags, **environment):
+    def trained(self, folder, data, seconds, seed, *flags, **environment):
         never = 1_000_000_000
-        flags += ("--minutes", minutes, "--seed", seed, "--threads", self.threads)
+        flags += ("--minutes", seconds / 60, "--seed", seed, "--threads", self.threads)
         flags += ("--progress", "none", "--eval-every", never)
         self.run("train", "--data", data, "--out", folder, *flags, **environment)
         settings = (Path(folder) / "config.json").read_text()
@@ -104,43 +124,46 @@ class Program:
         return json.loads(self.run("eval", "--model", folder, "--data", data, *more))
 
 
-def our_text_run(program, model, text, minutes, seed, count_):
+def our_run(program, model, data, text, seed, options):
     with tempfile.TemporaryDirectory() as folder:
-        run, length = Path(folder) / "run", BATCH["text"][1]
-        found = program.trained(run, text, minutes, seed, "--preset", OURS[model].text)
-        result = program.evaluated(run, text, "--count", count_, "--length", length)
-        return {**found, "bits_per_byte": result["bits_per_byte"]}
+        run = Path(folder) / "run"
+        changes = getattr(OURS[model], data)
+        if data == "text":
+            flags, length = ("--preset", OURS[model].preset), BATCH["text"][1]
+            found = program.trained(run, text, options.seconds, seed, *flags, **changes)
+            judged = program.evaluated(run, text, "--count", options.windows, "--length", length)
+            return {**found, "bits_per_byte": judged["bits_per_byte"]}
+        name = f"builtin:{data}"
+        found = program.trained(run, name, options.seconds, seed, **changes)
+        accuracy = {
+            str(n): program.evaluated(run, name, "--count", SEQUENCES, "--length", n)["accuracy"]
+            for n in LENGTHS
+        }
+        return {**found, "accuracy": accuracy}
 
 
-def our_task_run(program, model, task, minutes, seed):
-    with tempfile.TemporaryDirectory() as folder:
-        run, data = Path(folder) / "run", f"builtin:{task}"
-        found = program.trained(run, data, minutes, seed, **getattr(OURS[model], task))
-        results = {n: program.evaluated(run, data, "--count", 64, "--length", n) for n in LENGTHS}
-        return {**found, "accuracy": {str(n): result["accuracy"] for n, result in results.items()}}
-
-
-def torch_text_run(kind, text, minutes, seed, rate, parameters, count_):
+def torch_run(kind, data, text, seed, rate, parameters, options):
     torch.manual_seed(seed)
-    data, (batch, length) = Text(text), BATCH["text"]
-    model = fitted(kind, data.vocabulary, data.classes, parameters)
+    source = Text(text) if data == "text" else Group(data)
+    batch, length = BATCH["text" if data == "text" else "task"]
+    model = fitted(kind, source.vocabulary, source.classes, parameters)
+    plan = {} if data == "text" else {"curriculum": Curriculum(length), "floor": 0.0}
     steps, tokens = train(
-        model, data, minutes=minutes, rate=rate, batch=batch, length=length, seed=seed
+        model,
+        source,
+        seconds=options.seconds,
+        rate=rate,
+        batch=batch,
+        length=length,
+        seed=seed,
+        **plan,
     )
-    bits = text_bits(model, data, rows=batch, count=count_, window=length)
-    return {"steps": steps, "tokens": tokens, "parameters": count(model), "bits_per_byte": bits}
-
-
-def torch_task_run(kind, task, minutes, seed, rate, parameters):
-    torch.manual_seed(seed)
-    data, (batch, length) = Group(task), BATCH["task"]
-    model = fitted(kind, data.vocabulary, data.classes, parameters)
-    steps, tokens = train(
-        model, data, minutes=minutes, rate=rate, batch=batch, length=length, seed=seed, curriculum=Curriculum(length),
-        floor=0.0,
-    )  # fmt: skip
-    accuracy = {str(n): task_accuracy(model, data, n) for n in LENGTHS}
-    return {"steps": steps, "tokens": tokens, "parameters": count(model), "accuracy": accuracy}
+    found = {"steps": steps, "tokens": tokens, "parameters": count(model)}
+    if data == "text":
+        bits = text_bits(model, source, rows=batch, count=options.windows, window=length)
+        return {**found, "bits_per_byte": bits}
+    accuracy = {str(n): task_accuracy(model, source, n, SEQUENCES) for n in LENGTHS}
+    return {**found, "accuracy": accuracy}
 
 
 def standard_library(folder):
@@ -152,18 +175,21 @@ def standard_library(folder):
 
 
 class Results:
-    """Lines of JSON: one a run."""
+    """Lines of JSON, one a run; a last line that was cut short is left out."""
 
     def __init__(self, path):
         self.path = path
-        self.runs = (
-            [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        )
+        text = path.read_text() if path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            path.write_text(whole)
+        self.runs = [json.loads(line) for line in whole.splitlines()]
+
+    def all(self, **key):
+        return [run for run in self.runs if all(run.get(k) == v for k, v in key.items())]
 
     def find(self, **key):
-        return next(
-            (run for run in self.runs if all(run.get(k) == v for k, v in key.items())), None
-        )
+        return next(iter(self.all(**key)), None)
 
     def add(self, run):
         self.runs.append(run)
@@ -180,43 +206,63 @@ def spread_text(values, digits):
     )
 
 
-def tables(results):
-    """Markdown: a table for each data set, a row for each model, means and extremes over seeds."""
-    lines = []
-    for data in dict.fromkeys(run["data"] for run in results.runs):
-        runs = [run for run in results.runs if run["data"] == data]
-        minutes, threads = runs[0]["minutes"], runs[0]["machine"]["threads"]
-        title = f"{data}, {minutes:g} minutes a run, {threads} threads"
-        is_text = "bits_per_byte" in runs[0]
+def tables(runs):
+    """Markdown: a table for each data set and time, a row for each model, means and extremes over seeds."""
+    facts = [machine_line(run["machine"], run["versions"], run["date"]) for run in runs]
+    lines = [*dict.fromkeys(facts), limits_line([run["probe"] for run in runs]), ""]
+    lines += [
+        "Mean over seeds (least to most). *parameters*: within 5 % of each other. *seen*: tokens of training.",
+        f"*right at n*: accuracy over all positions of {SEQUENCES} words of n tokens; training stops at 512.",
+        "",
+    ]
+    for data, seconds in dict.fromkeys((run["data"], run["seconds"]) for run in runs):
+        here = [run for run in runs if (run["data"], run["seconds"]) == (data, seconds)]
+        is_text = "bits_per_byte" in here[0]
         columns = ["bits a byte, held out"] if is_text else [f"right at {n:,}" for n in LENGTHS]
         lines += [
-            f"### {title}",
+            f"### {data}, {seconds:g} s of training a run",
             "",
-            "| model | parameters | rate | tokens seen | seeds | " + " | ".join(columns) + " |",
+            "| model | parameters | rate | seen | seeds | " + " | ".join(columns) + " |",
+            "|---|" + "---:|" * (4 + len(columns)),
         ]
-        lines += ["|---|" + "---:|" * (4 + len(columns))]
-        for model in dict.fromkeys(run["model"] for run in runs):
-            mine = [run for run in runs if run["model"] == model]
-            tokens = spread_text([run["tokens"] / 1e6 for run in mine], 2)
-            rate = f"{mine[0]['rate']:g}" if mine[0]["rate"] else "preset"
+        for model in dict.fromkeys(run["model"] for run in here):
+            mine = [run for run in here if run["model"] == model]
             if is_text:
                 cells = [spread_text([run["bits_per_byte"] for run in mine], 3)]
             else:
                 cells = [spread_text([run["accuracy"][str(n)] for run in mine], 3) for n in LENGTHS]
-            head = f"| {model} | {mine[0]['parameters']:,} | {rate} | {tokens} M | {len(mine)} | "
-            lines.append(head + " | ".join(cells) + " |")
+            head = [
+                model,
+                f"{mine[0]['parameters']:,}",
+                f"{mine[0]['rate']:g}" if mine[0]["rate"] else "preset",
+                f"{statistics.mean(run['tokens'] for run in mine) / 1e6:.3g} M",
+                str(len(mine)),
+            ]
+            lines.append("| " + " | ".join([*head, *cells]) + " |")
         lines.append("")
     return lines
 
 
-def main():
+def summary(run):
+    result = (
+        f"{run['bits_per_byte']:.3f} bits a byte"
+        if "bits_per_byte" in run
+        else " ".join(f"{n}: {value:.3f}" for n, value in run["accuracy"].items())
+    )
+    return (
+        f"{run['data']}  {run['model']}  seed {run['seed']}  {run['parameters']:,} parameters  "
+        f"{run['tokens']:,} tokens  {result}"
+    )
+
+
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--text", help="a file of any bytes (default: this Python's standard library, as one text)"
     )
-    parser.add_argument("--minutes", type=float, default=5.0, help="of training, a run")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of training, a run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
         "--models", nargs="+", default=[*OURS, *PEERS], choices=[*OURS, *PEERS], metavar="MODEL"
@@ -229,81 +275,91 @@ def main():
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--count", type=int, default=512, help="windows of 256 bytes that the text is judged by"
+        "--windows", type=int, default=256, help="of 256 bytes, that the text is judged by"
     )
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/lior"))
-    parser.add_argument("--json", type=Path, default=ROOT / "build/quality.jsonl")
     parser.add_argument(
-        "--report", action="store_true", help="write the tables into docs/results.md"
+        "--out", type=Path, default=ROOT / "docs", help="the folder of results.md and quality.jsonl"
     )
     options = parser.parse_args()
-    rates = {name: float(value) for name, value in (pair.split("=") for pair in options.rate)}
+    if options.models[0] not in OURS:
+        parser.error("the first of --models must be one of ours: it sets the count of parameters")
+    options.rate = {name: float(x) for name, x in (pair.split("=") for pair in options.rate)}
+    return options
+
+
+def rate_of(model, data, options):
+    """A torch model's learning rate; None for ours, whose presets hold it."""
+    return options.rate.get(model, (RATES if data == "text" else TASK_RATES).get(model))
+
+
+def main():
+    options = arguments()
+    settle()
     torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # as our kernels do
     program = Program(options.program, options.threads)
-    results = Results(options.json)
+    results = Results(options.out / "quality.jsonl")
+    command = shlex.join(["python", "bench/peers/quality.py", *sys.argv[1:]])
 
     with tempfile.TemporaryDirectory() as folder:
         text = Path(options.text) if options.text else standard_library(folder)
-        for data in options.data:
-            name = text.name if data == "text" else data
-            for seed in options.seeds:
-                parameters = None
-                for model in options.models:
-                    key = dict(data=name, model=model, seed=seed, minutes=options.minutes)
-                    found = results.find(**key)
-                    if found is None:
-                        rate = rates.get(
-                            model, (RATES if data == "text" else TASK_RATES).get(model)
-                        )
-                        found = one_run(program, model, data, text, options, seed, rate, parameters)
-                        if found is None:
-                            continue
-                        found = {
-                            **key,
-                            "rate": rate,
-                            **found,
-                            "machine": machine(options.threads),
-                            "versions": versions(),
-                        }
-                        results.add(found)
-                        results = Results(options.json)
-                    parameters = parameters or found["parameters"]
-                    print(summary(found), flush=True)
-    if options.report:
-        command = "`python bench/peers/quality.py " + " ".join(sys.argv[1:]) + "`"
-        replace_section(
-            ROOT / "docs/results.md",
-            "quality",
-            ["## Quality at equal time", "", command, "", *tables(results)],
+        keys = [
+            dict(
+                data=text.name if data == "text" else data,
+                model=model,
+                seed=seed,
+                seconds=options.seconds,
+                threads=options.threads,
+            )
+            for seed in options.seeds
+            for data in options.data
+            for model in options.models
+        ]
+        left = [key for key in keys if not results.find(**key)]
+        print(
+            f"{len(keys)} runs of {options.seconds:g} s, {len(keys) - len(left)} of them done; "
+            f"{len(left) * options.seconds / 60:.0f} min of training to go",
+            flush=True,
         )
+        for key in keys:
+            found = results.find(**key)
+            if found is None:
+                found = one_run(program, key, text, results, options)
+                results.add(found)
+                lines = tables(results.runs)
+                replace_section(
+                    options.out / "results.md",
+                    "quality",
+                    ["## Quality at equal time", "", f"`{command}`", "", *lines],
+                )
+            print(summary(found), flush=True)
 
 
-def one_run(program, model, data, text, options, seed, rate, parameters):
-    """What the run found, or None where the program has no such model."""
+def one_run(program, key, text, results, options):
+    """A line of the results; torch's models are fitted to the parameters of the first."""
+    model, seed = key["model"], key["seed"]
+    data = key["data"] if key["data"] in ("a5", "s5") else "text"
+    facts = {
+        "date": date.today().isoformat(),
+        "machine": machine(options.threads),
+        "versions": versions(),
+        "probe": Probe()(),
+    }
+    rate = rate_of(model, data, options)
     if model in OURS:
-        try:
-            if data == "text":
-                return our_text_run(program, model, text, options.minutes, seed, options.count)
-            return our_task_run(program, model, data, options.minutes, seed)
-        except RuntimeError as reason:
-            print(f"{data}: {model}: {reason}", file=sys.stderr, flush=True)
-            return None
-    if parameters is None:
+        found = our_run(program, model, data, text, seed, options)
+    else:
+        first = results.find(**{**key, "model": options.models[0]})
+        found = torch_run(model, data, text, seed, rate, first["parameters"], options)
+    same = {name: key[name] for name in ("data", "seconds", "threads")}
+    counts = [run["parameters"] for run in results.all(**same)] + [found["parameters"]]
+    if max(counts) > (1 + WITHIN) * min(counts):
         sys.exit(
-            "quality.py: the first of --models must be one of ours: it sets the count of parameters"
+            f"quality.py: {data}: {model} has {found['parameters']:,} parameters, the others {min(counts):,} to "
+            f"{max(counts):,}; at most {WITHIN:.0%} apart is fair"
         )
-    if data == "text":
-        return torch_text_run(model, text, options.minutes, seed, rate, parameters, options.count)
-    return torch_task_run(model, data, options.minutes, seed, rate, parameters)
-
-
-def summary(run):
-    result = (
-        f"{run['bits_per_byte']:.3f} bits a byte"
-        if "bits_per_byte" in run
-        else " ".join(f"{n}: {value:.3f}" for n, value in run["accuracy"].items())
-    )
-    return f"{run['data']}  {run['model']}  seed {run['seed']}  {run['parameters']:,} parameters  {run['tokens']:,} tokens  {result}"
+    return {**key, "rate": rate, **found, **facts}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """docs/results.md: sections between marks, each written by its own command."""
 
-from datetime import date
 from pathlib import Path
 
 HEAD = """# Results
@@ -32,38 +31,90 @@ def time_text(seconds):
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def comparison_lines(results, command):
+def machine_line(facts, version, day):
+    """The machine and the software of a result, in one sentence."""
+    software = ", ".join(f"{name} {text}" for name, text in version.items())
+    return (
+        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads, torch capability "
+        f"{facts['torch_capability']}; {software}; {day}."
+    )
+
+
+def limits_line(probes):
+    """What the machine did at most, from the least to the most that any probe saw."""
+
+    def extent(key, scale):
+        values = [probe[key] / scale for probe in probes]
+        return f"{min(values):.3g} to {max(values):.3g}"
+
+    return (
+        f"Its limits meanwhile: {extent('gemm_flops', 1e9)} GFLOP/s in products of 1,024 x 1,024 matrices, "
+        f"{extent('triad_bytes', 1e9)} GB/s in z = x + 2 y."
+    )
+
+
+MOVED = 0.1  # of a limit, from before a row to after it
+
+
+def row_lines(row):
+    """A row's lines of the table, and what its sides without a time say."""
+    lines, notes = [], []
+    ours = row["sides"][0]["seconds"] if row["sides"] else None
+    moved = " †" if row["probe_moved"] > MOVED else ""
+    name = f"**{row['name']}**{moved}<br>{row['shape']}"
+    if row["message"]:
+        notes.append(f"- {row['name']}: {row['message']}")
+    for i, side in enumerate(row["sides"] or [{"name": "", "seconds": None, "message": ""}]):
+        cells = [name if i == 0 else "", side["name"]]
+        if side["seconds"] is None:
+            cells += ["none", "", "", "", ""]
+            if side["message"]:
+                notes.append(f"- {row['name']}, {side['name']}: {side['message']}")
+        else:
+            count, asked = len(side["samples"]), row["at_least"].get(side["name"])
+            gain = side["seconds"] / ours if i and ours else None
+            cells += [
+                time_text(side["seconds"]),
+                f"{side['spread']:.0%} of {count}",
+                f"{gain:.3g}" if gain else "",
+                f"{asked}{', missed' if gain < asked else ''}" if asked and gain else "",
+                f"{side['error']:.1g}" if i else "",
+            ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines, notes
+
+
+def comparison_lines(rows, command):
     """Markdown of the rows of run.py's JSON."""
-    facts, version = results["machine"], results["versions"]
-    lines = [
+    facts = {}  # lines, and the rows that they are true of
+    for row in rows:
+        line = machine_line(row["machine"], row["versions"], row["date"])
+        facts.setdefault(line, []).append(row["name"])
+    if len(facts) == 1:
+        where = list(facts)
+    else:
+        where = [f"- {', '.join(names)}: {line}" for line, names in facts.items()]
+    lines, notes = [], []
+    for row in rows:
+        more, said = row_lines(row)
+        lines += more
+        notes += said
+    probes = [probe for row in rows for probe in row["probes"]]
+    return [
         "## Speed",
         "",
         f"`{command}`",
         "",
-        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads, torch capability "
-        f"{facts['torch_capability']}; "
-        + ", ".join(f"{name} {text}" for name, text in version.items())
-        + f"; {date.today().isoformat()}.",
+        *where,
+        *([limits_line(probes)] if probes else []),
         "",
-        "Times are medians, spread is (largest - smallest)/median, *gain* the peer's time over ours; *asked* is "
-        "PERFORMANCE's target. *moved* is how far the machine's own limits moved while the row ran.",
+        "*time*: median of the samples. *spread*: (largest - smallest) / median, and how many samples: a side whose",
+        "call takes seconds has fewer. *gain*: the side's time over ours. *asked*: the target that the row was written",
+        "against. *difference*: the largest of the results over their largest entry. †: one of the machine's limits",
+        f"moved by more than {MOVED:.0%} while the row ran.",
         "",
         "| row | side | time | spread | gain | asked | difference |",
         "|---|---|---:|---:|---:|---:|---:|",
+        *lines,
+        *(["", "Without a time:", "", *notes] if notes else []),
     ]
-    for row in results["rows"]:
-        ours = row["sides"][0]["seconds"] if row["sides"] else None
-        for i, side in enumerate(row["sides"]):
-            name = f"**{row['name']}** {row['shape']}" if i == 0 else ""
-            if side["seconds"] is None:
-                reason = side["message"] or row["message"] or "not timed"
-                lines.append(f"| {name} | {side['name']} | {reason.replace('|', '/')} | | | | |")
-                continue
-            gain = f"{side['seconds'] / ours:.3g}" if i and ours else ""
-            asked = f"{row['at_least'].get(side['name'], '')}"
-            moved = f"moved {row['probe_moved']:.0%}" if i == 0 else f"{side['error']:.1g}"
-            cells = [time_text(side["seconds"]), f"{side['spread']:.0%}", gain, asked, moved]
-            lines.append(f"| {name} | {side['name']} | " + " | ".join(cells) + " |")
-        if not row["sides"]:
-            lines.append(f"| **{row['name']}** | | {row['message'].replace('|', '/')} | | | | |")
-    return lines

@@ -17,8 +17,8 @@ def taps(kernel, length):
 def rfft_memory(x, w0, transformed, dim):
     """y = w0 x + kappa * x along `dim`; `transformed` is rfft(kappa, 2 N), shaped to multiply."""
     length = x.shape[dim]
-    product = torch.fft.rfft(x, n=2 * length, dim=dim) * transformed
-    return w0 * x + torch.fft.irfft(product, n=2 * length, dim=dim).narrow(dim, 0, length)
+    product = torch.fft.rfft(x, n=2 * length, dim=dim).mul_(transformed)
+    return torch.fft.irfft(product, n=2 * length, dim=dim).narrow(dim, 0, length).add_(x, alpha=w0)
 
 
 def memory_row(r, batch, length, channels):

@@ -4,25 +4,26 @@
     python bench/peers/run.py [--filter REGEX]
 
 writes docs/results.md and docs/results.json; rows that the filter leaves out keep what they had. `--list` names the
-rows. Needs lior and torch in this Python, and jax for its sides; in the build tree, after `make test`:
+rows. Needs lior and torch in this Python, and jax for its sides (requirements.txt); in the build tree, after
+`make test`:
 
+    build/venv/bin/python -m pip install -r bench/peers/requirements.txt
     PYTHONPATH=build/release/python build/venv/bin/python bench/peers/run.py
 """
 
 import argparse
 import json
-import os
+import shlex
+import signal
+import subprocess
 import sys
+import tempfile
+from datetime import date
 from pathlib import Path
 
+from environment import settle
+
 ROOT = Path(__file__).resolve().parents[2]
-# Freed memory is kept: otherwise glibc gives large results back to the kernel at each call and faults
-# them in again, at a cost above that of many rows, for torch and for us alike.
-ENVIRONMENT = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
-    "MALLOC_TOP_PAD_": str(1 << 26),
-}
 
 
 def main():
@@ -39,48 +40,100 @@ def main():
     parser.add_argument(
         "--compile-seconds", type=float, default=600, help="after which torch.compile is given up"
     )
-    parser.add_argument("--json", type=Path, default=ROOT / "docs/results.json")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "docs", help="the folder of results.md and results.json"
+    )
     parser.add_argument("--no-report", action="store_true", help="print only")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--task", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
-        environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(options.threads)}
-        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    settle(OMP_NUM_THREADS=str(options.threads))
+    if options.task:
+        run_task(json.loads(options.task), options.threads)
+    else:
+        sys.exit(run_all(options))
 
-    import torch
 
-    import lior
-
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)  # as our kernels do
-    lior.set_threads(options.threads)
-    from harness import Settings, chosen, run_row
-    from probe import Probe, machine, versions
-
-    import rows  # noqa: F401  (registers them)
+def run_all(options):
+    """Every row in a process of its own, started as this one was. True if one of them failed."""
+    import rows
+    from harness import chosen
+    from report import comparison_lines, replace_section
 
     picked = chosen(options.filter)
     if options.list:
         print("\n".join(f"{row.name:32} {row.shape}" for row in picked))
-        return
+        return False
     if not picked:
         sys.exit(f"run.py: no row matches {options.filter!r}; --list names them")
 
-    probe = Probe()
-    settings = Settings(samples=options.samples, compile_seconds=options.compile_seconds)
-    kept = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    results = options.out / "results.json"
+    kept = json.loads(results.read_text()) if results.exists() else []
+    failed = False
     for row in picked:
-        row.settings = settings
-        run_row(row, probe)
-        print(text_of(row), flush=True)
-        done = record(row, options.threads)
+        done = run_apart(row, options)
+        failed |= bool(done["message"])
         kept = [old for old in kept if old["name"] != done["name"]] + [done]
+        kept.sort(key=lambda row: rows.ORDER.get(row["name"], len(rows.ORDER)))
         if not options.no_report:
-            write(options, kept, machine(options.threads), versions())
-    sys.exit(any(row.message for row in picked))
+            results.write_text(json.dumps(kept, indent=1) + "\n")
+            command = shlex.join(["python", "bench/peers/run.py", *sys.argv[1:]])
+            replace_section(options.out / "results.md", "speed", comparison_lines(kept, command))
+    return failed
 
 
-def record(row, threads):
+def run_apart(row, options):
+    """The record of a row. A peer that ends the process (code that Inductor wrote has) is left out the next time."""
+    from probe import machine, versions
+
+    task = {
+        "name": row.name,
+        "samples": options.samples,
+        "compile_seconds": options.compile_seconds,
+        "excluded": {},
+    }
+    command = [sys.executable, __file__, "--threads", str(options.threads), "--task"]
+    while True:
+        with tempfile.TemporaryDirectory() as folder:
+            ended = subprocess.run([*command, json.dumps({**task, "folder": folder})]).returncode
+            done, progress = Path(folder) / "record.json", Path(folder) / "progress"
+            if done.exists():
+                return json.loads(done.read_text())
+            side = progress.read_text() if progress.exists() else ""
+        reason = f"ended the process: {signal.strsignal(-ended) if ended < 0 else f'status {ended}'}"
+        if not side or side in task["excluded"]:
+            row.message = f"{side or 'a side'} {reason}"
+            return {**record(row), "machine": machine(options.threads), "versions": versions()}
+        task["excluded"][side] = reason
+
+
+def run_task(task, threads):
+    """Runs one row and writes its record."""
+    import torch
+
+    import lior
+    import rows  # noqa: F401  (registers them; before denormals go, of which NumPy would warn)
+    from harness import ROWS, Settings, run_row
+    from probe import Probe, machine, versions
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # as our kernels do
+    lior.set_threads(threads)
+    folder = Path(task["folder"])
+    (row,) = (row for row in ROWS if row.name == task["name"])
+    row.settings = Settings(
+        samples=task["samples"],
+        compile_seconds=task["compile_seconds"],
+        excluded=task["excluded"],
+        progress=folder / "progress",
+    )
+    run_row(row, Probe())
+    print(text_of(row), flush=True)
+    done = {**record(row), "machine": machine(threads), "versions": versions()}
+    (folder / "record.json").write_text(json.dumps(done))
+
+
+def record(row):
     moved = 0.0
     if len(row.probes) == 2:
         before, after = row.probes
@@ -89,7 +142,7 @@ def record(row, threads):
         "name": row.name,
         "shape": row.shape,
         "dtype": row.dtype,
-        "threads": threads,
+        "date": date.today().isoformat(),
         "at_least": row.at_least,
         "message": row.message,
         "probes": row.probes,
@@ -107,17 +160,6 @@ def record(row, threads):
             for side in row.sides
         ],
     }
-
-
-def write(options, kept, facts, found):
-    import rows
-    from report import comparison_lines, replace_section
-
-    kept.sort(key=lambda row: rows.ORDER.get(row["name"], len(rows.ORDER)))
-    results = {"machine": facts, "versions": found, "rows": kept}
-    options.json.write_text(json.dumps(results, indent=1) + "\n")
-    command = "python bench/peers/run.py"
-    replace_section(ROOT / "docs/results.md", "speed", comparison_lines(results, command))
 
 
 def text_of(row):
