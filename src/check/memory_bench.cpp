@@ -110,13 +110,18 @@ Bench streaming_bench() {
           }};
 }
 
+constexpr double kAlpha = 0.5;
+
+memory::PowerLawRule fractional_rule(double tolerance, Index past) {
+  return {tolerance, static_cast<double>(past + 64), 1 - kAlpha, 1 - kAlpha};
+}
+
 /// The fractional integral of 64 x 64 cells of D^2 complex numbers after `past` steps: the sum over
 /// all of them, beside the poles.
 Bench fractional_bench(Index d, Index past, double tolerance) {
-  constexpr double kAlpha = 0.5, kDt = 0.01;
+  constexpr double kDt = 0.01;
   const Index functions = 2 * 64 * 64 * d * d;
-  const auto rule =
-      std::make_shared<memory::PowerLawRule>(tolerance, past + 64, 1 - kAlpha, 1 - kAlpha);
+  const auto rule = std::make_shared<memory::PowerLawRule>(fractional_rule(tolerance, past));
   const double states = static_cast<double>(rule->poles() * functions);
   return {
       .name = "fractional.step",
@@ -196,15 +201,29 @@ void add_memory_benches(Registry& registry) {
     add(convolution_bench(8, length, 256, MemoryPlan::direct));
   }
   for (const Index length : {1024, 4096, 16384, 65536}) {  // growth with the length
-    add(convolution_bench(1, length, 64, MemoryPlan::fft));
+    Bench row = convolution_bench(1, length, 64, MemoryPlan::fft);
+    row.variable = "N";
+    row.size = static_cast<double>(length);
+    row.memory = row.bytes;  // x and y: the recurrence has no workspace that grows
+    add(std::move(row));
   }
   add(streaming_bench());
   add(fractional_bench(4, 4096, kRuleTolerance));
-  for (const Index past : {256, 1024, 4096, 16384}) {  // growth with the steps before
-    add(fractional_bench(1, past, kRuleTolerance));
+  const auto grow = [&](Bench row, const char* variable, Index size, Index poles) {
+    row.variable = variable;
+    row.size = static_cast<double>(size);
+    row.memory = 8.0 * 2 * 64 * 64 * static_cast<double>(poles + 2);  // and f_{n-1}, the tail
+    add(std::move(row));
+  };
+  for (const Index past : {256, 1024, 4096, 16384}) {
+    grow(fractional_bench(1, past, kRuleTolerance), "steps", past,
+         fractional_rule(kRuleTolerance, past).poles());
   }
-  for (const double tolerance : {1e-2, 1e-6, 1e-8}) {  // and with the poles; 1e-4 is above
-    add(fractional_bench(1, 1024, tolerance));
+  for (const double tolerance : {1e-2, 1e-4, 1e-6, 1e-8}) {
+    const Index poles = fractional_rule(tolerance, 1024).poles();
+    Bench row = fractional_bench(1, 1024, tolerance);
+    row.name = "fractional.poles";
+    grow(std::move(row), "poles", poles, poles);
   }
 }
 

@@ -25,14 +25,14 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
   const T* const prior = reinterpret_cast<const T*>(t.data());
   const T* const seen = reinterpret_cast<const T*>(evidence.data());
   T* const result = reinterpret_cast<T*>(out.data());
-  const T rate = static_cast<T>(1 / tau);
+  const T rate = bayes_rate<T>(tau);
   const auto for_rows = [&](auto&& body) {
     parallel_for(nx, 1 + 4096 / std::max<Index>(row, 1), [&](Index begin, Index end, int) {
       for (Index i = begin; i < end; ++i) body(i, 2 * i * row);
     });
   };
 
-  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
   for_rows([&](Index i, Index at) {
     const BayesSums part = sum(prior + at, seen + at, row, rate);
     double* const to = row_sums.data() + 3 * i;

@@ -14,8 +14,9 @@
 namespace lior::field {
 namespace {
 
-constexpr Index kCacheBytes = 128 << 10;  // of rows that a thread keeps
-constexpr Index kLevelsAtOnce = 8;        // stages of one sweep, where no sum is in between
+constexpr Index kCacheBytes = 256 << 10;    // of rows that a thread keeps
+constexpr Index kStreamedBytes = 32 << 20;  // a field that no cache holds until it is read again
+constexpr Index kLevelsAtOnce = 8;          // stages of one sweep, where no sum is in between
 constexpr Index kMostLevels = 64;
 constexpr Index kLanesMost = 16;
 
@@ -184,7 +185,7 @@ void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources
                        .term_before = reals<T>(sources.term_before)};
   terms.lambda = static_cast<T>(sources.lambda);
   terms.lambda_f = static_cast<T>(sources.lambda_f);
-  if (bayes) terms.rate = static_cast<T>(1 / sources.tau);
+  if (bayes) terms.rate = bayes_rate<T>(sources.tau);
   const Index most = bayes ? 1 : at_once > 0 ? at_once : steps_at_once();
   for (bool summed = sources.carried; steps > 0; summed = true) {
     const Index now = std::min(steps, most);
@@ -205,7 +206,7 @@ void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources
 template <class T>
 void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
   const Grid& grid = h_->grid();
-  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
   parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       for (Index tile = 0; tile < plan.tiles; ++tile) {
@@ -225,12 +226,13 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
   const Grid& grid = h_->grid();
   const Index levels = plan.levels, cell = plan.cell, ny = grid.ny;
   const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
-  const auto pack_cells = LIOR_SIMD_TABLE(pack<T>).chosen();
+  const auto spread_cells = LIOR_SIMD_TABLE(spread<T>).chosen();
   const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
   const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
   const auto stage = stage_function<T>(h_->varies(), plan.source, plan.slope);
   const T* const t = reals<T>(from);
   T* const result = reinterpret_cast<T*>(to.data());
+  const bool around = to.size() * static_cast<Index>(2 * sizeof(T)) >= kStreamedBytes;
 
   const auto run_tile = [&](Index first_row, Index rows, Index tile, T* memory) {
     const auto take = [&](Index ring_rows, Index planes) {
@@ -251,6 +253,7 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
     // Rows and columns are counted from the margins' corner.
     const auto read = [&](Index row) {
       const Index i = wrap(first_row - levels + row, grid.nx);
+      const Index ahead = (wrap(i + 1, grid.nx) - i) * ny * cell;
       for (Index column = 0, count = 0; column < columns; column += count) {
         const Index j = wrap(first - levels + column, ny);
         count = std::min(columns - column, ny - j);
@@ -262,13 +265,11 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
         unpack_cells(t + 2 * number, here, count * cell);
         if (plan.source) {
           fill_source(terms.from(number), here, shifted(source[row]), shifted(slope[row]),
-                      count * cell);
+                      count * cell, ahead);
         }
         for (Index side = 0; side < plan.stencil_planes; ++side) {
-          T* const plane = stencil.plane(row, side) + at;
-          for (Index c = 0; c < count; ++c) {
-            std::fill_n(plane + c * cell, cell, h_->stencil()(i, j + c, side));
-          }
+          spread_cells(&h_->stencil()(i, j, side), plan.stencil_planes, count, cell,
+                       stencil.plane(row, side) + at);
         }
       }
     };
@@ -276,13 +277,14 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
       const Index before = level - 1, start = before / plan.stages * plan.stages;
       const Index divisor = plan.stages - before % plan.stages;  // Taylor's, innermost first
       const Ring<T>& x = level_rows[before];
-      StageRow<T> work{.west = x[row - 1],
-                       .here = x[row],
-                       .east = x[row + 1],
-                       .base = level_rows[start][row],
-                       .source = source[row],
-                       .slope = slope[row],
-                       .out = level_rows[level][row]};
+      StageRow<T> work{.west = x[row - 1].re,
+                       .here = x[row].re,
+                       .east = x[row + 1].re,
+                       .base = level_rows[start][row].re,
+                       .source = source[row].re,
+                       .slope = slope[row].re,
+                       .out = level_rows[level][row].re,
+                       .imaginary = plan.pitch};
       for (Index side = 0; side < plan.stencil_planes; ++side) {
         work.stencil[side] = stencil.plane(row, side);
       }
@@ -293,29 +295,27 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
       work.cell = cell;
       if (level == 1) {
         const Index i = wrap(first_row - levels + row + 2, grid.nx);
-        const Index number = 2 * (i * ny + first) * cell;
-        work.next[0] = t + number;
-        work.next[1] = terms.evidence ? terms.evidence + number : t + number;
-        work.next[2] = terms.constant ? terms.constant + number : t + number;
+        work.next = t + 2 * (i * ny + first) * cell;
+      }
+      if (level == levels) {
+        work.result = result + 2 * ((first_row - levels + row) * ny + first) * cell;
+        work.around = around;
       }
       stage(work, level * cell, (columns - level) * cell);
     };
-    const auto write = [&](Index row) {
-      const Index i = first_row - levels + row, number = (i * ny + first) * cell;
+    const auto sum_row = [&](Index row) {
+      const Index i = first_row - levels + row;
       const Planes<T> done = level_rows[levels][row];
-      pack_cells({done.re + levels * cell, done.im + levels * cell}, result + 2 * number,
-                 width * cell);
-      if (terms.evidence) {
-        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
-            sum(result + 2 * number, terms.evidence + 2 * number, width * cell, terms.rate);
-      }
+      work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
+          sum({done.re + levels * cell, done.im + levels * cell},
+              terms.evidence + 2 * (i * ny + first) * cell, width * cell, terms.rate);
     };
     for (Index arrived = 0; arrived < rows + 2 * levels; ++arrived) {
       read(arrived);
       for (Index level = 1; level <= levels && 2 * level <= arrived; ++level) {
         advance(level, arrived - level);
       }
-      if (arrived >= 2 * levels) write(arrived - levels);
+      if (terms.evidence && arrived >= 2 * levels) sum_row(arrived - levels);
     }
   };
 
@@ -325,6 +325,7 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
                  for (Index tile = 0; tile < plan.tiles; ++tile) {
                    run_tile(begin, end - begin, tile, memory);
                  }
+                 if (around) hwy::FlushStream();
                });
   if (terms.evidence) work_->merge(plan, grid.nx);
 }

@@ -2,10 +2,17 @@
 // What the kernels of H and of the explicit sweep read and write.
 
 #include <cmath>
+#include <numbers>
 
 #include "lior/core/view.h"
 
 namespace lior::field {
+
+/// What |T - E|^2 is multiplied by: weights are powers of 2.
+template <class T>
+T bayes_rate(double tau) {
+  return static_cast<T>(std::numbers::log2e / tau);
+}
 
 /// One row of H, in reals. centre: [ny, 5], all factors, where sides is null; else [ny].
 template <class T>
@@ -26,8 +33,8 @@ struct Planes {
   T* im = nullptr;
 };
 
-/// Sums over a part of the field that Bayes' normaliser needs: the least |T - E|^2 / tau over
-/// entries with T != 0, sum |T|^2, and sum w |T|^2 with w relative to that least.
+/// Sums over a part of the field that Bayes' normaliser needs: the least x = |T - E|^2 / (tau ln 2)
+/// over entries with T != 0, sum |T|^2, and sum w |T|^2 with w = 2^(least - x).
 struct BayesSums {
   double least = INFINITY;
   double norm = 0;
@@ -36,7 +43,7 @@ struct BayesSums {
   void merge(const BayesSums& other) {
     const double both = std::min(least, other.least);
     const auto share = [both](const BayesSums& part) {
-      return part.weighted == 0 ? 0 : part.weighted * std::exp(both - part.least);
+      return part.weighted == 0 ? 0 : part.weighted * std::exp2(both - part.least);
     };
     *this = {both, norm + other.norm, share(*this) + share(other)};
   }
@@ -46,7 +53,7 @@ struct BayesSums {
   }
 };
 
-/// S = scale e^{(least - |T-E|^2 rate) / 2} T - lambda T + constant - lambda_f term, of which the
+/// S = scale 2^{(least - |T-E|^2 rate) / 2} T - lambda T + constant - lambda_f term, of which the
 /// part `slope` = -lambda_f (term - term_before) goes on growing. Null: absent. Complex numbers
 /// interleaved, as fields are.
 template <class T>
@@ -68,18 +75,21 @@ struct SourceTerms {
   }
 };
 
-/// out = base - i a (H x + source + share slope) on one row.
+/// out = base - i a (H x + source + share slope) on one row. Planes of imaginary parts lie
+/// `imaginary` numbers behind those of real parts.
 template <class T>
 struct StageRow {
-  Planes<T> west, here, east;     ///< x on the rows before, at and after
-  Planes<T> base, source, slope;  ///< source, slope: null where absent
-  Planes<T> out;
-  const T* stencil[5] = {};    ///< planes: centre, then the sides; only the centre if constant
+  const T *west, *here, *east;     ///< x on the rows before, at and after
+  const T *base, *source, *slope;  ///< source, slope: null where absent
+  T* out;
+  Index imaginary;
+  const T* stencil[5] = {};    ///< centre, then the sides; only the centre if constant
   T along_x = 0, along_y = 0;  ///< the sides of a constant stencil
   T a = 0, share = 0;
-  Index cell = 0;  ///< numbers in a cell
-  /// Complex numbers that the next row brings, fetched while this one computes; all or none.
-  const T* next[3] = {};
+  Index cell = 0;           ///< numbers in a cell
+  const T* next = nullptr;  ///< complex numbers of t to fetch meanwhile, or null
+  T* result = nullptr;      ///< where the numbers go at last, or null
+  bool around = false;      ///< the caches
 };
 
 }  // namespace lior::field

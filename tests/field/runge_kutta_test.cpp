@@ -229,6 +229,34 @@ void expect_kernels_like_reference() {
   }
 }
 
+/// T = 1 everywhere, so that |T - E|^2 / tau is what E says: from 0 to where weights vanish.
+template <class T>
+void expect_weights_to_relative_accuracy() {
+  const Grid grid{1, 1000, 1, 1};
+  const double most = sizeof(T) == 4 ? 170 : 700;  // sqrt(w), and the reference's w, are normal
+  FieldArray<T> t(grid.shape()), e(grid.shape()), got(grid.shape()), want(grid.shape());
+  for (Index k = 0; k < t.size(); ++k) {
+    t.data()[k] = 1;
+    e.data()[k] = {T(1), static_cast<T>(std::sqrt(most * static_cast<double>(k) / 999))};
+  }
+  Buffer<double> sums(3);
+  posterior<T>(t.view(), e.view(), 1, got.view(), sums.span());
+  reference::posterior<T>(t.view(), e.view(), 1, want.view(), sums.span());
+  for (Index k = 0; k < t.size(); ++k) {
+    const double exponent = std::norm(std::complex<double>(e.data()[k]) - 1.0);
+    // Half of w's 4 eps (1 + |ln w|), and the sums' and the reference's own.
+    const double tolerance = 4 * std::numeric_limits<T>::epsilon() * (1 + exponent);
+    EXPECT_NEAR(got.data()[k].real() / want.data()[k].real(), 1, tolerance) << "w e^-" << exponent;
+  }
+}
+
+TEST(FieldKernels, WeightsKeepRelativeAccuracyFloat) {
+  expect_weights_to_relative_accuracy<float>();
+}
+TEST(FieldKernels, WeightsKeepRelativeAccuracyDouble) {
+  expect_weights_to_relative_accuracy<double>();
+}
+
 TEST(FieldKernels, AreTheirPlainTextFloat) { expect_kernels_like_reference<float>(); }
 TEST(FieldKernels, AreTheirPlainTextDouble) { expect_kernels_like_reference<double>(); }
 

@@ -15,101 +15,141 @@ HWY_BEFORE_NAMESPACE();
 namespace lior::field::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// `count` numbers of t into planes.
+/// Numbers between which memory is asked for more: what is asked at once is less than the misses
+/// that a core can have in flight.
+inline constexpr Index kFetched = 64;
+
+/// Fetches `count` complex numbers.
 template <class T>
-void unpack(const T* t, Planes<T> out, Index count) noexcept {
-  for_lanes<T>(count, [=](auto d, Index k) {
-    hn::Vec<decltype(d)> re, im;
-    hn::LoadInterleaved2(d, t + 2 * k, re, im);
-    hn::StoreU(re, d, out.re + k);
-    hn::StoreU(im, d, out.im + k);
-  });
+HWY_INLINE void fetch(const T* numbers, Index count) {
+  constexpr Index kLine = 64 / sizeof(T);
+  for (Index k = 0; k < 2 * count; k += kLine) hwy::Prefetch(numbers + k);
 }
 
-/// And back.
+/// `count` numbers from planes to `out`; `around` the caches where it is aligned.
 template <class T>
-void pack(Planes<T> in, T* out, Index count) noexcept {
-  for_lanes<T>(count, [=](auto d, Index k) {
-    hn::StoreInterleaved2(hn::LoadU(d, in.re + k), hn::LoadU(d, in.im + k), d, out + 2 * k);
-  });
+HWY_INLINE void pack(Planes<T> in, T* out, Index count, bool around) {
+  const auto interleave = [in](Index first, Index numbers, T* to) {
+    for_lanes<T>(numbers, [=](auto d, Index k) {
+      hn::StoreInterleaved2(hn::LoadU(d, in.re + first + k), hn::LoadU(d, in.im + first + k), d,
+                            to + 2 * k);
+    });
+  };
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  if (!around || reinterpret_cast<std::uintptr_t>(out) % (lanes * sizeof(T)) != 0) {
+    return interleave(0, count, out);
+  }
+  alignas(64) T block[2 * kFetched];
+  for (Index first = 0; first < count; first += kFetched) {
+    const Index numbers = HWY_MIN(kFetched, count - first);
+    T* const to = out + 2 * first;
+    interleave(first, numbers, block);
+    Index k = 0;
+    for (; k + lanes <= 2 * numbers; k += lanes) hn::Stream(hn::Load(d, block + k), d, to + k);
+    for (; k < 2 * numbers; ++k) to[k] = block[k];
+  }
 }
 
-/// S of `count` numbers, and its slope where terms.term is there.
+/// Each of `cells` values, `stride` apart, `cell` times.
+template <class T>
+void spread(const T* values, Index stride, Index cells, Index cell, T* out) noexcept {
+  for (Index c = 0; c < cells; ++c, values += stride, out += cell) {
+    for_lanes<T>(cell, [=](auto d, Index k) { hn::StoreU(hn::Set(d, *values), d, out + k); });
+  }
+}
+
+/// S of `count` numbers, and its slope where terms.term is there. Fetches what the next row,
+/// `ahead` numbers on, will read of the evidence and the constant.
 template <class T>
 void source_row(const SourceTerms<T>& terms, Planes<T> t, Planes<T> source, Planes<T> slope,
-                Index count) noexcept {
-  for_lanes<T>(count, [&](auto d, Index k) {
-    using V = hn::Vec<decltype(d)>;
-    V s_re = hn::Zero(d), s_im = hn::Zero(d);
-    if (terms.constant) hn::LoadInterleaved2(d, terms.constant + 2 * k, s_re, s_im);
+                Index count, Index ahead) noexcept {
+  alignas(64) T root[kFetched];
+  for (Index first = 0; first < count; first += kFetched) {
+    const Index numbers = HWY_MIN(kFetched, count - first);
+    if (terms.constant) fetch(terms.constant + 2 * (first + ahead), numbers);
     if (terms.evidence) {
-      const V re = hn::LoadU(d, t.re + k), im = hn::LoadU(d, t.im + k);
-      const V x = bayes_exponent(d, re, im, terms.evidence + 2 * k, hn::Set(d, terms.rate));
-      const V root = root_of_weight(d, x, hn::Set(d, terms.least));
-      const V factor = hn::MulSub(hn::Set(d, terms.scale), root, hn::Set(d, terms.lambda));
-      s_re = hn::MulAdd(factor, re, s_re);
-      s_im = hn::MulAdd(factor, im, s_im);
+      fetch(terms.evidence + 2 * (first + ahead), numbers);
+      roots_of_weights({t.re + first, t.im + first}, terms.evidence + 2 * first, terms.rate,
+                       terms.least, root, numbers);
     }
-    if (terms.term) {
-      const V lambda = hn::Set(d, terms.lambda_f);
-      V now_re, now_im, before_re, before_im;
-      hn::LoadInterleaved2(d, terms.term + 2 * k, now_re, now_im);
-      hn::LoadInterleaved2(d, terms.term_before + 2 * k, before_re, before_im);
-      s_re = hn::NegMulAdd(lambda, now_re, s_re);
-      s_im = hn::NegMulAdd(lambda, now_im, s_im);
-      hn::StoreU(hn::Mul(lambda, hn::Sub(before_re, now_re)), d, slope.re + k);
-      hn::StoreU(hn::Mul(lambda, hn::Sub(before_im, now_im)), d, slope.im + k);
-    }
-    hn::StoreU(s_re, d, source.re + k);
-    hn::StoreU(s_im, d, source.im + k);
-  });
+    for_lanes<T>(numbers, [&](auto d, Index at) {
+      using V = hn::Vec<decltype(d)>;
+      const Index k = first + at;
+      V s_re = hn::Zero(d), s_im = hn::Zero(d);
+      if (terms.constant) hn::LoadInterleaved2(d, terms.constant + 2 * k, s_re, s_im);
+      if (terms.evidence) {
+        const V factor =
+            hn::MulSub(hn::Set(d, terms.scale), hn::LoadU(d, root + at), hn::Set(d, terms.lambda));
+        s_re = hn::MulAdd(factor, hn::LoadU(d, t.re + k), s_re);
+        s_im = hn::MulAdd(factor, hn::LoadU(d, t.im + k), s_im);
+      }
+      if (terms.term) {
+        const V lambda = hn::Set(d, terms.lambda_f);
+        V now_re, now_im, before_re, before_im;
+        hn::LoadInterleaved2(d, terms.term + 2 * k, now_re, now_im);
+        hn::LoadInterleaved2(d, terms.term_before + 2 * k, before_re, before_im);
+        s_re = hn::NegMulAdd(lambda, now_re, s_re);
+        s_im = hn::NegMulAdd(lambda, now_im, s_im);
+        hn::StoreU(hn::Mul(lambda, hn::Sub(before_re, now_re)), d, slope.re + k);
+        hn::StoreU(hn::Mul(lambda, hn::Sub(before_im, now_im)), d, slope.im + k);
+      }
+      hn::StoreU(s_re, d, source.re + k);
+      hn::StoreU(s_im, d, source.im + k);
+    });
+  }
 }
 
 /// Numbers begin..end of a row, in whole vectors: past `end` the row's padding takes what comes.
 template <bool kVaries, bool kSource, bool kSlope, class T>
-void stage_row(const StageRow<T>& row, Index begin, Index end) noexcept {
+void stage_row(const StageRow<T>& given, Index begin, Index end) noexcept {
+  const StageRow<T> row = given;  // a copy, which no store can change: pointers stay in registers
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   const V along_x = hn::Set(d, row.along_x), along_y = hn::Set(d, row.along_y);
   const V a = hn::Set(d, row.a), share = hn::Set(d, row.share);
-  const Index cell = row.cell;
+  const Index south = -row.cell, north = row.cell;
   const auto load = [d](const T* x) { return hn::LoadU(d, x); };
-  for (Index k = begin; k < end; k += lanes) {
-    if (row.next[0] != nullptr) {
-      for (const T* next : row.next) hwy::Prefetch(next + 2 * (k - begin));
-    }
-    V c[5];
+  for (Index first = begin; first < end; first += kFetched) {
+    const Index last = HWY_MIN(first + kFetched, end);
+    if (row.next != nullptr) fetch(row.next + 2 * (first - begin), last - first);
+    for (Index k = first; k < last; k += lanes) {
+      V c[5];
 #pragma GCC unroll 5
-    for (int side = 0; side < (kVaries ? 5 : 1); ++side) c[side] = load(row.stencil[side] + k);
-    const auto rate = [&](const T* west, const T* here, const T* east, const T* source,
-                          const T* slope) {
-      V sum;
-      if constexpr (kVaries) {
-        sum = hn::Mul(c[0], load(here + k));
-        sum = hn::MulAdd(c[1], load(west + k), sum);
-        sum = hn::MulAdd(c[2], load(east + k), sum);
-        sum = hn::MulAdd(c[3], load(here + k - cell), sum);
-        sum = hn::MulAdd(c[4], load(here + k + cell), sum);
-        if constexpr (kSource) sum = hn::Add(sum, load(source + k));
-      } else {
-        const V x = hn::Add(load(west + k), load(east + k));
-        const V y = hn::Add(load(here + k - cell), load(here + k + cell));
-        if constexpr (kSource) {
-          sum = hn::MulAdd(c[0], load(here + k), load(source + k));
+      for (int side = 0; side < (kVaries ? 5 : 1); ++side) c[side] = load(row.stencil[side] + k);
+      const auto rate = [&](Index at) {
+        V sum;
+        if constexpr (kVaries) {
+          sum = hn::Mul(c[0], load(row.here + at));
+          sum = hn::MulAdd(c[1], load(row.west + at), sum);
+          sum = hn::MulAdd(c[2], load(row.east + at), sum);
+          sum = hn::MulAdd(c[3], load(row.here + at + south), sum);
+          sum = hn::MulAdd(c[4], load(row.here + at + north), sum);
+          if constexpr (kSource) sum = hn::Add(sum, load(row.source + at));
         } else {
-          sum = hn::Mul(c[0], load(here + k));
+          const V x = hn::Add(load(row.west + at), load(row.east + at));
+          const V y = hn::Add(load(row.here + at + south), load(row.here + at + north));
+          if constexpr (kSource) {
+            sum = hn::MulAdd(c[0], load(row.here + at), load(row.source + at));
+          } else {
+            sum = hn::Mul(c[0], load(row.here + at));
+          }
+          sum = hn::MulAdd(along_x, x, sum);
+          sum = hn::MulAdd(along_y, y, sum);
         }
-        sum = hn::MulAdd(along_x, x, sum);
-        sum = hn::MulAdd(along_y, y, sum);
-      }
-      if constexpr (kSlope) sum = hn::MulAdd(share, load(slope + k), sum);
-      return sum;
-    };
-    const V re = rate(row.west.re, row.here.re, row.east.re, row.source.re, row.slope.re);
-    const V im = rate(row.west.im, row.here.im, row.east.im, row.source.im, row.slope.im);
-    hn::StoreU(hn::MulAdd(a, im, load(row.base.re + k)), d, row.out.re + k);
-    hn::StoreU(hn::NegMulAdd(a, re, load(row.base.im + k)), d, row.out.im + k);
+        if constexpr (kSlope) sum = hn::MulAdd(share, load(row.slope + at), sum);
+        return sum;
+      };
+      const Index i = k + row.imaginary;
+      const V re = rate(k), im = rate(i);
+      hn::StoreU(hn::MulAdd(a, im, load(row.base + k)), d, row.out + k);
+      hn::StoreU(hn::NegMulAdd(a, re, load(row.base + i)), d, row.out + i);
+    }
+    if (row.result != nullptr) {
+      pack({row.out + first, row.out + row.imaginary + first}, row.result + 2 * (first - begin),
+           last - first, row.around);
+    }
   }
 }
 
