@@ -107,10 +107,16 @@ HWY_INLINE void advance_states(ChannelTile<kVectors, T>& tile, const double* gro
   }
 }
 
+/// What a chunk finds and leaves: states that are 0 before it, or that nobody reads after it, cost
+/// nothing.
+struct ChunkEnds {
+  bool states_before, states_after;
+};
+
 /// `steps` steps, at most a chunk, of `channels` channels from x to y.
 template <int kVectors, class T>
 HWY_INLINE void run_chunk(const ChunkTables<T>& tables, ChannelTile<kVectors, T>& tile, const T* x,
-                          T* y, Index steps, Index stride, Index channels) {
+                          T* y, Index steps, Index stride, Index channels, ChunkEnds ends) {
   const hn::ScalableTag<T> d;
   constexpr Index kWidth = ChannelTile<kVectors, T>::kWidth;
   alignas(64) T out[kMostRows * kWidth];
@@ -126,12 +132,16 @@ HWY_INLINE void run_chunk(const ChunkTables<T>& tables, ChannelTile<kVectors, T>
       }
     } else {
       for (Index c = 0; c < channels; ++c) chunk[n * kWidth + c] = row[c];
+      for (Index c = channels; c < kWidth; ++c) chunk[n * kWidth + c] = 0;
     }
   }
-  for (Index i = steps * kWidth; i < kChunk * kWidth; ++i) chunk[i] = 0;
+  // Products take four steps at a time.
+  for (Index i = steps * kWidth; i < (steps + 3) / 4 * 4 * kWidth; ++i) chunk[i] = 0;
 
+  const Index skipped = ends.states_before ? 0 : rows;
   for (Index n = 0; n < steps; n += 4) {
-    multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk), tile.in, rows + n + 4, out);
+    multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk) + skipped * 4,
+                                 tile.in + skipped * kWidth, rows - skipped + n + 4, out);
     for (Index r = 0; r < HWY_MIN(4, steps - n); ++r) {
       T* row = y + (n + r) * stride;
       if (whole) {
@@ -144,10 +154,14 @@ HWY_INLINE void run_chunk(const ChunkTables<T>& tables, ChannelTile<kVectors, T>
       }
     }
   }
+  if (!ends.states_after) return;
   // The table holds z^0 last: a short chunk takes the last columns.
   for (Index j = 0; j < rows; j += 4) {
     multiply_four_rows<kVectors>(tables.update + (j / 4 * kChunk + kChunk - steps) * 4, chunk,
                                  steps, out + j * kWidth);
+  }
+  if (!ends.states_before) {
+    for (Index i = 0; i < rows * kWidth; ++i) tile.m[i] = 0;
   }
   advance_states(tile, tables.growth + steps * rows, out, rows);
 }
@@ -169,20 +183,20 @@ HWY_NOINLINE void run_chunks(const ChunkTables<T>& tables, const T* x, T* y, dou
       }
     }
   };
-  each_state([&](Tile& of, Index j, Index c, Index channel) {
-    const bool kept = state != nullptr && channel < channels;
-    of.m[j * kWidth + c] = kept ? state[j * state_stride + channel] : 0;
-    of.in[j * kWidth + c] = static_cast<T>(of.m[j * kWidth + c]);
-  });
-  for (Index t = 0; t < tiles; ++t) {
-    for (Index i = rows * kWidth; i < (rows + kChunk) * kWidth; ++i) tile[t].in[i] = 0;
+  if (state != nullptr) {
+    each_state([&](Tile& of, Index j, Index c, Index channel) {
+      of.m[j * kWidth + c] = channel < channels ? state[j * state_stride + channel] : 0;
+      of.in[j * kWidth + c] = static_cast<T>(of.m[j * kWidth + c]);
+    });
   }
   for (Index first = 0; first < length; first += kChunk) {
     const Index steps = HWY_MIN(kChunk, length - first);
+    const ChunkEnds ends{.states_before = state != nullptr || first > 0,
+                         .states_after = state != nullptr || first + steps < length};
     for (Index t = 0; t < tiles; ++t) {
       const Index at = first * stride + t * kWidth;
       run_chunk(tables, tile[t], x + at, y + at, steps, stride,
-                HWY_MIN(kWidth, channels - t * kWidth));
+                HWY_MIN(kWidth, channels - t * kWidth), ends);
     }
   }
   if (state == nullptr) return;
