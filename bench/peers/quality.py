@@ -35,7 +35,7 @@ from report import limits_line, machine_line, replace_section
 
 ROOT = Path(__file__).resolve().parents[2]
 LENGTHS = (32, 128, 512, 2048)
-SEQUENCES = 64  # of each length
+SEQUENCES = 32  # of each length
 WITHIN = 0.05  # by which the largest count of parameters exceeds the least
 
 
