@@ -101,6 +101,27 @@ def test_layers_are_causal_and_give_every_parameter_a_gradient(name):
     assert all(p.grad.abs().max() > 0 for p in layer.parameters())
 
 
+STREAMS = {
+    "causal field": lambda: lt.CausalField(32, heads=2, dtype=DOUBLE),
+    "geometric attention": lambda: lt.GeometricAttention(32, heads=2, dtype=DOUBLE),
+    "window of 4": lambda: lt.GeometricAttention(32, heads=2, window=4, dtype=DOUBLE),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("pieces", [[11], [1] * 11, [3, 1, 5, 2]])
+def test_steps_give_what_the_whole_sequence_gives(name, pieces):
+    torch.manual_seed(6)
+    layer, x = STREAMS[name](), torch.randn(2, 11, 32, dtype=DOUBLE)
+    if hasattr(layer, "mix"):
+        torch.nn.init.normal_(layer.mix)
+    outs, state = [], None
+    for piece in x.split(pieces, 1):
+        out, state = layer.step(piece, state)
+        outs.append(out)
+    torch.testing.assert_close(torch.cat(outs, 1), layer(x), rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_have_the_names_of_the_program(name):
     names = set(LAYERS[name]().state_dict())

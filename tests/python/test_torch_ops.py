@@ -183,6 +183,13 @@ def test_geodesics_keep_their_speed():
     torch.testing.assert_close(speed(end_x, end_v), speed(x, v), rtol=1e-7, atol=0)
 
 
+def test_torch_accepts_the_advance_of_memory():
+    raw = raw_kernels().detach()
+    inputs = normal(2, 5, 2, 3, grad=False), raw, ops.memory_start(2, 3, raw, 1e-6, 4096.0), 1e-6, 4096.0
+    results = torch.library.opcheck(ops.memory_advance, inputs)
+    assert results and set(results.values()) == {"SUCCESS"}
+
+
 def test_memory_is_the_sum_over_the_past():
     x, raw = normal(2, 40, 2, 3, grad=False), raw_kernels().detach()
     weights = []

@@ -278,11 +278,26 @@ class CausalField(_NamedIn):
             # An associator of three unit normal octonions has entries near 20; of these, near 1.
             self.into.weight[: 48 * heads] *= 0.4
 
-    def forward(self, x: Tensor):
+    def _current(self, x):
         factors, gate = self.into_parts(self.norm(x), 48 * self.heads)
         current = ops.associator_current(factors, self.transport).unflatten(-1, (self.heads, 16))
+        return current, gate
+
+    def forward(self, x: Tensor):
+        current, gate = self._current(x)
         field = ops.memory(current, self.memory, self.TOLERANCE, self.HORIZON).flatten(2)
         return x + self.out(field * F.silu(gate))
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state: Tensor = None):
+        """(out, state) of x [B, n, d_model] that comes after what `state` (None: nothing) holds; any split of a sequence
+        into steps gives forward's result. Time and memory of a step do not grow."""
+        current, gate = self._current(x)
+        settings = self.memory, self.TOLERANCE, self.HORIZON
+        if state is None:
+            state = ops.memory_start(x.shape[0], 16, *settings)
+        field, state = ops.memory_advance(current, self.memory, state, *settings[1:])
+        return x + self.out(field.flatten(2) * F.silu(gate)), state
 
 
 def spinor_map(octets: Tensor):
@@ -291,6 +306,16 @@ def spinor_map(octets: Tensor):
     return torch.cat(
         [a * torch.exp(theta.clamp(-5, 5)) + b * torch.cos(theta), b * torch.sin(theta)], -1
     )
+
+
+def spinor_scores(queries: Tensor, keys: Tensor, mix: Tensor):
+    """[B, H, n, P] of queries [B, H, n, 16] and keys [B, H, P, 16]: (l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c) / sqrt 8."""
+    re, im = queries.split(8, -1)
+    p = queries @ keys.mT
+    w = torch.cat([-im, re], -1) @ keys.mT
+    c = torch.cat([re, -im], -1) @ keys.mT
+    l1, l2, l3, l4 = mix[:, :, None, None].unbind(1)
+    return (l1 * p + l2 * w + l3 * (p * p + w * w) / 8 + l4 * c) / 8**0.5
 
 
 class GeometricAttention(_NamedIn):
@@ -310,10 +335,30 @@ class GeometricAttention(_NamedIn):
             # |z|^2, which is every token's score with itself, starts near 5.
             self.into.weight[: 24 * heads] /= 2
 
-    def forward(self, x: Tensor):
+    def _spinors(self, x):
         octets, values = self.into_parts(self.norm(x), 24 * self.heads)
-        z = spinor_map(octets.unflatten(-1, (self.heads, 24))).flatten(2)
-        return x + self.out(ops.spinor_attention(z, values, self.mix, self.window)[0])
+        return spinor_map(octets.unflatten(-1, (self.heads, 24))).flatten(2), values
+
+    def forward(self, x: Tensor):
+        return x + self.out(ops.spinor_attention(*self._spinors(x), self.mix, self.window)[0])
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state=None):
+        """(out, state) of x [B, n, d_model] that comes after what `state` (None: nothing) holds; any split of a sequence
+        into steps gives forward's result. The state is the keys and values that may still be seen, [B, P, 16 H] each."""
+        z, values = self._spinors(x)
+        n = x.shape[1]
+        if state is not None:
+            z, values = (torch.cat(pair, 1) for pair in zip(state, (z, values)))
+        heads = lambda t: t.unflatten(-1, (self.heads, 16)).transpose(1, 2)
+        scores = spinor_scores(heads(z[:, -n:]), heads(z), self.mix)
+        positions = torch.arange(z.shape[1])
+        behind = positions[-n:, None] - positions
+        seen = (behind >= 0) & (behind < (self.window or z.shape[1]))
+        weights = torch.softmax(scores.masked_fill(~seen, -torch.inf), -1)
+        out = x + self.out((weights @ heads(values)).transpose(1, 2).flatten(2))
+        kept = -self.window if self.window else None
+        return out, (z[:, kept:], values[:, kept:])
 
 
 class _Wedge(nn.Module):

@@ -10,7 +10,14 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
-from lior.torch.operators.memory import lior_kernel, lior_kernel_backward, memory, memory_backward
+from lior.torch.operators.memory import (
+    lior_kernel,
+    lior_kernel_backward,
+    memory,
+    memory_advance,
+    memory_backward,
+    memory_start,
+)
 from lior.torch.operators.metric import (
     christoffel,
     geodesic,
@@ -41,7 +48,9 @@ __all__ = [
     "lior_kernel",
     "lior_kernel_backward",
     "memory",
+    "memory_advance",
     "memory_backward",
+    "memory_start",
     "readout",
     "readout_backward",
     "spinor_attention",

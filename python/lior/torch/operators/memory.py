@@ -109,3 +109,28 @@ def _memory_gradient(ctx, dy):
 
 
 memory.register_autograd(_memory_gradient, setup_context=_memory_setup)
+
+
+@torch.library.custom_op("lior::memory_advance", mutates_args=())
+def memory_advance(
+    x: Tensor, raw: Tensor, state: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0
+) -> Tuple[Tensor, Tensor]:
+    """`memory` of x [B, n, H, C] that comes after what `state` [B, H, R, C] float64 holds, and the next state. Has no
+    gradient."""
+    x, raw = dense(x), dense(raw)
+    y, after = torch.empty_like(x), state.clone(memory_format=torch.contiguous_format)
+    _convolution_of(raw, tolerance, horizon).advance(x, after, out=y)
+    return y, after
+
+
+@memory_advance.register_fake
+def _(x, raw, state, tolerance=1e-6, horizon=1048576.0):
+    return x.new_empty(x.shape), state.new_empty(state.shape)
+
+
+def memory_start(
+    batch: int, channels: int, raw: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0
+) -> Tensor:
+    """The state of `memory_advance` before any x: [batch, H, R, channels]."""
+    rows = _convolution_of(dense(raw.detach()), tolerance, horizon).state_rows
+    return torch.zeros(batch, raw.shape[0], rows, channels, dtype=torch.float64)
