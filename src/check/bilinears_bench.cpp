@@ -13,19 +13,23 @@ using namespace algebra;
 
 constexpr Index kSpinor = 4;
 
-Bench bilinears_bench(Index points, Index d, Pairs pairs) {
+/// Rows of one name grow in the size that `variable` names, N or d.
+Bench bilinears_bench(std::string name, const char* variable, Index points, Index d, Pairs pairs) {
   const double d2 = static_cast<double>(d * d);
   const double outputs = 1 + (pairs == Pairs::full ? 2 * d2 : d2);
-  return {.name = pairs == Pairs::full ? "bilinears.full" : "bilinears.packed",
-          .shape = fmt::format("N={} d={} s={}", points, d, kSpinor),
-          .dtype = "f32",
-          // u and v: 2 d s^2 multiply-adds; P: d^2 s; their sums and differences: d^2.
-          .flops = static_cast<double>(points) *
-                   (4.0 * static_cast<double>(d) * kSpinor * kSpinor + 2 * d2 * kSpinor + d2),
-          .bytes = static_cast<double>(points) * sizeof(float) * (kSpinor + outputs),
-          .arithmetic = Arithmetic::fma_f32,
-          .traffic = Traffic::write,
-          .prepare = [=] {
+  const double bytes = static_cast<double>(points) * sizeof(float) * (kSpinor + outputs);
+  return {
+      .name = std::move(name),
+      .shape = fmt::format("N={} d={} s={}", points, d, kSpinor),
+      .dtype = "f32",
+      // u and v: 2 d s^2 multiply-adds; P: d^2 s; their sums and differences: d^2.
+      .flops = static_cast<double>(points) *
+               (4.0 * static_cast<double>(d) * kSpinor * kSpinor + 2 * d2 * kSpinor + d2),
+      .bytes = bytes,
+      .arithmetic = Arithmetic::fma_f32,
+      .traffic = Traffic::write,
+      .prepare =
+          [=] {
             struct Data {
               Array<float, 3> gamma;
               Array<float, 2> psi, plain1, plain2, fast1, fast2;
@@ -84,20 +88,25 @@ Bench bilinears_bench(Index points, Index d, Pairs pairs) {
                       return error / 100;  // the largest of a million values is above 100
                     },
                 .tolerance = 64 * std::numeric_limits<float>::epsilon()};
-          }};
+          },
+      .variable = variable,
+      .size = static_cast<double>(*variable == 'N' ? points : d),
+      .memory = bytes};
 }
 
 }  // namespace
 
 void add_bilinears_benches(Registry& registry) {
   constexpr Index kMillion = 1 << 20;
-  registry.benches.push_back(bilinears_bench(kMillion, 8, Pairs::full));
-  registry.benches.push_back(bilinears_bench(kMillion, 8, Pairs::packed));
-  for (const Index d : {2, 4, 16}) {
-    registry.benches.push_back(bilinears_bench(kMillion / 4, d, Pairs::full));
+  const auto add = [&](const char* name, const char* variable, Index points, Index d, Pairs pairs) {
+    registry.benches.push_back(bilinears_bench(name, variable, points, d, pairs));
+  };
+  add("bilinears.packed", "N", kMillion, 8, Pairs::packed);
+  for (const Index points : {kMillion / 64, kMillion / 16, kMillion / 4, kMillion}) {
+    add("bilinears.full", "N", points, 8, Pairs::full);
   }
-  for (const Index points : {kMillion / 64, kMillion / 16, kMillion / 4}) {
-    registry.benches.push_back(bilinears_bench(points, 8, Pairs::full));
+  for (const Index d : {2, 4, 8, 16}) {
+    add("bilinears.full.over_d", "d", kMillion / 4, d, Pairs::full);
   }
 }
 

@@ -29,48 +29,63 @@ double exact_error(const Array<float, 4>& gamma, Index d, Index count) {
   return relative_difference(got, want.span());
 }
 
-Bench christoffel_bench(Index d, Index count) {
+/// The family that a row belongs to: it grows in points, or, under a name of its own, in
+/// dimensions.
+enum class Growth { points, dimensions };
+
+/// `numbers`: of a point's inputs and outputs.
+void set_growth(Bench& row, Growth growth, Index d, Index count, double numbers) {
+  const bool points = growth == Growth::points;
+  if (!points) row.name += ".over_d";
+  row.variable = points ? "N" : "d";
+  row.size = static_cast<double>(points ? count : d);
+  row.memory = sizeof(float) * static_cast<double>(count) * numbers;
+}
+
+Bench christoffel_bench(Growth growth, Index d, Index count) {
   const double pairs = static_cast<double>(d * (d + 1)) / 2, width = 2.0 * static_cast<double>(d);
   const auto n = static_cast<double>(d);
   // Multiply-adds: hidden layers, h, its slopes, Cholesky, one solve a pair.
   const double multiply_adds = width * n + n * n + pairs * width + width * n + pairs * width * n +
                                n * n * n / 6 + pairs * n * n + 2 * n * n;
-  return {.name = "learned_metric.christoffel",
-          .shape = fmt::format("N={} d={}", count, d),
-          .dtype = "f32",
-          .flops = 2 * multiply_adds * static_cast<double>(count),
-          .bytes = sizeof(float) * static_cast<double>(count) * (n * n * n + n),
-          .arithmetic = Arithmetic::fma_f32,
-          .traffic = Traffic::write,
-          .prepare = [=] {
-            struct Data {
-              LearnedMetric<float> metric;
-              Array<float, 2> x;
-              Array<float, 4> loop, fast;
-            };
-            const Shape<4> shape{d, d, d, count};
-            auto data = std::make_shared<Data>(
-                Data{.metric = LearnedMetric<float>(random_learned_metric<float>(d, 51)),
-                     .x = random_planes<float>(d, count, 52),
-                     .loop = Array<float, 4>(shape),
-                     .fast = Array<float, 4>(shape)});
-            return BenchRun{
-                .before =
-                    [data] {
-                      reference::christoffel_loop<float>(data->metric, data->x.view(), 5e-3f,
-                                                         data->loop.view());
-                    },
-                .after = [data] { data->metric.christoffel(data->x.view(), data->fast.view()); },
-                // Differences in float are good to a percent of the largest symbol, ours to its
-                // rounding.
-                .error =
-                    [=] {
-                      const double rounding = std::numeric_limits<float>::epsilon();
-                      return std::max(exact_error(data->fast, d, count),
-                                      exact_error(data->loop, d, count) * rounding * 64 / 0.02);
-                    },
-                .tolerance = 64 * std::numeric_limits<float>::epsilon()};
-          }};
+  Bench row{.name = "learned_metric.christoffel",
+            .shape = fmt::format("N={} d={}", count, d),
+            .dtype = "f32",
+            .flops = 2 * multiply_adds * static_cast<double>(count),
+            .bytes = sizeof(float) * static_cast<double>(count) * (n * n * n + n),
+            .arithmetic = Arithmetic::fma_f32,
+            .traffic = Traffic::write,
+            .prepare = [=] {
+              struct Data {
+                LearnedMetric<float> metric;
+                Array<float, 2> x;
+                Array<float, 4> loop, fast;
+              };
+              const Shape<4> shape{d, d, d, count};
+              auto data = std::make_shared<Data>(
+                  Data{.metric = LearnedMetric<float>(random_learned_metric<float>(d, 51)),
+                       .x = random_planes<float>(d, count, 52),
+                       .loop = Array<float, 4>(shape),
+                       .fast = Array<float, 4>(shape)});
+              return BenchRun{
+                  .before =
+                      [data] {
+                        reference::christoffel_loop<float>(data->metric, data->x.view(), 5e-3f,
+                                                           data->loop.view());
+                      },
+                  .after = [data] { data->metric.christoffel(data->x.view(), data->fast.view()); },
+                  // Differences in float are good to a percent of the largest symbol, ours to its
+                  // rounding.
+                  .error =
+                      [=] {
+                        const double rounding = std::numeric_limits<float>::epsilon();
+                        return std::max(exact_error(data->fast, d, count),
+                                        exact_error(data->loop, d, count) * rounding * 64 / 0.02);
+                      },
+                  .tolerance = 64 * std::numeric_limits<float>::epsilon()};
+            }};
+  set_growth(row, growth, d, count, n * n * n + n);
+  return row;
 }
 
 /// The learned metric with accelerations through its Christoffel symbols.
@@ -103,14 +118,14 @@ struct ThroughGamma {
   }
 };
 
-/// One step of RK4 from 4,096 points.
-Bench geodesic_bench(Index d, Index count) {
+/// One step of RK4.
+Bench geodesic_bench(Growth growth, Index d, Index count) {
   const double pairs = static_cast<double>(d * (d + 1)) / 2, width = 2.0 * static_cast<double>(d);
   const auto n = static_cast<double>(d);
   // Of one acceleration: W1 x, W1 v, R and its gradient; h, d_v h, grad h; Cholesky, one solve.
   const double multiply_adds =
       3 * width * n + 2 * n * n + 3 * pairs * width + n * n * n / 6 + 2 * n * n;
-  return {
+  Bench row{
       .name = "learned_metric.geodesic_step",
       .shape = fmt::format("N={} d={}", count, d),
       .dtype = "f32",
@@ -156,17 +171,22 @@ Bench geodesic_bench(Index d, Index count) {
                 },
             .tolerance = 64 * std::numeric_limits<float>::epsilon()};
       }};
+  set_growth(row, growth, d, count, 4 * n);
+  return row;
 }
 
 }  // namespace
 
 void add_geometry_benches(Registry& registry) {
-  registry.benches.push_back(christoffel_bench(8, 4096));
-  for (const Index count : {256, 1024, 16384}) {
-    registry.benches.push_back(christoffel_bench(8, count));
+  for (const auto bench : {christoffel_bench, geodesic_bench}) {
+    for (const Index count : {256, 1024, 4096, 16384}) {
+      registry.benches.push_back(bench(Growth::points, 8, count));
+    }
+    for (const Index d : {2, 4, 8, 16}) {
+      registry.benches.push_back(bench(Growth::dimensions, d, 4096));
+    }
   }
-  for (const Index d : {2, 4, 16}) registry.benches.push_back(christoffel_bench(d, 4096));
-  for (const Index d : {2, 4, 8, 16}) registry.benches.push_back(geodesic_bench(d, 4096));
+  add_metric_gradient_benches(registry);
 }
 
 }  // namespace lior::check

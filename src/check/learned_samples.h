@@ -1,6 +1,7 @@
 #pragma once
 // Learned metrics with random numbers, for checks and bench rows.
 
+#include "lior/check/registry.h"
 #include "lior/core/random.h"
 #include "lior/geometry/learned_metric.h"
 
@@ -34,5 +35,8 @@ Array<T, 2> random_planes(Index d, Index count, std::uint64_t seed) {
   for (T& value : x.span()) value = static_cast<float>(0.7 * random.normal());
   return x;
 }
+
+/// The rows of the ops in metric_gradient_checks.cpp; part of add_geometry_benches.
+void add_metric_gradient_benches(Registry& registry);
 
 }  // namespace lior::check

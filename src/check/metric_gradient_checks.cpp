@@ -1,4 +1,5 @@
-// Gradients with respect to a learned metric's numbers, under the op harness.
+// A learned metric, lengths, energies and distances with their gradients with respect to its
+// numbers, under the op harness.
 #include "check/learned_samples.h"
 #include "lior/check/op_harness.h"
 #include "lior/geometry/christoffel.h"
@@ -9,7 +10,8 @@ namespace {
 
 using namespace geometry;
 
-constexpr Index kD = 3, kWidth = 6, kResilienceWidth = 3, kPoints = 11, kSamples = 5;
+constexpr Index kD = 3, kWidth = 6, kResilienceWidth = 3, kPoints = 11, kSpeedPoints = 1024,
+                kSamples = 5;
 
 std::vector<OpInput> parameter_inputs() {
   const Fill near_unit = [](std::span<double> values, Random& random) {
@@ -55,7 +57,7 @@ void give(LearnedMetricParameters<T>& gradient, Outputs<T> d) {
   });
 }
 
-Op metric_op(Resilience resilience) {
+Op metric_op(Resilience resilience, Index points) {
   auto inputs = parameter_inputs();
   if (resilience == Resilience::off) {
     for (OpInput& input : inputs) {
@@ -63,12 +65,12 @@ Op metric_op(Resilience resilience) {
       if (first == 'V' || first == 'c' || first == 'w') input.differentiable = false;
     }
   }
-  inputs.push_back({"x", {kD, kPoints}, normal(0.7)});
+  inputs.push_back({"x", {kD, points}, normal(0.7)});
   return {.name = resilience == Resilience::on ? "learned_metric.lior.op" : "learned_metric.op",
           .module = "geometry",
-          .shape = fmt::format("d={} N={}", kD, kPoints),
+          .shape = fmt::format("d={} N={}", kD, points),
           .inputs = std::move(inputs),
-          .outputs = {{"g", {kD, kD, kPoints}}},
+          .outputs = {{"g", {kD, kD, points}}},
           .reference =
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
                 metric_values<T>(AnyMetric<T>(LearnedMetric<T>(parameters(in), resilience)),
@@ -76,7 +78,7 @@ Op metric_op(Resilience resilience) {
               },
           .forward =
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
-                Array<T, 1> r({kPoints});
+                Array<T, 1> r({points});
                 LearnedMetric<T>(parameters(in), resilience).values(in("x"), out("g"), r.view());
               },
           .backward =
@@ -94,10 +96,10 @@ Op metric_op(Resilience resilience) {
 
 enum class CurveSum { length, energy };
 
-Op curve_op(CurveSum kind) {
+Op curve_op(CurveSum kind, Index curves) {
   auto inputs = parameter_inputs();
-  inputs.push_back({"path", {kSamples, kD, kPoints}, normal(0.7), false});
-  const auto run = [kind]<class T>(Inputs<T> in, View<const T, 1> dsum, View<T, 1> sum) {
+  inputs.push_back({"path", {kSamples, kD, curves}, normal(0.7), false});
+  const auto run = [=]<class T>(Inputs<T> in, View<const T, 1> dsum, View<T, 1> sum) {
     const LearnedMetricParameters<T> p = parameters(in);
     LearnedMetricParameters<T> dp(kD, kWidth, kResilienceWidth);
     if (kind == CurveSum::length) {
@@ -109,15 +111,15 @@ Op curve_op(CurveSum kind) {
   };
   return {.name = kind == CurveSum::length ? "learned_metric.length" : "learned_metric.energy",
           .module = "geometry",
-          .shape = fmt::format("d={} K={} N={}", kD, kSamples, kPoints),
+          .shape = fmt::format("d={} K={} N={}", kD, kSamples, curves),
           .inputs = std::move(inputs),
-          .outputs = {{"sum", {kPoints}}},
+          .outputs = {{"sum", {curves}}},
           .reference =
-              [kind]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
                 const LearnedMetric<T> metric(parameters(in));
                 const View<const T, 3> path = in("path");
                 const View<T, 1> sum = out("sum");
-                for (Index n = 0; n < kPoints; ++n) {
+                for (Index n = 0; n < curves; ++n) {
                   sum(n) = 0;
                   for (Index k = 0; k + 1 < kSamples; ++k) {
                     std::array<T, kD> middle, step;
@@ -138,71 +140,90 @@ Op curve_op(CurveSum kind) {
               },
           .forward =
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
-                const Array<T, 1> none({kPoints});
+                const Array<T, 1> none({curves});
                 run(in, none.view(), View<T, 1>(out("sum")));
               },
           .backward =
               [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
-                Array<T, 1> sum({kPoints});
+                Array<T, 1> sum({curves});
                 auto dp = run(in, View<const T, 1>(gradient("sum")), sum.view());
                 give(dp, d);
               }};
 }
 
-/// Gradient of sum w_n distance_n along a random direction of all parameters, against central
-/// differences, relative to its size.
-double distance_gradient_error() {
-  constexpr Index kPairs = 4;
-  const auto start = random_learned_metric<double>(kD, 81);
-  const auto x = random_planes<double>(kD, kPairs, 82);
-  auto y = random_planes<double>(kD, kPairs, 83);
-  for (Index k = 0; k < y.size(); ++k) y.data()[k] = x.data()[k] + 0.5 * y.data()[k];
-  Array<double, 1> weights({kPairs}), length({kPairs});
-  Random(84).fill_normal(weights.span());
-  const GeodesicOptions options{.rtol = 1e-11, .atol = 1e-13};
+/// The learned metric without its own accelerations: derivatives by numbers with e^2 = 0.
+template <class T>
+struct PlainMetric {
+  const LearnedMetric<T>* metric;
+  Index dimension() const { return metric->dimension(); }
+  template <class S>
+  void operator()(const S* x, S* g) const {
+    (*metric)(x, g);
+  }
+};
 
-  double along = 0, size = 0;
-  const auto at = [&](double step) {
-    auto moved = random_learned_metric<double>(kD, 81);
-    LearnedMetricParameters<double> gradient(kD, 2 * kD, kD);
-    Random random(85);
-    std::vector<double> direction;
-    for_each_parameter(moved, [&](const char*, std::span<double> numbers) {
-      for (double& number : numbers) {
-        direction.push_back(random.normal());
-        number += step * direction.back();
-      }
-    });
-    distance_with_gradient<double>({moved}, x.view(), y.view(), weights.view(), options,
-                                   length.view(), gradient);
-    along = size = 0;
-    std::size_t i = 0;
-    for_each_parameter(gradient, [&](const char*, std::span<double> numbers) {
-      for (const double number : numbers) along += number * direction[i++], size += number * number;
-    });
-    double sum = 0;
-    for (Index n = 0; n < kPairs; ++n) sum += weights(n) * length(n);
-    return sum;
+/// Differences over steps of 1e-5 want distances good to 1e-12.
+template <class T>
+GeodesicOptions path_options() {
+  if (sizeof(T) == 4) return {.rtol = 1e-6, .atol = 1e-7};
+  return {.rtol = 1e-13, .atol = 1e-14};
+}
+
+Op distance_op(Index pairs) {
+  auto inputs = parameter_inputs();
+  inputs.push_back({"x", {kD, pairs}, normal(0.7), false});
+  inputs.push_back({"step", {kD, pairs}, normal(0.3), false});
+  const auto ends = [pairs]<class T>(Inputs<T> in) {
+    Array<T, 2> y({kD, pairs});
+    for (Index k = 0; k < y.size(); ++k) y.data()[k] = in("x")[k] + in("step")[k];
+    return y;
   };
-  const double step = 1e-5, difference = (at(step) - at(-step)) / (2 * step);
-  at(0);
-  return std::abs(along - difference) / std::sqrt(size);
+  const auto run = [ends]<class T>(Inputs<T> in, View<const T, 1> ddistance, View<T, 1> distance) {
+    const LearnedMetricParameters<T> p = parameters(in);
+    LearnedMetricParameters<T> dp(kD, kWidth, kResilienceWidth);
+    const Array<T, 2> y = ends(in);
+    distance_with_gradient<T>({p}, in("x"), y.view(), ddistance, path_options<T>(), distance, dp);
+    return dp;
+  };
+  return {.name = "learned_metric.distance",
+          .module = "geometry",
+          .shape = fmt::format("d={} N={}", kD, pairs),
+          .inputs = std::move(inputs),
+          .outputs = {{"distance", {pairs}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const LearnedMetric<T> learned(parameters(in));
+                distance<T>(PlainMetric<T>{&learned}, in("x"), ends(in).view(), path_options<T>(),
+                            out("distance"));
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const Array<T, 1> none({pairs});
+                run(in, none.view(), View<T, 1>(out("distance")));
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                Array<T, 1> distance({pairs});
+                auto dp = run(in, View<const T, 1>(gradient("distance")), distance.view());
+                give(dp, d);
+              }};
 }
 
 }  // namespace
 
 void add_metric_gradient_checks(Registry& registry) {
-  add_checks(registry, metric_op(Resilience::off));
-  add_checks(registry, metric_op(Resilience::on));
-  add_checks(registry, curve_op(CurveSum::length));
-  add_checks(registry, curve_op(CurveSum::energy));
-  // Simpson's rule on 16 intervals, and differences of lengths good to 1e-10 over a step of 1e-5.
-  registry.checks.push_back({.name = "learned_metric.distance.gradient",
-                             .module = "geometry",
-                             .dtype = "f64",
-                             .shape = "d=3 N=4",
-                             .tolerance = 1e-5,
-                             .error = distance_gradient_error});
+  add_checks(registry, metric_op(Resilience::off, kPoints));
+  add_checks(registry, metric_op(Resilience::on, kPoints));
+  add_checks(registry, curve_op(CurveSum::length, kPoints));
+  add_checks(registry, curve_op(CurveSum::energy, kPoints));
+  add_checks(registry, distance_op(4));
+}
+
+void add_metric_gradient_benches(Registry& registry) {
+  add_benches<float>(registry, metric_op(Resilience::on, kSpeedPoints));
+  add_benches<float>(registry, curve_op(CurveSum::length, kSpeedPoints));
+  add_benches<float>(registry, curve_op(CurveSum::energy, kSpeedPoints));
+  add_benches<float>(registry, distance_op(16));
 }
 
 }  // namespace lior::check

@@ -27,12 +27,13 @@ void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index 
   std::array<T, kMostDimensions> point, velocity, gradient, force;
   std::array<T, kMostDimensions * kMostDimensions> g, along;
   for (Index n = 0; n < count; ++n) {
-    for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n], velocity[m] = v[m * stride + n];
+    for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n];
     status[n] = status_of(metric.domain(point.data()));
     if (own) {
       if (status[n] == PathStatus::ok && !std::isfinite(a[n])) status[n] = PathStatus::singular;
       continue;
     }
+    for (Index m = 0; m < d; ++m) velocity[m] = v[m * stride + n];
     force.fill(0);
     if (status[n] == PathStatus::ok) {
       metric.forces(point.data(), velocity.data(), g.data(), along.data(), gradient.data());

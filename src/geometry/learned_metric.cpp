@@ -12,7 +12,8 @@
 namespace lior::geometry {
 namespace {
 
-constexpr Index kPointsPerThread = 64;  // below this a second thread costs more than it brings
+constexpr Index kPointsPerThread = 64;   // below this a second thread costs more than it brings
+constexpr Index kStreamBytes = 4 << 20;  // of symbols: more go past the caches
 
 /// A metric that somebody else owns.
 template <class T>
@@ -144,8 +145,13 @@ void LearnedMetric<T>::christoffel(View<const T, 2> x, View<T, 4> gamma) const {
   check_shape(x, {d_, count}, "x");
   check_shape(gamma, {d_, d_, d_, count}, "gamma");
   const auto kernel = LIOR_SIMD_TABLE(learned_christoffel<T>).chosen();
-  parallel_for(count, kPointsPerThread, [&](Index begin, Index end, int) {
-    const Index failed = kernel(plan(), x.data() + begin, gamma.data() + begin, count, end - begin);
+  const bool stream = gamma.size() * static_cast<Index>(sizeof(T)) > kStreamBytes;
+  constexpr Index kLine = kLinePoints<T>;
+  const Index lines = (count + kLine - 1) / kLine;
+  parallel_for(lines, kPointsPerThread / kLine, [&](Index first, Index last, int) {
+    const Index begin = first * kLine, end = std::min(count, last * kLine);
+    const Index failed =
+        kernel(plan(), x.data() + begin, gamma.data() + begin, count, end - begin, stream);
     if (failed < 0) return;
     // Only errors come here: say which.
     const AnyMetric<T> metric(Borrowed<T>{this});

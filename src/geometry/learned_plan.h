@@ -1,12 +1,16 @@
 #pragma once
 // What the driver hands to the kernels of the learned metric. Pairs are i <= j, lexicographic.
 
-#include "lior/core/view.h"
+#include "lior/core/buffer.h"
 
 namespace lior::geometry {
 
 inline constexpr Index kMostWidth = 64;
 inline constexpr Index kMostPairs = 136;  // 16 dimensions
+
+template <class T>
+inline constexpr Index kLinePoints = kAlignment /
+                                     sizeof(T);  // of a plane in one line of the caches
 
 template <class T>
 struct LearnedPlan {

@@ -8,6 +8,15 @@
 namespace lior::geometry {
 namespace {
 
+// Gauss and Legendre's rule on [0, 1].
+constexpr Index kNodes = 8;
+constexpr double kGaussTimes[kNodes] = {
+    0.0198550717512318842, 0.10166676129318663,  0.237233795041835507, 0.408282678752175098,
+    0.591717321247824902,  0.762766204958164493, 0.89833323870681337,  0.980144928248768116};
+constexpr double kGaussWeights[kNodes] = {
+    0.0506142681451881296, 0.111190517226687235, 0.156853322938943644, 0.181341891689180991,
+    0.181341891689180991,  0.156853322938943644, 0.111190517226687235, 0.0506142681451881296};
+
 constexpr double kRootHalf = 0.70710678118654752440, kRootTwoPi = 2.50662827463100050242;
 
 /// A hidden layer z = W x + b at one point: gelu(z) and gelu'(z).
@@ -132,7 +141,6 @@ void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2>
                             View<const T, 2> y, View<const T, 1> ddistance,
                             const GeodesicOptions& options, View<T, 1> distance,
                             LearnedMetricParameters<T>& dparameters) {
-  constexpr Index kIntervals = 16;
   const LearnedMetric<T> learned = model.metric();
   const AnyMetric<T> metric(Borrowed<T>{&learned});
   const Index d = metric.dimension(), count = x.extent(1);
@@ -144,12 +152,8 @@ void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2>
   Array<PathStatus, 1> status({count});
   log_map<T>(metric, x, y, options, {v.view(), converged.view(), error.view()});
 
-  std::vector<double> times;
-  for (Index k = 0; k <= kIntervals; ++k) {
-    times.push_back(static_cast<double>(k) / static_cast<double>(kIntervals));
-  }
-  Array<T, 3> xs({kIntervals + 1, d, count}), vs(xs.shape());
-  geodesics<T>(metric, x, v.view(), times, options,
+  Array<T, 3> xs({kNodes, d, count}), vs(xs.shape());
+  geodesics<T>(metric, x, v.view(), kGaussTimes, options,
                {xs.view(), vs.view(), status.view(), reached.view()});
   std::array<T, kMostDimensions> point;
   std::array<T, kMostDimensions * kMostDimensions> g;
@@ -162,12 +166,11 @@ void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2>
   }
   Array<T, 3> dg({d, d, count});
   Array<T, 2> dx({d, count});
-  for (Index k = 0; k <= kIntervals; ++k) {
-    const double simpson = (k == 0 || k == kIntervals ? 1 : k % 2 == 1 ? 4 : 2) / 3.0;
+  for (Index k = 0; k < kNodes; ++k) {
     for (Index n = 0; n < count; ++n) {
       const bool counts = converged(n) && distance(n) > 0;
       const T weight =
-          counts ? ddistance(n) * static_cast<T>(simpson / kIntervals) / (2 * distance(n)) : T(0);
+          counts ? ddistance(n) * static_cast<T>(kGaussWeights[k]) / (2 * distance(n)) : T(0);
       for (Index i = 0; i < d * d; ++i) {
         dg(i / d, i % d, n) = weight * vs(k, i / d, n) * vs(k, i % d, n);
       }

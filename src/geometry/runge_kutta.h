@@ -67,13 +67,39 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
   };
   std::vector<Lane> active(static_cast<std::size_t>(lanes));
   const auto numbers = static_cast<std::size_t>(size * stride);
-  std::vector<T> y(start, start + numbers), trial(numbers), slopes(7 * numbers);
+  std::vector<T> y(start, start + numbers), trial(numbers), steps(static_cast<std::size_t>(lanes));
+  std::vector<T> slopes(static_cast<std::size_t>(method.stages) * numbers);
+  std::vector<T> deviation(method.adaptive ? numbers : 0);
   std::vector<T> probe(static_cast<std::size_t>(size)), probe_slope(probe);
   std::vector<PathStatus> status(static_cast<std::size_t>(lanes));
   const auto k = [&](int stage) {
     return slopes.data() + static_cast<std::size_t>(stage) * numbers;
   };
   for (Index i = 0; i < lanes; ++i) active[i] = {.index = i, .proposed = options.step};
+
+  // out = sum_j weights_j k_j, on the active lanes.
+  const auto combine = [&](const double* weights, int terms, std::vector<T>& out) {
+    const auto count = static_cast<Index>(active.size());
+    for (Index c = 0; c < size; ++c) {
+      T* row = out.data() + c * stride;
+      std::fill_n(row, count, T(0));
+      for (int j = 0; j < terms; ++j) {
+        const T weight = static_cast<T>(weights[j]);
+        const T* slope = k(j) + c * stride;
+        for (Index i = 0; i < count; ++i) row[i] += weight * slope[i];
+      }
+    }
+  };
+  // trial = y + step sum_j weights_j k_j.
+  const auto advance = [&](const double* weights, int terms) {
+    combine(weights, terms, trial);
+    const auto count = static_cast<Index>(active.size());
+    for (Index c = 0; c < size; ++c) {
+      T* row = trial.data() + c * stride;
+      const T* from = y.data() + c * stride;
+      for (Index i = 0; i < count; ++i) row[i] = from[i] + steps[i] * row[i];
+    }
+  };
 
   // Moves the last active lane into place i.
   const auto remove = [&](Index i) {
@@ -118,23 +144,17 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
   while (!active.empty()) {
     const auto count = static_cast<Index>(active.size());
     bool all_have_slopes = method.adaptive;
-    for (Lane& lane : active) {
+    for (Index i = 0; i < count; ++i) {
+      Lane& lane = active[i];
       const double left = times[lane.next_sample] - lane.parameter;
       lane.step = method.adaptive ? std::min(lane.proposed, left)
                                   : left / std::max(1.0, std::ceil(left / options.step - 1e-9));
       lane.trouble = PathStatus::ok;
+      steps[i] = static_cast<T>(lane.step);
       all_have_slopes = all_have_slopes && lane.has_slope;
     }
     for (int stage = all_have_slopes ? 1 : 0; stage < method.stages; ++stage) {
-      for (Index c = 0; c < size; ++c) {
-        for (Index i = 0; i < count; ++i) {
-          T sum = 0;
-          for (int j = 0; j < stage; ++j) {
-            sum += static_cast<T>(method.a[stage][j]) * k(j)[c * stride + i];
-          }
-          trial[c * stride + i] = y[c * stride + i] + static_cast<T>(active[i].step) * sum;
-        }
-      }
+      advance(method.a[stage], stage);
       std::fill(status.begin(), status.end(), PathStatus::ok);
       f(trial.data(), k(stage), stride, count, status.data());
       for (Index i = 0; i < count; ++i) {
@@ -142,22 +162,21 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
       }
     }
 
+    advance(method.b, method.stages);
+    if (method.adaptive) combine(method.e, method.stages, deviation);
     for (Index i = count - 1; i >= 0; --i) {  // from the back: `remove` moves the last lane here
       Lane& lane = active[i];
       lane.has_slope = true;
       double error = 0;
       for (Index c = 0; c < size; ++c) {
-        T sum = 0, deviation = 0;
-        for (int j = 0; j < method.stages; ++j) {
-          sum += static_cast<T>(method.b[j]) * k(j)[c * stride + i];
-          deviation += static_cast<T>(method.e[j]) * k(j)[c * stride + i];
+        const T before = y[c * stride + i], after = trial[c * stride + i];
+        if (!method.adaptive) {
+          if (!std::isfinite(after)) error = NAN;
+          continue;
         }
-        const T before = y[c * stride + i];
-        const T after = before + static_cast<T>(lane.step) * sum;
-        trial[c * stride + i] = after;
         const double allowed =
             options.atol + options.rtol * std::max(std::abs(before), std::abs(after));
-        const double ratio = lane.step * static_cast<double>(deviation) / allowed;
+        const double ratio = lane.step * static_cast<double>(deviation[c * stride + i]) / allowed;
         error += ratio * ratio;
       }
       error = std::sqrt(error / static_cast<double>(size));

@@ -7,6 +7,7 @@
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/geometry/curvature.h"
+#include "lior/geometry/learned_metric.h"
 #include "lior/geometry/metrics.h"
 
 namespace lior::geometry {
@@ -79,6 +80,36 @@ TEST(Christoffel, BitEqualAcrossThreadCounts) {
   christoffel<double>(Sphere{3}, x.view(), many.view());
   set_threads(before);
   EXPECT_TRUE(std::equal(one.span().begin(), one.span().end(), many.span().begin()));
+}
+
+/// A learned metric with L = the unit matrix and random networks.
+LearnedMetricParameters<float> random_parameters(Index d) {
+  LearnedMetricParameters<float> p(d, 2 * d, d);
+  std::uint64_t stream = 0;
+  for (auto* array : {&p.metric_in, &p.metric_out, &p.resilience_in}) {
+    Random(2, stream++).fill_uniform(array->span(), -0.5, 0.5);
+  }
+  for (Index m = 0; m < d; ++m) p.basis(m, m) = 1;
+  return p;
+}
+
+// Symbols leave the kernel a block of points at a time, past the caches when they are many.
+TEST(Christoffel, LearnedSymbolsOfAPointDoNotDependOnItsNeighbours) {
+  const Index d = 8;
+  const LearnedMetric<float> metric(random_parameters(d));
+  for (const Index count : {2304, 2301, 65}) {  // rows on the boundary of a line, off it, and few
+    Array<float, 2> x({d, count}), point({d, 1});
+    Random(3).fill_uniform(x.span(), -1, 1);
+    Array<float, 4> all({d, d, d, count}), one({d, d, d, 1});
+    metric.christoffel(x.view(), all.view());
+    for (const Index n : {Index(0), Index(15), Index(63), Index(64), count / 2, count - 1}) {
+      for (Index m = 0; m < d; ++m) point(m, 0) = x(m, n);
+      metric.christoffel(point.view(), one.view());
+      for (Index k = 0; k < d * d * d; ++k) {
+        ASSERT_EQ(all.data()[k * count + n], one.data()[k]) << n << " of " << count << ", " << k;
+      }
+    }
+  }
 }
 
 TEST(Metrics, TextsNameThem) {

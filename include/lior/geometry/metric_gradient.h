@@ -29,8 +29,9 @@ void metric_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, Vie
 
 /// The distances of x and y: [d, N], and, for gradients ddistance: [N] of L, dL/d(parameters),
 /// added. By the first variation, d length = integral of dg(v, v) / (2 |v|) along the geodesic, its
-/// ends fixed, by Simpson's rule on 16 intervals; the geodesic itself need not be differentiated.
-/// A pair whose log does not converge has distance NaN and adds nothing. Throws as distance does.
+/// ends fixed, by Gauss and Legendre's rule with 8 nodes; the geodesic itself need not be
+/// differentiated. A pair whose log does not converge has distance NaN and adds nothing. Throws as
+/// distance does.
 template <class T>
 void distance_with_gradient(const LearnedMetricModel<T>& model, View<const T, 2> x,
                             View<const T, 2> y, View<const T, 1> ddistance,

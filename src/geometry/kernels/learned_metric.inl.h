@@ -7,70 +7,17 @@
 #define LIOR_GEOMETRY_KERNELS_LEARNED_METRIC_INL_H
 #endif
 
-#include "geometry/learned_plan.h"
-#include "lior/geometry/learned_metric.h"
+#include <hwy/cache_control.h>
+
+#include "geometry/kernels/learned_layers.inl.h"
 #include "simd/for_lanes.inl.h"
-#include "simd/math.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::geometry::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-namespace math = simd::HWY_NAMESPACE;
-using math::for_lanes;
+using simd::HWY_NAMESPACE::for_lanes;
 
 constexpr Index kD = kMostDimensions;
-
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V constant(D d, double value) {
-  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
-}
-
-/// sum_k weight[k] x[k].
-template <class D, class T, class V>
-HWY_INLINE V dot(D d, const T* HWY_RESTRICT weight, const V* HWY_RESTRICT x, Index size) {
-  V sum = hn::Mul(hn::Set(d, weight[0]), x[0]);
-  for (Index k = 1; k < size; ++k) sum = hn::MulAdd(hn::Set(d, weight[k]), x[k], sum);
-  return sum;
-}
-
-/// The hidden layer z = W x + b: gelu(z) and gelu'(z).
-template <class D, class T, class V>
-HWY_INLINE void hidden_layer(D d, const T* weight, const T* bias, Index width, Index size,
-                             const V* x, V* value, V* slope) {
-  for (Index a = 0; a < width; ++a) {
-    const V z = hn::Add(dot(d, weight + a * size, x, size), hn::Set(d, bias[a]));
-    const auto normal = math::detail::normal(d, z);
-    value[a] = hn::Mul(z, normal.probability);
-    slope[a] = hn::MulAdd(z, normal.density, normal.probability);
-  }
-}
-
-/// R and grad ln R (null: not wanted).
-template <class D, class T, class V>
-HWY_INLINE V resilience(D d, const LearnedPlan<T>& plan, const V* x, V* grad_log) {
-  V value[kMostWidth], slope[kMostWidth];
-  const Index width = plan.resilience_width;
-  hidden_layer(d, plan.resilience_in, plan.resilience_in_bias, width, plan.d, x, value, slope);
-  const V z =
-      hn::Add(dot(d, plan.resilience_out, value, width), hn::Set(d, plan.resilience_out_bias));
-  const V soft = math::softplus(d, z);
-  const V least = constant(d, kLeastResilience), most = constant(d, kMostResilience);
-  const V r = hn::Min(hn::Max(soft, least), most);
-  if (grad_log == nullptr) return r;
-  const auto inside = hn::And(hn::Ge(soft, least), hn::Le(soft, most));
-  const V factor = hn::IfThenElseZero(inside, hn::Div(math::sigmoid(d, z), r));
-  for (Index k = 0; k < width; ++k) {
-    slope[k] = hn::Mul(slope[k], hn::Mul(factor, hn::Set(d, plan.resilience_out[k])));
-  }
-  for (Index m = 0; m < plan.d; ++m) {
-    V sum = hn::Zero(d);
-    for (Index k = 0; k < width; ++k) {
-      sum = hn::MulAdd(slope[k], hn::Set(d, plan.resilience_in[k * plan.d + m]), sum);
-    }
-    grad_log[m] = sum;
-  }
-  return r;
-}
 
 /// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, the diagonal inverted. `a` is packed by pairs
 /// j <= i of the upper triangle. The lanes where a pivot is not > 0 are added to `failed`.
@@ -100,28 +47,42 @@ HWY_INLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRICT
   V sum[kColumns];
   for (Index i = 0; i < d; ++i) {
     const V* row = l + i * (i + 1) / 2;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
     for (Index k = 0; k < i; ++k) {
       const V entry = row[k];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], row[i]);
   }
   for (Index i = d - 1; i >= 0; --i) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
     for (Index k = i + 1; k < d; ++k) {
       const V entry = l[k * (k + 1) / 2 + i];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
     }
     const V inverse = l[i * (i + 1) / 2 + i];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], inverse);
   }
+}
+
+/// Copies a row of a block; past the caches where `stream` says so and `to` is on a line's
+/// boundary.
+template <class T>
+HWY_INLINE void copy_row(const T* HWY_RESTRICT from, Index count, bool stream, T* HWY_RESTRICT to) {
+  const hn::ScalableTag<T> wide;
+  const Index step = static_cast<Index>(hn::Lanes(wide));
+  Index i = 0;
+  if (stream && reinterpret_cast<std::uintptr_t>(to) % kAlignment == 0) {
+    for (; i + step <= count; i += step) hn::Stream(hn::Load(wide, from + i), wide, to + i);
+  }
+  for (; i + step <= count; i += step) hn::StoreU(hn::Load(wide, from + i), wide, to + i);
+  for (; i < count; ++i) to[i] = from[i];
 }
 
 template <class T>
@@ -136,106 +97,136 @@ void learned_values(const LearnedPlan<T>& plan, const T* x, T* g, T* r, Index st
     const V factor = resilience<decltype(tag), T, V>(tag, plan, point, nullptr);
     hn::StoreU(factor, tag, r + n);
     const V scale = plan.lior ? hn::Mul(factor, factor) : constant(tag, 1);
-    Index pair = 0;
-    for (Index i = 0; i < d; ++i) {
-      for (Index j = i; j < d; ++j, ++pair) {
-        const V s = hn::Add(dot(tag, plan.out + pair * plan.width, value, plan.width),
-                            hn::Set(tag, plan.out_bias[pair]));
-        const V entry = hn::MulAdd(constant(tag, kTanhScale), math::tanh(tag, s),
-                                   hn::Set(tag, plan.base[pair]));
-        const V scaled = hn::Mul(scale, entry);
-        hn::StoreU(scaled, tag, g + (i * d + j) * stride + n);
-        hn::StoreU(scaled, tag, g + (j * d + i) * stride + n);
-      }
-    }
+    Index i = 0, j = 0;
+    for_dots(tag, plan.out, d * (d + 1) / 2, plan.width, value, [&](Index pair, V sum) {
+      const V t = entry_tanh(tag, hn::Add(sum, hn::Set(tag, plan.out_bias[pair])));
+      const V entry = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[pair]));
+      const V scaled = hn::Mul(scale, entry);
+      hn::StoreU(scaled, tag, g + (i * d + j) * stride + n);
+      hn::StoreU(scaled, tag, g + (j * d + i) * stride + n);
+      if (++j == d) ++i, j = i;
+    });
   });
 }
 
-/// Gamma of g, or of R^2 g by Gamma^k_ij + d_ki f_j + d_kj f_i - g_ij g^kl f_l, f = ln R.
-/// The first point where g is not positive definite, or -1.
+/// Gamma of g, or of R^2 g by Gamma^k_ij + d_ki f_j + d_kj f_i - g_ij g^kl f_l, f = ln R, at the
+/// lanes' points: `symbols` holds it for the pairs i <= j, [pairs, d, .] with rows `stride` apart.
+/// The lanes where g is not positive definite.
+template <class D, class T>
+HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
+                                         const hn::Vec<D>* HWY_RESTRICT point,
+                                         T* HWY_RESTRICT symbols, Index stride) {
+  using V = hn::Vec<D>;
+  constexpr int kColumns = 6;
+  const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
+  V value[kMostWidth], slope[kMostWidth], f[kD];
+  V jacobian[kMostWidth * kD], h[kMostPairs], g[kMostPairs], dg[kMostPairs * kD], l[kMostPairs];
+  hidden_layer(tag, plan.in, plan.in_bias, width, d, point, value, slope);
+  for (Index a = 0; a < width; ++a) {
+    for (Index m = 0; m < d; ++m) {
+      jacobian[a * d + m] = hn::Mul(slope[a], hn::Set(tag, plan.in[a * d + m]));
+    }
+  }
+  for (Index m = 0; m < d; ++m) f[m] = hn::Zero(tag);
+  if (plan.lior) resilience(tag, plan, point, f);
+
+  for_dots(tag, plan.out, pairs, width, value,
+           [&](Index p, V sum) { h[p] = hn::Add(sum, hn::Set(tag, plan.out_bias[p])); });
+  for (Index p = 0; p < pairs; ++p) {
+    const T* weight = plan.out + p * width;
+    const V t = entry_tanh(tag, h[p]);
+    g[p] = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[p]));
+    const V scale = hn::Mul(constant(tag, kTanhScale), hn::NegMulAdd(t, t, constant(tag, 1)));
+    const auto slopes = [&](auto block, Index m) {  // of `block` directions from m on
+      constexpr int kBlock = decltype(block)::value;
+      V sum[kBlock];
+#pragma GCC unroll 8
+      for (int k = 0; k < kBlock; ++k) sum[k] = hn::Zero(tag);
+      for (Index a = 0; a < width; ++a) {
+        const V w = hn::Set(tag, weight[a]);
+#pragma GCC unroll 8
+        for (int k = 0; k < kBlock; ++k) {
+          sum[k] = hn::MulAdd(w, jacobian[a * d + m + k], sum[k]);
+        }
+      }
+#pragma GCC unroll 8
+      for (int k = 0; k < kBlock; ++k) dg[p * d + m + k] = hn::Mul(scale, sum[k]);
+    };
+    Index m = 0;
+    for (; m + 8 <= d; m += 8) slopes(std::integral_constant<int, 8>{}, m);
+    for (; m + 4 <= d; m += 4) slopes(std::integral_constant<int, 4>{}, m);
+    for (; m < d; ++m) slopes(std::integral_constant<int, 1>{}, m);
+  }
+
+  auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
+  cholesky(tag, d, g, l, failed);
+
+  Index pair_of[kD][kD];
+  for (Index i = 0, pair = 0; i < d; ++i) {
+    for (Index j = i; j < d; ++j) pair_of[i][j] = pair_of[j][i] = pair++;
+  }
+  // kColumns pairs of lower indices at a time; the last group repeats its last pair.
+  Index rows[kColumns], columns[kColumns];
+  Index i = 0, j = 0;
+  for (Index done = 0; done < pairs; done += kColumns) {
+    V b[kD * kColumns];
+    for (int c = 0; c < kColumns; ++c) {
+      rows[c] = i, columns[c] = j;
+      const Index pair = pair_of[i][j];
+      for (Index r = 0; r < d; ++r) {
+        const V sum = hn::Sub(hn::Add(dg[pair_of[j][r] * d + i], dg[pair_of[i][r] * d + j]),
+                              dg[pair * d + r]);
+        b[r * kColumns + c] = hn::NegMulAdd(g[pair], f[r], hn::Mul(constant(tag, 0.5), sum));
+      }
+      if (done + c + 1 < pairs && ++j == d) ++i, j = i;
+    }
+    cholesky_solve<kColumns>(d, l, b);
+    const Index count = std::min<Index>(kColumns, pairs - done);
+    for (Index c = 0; c < count; ++c) {
+      const Index m = rows[c], k = columns[c];
+      b[m * kColumns + c] = hn::Add(b[m * kColumns + c], f[k]);
+      b[k * kColumns + c] = hn::Add(b[k * kColumns + c], f[m]);
+      T* to = symbols + (done + c) * d * stride;
+      for (Index r = 0; r < d; ++r) hn::StoreU(b[r * kColumns + c], tag, to + r * stride);
+    }
+  }
+  return failed;
+}
+
+/// Gamma of all points; the first point where g is not positive definite, or -1.
+///
+/// The symbols of four lines of points are made in a block of memory and leave it row by row.
+/// Planes of Gamma are often a power of two apart, so that stores of a vector into each of d^3
+/// planes in turn would meet in the same few lines of the caches, and take as long as all else.
 template <class T>
 Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Index stride,
-                          Index count) noexcept {
-  constexpr int kColumns = 4;
+                          Index count, bool stream) noexcept {
+  constexpr Index kBlock = 4 * kLinePoints<T>;
+  HWY_ALIGN T symbols[kMostPairs * kD * kBlock];
+  const Index d = plan.d;
   Index first_failed = -1;
-  for_lanes<T>(count, [&](auto tag, Index n) {
-    using V = hn::Vec<decltype(tag)>;
-    const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
-    V point[kD], value[kMostWidth], slope[kMostWidth], f[kD];
-    V jacobian[kMostWidth * kD], g[kMostPairs], dg[kMostPairs * kD], l[kMostPairs];
-    for (Index m = 0; m < d; ++m) point[m] = hn::LoadU(tag, x + m * stride + n);
-    hidden_layer(tag, plan.in, plan.in_bias, width, d, point, value, slope);
-    for (Index a = 0; a < width; ++a) {
-      for (Index m = 0; m < d; ++m) {
-        jacobian[a * d + m] = hn::Mul(slope[a], hn::Set(tag, plan.in[a * d + m]));
+  for (Index begin = 0; begin < count; begin += kBlock) {
+    const Index size = std::min(kBlock, count - begin);
+    for_lanes<T>(size, [&](auto tag, Index n) {
+      hn::Vec<decltype(tag)> point[kD];
+      for (Index m = 0; m < d; ++m) point[m] = hn::LoadU(tag, x + m * stride + begin + n);
+      const auto failed = christoffel_pairs(tag, plan, point, symbols + n, kBlock);
+      if (!hn::AllFalse(tag, failed) && first_failed < 0) {
+        first_failed = begin + n + hn::FindFirstTrue(tag, failed);
       }
-    }
-    for (Index m = 0; m < d; ++m) f[m] = hn::Zero(tag);
-    if (plan.lior) resilience(tag, plan, point, f);
-
-    for (Index p = 0; p < pairs; ++p) {
-      const T* weight = plan.out + p * width;
-      const V t =
-          math::tanh(tag, hn::Add(dot(tag, weight, value, width), hn::Set(tag, plan.out_bias[p])));
-      g[p] = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[p]));
-      const V scale = hn::Mul(constant(tag, kTanhScale), hn::NegMulAdd(t, t, constant(tag, 1)));
-      const auto slopes = [&](auto block, Index m) {  // of `block` directions from m on
-        constexpr int kBlock = decltype(block)::value;
-        V sum[kBlock];
-#pragma GCC unroll 8
-        for (int k = 0; k < kBlock; ++k) sum[k] = hn::Zero(tag);
-        for (Index a = 0; a < width; ++a) {
-          const V w = hn::Set(tag, weight[a]);
-#pragma GCC unroll 8
-          for (int k = 0; k < kBlock; ++k) {
-            sum[k] = hn::MulAdd(w, jacobian[a * d + m + k], sum[k]);
-          }
-        }
-#pragma GCC unroll 8
-        for (int k = 0; k < kBlock; ++k) dg[p * d + m + k] = hn::Mul(scale, sum[k]);
-      };
-      Index m = 0;
-      for (; m + 8 <= d; m += 8) slopes(std::integral_constant<int, 8>{}, m);
-      for (; m < d; ++m) slopes(std::integral_constant<int, 1>{}, m);
-    }
-
-    auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
-    cholesky(tag, d, g, l, failed);
-    if (!hn::AllFalse(tag, failed) && first_failed < 0) {
-      first_failed = n + hn::FindFirstTrue(tag, failed);
-    }
-
-    const auto pair_of = [&](Index i, Index j) {
-      const Index low = std::min(i, j), high = std::max(i, j);
-      return low * d - low * (low - 1) / 2 + high - low;
-    };
-    // Four pairs of lower indices at a time; the last group repeats its last pair.
-    Index rows[kColumns], columns[kColumns];
-    Index i = 0, j = 0;
-    for (Index done = 0; done < pairs; done += kColumns) {
-      V b[kD * kColumns];
-      for (int c = 0; c < kColumns; ++c) {
-        rows[c] = i, columns[c] = j;
-        const Index pair = pair_of(i, j);
-        for (Index r = 0; r < d; ++r) {
-          const V sum = hn::Sub(hn::Add(dg[pair_of(j, r) * d + i], dg[pair_of(i, r) * d + j]),
-                                dg[pair * d + r]);
-          b[r * kColumns + c] = hn::NegMulAdd(g[pair], f[r], hn::Mul(constant(tag, 0.5), sum));
-        }
-        if (done + c + 1 < pairs && ++j == d) ++i, j = i;
-      }
-      cholesky_solve<kColumns>(d, l, b);
-      for (int c = 0; c < kColumns; ++c) {
-        const Index m = rows[c], k = columns[c];
-        b[m * kColumns + c] = hn::Add(b[m * kColumns + c], f[k]);
-        b[k * kColumns + c] = hn::Add(b[k * kColumns + c], f[m]);
-        for (Index r = 0; r < d; ++r) {
-          hn::StoreU(b[r * kColumns + c], tag, gamma + ((r * d + m) * d + k) * stride + n);
-          hn::StoreU(b[r * kColumns + c], tag, gamma + ((r * d + k) * d + m) * stride + n);
+    });
+    const T* from = symbols;
+    for (Index i = 0; i < d; ++i) {
+      for (Index j = i; j < d; ++j) {
+        for (Index r = 0; r < d; ++r, from += kBlock) {
+          copy_row(from, size, stream, gamma + ((r * d + i) * d + j) * stride + begin);
+          if (i == j) continue;
+          copy_row(from, size, stream, gamma + ((r * d + j) * d + i) * stride + begin);
         }
       }
     }
-  });
+  }
+  if (stream) hwy::FlushStream();
   return first_failed;
 }
 
@@ -254,9 +245,8 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
       f[m] = b[m] = hn::Zero(tag);
     }
     hidden_layer(tag, plan.in, plan.in_bias, width, d, point, value, slope);
-    for (Index a = 0; a < width; ++a) {
-      along[a] = hn::Mul(slope[a], dot(tag, plan.in + a * d, velocity, d));
-    }
+    for_dots(tag, plan.in, width, d, velocity,
+             [&](Index a, V sum) { along[a] = hn::Mul(slope[a], sum); });
     if (plan.lior) resilience(tag, plan, point, f);
 
     // g, -(d_v g) v in b, v^T g v, and the weights with which grad (v^T g v) / 2 sums grad h.
@@ -277,7 +267,7 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
         }
       }
       for (int k = 0; k < kBlock; ++k, ++p) {
-        const V t = math::tanh(tag, hn::Add(sum[k], hn::Set(tag, plan.out_bias[p])));
+        const V t = entry_tanh(tag, hn::Add(sum[k], hn::Set(tag, plan.out_bias[p])));
         const V scale = hn::Mul(constant(tag, kTanhScale), hn::NegMulAdd(t, t, constant(tag, 1)));
         g[p] = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[p]));
         const V slope_along = hn::Mul(scale, sum_along[k]);
@@ -296,29 +286,12 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
     for (; p + 4 <= pairs; p += 4) pairs_from(std::integral_constant<int, 4>{}, p);
     for (; p < pairs; ++p) pairs_from(std::integral_constant<int, 1>{}, p);
 
-    const auto back_from = [&](auto block, Index a) {
-      constexpr int kBlock = decltype(block)::value;
-      V sum[kBlock];
-#pragma GCC unroll 4
-      for (int k = 0; k < kBlock; ++k) sum[k] = hn::Zero(tag);
-      for (Index q = 0; q < pairs; ++q) {
-        const V weight_q = weight[q];
-#pragma GCC unroll 4
-        for (int k = 0; k < kBlock; ++k) {
-          sum[k] = hn::MulAdd(hn::Set(tag, plan.out_t[(a + k) * pairs + q]), weight_q, sum[k]);
-        }
-      }
-      for (int k = 0; k < kBlock; ++k) along[a + k] = hn::Mul(slope[a + k], sum[k]);
-    };
-    Index a = 0;
-    for (; a + 4 <= width; a += 4) back_from(std::integral_constant<int, 4>{}, a);
-    for (; a < width; ++a) back_from(std::integral_constant<int, 1>{}, a);
+    for_dots(tag, plan.out_t, width, pairs, weight,
+             [&](Index a, V sum) { along[a] = hn::Mul(slope[a], sum); });
+    add_transposed(tag, plan.in, width, d, along, b);
 
     V f_along = hn::Zero(tag);
     for (Index m = 0; m < d; ++m) {
-      for (Index c = 0; c < width; ++c) {
-        b[m] = hn::MulAdd(along[c], hn::Set(tag, plan.in[c * d + m]), b[m]);
-      }
       b[m] = hn::MulAdd(square, f[m], b[m]);
       f_along = hn::MulAdd(f[m], velocity[m], f_along);
     }
