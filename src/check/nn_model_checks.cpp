@@ -350,6 +350,17 @@ void add_nn_model_checks(Registry& registry) {
     return gradient_error(config_of({nn::Mixer::geometric_mamba, nn::Mixer::causal_field,
                                      nn::Mixer::geometric_attention, nn::Mixer::attention}));
   });
+  const auto with_convolution = [] {
+    ModelConfig config = small_config(false);
+    config.convolution = 4;
+    return config;
+  };
+  add("gradient.convolution", "f64", kGradientTolerance,
+      [=] { return gradient_error(with_convolution()); });
+  add("streaming_is_batch.convolution", "f64", 1e-13,
+      [=] { return streaming_error<double>(with_convolution()); });
+  add("checkpointing_is_exact.convolution", "f32", 0,
+      [=] { return checkpointing_error<float>(with_convolution()); });
   // A recurrence behind two layers: some hundred roundings.
   add("streaming_is_batch", "f32", 1e-5,
       [] { return streaming_error<float>(small_config(false)); });

@@ -9,6 +9,7 @@
 #include "lior/nn/layer_norm.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
+#include "lior/nn/short_convolution.h"
 
 namespace lior::check {
 namespace {
@@ -26,6 +27,11 @@ std::vector<std::int32_t> labels(Tensor<const T> numbers, std::int32_t offset = 
     result.push_back(static_cast<std::int32_t>(numbers[i]) + offset);
   }
   return result;
+}
+
+template <class T>
+void copy(std::span<const T> from, std::span<T> to) {
+  std::copy(from.begin(), from.end(), to.begin());
 }
 
 std::size_t megabytes(double numbers) {
@@ -230,6 +236,37 @@ Op embedding(Index R, Index V, Index D) {
           .traffic = Traffic::write};
 }
 
+Op short_convolution(Index B, Index N, Index K, Index D) {
+  using namespace nn;
+  const double numbers = static_cast<double>(B * N * D),
+               products = static_cast<double>(K) * numbers;
+  return {.name = "short_convolution",
+          .module = "nn",
+          .shape = fmt::format("B={} N={} K={} D={}", B, N, K, D),
+          .inputs = {{"x", {B * N, D}}, {"taps", {K, D}}},
+          .outputs = {{"out", {B * N, D}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                reference::short_convolution_forward<T>(B, in("x"), in("taps"), out("out"));
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                short_convolution_forward<T>(B, in("x"), in("taps"), {}, out("out"));
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                copy<T>(gradient("out"), d("x"));
+                short_convolution_backward<T>(B, in("x"), in("taps"), d("x"), d("taps"));
+              },
+          .reference_backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                copy<T>(gradient("out"), d("x"));
+                reference::short_convolution_backward<T>(B, in("x"), in("taps"), d("x"), d("taps"));
+              },
+          .forward_cost = {.flops = 2 * products, .numbers = 2 * numbers},
+          .backward_cost = {.flops = 4 * products, .numbers = 3 * numbers}};
+}
+
 Op linear(Index R, Index K, Index O) {
   using namespace nn;
   const double products = static_cast<double>(R) * K * O;
@@ -320,7 +357,8 @@ void add_nn_op_checks(Registry& registry) {
   // Lengths that leave a tail at every level, and rows past one block of a parameter's sum.
   for (const Op& op :
        {rms_norm(70, 37), layer_norm(70, 37), gate(9, 37), swiglu(9, 21), gelu(9, 37),
-        embedding(50, 11, 37), linear(70, 19, 23), cross_entropy(300, 13, 1021)}) {
+        embedding(50, 11, 37), short_convolution(3, 7, 4, 37), short_convolution(2, 3, 5, 19),
+        linear(70, 19, 23), cross_entropy(300, 13, 1021)}) {
     add_checks(registry, op);
   }
 }
@@ -328,9 +366,10 @@ void add_nn_op_checks(Registry& registry) {
 void add_nn_op_benches(Registry& registry) {
   // Row counts of one training step, B 16 x N 256, at the widths of the `small` preset; activations
   // exceed the caches.
-  for (const Op& op : {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512),
-                       swiglu(16384, 1024), gelu(32768, 512), embedding(32768, 256, 512),
-                       linear(4096, 256, 1024), cross_entropy(4096, 256, 256)}) {
+  for (const Op& op :
+       {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512), swiglu(16384, 1024),
+        gelu(32768, 512), embedding(32768, 256, 512), short_convolution(16, 2048, 4, 512),
+        linear(4096, 256, 1024), cross_entropy(4096, 256, 256)}) {
     add_benches<float>(registry, op);
   }
 }

@@ -1,6 +1,7 @@
 #include "lior/nn/config.h"
 
 #include "lior/nn/ci8_scan.h"
+#include "lior/nn/short_convolution.h"
 
 namespace lior::nn {
 
@@ -18,6 +19,8 @@ void check_config(const ModelConfig& config) {
   at_least_one(config.attention_heads, "attention_heads");
   at_least_one(config.attention_window, "attention_window");
   LIOR_CHECK(!config.mixers.empty(), "mixers is empty; it must name at least one");
+  LIOR_CHECK(config.convolution >= 0 && config.convolution <= kMostTaps,
+             "convolution = {}; it must be 0 (none) to {} taps", config.convolution, kMostTaps);
   LIOR_CHECK(config.mlp_hidden >= 0, "mlp_hidden = {}; it must be >= 0 (0: no SwiGLU)",
              config.mlp_hidden);
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,

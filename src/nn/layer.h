@@ -1,6 +1,7 @@
 #pragma once
-// What a model is a list of: a mixer or a SwiGLU, norm and residual included. A kind's file holds
-// its forward and backward, and at its end the Layer that places its parameters in a model.
+// What a model is a list of: a short convolution, a mixer or a SwiGLU, with norm and residual. A
+// kind's file holds its forward and backward, and at its end the Layer that places its parameters
+// in a model.
 
 #include <algorithm>
 #include <memory>
@@ -74,6 +75,9 @@ std::unique_ptr<Layer<T>> geometric_attention_layer(const ModelConfig& config,
 template <class T>
 std::unique_ptr<Layer<T>> attention_layer(const ModelConfig& config, const std::string& prefix,
                                           Layout& layout);
+template <class T>
+std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig& config,
+                                                  const std::string& prefix, Layout& layout);
 template <class T>
 std::unique_ptr<Layer<T>> swiglu_mlp_layer(const ModelConfig& config, const std::string& prefix,
                                            Layout& layout);

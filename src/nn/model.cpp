@@ -63,7 +63,7 @@ struct Model<T>::Impl {
   ModelConfig config;
   Layout layout;
   Slot embedding, norm, output, output_bias;
-  std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its mixer, then its SwiGLU
+  std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its convolution, mixer, SwiGLU
   std::vector<Keep> kept;                         // of each block
   Buffer<T> values, gradients;
   linalg::Precision precision = linalg::Precision::float32;
@@ -109,6 +109,9 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   embedding = layout.add("embedding.weight", {config.vocabulary, D}, true);
   for (Index i = 0; i < config.layers; ++i) {
     const std::string block = fmt::format("blocks.{}.", i);
+    if (config.convolution > 0) {
+      layers.push_back(short_convolution_layer<T>(config, block + "convolution.", layout));
+    }
     layers.push_back(mixer_layer<T>(config, i, block + "mixer.", layout));
     if (config.mlp_hidden > 0) {
       layers.push_back(swiglu_mlp_layer<T>(config, block + "mlp.", layout));

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "lior/nn/short_convolution.h"
 #include "lior/train/config.h"
 
 namespace lior::train {
@@ -98,6 +99,7 @@ void visit_fields(C& c, Visitor&& visitor) {
   visitor("model.classes", c.model.classes, Bounds{0, 1 << 20});
   visitor("model.d_model", c.model.d_model, Bounds{1, 1 << 16});
   visitor("model.layers", c.model.layers, Bounds{1, 1024});
+  visitor("model.convolution", c.model.convolution, Bounds{0, nn::kMostTaps});
   visitor("model.mlp_hidden", c.model.mlp_hidden, Bounds{0, 1 << 18});
   visitor("model.tied", c.model.tied);
   visitor("model.mixers", c.model.mixers);

@@ -39,14 +39,15 @@ enum class Mixer {
   attention,            ///< attention.h
 };
 
-/// Embedding, `layers` blocks of (mixer, SwiGLU), RMS norm, output projection.
+/// Embedding, `layers` blocks of (short convolution, mixer, SwiGLU), RMS norm, output projection.
 struct ModelConfig {
   Index vocabulary = 256;  ///< tokens 0..vocabulary-1 come in
   Index classes = 256;     ///< scores of classes come out
   Index d_model = 128;
   Index layers = 1;
-  Index mlp_hidden = 0;  ///< width of the SwiGLU; 0: blocks have none
-  bool tied = false;     ///< the output projection is the embedding (needs classes == vocabulary)
+  Index mlp_hidden = 0;   ///< width of the SwiGLU; 0: blocks have none
+  Index convolution = 0;  ///< taps of the short convolution; 0: blocks have none
+  bool tied = false;      ///< the output projection is the embedding (needs classes == vocabulary)
   std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
   MixerConfig mixer{};                                ///< of geometric_mamba
   Index causal_field_heads = 8;                       ///< of 16 numbers each

@@ -1,0 +1,153 @@
+#include "lior/nn/short_convolution.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/kernels/short_convolution.inl.h"
+#include <hwy/foreach_target.h>
+#include "nn/kernels/short_convolution.inl.h"
+
+#if HWY_ONCE
+#include <algorithm>
+
+#include "lior/core/parallel.h"
+#include "lior/core/profile.h"
+#include "lior/simd/dispatch.h"
+#include "nn/arguments.h"
+#include "nn/layer.h"
+
+namespace lior::nn {
+namespace {
+
+using linalg::MatrixView;
+
+constexpr Index kLineBytes = 64;  // a thread's channels are whole cache lines
+
+/// Rows per sequence, when all shapes fit.
+template <class T>
+Index check_shapes(Index batch, View<const T, 2> x, View<const T, 2> taps) {
+  const Index R = x.extent(0), K = taps.extent(0);
+  LIOR_CHECK(batch >= 0 && (batch > 0 ? R % batch == 0 : R == 0),
+             "{} rows of x are not those of {} sequences of one length", R, batch);
+  LIOR_CHECK(K >= 1 && K <= kMostTaps, "taps has {} rows; expected 1 to {}", K, kMostTaps);
+  check_matrix(MatrixView<const T>(taps), K, x.extent(1), "taps");
+  return batch > 0 ? R / batch : 0;
+}
+
+/// body(first channel, channels) on whole cache lines of T.
+template <class T, class Body>
+void over_channels(Index channels, Index rows, const Body& body) {
+  const Index line = kLineBytes / static_cast<Index>(sizeof(T));
+  parallel_for((channels + line - 1) / line, std::max<Index>(1, rows_per_thread(line) / (rows + 1)),
+               [&](Index first, Index last, int) {
+                 const Index begin = first * line;
+                 body(begin, std::min(channels, last * line) - begin);
+               });
+}
+
+/// before [K-1, D] <- the last K-1 rows of (before, x), oldest first.
+template <class T>
+void keep_last(MatrixView<const T> x, MatrixView<T> before) {
+  for (Index i = 0; i < before.rows; ++i) {
+    const Index n = x.rows - before.rows + i;
+    const T* row = n >= 0 ? x.data + n * x.stride : before.data + (i + x.rows) * before.stride;
+    std::copy_n(row, before.cols, before.data + i * before.stride);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void short_convolution_forward(Index batch, View<const T, 2> x, View<const T, 2> taps,
+                               MatrixView<T> before, View<T, 2> out) {
+  const Index N = check_shapes(batch, x, taps), K = taps.extent(0), D = x.extent(1);
+  const ProfiledOp op("convolution", 2.0 * K * x.size(), 2.0 * sizeof(T) * x.size());
+  check_shape(out, x.shape(), "out");
+  const bool has_state = before.data != nullptr && K > 1;
+  if (has_state) check_matrix(before, batch, (K - 1) * D, "before");
+  const auto kernel = LIOR_SIMD_TABLE(convolve_forward<T>).chosen();
+  over_channels<T>(D, batch * N, [&](Index begin, Index channels) {
+    const auto columns = [&](MatrixView<const T> rows) {
+      return rows.block(0, begin, rows.rows, channels);
+    };
+    for (Index b = 0; b < batch; ++b) {
+      const MatrixView<const T> sequence(x.data() + b * N * D, N, D, D);
+      const MatrixView<T> past(has_state ? before.data + b * before.stride : nullptr, K - 1, D, D);
+      kernel(columns(sequence), columns(taps),
+             has_state ? columns(past) : MatrixView<const T>(nullptr, 0, channels, D),
+             MatrixView<T>(out.data() + b * N * D, N, D, D).block(0, begin, N, channels));
+      if (has_state) keep_last(columns(sequence), past.block(0, begin, K - 1, channels));
+    }
+  });
+}
+
+template <class T>
+void short_convolution_backward(Index batch, View<const T, 2> x, View<const T, 2> taps,
+                                View<T, 2> dx, View<T, 2> d_taps) {
+  const Index N = check_shapes(batch, x, taps), K = taps.extent(0), D = x.extent(1);
+  const ProfiledOp op("convolution", 4.0 * K * x.size(), 3.0 * sizeof(T) * x.size());
+  check_shape(dx, x.shape(), "dx");
+  check_shape(d_taps, taps.shape(), "d_taps");
+  const auto kernel = LIOR_SIMD_TABLE(convolve_backward<T>).chosen();
+  over_channels<T>(D, batch * N, [&](Index begin, Index channels) {
+    for (Index b = 0; b < batch; ++b) {
+      kernel(MatrixView<const T>(x.data() + b * N * D, N, D, D).block(0, begin, N, channels),
+             MatrixView<const T>(taps).block(0, begin, K, channels),
+             MatrixView<T>(dx.data() + b * N * D, N, D, D).block(0, begin, N, channels),
+             MatrixView<T>(d_taps).block(0, begin, K, channels));
+    }
+  });
+}
+
+namespace {
+
+/// The taps start at 0: a new model is the one without them.
+template <class T>
+class ShortConvolutionLayer final : public Layer<T> {
+ public:
+  ShortConvolutionLayer(const ModelConfig& config, const std::string& prefix, Layout& layout)
+      : d_model_(config.d_model) {
+    taps_ = layout.add(prefix + "weight", {config.convolution, d_model_}, true);
+  }
+
+  void initialize(Initializer<T>& initializer) const override { initializer.fill(taps_, 0); }
+
+  Index state_size() const override { return (taps_.shape[0] - 1) * d_model_; }
+
+  void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+               std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
+    if (arena.planning() || out.empty()) return;
+    short_convolution_forward<T>(sequences.batch, x, taps_.in(values),
+                                 state.value_or(MatrixView<T>(nullptr, 0, 0, 0)), out);
+  }
+
+  void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
+                View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
+    if (arena.planning()) return;
+    short_convolution_backward<T>(sequences.batch, x, taps_.in(values), dx, taps_.in(d_values));
+  }
+
+ private:
+  Index d_model_;
+  Slot taps_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig& config,
+                                                  const std::string& prefix, Layout& layout) {
+  return std::make_unique<ShortConvolutionLayer<T>>(config, prefix, layout);
+}
+
+#define LIOR_INSTANTIATE(T)                                                                       \
+  template void short_convolution_forward(Index, View<const T, 2>, View<const T, 2>,              \
+                                          MatrixView<T>, View<T, 2>);                             \
+  template void short_convolution_backward(Index, View<const T, 2>, View<const T, 2>, View<T, 2>, \
+                                           View<T, 2>);                                           \
+  template std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig&,                  \
+                                                             const std::string&, Layout&)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::nn
+#endif
