@@ -43,6 +43,7 @@ class Shape:
     d_model: int = 128
     layers: int = 2
     mlp_hidden: int = 336
+    convolution: int = 0
     heads: int = 12
     transition: str = "right"
     gates: bool = True
@@ -50,8 +51,8 @@ class Shape:
 
 
 PRESETS = {
-    "tiny": Shape(),
-    "small": Shape(d_model=320, layers=4, mlp_hidden=448, heads=32),
+    "tiny": Shape(convolution=4),
+    "small": Shape(d_model=320, layers=4, mlp_hidden=448, convolution=4, heads=32),
 }
 
 
@@ -146,15 +147,36 @@ class Mlp(nn.Module):
         return x + self.out(F.silu(a) * b)
 
 
+class Convolution(nn.Module):
+    """x_n + sum_k weight_k x_(n-k), channel by channel."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.weight = nn.Parameter(0.3 * torch.randn(shape.convolution, shape.d_model))
+
+    def forward(self, x, before=None):
+        taps, width = self.weight.shape
+        if before is None:
+            before = x.new_zeros(len(x), taps - 1, width)
+        rows = torch.cat([before, x], 1)
+        filters = self.weight.flip(0).T[:, None, :]
+        sums = F.conv1d(rows.transpose(1, 2), filters, groups=width)
+        return x + sums.transpose(1, 2), rows[:, rows.shape[1] - taps + 1 :]
+
+
 class Block(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
+        self.convolution = Convolution(shape) if shape.convolution else None
         self.mixer = Mixer(shape)
         self.mlp = Mlp(shape) if shape.mlp_hidden else None
 
     def forward(self, x, state=None):
-        x, state = self.mixer(x, state)
-        return (x if self.mlp is None else self.mlp(x)), state
+        before, h = (None, None) if state is None else state
+        if self.convolution is not None:
+            x, before = self.convolution(x, before)
+        x, h = self.mixer(x, h)
+        return (x if self.mlp is None else self.mlp(x)), (before, h)
 
 
 class Model(nn.Module):

@@ -19,6 +19,7 @@ namespace {
 
 using linalg::MatrixView;
 
+constexpr double kTapDeviation = 0.3;
 constexpr Index kLineBytes = 64;  // a thread's channels are whole cache lines
 
 /// Rows per sequence, when all shapes fit.
@@ -99,7 +100,7 @@ void short_convolution_backward(Index batch, View<const T, 2> x, View<const T, 2
 
 namespace {
 
-/// The taps start at 0: a new model is the one without them.
+/// Random taps from the start tell a token's neighbours apart at once (docs/decisions/024).
 template <class T>
 class ShortConvolutionLayer final : public Layer<T> {
  public:
@@ -108,7 +109,9 @@ class ShortConvolutionLayer final : public Layer<T> {
     taps_ = layout.add(prefix + "weight", {config.convolution, d_model_}, true);
   }
 
-  void initialize(Initializer<T>& initializer) const override { initializer.fill(taps_, 0); }
+  void initialize(Initializer<T>& initializer) const override {
+    initializer.fill_normal(taps_, kTapDeviation);
+  }
 
   Index state_size() const override { return (taps_.shape[0] - 1) * d_model_; }
 
