@@ -102,9 +102,11 @@ struct PlanCase {
   bool backward = false;
 
   std::string text() const {
-    return fmt::format("B={} N={} H={} {}{}", shape.batch, shape.length, shape.heads(),
-                       shape.mixer.gates ? fmt::format("z={}", openness) : "a=1",
-                       shape.mixer.factors > 1 ? fmt::format(" k={}", shape.mixer.factors) : "");
+    return fmt::format(
+        "B={} N={} H={} {}{}{}", shape.batch, shape.length, shape.heads(),
+        shape.mixer.gates ? fmt::format("z={}", openness) : "a=1",
+        shape.mixer.factors > 1 ? fmt::format(" k={}", shape.mixer.factors) : "",
+        shape.mixer.transition == algebra::Transition::two_sided ? " two-sided" : "");
   }
   Bench row(const std::string& name) const {
     return {.name = "ci8_scan." + name + (backward ? ".both_ways" : ""),
@@ -177,7 +179,10 @@ void add_scan_plan_benches(Registry& registry) {
   const PlanCase cases[] = {
       {{1, 65536, {.heads = 4}}},
       {{1, 65536, {.heads = 4}}, 5},
+      {{1, 65536, {.heads = 4}}, 8},
       {{1, 65536, {.heads = 4, .gates = false}}},
+      {{1, 16384, {.heads = 12}}},
+      {{16, 256, {.heads = 12}}},
       {{1, 65536, {.heads = 1}}, 5},
       {{1, 1024, {.heads = 4}}},
       {{1, 16384, {.heads = 8}}},

@@ -1,5 +1,8 @@
 #include "lior/nn/ci8_scan.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "lior/core/profile.h"
 #include "lior/nn/readout.h"
 #include "lior/nn/scan_composition.h"
@@ -58,18 +61,17 @@ MatrixView<T> chunk_rows(View<T, 3> view, Index chunks, Index c) {
 }
 
 ScanStretch whole_of(const ScanShape& shape) {
-  return {{.pitch = shape.length, .steps = shape.length}, shape.batch};
-}
-ScanStretch block_of(const ScanShape& shape, const ScanChunks& chunks, Index block) {
-  return {{.pitch = shape.length,
-           .first = block * chunks.block_steps(),
-           .chunks = chunks.chunks,
-           .steps = chunks.steps},
-          shape.batch};
+  return {{.pitch = shape.length, .steps = shape.length}, shape.batch, shape.length};
 }
 ScanStretch tail_of(const ScanShape& shape, const ScanChunks& chunks) {
-  const Index begin = chunks.blocks * chunks.block_steps();
-  return {{.pitch = shape.length, .first = begin, .steps = shape.length - begin}, shape.batch};
+  const Index begin = chunks.blocks * chunks.block_steps(), steps = shape.length - begin;
+  return {{.pitch = shape.length, .first = begin, .steps = steps}, shape.batch, steps};
+}
+/// The steps of a stretch's chunks that tell their ends, or the gradients at their starts.
+ScanStretch warm_up_of(ScanStretch stretch, const ScanChunks& chunks, ScanPass pass) {
+  if (pass == ScanPass::forward) stretch.map.first += stretch.steps - chunks.warm_up;
+  stretch.steps = chunks.warm_up;
+  return stretch;
 }
 
 template <class T>
@@ -82,6 +84,12 @@ void copy_rows(MatrixView<const T> from, MatrixView<T> to) {
   for (Index row = 0; row < from.rows; ++row) {
     std::copy_n(from.data + row * from.stride, from.cols, to.data + row * to.stride);
   }
+}
+
+template <class T>
+bool all_finite(View<const T, 3> numbers) {
+  const auto span = numbers.span();
+  return std::all_of(span.begin(), span.end(), [](T x) { return std::isfinite(x); });
 }
 
 /// What a pass that reads or writes the projection `sweeps` times moves.
@@ -99,28 +107,40 @@ void forward(const ScanCall<T>& call, MatrixView<const T> initial, MatrixView<T>
              std::span<T> workspace) {
   const ScanShape& shape = call.shape;
   const ProfiledOp op("scan", shape.turn_flops(), bytes_moved<T>(shape, 1, q.cols));
-  const ScanChunks plan =
-      plan_scan<T>(shape, ScanPass::forward, call.projection, static_cast<Index>(workspace.size()));
-  const Index C = plan.chunks;
-  if (C < 2) {
+  const ScanChunks plan = plan_scan(call, ScanPass::forward, static_cast<Index>(workspace.size()));
+  const auto in_order = [&] {
     run_forward(call, whole_of(shape), initial, final, readout, q, starts);
-    return;
-  }
+  };
+  const Index C = plan.chunks;
+  if (C < 2) return in_order();
   const ChunkArrays<T> arrays(shape, C, workspace);
   const MatrixView<T> begin = chunk_rows(arrays.first, C, 0),
                       end = chunk_rows(arrays.last, C, C - 1);
   for (Index block = 0; block < plan.blocks; ++block) {
     const ScanStretch chunks = block_of(shape, plan, block);
     copy_rows<T>(block == 0 ? initial : read(end), begin);
-    run_maps(call, chunks, true, arrays.map_rows());
+    if (plan.warm_up > 0) {
+      const MatrixView<T> ends = sequence_rows(arrays.last);
+      std::fill_n(ends.data, arrays.last.size(), T(0));
+      run_forward(call, warm_up_of(chunks, plan, ScanPass::forward), read(ends), ends,
+                  Readout::linear, {}, {});
+    } else {
+      run_maps(call, chunks, true, arrays.map_rows());
+    }
     for (Index b = 0; b < shape.batch; ++b) {
       for (Index i = b * C; i + 1 < (b + 1) * C; ++i) {
-        scan_map_apply<T>(arrays.map(i), arrays.first_of(i), arrays.first_of(i + 1));
+        if (plan.warm_up > 0) {
+          std::ranges::copy(arrays.last[i].span(), arrays.first[i + 1].data());
+        } else {
+          scan_map_apply<T>(arrays.map(i), arrays.first_of(i), arrays.first_of(i + 1));
+        }
       }
     }
     run_forward(call, chunks, read(sequence_rows(arrays.first)), sequence_rows(arrays.last),
                 readout, q, starts);
   }
+  // NaN is never forgotten, and a warm-up has not seen what lies before it.
+  if (plan.warm_up > 0 && !all_finite<T>(arrays.last)) return in_order();
   run_forward(call, tail_of(shape, plan), read(end), end, readout, q, starts);
   if (final.data != nullptr) copy_rows<T>(end, final);
 }
@@ -135,14 +155,13 @@ void backward(const ScanCall<T>& call, const TileStarts<const T>& starts, Readou
   const bool rotation = shape.mixer.rotation;
   const MatrixView<T> start_rows = sequence_rows(d_initial);
   const MatrixView<T> angle_rows = rotation ? sequence_rows(d_angles) : MatrixView<T>();
-  const ScanChunks plan = plan_scan<T>(shape, ScanPass::backward, call.projection,
-                                       static_cast<Index>(workspace.size()));
-  const Index C = plan.chunks;
-  if (C < 2) {
+  const ScanChunks plan = plan_scan(call, ScanPass::backward, static_cast<Index>(workspace.size()));
+  const auto in_order = [&] {
     run_backward(call, whole_of(shape), starts, readout, dq, d_final, Gradients::all, d_projection,
                  start_rows, angle_rows);
-    return;
-  }
+  };
+  const Index C = plan.chunks;
+  if (C < 2) return in_order();
   const ChunkArrays<T> arrays(shape, C, workspace);
   const MatrixView<T> begin = chunk_rows(arrays.first, C, 0),
                       end = chunk_rows(arrays.last, C, C - 1);
@@ -151,17 +170,24 @@ void backward(const ScanCall<T>& call, const TileStarts<const T>& starts, Readou
                d_projection, end, angle_rows);
   for (Index block = plan.blocks; block-- > 0;) {
     const ScanStretch chunks = block_of(shape, plan, block);
-    run_maps(call, chunks, false, arrays.map_rows());
-    run_backward(call, chunks, starts, readout, dq, {}, Gradients::of_starts, d_projection,
-                 sequence_rows(arrays.first), chunk_angles);
+    const bool warm = plan.warm_up > 0;
+    if (!warm) run_maps(call, chunks, false, arrays.map_rows());
+    run_backward(call, warm ? warm_up_of(chunks, plan, ScanPass::backward) : chunks, starts,
+                 readout, dq, {}, Gradients::of_starts, d_projection, sequence_rows(arrays.first),
+                 chunk_angles);
     for (Index b = 0; b < shape.batch; ++b) {
       for (Index i = (b + 1) * C - 1; i > b * C; --i) {
-        scan_map_apply_adjoint<T>(arrays.map(i), arrays.last_of(i), arrays.first_of(i),
-                                  arrays.last_of(i - 1));
+        if (warm) {
+          std::ranges::copy(arrays.first[i].span(), arrays.last[i - 1].data());
+        } else {
+          scan_map_apply_adjoint<T>(arrays.map(i), arrays.last_of(i), arrays.first_of(i),
+                                    arrays.last_of(i - 1));
+        }
       }
     }
     run_backward(call, chunks, starts, readout, dq, read(sequence_rows(arrays.last)),
                  Gradients::all, d_projection, sequence_rows(arrays.first), chunk_angles);
+    if (warm && !all_finite<T>(arrays.first)) return in_order();
     copy_rows<T>(begin, block == 0 ? start_rows : end);
     for (Index i = 0; rotation && i < shape.batch * C; ++i) {
       const T* sums = arrays.angle_sums[i].data();

@@ -111,6 +111,11 @@ template <class T>
 ScanScalarsKernel<T> scan_scalars_kernel();
 template <class T>
 CosinesAndSines<T> cosines_and_sines_kernel();
+/// product [W] <- product * prod a over `steps` steps of the planes z.
+template <class T>
+using GateProduct = void (*)(const LanePlanes<const T>& z, Index steps, T* product) noexcept;
+template <class T>
+GateProduct<T> gate_product_kernel();
 template <class T>
 Index lane_count();
 

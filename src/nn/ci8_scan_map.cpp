@@ -19,6 +19,13 @@ ScanMapKernels<T> scan_map_kernels(const MixerConfig& mixer) {
   });
 }
 
+template <class T>
+GateProduct<T> gate_product_kernel() {
+  return LIOR_SIMD_TABLE(gate_product_tile<T>).chosen();
+}
+
+template GateProduct<float> gate_product_kernel();
+template GateProduct<double> gate_product_kernel();
 template ScanMapKernels<float> scan_map_kernels(const MixerConfig&);
 template ScanMapKernels<double> scan_map_kernels(const MixerConfig&);
 

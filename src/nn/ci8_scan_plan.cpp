@@ -20,24 +20,37 @@ Index most_chunks(const ScanShape& shape) {
   return std::min(shape.length / kLeastChunk, kMostLanes / std::max<Index>(1, pairs_of(shape)));
 }
 
-/// Blocks of `count` chunks of whole tiles; none where the sequence is too short.
-ScanChunks split(const ScanShape& shape, Index count) {
+/// `count` chunks of whole tiles in blocks of at most `rows` rows of a sequence; none where that is
+/// too short.
+ScanChunks split(const ScanShape& shape, Index count, Index rows) {
   if (count < 2) return {};
-  constexpr Index kBlockNumbers = Index{1} << 19;  // of the projection: 2 MB of float
-  const Index tile = shape.tile_steps(), rows = kBlockNumbers / (shape.batch * shape.width());
-  const Index most = std::max(kLeastChunk, rows / count);
+  const Index tile = shape.tile_steps(), most = std::max(kLeastChunk, rows / count);
   const Index steps = std::min(shape.length / count, most) / tile * tile;
   return steps == 0 ? ScanChunks{} : ScanChunks{count, steps, shape.length / (count * steps)};
 }
 
-/// The chunks that a caller demands: of his length, or as many as `lanes` hold.
-ScanChunks demanded_chunks(const ScanShape& shape, Index lanes) {
+/// Chunks by their maps, read twice, in blocks that fit the caches.
+ScanChunks split_in_blocks(const ScanShape& shape, Index count) {
+  constexpr Index kBlockNumbers = Index{1} << 19;  // of the projection: 2 MB of float
+  return split(shape, count, kBlockNumbers / (shape.batch * shape.width()));
+}
+
+ScanChunks split_whole(const ScanShape& shape, Index count) {
+  return split(shape, count, shape.length);
+}
+
+Index demanded_steps(const ScanShape& shape) {
+  const Index tile = shape.tile_steps();
+  return (shape.chunk + tile - 1) / tile * tile;
+}
+
+/// As many chunks as a caller demands: of his length, or what `lanes` hold.
+Index demanded_chunks(const ScanShape& shape, Index lanes) {
   if (shape.chunk == 0) {
-    return split(shape, std::clamp<Index>(lanes / std::max<Index>(1, pairs_of(shape)), 2,
-                                          std::max<Index>(2, most_chunks(shape))));
+    return std::clamp<Index>(lanes / std::max<Index>(1, pairs_of(shape)), 2,
+                             std::max<Index>(2, most_chunks(shape)));
   }
-  const Index tile = shape.tile_steps(), steps = (shape.chunk + tile - 1) / tile * tile;
-  return {shape.length / steps, steps};
+  return shape.length / demanded_steps(shape);
 }
 
 /// Costs of one step of a lane group, in nanoseconds of one thread of the machine that
@@ -46,8 +59,10 @@ struct StepCosts {
   double forward, backward;
   double map;      ///< scale and companion
   double columns;  ///< of the matrix, while the gates have not forgotten
+  double packing_forward, packing_backward, packing_map;  ///< a run of lanes, but for the first
 
-  explicit StepCosts(const MixerConfig& mixer) {
+  explicit StepCosts(const ScanShape& shape) {
+    const MixerConfig& mixer = shape.mixer;
     const double k = static_cast<double>(mixer.factors), parts = mixer.complex_state ? 2 : 1;
     const bool two_sided = mixer.transition == algebra::Transition::two_sided;
     const double options =
@@ -55,15 +70,20 @@ struct StepCosts {
     forward = k * (38 + parts * (two_sided ? 30 : 45)) + 40 * (parts - 1) + options;
     backward = k * (120 + parts * (two_sided ? 95 : 205)) + 1.5 * options;
     map = 40 * k;
-    columns = mixer.rotation ? 8 * forward : 120 * k;  // column by column where it is no turn
+    columns = mixer.rotation ? 8 * forward : 140 * k;  // column by column where it is no turn
+    const auto planes = static_cast<double>(shape.planes());
+    const auto states = static_cast<double>(shape.state_width());
+    packing_forward = 1.4 * (planes + states);
+    packing_backward = 2 * (2 * planes + states);
+    packing_map = 1.4 * planes;
   }
 };
 
-/// The share of a chunk's steps before the product of gates underflows, by the slowest head over
-/// rows spread evenly through the sequences.
+/// What the gates of the slowest head take off log |M| a step, by rows spread evenly through the
+/// sequences. NaN where z is.
 template <class T>
-double live_share(const ScanShape& shape, linalg::MatrixView<const T> projection, Index steps) {
-  if (!shape.mixer.gates || shape.mixer.rotation) return 1;
+double slowest_decay(const ScanShape& shape, linalg::MatrixView<const T> projection) {
+  if (!shape.mixer.gates) return 0;
   constexpr Index kRows = 64;
   const Index H = shape.heads(), stride = std::max<Index>(1, projection.rows / kRows);
   double slowest = std::numeric_limits<double>::infinity();
@@ -75,9 +95,75 @@ double live_share(const ScanShape& shape, linalg::MatrixView<const T> projection
     }
     slowest = std::min(slowest, sum / count);
   }
-  const double underflow = -std::log(static_cast<double>(std::numeric_limits<T>::min()));
-  const double share = underflow / (slowest * static_cast<double>(steps));
-  return share < 1 ? share : 1;  // NaN: no hurry
+  return slowest;
+}
+
+/// Steps until M is below `size`.
+template <class T>
+double steps_until(T size, double decay) {
+  return -std::log(static_cast<double>(size)) / decay;
+}
+
+/// Times of one pass by any plan, by the model.
+class CostModel {
+ public:
+  CostModel(const ScanShape& shape, ScanPass pass, Index lanes)
+      : shape_(shape), costs_(shape), lanes_(lanes) {
+    const bool forward = pass == ScanPass::forward;
+    step_ = forward ? costs_.forward : costs_.backward;
+    packing_ = forward ? costs_.packing_forward : costs_.packing_backward;
+  }
+  double sequential(Index steps) const {
+    const Index pairs = pairs_of(shape_);
+    return rounds(pairs) * static_cast<double>(steps) * step(pairs);
+  }
+  double by_maps(const ScanChunks& chunks, double live_steps) const {
+    const Index pairs = pairs_of(shape_) * chunks.chunks;
+    const double map = costs_.map + more_runs(pairs) * costs_.packing_map;
+    const double offset = shape_.mixer.gates ? step(pairs) : 0;
+    const auto steps = static_cast<double>(chunks.steps);
+    const double live = shape_.mixer.rotation ? steps : std::min(steps, live_steps);
+    return in_chunks(chunks, steps * (step(pairs) + offset + map) + live * costs_.columns);
+  }
+  double by_warm_up(const ScanChunks& chunks, double warm_up) const {
+    constexpr double kGate = 15;  // of steps_to_forget
+    const auto steps = static_cast<double>(chunks.steps);
+    return in_chunks(chunks,
+                     (steps + warm_up) * step(pairs_of(shape_) * chunks.chunks) + warm_up * kGate);
+  }
+
+ private:
+  Index width() const { return lanes_ / lior::threads(); }
+  /// Of each thread.
+  double rounds(Index pairs) const {
+    const Index groups = (pairs + width() - 1) / width();
+    return static_cast<double>((groups + lior::threads() - 1) / lior::threads());
+  }
+  /// Runs of lanes that a group packs (lane_planes.h), but for the first.
+  double more_runs(Index pairs) const {
+    const Index filled = std::min(pairs, width()), H = shape_.heads();
+    return static_cast<double>((filled + H - 1) / H - 1);
+  }
+  double step(Index pairs) const { return step_ + more_runs(pairs) * packing_; }
+  double in_chunks(const ScanChunks& chunks, double chunk) const {
+    constexpr double kRegion = 2e4;  // a parallel region
+    return static_cast<double>(chunks.blocks) *
+               (rounds(pairs_of(shape_) * chunks.chunks) * chunk + 3 * kRegion) +
+           sequential(shape_.length - chunks.blocks * chunks.block_steps());
+  }
+
+  const ScanShape& shape_;
+  StepCosts costs_;
+  double step_, packing_;
+  Index lanes_;
+};
+
+/// Chunks that forget their starts, where they do.
+template <class T>
+bool with_warm_up(const ScanCall<T>& call, ScanPass pass, ScanChunks& chunks) {
+  if (chunks.chunks < 2 || !call.shape.mixer.gates) return false;
+  chunks.warm_up = steps_to_forget(call, block_of(call.shape, chunks, 0), pass).value_or(0);
+  return chunks.warm_up > 0;
 }
 
 }  // namespace
@@ -88,50 +174,64 @@ Index numbers_per_chunk(const ScanShape& shape) {
 
 Index ci8_scan_workspace(const ScanShape& shape) {
   if (shape.plan == ScanPlan::sequential) return 0;
-  const Index chunks = shape.plan == ScanPlan::chunked ? demanded_chunks(shape, kMostLanes).chunks
-                                                       : most_chunks(shape);
+  const Index chunks =
+      shape.plan == ScanPlan::chunked ? demanded_chunks(shape, kMostLanes) : most_chunks(shape);
   return chunks < 2 ? 0 : pairs_of(shape) * chunks * numbers_per_chunk(shape);
 }
 
-template <class T>
-ScanChunks plan_scan(const ScanShape& shape, ScanPass pass, linalg::MatrixView<const T> projection,
-                     Index workspace) {
-  const Index pairs = pairs_of(shape);
-  if (shape.plan == ScanPlan::sequential || pairs == 0) return {};
-  const Index W = lane_count<T>(), threads = lior::threads();
-  const Index room = workspace / (pairs * numbers_per_chunk(shape));
-  if (shape.plan == ScanPlan::chunked) {
-    const ScanChunks chunks = demanded_chunks(shape, W * threads);
-    LIOR_CHECK(chunks.chunks < 2 || chunks.chunks <= room,
-               "the scan's workspace of {} numbers holds {} chunks; {} chunks need {}", workspace,
-               room, chunks.chunks, chunks.chunks * pairs * numbers_per_chunk(shape));
-    return chunks;
-  }
-  const ScanChunks chunks = split(shape, std::min({W * threads / pairs, most_chunks(shape), room}));
-  if (chunks.chunks < 2) return {};
-
-  const auto rounds = [&](Index lane_count) {  // of each thread
-    const Index groups = (lane_count + W - 1) / W;
-    return static_cast<double>((groups + threads - 1) / threads);
-  };
-  const StepCosts costs(shape.mixer);
-  const double step = pass == ScanPass::forward ? costs.forward : costs.backward;
-  const double sequential = rounds(pairs) * static_cast<double>(shape.length) * step;
-  const Index in_blocks = chunks.blocks * chunks.block_steps();
-  const double tail = static_cast<double>(shape.length - in_blocks);
-  const double chunked_step =
-      2 * step + costs.map + live_share(shape, projection, chunks.steps) * costs.columns;
-  constexpr double kRegion = 2e4;  // a parallel region
-  const double chunked =
-      static_cast<double>(chunks.blocks) *
-          (rounds(pairs * chunks.chunks) * static_cast<double>(chunks.steps) * chunked_step +
-           3 * kRegion) +
-      rounds(pairs) * tail * step;
-  constexpr double kDoubt = 1.05;  // of the model: never slower comes first
-  return kDoubt * chunked < sequential ? chunks : ScanChunks{};
+ScanStretch block_of(const ScanShape& shape, const ScanChunks& chunks, Index block) {
+  return {{.pitch = shape.length,
+           .first = block * chunks.block_steps(),
+           .chunks = chunks.chunks,
+           .steps = chunks.steps},
+          shape.batch,
+          chunks.steps};
 }
 
-template ScanChunks plan_scan(const ScanShape&, ScanPass, linalg::MatrixView<const float>, Index);
-template ScanChunks plan_scan(const ScanShape&, ScanPass, linalg::MatrixView<const double>, Index);
+template <class T>
+ScanChunks plan_scan(const ScanCall<T>& call, ScanPass pass, Index workspace) {
+  const ScanShape& shape = call.shape;
+  const Index pairs = pairs_of(shape), lanes = lane_count<T>() * lior::threads();
+  if (shape.plan == ScanPlan::sequential || pairs == 0) return {};
+  const Index room = workspace / (pairs * numbers_per_chunk(shape));
+  if (shape.plan == ScanPlan::chunked) {
+    const Index count = demanded_chunks(shape, lanes);
+    LIOR_CHECK(count < 2 || count <= room,
+               "the scan's workspace of {} numbers holds {} chunks; {} chunks need {}", workspace,
+               room, count, count * pairs * numbers_per_chunk(shape));
+    ScanChunks chunks = split_whole(shape, count);
+    if (shape.chunk > 0) chunks = {count, demanded_steps(shape)};
+    if (with_warm_up(call, pass, chunks) || shape.chunk > 0) return chunks;
+    return split_in_blocks(shape, count);
+  }
+
+  const Index most = std::min({most_chunks(shape), room, 4 * lanes / pairs});
+  if (most < 2 || pairs % lanes == 0) return {};
+  constexpr T kEps = std::numeric_limits<T>::epsilon();
+  const CostModel model(shape, pass, lanes);
+  const double decay = slowest_decay(shape, call.projection);
+  const double forgetting = steps_until(kEps * kEps, decay);
+  const double live = steps_until(std::numeric_limits<T>::min(), decay);
+  ScanChunks mapped, warmed;
+  constexpr double kDoubt = 1.1;  // of the model: never slower comes first
+  const double at_most = model.sequential(shape.length) / kDoubt;
+  double mapped_cost = at_most, warmed_cost = at_most;
+  for (Index count = 2; count <= most; ++count) {
+    const ScanChunks blocks = split_in_blocks(shape, count), whole = split_whole(shape, count);
+    const double by_maps = model.by_maps(blocks, live);
+    if (blocks.chunks > 1 && by_maps < mapped_cost) mapped = blocks, mapped_cost = by_maps;
+    if (whole.chunks < 2 || !(forgetting < static_cast<double>(whole.steps))) continue;
+    const double by_warm_up = model.by_warm_up(whole, forgetting);
+    if (by_warm_up < warmed_cost) warmed = whole, warmed_cost = by_warm_up;
+  }
+  if (warmed_cost < mapped_cost && with_warm_up(call, pass, warmed) &&
+      model.by_warm_up(warmed, static_cast<double>(warmed.warm_up)) < mapped_cost) {
+    return warmed;
+  }
+  return mapped;
+}
+
+template ScanChunks plan_scan(const ScanCall<float>&, ScanPass, Index);
+template ScanChunks plan_scan(const ScanCall<double>&, ScanPass, Index);
 
 }  // namespace lior::nn

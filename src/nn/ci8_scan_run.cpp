@@ -1,5 +1,9 @@
 #include "nn/ci8_scan_run.h"
 
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
 #include "lior/core/buffer.h"
 #include "lior/core/denormals.h"
 #include "lior/core/parallel.h"
@@ -130,12 +134,13 @@ void run_forward(const ScanCall<T>& call, const ScanStretch& stretch, MatrixView
   const ScanShape& shape = call.shape;
   const Index W = lane_count<T>(), P = shape.planes(), S = shape.state_width(), H = shape.heads();
   const Index Q = readout_width(readout, shape.mixer.complex_state);
-  const Index tile_steps = shape.tile_steps(), N = stretch.steps();
+  const Index tile_steps = shape.tile_steps(), N = stretch.steps;
   const ScanScalarsKernel<T> make_scalars = scan_scalars_kernel<T>();
   const ScanForwardKernel<T> kernel = scan_forward_kernel<T>(shape.mixer);
   const ReadoutForwardKernel<T> show =
       readout_forward_kernel<T>(readout, shape.mixer.complex_state);
   const RowMap& map = stretch.map;
+  const bool shown = q.data != nullptr;
 
   for_bunches<T>(stretch, H, [&](std::span<const LaneGroup> groups) {
     Vectors<T, 16> carry[kTogether];
@@ -161,13 +166,14 @@ void run_forward(const ScanCall<T>& call, const ScanStretch& stretch, MatrixView
                  starts.rows);
         }
         const auto in = planes_of(group, map, call.projection, P, begin, steps, W, packed.at);
-        const LanePlanes<T> out = planes_for(group, map, q, Q, begin, W, packed_q.at);
+        const LanePlanes<T> out = shown ? planes_for(group, map, q, Q, begin, W, packed_q.at)
+                                        : LanePlanes<T>{packed_q.at, Q * W, W};
         const bool direct = readout == Readout::linear;
         const LanePlanes<T> h = direct ? out : LanePlanes<T>{states.at, S * W, W};
         make_scalars({&shape, steps, in, scalars.at});
         kernel({&shape, steps, in, scalars.at, theta[g], h, carry[g].at});
         if (!direct) show(steps, {h.at, h.step, h.plane}, out);
-        put_back(group, map, packed_q.at, Q, begin, steps, W, q);
+        if (shown) put_back(group, map, packed_q.at, Q, begin, steps, W, q);
       }
     }
     if (final.data == nullptr) return;
@@ -186,7 +192,7 @@ void run_backward(const ScanCall<T>& call, const ScanStretch& stretch,
   const MixerConfig& mixer = shape.mixer;
   const Index W = lane_count<T>(), P = shape.planes(), S = shape.state_width(), H = shape.heads();
   const Index Q = readout_width(readout, mixer.complex_state);
-  const Index tile_steps = shape.tile_steps(), N = stretch.steps();
+  const Index tile_steps = shape.tile_steps(), N = stretch.steps;
   const ScanScalarsKernel<T> make_scalars = scan_scalars_kernel<T>();
   const ScanForwardKernel<T> forward = scan_forward_kernel<T>(mixer);
   const ScanBackwardKernel<T> backward = scan_backward_kernel<T>(mixer);
@@ -251,7 +257,7 @@ void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
   const ScanShape& shape = call.shape;
   const MixerConfig& mixer = shape.mixer;
   const Index W = lane_count<T>(), P = shape.planes(), S = shape.state_width(), H = shape.heads();
-  const Index tile_steps = shape.tile_steps(), N = stretch.steps();
+  const Index tile_steps = shape.tile_steps(), N = stretch.steps;
   const ScanScalarsKernel<T> make_scalars = scan_scalars_kernel<T>();
   const ScanForwardKernel<T> forward = scan_forward_kernel<T>(mixer);
   const ScanMapKernels<T> map_kernels = scan_map_kernels<T>(mixer);
@@ -296,7 +302,7 @@ void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
                    homogeneous});
         };
         make_scalars({&shape, steps, in, scalars.at});
-        if (offsets) run_column(8, false);
+        if (offsets && mixer.gates) run_column(8, false);  // without gates there is no c
         if (mixer.rotation) {
           for (Index j = 0; j < 8; ++j) run_column(j, true);
         } else {
@@ -312,13 +318,51 @@ void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
   });
 }
 
+template <class T>
+std::optional<Index> steps_to_forget(const ScanCall<T>& call, const ScanStretch& stretch,
+                                     ScanPass pass) {
+  const ScanShape& shape = call.shape;
+  if (!shape.mixer.gates) return {};
+  constexpr T kEps = std::numeric_limits<T>::epsilon();
+  const Index W = lane_count<T>(), H = shape.heads(), N = stretch.steps, tile = shape.tile_steps();
+  const MatrixView<const T> z =
+      call.projection.block(0, shape.z_plane() * H, call.projection.rows, H);
+  const GateProduct<T> multiply_gates = gate_product_kernel<T>();
+  std::atomic<Index> longest = 0;  // a maximum: the same whichever thread comes first
+  for_bunches<T>(stretch, H, [&](std::span<const LaneGroup> groups) {
+    Vectors<T, kScanTile> packed;
+    clear_padding(groups, W, packed, std::min(tile, N));
+    for (const LaneGroup& group : groups) {
+      Vectors<T, 1> product;
+      std::fill_n(product.at, W, T(1));
+      const auto remembered = [&] {  // NaN is
+        return std::any_of(product.at, product.at + group.count,
+                           [](T left) { return !(left < kEps * kEps); });
+      };
+      Index seen = 0;
+      while (seen < N && remembered()) {
+        const Index steps = std::min(tile, N - seen);
+        const Index begin = pass == ScanPass::forward ? N - seen - steps : seen;
+        multiply_gates(planes_of(group, stretch.map, z, 1, begin, steps, W, packed.at), steps,
+                       product.at);
+        seen += steps;
+      }
+      if (remembered()) seen = N + 1;
+      for (Index most = longest; most < seen && !longest.compare_exchange_weak(most, seen);) {
+      }
+    }
+  });
+  return longest > N ? std::optional<Index>() : longest.load();
+}
+
 #define LIOR_INSTANTIATE(T)                                                                      \
   template void run_forward(const ScanCall<T>&, const ScanStretch&, MatrixView<const T>,         \
                             MatrixView<T>, Readout, MatrixView<T>, const TileStarts<T>&);        \
   template void run_backward(const ScanCall<T>&, const ScanStretch&, const TileStarts<const T>&, \
                              Readout, MatrixView<const T>, MatrixView<const T>, Gradients,       \
                              MatrixView<T>, MatrixView<T>, MatrixView<T>);                       \
-  template void run_maps(const ScanCall<T>&, const ScanStretch&, bool, MatrixView<T>)
+  template void run_maps(const ScanCall<T>&, const ScanStretch&, bool, MatrixView<T>);           \
+  template std::optional<Index> steps_to_forget(const ScanCall<T>&, const ScanStretch&, ScanPass)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

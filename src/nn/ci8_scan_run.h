@@ -3,10 +3,14 @@
 // takes its sequences from start to end; RowMap says whether they are whole or chunks of longer
 // ones.
 
+#include <optional>
+
 #include "lior/nn/ci8_scan.h"
 #include "nn/ci8_scan_kernels.h"
 
 namespace lior::nn {
+
+enum class ScanPass { forward, backward };
 
 /// What all runs of one call share. The shape's length is that of whole sequences.
 template <class T>
@@ -16,13 +20,13 @@ struct ScanCall {
   View<const T, 2> angles;
 };
 
-/// Some of a call's steps: B map.chunks sequences of map.steps steps each.
+/// Some of a call's steps: B map.chunks sequences of `steps` steps each, map.steps rows apart.
 struct ScanStretch {
   RowMap map;
   Index batch = 0;
+  Index steps = 0;
 
   Index sequences() const { return batch * map.chunks; }
-  Index steps() const { return map.steps; }
   /// Step t of the stretch's sequence s in the whole one.
   Index whole_step(Index s, Index t) const { return map.first + s % map.chunks * map.steps + t; }
 };
@@ -52,8 +56,8 @@ struct TileStarts {
   linalg::MatrixView<const T> initial{};
 };
 
-/// h from `initial` (a row a sequence, [S, H]) to `final` (the same; may be absent), shown in `q`
-/// (rows of tokens) by `readout`. `starts.rows` may be absent.
+/// h from `initial` (a row a sequence, [S, H]) to `final` (the same, or it; may be absent), shown
+/// in `q` (rows of tokens; may be absent) by `readout`. `starts.rows` may be absent.
 template <class T>
 void run_forward(const ScanCall<T>& call, const ScanStretch& stretch,
                  linalg::MatrixView<const T> initial, linalg::MatrixView<T> final, Readout readout,
@@ -77,5 +81,12 @@ void run_backward(const ScanCall<T>& call, const ScanStretch& stretch,
 template <class T>
 void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
               linalg::MatrixView<T> maps);
+
+/// The fewest steps, whole tiles, over which the gates of every head leave less than eps^2 of a
+/// state: those up to the end of the stretch's sequences where `pass` is forward, from their start
+/// where it is backward. None where a sequence is too short for that.
+template <class T>
+std::optional<Index> steps_to_forget(const ScanCall<T>& call, const ScanStretch& stretch,
+                                     ScanPass pass);
 
 }  // namespace lior::nn

@@ -33,7 +33,7 @@ struct RowMap {
   Index pitch = 1;   ///< rows of a whole sequence
   Index first = 0;   ///< row of the first chunk's first step
   Index chunks = 1;  ///< of one whole sequence
-  Index steps = 0;   ///< rows of a chunk
+  Index steps = 0;   ///< rows from a chunk to the next
 
   Index row(Index s, Index t) const { return s / chunks * pitch + first + s % chunks * steps + t; }
 };

@@ -128,7 +128,8 @@ void ci8_scan_map(const ScanShape& shape, linalg::MatrixView<const T> projection
                   View<const T, 2> angles, View<T, 4> map) {
   check_scan(shape, projection, angles);
   check_shape(map, {shape.batch, kMapColumns, shape.state_width(), shape.heads()}, "map");
-  const ScanStretch whole{{.pitch = shape.length, .steps = shape.length}, shape.batch};
+  const ScanStretch whole{
+      {.pitch = shape.length, .steps = shape.length}, shape.batch, shape.length};
   const Index width = kMapColumns * shape.state_width() * shape.heads();
   run_maps<T>({shape, projection, angles}, whole, true, {map.data(), shape.batch, width, width});
 }

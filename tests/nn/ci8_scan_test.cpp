@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lior/core/buffer.h"
@@ -102,9 +103,9 @@ TEST(Ci8Scan, NaNAndOverflowSpreadFromAnyComponent) {
   }
 }
 
-/// Both passes by one plan: states, then gradients.
+/// Both passes by one plan: states, then gradients. `openness` [H] is added to z.
 template <class T>
-std::vector<T> both_passes(ScanShape shape, ScanPlan plan) {
+std::vector<T> both_passes(ScanShape shape, ScanPlan plan, const std::vector<T>& openness = {}) {
   shape.plan = plan;
   const Index B = shape.batch, N = shape.length, S = shape.state_width(), H = shape.heads();
   Array<T, 2> projection({B * N, shape.width()}), d_projection({B * N, shape.width()});
@@ -113,6 +114,11 @@ std::vector<T> both_passes(ScanShape shape, ScanPlan plan) {
   Random(5).fill_normal(projection.span());
   Random(6).fill_normal(initial.span());
   Random(7).fill_normal(d_states.span());
+  for (Index row = 0; row < B * N; ++row) {
+    for (std::size_t head = 0; head < openness.size(); ++head) {
+      projection(row, shape.z_plane() * H + static_cast<Index>(head)) += openness[head];
+    }
+  }
   Buffer<T> workspace(ci8_scan_workspace(shape));
   ci8_scan_forward<T>(shape, projection.view(), initial.view(), {}, states.view(),
                       workspace.span());
@@ -152,10 +158,58 @@ TEST(Ci8Scan, PlansAgreeForAnyLengthAndChunk) {
 
 TEST(Ci8Scan, BlocksOfChunksAreTheWhole) {
   // Two blocks and a tail at every level: a block holds half a million numbers of the projection.
+  // Gates of sigmoid(6 +- 1) do not forget within a chunk.
   const ScanShape shape{.batch = 1, .length = 17001, .mixer = {.heads = 4}};
-  EXPECT_LT(largest_difference(both_passes<double>(shape, ScanPlan::chunked),
-                               both_passes<double>(shape, ScanPlan::sequential)),
+  const std::vector<double> open(4, 6.0);
+  EXPECT_LT(largest_difference(both_passes(shape, ScanPlan::chunked, open),
+                               both_passes(shape, ScanPlan::sequential, open)),
             1e-12);
+}
+
+TEST(Ci8Scan, ChunksStartFromWhatTheirGatesRemember) {
+  // Chunks of 600 steps: in float gates of sigmoid(3 +- 1) forget within them, of sigmoid(6 +- 1)
+  // do not. 1 / (1 - a), some 250, roundings add up at most.
+  const auto differ = []<class T>(const std::vector<T>& openness) {
+    const ScanShape shape{.batch = 2, .length = 2001, .mixer = {.heads = 3}, .chunk = 600};
+    const auto in_order = both_passes(shape, ScanPlan::sequential, openness);
+    const double largest = *std::max_element(in_order.begin(), in_order.end());
+    return largest_difference(both_passes(shape, ScanPlan::chunked, openness), in_order) / largest;
+  };
+  for (const float slowest : {0.0f, 3.0f, 6.0f}) {
+    EXPECT_LT(differ(std::vector<float>{slowest, 0, 1}), 1e-5) << slowest;
+    EXPECT_LT(differ(std::vector<double>{slowest, 0, 1}), 1e-14) << slowest;
+  }
+}
+
+TEST(Ci8Scan, ChunksThatForgetDoNotForgetNaN) {
+  constexpr Index kLength = 2000, kAt = 700;
+  Trial trial({.batch = 1,
+               .length = kLength,
+               .mixer = {.heads = 2},
+               .plan = ScanPlan::chunked,
+               .chunk = 200});
+  trial.projection(kAt, trial.shape.c_plane() * 2 + 1) = NAN;  // c_0 of head 1
+  Buffer<float> workspace(ci8_scan_workspace(trial.shape));
+  const auto initial = std::as_const(trial.initial).view();
+  ci8_scan_forward<float>(trial.shape, trial.projection.view(), initial, {}, trial.states.view(),
+                          workspace.span());
+  EXPECT_TRUE(std::isfinite(trial.norm(kAt - 1, 1)));
+  EXPECT_TRUE(std::isnan(trial.norm(kAt, 1)));
+  EXPECT_TRUE(std::isnan(trial.norm(kLength - 1, 1)));
+  EXPECT_TRUE(std::isfinite(trial.norm(kLength - 1, 0)));
+
+  Array<float, 4> d_states(trial.states.shape());
+  Array<float, 2> d_projection(trial.projection.shape());
+  Array<float, 3> d_initial(trial.initial.shape());
+  trial.projection(kAt, trial.shape.c_plane() * 2 + 1) = 0;
+  ci8_scan_forward<float>(trial.shape, trial.projection.view(), initial, {}, trial.states.view(),
+                          workspace.span());
+  d_states(0, kAt, 0, 0) = NAN;
+  ci8_scan_backward<float>(trial.shape, trial.projection.view(), initial, {}, trial.states.view(),
+                           d_states.view(), d_projection.view(), d_initial.view(), {},
+                           workspace.span());
+  EXPECT_TRUE(std::isnan(d_initial(0, 0, 0)));
+  EXPECT_TRUE(std::isfinite(d_initial(0, 0, 1)));
 }
 
 TEST(Ci8Scan, AutomaticIsOneOfThePlans) {

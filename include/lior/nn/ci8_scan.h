@@ -11,11 +11,12 @@ namespace lior::nn {
 
 /// How a scan goes through time. All plans give the same to rounding, not bit for bit.
 ///
-/// sequential: step by step, lanes over batch x heads. chunked: the affine map of every chunk first
-/// (lior/nn/scan_composition.h), its lanes over batch x chunks x heads; then each chunk from its
-/// true start: 4 to 7 times the arithmetic on as many more lanes and threads as there are chunks.
-/// automatic: what the cost model of docs/decisions/040-scan-plans.md says is faster at these
-/// threads and level; never chunked where sequential fills them.
+/// sequential: step by step, lanes over batch x heads. chunked: lanes over batch x chunks x heads,
+/// each chunk from its true start. Where the gates of every head leave less than eps^2 of a state
+/// within a chunk, the last steps before a chunk give its start; elsewhere the affine map of every
+/// chunk does (lior/nn/scan_composition.h), at 3 to 4 times the arithmetic. automatic: what the
+/// cost model of docs/decisions/040-scan-plans.md says is faster at these threads and level; never
+/// chunked where sequential fills them.
 enum class ScanPlan { sequential, chunked, automatic };
 
 /// Most factors a token.

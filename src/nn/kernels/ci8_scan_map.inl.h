@@ -16,6 +16,7 @@
 #endif
 
 #include "nn/kernels/ci8_step.inl.h"
+#include "simd/math.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::nn::HWY_NAMESPACE {
@@ -138,6 +139,16 @@ void scan_map_finish(const ScanMapTile<T>& tile, T* matrix) noexcept {
     store8(d, b, matrix, lanes);
     matrix += 8 * lanes;
   }
+}
+
+template <class T>
+void gate_product_tile(const LanePlanes<const T>& z, Index steps, T* product) noexcept {
+  const hn::ScalableTag<T> d;
+  auto left = hn::LoadU(d, product);
+  for (Index t = 0; t < steps; ++t) {
+    left = hn::Mul(left, simd::HWY_NAMESPACE::sigmoid(d, hn::LoadU(d, z.at + t * z.step)));
+  }
+  hn::StoreU(left, d, product);
 }
 
 }  // namespace lior::nn::HWY_NAMESPACE
