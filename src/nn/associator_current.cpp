@@ -50,8 +50,9 @@ MatrixView<T> head_columns(MatrixView<T> all, Index row, Index rows, Index head,
 template <class T>
 void associator_current_forward(MatrixView<const T> factors, View<const T, 2> transport,
                                 MatrixView<T> current) {
-  const ProfiledOp op("associator");
   const Index R = factors.rows, H = transport.extent(0);
+  const ProfiledOp op("associator", 2 * 1152.0 * R * H,
+                      1.0 * sizeof(T) * R * H * (kCurrentFactors + kCurrentWidth));
   check_shape(transport, {H, 8}, "transport");
   check_matrix(factors, R, kCurrentFactors * H, "factors");
   check_matrix(current, R, kCurrentWidth * H, "current");
@@ -70,8 +71,9 @@ void associator_current_backward(MatrixView<const T> factors, View<const T, 2> t
                                  MatrixView<const T> current, MatrixView<const T> d_current,
                                  MatrixView<T> d_factors, View<T, 2> d_transport,
                                  Arena& workspace) {
-  const ProfiledOp op("associator");
   const Index R = factors.rows, H = transport.extent(0);
+  const ProfiledOp op("associator", 2 * 2944.0 * R * H,
+                      2.0 * sizeof(T) * R * H * (kCurrentFactors + kCurrentWidth));
   check_shape(transport, {H, 8}, "transport");
   check_shape(d_transport, {H, 8}, "d_transport");
   check_matrix(factors, R, kCurrentFactors * H, "factors");

@@ -17,6 +17,9 @@ using linalg::MatrixView;
 
 namespace {
 
+/// Operations of one elementary function, for the profile.
+constexpr double kElementary = 20;
+
 /// Heads of octets [R, 24 H].
 template <class T>
 Index check_octets(MatrixView<const T> octets) {
@@ -29,8 +32,8 @@ Index check_octets(MatrixView<const T> octets) {
 
 template <class T>
 void spinor_map_forward(MatrixView<const T> octets, MatrixView<T> z) {
-  const ProfiledOp op("spinor map");
   const Index R = octets.rows, H = check_octets(octets);
+  const ProfiledOp op("spinor map", (24 * kElementary + 32.0) * R * H, 40.0 * sizeof(T) * R * H);
   check_matrix(octets, R, 24 * H, "octets");
   check_matrix(z, R, 16 * H, "z");
   const auto kernel = LIOR_SIMD_TABLE(spinor_map_forward_rows<T>).chosen();
@@ -42,8 +45,8 @@ void spinor_map_forward(MatrixView<const T> octets, MatrixView<T> z) {
 template <class T>
 void spinor_map_backward(MatrixView<const T> octets, MatrixView<const T> dz,
                          MatrixView<T> d_octets) {
-  const ProfiledOp op("spinor map");
   const Index R = octets.rows, H = check_octets(octets);
+  const ProfiledOp op("spinor map", (24 * kElementary + 104.0) * R * H, 64.0 * sizeof(T) * R * H);
   check_matrix(octets, R, 24 * H, "octets");
   check_matrix(dz, R, 16 * H, "dz");
   check_matrix(d_octets, R, 24 * H, "d_octets");
