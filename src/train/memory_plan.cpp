@@ -1,6 +1,9 @@
 #include "lior/train/memory_plan.h"
 
+#include <algorithm>
+
 #include "lior/core/memory.h"
+#include "lior/linalg/gemm.h"
 #include "lior/train/evaluate.h"
 
 namespace lior::train {
@@ -16,6 +19,17 @@ std::string text(std::size_t bytes) { return bytes_text(static_cast<double>(byte
 
 }  // namespace
 
+std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows) {
+  Index left = 0, right = 0;
+  for (const nn::Parameter& parameter : model.parameters()) {
+    if (!parameter.name.starts_with("blocks.") || parameter.shape.size() != 2) continue;
+    const Index out = parameter.shape[0], in = parameter.shape[1];  // y = x W^T
+    left = std::max(left, rows * std::max(in, out));                // x; dy of both gradients
+    right = std::max({right, out * in, rows * in});                 // W; x of dW
+  }
+  return static_cast<std::size_t>(left + right) * sizeof(BFloat16);
+}
+
 Index MemoryPlan::blocks_that_keep(nn::Keep keep) const {
   return std::count(kept.begin(), kept.end(), keep);
 }
@@ -24,10 +38,13 @@ MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, 
   auto model = nn::Model<float>::planner(config.model);
   const std::size_t parameters = parameter_count(model);
   const auto tokens = static_cast<std::size_t>(config.batch * config.length);
+  const bool rounds = config.dtype == linalg::Precision::bfloat16 && linalg::bf16_is_native();
+  Index rows = 0;  // of the largest step
+  for (const auto& [batch, length] : batches) rows = std::max(rows, batch * length);
   const std::size_t around_step =
       2 * parameters * sizeof(float) +
       Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
-      2 * tokens * sizeof(std::int32_t) +
+      2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
 
   MemoryPlan plan{.kept = std::vector(model.kept().begin(), model.kept().end())};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lior/linalg/gemm.h"
+
 namespace lior::train {
 namespace {
 
@@ -63,6 +65,22 @@ TEST(MemoryPlan, AStepTakesWhatWasPlanned) {
     model.loss_and_gradients(tokens.view(), tokens.view(), arena);
   }
   EXPECT_EQ(arena.peak(), plan.step_bytes);
+}
+
+TEST(MemoryPlan, RoundedFactorsArePartOfIt) {
+  Config config = config_of(2);
+  config.model.d_model = 128;
+  config.model.mlp_hidden = 336;
+  config.model.mixers = {nn::Mixer::attention};
+  constexpr Index kRows = 4 * 64;
+  // Left the gradient of SwiGLU's two halves, right its weight; no other product has larger ones.
+  const std::size_t rounded = 2 * (kRows * 672 + 672 * 128);
+  EXPECT_EQ(rounded_factor_bytes(nn::Model<float>::planner(config.model), kRows), rounded);
+
+  const std::size_t bytes = plan_memory(config, kBatches, 4).bytes;
+  config.dtype = linalg::Precision::bfloat16;
+  EXPECT_EQ(plan_memory(config, kBatches, 4).bytes,
+            bytes + (linalg::bf16_is_native() ? rounded : 0));
 }
 
 TEST(MemoryPlan, ABudgetThatCannotBeNamesBothNumbers) {

@@ -11,10 +11,15 @@ namespace lior::train {
 struct MemoryPlan {
   std::vector<nn::Keep> kept;  ///< by each block, from its forward to its backward
   std::size_t step_bytes = 0;  ///< the arena of the largest step
-  std::size_t bytes = 0;       ///< everything: model, gradients, optimiser, arena, batch, evaluator
+  /// Everything: model, gradients, optimiser, arena, rounded factors, batch, evaluator.
+  std::size_t bytes = 0;
 
   Index blocks_that_keep(nn::Keep keep) const;
 };
+
+/// What linalg::PrecisionScope keeps of the blocks' products with `rows` tokens in bfloat16: the
+/// largest left and the largest right factor, rounded.
+std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows);
 
 /// The plan of a run whose steps take batches of these shapes [B, N], with `evaluated` sequences in
 /// an evaluation (0: there is none). Within config.memory_budget, with as little computed again as
