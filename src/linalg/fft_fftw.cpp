@@ -72,7 +72,8 @@ Fft<T>::Fft(const FftLayout& layout) {
              "the length must be in 1..2^31-1, the count in 0..2^31-1",
              layout.count, layout.length, layout.stride, layout.distance);
   static std::mutex plan_lock;
-  static std::map<FftLayout, std::shared_ptr<const Plans>> cache;
+  // Kept to the end, as the plans are: a leak checker must still reach them there.
+  static auto& cache = *new std::map<FftLayout, std::shared_ptr<const Plans>>;
   const std::lock_guard lock(plan_lock);
   auto& plans = cache[layout];
   if (!plans && layout.count > 0) plans = std::make_shared<const Plans>(layout);
