@@ -219,6 +219,7 @@ void add_metric_gradient_checks(Registry& registry) {
   add_checks(registry, distance_op(4));
 }
 
+// What fitting pays for a value with its gradient, beside the value alone.
 void add_metric_gradient_benches(Registry& registry) {
   add_benches<float>(registry, metric_op(Resilience::on, kSpeedPoints));
   add_benches<float>(registry, curve_op(CurveSum::length, kSpeedPoints));
