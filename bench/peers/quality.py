@@ -75,7 +75,7 @@ OURS = {
 RATES = {"transformer": 2e-3, "lstm": 3e-3, "state space": 3e-3}
 TASK_RATES = {"transformer": 1e-3, "lstm": 3e-3, "state space": 3e-3}
 BATCH = {
-    "text": (16, 256),
+    "text": (4, 256),
     "task": (8, 512),
 }  # sequences and length, as the presets tiny and tracking
 
