@@ -37,8 +37,8 @@ struct ParsedMetric {
   }
   void check_keys(std::string_view keys) const {
     for (const Setting& setting : settings) {
-      const auto at = (" " + std::string(keys) + " ").find(" " + std::string(setting.key) + " ");
-      LIOR_CHECK(at != std::string::npos, "metric '{}' has no key '{}'; expected of: {}", name,
+      const auto known = fmt::format(" {} ", keys).find(fmt::format(" {} ", setting.key));
+      LIOR_CHECK(known != std::string::npos, "metric '{}' has no key '{}'; expected of: {}", name,
                  setting.key, keys);
     }
   }
