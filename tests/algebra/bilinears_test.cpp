@@ -65,7 +65,7 @@ constexpr double kTolerance = 128 * std::numeric_limits<typename Bilinears<S>::T
 TYPED_TEST(BilinearsOf, EveryMethodIsTheReferenceAtEverySize) {
   using S = TypeParam;
   using check::relative_difference;
-  for (const auto [d, s] :
+  for (const auto& [d, s] :
        {std::pair<Index, Index>{8, 4}, {1, 1}, {2, 2}, {3, 4}, {4, 2}, {16, 8}, {5, 3}}) {
     const auto gamma = random_array<S>(Shape<3>{d, s, s}, 1);
     for (const Index points : {0, 1, 2, 5, 7, 133}) {
