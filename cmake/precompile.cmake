@@ -1,9 +1,11 @@
 # Headers of the standard library and fmt, which most sources include: parsed once a target, not once
-# a file; further headers by name. Sources name what they use all the same; -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON shows it.
+# a file; further headers by name. Sources name what they use all the same;
+# -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON shows it.
 function(lior_precompile target)
   target_precompile_headers(${target} PRIVATE
     <algorithm> <array> <cmath> <complex> <cstdint> <filesystem> <functional> <limits> <memory>
-    <numbers> <optional> <span> <string> <string_view> <utility> <variant> <vector> <fmt/core.h> ${ARGN})
+    <numbers> <optional> <span> <string> <string_view> <utility> <variant> <vector> <fmt/core.h>
+    ${ARGN})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE -fpch-preprocess) # for ccache
   endif()
