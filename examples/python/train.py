@@ -15,6 +15,7 @@ config = train.Config(
         "model.heads": 4,
         "model.layers": 1,
         "model.mlp_hidden": 0,
+        "model.convolution": 0,
         "model.gates": False,  # a unit state that is turned, and nothing else
         "batch": 32,
         "length": 64,
