@@ -5,6 +5,7 @@
 
 namespace lior::nn {
 
+/// Longest filter, in tokens.
 inline constexpr Index kMostTaps = 16;
 
 /// out_n = x_n + sum_{k < K} taps_k * x_{n-k} within each of `batch` sequences, channel by channel.
@@ -19,7 +20,7 @@ void short_convolution_forward(Index batch, View<const T, 2> x, View<const T, 2>
                                linalg::MatrixView<T> before, View<T, 2> out);
 
 /// From zeros before each sequence. dx [B N, D]: the gradient of out in, of x out; d_taps [K, D]
-/// summed into. 4 B N K D operations.
+/// summed into. 4 B N K D operations. Threads and errors as forward.
 template <class T>
 void short_convolution_backward(Index batch, View<const T, 2> x, View<const T, 2> taps,
                                 View<T, 2> dx, View<T, 2> d_taps);
