@@ -27,8 +27,13 @@ struct Accuracy {
 };
 
 constexpr Accuracy kAccuracy[] = {
-    {Elementary::exp, "exp", -87, 88, 1.1},
-    {Elementary::exp, "exp", -1, 1, 1.1},
+    {Elementary::exp, "exp", -87, 88, 1.6},
+    {Elementary::exp, "exp", -1, 1, 1.6},
+    {Elementary::exp, "exp", -104, -86, 1.6},
+    {Elementary::exp_negative, "exp_negative", -87.3, 0, 1.6},
+    {Elementary::exp_negative, "exp_negative", -1, 0, 1.6},
+    {Elementary::exp2_negative, "exp2_negative", -126, 0, 1.6},
+    {Elementary::exp2_negative, "exp2_negative", -1, 0, 1.6},
     {Elementary::expm1, "expm1", -100, 88, 4},
     {Elementary::expm1, "expm1", -1, 1, 4},
     {Elementary::log, "log", 0, 1e-30, 1.1},

@@ -20,6 +20,8 @@ void evaluate_array(Elementary f, const T* x, T* out, Index count) noexcept {
 #define LIOR_ELEMENTARY(NAME) \
   case Elementary::NAME: return map(x, out, count, [](auto d, auto v) { return NAME(d, v); })
     LIOR_ELEMENTARY(exp);
+    LIOR_ELEMENTARY(exp_negative);
+    LIOR_ELEMENTARY(exp2_negative);
     LIOR_ELEMENTARY(expm1);
     LIOR_ELEMENTARY(log);
     LIOR_ELEMENTARY(log1p);

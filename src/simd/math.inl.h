@@ -17,6 +17,8 @@
 #include <cmath>
 #include <limits>
 
+#include "simd/exp.inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace lior::simd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -102,16 +104,6 @@ inline constexpr double kTrigonometricRange = 39000;
 
 }  // namespace detail
 
-/// e^x.
-template <class D, class V>
-HWY_INLINE V exp(D d, V x) {
-  constexpr bool kFloat = sizeof(hn::TFromD<D>) == 4;
-  const V low = detail::constant(d, x, kFloat ? -104.5 : -746.0);  // rounds to 0
-  const V high = detail::constant(d, x, kFloat ? 89.0 : 710.0);    // rounds to Inf
-  const V value = hn::Exp(d, hn::Min(hn::Max(x, low), high));
-  return hn::IfThenElse(hn::Eq(x, x), value, x);
-}
-
 /// e^x - 1, exact to relative rounding near 0.
 template <class D, class V>
 HWY_INLINE V expm1(D d, V x) {
@@ -178,7 +170,7 @@ struct SigmoidPair {
 template <class D, class V>
 HWY_INLINE SigmoidPair<V> sigmoid_pair(D d, V x) {
   const V one = detail::constant(d, x, 1);
-  const V e = exp(d, hn::Neg(hn::Abs(x)));
+  const V e = exp_negative(d, hn::Neg(hn::Abs(x)));
   const V large = hn::Div(one, hn::Add(one, e));
   const V small = hn::Mul(e, large);
   const auto negative = hn::Lt(x, hn::Zero(d));
@@ -194,7 +186,7 @@ HWY_INLINE V sigmoid(D d, V x) {
 /// log(1 + e^x).
 template <class D, class V>
 HWY_INLINE V softplus(D d, V x) {
-  const V rest = log1p(d, exp(d, hn::Neg(hn::Abs(x))));
+  const V rest = log1p(d, exp_negative(d, hn::Neg(hn::Abs(x))));
   const V value = hn::Add(hn::Max(x, hn::Zero(d)), rest);
   return hn::IfThenElse(hn::Eq(x, x), value, x);
 }
@@ -216,7 +208,7 @@ template <class D, class V>
 HWY_INLINE V erf(D d, V x) {
   const V one = detail::constant(d, x, 1);
   const V y = hn::Abs(x);
-  const auto pieces = detail::erf_pieces(d, y, exp(d, hn::Neg(hn::Mul(y, y))));
+  const auto pieces = detail::erf_pieces(d, y, exp_negative(d, hn::Neg(hn::Mul(y, y))));
   const V value = hn::IfThenElse(hn::Ge(y, one), hn::Sub(one, pieces.tail), pieces.near);
   return hn::CopySign(value, x);
 }
@@ -226,7 +218,7 @@ template <class D, class V>
 HWY_INLINE V erfc(D d, V x) {
   const V zero = hn::Zero(d), one = detail::constant(d, x, 1), two = detail::constant(d, x, 2);
   const V y = hn::Abs(x);
-  const auto pieces = detail::erf_pieces(d, y, exp(d, hn::Neg(hn::Mul(y, y))));
+  const auto pieces = detail::erf_pieces(d, y, exp_negative(d, hn::Neg(hn::Mul(y, y))));
   const V tail = hn::IfThenElse(hn::Lt(x, zero), hn::Sub(two, pieces.tail), pieces.tail);
   return hn::IfThenElse(hn::Ge(y, one), tail, hn::Sub(one, hn::CopySign(pieces.near, x)));
 }
@@ -244,7 +236,7 @@ template <class D, class V>
 HWY_INLINE Normal<V> normal(D d, V x) {
   const V half = constant(d, x, 0.5), one = constant(d, x, 1);
   const V y = hn::Mul(hn::Abs(x), constant(d, x, 0.70710678118654752440));  // 1/sqrt(2)
-  const V gauss = exp(d, hn::Neg(hn::Mul(half, hn::Mul(x, x))));
+  const V gauss = exp_negative(d, hn::Neg(hn::Mul(half, hn::Mul(x, x))));
   const auto pieces = erf_pieces(d, y, gauss);
   const V half_tail = hn::Mul(half, pieces.tail);
   const V tail = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), half_tail, hn::Sub(one, half_tail));

@@ -21,7 +21,9 @@ Real normal_density(Real x) { return std::exp(-x * x / 2) * kInvSqrtPi / kSqrt2;
 
 long double evaluate(Elementary f, long double x) {
   switch (f) {
-    case Elementary::exp: return std::exp(x);
+    case Elementary::exp:
+    case Elementary::exp_negative: return std::exp(x);
+    case Elementary::exp2_negative: return std::exp2(x);
     case Elementary::expm1: return std::expm1(x);
     case Elementary::log: return std::log(x);
     case Elementary::log1p: return std::log1p(x);

@@ -63,6 +63,30 @@ TYPED_TEST(Math, EdgesAreTheReferences) {
   }
 }
 
+TYPED_TEST(Math, ExponentialsOfNegativesEndWhereNumbersAreNoLongerNormal) {
+  using T = TypeParam;
+  using Limits = std::numeric_limits<T>;
+  const T infinity = Limits::infinity();
+  const T least_power = Limits::min_exponent - 1;
+  const T least = std::is_same_v<T, float> ? T(-87.3365) : T(-708.3964);
+  for (const auto& [f, end] : {std::pair{Elementary::exp_negative, least},
+                               std::pair{Elementary::exp2_negative, least_power}}) {
+    EXPECT_EQ(one<T>(f, 0), T(1));
+    EXPECT_EQ(one<T>(f, T(-0.0)), T(1));
+    EXPECT_TRUE(std::isnan(one(f, Limits::quiet_NaN())));
+    for (const T x :
+         {-infinity, Limits::lowest(), T(-1e5), end - 1, std::nextafter(end, -infinity)}) {
+      EXPECT_EQ(one(f, x), T(0)) << x;
+    }
+    for (T x = end; x < end + T(1.5); x += T(1) / 64) {
+      const T want = static_cast<T>(reference::evaluate(f, x)), got = one(f, x);
+      EXPECT_GE(got, Limits::min()) << x;
+      EXPECT_NEAR(got, want, 2 * Limits::epsilon() * want) << x;  // 1.6 of the last place
+    }
+  }
+  EXPECT_EQ(one(Elementary::exp2_negative, least_power), Limits::min());
+}
+
 TYPED_TEST(Math, EveryLaneAndTheTailAgree) {
   using T = TypeParam;
   for (const Elementary f : kAll) {

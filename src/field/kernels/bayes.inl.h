@@ -8,64 +8,18 @@
 #endif
 
 #include "field/sweep.h"
+#include "simd/exp.inl.h"
 #include "simd/for_lanes.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::field::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::exp2_negative;
 using simd::HWY_NAMESPACE::for_lanes;
 
 /// Numbers that go through one loop after another while they are in the first cache. An
 /// exponential is one chain of dependent operations: in a loop of its own many are in flight.
 inline constexpr Index kBlock = 256;
-
-/// (2^f - 1) / f on [-1/2, 1/2], by Chebyshev interpolation in 40 digits, of f^0 on: 2^f to 5.1e-9
-/// and to 8.5e-18.
-template <class T>
-struct PowerOfTwo;
-template <>
-struct PowerOfTwo<float> {
-  static constexpr int kMantissa = 23, kBias = 127;
-  static constexpr float kSeries[] = {0.693147188026f,   0.240226507606f,   0.0555035711422f,
-                                      0.00961808255728f, 0.00133908633647f, 0.000154531629451f};
-};
-template <>
-struct PowerOfTwo<double> {
-  static constexpr int kMantissa = 52, kBias = 1023;
-  static constexpr double kSeries[] = {
-      0.69314718055994530942,     0.2402265069591009822,    0.055504108664821594339,
-      0.0096181291076068885273,   0.001333355814641693531,  0.00015403530441736050155,
-      0.000015252733829836118394, 1.3215442587921689653e-6, 1.0178062445845773521e-7,
-      7.0725859492692236999e-9,   4.4549605981865183938e-10};
-};
-
-/// 2^y where y <= 0: to 2 eps; 0 where that is no normal number. NaN stays.
-template <class D, class V>
-HWY_INLINE V power_of_two(D d, V y) {
-  using T = hn::TFromD<D>;
-  using Constants = PowerOfTwo<T>;
-  constexpr auto& c = Constants::kSeries;
-  // Adding it rounds y to an integer n, and leaves n + bias in the last bits.
-  constexpr T kRound = T(1.5) * T(std::int64_t{1} << Constants::kMantissa) + T(Constants::kBias);
-  const V rounding = hn::Set(d, kRound);
-  y = hn::Max(hn::Set(d, T(-Constants::kBias)), y);
-  const V rounded = hn::Add(y, rounding);
-  const V f = hn::Sub(y, hn::Sub(rounded, rounding));
-  const V f2 = hn::Mul(f, f);
-  constexpr int kTerms = static_cast<int>(std::size(c));
-  V sum = hn::Zero(d);
-  // Two terms at a time: half the chain of Horner's rule.
-  if constexpr (kTerms % 2 == 1) sum = hn::Set(d, c[kTerms - 1]);
-#pragma GCC unroll 8
-  for (int i = kTerms / 2 * 2 - 2; i >= 0; i -= 2) {
-    const V pair = hn::MulAdd(hn::Set(d, c[i + 1]), f, hn::Set(d, c[i]));
-    sum = i + 2 == kTerms ? pair : hn::MulAdd(sum, f2, pair);
-  }
-  const hn::RebindToSigned<D> integer;
-  const V power =
-      hn::BitCast(d, hn::ShiftLeft<Constants::kMantissa>(hn::BitCast(integer, rounded)));
-  return hn::Mul(power, hn::MulAdd(f, sum, hn::Set(d, T(1))));
-}
 
 /// |t - e|^2 rate.
 template <class D, class V>
@@ -98,7 +52,7 @@ HWY_INLINE void roots_of_weights(Planes<T> t, const T* evidence, T rate, T least
     hn::StoreU(hn::Min(hn::Zero(d), half), d, root + k);
   });
   for_lanes<T>(count, [=](auto d, Index k) {
-    hn::StoreU(power_of_two(d, hn::LoadU(d, root + k)), d, root + k);
+    hn::StoreU(exp2_negative(d, hn::LoadU(d, root + k)), d, root + k);
   });
 }
 
@@ -136,7 +90,7 @@ HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T r
   for (Index i = 1; i < lanes; ++i) least = HWY_MIN(lane[i], least);
   if (least != infinite) {
     for (Index k = 0; k < end; k += lanes) {
-      const V w = power_of_two(wide, hn::Sub(hn::Set(wide, least), hn::Load(wide, exponent + k)));
+      const V w = exp2_negative(wide, hn::Sub(hn::Set(wide, least), hn::Load(wide, exponent + k)));
       weighted = hn::MulAdd(w, hn::Load(wide, size + k), weighted);
     }
   }

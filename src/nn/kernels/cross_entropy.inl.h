@@ -54,7 +54,7 @@ void cross_entropy_rows(MatrixView<T> scores, const std::int32_t* targets, T sca
     const T target_score = row[targets[r]];
     const T sum = row_sum<T>(V, [=](auto d, Index v, auto partial) {
       const auto shifted = hn::Sub(hn::LoadU(d, row + v), hn::Set(d, largest));
-      const auto e = simd::HWY_NAMESPACE::exp(d, shifted);
+      const auto e = simd::HWY_NAMESPACE::exp_negative(d, shifted);
       if (kGradient) hn::StoreU(e, d, row + v);
       return hn::Add(partial, e);
     });

@@ -235,7 +235,7 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
       }
       V total = hn::Zero(d);
       for (Index j = 0; j < keys; ++j) {
-        V weight = vm::exp(d, hn::Sub(hn::Load(d, weights + j * Q + i), peak));
+        V weight = vm::exp_negative(d, hn::Sub(hn::Load(d, weights + j * Q + i), peak));
         // A lane that has seen no key yet has the peak of a hidden one.
         if (hides) weight = hn::IfThenElseZero(sees(d, distance_to(j), tile.window), weight);
         hn::Store(weight, d, weights + j * Q + i);
@@ -245,7 +245,7 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
         hn::Store(hn::Add(hn::Load(d, sum + i), total), d, sum + i);
         continue;
       }
-      const V shrink = vm::exp(d, hn::Sub(before, peak));
+      const V shrink = vm::exp_negative(d, hn::Sub(before, peak));
       hn::Store(peak, d, largest + i);
       hn::Store(hn::MulAdd(shrink, hn::Load(d, sum + i), total), d, sum + i);
       for (Index f = 0; f < F; ++f) {
@@ -316,7 +316,7 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
           product[t] = hn::Load(d, products[t] + j * Q + i);
         }
         const V distance = hn::Sub(hn::Set(d, static_cast<T>(first + j - tile.first - i)), lane);
-        V weight = vm::exp(d, hn::Sub(score(d, scores, product, distance), log_total));
+        V weight = vm::exp_negative(d, hn::Sub(score(d, scores, product, distance), log_total));
         V g = hn::Mul(weight, hn::Sub(hn::Load(d, weights + j * Q + i), mean_gradient));
         if (hides) {
           const auto seen = sees(d, distance, tile.window);
