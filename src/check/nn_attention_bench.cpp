@@ -73,7 +73,7 @@ struct Arrays {
         mix({of.heads, 4}),
         d_mix(mix.shape()),
         log_sums({of.batch, of.heads, of.length}),
-        arena(std::size_t(of.batch * of.heads) * 32 + 1024) {
+        arena(workspace()) {
     Random random(17);
     for (Array<float, 2>* numbers : {&q, &k, &v, &d_out, &mix}) {
       random.fill_normal(numbers->span(), 0.7);
@@ -84,6 +84,15 @@ struct Arrays {
     const Index width = all.shape()[1] / shape.heads, N = shape.length;
     return MatrixView<float>(all.view())
         .block(unit / shape.heads * N, unit % shape.heads * width, N, width);
+  }
+  std::size_t workspace() {
+    Arena planned = Arena::planner();
+    if (shape.key_width == nn::kSpinorWidth) {
+      nn::spinor_attention_backward<float>(shape, q.view(), v.view(), mix.view(), out.view(),
+                                           log_sums.view(), d_out.view(), dq.view(), dv.view(),
+                                           d_mix.view(), planned);
+    }
+    return planned.peak();
   }
   double difference(const Arrays& other) const {
     return std::max({relative_difference(out.span(), other.out.span()),

@@ -1,12 +1,17 @@
 // Attention in tiles: value, gradients and repeatability of both forms of the score, and what
 // follows from the definitions.
+#include <pthread.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
 #include "lior/nn/tiled_attention.h"
+#include "thread_scope.h"
 
 namespace lior::check {
 namespace {
@@ -218,6 +223,71 @@ double streaming_error() {
   return relative_difference(parts.out.span(), whole.out.span());
 }
 
+/// Bytes of stack that `call` touches, with what every thread needs: it runs on a painted one.
+double stack_bytes_of(std::function<void()> call) {
+  constexpr unsigned char kPaint = 0xA5;
+  std::vector<unsigned char> stack(std::size_t{1} << 21, kPaint);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, stack.data(), stack.size());
+  pthread_t thread{};
+  const auto run = [](void* function) -> void* {
+    (*static_cast<std::function<void()>*>(function))();
+    return nullptr;
+  };
+  const int failure = pthread_create(&thread, &attributes, run, &call);
+  pthread_attr_destroy(&attributes);
+  LIOR_CHECK(failure == 0, "no thread on a stack of {} bytes: error {}", stack.size(), failure);
+  pthread_join(thread, nullptr);
+  const auto untouched =
+      std::find_if(stack.begin(), stack.end(), [](unsigned char byte) { return byte != kPaint; });
+  return static_cast<double>(stack.end() - untouched);
+}
+
+/// Bytes of one worker's stack, of the workspace and of what forward leaves for backward, as a part
+/// of the matrix of scores. The heap is not used (tests/train/allocation_test.cpp).
+double workspace_fraction(bool spinors) {
+  constexpr Index kLength = 8192, kWidth = nn::kSpinorWidth;
+  const TiledAttentionShape shape{.batch = 1,
+                                  .length = kLength,
+                                  .heads = 1,
+                                  .key_width = kWidth,
+                                  .value_width = kWidth,
+                                  .window = 0};
+  const auto rows = [] { return Array<float, 2>({kLength, kWidth}); };
+  auto q = rows(), k = rows(), v = rows(), d_out = rows();
+  Random random(13);
+  for (Array<float, 2>* input : {&q, &k, &v, &d_out}) random.fill_normal(input->span(), 0.7);
+  auto out = rows(), dq = rows(), dk = rows(), dv = rows();
+  for (Array<float, 2>* output : {&out, &dq, &dk, &dv}) random.fill_normal(output->span());
+  Array<float, 2> mix({1, 4}), d_mix({1, 4});
+  mix(0, 0) = 1;
+  const ThreadScope one(1);
+  Array<float, 3> log_sums({1, 1, kLength});
+  Arena arena = Arena::planner();
+  const auto run = [&] {
+    if (spinors) {
+      nn::spinor_attention_forward<float>(shape, q.view(), v.view(), mix.view(), {}, out.view(),
+                                          log_sums.view());
+      nn::spinor_attention_backward<float>(shape, q.view(), v.view(), mix.view(), out.view(),
+                                           log_sums.view(), d_out.view(), dq.view(), dv.view(),
+                                           d_mix.view(), arena);
+    } else {
+      nn::dot_attention_forward<float>(shape, q.view(), k.view(), v.view(), {}, {}, out.view(),
+                                       log_sums.view());
+      nn::dot_attention_backward<float>(shape, q.view(), k.view(), v.view(), {}, out.view(),
+                                        log_sums.view(), d_out.view(), dq.view(), dk.view(),
+                                        dv.view());
+    }
+  };
+  run();  // plans, and lets the library load what it needs once
+  arena = Arena(arena.peak());
+  const double stack = stack_bytes_of(run);
+  const double bytes =
+      stack + static_cast<double>(arena.peak()) + static_cast<double>(log_sums.span().size_bytes());
+  return bytes / (double(kLength) * double(kLength) * sizeof(float));
+}
+
 }  // namespace
 
 void add_nn_attention_checks(Registry& registry) {
@@ -233,11 +303,22 @@ void add_nn_attention_checks(Registry& registry) {
           "sloped_window",
           {.batch = 1, .length = 150, .heads = 2, .key_width = 11, .value_width = 21, .window = 40},
           true));
+  // Four groups of 128 positions on the way back, whose window reaches over two.
+  add_checks(
+      registry,
+      dot_op(
+          "groups",
+          {.batch = 1, .length = 400, .heads = 1, .key_width = 8, .value_width = 8, .window = 150},
+          false));
   add_checks(registry, spinor_op("plain", kSpinorShape));
   TiledAttentionShape window = kSpinorShape;
   window.batch = 1;
   window.window = 7;
   add_checks(registry, spinor_op("window", window));
+  TiledAttentionShape groups = kSpinorShape;
+  groups.batch = groups.heads = 1;
+  groups.length = 300;
+  add_checks(registry, spinor_op("groups", groups));
 
   const auto add = [&](const char* name, const char* dtype, double tolerance,
                        std::function<double()> error) {
@@ -258,6 +339,15 @@ void add_nn_attention_checks(Registry& registry) {
   // Tiles of keys begin elsewhere, so sums run in another order.
   add("streaming_is_batch", "f32", 1e-5, streaming_error<float>);
   add("streaming_is_batch", "f64", 1e-14, streaming_error<double>);
+  for (const bool spinors : {false, true}) {
+    registry.checks.push_back(
+        {.name = spinors ? "spinor_attention.workspace" : "dot_attention.workspace",
+         .module = "nn",
+         .dtype = "f32",
+         .shape = "B=1 N=8192 H=1, of N x N numbers",
+         .tolerance = 0.02,
+         .error = [spinors] { return workspace_fraction(spinors); }});
+  }
 }
 
 }  // namespace lior::check

@@ -1,12 +1,16 @@
 #pragma once
 // What the kernels of attention are given: one head of one sequence, and how its scores are made.
 
+#include <algorithm>
+
 #include "lior/nn/tiled_attention.h"
 
 namespace lior::nn {
 
 inline constexpr Index kTileQueries = 64;  ///< lanes run over them
 inline constexpr Index kTileKeys = 32;
+/// Where queries do not see every key of a tile: fewer pairs that are made and thrown away.
+inline constexpr Index kDiagonalKeys = 16;
 
 /// Rows of keys or values of one head: first those of earlier calls, in a ring, then this call's.
 template <class T>
@@ -41,8 +45,8 @@ struct DotScores {
 
   Index query_rows() const { return width; }
   ScoreProduct product(int) const { return {0, 0, width}; }
-  void expand_query(const T* query, T* rows) const {
-    for (Index e = 0; e < width; ++e) rows[e] = scale * query[e];
+  void expand_query(const T* query, T* rows, Index stride) const {
+    for (Index e = 0; e < width; ++e) rows[e * stride] = scale * query[e];
   }
   void add_query_gradient(const T* d_rows, T* d_query) const {
     for (Index e = 0; e < width; ++e) d_query[e] += scale * d_rows[e];
@@ -62,11 +66,11 @@ struct SpinorScores {
     constexpr ScoreProduct kProduct[] = {{0, 0, 16}, {0, 8, 8}, {8, 16, 8}};
     return kProduct[i];
   }
-  void expand_query(const T* query, T* rows) const {
+  void expand_query(const T* query, T* rows, Index stride) const {
     for (Index e = 0; e < 8; ++e) {
-      rows[e] = -query[8 + e];
-      rows[8 + e] = query[e];
-      rows[16 + e] = query[8 + e];
+      rows[e * stride] = -query[8 + e];
+      rows[(8 + e) * stride] = query[e];
+      rows[(16 + e) * stride] = query[8 + e];
     }
   }
   void add_query_gradient(const T* d_rows, T* d_query) const {
@@ -89,6 +93,11 @@ struct QueryTile {
 
   Index first_key() const { return window == 0 || first < window ? 0 : first - window + 1; }
   Index end_key() const { return first + count; }
+  /// How many keys from `begin` on, at most to `end`, go through the kernel together.
+  Index keys_from(Index begin, Index end) const {
+    const Index most = begin + kTileKeys <= first + 1 ? kTileKeys : kDiagonalKeys;
+    return std::min(most, end - begin);
+  }
   /// Whether a query of the tile does not see a key of [begin, end).
   bool hides(Index begin, Index end) const {
     return end - 1 > first || (window != 0 && begin <= first + count - 1 - window);
@@ -103,10 +112,12 @@ struct QueryTileForward {
   T* log_sums = nullptr;
 };
 
-/// Gradients are summed into; those of keys and values start at position 0.
+/// Gradients by keys of [first_key, end_key) alone are summed into; those of keys and values start
+/// at position 0.
 template <class T>
 struct QueryTileBackward {
   QueryTile<T> tile;
+  Index first_key = 0, end_key = 0;
   const T* out = nullptr;
   Index out_stride = 0;
   const T* log_sums = nullptr;

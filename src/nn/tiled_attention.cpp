@@ -146,7 +146,31 @@ struct AttentionGradient {
   View<const T, 3> log_sums;
   MatrixView<const T> d_out;
   MatrixView<T> dq, dk, dv;
-  View<double, 3> d_mix{};  ///< [B, H, 4], zeroed; only of spinor scores
+  View<double, 4> d_mix{};  ///< [B, H, groups, 4], zeroed; only of spinor scores
+};
+
+/// A head's tiles in groups on the way back. A worker takes a group of queries with a group of
+/// keys, and in one phase the keys lie `phase` groups before their queries: then no two workers
+/// share a row, and a row's sums have one order, whatever the threads. A phase waits for the one
+/// before.
+struct Groups {
+  static constexpr Index kTasks = 32;  ///< of the first phase, over sequences and heads, at least
+  Index count = 1;
+  Index size = 0;  ///< queries or keys of one
+
+  explicit Groups(const TiledAttentionShape& shape) {
+    // Two tiles or more: each task turns its queries into planes once more.
+    constexpr Index kLeast = 2 * kTileQueries;
+    const Index pairs = std::max<Index>(1, shape.batch * shape.heads), N = shape.length;
+    const Index wanted = (kTasks + pairs - 1) / pairs;
+    const Index least = std::max(kLeast, (N + wanted - 1) / wanted);
+    size = (least + kTileQueries - 1) / kTileQueries * kTileQueries;
+    count = std::max<Index>(1, (N + size - 1) / size);
+  }
+  /// Whether a window reaches back to the keys of a phase.
+  bool reaches(Index phase, Index window) const {
+    return window == 0 || (phase - 1) * size + 1 < window;
+  }
 };
 
 template <class Scores, class T, class ScoresOf>
@@ -163,33 +187,43 @@ void backward(const Attention<T>& call, const ScoresOf& scores_of,
   check_matrix(gradient.dv, shape.rows(), H * F, "dv");
   check_shape(gradient.log_sums, {shape.batch, H, N}, "log_sums");
   const auto kernel = LIOR_SIMD_TABLE(attention_backward_tile<Scores, T>).chosen();
-  parallel_for(shape.batch * H, 1, [&](Index begin, Index end, int) {
-    for (Index unit = begin; unit < end; ++unit) {
-      const Index head = unit % H, sequence = unit / H, row = sequence * N;
-      const auto dq = gradient.dq.block(row, head * E, N, E);
-      const auto dk = gradient.dk.block(row, head * E, N, E);
-      const auto dv = gradient.dv.block(row, head * F, N, F);
-      clear(dq), clear(dk), clear(dv);
-      for (Index index = 0; index < call.tiles(); ++index) {
-        const Index first = index * kTileQueries;
+  const Groups groups(shape);
+  for (Index phase = 0; phase < groups.count && groups.reaches(phase, shape.window); ++phase) {
+    const Index tasks = groups.count - phase;
+    parallel_for(shape.batch * H * tasks, 1, [&](Index begin, Index end, int) {
+      for (Index unit = begin; unit < end; ++unit) {
+        const Index group = phase + unit % tasks, head = unit / tasks % H;
+        const Index sequence = unit / tasks / H, row = sequence * N;
+        const Index first = group * groups.size, last = std::min(N, first + groups.size);
         const auto& g = gradient;
-        kernel(scores_of(head),
-               {.tile = call.tile(sequence, head, index, MatrixView<const T>{}),
-                .out = g.out.data + (row + first) * g.out.stride + head * F,
-                .out_stride = g.out.stride,
-                .log_sums = g.log_sums[sequence][head].data() + first,
-                .d_out = g.d_out.data + (row + first) * g.d_out.stride + head * F,
-                .d_out_stride = g.d_out.stride,
-                .d_queries = dq.data + first * dq.stride,
-                .d_query_stride = dq.stride,
-                .d_keys = dk.data,
-                .d_key_stride = dk.stride,
-                .d_values = dv.data,
-                .d_value_stride = dv.stride,
-                .d_mix = g.d_mix.empty() ? nullptr : g.d_mix[sequence][head].data()});
+        const auto dq = g.dq.block(row, head * E, N, E), dk = g.dk.block(row, head * E, N, E);
+        const auto dv = g.dv.block(row, head * F, N, F);
+        if (phase == 0) {
+          clear(dq.block(first, 0, last - first, E));
+          clear(dk.block(first, 0, last - first, E));
+          clear(dv.block(first, 0, last - first, F));
+        }
+        for (Index n = first; n < last; n += kTileQueries) {
+          kernel(scores_of(head),
+                 {.tile = call.tile(sequence, head, n / kTileQueries, MatrixView<const T>{}),
+                  .first_key = first - phase * groups.size,
+                  .end_key = first - (phase - 1) * groups.size,
+                  .out = g.out.data + (row + n) * g.out.stride + head * F,
+                  .out_stride = g.out.stride,
+                  .log_sums = g.log_sums[sequence][head].data() + n,
+                  .d_out = g.d_out.data + (row + n) * g.d_out.stride + head * F,
+                  .d_out_stride = g.d_out.stride,
+                  .d_queries = dq.data + n * dq.stride,
+                  .d_query_stride = dq.stride,
+                  .d_keys = dk.data,
+                  .d_key_stride = dk.stride,
+                  .d_values = dv.data,
+                  .d_value_stride = dv.stride,
+                  .d_mix = g.d_mix.empty() ? nullptr : g.d_mix[sequence][head][group].data()});
+        }
       }
-    }
-  });
+    });
+  }
 }
 
 template <class T>
@@ -260,16 +294,30 @@ void spinor_attention_backward(const TiledAttentionShape& shape, MatrixView<cons
   const Attention<T> call{shape, z, z, v};
   call.check(kSpinorWidth);
   check_shape(d_mix, {shape.heads, 4}, "d_mix");
+  const Groups groups(shape);
   const Arena::Scope scope(workspace);
-  const auto sums = workspace.take<double, 3>({shape.batch, shape.heads, 4});
+  const auto sums = workspace.take<double, 4>({shape.batch, shape.heads, groups.count, 4});
+  // A row of z is a query of one task and a key of another in the same phase.
+  const auto as_queries =
+      workspace.take<T, 2>({groups.count == 1 ? 0 : shape.rows(), shape.heads * kSpinorWidth});
   if (workspace.planning()) return;
   std::fill(sums.begin(), sums.end(), 0.0);
+  const MatrixView<T> dq = groups.count == 1 ? dz : MatrixView<T>(as_queries);
   backward<SpinorScores<T>>(call, spinor_scores(shape, mix),
-                            AttentionGradient<T>{out, log_sums, d_out, dz, dz, dv, sums});
+                            AttentionGradient<T>{out, log_sums, d_out, dq, dz, dv, sums});
+  if (groups.count > 1) {
+    parallel_for(shape.rows(), 1024, [&](Index begin, Index end, int) {
+      for (Index r = begin; r < end; ++r) {
+        for (Index c = 0; c < dz.cols; ++c) dz(r, c) += dq(r, c);
+      }
+    });
+  }
   for (Index b = 0; b < shape.batch; ++b) {
     for (Index head = 0; head < shape.heads; ++head) {
       for (int m = 0; m < 4; ++m) {
-        d_mix(head, m) += static_cast<T>(kMixFactor[m] * sums(b, head, m));
+        double sum = 0;
+        for (Index g = 0; g < groups.count; ++g) sum += sums(b, head, g, m);
+        d_mix(head, m) += static_cast<T>(kMixFactor[m] * sum);
       }
     }
   }

@@ -61,8 +61,8 @@ void dot_attention_forward(const TiledAttentionShape& shape, linalg::MatrixView<
                            linalg::MatrixView<T> out, View<T, 3> log_sums);
 
 /// dq, dk, dv, overwritten, of a call that nothing came before. Cost: N^2 / 2 (3 E + 2 F)
-/// multiply-adds a head: scores are made anew. Threads over sequences and heads; bit-equal across
-/// thread counts.
+/// multiply-adds a head: scores are made anew. Threads over sequences, heads and groups of 128
+/// positions or more, of which a small call has at most 32; bit-equal across thread counts.
 template <class T>
 void dot_attention_backward(const TiledAttentionShape& shape, linalg::MatrixView<const T> q,
                             linalg::MatrixView<const T> k, linalg::MatrixView<const T> v,
@@ -79,7 +79,8 @@ void spinor_attention_forward(const TiledAttentionShape& shape, linalg::MatrixVi
                               linalg::MatrixView<T> state, linalg::MatrixView<T> out,
                               View<T, 3> log_sums);
 
-/// dz, dv overwritten, d_mix [H, 4] summed into, of a call that nothing came before.
+/// dz, dv overwritten, d_mix [H, 4] summed into, of a call that nothing came before. The workspace
+/// holds at most as much as z and a few numbers.
 template <class T>
 void spinor_attention_backward(const TiledAttentionShape& shape, linalg::MatrixView<const T> z,
                                linalg::MatrixView<const T> v, View<const T, 2> mix,

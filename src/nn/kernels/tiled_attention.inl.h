@@ -10,10 +10,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "lior/nn/gradient.h"
 #include "nn/attention_tile.h"
-#include "simd/math.inl.h"
+#include "simd/exp.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::nn::HWY_NAMESPACE {
@@ -138,14 +139,40 @@ HWY_INLINE void pack_rows(const AttentionRows<T>& rows, Index first, Index count
   }
 }
 
+/// Zeros in the lanes of planes from `count` on.
+template <class T>
+HWY_INLINE void clear_lanes(T* planes, Index rows, Index count) {
+  for (Index e = 0; e < rows; ++e) {
+    for (Index i = count; i < kTileQueries; ++i) planes[e * kTileQueries + i] = 0;
+  }
+}
+
 /// planes[e][i] = rows[i][e]; lanes past `count` are zero.
 template <class T>
 HWY_INLINE void transpose_to_planes(const T* rows, Index count, Index width, T* planes) {
-  for (Index e = 0; e < width; ++e) {
-    T* plane = planes + e * kTileQueries;
-    for (Index i = 0; i < count; ++i) plane[i] = rows[i * width + e];
-    for (Index i = count; i < kTileQueries; ++i) plane[i] = 0;
+  for (Index i = 0; i < count; ++i) {
+    for (Index e = 0; e < width; ++e) planes[e * kTileQueries + i] = rows[i * width + e];
   }
+  clear_lanes(planes, width, count);
+}
+
+/// e^x where x <= 0 but for rounding: to 2 eps (1 + |x|); 0 where that is no normal number.
+template <class D, class V>
+HWY_INLINE V weight_of(D d, V x) {
+  return vm::exp2_negative(d, hn::Mul(x, hn::Set(d, std::numbers::log2e_v<hn::TFromD<D>>)));
+}
+
+/// a . b
+template <class T>
+HWY_INLINE T dot(const T* a, const T* b, Index count) {
+  const hn::ScalableTag<T> d;
+  const Index W = static_cast<Index>(hn::Lanes(d));
+  auto sums = hn::Zero(d);
+  Index i = 0;
+  for (; i + W <= count; i += W) sums = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sums);
+  T sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; i < count; ++i) sum += a[i] * b[i];
+  return sum;
 }
 
 /// Which lanes see the key at j - i = distance.
@@ -190,25 +217,26 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr Index Q = kTileQueries;
-  constexpr T kLowest = std::numeric_limits<T>::lowest() / 4;  // differences of two are finite
+  // A hidden score. Differences of two are finite, and one from the half of it weighs nothing.
+  constexpr T kLowest = std::numeric_limits<T>::lowest() / 4;
   const QueryTile<T>& tile = call.tile;
   const Index W = static_cast<Index>(hn::Lanes(d)), lanes = padded_count(d, tile);
   const Index E = scores.query_rows(), F = tile.values.width;
-  alignas(64) T query[Scores::kMostQueryRows * Q], rows[Q * Scores::kMostQueryRows];
+  alignas(64) T query[Scores::kMostQueryRows * Q];
   alignas(64) T key[kTileKeys * kMostHeadWidth], value[kTileKeys * kMostHeadWidth];
   alignas(64) T products[Scores::kProducts][kTileKeys * Q];
   alignas(64) T out[kMostHeadWidth * Q], largest[Q], sum[Q];
   T* const weights = products[0];
 
   for (Index i = 0; i < tile.count; ++i) {
-    scores.expand_query(tile.queries + i * tile.query_stride, rows + i * E);
+    scores.expand_query(tile.queries + i * tile.query_stride, query + i, Q);
   }
-  transpose_to_planes(rows, tile.count, E, query);
+  clear_lanes(query, E, tile.count);
   for (Index i = 0; i < Q; ++i) largest[i] = kLowest, sum[i] = 0;
   for (Index i = 0; i < F * Q; ++i) out[i] = 0;
 
-  for (Index first = tile.first_key(); first < tile.end_key(); first += kTileKeys) {
-    const Index keys = HWY_MIN(kTileKeys, tile.end_key() - first);
+  for (Index first = tile.first_key(), keys = 0; first < tile.end_key(); first += keys) {
+    keys = tile.keys_from(first, tile.end_key());
     const bool hides = tile.hides(first, first + keys);
     const Index begin = first_lane(d, tile, first);
     pack_rows(tile.keys, first, keys, key);
@@ -217,9 +245,6 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
 
     for (Index i = begin; i < lanes; i += W) {
       const V lane = hn::Iota(d, 0);
-      const auto distance_to = [&](Index j) {
-        return hn::Sub(hn::Set(d, static_cast<T>(first + j - tile.first - i)), lane);
-      };
       const V before = hn::Load(d, largest + i);
       V peak = before;
       for (Index j = 0; j < keys; ++j) {
@@ -227,17 +252,16 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
         for (int t = 0; t < Scores::kProducts; ++t) {
           product[t] = hn::Load(d, products[t] + j * Q + i);
         }
-        const V distance = distance_to(j);
+        const V distance = hn::Sub(hn::Set(d, static_cast<T>(first + j - tile.first - i)), lane);
         V s = score(d, scores, product, distance);
         if (hides) s = hn::IfThenElse(sees(d, distance, tile.window), s, hn::Set(d, kLowest));
         hn::Store(s, d, weights + j * Q + i);
         peak = hn::Max(peak, s);
       }
+      const V one = hn::Max(peak, hn::Set(d, kLowest / 2));  // where a lane has seen no key yet
       V total = hn::Zero(d);
       for (Index j = 0; j < keys; ++j) {
-        V weight = vm::exp_negative(d, hn::Sub(hn::Load(d, weights + j * Q + i), peak));
-        // A lane that has seen no key yet has the peak of a hidden one.
-        if (hides) weight = hn::IfThenElseZero(sees(d, distance_to(j), tile.window), weight);
+        const V weight = weight_of(d, hn::Sub(hn::Load(d, weights + j * Q + i), one));
         hn::Store(weight, d, weights + j * Q + i);
         total = hn::Add(total, weight);
       }
@@ -245,7 +269,7 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
         hn::Store(hn::Add(hn::Load(d, sum + i), total), d, sum + i);
         continue;
       }
-      const V shrink = vm::exp_negative(d, hn::Sub(before, peak));
+      const V shrink = weight_of(d, hn::Sub(before, one));
       hn::Store(peak, d, largest + i);
       hn::Store(hn::MulAdd(shrink, hn::Load(d, sum + i), total), d, sum + i);
       for (Index f = 0; f < F; ++f) {
@@ -256,9 +280,15 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
                     out + begin, Q);
   }
 
+  for (Index i = 0; i < lanes; i += W) {
+    const V share = hn::Div(hn::Set(d, T(1)), hn::Load(d, sum + i));
+    for (Index f = 0; f < F; ++f) {
+      hn::Store(hn::Mul(hn::Load(d, out + f * Q + i), share), d, out + f * Q + i);
+    }
+  }
   for (Index i = 0; i < tile.count; ++i) {
     call.log_sums[i] = largest[i] + std::log(sum[i]);
-    for (Index f = 0; f < F; ++f) call.out[i * call.out_stride + f] = out[f * Q + i] / sum[i];
+    for (Index f = 0; f < F; ++f) call.out[i * call.out_stride + f] = out[f * Q + i];
   }
 }
 
@@ -278,14 +308,10 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
   alignas(64) T log_sum[Q], mean[Q], d_mix[4][Q];
 
   for (Index i = 0; i < tile.count; ++i) {
-    scores.expand_query(tile.queries + i * tile.query_stride, query_rows + i * E);
-    T sum = 0;  // sum_j a_ij dL/da_ij
-    for (Index f = 0; f < F; ++f) {
-      const T g = call.d_out[i * call.d_out_stride + f];
-      d_out_rows[i * F + f] = g;
-      sum += g * call.out[i * call.out_stride + f];
-    }
-    mean[i] = sum;
+    scores.expand_query(tile.queries + i * tile.query_stride, query_rows + i * E, 1);
+    std::copy_n(call.d_out + i * call.d_out_stride, F, d_out_rows + i * F);
+    // sum_j a_ij dL/da_ij
+    mean[i] = dot(d_out_rows + i * F, call.out + i * call.out_stride, F);
     log_sum[i] = call.log_sums[i];
   }
   for (Index i = tile.count; i < Q; ++i) mean[i] = log_sum[i] = 0;
@@ -294,8 +320,10 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
   for (Index i = 0; i < E * Q; ++i) d_query[i] = 0;
   for (auto& lanes_of_one : d_mix) std::fill_n(lanes_of_one, Q, T(0));
 
-  for (Index first = tile.first_key(); first < tile.end_key(); first += kTileKeys) {
-    const Index keys = HWY_MIN(kTileKeys, tile.end_key() - first);
+  const Index end = std::min(tile.end_key(), call.end_key);
+  for (Index first = std::max(tile.first_key(), call.first_key), keys = 0; first < end;
+       first += keys) {
+    keys = tile.keys_from(first, end);
     const bool hides = tile.hides(first, first + keys);
     const Index begin = first_lane(d, tile, first);
     pack_rows(tile.keys, first, keys, key);
@@ -316,7 +344,7 @@ void attention_backward_tile(const Scores& scores, const QueryTileBackward<T>& c
           product[t] = hn::Load(d, products[t] + j * Q + i);
         }
         const V distance = hn::Sub(hn::Set(d, static_cast<T>(first + j - tile.first - i)), lane);
-        V weight = vm::exp_negative(d, hn::Sub(score(d, scores, product, distance), log_total));
+        V weight = weight_of(d, hn::Sub(score(d, scores, product, distance), log_total));
         V g = hn::Mul(weight, hn::Sub(hn::Load(d, weights + j * Q + i), mean_gradient));
         if (hides) {
           const auto seen = sees(d, distance, tile.window);
