@@ -1,9 +1,9 @@
-// A learned metric, lengths, energies and distances with their gradients with respect to its
-// numbers, under the op harness.
+// A learned metric, its symbols and geodesics, lengths, energies and distances with their gradients
+// with respect to its numbers, under the op harness.
 #include "check/learned_samples.h"
 #include "lior/check/op_harness.h"
 #include "lior/geometry/christoffel.h"
-#include "lior/geometry/metric_gradient.h"
+#include "lior/geometry/connection_gradient.h"
 
 namespace lior::check {
 namespace {
@@ -209,6 +209,73 @@ Op distance_op(Index pairs) {
               }};
 }
 
+Op christoffel_op(Index points) {
+  auto inputs = parameter_inputs();
+  inputs.push_back({"x", {kD, points}, normal(0.7)});
+  return {.name = "learned_metric.christoffel",
+          .module = "geometry",
+          .shape = fmt::format("d={} N={}", kD, points),
+          .inputs = std::move(inputs),
+          .outputs = {{"gamma", {kD, kD, kD, points}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const LearnedMetric<T> learned(parameters(in));
+                christoffel<T>(PlainMetric<T>{&learned}, in("x"), out("gamma"));
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                LearnedMetric<T>(parameters(in)).christoffel(in("x"), out("gamma"));
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                const LearnedMetricParameters<T> p = parameters(in);
+                LearnedMetricParameters<T> dp(kD, kWidth, kResilienceWidth);
+                christoffel_backward<T>({p}, in("x"), gradient("gamma"), dp, d("x"));
+                give(dp, d);
+              },
+          .value_roundings = 128};  // of the condition of g, about 10
+}
+
+/// Three steps of RK4.
+Op geodesic_op(Index count) {
+  constexpr double kTime = 0.8, kStep = 0.3;
+  auto inputs = parameter_inputs();
+  inputs.push_back({"x", {kD, count}, normal(0.7)});
+  inputs.push_back({"v", {kD, count}, normal(0.5)});
+  const auto follow = [=]<class T>(const AnyMetric<T>& metric, Inputs<T> in, Outputs<T> out) {
+    const double times[] = {kTime};
+    Array<PathStatus, 1> status({count});
+    Array<T, 1> reached({count});
+    geodesics<T>(metric, in("x"), in("v"), times, {.method = Method::rk4, .step = kStep},
+                 {{out("x_end").data, {1, kD, count}},
+                  {out("v_end").data, {1, kD, count}},
+                  status.view(),
+                  reached.view()});
+  };
+  return {.name = "learned_metric.geodesic",
+          .module = "geometry",
+          .shape = fmt::format("d={} N={}", kD, count),
+          .inputs = std::move(inputs),
+          .outputs = {{"x_end", {kD, count}}, {"v_end", {kD, count}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                const LearnedMetric<T> learned(parameters(in));
+                follow(AnyMetric<T>(PlainMetric<T>{&learned}), in, out);
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                follow(AnyMetric<T>(LearnedMetric<T>(parameters(in))), in, out);
+              },
+          .backward =
+              [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                const LearnedMetricParameters<T> p = parameters(in);
+                LearnedMetricParameters<T> dp(kD, kWidth, kResilienceWidth);
+                geodesic_backward<T>({p}, in("x"), in("v"), kTime, kStep,
+                                     {gradient("x_end"), gradient("v_end")}, dp, {d("x"), d("v")});
+                give(dp, d);
+              }};
+}
+
 }  // namespace
 
 void add_metric_gradient_checks(Registry& registry) {
@@ -217,6 +284,8 @@ void add_metric_gradient_checks(Registry& registry) {
   add_checks(registry, curve_op(CurveSum::length, kPoints));
   add_checks(registry, curve_op(CurveSum::energy, kPoints));
   add_checks(registry, distance_op(4));
+  add_checks(registry, christoffel_op(kPoints));
+  add_checks(registry, geodesic_op(kPoints));
 }
 
 // What fitting pays for a value with its gradient, beside the value alone.

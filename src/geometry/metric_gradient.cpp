@@ -1,8 +1,8 @@
 #include "lior/geometry/metric_gradient.h"
 
 #include <utility>
-#include <vector>
 
+#include "geometry/metric_point_gradient.h"
 #include "geometry/point.h"
 
 namespace lior::geometry {
@@ -17,121 +17,23 @@ constexpr double kGaussWeights[kNodes] = {
     0.0506142681451881296, 0.111190517226687235, 0.156853322938943644, 0.181341891689180991,
     0.181341891689180991,  0.156853322938943644, 0.111190517226687235, 0.0506142681451881296};
 
-constexpr double kRootHalf = 0.70710678118654752440, kRootTwoPi = 2.50662827463100050242;
-
-/// A hidden layer z = W x + b at one point: gelu(z) and gelu'(z).
-template <class T>
-struct Hidden {
-  std::vector<T> value, slope;
-
-  Hidden(const Array<T, 2>& weight, const Array<T, 1>& bias, const T* x)
-      : value(bias.span().begin(), bias.span().end()), slope(value.size()) {
-    const Index d = weight.shape()[1];
-    for (std::size_t a = 0; a < value.size(); ++a) {
-      T z = value[a];
-      for (Index m = 0; m < d; ++m) z += weight(a, m) * x[m];
-      const T probability = T(0.5) * std::erfc(static_cast<T>(-z * kRootHalf));
-      value[a] = z * probability;
-      slope[a] = probability + z * std::exp(-z * z / 2) / static_cast<T>(kRootTwoPi);
-    }
-  }
-
-  /// From dvalue, which it overwrites by dz: adds dW and db, and dx.
-  void backward(const Array<T, 2>& weight, const T* x, std::vector<T>& dvalue, Array<T, 2>& dweight,
-                Array<T, 1>& dbias, T* dx) const {
-    for (std::size_t a = 0; a < value.size(); ++a) {
-      const T dz = dvalue[a] * slope[a];
-      dbias(a) += dz;
-      for (Index m = 0; m < weight.shape()[1]; ++m) {
-        dweight(a, m) += dz * x[m];
-        dx[m] += dz * weight(a, m);
-      }
-    }
-  }
-};
-
-/// A metric that somebody else owns, with its own accelerations.
-template <class T>
-struct Borrowed {
-  const LearnedMetric<T>* metric;
-  Index dimension() const { return metric->dimension(); }
-  template <class S>
-  void operator()(const S* x, S* g) const {
-    (*metric)(x, g);
-  }
-  void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const {
-    metric->accelerations(x, v, a, stride, count);
-  }
-};
-
 }  // namespace
 
 template <class T>
 void metric_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, View<const T, 3> dg,
                      LearnedMetricParameters<T>& dp, View<T, 2> dx) {
-  const LearnedMetricParameters<T>& p = model.parameters;
-  const Index d = p.basis.shape()[0], count = x.extent(1);
-  const Index width = p.metric_in.shape()[0], resilience_width = p.resilience_in.shape()[0];
+  const Index d = model.parameters.basis.shape()[0], count = x.extent(1);
   check_shape(x, {d, count}, "x");
   check_shape(dg, {d, d, count}, "dg");
   check_shape(dx, {d, count}, "dx");
-  LIOR_CHECK(dp.metric_in.shape() == p.metric_in.shape() &&
-                 dp.resilience_in.shape() == p.resilience_in.shape(),
-             "the gradient's parameters have other shapes than the metric's");
-  const bool lior = model.resilience == Resilience::on;
-  const LearnedMetric<T> plain(p, Resilience::off, model.spd_floor);
-
+  check_same_sizes(model.parameters, dp);
+  const LearnedMetric<T> plain(model.parameters, Resilience::off, model.spd_floor);
   std::array<T, kMostDimensions> point, dpoint;
-  std::array<T, kMostDimensions * kMostDimensions> g, e;
+  std::array<T, kMostDimensions * kMostDimensions> weight;
   for (Index n = 0; n < count; ++n) {
     gather_point(x, n, point.data());
-    dpoint.fill(0);
-    plain(point.data(), g.data());
-    const Hidden<T> hidden(p.metric_in, p.metric_in_bias, point.data());
-
-    T scale = 1, dscale = 0;  // R^2
-    if (lior) {
-      const T r = plain.resilience(point.data());
-      scale = r * r;
-      for (Index k = 0; k < d * d; ++k) dscale += dg(k / d, k % d, n) * g[k];
-      const Hidden<T> layer(p.resilience_in, p.resilience_in_bias, point.data());
-      T z = p.resilience_out_bias;
-      for (Index k = 0; k < resilience_width; ++k) z += p.resilience_out(k) * layer.value[k];
-      if (r > T(kLeastResilience) && r < T(kMostResilience)) {
-        const T dz = dscale * 2 * r / (1 + std::exp(-z));
-        dp.resilience_out_bias += dz;
-        std::vector<T> dvalue(static_cast<std::size_t>(resilience_width));
-        for (Index k = 0; k < resilience_width; ++k) {
-          dp.resilience_out(k) += dz * layer.value[k];
-          dvalue[k] = dz * p.resilience_out(k);
-        }
-        layer.backward(p.resilience_in, point.data(), dvalue, dp.resilience_in,
-                       dp.resilience_in_bias, dpoint.data());
-      }
-    }
-    // e = the symmetric part of R^2 dg: g is symmetric however its numbers change.
-    for (Index i = 0; i < d; ++i) {
-      for (Index j = 0; j < d; ++j) e[i * d + j] = scale * (dg(i, j, n) + dg(j, i, n)) / 2;
-    }
-    std::vector<T> dvalue(static_cast<std::size_t>(width));
-    for (Index i = 0; i < d; ++i) {
-      for (Index j = 0; j < d; ++j) {
-        const Index ij = i * d + j, ji = j * d + i;
-        for (Index k = 0; k < d; ++k) dp.basis(i, k) += 2 * e[ij] * p.basis(j, k);  // d(L L^T)
-        T s = (p.metric_out_bias(ij) + p.metric_out_bias(ji)) / 2;
-        for (Index a = 0; a < width; ++a) {
-          s += (p.metric_out(ij, a) + p.metric_out(ji, a)) / 2 * hidden.value[a];
-        }
-        const T t = std::tanh(s), ds = e[ij] * static_cast<T>(kTanhScale) * (1 - t * t);
-        dp.metric_out_bias(ij) += ds;
-        for (Index a = 0; a < width; ++a) {
-          dp.metric_out(ij, a) += ds * hidden.value[a];
-          dvalue[a] += ds * p.metric_out(ij, a);
-        }
-      }
-    }
-    hidden.backward(p.metric_in, point.data(), dvalue, dp.metric_in, dp.metric_in_bias,
-                    dpoint.data());
+    for (Index k = 0; k < d * d; ++k) weight[k] = dg(k / d, k % d, n);
+    metric_point_backward(model, plain, point.data(), weight.data(), dp, dpoint.data());
     for (Index m = 0; m < d; ++m) dx(m, n) = dpoint[m];
   }
 }

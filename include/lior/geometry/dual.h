@@ -10,6 +10,8 @@
 
 namespace lior::geometry {
 
+inline constexpr double kTwoOverRootPi = 1.12837916709551257390;
+
 template <class T>
 struct Dual {
   T value{};
@@ -67,8 +69,11 @@ struct Dual {
   }
   friend Dual erf(const Dual& a) {
     using std::erf, std::exp;
-    constexpr double kTwoOverRootPi = 1.12837916709551257390;
     return {erf(a.value), T(kTwoOverRootPi) * exp(-(a.value * a.value)) * a.slope};
+  }
+  friend Dual erfc(const Dual& a) {
+    using std::erfc, std::exp;
+    return {erfc(a.value), -(T(kTwoOverRootPi) * exp(-(a.value * a.value)) * a.slope)};
   }
 };
 
