@@ -97,6 +97,16 @@ def schedule(progress, warmup=0.02, floor=0.1):
     return floor + (1 - floor) * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
 
 
+def warm_up(model, data, shapes):
+    """Gradients of each of the shapes, twice, which change nothing: torch's first calls are slow."""
+    generator = torch.Generator().manual_seed(1 << 41)
+    for batch, length in 2 * shapes:
+        tokens, targets = data.batch(generator, batch, length)
+        scores, _ = model(tokens)
+        F.cross_entropy(scores.flatten(0, 1), targets.flatten()).backward()
+    model.zero_grad(set_to_none=True)
+
+
 def train(
     model,
     data,
@@ -111,14 +121,19 @@ def train(
     clip=1.0,
     floor=0.1,
 ):
-    """For `seconds` of wall time. Returns steps and tokens."""
+    """For `seconds` of wall time, which begin when torch has made its threads and primitives. Returns steps and
+    tokens."""
+    model.train()
+    shapes = [(batch, length)]
+    if curriculum:
+        shapes.append((curriculum.batch(batch), curriculum.length))
+    warm_up(model, data, shapes)
     generator = torch.Generator().manual_seed(seed)
     groups = [
         {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": decay},
         {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=True)
-    model.train()
     steps = tokens_seen = 0
     start = time.monotonic()
     while (progress := (time.monotonic() - start) / seconds) < 1:

@@ -300,7 +300,8 @@ def main():
     torch.set_flush_denormal(True)  # as our kernels do
     program = Program(options.program, options.threads)
     results = Results(options.out / "quality.jsonl")
-    command = shlex.join(["python", "bench/peers/quality.py", *sys.argv[1:]])
+    given = [Path(word).name if word == options.text else word for word in sys.argv[1:]]
+    command = shlex.join(["python", "bench/peers/quality.py", *given])
 
     with tempfile.TemporaryDirectory() as folder:
         text = Path(options.text) if options.text else standard_library(folder)

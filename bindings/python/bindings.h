@@ -11,6 +11,7 @@ void bind_algebra(nb::module_& m);
 void bind_compat(nb::module_& m);
 void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
+void bind_geometry_checks(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_layers(nb::module_& m);
 void bind_learned_metric(nb::module_& m);

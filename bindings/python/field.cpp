@@ -73,6 +73,11 @@ class Hamiltonian {
     });
   }
 
+  double largest_stable_step() {
+    return visit(
+        []<class T>(const SharedHamiltonian<T>& h) { return field::largest_stable_step<T>(*h); });
+  }
+
   NumPy weight() {
     return visit([](const auto& h) -> NumPy { return Result{copied(h->weight())}; });
   }
@@ -244,6 +249,20 @@ double entropy(const Argument& t) {
   });
 }
 
+double variable_order_entropy(const Argument& t, const Argument& nu) {
+  return for_complex("t", t, [&]<class T>() {
+    Call call;
+    const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
+    const auto orders = call.in<double>("nu", nu, {'X', 'Y'});
+    double result = 0;
+    call.run([&] {
+      auto sums = row_sums(in.extent(0));
+      result = field::variable_order_entropy<T>(in, orders, sums.span());
+    });
+    return result;
+  });
+}
+
 }  // namespace
 
 void bind_field(nb::module_& m) {
@@ -264,6 +283,10 @@ in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k wi
 |<k|T|^2 / sum, from (seed, step, site); 'largest': the largest. Sites with T = 0 stay, k = -1.)");
   m.def("entropy", &entropy, "t"_a,
         "Mean over sites of -tr rho ln rho, rho = T^+ T / tr, nats: 0 for D = 1, at most ln D.");
+  m.def(
+      "variable_order_entropy", &variable_order_entropy, "t"_a, "nu"_a,
+      R"(sum over all entries of (|T_ij|^2)^nu(x, y), t: (Nx, Ny, D, D), nu: (Nx, Ny) float64. An entry
+0 counts 0, for nu = 0 too.)");
 
   nb::class_<Hamiltonian>(m, "Hamiltonian",
                           R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a periodic grid.
@@ -280,6 +303,8 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
       .def("energy", &Hamiltonian::energy, "t"_a, "dx^2 Re sum sqrt(g) tr(T^+ H[T]).")
+      .def_prop_ro("largest_stable_step", &Hamiltonian::largest_stable_step,
+                   "The largest dt that scheme 'rk4' is stable with.")
       .def_prop_ro("weight", &Hamiltonian::weight,
                    "(Nx, Ny): sqrt g at each cell, 1 where the metric is constant.")
       .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");

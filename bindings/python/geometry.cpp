@@ -213,6 +213,7 @@ inverted, with the point. Source: docs/math/conventions.md, section 6.)");
   m.def("curve_length", &curve_length, "metric"_a, "path"_a, nb::kw_only(), "out"_a = nb::none(),
         R"(The length of each curve, path: (K, d, N) -> (N,), by the midpoint rule (error 1 / K^2).
 Error unless the metric is Riemannian.)");
+  bind_geometry_checks(m);
 }
 
 }  // namespace lior::python

@@ -176,6 +176,27 @@ NumPy gelu_backward(const Argument& x, const Argument& dy, const Outputs& out) {
   });
 }
 
+NumPy swiglu_forward(const Argument& ab, const Outputs& out) {
+  return for_real("ab", ab, [&]<class T>() {
+    Call call(out);
+    const auto halves = call.in<T>("ab", ab, {'R', 'C'});
+    LIOR_CHECK(call['C'] % 2 == 0, "ab has {} columns; expected an even number, a and b",
+               call['C']);
+    const auto y = call.out<T>({'R', call['C'] / 2});
+    return call.run([&] { nn::swiglu_forward<T>(halves, y); });
+  });
+}
+
+NumPy swiglu_backward(const Argument& ab, const Argument& dy, const Outputs& out) {
+  return for_real("dy", dy, [&]<class T>() {
+    Call call(out, InPlace::allowed);
+    const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
+    const auto halves = call.in<T>("ab", ab, {'R', 2 * call['F']});
+    const auto d_ab = call.out<T>({'R', 2 * call['F']});
+    return call.run([&] { nn::swiglu_backward<T>(halves, gradient, d_ab); });
+  });
+}
+
 /// The arrays of a dict of parameters, checked; F gets its value from out.weight.
 template <class T>
 SwigluMlpParameters<const T> mlp_parameters(Call& call, const nb::dict& given) {
@@ -341,6 +362,10 @@ Source: Ba, Kiros, Hinton, arXiv:1607.06450.)");
         "x (1 + erf(x / sqrt 2)) / 2: (R, F).");
   m.def("gelu_backward", &gelu_backward, "x"_a, "dy"_a, nb::kw_only(), "out"_a = nb::none(),
         "dx: (R, F).");
+  m.def("swiglu_forward", &swiglu_forward, "ab"_a, nb::kw_only(), "out"_a = nb::none(),
+        "silu(a) b: (R, F) of ab: (R, 2 F), a beside b. Source: Shazeer, arXiv:2002.05202.");
+  m.def("swiglu_backward", &swiglu_backward, "ab"_a, "dy"_a, nb::kw_only(), "out"_a = nb::none(),
+        "d_ab: (R, 2 F) from dy: (R, F).");
   m.def(
       "swiglu_mlp_forward", &swiglu_mlp_forward, "parameters"_a, "x"_a, nb::kw_only(),
       "out"_a = nb::none(),

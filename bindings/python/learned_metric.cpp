@@ -2,8 +2,8 @@
 
 #include "bindings.h"
 #include "lior/geometry/complex_metric.h"
+#include "lior/geometry/connection_gradient.h"
 #include "lior/geometry/geodesic.h"
-#include "lior/geometry/metric_gradient.h"
 #include "metric.h"
 
 namespace lior::python {
@@ -15,6 +15,7 @@ using geometry::Resilience;
 
 /// Numbers, and the gradients of a metric's tensors by name.
 using NumberAndGradients = nb::typed<nb::tuple, NumPy, nb::dict>;
+using StartAndGradients = nb::typed<nb::tuple, Pair, nb::dict>;
 
 /// The tensors of a learned metric by the names that files give them; `visit(name, view)`.
 template <class Parameters, class Visit>
@@ -127,9 +128,7 @@ class LearnedMetric : public Metric {
   }
 
   Pair complex(const Argument& x, double alpha, const std::string& form, const Outputs& out) const {
-    LIOR_CHECK(resilience_ == Resilience::on,
-               "this metric has no resilience, which the complex metric's phase form is made of; "
-               "expected resilience=True");
+    check_resilience();
     const auto chosen = choose<geometry::PhaseForm>(
         "form", form,
         {{"exact", geometry::PhaseForm::exact}, {"compat", geometry::PhaseForm::compat}});
@@ -156,6 +155,67 @@ class LearnedMetric : public Metric {
       auto sums = zeros<T>();
       const nb::object result =
           call.run([&] { geometry::metric_backward<T>(model<T>(), points, d_metric, sums, dx); });
+      return with_gradients(result, sums);
+    });
+  }
+
+  double closedness_residual(const Argument& x, double alpha) const {
+    check_resilience();
+    return for_real("x", x, [&]<class T>() {
+      Call call;
+      const auto points = call.in<T>("x", x, {dimension(), 'N'});
+      double result = 0;
+      call.run([&] {
+        result =
+            geometry::closedness_residual<T>(model<T>().metric(), static_cast<T>(alpha), points);
+      });
+      return result;
+    });
+  }
+
+  NumPy distance_compat(const Argument& x, const Argument& y, const Outputs& out) const {
+    check_resilience();
+    return for_real("x", x, [&]<class T>() {
+      Call call(out);
+      const auto from = call.in<T>("x", x, {dimension(), 'N'});
+      const auto to = call.in<T>("y", y, {dimension(), 'N'});
+      const auto numbers = call.out<T>({'N'});
+      return call.run(
+          [&] { geometry::lior_distance_compat<T>(model<T>().metric(), from, to, numbers); });
+    });
+  }
+
+  NumberAndGradients christoffel_backward(const Argument& x, const Argument& dgamma) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call;
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto d_symbols = call.in<T>("dgamma", dgamma, {d, d, d, 'N'});
+      const auto dx = call.out<T>({d, 'N'});
+      auto sums = zeros<T>();
+      const nb::object result = call.run(
+          [&] { geometry::christoffel_backward<T>(model<T>(), points, d_symbols, sums, dx); });
+      return with_gradients(result, sums);
+    });
+  }
+
+  StartAndGradients geodesic_backward(const Argument& x, const Argument& v, double time,
+                                      double step, const Argument& dx_end,
+                                      const Argument& dv_end) const {
+    return for_real("x", x, [&]<class T>() {
+      Call call;
+      const Index d = dimension();
+      const auto points = call.in<T>("x", x, {d, 'N'});
+      const auto velocities = call.in<T>("v", v, {d, 'N'});
+      const auto d_end = call.in<T>("dx_end", dx_end, {d, 'N'});
+      const auto d_speed = call.in<T>("dv_end", dv_end, {d, 'N'});
+      const auto dx = call.out<T>({d, 'N'});
+      const auto dv = call.out<T>({d, 'N'});
+      auto sums = zeros<T>();
+      const nb::object result = call.run([&] {
+        geometry::geodesic_backward<T>(model<T>(), points, velocities, time, step, {d_end, d_speed},
+                                       sums, {dx, dv});
+      });
       return with_gradients(result, sums);
     });
   }
@@ -208,6 +268,10 @@ class LearnedMetric : public Metric {
     });
   }
 
+  void check_resilience() const {
+    LIOR_CHECK(resilience_ == Resilience::on,
+               "this metric has no resilience, which this is made of; expected resilience=True");
+  }
   static Resilience switched(bool on) { return on ? Resilience::on : Resilience::off; }
   template <class T>
   const LearnedMetricParameters<T>& parameters() const {
@@ -272,6 +336,26 @@ Source: docs/math/conventions.md, section 6.)")
       .def("backward", &LearnedMetric::backward, "x"_a, "dg"_a,
            R"((dx (d, N), dict of gradients) for dg: (d, d, N), the gradient with respect to each
 entry of the metric as if all were independent.)")
+      .def(
+          "closedness_residual", &LearnedMetric::closedness_residual, "x"_a, "alpha"_a,
+          R"(Largest |d_k B_mn + d_m B_nk + d_n B_km| of complex's exact B at x: (d, N), by exact second
+derivatives, relative to the largest term: B is closed.)")
+      .def(
+          "distance_compat", &LearnedMetric::distance_compat, "x"_a, "y"_a, nb::kw_only(),
+          "out"_a = nb::none(),
+          R"((N,) of x, y: (d, N): the original's distance along the straight line, which is not a length in
+any metric; to compare with it. For use take geometry.distance.)")
+      .def(
+          "christoffel_backward", &LearnedMetric::christoffel_backward, "x"_a, "dgamma"_a,
+          R"((dx (d, N), dict of gradients) for dgamma: (d, d, d, N), the gradient with respect to each of
+christoffel's symbols at x: (d, N) as if all were independent. Errors as christoffel.)")
+      .def(
+          "geodesic_backward", &LearnedMetric::geodesic_backward, "x"_a, "v"_a, "time"_a, "step"_a,
+          "dx_end"_a, "dv_end"_a,
+          R"(((dx, dv) (d, N) each, dict of gradients) for dx_end, dv_end: (d, N), gradients with respect to
+the point and velocity at parameter `time` of the geodesics from (x, v), (d, N) each, by method 'rk4' in steps
+of `step` at most. Exact for those steps. Error that names the point and step where the metric is not
+positive definite.)")
       .def("distance_with_gradient", &LearnedMetric::distance_with_gradient, "x"_a, "y"_a,
            "ddistance"_a, "options"_a,
            R"((distance (N,), dict of gradients) of x, y: (d, N) for ddistance: (N,), by the first

@@ -9,6 +9,7 @@ import numpy
 
 from lior._lior import RunError
 from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, posterior, potential
+from lior._lior.field import variable_order_entropy
 
 __all__ = [
     "Evolution",
@@ -20,6 +21,7 @@ __all__ = [
     "packet",
     "posterior",
     "potential",
+    "variable_order_entropy",
 ]
 
 

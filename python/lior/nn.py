@@ -3,4 +3,5 @@
 Every op is a pair: `x_forward` gives its result and what its `x_backward` reads again.
 """
 
+from lior._lior.mixers import *
 from lior._lior.nn import *

@@ -80,6 +80,24 @@ CASES = {
         ops.learned_metric,
         lambda: (normal(3, 5), metric_parameters(), False, True),
     ),
+    "christoffel": (ops.christoffel, lambda: (normal(3, 2), metric_parameters(), True, False)),
+    "christoffel, g": (ops.christoffel, lambda: (normal(3, 2), metric_parameters(), False, True)),
+    "geodesic": (
+        ops.geodesic,
+        lambda: (normal(3, 2), normal(3, 2, seed=2), metric_parameters(), True, False, 0.5, 0.2),
+    ),
+    "geodesic_distance": (
+        ops.geodesic_distance,
+        lambda: (
+            normal(3, 2),
+            normal(3, 2, seed=2),
+            metric_parameters(),
+            True,
+            False,
+            1e-12,
+            1e-13,
+        ),
+    ),
     "lior_kernel": (
         ops.lior_kernel,
         lambda: (raw_kernels(1)[0].detach().requires_grad_(), normal(6, grad=False).abs()),
@@ -120,19 +138,26 @@ def test_torch_accepts_the_operator(name):
     assert results and set(results.values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("name", ["bilinears", "memory", "ci8_scan {}"])
+@pytest.mark.parametrize("name", CASES)
 def test_compile_keeps_one_graph(name):
     op, inputs = CASES[name]
     given = inputs()
 
     def work(*a):
         out = op(*a)
-        return (2 * (out if isinstance(out, torch.Tensor) else out[1])).sin().sum()
+        outs = (out,) if isinstance(out, torch.Tensor) else out
+        with_gradient = outs[:1] if op is ops.spinor_attention else outs
+        return sum(o.abs().sin().sum() for o in with_gradient)
 
+    torch.compiler.reset()
     compiled = torch.compile(work, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(*given), work(*given))
-    want = torch.autograd.grad(work(*given), given[0])
-    torch.testing.assert_close(torch.autograd.grad(compiled(*given), given[0]), want)
+    flat = [t for value in given for t in (value if isinstance(value, list) else [value])]
+    learned = [t for t in flat if isinstance(t, torch.Tensor) and t.requires_grad]
+    slopes = lambda f: torch.autograd.grad(f(*given), learned, allow_unused=True)
+    for got, want in zip(slopes(compiled), slopes(work)):
+        assert (got is None) == (want is None)
+        torch.testing.assert_close(got, want)
 
 
 def test_bilinears_are_their_formula():
@@ -181,6 +206,29 @@ def test_geodesics_keep_their_speed():
         "mi,mni,ni->i", b, ops.learned_metric(a, parameters, True, False), b
     )
     torch.testing.assert_close(speed(end_x, end_v), speed(x, v), rtol=1e-7, atol=0)
+
+
+def test_geodesics_that_stop_early_are_an_error():
+    parameters = [p.detach() for p in metric_parameters()]
+    parameters[0].zero_()  # not positive definite
+    with pytest.raises(ValueError, match="geodesic 0 stops at parameter 0 of 1: singular"):
+        ops.geodesic(normal(3, 2), normal(3, 2), parameters, True, False, 1.0, 0.1)
+
+
+def test_distances_of_equal_points_and_of_lost_ones_have_no_gradient():
+    x = normal(3, 2)
+    d = ops.geodesic_distance(x, x.detach().clone(), metric_parameters(), True, False, 1e-8, 1e-10)
+    assert d.abs().max() == 0
+    (slope,) = torch.autograd.grad(d.sum(), x)
+    assert (slope == 0).all()
+
+
+def test_what_has_no_gradient_says_so():
+    raw = raw_kernels()
+    state = ops.memory_start(2, 3, raw, 1e-6, 4096.0)
+    y, _ = ops.memory_advance(normal(2, 5, 2, 3), raw, state, 1e-6, 4096.0)
+    with pytest.raises(RuntimeError, match="lior.memory_advance"):
+        y.sum().backward()
 
 
 def test_torch_accepts_the_advance_of_memory():

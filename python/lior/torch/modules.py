@@ -63,12 +63,12 @@ class LearnedMetric(nn.Module):
         return g.permute(2, 0, 1).reshape(*x.shape, self.d)
 
     def christoffel(self, x: Tensor):
-        """Gamma [..., l, m, n], the upper index first. No gradient."""
+        """Gamma [..., l, m, n], the upper index first."""
         gamma = ops.christoffel(self._planes(x), self.tensors(), self.resilience, self.spd_floor)
         return gamma.permute(3, 0, 1, 2).reshape(*x.shape, self.d, self.d)
 
     def geodesic(self, x: Tensor, v: Tensor, time=1.0, step=0.1):
-        """Point and velocity at parameter `time` of the geodesic from (x, v), by RK4. No gradient."""
+        """Point and velocity at parameter `time` of the geodesic from (x, v), by RK4 in steps of at most `step`."""
         ends = ops.geodesic(
             self._planes(x),
             self._planes(v),
@@ -79,6 +79,34 @@ class LearnedMetric(nn.Module):
             step,
         )
         return tuple(end.T.reshape(x.shape) for end in ends)
+
+    def distance(self, x: Tensor, y: Tensor, rtol=None, atol=None):
+        """The geodesic distance [...] of points x and y [..., d], found by shooting to those tolerances (1e-8 and
+        1e-10, of float32 1e-5 and 1e-6); NaN, without a gradient, where shooting does not converge."""
+        tolerances = (1e-5, 1e-6) if x.dtype == torch.float32 else (1e-8, 1e-10)
+        distance = ops.geodesic_distance(
+            self._planes(x),
+            self._planes(y),
+            self.tensors(),
+            self.resilience,
+            self.spd_floor,
+            tolerances[0] if rtol is None else rtol,
+            tolerances[1] if atol is None else atol,
+        )
+        return distance.reshape(x.shape[:-1])
+
+    def _squares(self, path: Tensor):
+        """|dx|^2 [..., K - 1] of the steps of paths [..., K, d], by the metric in their middle."""
+        step, middle = path.diff(dim=-2), (path[..., 1:, :] + path[..., :-1, :]) / 2
+        return torch.einsum("...m,...mn,...n->...", step, self(middle), step)
+
+    def length(self, path: Tensor):
+        """The length [...] of paths [..., K, d]: sum of |dx|."""
+        return self._squares(path).sqrt().sum(-1)
+
+    def energy(self, path: Tensor):
+        """The energy [...] of paths [..., K, d] of unit parameter: (K - 1)/2 sum of |dx|^2."""
+        return self._squares(path).sum(-1) * (path.shape[-2] - 1) / 2
 
 
 class LiorKernel(nn.Module):

@@ -20,7 +20,11 @@ from lior.torch.operators.memory import (
 )
 from lior.torch.operators.metric import (
     christoffel,
+    christoffel_backward,
     geodesic,
+    geodesic_backward,
+    geodesic_distance,
+    geodesic_distance_backward,
     learned_metric,
     learned_metric_backward,
 )
@@ -38,11 +42,15 @@ __all__ = [
     "bilinears",
     "bilinears_backward",
     "christoffel",
+    "christoffel_backward",
     "ci8_scan",
     "ci8_scan_backward",
     "compat_mamba",
     "compat_recurrence",
     "geodesic",
+    "geodesic_backward",
+    "geodesic_distance",
+    "geodesic_distance_backward",
     "learned_metric",
     "learned_metric_backward",
     "lior_kernel",
