@@ -1,5 +1,8 @@
 """The field beside finite differences and Fourier transforms in NumPy."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 from formulas import layouts
@@ -180,3 +183,38 @@ def test_errors_name_what_is_wrong(draw):
         field.posterior(start, start, -1.0)
     with pytest.raises(lior.Error, match="dtype is 'float64'; expected 'complex64'"):
         field.Hamiltonian(np.zeros((4, 4)), dtype="float64")
+
+
+def test_variable_order_entropy(rng, draw, dtype):
+    t, nu = draw(dtype, 3, 4, 2, 2), rng.uniform(0, 2, (3, 4))
+    t[0, 0, 0, 0], nu[0, 0] = 0, 0  # counts 0
+    powers = np.abs(t.astype("complex128")) ** (2 * nu[:, :, None, None])
+    powers[0, 0, 0, 0] = 0
+    np.testing.assert_allclose(field.variable_order_entropy(t, nu), powers.sum(), rtol=1e-5)
+    with pytest.raises(lior.Error, match=r"nu has shape \(4, 3\); expected \(3, 4\)|nu has shape"):
+        field.variable_order_entropy(t, nu.T)
+
+
+def test_largest_stable_step(rng):
+    v = rng.standard_normal((4, 4))
+    h = field.Hamiltonian(v, hbar=0.1, mass=2.0, gxx=3.0, dx=0.5)
+    want = 2.82 * 0.1 / (np.abs(v).max() + 0.1**2 / 4 * 8 * 3 / 0.25)
+    np.testing.assert_allclose(h.largest_stable_step, want, rtol=2e-3)
+
+
+def test_a_bar_shows_where_tqdm_is(monkeypatch):
+    seen = []
+
+    def tqdm(items, **options):
+        seen.append((len(items), options))
+        return items
+
+    start = field.packet(8, 8)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=tqdm))
+    with_bar = field.evolve(start, steps=3)
+    assert seen == [(4, {"disable": None, "unit": "frame"})]  # None: only where somebody looks
+    field.evolve(start, steps=3, progress=False)
+    assert len(seen) == 1
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if it were not installed
+    without = field.evolve(start, steps=3)
+    assert (without.frames == with_bar.frames).all()

@@ -260,3 +260,103 @@ def test_curve_gradients(rng, parameters, quantity):
         ]
         slope = (weight * (ends[0] - ends[1])).sum() / (2 * step)
         np.testing.assert_allclose((gradients[name] * move).sum(), slope, rtol=1e-5)
+
+
+def test_connections_without_torsion_keep_lengths(points, real):
+    if points.shape[1] == 0:
+        return
+    gamma = geometry.christoffel("sphere", points)
+    assert geometry.torsion_residual(gamma) == 0
+    assert geometry.compatibility_residual("sphere", points, gamma) < atol(real)
+    broken = gamma.copy()
+    broken[0, 0, 1] += 1
+    assert geometry.torsion_residual(broken) > 0.1
+    assert geometry.compatibility_residual("sphere", points, broken) > 0.1
+    step = {"float32": 1e-2, "float64": 1e-5}[real.name]
+    near = geometry.christoffel_differences("sphere", points, step)
+    np.testing.assert_allclose(near, gamma, atol={"float32": 5e-3, "float64": 1e-8}[real.name])
+    riemann = geometry.curvature("sphere", points).riemann
+    assert geometry.first_bianchi_residual(riemann) < atol(real)
+    riemann[0, 1, 0, 1] += 1
+    assert geometry.first_bianchi_residual(riemann) > 0.1
+
+
+def test_second_bianchi_identity(rng):
+    x = np.array([0.0, 6.0, np.pi / 2, 0.0])[:, None] + 0.1 * rng.standard_normal((4, 3))
+    assert geometry.second_bianchi_residual("schwarzschild:mass=1", x, 1e-4) < 1e-6
+
+
+def test_the_complex_metric_is_hermitian_and_its_form_closed(rng, real, parameters):
+    given = {name: value.astype(real) for name, value in parameters.items()}
+    metric = geometry.LearnedMetric.from_arrays(given, spd_floor=True)
+    x = rng.standard_normal((3, 7)).astype(real)
+    a, b = metric.complex(x, 0.7)
+    assert geometry.symmetry_residual(a) == geometry.antisymmetry_residual(b) == 0
+    assert geometry.positive_definite(a) and not geometry.positive_definite(-a)
+    assert geometry.eigenvalue_residual(a, b) < atol(real)
+    assert metric.closedness_residual(x, 0.7) < atol(real)
+    b[0, 1] += 1
+    assert geometry.antisymmetry_residual(b) > 0.1
+    assert geometry.eigenvalue_residual(a, b) > 1e-3
+    with pytest.raises(lior.Error, match=r"b has shape \(3, 3, 2\); expected"):
+        geometry.eigenvalue_residual(a, b[:, :, :2])
+    with pytest.raises(TypeError, match="a has dtype int64; expected float32 or float64"):
+        geometry.symmetry_residual(np.zeros((2, 2, 1), np.int64))
+
+
+def test_the_originals_distance(rng, parameters):
+    """Ten samples of the straight line, R sqrt(max(dx^T R^2 g dx, 1e-8)), dx = (y - x)/10, trapezoid of 1/10."""
+    x, y = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+    metric = geometry.LearnedMetric.from_arrays(parameters)
+    samples = []
+    for t in np.arange(10) / 9:
+        g, r = learned(parameters, x + t * (y - x), False)
+        square = np.einsum("mk,mnk,nk->k", y - x, g, y - x) / 100
+        samples.append(r * np.sqrt(np.maximum(square, 1e-8)))
+    want = np.trapz(samples, dx=0.1, axis=0)
+    np.testing.assert_allclose(metric.distance_compat(x, y), want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("quantity", ["christoffel", "geodesic"])
+def test_gradients_of_symbols_and_geodesics(rng, parameters, quantity):
+    x, v, weight = (0.5 * rng.standard_normal(s) for s in [(3, 2), (3, 2), (3, 3, 3, 2)])
+
+    def make(moved):
+        return geometry.LearnedMetric.from_arrays(moved, spd_floor=True)
+
+    def loss(moved, at):
+        if quantity == "christoffel":
+            return (weight * geometry.christoffel(make(moved), at)).sum()
+        ends = geometry.geodesics(make(moved), at, v, [0.6], method="rk4", step=0.25)
+        return (weight[0, 0] * ends.x[0] + weight[1, 0] * ends.v[0]).sum()
+
+    if quantity == "christoffel":
+        dx, gradients = make(parameters).christoffel_backward(x, weight)
+    else:
+        ends = weight[0, 0], weight[1, 0]
+        (dx, _), gradients = make(parameters).geodesic_backward(x, v, 0.6, 0.25, *ends)
+    step, move = 1e-6, rng.standard_normal(x.shape)
+    change = loss(parameters, x + step * move) - loss(parameters, x - step * move)
+    np.testing.assert_allclose((dx * move).sum(), change / (2 * step), rtol=1e-6, atol=1e-8)
+    for name, gradient in gradients.items():
+        move = rng.standard_normal(gradient.shape)
+        ends = [loss({**parameters, name: parameters[name] + s * step * move}, x) for s in (1, -1)]
+        change = (ends[0] - ends[1]) / (2 * step)
+        np.testing.assert_allclose((gradient * move).sum(), change, rtol=1e-6, atol=1e-8)
+
+
+def test_gradients_name_what_does_not_fit(parameters):
+    metric = geometry.LearnedMetric.from_arrays(parameters)
+    x = np.zeros((3, 2))
+    with pytest.raises(lior.Error, match=r"dgamma has shape \(3, 3, 2\); expected \(3, 3, 3, N\)"):
+        metric.christoffel_backward(x, np.zeros((3, 3, 2)))
+    with pytest.raises(TypeError, match="dv_end has dtype float32; expected float64"):
+        metric.geodesic_backward(x, x, 1.0, 0.1, x, x.astype("float32"))
+    with pytest.raises(lior.Error, match="expected a finite time >= 0 and a step > 0"):
+        metric.geodesic_backward(x, x, 1.0, 0.0, x, x)
+    parameters["L"] *= 0
+    flat = geometry.LearnedMetric.from_arrays(parameters)
+    with pytest.raises(lior.Error, match="not positive definite at point 0"):
+        flat.christoffel_backward(x, np.zeros((3, 3, 3, 2)))
+    with pytest.raises(lior.Error, match="not positive definite on geodesic 0 in step 9"):
+        flat.geodesic_backward(x, x, 1.0, 0.1, x, x)

@@ -58,6 +58,7 @@ def test_forward(draw, real, rows):
         close(nn.linear_forward(given, layouts(w)[2], bias), x @ w.T + bias)
         close(nn.rms_norm_forward(given, g)[0], rms_norm(x, g))
         close(nn.gate_forward(given, y), x * y * sigmoid(y))
+        close(nn.swiglu_forward(np.concatenate([y, given], 1)), x * y * sigmoid(y))
         close(nn.gelu_forward(given), gelu(x))
         normed, mean, inverse = nn.layer_norm_forward(given, g, b)
         close(normed, layer_norm(x, g, b))
@@ -131,6 +132,9 @@ def test_gradients(draw):
     check(
         nn.gate_backward(x, y, d_row), lambda p, g: (d_row * p * g * sigmoid(g)).sum(), [x, y]
     )
+    both = np.concatenate([y, x], 1)
+    d_gate = nn.swiglu_backward(both, d_row)
+    check([d_gate], lambda ab: (d_row * ab[:, 7:] * ab[:, :7] * sigmoid(ab[:, :7])).sum(), [both])
     check([nn.gelu_backward(x, d_row)], lambda x: (d_row * gelu(x)).sum(), [x])
 
     p = {
@@ -160,6 +164,8 @@ def test_what_does_not_fit_is_named(draw):
         nn.linear_forward(x[:, :3], w)
     with pytest.raises(TypeError, match="bias"):
         nn.linear_forward(x, w, np.zeros(3, np.float32))
+    with pytest.raises(lior.Error, match="ab has 5 columns; expected an even number"):
+        nn.swiglu_forward(np.zeros((2, 5)))
     with pytest.raises(TypeError, match="tokens"):
         nn.embedding_forward(w, np.zeros(2))
     with pytest.raises(lior.Error, match="3"):

@@ -189,3 +189,25 @@ def test_fractional_integral_by_poles(rng, rule, real):
         integral.accept(sample)
     expected = [memory.product_trapezoid(alpha, dt, f[:, i].astype(float))[-1] for i in range(3)]
     np.testing.assert_allclose(integral.tail() + integral.weight * f[-1], expected, atol=1e-6)
+
+
+def test_phase():
+    np.testing.assert_allclose(memory.phase(0.5, 2.0), math.pi / 4 - 0.5 * math.log(2), rtol=1e-15)
+    assert memory.phase(0.5, 0.0) == memory.phase(0.5, -1e-9)
+
+
+def test_errors_name_what_is_wrong(raw, rule):
+    with pytest.raises(lior.Error, match=r"raw has shape \(11,\); expected \(12,\)"):
+        memory.kernel_forward(raw[:11], np.ones(3))
+    with pytest.raises(TypeError, match="t has dtype"):
+        memory.kernel_forward(raw, np.ones(3, int))
+    with pytest.raises(lior.Error, match="tolerance"):
+        memory.PowerLawRule(2.0, 10)
+    convolution = memory.CausalConvolution(2, rule, dtype="float64")
+    with pytest.raises(lior.Error, match=r"raw has shape \(1, 12\); expected \(2, 12\)"):
+        convolution.set(raw[None])
+    convolution.set(np.stack([raw, raw]))
+    with pytest.raises(lior.Error, match=r"x has shape \(1, 5, 3, 1\); expected \(B, N, 2, C\)"):
+        convolution.forward(np.ones((1, 5, 3, 1)))
+    with pytest.raises(lior.Error, match="plan is 'fast'"):
+        convolution.forward(np.ones((1, 5, 2, 1)), plan="fast")

@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import lior  # noqa: E402
 import lior.torch as lt  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -155,6 +156,185 @@ def test_modules_learn():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
+
+
+# The original's names and shapes of its learned metric (d = 8), kernel and Mamba layer (d_model = 32, twice as wide).
+METRIC = {
+    "L": (8, 8),
+    "metric_net.0.weight": (16, 8),
+    "metric_net.0.bias": (16,),
+    "metric_net.2.weight": (64, 16),
+    "metric_net.2.bias": (64,),
+    "resilience_net.0.weight": (8, 8),
+    "resilience_net.0.bias": (8,),
+    "resilience_net.2.weight": (1, 8),
+    "resilience_net.2.bias": (1,),
+}
+KERNEL = {
+    "log_alpha_exp": (),
+    "log_beta": (),
+    "log_gamma": (),
+    "delta_logit": (),
+    "log_xi": (),
+    "log_eta": (),
+    "omega": (),
+    "phi": (),
+    "log_zeta": (),
+    "rho_logit": (),
+    "log_eta_r": (),
+    "log_xi_r": (),
+    "weight_logits": (3,),
+}
+MAMBA = {
+    "in_proj.weight": (64, 32),
+    "in_proj.bias": (64,),
+    "wedge.basis_real": (64, 8),
+    "wedge.basis_imag": (64, 8),
+    "wedge.layer_norm.weight": (16,),
+    "wedge.layer_norm.bias": (16,),
+    "trinor.theta": (8,),
+    "trinor.omega": (8,),
+    "trinor.sigma": (8,),
+    "spinor.projection.weight": (64, 8),
+    "spinor.projection.bias": (64,),
+    "gate.weight": (64, 64),
+    "gate.bias": (64,),
+    "out_proj.weight": (32, 64),
+    "out_proj.bias": (32,),
+    "norm.weight": (32,),
+    "norm.bias": (32,),
+}
+ORIGINALS = {
+    "learned metric": (lambda: lt.LearnedMetric(8), METRIC),
+    "kernel": (lambda: lt.LiorKernel(), KERNEL),
+    "mamba": (lambda: lt.CompatMamba(32), MAMBA),
+}
+
+
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_state_dicts_of_the_original_load(name):
+    make, shapes = ORIGINALS[name]
+    torch.manual_seed(8)
+    given = {key: torch.randn(shape) for key, shape in shapes.items()}
+    module = make()
+    module.load_state_dict(given)  # strict: each name, and no other
+    for key, value in module.state_dict().items():
+        assert torch.equal(value, given[key]), key
+
+
+def metric_with(x, spd_floor=True):
+    torch.manual_seed(9)
+    return lt.LearnedMetric(3, spd_floor=spd_floor, dtype=DOUBLE), x.requires_grad_()
+
+
+QUANTITIES = {
+    "symbols": lambda metric, x: metric.christoffel(x),
+    "geodesic": lambda metric, x: torch.cat(metric.geodesic(x, 0.3 * x.flip(0), 0.5, 0.2)),
+    "distance": lambda metric, x: metric.distance(x, 0.3 * x.flip(0), 1e-12, 1e-13),
+    "length": lambda metric, x: metric.length(x),
+    "energy": lambda metric, x: metric.energy(x),
+}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_metrics_can_be_fitted_to(name):
+    """Gradients of points and of every parameter that a quantity depends on, along one direction."""
+    torch.manual_seed(10)
+    metric, x = metric_with(torch.randn(2, 3, dtype=DOUBLE))
+    weight = torch.randn_like(QUANTITIES[name](metric, x))
+    loss = lambda: (QUANTITIES[name](metric, x) * weight).sum()
+    learned = [x, *metric.parameters()]
+    slopes = torch.autograd.grad(loss(), learned)
+    step = 1e-6
+    for tensor, slope in zip(learned, slopes):
+        move, ends = torch.randn_like(tensor), []
+        for sign in (1, -1):
+            with torch.no_grad():
+                tensor += sign * step * move
+                ends.append(loss())
+                tensor -= sign * step * move
+        want = (ends[0] - ends[1]) / (2 * step)
+        torch.testing.assert_close((slope * move).sum(), want, rtol=1e-6, atol=1e-8)
+
+
+def test_lengths_are_the_kernels():
+    torch.manual_seed(11)
+    metric, path = metric_with(torch.randn(4, 6, 3, dtype=DOUBLE))
+    arrays = {key: value.numpy() for key, value in metric.state_dict().items()}
+    kernel = lior.geometry.LearnedMetric.from_arrays(arrays, spd_floor=True)
+    planes = path.detach().permute(1, 2, 0).contiguous()
+    ones = numpy.ones(4)
+    want = kernel.curve_length_with_gradient(planes, ones)[0]
+    torch.testing.assert_close(metric.length(path).detach(), torch.from_numpy(want))
+    want = kernel.curve_energy_with_gradient(planes, ones)[0]
+    torch.testing.assert_close(metric.energy(path).detach(), torch.from_numpy(want))
+    x, y = path[:, 0].detach(), path[:, 0].detach() + 0.2
+    straight = torch.stack([x + t * (y - x) for t in torch.linspace(0, 1, 200)], 1)
+    near, line = metric.distance(x, y), metric.length(straight)
+    assert (near <= line * (1 + 1e-6)).all() and (near > 0.5 * line).all()
+
+
+def test_a_metric_learns_where_geodesics_end():
+    torch.manual_seed(12)
+    teacher, metric = (lt.LearnedMetric(2, spd_floor=True) for _ in range(2))
+    x, v = torch.randn(32, 2), torch.randn(32, 2)
+    with torch.no_grad():
+        ends = torch.cat(teacher.geodesic(x, v))
+    optimizer = torch.optim.Adam(metric.parameters(), 1e-2)
+    losses = []
+    for _ in range(40):
+        loss = (torch.cat(metric.geodesic(x, v)) - ends).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]
+
+
+GRADCHECKED = {
+    "geometric mamba": lambda: lt.GeometricMamba(8, heads=2, dtype=DOUBLE),
+    "causal field": lambda: lt.CausalField(8, heads=1, dtype=DOUBLE),
+    "geometric attention": lambda: lt.GeometricAttention(8, heads=1, dtype=DOUBLE),
+    "memory": lambda: lt.LiorMemory(heads=2, horizon=4096, dtype=DOUBLE),
+    "bilinears": lambda: lt.SpinorBilinears(3, 8, dtype=DOUBLE),
+}
+
+
+@pytest.mark.parametrize("name", GRADCHECKED)
+def test_modules_pass_gradcheck(name):
+    torch.manual_seed(13)
+    layer = GRADCHECKED[name]()
+    x = torch.randn(1, 3, 8, dtype=DOUBLE, requires_grad=True)
+    names = [key for key, _ in layer.named_parameters()]
+    given = [p.detach().requires_grad_() for p in layer.parameters()]
+
+    def run(x, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters)), (x,))
+
+    assert torch.autograd.gradcheck(run, (x, *given), fast_mode=True)
+
+
+@pytest.mark.parametrize("name", ["metric", "geodesic", "memory", "bilinears"])
+def test_other_modules_compile_as_one_graph(name):
+    torch.manual_seed(14)
+    metric, memory, pairs = lt.LearnedMetric(4), lt.LiorMemory(2, horizon=4096), lt.SpinorBilinears(3, 4)
+    work = {
+        "metric": lambda x: metric(x) + metric.christoffel(x).sum(-1),
+        "geodesic": lambda x: metric.geodesic(x, x)[0],
+        "memory": memory,
+        "bilinears": lambda x: pairs(x)[2],
+    }[name]
+    x = torch.randn(2, 5, 4)
+    torch.compiler.reset()
+    compiled = torch.compile(work, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), work(x))
+
+
+def test_the_original_layer_says_that_it_has_no_gradient():
+    layer = lt.CompatMamba(8)
+    out, _ = layer(torch.randn(1, 3, 8), torch.zeros(1, 16))
+    with pytest.raises(RuntimeError, match="lior.compat_mamba"):
+        out.sum().backward()
 
 
 def test_recorded_learned_metric():

@@ -52,6 +52,50 @@ def test_every_form_is_its_formula(name, dtype):
         torch.testing.assert_close(a, b)
 
 
+def test_torch_accepts_the_step():
+    torch.manual_seed(3)
+    many = lambda: [torch.randn(5, 7), torch.randn(3)]
+    results = torch.library.opcheck(
+        lt.ops.lior_step, (many(), many(), [], [], "exact", 1, 1.0, 0.1)
+    )
+    assert results and set(results.values()) == {"SUCCESS"}
+    net = [torch.randn(3, 4), torch.randn(3), torch.randn(3), torch.randn(1)]
+    results = torch.library.opcheck(
+        lt.ops.lior_step, (many(), many(), many(), net, "manifold", 2, 1.0, 0.1)
+    )
+    assert results and set(results.values()) == {"SUCCESS"}
+
+
+@pytest.mark.parametrize("options", [dict(), dict(form="manifold", memory=True)])
+def test_compile_keeps_a_training_step_in_one_graph(options):
+    torch.manual_seed(4)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.GELU(), torch.nn.Linear(3, 1))
+    resilience = dict(resilience=net) if options else {}
+    start, x = torch.randn(6, 5), torch.randn(9, 6)
+    ends = []
+    for compiled in (False, True):
+        p = torch.nn.Parameter(start.clone())
+        optimizer = lt.LIoROptimizer([p], lr=0.1, **options, **resilience)
+        torch.compiler.reset()
+        step = torch.compile(optimizer.step, fullgraph=True, backend="aot_eager") if compiled else optimizer.step
+        for _ in range(3):
+            optimizer.zero_grad()
+            (x @ p).square().mean().backward()
+            step()
+        ends.append(p.detach())
+    torch.testing.assert_close(ends[1], ends[0])
+    assert not torch.equal(ends[0], start)
+
+
+def test_autograd_sees_that_a_step_changed_the_tensor():
+    p = torch.nn.Parameter(torch.ones(3))
+    loss = (p * p).sum()
+    p.grad = torch.ones(3)
+    lt.LIoROptimizer([p], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def test_memory_is_state():
     net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.GELU(), torch.nn.Linear(3, 1))
     options = dict(lr=0.1, form="manifold", memory=True, resilience=net)

@@ -34,6 +34,7 @@ from lior.torch.operators.mixers import (
     spinor_attention,
     spinor_attention_backward,
 )
+from lior.torch.operators.optimizer import lior_step
 from lior.torch.operators.scan import ci8_scan, ci8_scan_backward, readout, readout_backward
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "learned_metric_backward",
     "lior_kernel",
     "lior_kernel_backward",
+    "lior_step",
     "memory",
     "memory_advance",
     "memory_backward",

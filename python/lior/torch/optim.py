@@ -1,8 +1,9 @@
 """The LIoR optimiser for PyTorch."""
 
 import torch
-from lior._lior import optimizer as _kernels
 from torch.optim import Optimizer
+
+from lior.torch import ops
 
 
 class LIoROptimizer(Optimizer):
@@ -51,22 +52,19 @@ class LIoROptimizer(Optimizer):
         return loss
 
     def _step(self, group, dtype, params):
-        def flat(tensor):
-            return tensor.detach().view(-1)  # an error where the tensor is not row-major
-
         memories = []
         if group["memory"]:
             for p in params:
                 if "memory" not in self.state[p]:
                     self.state[p]["memory"] = torch.zeros_like(p)
-            memories = [flat(self.state[p]["memory"]) for p in params]
-        _kernels.lior_step(
+            memories = [self.state[p]["memory"] for p in params]
+        ops.lior_step(
+            params,
+            [p.grad for p in params],
+            memories,
+            self._net_tensors(dtype),
             group["form"],
             group["power"],
             group["kappa"],
             group["lr"],
-            self._net_tensors(dtype),
-            [flat(p) for p in params],
-            [p.grad.reshape(-1) for p in params],
-            memories,
         )

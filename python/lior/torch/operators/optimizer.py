@@ -1,0 +1,44 @@
+"""A step of the LIoR optimiser."""
+
+from typing import List
+
+import torch
+from torch import Tensor
+
+from lior._lior import optimizer as _kernels
+from lior.torch.operators.tensors import all_dense
+
+
+@torch.library.custom_op("lior::lior_step", mutates_args=("values", "memories"))
+def lior_step(
+    values: List[Tensor],
+    gradients: List[Tensor],
+    memories: List[Tensor],
+    net: List[Tensor],
+    form: str,
+    power: int,
+    kappa: float,
+    rate: float,
+) -> None:
+    """p <- p - rate kappa R^-q g of each of `values`, of one dtype, where they lie. form: exact (q = power), compat or
+    manifold, whose R is the net's, (V1 [k, d], c1 [k], w2 [k], c2 [1]), and whose `memories`, if any, are updated
+    too."""
+
+    def flat(tensor):
+        return tensor.detach().view(-1)  # an error where the tensor is not row-major
+
+    _kernels.lior_step(
+        form,
+        power,
+        kappa,
+        rate,
+        all_dense(net),
+        [flat(p) for p in values],
+        [g.reshape(-1) for g in all_dense(gradients)],
+        [flat(m) for m in memories],
+    )
+
+
+@lior_step.register_fake
+def _(values, gradients, memories, net, form, power, kappa, rate):
+    return None
