@@ -44,19 +44,25 @@ double time_calls(const BenchSettings& settings, const std::function<void()>& fu
   return (settings.seconds() - start) / static_cast<double>(repeats);
 }
 
-/// How many calls make a sample.
-Index calls_per_sample(const BenchSettings& settings, const std::function<void()>& function) {
-  const double once = time_calls(settings, function, 1);
+/// How many calls of so many seconds make a sample.
+Index calls_per_sample(const BenchSettings& settings, double once) {
   return std::clamp<Index>(static_cast<Index>(std::ceil(settings.sample_seconds / once)), 1,
                            1'000'000);
 }
 
 /// Before and after in turn, so that a drift of the machine meets both.
 void measure(const BenchSettings& settings, const BenchRun& run, BenchResult& row) {
-  const Index before_calls = calls_per_sample(settings, run.before);
-  const Index after_calls = calls_per_sample(settings, run.after);
+  const double before_once = time_calls(settings, run.before, 1);
+  const double after_once = time_calls(settings, run.after, 1);
+  const Index before_calls = calls_per_sample(settings, before_once);
+  const Index after_calls = calls_per_sample(settings, after_once);
+  const double pair = before_calls * before_once + after_calls * after_once;
+  row.samples =
+      static_cast<int>(std::clamp(settings.row_seconds / pair, static_cast<double>(kFewestSamples),
+                                  static_cast<double>(settings.samples)));
   std::vector<double> before, after;
-  for (int sample = 0; sample < settings.samples; ++sample) {
+  if (before_calls == 1 && after_calls == 1) before = {before_once}, after = {after_once};
+  while (static_cast<int>(before.size()) < row.samples) {
     before.push_back(time_calls(settings, run.before, before_calls));
     after.push_back(time_calls(settings, run.after, after_calls));
   }
@@ -64,7 +70,8 @@ void measure(const BenchSettings& settings, const BenchRun& run, BenchResult& ro
   row.after_s = median(after), row.after_spread = spread(after);
 }
 
-/// Measures until the limits hold still around it, at most `attempts` times.
+/// Measures until the limits hold still around it, at most `attempts` times, and a row that is too
+/// slow for all its samples once.
 void measure_beside_limits(const Limits& limits, const BenchSettings& settings, const Bench& bench,
                            const BenchRun& run, BenchResult& row) {
   RowLimits earlier = probe(limits, bench);
@@ -77,7 +84,7 @@ void measure_beside_limits(const Limits& limits, const BenchSettings& settings, 
     const double rate = std::max(earlier.rate, later.rate);
     row.floor_s =
         std::max(bandwidth > 0 ? bench.bytes / bandwidth : 0, rate > 0 ? bench.flops / rate : 0);
-    if (row.probe_moved <= kSteadyProbe) return;
+    if (row.probe_moved <= kSteadyProbe || row.samples < settings.samples) return;
     earlier = later;
   }
 }

@@ -47,6 +47,7 @@ Json to_json(const BenchResult& row) {
                {"bytes", row.bytes},
                {"floor_s", limited(row.floor_s)},
                {"limit_fraction", limited(row.limit_fraction())}};
+  if (row.pass && row.samples < BenchSettings().samples) json["samples"] = row.samples;
   if (row.pass && row.probe_moved > kSteadyProbe) json["probe_moved"] = row.probe_moved;
   if (!row.pass) {
     json["message"] = row.message.empty() ? fmt::format("error {:.2e} exceeds the tolerance {:.2e}",
@@ -90,6 +91,7 @@ std::string to_line(const BenchResult& row) {
       fmt::format("{:>10} {:>5.0f}%  {:>10} {:>5.0f}%  {:>6.2f}x  {:>5}", duration(row.before_s),
                   100 * row.before_spread, duration(row.after_s), 100 * row.after_spread,
                   row.ratio(), row.floor_s > 0 ? fmt::format("{:.2f}", row.limit_fraction()) : "-");
+  if (row.samples < BenchSettings().samples) line += fmt::format("  {} samples", row.samples);
   if (row.probe_moved > kSteadyProbe) {
     line += fmt::format("  the machine's limits moved by {:.0f}%", 100 * row.probe_moved);
   }

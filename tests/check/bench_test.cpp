@@ -59,6 +59,12 @@ TEST_F(BenchRunner, SidesAreInterleavedAndSamplesLongEnough) {
   std::string expected = "ABAB";
   for (int sample = 0; sample < 7; ++sample) expected += "ABBB";
   EXPECT_EQ(order_, expected);
+
+  order_.clear();  // where one call is a sample, the first calls are the first sample
+  run(row(0.1, 0.1));
+  expected = "AB";
+  for (int sample = 0; sample < 7; ++sample) expected += "AB";
+  EXPECT_EQ(order_, expected);
 }
 
 TEST_F(BenchRunner, WrongResultIsNotTimed) {
@@ -87,15 +93,31 @@ TEST_F(BenchRunner, MovingLimitsAskForAnotherMeasurement) {
   limits_.rate = [&](Arithmetic) { return ++asked <= 4 ? 1e9 : 2e9; };
   const BenchReport settled = run(only_flops);
   EXPECT_EQ(settled.rows[0].probe_moved, 0);
-  EXPECT_EQ(order_.size(), 2 + 2 * (2 + 14));
+  EXPECT_EQ(order_.size(), 2 + 2 * 14);
   EXPECT_NEAR(settled.rows[0].floor_s, 1e6 / 2e9, 1e-15);
 
   order_.clear();
   limits_.rate = [&](Arithmetic) { return ++asked % 2 == 0 ? 1e9 : 2e9; };
   const BenchReport restless = run(only_flops);
   EXPECT_NEAR(restless.rows[0].probe_moved, 1, 1e-12);
-  EXPECT_EQ(order_.size(), 2 + 3 * (2 + 14));  // three attempts, then it says so
+  EXPECT_EQ(order_.size(), 2 + 3 * 14);  // three attempts, then it says so
   EXPECT_NE(to_line(restless.rows[0]).find("limits moved by 100%"), std::string::npos);
+}
+
+TEST_F(BenchRunner, SlowRowsTakeFewerSamplesAndSaySo) {
+  settings_.row_seconds = 10;
+  const BenchReport some = run(row(1.5, 0.5));
+  EXPECT_EQ(some.rows[0].samples, 5);
+  EXPECT_EQ(order_.size(), 2 + 2 * 5);
+  EXPECT_NE(to_line(some.rows[0]).find("  5 samples"), std::string::npos);
+
+  order_.clear();
+  int asked = 0;
+  limits_.rate = [&](Arithmetic) { return ++asked % 2 == 0 ? 1e9 : 2e9; };  // not measured again
+  const BenchReport fewest = run(row(60, 0.5));
+  EXPECT_EQ(fewest.rows[0].samples, kFewestSamples);
+  EXPECT_EQ(order_.size(), 2 + 2 * 3);
+  EXPECT_EQ(to_line(run(row(0.1, 0.1)).rows[0]).find("samples"), std::string::npos);
 }
 
 TEST_F(BenchRunner, RowsRunAtTheirOwnThreads) {

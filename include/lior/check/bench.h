@@ -26,6 +26,7 @@ struct BenchResult {
   double before_s = 0, after_s = 0, before_spread = 0, after_spread = 0;
   double floor_s = 0;      ///< max(bytes / bandwidth, flops / rate) at the faster probe; 0: none
   double probe_moved = 0;  ///< the limits' largest relative change around the last measurement
+  int samples = 0;         ///< that the medians are of
 
   double ratio() const { return before_s / after_s; }
   double limit_fraction() const { return floor_s / after_s; }
@@ -49,7 +50,8 @@ struct BenchReport {
 
 struct BenchSettings {
   std::string filter{};               ///< runs the rows whose name matches; empty: all
-  int samples = 7;                    ///< a side
+  int samples = 7;                    ///< a side; fewer in a row that would pass row_seconds
+  double row_seconds = 15;            ///< of timing: at least kFewestSamples are taken all the same
   double sample_seconds = 0.02;       ///< calls are repeated until a sample lasts this long
   int attempts = 3;                   ///< measurements of a row whose limits move
   std::function<double()> seconds{};  ///< the clock; empty: wall time
@@ -59,6 +61,9 @@ struct BenchSettings {
 
 /// A limit that moved by more than this between its two probes asks for another measurement.
 inline constexpr double kSteadyProbe = 0.10;
+
+/// What a median needs at least. A row of fewer than BenchSettings::samples says so.
+inline constexpr int kFewestSamples = 3;
 
 /// Runs the rows at the level in force, each at its own threads, at most threads(). Throws
 /// lior::Error when the filter is no regular expression or matches nothing.
