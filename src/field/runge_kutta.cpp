@@ -4,6 +4,8 @@
 #include "field/kernels/sweep.inl.h"
 
 #if HWY_ONCE
+#include <unistd.h>
+
 #include <cmath>
 #include <utility>
 
@@ -14,11 +16,19 @@
 namespace lior::field {
 namespace {
 
-constexpr Index kCacheBytes = 256 << 10;    // of rows that a thread keeps
 constexpr Index kStreamedBytes = 32 << 20;  // a field that no cache holds until it is read again
 constexpr Index kLevelsAtOnce = 8;          // stages of one sweep, where no sum is in between
 constexpr Index kMostLevels = 64;
 constexpr Index kLanesMost = 16;
+
+/// Bytes of rows that a thread keeps: three quarters of its second cache, as the system names it.
+Index cache_bytes() {
+  static const Index bytes = [] {
+    const long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return std::clamp<Index>(second / 4 * 3, 192 << 10, 1536 << 10);
+  }();
+  return bytes;
+}
 
 Index wrap(Index i, Index count) { return ((i % count) + count) % count; }
 
@@ -87,7 +97,7 @@ struct RungeKutta<T>::Plan {
         stencil_planes(h.varies() ? 5 : 1),
         source(with_source),
         slope(with_slope) {
-    const Index ny = h.grid().ny, numbers = kCacheBytes / static_cast<Index>(sizeof(T));
+    const Index ny = h.grid().ny, numbers = cache_bytes() / static_cast<Index>(sizeof(T));
     const Index most = numbers / (planes() * cell) - 2 * levels;
     width = std::clamp<Index>(most, std::min<Index>(8, ny), ny);
     tiles = (ny + width - 1) / width;
