@@ -1,5 +1,6 @@
 // The memory of a sequence, beside the FFT and beside itself; the field's memory, beside a stored
 // history.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -18,17 +19,28 @@ using memory::MemoryPlan;
 
 constexpr double kRuleTolerance = 1e-4;
 
+const char* name(MemoryPlan plan) {
+  switch (plan) {
+    case MemoryPlan::automatic: break;
+    case MemoryPlan::direct: return "direct";
+    case MemoryPlan::fft: return "fft";
+    case MemoryPlan::recurrence: return "recurrence";
+  }
+  return "automatic";
+}
+
 /// Another plan beside the automatic one.
 Bench convolution_bench(Index batch, Index length, Index channels, MemoryPlan other) {
   const Shape<4> shape{batch, length, 1, channels};
   const auto rule = std::make_shared<memory::PowerLawRule>(kRuleTolerance, 65536);
   const double outputs = static_cast<double>(element_count(shape));
   // Per output: a row of the chunk's product on average (16 / 2 inputs and every pole's state), and
-  // every pole's update.
-  const double multiply_adds = 8 + 2.0 * (rule->poles() + 3);
+  // every pole's update; or the direct sum.
+  const double multiply_adds =
+      std::min(8 + 2.0 * (rule->poles() + 3), 0.5 * static_cast<double>(length + 1));
   return {
       .name = "causal_convolution.automatic",
-      .shape = to_string(shape) + (other == MemoryPlan::fft ? ", fft" : ", direct"),
+      .shape = to_string(shape) + ", " + name(other),
       .dtype = "f32",
       .flops = 2 * multiply_adds * outputs,
       .bytes = 8 * outputs,
@@ -196,9 +208,11 @@ Bench fractional_bench(Index d, Index past, double tolerance) {
 void add_memory_benches(Registry& registry) {
   const auto add = [&](Bench row) { registry.benches.push_back(std::move(row)); };
   for (const Index length : {4096, 65536}) add(convolution_bench(8, length, 256, MemoryPlan::fft));
-  // Where a sum over few steps might win.
-  for (const Index length : {4, 8, 16, 64}) {
-    add(convolution_bench(8, length, 256, MemoryPlan::direct));
+  // Around the length where the direct sum gives way to the recurrence.
+  for (const Index length : {4, 32, 96, 160, 256}) {
+    for (const MemoryPlan other : {MemoryPlan::direct, MemoryPlan::recurrence}) {
+      add(convolution_bench(8, length, 256, other));
+    }
   }
   for (const Index length : {1024, 4096, 16384, 65536}) {  // growth with the length
     Bench row = convolution_bench(1, length, 64, MemoryPlan::fft);

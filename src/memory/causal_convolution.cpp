@@ -18,7 +18,12 @@ namespace {
 
 using Complex = std::complex<double>;
 constexpr Index kFftColumns = 8;  // complex numbers, so 16 channels: two real ones ride in each
+/// Columns of more bytes than this together go through one after another, each on its own.
+constexpr Index kFftTogether = Index{1} << 20;
 constexpr Index kPackedRow = 4;
+/// direct_sum takes four rows at a time: it reads so many numbers before kappa and behind it.
+constexpr Index kKappaMargin = kPackedRow - 1;
+constexpr Index kShort = 192;  ///< steps up to which `automatic` may be the direct sum
 
 Index round_up(Index count, Index multiple) { return (count + multiple - 1) / multiple * multiple; }
 
@@ -60,6 +65,7 @@ CausalConvolution<T>::CausalConvolution(Index heads, const PowerLawRule& rule)
   output_ = Buffer<T>(heads * kChunk * (rows_ + kChunk));
   update_ = Buffer<T>(heads * round_up(rows_, kPackedRow) * kChunk);
   growth_ = Buffer<double>(heads * (kChunk + 1) * rows_);
+  kappa_ = Array<T, 2>({heads, kKappaMargin + kShort + kKappaMargin});
   Array<T, 2> defaults({heads, kKernelParameters});
   const auto raw = KernelParameters{}.array();
   for (Index h = 0; h < heads; ++h) std::copy(raw.begin(), raw.end(), defaults.view()[h].begin());
@@ -103,6 +109,16 @@ void CausalConvolution<T>::set(View<const T, 2> raw) {
         packed(output, row, rows_ + row - n, columns) = static_cast<T>(kappa);
       }
     }
+    std::array<Complex, PoleForm::kMost> term;  // b_j z_j^k
+    for (Index j = 0; j <= last; ++j) term[j] = form.b(static_cast<int>(j));
+    for (Index k = 0; k < kShort; ++k) {
+      double kappa = k == 0 ? form.w0() : 0;
+      for (Index j = 0; j <= last; ++j) {
+        kappa += term[j].real();
+        term[j] *= form.z(static_cast<int>(j));
+      }
+      kappa_(h, kKappaMargin + k) = static_cast<T>(kappa);
+    }
   }
 }
 
@@ -129,22 +145,29 @@ void CausalConvolution<T>::run_recurrence(const Direction& direction, View<const
              });
 }
 
+/// kappa between the zeros that direct_sum reads.
 template <class T>
-void CausalConvolution<T>::run_direct(const Direction& direction, View<const T, 4> x, View<T, 4> y,
-                                      Arena& workspace) const {
-  const Index length = x.extent(1);
-  const View<T, 2> kappa = workspace.take<T, 2>({heads(), length});
-  if (workspace.planning()) return;
+View<const T, 2> CausalConvolution<T>::kappa_of_formula(Index length, Arena& workspace) const {
+  const View<T, 2> kappa = workspace.take<T, 2>({heads(), kKappaMargin + length + kKappaMargin});
+  if (workspace.planning()) return kappa;
+  std::fill(kappa.begin(), kappa.end(), T(0));
   for (Index h = 0; h < heads(); ++h) {
     for (Index k = 0; k < length; ++k) {
-      kappa(h, k) = static_cast<T>(kernel(h).kappa(k) + (k == 0 ? kernel(h).w0() : 0));
+      kappa(h, kKappaMargin + k) =
+          static_cast<T>(kernel(h).kappa(k) + (k == 0 ? kernel(h).w0() : 0));
     }
   }
+  return kappa;
+}
+
+template <class T>
+void CausalConvolution<T>::run_direct(const Direction& direction, View<const T, 4> x, View<T, 4> y,
+                                      View<const T, 2> kappa) const {
   const auto kernel = LIOR_SIMD_TABLE(direct_sum<T>).chosen();
   for_groups(x.shape(), 64, [&](Index b, Index h, Index c, Index count, Index, int) {
     const Index first = direction.first(x.shape(), b, h, c);
-    kernel(kappa[h].data(), x.data() + first, y.data() + first, length, direction.stride(x.shape()),
-           count);
+    kernel(kappa[h].data() + kKappaMargin, x.data() + first, y.data() + first, x.extent(1),
+           direction.stride(x.shape()), count);
   });
 }
 
@@ -158,7 +181,10 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
       workspace.take<std::complex<T>, 3>({threads(), n, kFftColumns});
   if (workspace.planning()) return;
 
-  const linalg::Fft<T> one({n, 1, 1, n}), many({n, kFftColumns, kFftColumns, 1});
+  const bool together = n * kFftColumns * static_cast<Index>(2 * sizeof(T)) <= kFftTogether;
+  const Index row = together ? kFftColumns : 1, column = together ? 1 : n;
+  const auto channel = [n](Index c) { return c / 2 * 2 * n + c % 2; };  // of columns apart
+  const linalg::Fft<T> one({n, 1, 1, n}), many({n, kFftColumns, row, column});
   for (Index h = 0; h < heads; ++h) {
     std::complex<T>* kappa = spectra[h].data();
     std::fill_n(kappa, n, std::complex<T>{});
@@ -177,16 +203,41 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
                T* const reals = reinterpret_cast<T*>(block);
                std::fill_n(block, n * kFftColumns, std::complex<T>{});
                for (Index k = 0; k < length; ++k) {
-                 std::copy_n(x.data() + first + k * stride, count, reals + k * 2 * kFftColumns);
+                 const T* const from = x.data() + first + k * stride;
+                 if (together) {
+                   std::copy_n(from, count, reals + 2 * k * row);
+                 } else {
+                   for (Index c = 0; c < count; ++c) reals[2 * k + channel(c)] = from[c];
+                 }
                }
                many.forward(block);
-               multiply(reinterpret_cast<const T*>(spectra[h].data()), false, reals, n,
-                        kFftColumns);
+               for (Index c = 0; c < kFftColumns; c += row) {
+                 multiply(reinterpret_cast<const T*>(spectra[h].data()), false,
+                          reals + 2 * c * column, n, row);
+               }
                many.inverse(block);
                for (Index k = 0; k < length; ++k) {
-                 std::copy_n(reals + k * 2 * kFftColumns, count, y.data() + first + k * stride);
+                 T* const to = y.data() + first + k * stride;
+                 if (together) {
+                   std::copy_n(reals + 2 * k * row, count, to);
+                 } else {
+                   for (Index c = 0; c < count; ++c) to[c] = reals[2 * k + channel(c)];
+                 }
                }
              });
+}
+
+/// In multiply-adds an output of the direct sum; docs/decisions/030 has the times behind the
+/// numbers. Channels that fill no vector cost the direct sum masks, the recurrence nothing.
+template <class T>
+bool CausalConvolution<T>::direct_is_faster(const Shape<4>& shape) const {
+  const auto [batch, length, heads, channels] = shape;
+  if (length > kShort) return false;
+  const bool whole = channels % (LIOR_SIMD_TABLE(chunk_tile<T>).chosen()() / 2) == 0;
+  const double direct = 0.5 * static_cast<double>(length) + 2.5;
+  const double with_states = static_cast<double>(std::max<Index>(length - kChunk, 0)) / length;
+  const double recurrence = 24 + (whole ? 1.9 : 0.5) * static_cast<double>(rows_) * with_states;
+  return direct < recurrence;
 }
 
 template <class T>
@@ -198,9 +249,16 @@ void CausalConvolution<T>::run(const Direction& direction, View<const T, 4> x, V
   if (x.empty()) return;
   const Arena::Scope scope(workspace);
   switch (plan) {
-    case MemoryPlan::direct: return run_direct(direction, x, y, workspace);
+    case MemoryPlan::direct: {
+      const View<const T, 2> kappa = kappa_of_formula(x.extent(1), workspace);
+      if (!workspace.planning()) run_direct(direction, x, y, kappa);
+      return;
+    }
     case MemoryPlan::fft: return run_fft(direction, x, y, workspace);
     case MemoryPlan::automatic:
+      if (workspace.planning()) return;
+      if (direct_is_faster(x.shape())) return run_direct(direction, x, y, kappa_.view());
+      return run_recurrence(direction, x, y, nullptr);
     case MemoryPlan::recurrence:
       if (!workspace.planning()) run_recurrence(direction, x, y, nullptr);
   }

@@ -13,14 +13,15 @@
 
 namespace lior::memory {
 
-/// direct: N^2 / 2 multiply-adds a channel. fft: the whole sequence at once. recurrence: the poles,
-/// in chunks of 16 steps, whose inside is a small product; O(1) memory. automatic: recurrence,
-/// which does the fewest operations at every length (2 poles + 8 multiply-adds an output).
+/// direct: N / 2 multiply-adds an output. fft: the whole sequence at once. recurrence: the poles,
+/// in chunks of 16 steps, whose inside is a small product; 8 + 2 poles multiply-adds an output,
+/// O(1) memory. automatic: the fastest, which is recurrence or, for short sequences, direct with
+/// the poles' kappa: no output jumps by the rule's error as N grows.
 enum class MemoryPlan { automatic, direct, fft, recurrence };
 
 /// H kernels, ready to run. `set` remakes all tables (no allocation, about 50 us a head).
 ///
-/// direct and fft take kappa from the kernel's formula, recurrence from its poles: they differ by
+/// direct and fft take kappa from the kernel's formula, the others from its poles: they differ by
 /// the rule's relative error times sum |kappa|, and otherwise by rounding: 4 eps (2 + poles) of T,
 /// relative to the largest output. States and rates are double for either T.
 /// Threads over sequences, heads and groups of channels; bit-equal across thread counts. A NaN or
@@ -61,7 +62,9 @@ class CausalConvolution {
   void run_recurrence(const Direction& direction, View<const T, 4> x, View<T, 4> y,
                       double* state) const;
   void run_direct(const Direction& direction, View<const T, 4> x, View<T, 4> y,
-                  Arena& workspace) const;
+                  View<const T, 2> kappa) const;
+  View<const T, 2> kappa_of_formula(Index length, Arena& workspace) const;
+  bool direct_is_faster(const Shape<4>& shape) const;
   void run_fft(const Direction& direction, View<const T, 4> x, View<T, 4> y,
                Arena& workspace) const;
 
@@ -71,6 +74,7 @@ class CausalConvolution {
   Buffer<T> output_;       ///< [H, chunk / 4, rows + chunk, 4]: rows of a chunk's outputs
   Buffer<T> update_;       ///< [H, rows / 4, chunk, 4]: what a chunk adds to the states
   Buffer<double> growth_;  ///< [H, chunk + 1, rows]: z^length - 1
+  Array<T, 2> kappa_;      ///< [H, 3 + kShort + 3]: of the poles, between zeros
 };
 
 namespace reference {

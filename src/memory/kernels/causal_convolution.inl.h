@@ -1,5 +1,5 @@
-// Lanes over channels: chunks of the recurrence, the direct sum, and the sums behind the gradients
-// of the kernel's parameters. Compiled once per level.
+// Chunks of the recurrence, and the spectrum's product. Lanes over channels. Compiled once per
+// level.
 #if defined(LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
 #undef LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
@@ -7,13 +7,15 @@
 #define LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H
 #endif
 
+#include <hwy/cache_control.h>
+
 #include "memory/chunk_tables.h"
-#include "simd/for_lanes.inl.h"
+#include "memory/kernels/direct_sum.inl.h"
+#include "memory/kernels/pole_sums.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::memory::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::HWY_NAMESPACE::for_lanes;
 
 /// Channels that one vector of T holds.
 template <class T>
@@ -111,7 +113,20 @@ HWY_INLINE void advance_states(ChannelTile<kVectors, T>& tile, const double* gro
 /// nothing.
 struct ChunkEnds {
   bool states_before, states_after;
+  bool more;  ///< a whole chunk follows
 };
+
+/// Four rows of the next chunk: a few lines at a time, behind whose arrival a product hides.
+template <Index kWidth, class T>
+HWY_INLINE void fetch_rows(const T* x, const T* y, Index stride) {
+  constexpr Index kLine = 64 / sizeof(T);
+  for (Index r = 0; r < 4; ++r, x += stride, y += stride) {
+    for (Index c = 0; c < kWidth; c += kLine) {
+      hwy::Prefetch(x + c);
+      hwy::Prefetch(y + c);
+    }
+  }
+}
 
 /// `steps` steps, at most a chunk, of `channels` channels from x to y.
 template <int kVectors, class T>
@@ -140,6 +155,7 @@ HWY_INLINE void run_chunk(const ChunkTables<T>& tables, ChannelTile<kVectors, T>
 
   const Index skipped = ends.states_before ? 0 : rows;
   for (Index n = 0; n < steps; n += 4) {
+    if (ends.more) fetch_rows<kWidth>(x + (n + kChunk) * stride, y + (n + kChunk) * stride, stride);
     multiply_four_rows<kVectors>(tables.output + n * (rows + kChunk) + skipped * 4,
                                  tile.in + skipped * kWidth, rows - skipped + n + 4, out);
     for (Index r = 0; r < HWY_MIN(4, steps - n); ++r) {
@@ -192,7 +208,8 @@ HWY_NOINLINE void run_chunks(const ChunkTables<T>& tables, const T* x, T* y, dou
   for (Index first = 0; first < length; first += kChunk) {
     const Index steps = HWY_MIN(kChunk, length - first);
     const ChunkEnds ends{.states_before = state != nullptr || first > 0,
-                         .states_after = state != nullptr || first + steps < length};
+                         .states_after = state != nullptr || first + steps < length,
+                         .more = first + 2 * kChunk <= length};
     for (Index t = 0; t < tiles; ++t) {
       const Index at = first * stride + t * kWidth;
       run_chunk(tables, tile[t], x + at, y + at, steps, stride,
@@ -224,97 +241,6 @@ void memory_chunks(const ChunkTables<T>& tables, const T* x, T* y, double* state
     run_chunks<2, 4>(tables, x, y, state, length, stride, state_stride, channels);
   }
 }
-
-/// y_n = sum_{k<=n} kappa_k x_{n-k}.
-template <class T>
-void direct_sum(const T* kappa, const T* x, T* y, Index length, Index stride,
-                Index channels) noexcept {
-  for (Index n = 0; n < length; ++n) {
-    for_lanes<T>(channels, [=](auto d, Index c) {
-      auto sum = hn::Zero(d);
-      const T* row = x + n * stride + c;
-      for (Index k = 0; k <= n; ++k, row -= stride) {
-        sum = hn::MulAdd(hn::Set(d, kappa[k]), hn::LoadU(d, row), sum);
-      }
-      hn::StoreU(sum, d, y + n * stride + c);
-    });
-  }
-}
-
-/// Sums over the steps of one sequence and its channels (at most gradient_channels()), g = dL/dy:
-/// for a real pole of state m_n = z m_{n-1} + x_n and slope p_n = dm_n/dz = z p_{n-1} + m_{n-1},
-/// sum g m and sum g p; for the oscillation the real and imaginary parts of both; last, sum g x.
-template <class T>
-void pole_sums(const double* z, Index real_poles, const T* x, const T* g, Index length,
-               Index stride, Index channels, double* out) noexcept {
-  const hn::ScalableTag<double> d;
-  using V = hn::Vec<decltype(d)>;
-  constexpr Index kTile = kLanes<double>, kBlock = 64;
-  constexpr Index kMostSums = 2 * kMostRows + 8;
-  alignas(64) double xs[kBlock * kTile], gs[kBlock * kTile];
-  alignas(64) double state[kMostSums * kTile], sum[kMostSums * kTile];
-  const Index sums = 2 * real_poles + 5;
-  for (Index i = 0; i < sums * kTile; ++i) state[i] = sum[i] = 0;
-  for (Index i = 0; i < kBlock * kTile; ++i) xs[i] = gs[i] = 0;
-
-  for (Index first = 0; first < length; first += kBlock) {
-    const Index steps = HWY_MIN(kBlock, length - first);
-    for (Index n = 0; n < steps; ++n) {
-      for (Index c = 0; c < channels; ++c) {
-        xs[n * kTile + c] = x[(first + n) * stride + c];
-        gs[n * kTile + c] = g[(first + n) * stride + c];
-      }
-    }
-    for (Index j = 0; j < real_poles; ++j) {
-      double* const at = state + 2 * j * kTile;
-      double* const to = sum + 2 * j * kTile;
-      const V pole = hn::Set(d, z[j]);
-      V m = hn::Load(d, at), p = hn::Load(d, at + kTile);
-      V gm = hn::Load(d, to), gp = hn::Load(d, to + kTile);
-      for (Index n = 0; n < steps; ++n) {
-        const V gn = hn::Load(d, gs + n * kTile);
-        p = hn::MulAdd(pole, p, m);
-        m = hn::MulAdd(pole, m, hn::Load(d, xs + n * kTile));
-        gm = hn::MulAdd(gn, m, gm);
-        gp = hn::MulAdd(gn, p, gp);
-      }
-      hn::Store(m, d, at), hn::Store(p, d, at + kTile);
-      hn::Store(gm, d, to), hn::Store(gp, d, to + kTile);
-    }
-    double* const at = state + 2 * real_poles * kTile;
-    double* const to = sum + 2 * real_poles * kTile;
-    const V re = hn::Set(d, z[real_poles]), im = hn::Set(d, z[real_poles + 1]);
-    V mr = hn::Load(d, at), mi = hn::Load(d, at + kTile);
-    V pr = hn::Load(d, at + 2 * kTile), pi = hn::Load(d, at + 3 * kTile);
-    V gmr = hn::Load(d, to), gmi = hn::Load(d, to + kTile);
-    V gpr = hn::Load(d, to + 2 * kTile), gpi = hn::Load(d, to + 3 * kTile);
-    V gx = hn::Load(d, to + 4 * kTile);
-    for (Index n = 0; n < steps; ++n) {
-      const V gn = hn::Load(d, gs + n * kTile), xn = hn::Load(d, xs + n * kTile);
-      const V next_pr = hn::MulAdd(re, pr, hn::NegMulAdd(im, pi, mr));
-      pi = hn::MulAdd(re, pi, hn::MulAdd(im, pr, mi));
-      pr = next_pr;
-      const V next_mr = hn::MulAdd(re, mr, hn::NegMulAdd(im, mi, xn));
-      mi = hn::MulAdd(re, mi, hn::Mul(im, mr));
-      mr = next_mr;
-      gmr = hn::MulAdd(gn, mr, gmr), gmi = hn::MulAdd(gn, mi, gmi);
-      gpr = hn::MulAdd(gn, pr, gpr), gpi = hn::MulAdd(gn, pi, gpi);
-      gx = hn::MulAdd(gn, xn, gx);
-    }
-    hn::Store(mr, d, at), hn::Store(mi, d, at + kTile);
-    hn::Store(pr, d, at + 2 * kTile), hn::Store(pi, d, at + 3 * kTile);
-    hn::Store(gmr, d, to), hn::Store(gmi, d, to + kTile);
-    hn::Store(gpr, d, to + 2 * kTile), hn::Store(gpi, d, to + 3 * kTile);
-    hn::Store(gx, d, to + 4 * kTile);
-  }
-  for (Index i = 0; i < sums; ++i) {
-    out[i] = 0;
-    for (Index c = 0; c < kTile; ++c) out[i] += sum[i * kTile + c];
-  }
-}
-
-/// Channels that one call of pole_sums takes at most.
-inline Index gradient_channels() { return kLanes<double>; }
 
 /// spectrum[k] *= kernel[k], or conj(kernel[k]), for rows of `columns` complex numbers.
 template <class T>
