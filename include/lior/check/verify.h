@@ -55,7 +55,7 @@ std::string to_line(const CheckResult& row);
 /// a check threw.
 std::string to_json(const VerifyReport& report);
 
-/// Whether names match a filter: a regular expression (ECMAScript) found anywhere in the name.
+/// Whether names match a filter: a regular expression (POSIX extended) found anywhere in the name.
 /// Throws lior::Error when it is malformed.
 std::function<bool(const std::string& name)> name_filter(const std::string& expression);
 
