@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 
+#include "io/temporary_folder.h"
 #include "lior/check/registry.h"
 #include "lior/check/verify.h"
 #include "lior/io/safetensors.h"
@@ -11,37 +11,24 @@
 namespace lior::check {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// A folder of its own for each test.
 class CaseFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("lior_cases_") +
-               testing::UnitTest::GetInstance()->current_test_info()->name() + "_" +
-               std::string(simd::name(simd::level())));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   void write(const std::string& file, const std::string& tensor, double value) {
     const double data[] = {value};
     const io::NamedTensor tensors[] = {
         io::named_tensor<double>(tensor, std::span<const double>(data), {1})};
-    io::write_safetensors((folder_ / file).string(), tensors);
+    io::write_safetensors(folder_.file(file), tensors);
   }
 
   VerifyReport run() {
-    LoadedCases cases = load_cases(registry_, folder_.string());
+    LoadedCases cases = load_cases(registry_, folder_.path());
     VerifyReport report =
         verify(registry_, {.levels = {simd::Level::scalar}, .further = std::move(cases.checks)});
     report.not_covered = std::move(cases.not_covered);
     return report;
   }
 
-  fs::path folder_;
+  io::TemporaryFolder folder_;
   /// Knows files "answer", whose tensor "x" should be 42.
   Registry registry_{
       .cases = {{"answer", [](std::shared_ptr<const io::SafeTensors> file) {
@@ -70,7 +57,7 @@ TEST_F(CaseFiles, MissingTensorFailsAndIsNamed) {
 }
 
 TEST_F(CaseFiles, DamagedFileFails) {
-  std::ofstream(folder_ / "answer.safetensors") << "not a header";
+  std::ofstream(folder_.file("answer.safetensors")) << "not a header";
   const VerifyReport report = run();
   ASSERT_EQ(report.rows.size(), 1);
   EXPECT_EQ(report.failed(), 1);
@@ -97,7 +84,7 @@ TEST_F(CaseFiles, EveryStepOfAnOptimizerCounts) {
     for (const auto& [name, value] : values) {
       tensors.push_back(io::named_tensor<double>(name, std::span(&value, 1), {1}));
     }
-    io::write_safetensors((folder_ / "optimizer.safetensors").string(), tensors);
+    io::write_safetensors(folder_.file("optimizer.safetensors"), tensors);
     const VerifyReport report = run();
     EXPECT_EQ(report.rows[0].name, "optimizer.basic.p");
     return report.rows[0].pass;
@@ -108,8 +95,8 @@ TEST_F(CaseFiles, EveryStepOfAnOptimizerCounts) {
 }
 
 TEST_F(CaseFiles, MissingOrEmptyFolderIsAnError) {
-  EXPECT_THROW(load_cases(registry_, folder_.string()), Error);
-  EXPECT_THROW(load_cases(registry_, (folder_ / "absent").string()), Error);
+  EXPECT_THROW(load_cases(registry_, folder_.path()), Error);
+  EXPECT_THROW(load_cases(registry_, folder_.file("absent")), Error);
 }
 
 }  // namespace
