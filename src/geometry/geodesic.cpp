@@ -99,15 +99,17 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
       "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and tolerances >= 0, "
       "not both 0",
       options.step, options.rtol, options.atol);
-  std::array<T, kMostDimensions> point;
-  for (Index n = 0; n < count; ++n) {
-    gather_point(x, n, point.data());
-    check_domain(metric, point.data(), n);
-    for (Index m = 0; m < d; ++m) {
-      LIOR_CHECK(std::isfinite(v(m, n)), "velocity {} has component {} = {}; expected a number", n,
-                 m, v(m, n));
+  parallel_for(count, kLanes, [&](Index begin, Index end, int) {
+    std::array<T, kMostDimensions> point;
+    for (Index n = begin; n < end; ++n) {
+      gather_point(x, n, point.data());
+      check_domain(metric, point.data(), n);
+      for (Index m = 0; m < d; ++m) {
+        LIOR_CHECK(std::isfinite(v(m, n)), "velocity {} has component {} = {}; expected a number",
+                   n, m, v(m, n));
+      }
     }
-  }
+  });
 }
 
 /// Runs `integrate` on blocks of lanes whose state is the planes of `parts`, one after another.

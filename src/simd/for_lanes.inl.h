@@ -27,6 +27,35 @@ HWY_INLINE void for_lanes(Index count, const Body& body) {
   for (; n < count; ++n) body(one, n);
 }
 
+/// body(d, n, lanes) for n = 0, W, 2W, ...: the vector of W lanes, of which the last holds fewer
+/// points than W. For bodies so long that for_lanes' second copy of them, for one lane, costs more
+/// to compile than the masks below cost to run.
+template <class T, class Body>
+HWY_INLINE void for_parts(Index count, const Body& body) {
+  const hn::ScalableTag<T> wide;
+  const Index step = static_cast<Index>(hn::Lanes(wide));
+  for (Index n = 0; n < count; n += step) body(wide, n, HWY_MIN(step, count - n));
+}
+
+/// The first `lanes` numbers of a vector; zero in the others.
+template <class D>
+HWY_INLINE hn::Vec<D> load_part(D d, const hn::TFromD<D>* from, Index lanes) {
+  const auto count = static_cast<std::size_t>(lanes);
+  if (HWY_LIKELY(count == hn::Lanes(d))) return hn::LoadU(d, from);
+  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
+}
+
+/// The reverse: nothing is written past them.
+template <class D>
+HWY_INLINE void store_part(hn::Vec<D> x, D d, hn::TFromD<D>* to, Index lanes) {
+  const auto count = static_cast<std::size_t>(lanes);
+  if (HWY_LIKELY(count == hn::Lanes(d))) {
+    hn::StoreU(x, d, to);
+  } else {
+    hn::BlendedStore(x, hn::FirstN(d, count), d, to);
+  }
+}
+
 /// x_k = the lanes at `point` of plane k; planes are `stride` apart.
 template <class D, class V, std::size_t kPlanes>
 HWY_INLINE void load_planes(D d, const hn::TFromD<D>* point, Index stride, V (&x)[kPlanes]) {

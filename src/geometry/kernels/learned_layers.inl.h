@@ -87,8 +87,8 @@ HWY_INLINE void gelu_with_slope(D d, V& value, V& slope) {
 
 /// The hidden layer z = W x + b: gelu(z) and gelu'(z).
 template <class D, class T, class V>
-HWY_INLINE void hidden_layer(D d, const T* weight, const T* bias, Index width, Index size,
-                             const V* x, V* value, V* slope) {
+HWY_NOINLINE void hidden_layer(D d, const T* weight, const T* bias, Index width, Index size,
+                               const V* x, V* value, V* slope) {
   for_dots(d, weight, width, size, x,
            [&](Index a, V sum) { value[a] = hn::Add(sum, hn::Set(d, bias[a])); });
   for (Index a = 0; a < width; ++a) gelu_with_slope(d, value[a], slope[a]);
@@ -114,7 +114,7 @@ HWY_INLINE V entry_tanh(D d, V x) {
 
 /// R and grad ln R (null: not wanted).
 template <class D, class T, class V>
-HWY_INLINE V resilience(D d, const LearnedPlan<T>& plan, const V* x, V* grad_log) {
+HWY_NOINLINE V resilience(D d, const LearnedPlan<T>& plan, const V* x, V* grad_log) {
   V value[kMostWidth], slope[kMostWidth];
   const Index width = plan.resilience_width;
   hidden_layer(d, plan.resilience_in, plan.resilience_in_bias, width, plan.d, x, value, slope);

@@ -15,15 +15,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace lior::geometry::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::HWY_NAMESPACE::for_lanes;
+using simd::HWY_NAMESPACE::for_parts;
+using simd::HWY_NAMESPACE::load_part;
+using simd::HWY_NAMESPACE::store_part;
 
 constexpr Index kD = kMostDimensions;
 
 /// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, the diagonal inverted. `a` is packed by pairs
 /// j <= i of the upper triangle. The lanes where a pivot is not > 0 are added to `failed`.
 template <class D, class V>
-HWY_INLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
-                         hn::Mask<D>& failed) {
+HWY_NOINLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
+                           hn::Mask<D>& failed) {
   Index pair = 0;
   for (Index j = 0; j < d; ++j) {
     const V* row_j = l + j * (j + 1) / 2;
@@ -43,7 +45,7 @@ HWY_INLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTRIC
 
 /// b := A^-1 b for kColumns right sides at once, b[i kColumns + c].
 template <int kColumns, class V>
-HWY_INLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
+HWY_NOINLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
   V sum[kColumns];
   for (Index i = 0; i < d; ++i) {
     const V* row = l + i * (i + 1) / 2;
@@ -88,22 +90,22 @@ HWY_INLINE void copy_row(const T* HWY_RESTRICT from, Index count, bool stream, T
 template <class T>
 void learned_values(const LearnedPlan<T>& plan, const T* x, T* g, T* r, Index stride,
                     Index count) noexcept {
-  for_lanes<T>(count, [&](auto tag, Index n) {
+  for_parts<T>(count, [&](auto tag, Index n, Index lanes) {
     using V = hn::Vec<decltype(tag)>;
     const Index d = plan.d;
-    V point[kD], value[kMostWidth], slope[kMostWidth];
-    for (Index m = 0; m < d; ++m) point[m] = hn::LoadU(tag, x + m * stride + n);
+    V point[kD] = {}, value[kMostWidth], slope[kMostWidth];
+    for (Index m = 0; m < d; ++m) point[m] = load_part(tag, x + m * stride + n, lanes);
     hidden_layer(tag, plan.in, plan.in_bias, plan.width, d, point, value, slope);
     const V factor = resilience<decltype(tag), T, V>(tag, plan, point, nullptr);
-    hn::StoreU(factor, tag, r + n);
+    store_part(factor, tag, r + n, lanes);
     const V scale = plan.lior ? hn::Mul(factor, factor) : constant(tag, 1);
     Index i = 0, j = 0;
     for_dots(tag, plan.out, d * (d + 1) / 2, plan.width, value, [&](Index pair, V sum) {
       const V t = entry_tanh(tag, hn::Add(sum, hn::Set(tag, plan.out_bias[pair])));
       const V entry = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[pair]));
       const V scaled = hn::Mul(scale, entry);
-      hn::StoreU(scaled, tag, g + (i * d + j) * stride + n);
-      hn::StoreU(scaled, tag, g + (j * d + i) * stride + n);
+      store_part(scaled, tag, g + (i * d + j) * stride + n, lanes);
+      store_part(scaled, tag, g + (j * d + i) * stride + n, lanes);
       if (++j == d) ++i, j = i;
     });
   });
@@ -132,11 +134,16 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
 
   for_dots(tag, plan.out, pairs, width, value,
            [&](Index p, V sum) { h[p] = hn::Add(sum, hn::Set(tag, plan.out_bias[p])); });
+  // A loop of its own: many quotients in flight. h becomes half the slope of g's entry along its h.
   for (Index p = 0; p < pairs; ++p) {
-    const T* weight = plan.out + p * width;
     const V t = entry_tanh(tag, h[p]);
     g[p] = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[p]));
-    const V scale = hn::Mul(constant(tag, kTanhScale), hn::NegMulAdd(t, t, constant(tag, 1)));
+    const V half = constant(tag, kTanhScale / 2);
+    h[p] = hn::NegMulAdd(hn::Mul(half, t), t, half);
+  }
+  for (Index p = 0; p < pairs; ++p) {
+    const T* weight = plan.out + p * width;
+    const V scale = h[p];
     const auto slopes = [&](auto block, Index m) {  // of `block` directions from m on
       constexpr int kBlock = decltype(block)::value;
       V sum[kBlock];
@@ -176,7 +183,7 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
       for (Index r = 0; r < d; ++r) {
         const V sum = hn::Sub(hn::Add(dg[pair_of[j][r] * d + i], dg[pair_of[i][r] * d + j]),
                               dg[pair * d + r]);
-        b[r * kColumns + c] = hn::NegMulAdd(g[pair], f[r], hn::Mul(constant(tag, 0.5), sum));
+        b[r * kColumns + c] = hn::NegMulAdd(g[pair], f[r], sum);
       }
       if (done + c + 1 < pairs && ++j == d) ++i, j = i;
     }
@@ -207,10 +214,11 @@ Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Inde
   Index first_failed = -1;
   for (Index begin = 0; begin < count; begin += kBlock) {
     const Index size = std::min(kBlock, count - begin);
-    for_lanes<T>(size, [&](auto tag, Index n) {
+    for_parts<T>(size, [&](auto tag, Index n, Index lanes) {
       hn::Vec<decltype(tag)> point[kD];
-      for (Index m = 0; m < d; ++m) point[m] = hn::LoadU(tag, x + m * stride + begin + n);
-      const auto failed = christoffel_pairs(tag, plan, point, symbols + n, kBlock);
+      for (Index m = 0; m < d; ++m) point[m] = load_part(tag, x + m * stride + begin + n, lanes);
+      const auto inside = hn::FirstN(tag, static_cast<std::size_t>(lanes));
+      const auto failed = hn::And(inside, christoffel_pairs(tag, plan, point, symbols + n, kBlock));
       if (!hn::AllFalse(tag, failed) && first_failed < 0) {
         first_failed = begin + n + hn::FindFirstTrue(tag, failed);
       }
@@ -234,14 +242,14 @@ Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Inde
 template <class T>
 void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T* out, Index stride,
                            Index count) noexcept {
-  for_lanes<T>(count, [&](auto tag, Index n) {
+  for_parts<T>(count, [&](auto tag, Index n, Index lanes) {
     using V = hn::Vec<decltype(tag)>;
     const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
     V point[kD], velocity[kD], f[kD], value[kMostWidth], slope[kMostWidth], along[kMostWidth];
     V g[kMostPairs], l[kMostPairs], weight[kMostPairs], b[kD];
     for (Index m = 0; m < d; ++m) {
-      point[m] = hn::LoadU(tag, x + m * stride + n);
-      velocity[m] = hn::LoadU(tag, v + m * stride + n);
+      point[m] = load_part(tag, x + m * stride + n, lanes);
+      velocity[m] = load_part(tag, v + m * stride + n, lanes);
       f[m] = b[m] = hn::Zero(tag);
     }
     hidden_layer(tag, plan.in, plan.in_bias, width, d, point, value, slope);
@@ -251,7 +259,6 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
 
     // g, -(d_v g) v in b, v^T g v, and the weights with which grad (v^T g v) / 2 sums grad h.
     V square = hn::Zero(tag);
-    Index i = 0, j = 0;
     const auto pairs_from = [&](auto block, Index p) {
       constexpr int kBlock = decltype(block)::value;
       V sum[kBlock], sum_along[kBlock];
@@ -266,25 +273,35 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
           sum_along[k] = hn::MulAdd(w, along_a, sum_along[k]);
         }
       }
-      for (int k = 0; k < kBlock; ++k, ++p) {
-        const V t = entry_tanh(tag, hn::Add(sum[k], hn::Set(tag, plan.out_bias[p])));
-        const V scale = hn::Mul(constant(tag, kTanhScale), hn::NegMulAdd(t, t, constant(tag, 1)));
-        g[p] = hn::MulAdd(constant(tag, kTanhScale), t, hn::Set(tag, plan.base[p]));
-        const V slope_along = hn::Mul(scale, sum_along[k]);
-        b[i] = hn::NegMulAdd(slope_along, velocity[j], b[i]);
-        V both = hn::Mul(velocity[i], velocity[j]);
-        if (i != j) {
-          b[j] = hn::NegMulAdd(slope_along, velocity[i], b[j]);
-          both = hn::Add(both, both);
-        }
-        square = hn::MulAdd(g[p], both, square);
-        weight[p] = hn::Mul(hn::Mul(constant(tag, 0.5), scale), both);
-        if (++j == d) ++i, j = i;
+#pragma GCC unroll 4
+      for (int k = 0; k < kBlock; ++k) {
+        g[p + k] = hn::Add(sum[k], hn::Set(tag, plan.out_bias[p + k]));
+        weight[p + k] = sum_along[k];
       }
     };
     Index p = 0;
     for (; p + 4 <= pairs; p += 4) pairs_from(std::integral_constant<int, 4>{}, p);
     for (; p < pairs; ++p) pairs_from(std::integral_constant<int, 1>{}, p);
+    // A loop of its own: many quotients in flight.
+    for (p = 0; p < pairs; ++p) {
+      const V t = entry_tanh(tag, g[p]), tenth = constant(tag, kTanhScale);
+      g[p] = hn::MulAdd(tenth, t, hn::Set(tag, plan.base[p]));
+      l[p] = hn::NegMulAdd(hn::Mul(tenth, t), t, tenth);
+    }
+    p = 0;
+    for (Index i = 0; i < d; ++i) {
+      for (Index j = i; j < d; ++j, ++p) {
+        const V slope_along = hn::Mul(l[p], weight[p]);
+        V both = hn::Mul(velocity[i], velocity[j]);
+        b[i] = hn::NegMulAdd(slope_along, velocity[j], b[i]);
+        if (i != j) {
+          b[j] = hn::NegMulAdd(slope_along, velocity[i], b[j]);
+          both = hn::Add(both, both);
+        }
+        square = hn::MulAdd(g[p], both, square);
+        weight[p] = hn::Mul(hn::Mul(constant(tag, 0.5), l[p]), both);
+      }
+    }
 
     for_dots(tag, plan.out_t, width, pairs, weight,
              [&](Index a, V sum) { along[a] = hn::Mul(slope[a], sum); });
@@ -300,7 +317,7 @@ void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T
     cholesky_solve<1>(d, l, b);
     const V twice = hn::Add(f_along, f_along);
     for (Index m = 0; m < d; ++m) {
-      hn::StoreU(hn::NegMulAdd(twice, velocity[m], b[m]), tag, out + m * stride + n);
+      store_part(hn::NegMulAdd(twice, velocity[m], b[m]), tag, out + m * stride + n, lanes);
     }
   });
 }

@@ -60,17 +60,20 @@ HWY_INLINE void cholesky_solve_lanes(const V (&l)[d * (d + 1) / 2], V (&b)[d]) {
 template <class T, int d>
 Index solve_planes(const T* a, const T* b, T* x, Index stride, Index count) noexcept {
   Index failed = count;
-  simd::HWY_NAMESPACE::for_lanes<T>(count, [=, &failed](auto tag, Index n) {
+  namespace vm = simd::HWY_NAMESPACE;
+  vm::for_parts<T>(count, [=, &failed](auto tag, Index n, Index lanes) {
     using V = hn::Vec<decltype(tag)>;
     V l[d * (d + 1) / 2], y[d];
     for (int i = 0; i < d; ++i) {
-      for (int j = 0; j <= i; ++j) l[packed(i, j)] = hn::LoadU(tag, a + (i * d + j) * stride + n);
+      for (int j = 0; j <= i; ++j)
+        l[packed(i, j)] = vm::load_part(tag, a + (i * d + j) * stride + n, lanes);
     }
-    simd::HWY_NAMESPACE::load_planes(tag, b + n, stride, y);
-    const auto bad = hn::Not(cholesky_lanes<d>(tag, l));
+    for (int i = 0; i < d; ++i) y[i] = vm::load_part(tag, b + i * stride + n, lanes);
+    const auto inside = hn::FirstN(tag, static_cast<std::size_t>(lanes));
+    const auto bad = hn::AndNot(cholesky_lanes<d>(tag, l), inside);
     if (!hn::AllFalse(tag, bad)) failed = std::min(failed, n + Index(hn::FindFirstTrue(tag, bad)));
     cholesky_solve_lanes<d>(l, y);
-    simd::HWY_NAMESPACE::store_planes(y, tag, x + n, stride);
+    for (int i = 0; i < d; ++i) vm::store_part(y[i], tag, x + i * stride + n, lanes);
   });
   return failed;
 }
