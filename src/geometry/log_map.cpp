@@ -1,6 +1,4 @@
 // The inverse of the exponential map by shooting, and the distance that it gives.
-#include <Eigen/LU>
-
 #include "geometry/point.h"
 #include "lior/geometry/geodesic.h"
 
@@ -13,11 +11,9 @@ constexpr double kLeastFraction = 1.0 / 1024;  // of a Newton step
 /// Shoots from one x at one y.
 template <class T>
 class Shooter {
-  using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1, 0, kMostDimensions, 1>;
-  using Matrix =
-      Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, 0, kMostDimensions, kMostDimensions>;
-
  public:
+  using Vector = std::array<T, kMostDimensions>;
+
   Shooter(const AnyMetric<T>& metric, const GeodesicOptions& options)
       : metric_(metric),
         options_(options),
@@ -25,6 +21,7 @@ class Shooter {
         from_({d_, 2 * d_}),
         velocity_({d_, 2 * d_}),
         end_({d_, 2 * d_}),
+        jacobian_({d_, d_}),
         status_({2 * d_}) {
     options_.method = Method::dopri5;
   }
@@ -38,15 +35,15 @@ class Shooter {
   /// From the straight line; where that is too far off, by way of nearer targets on it, each from
   /// the velocity found for the one before.
   Result shoot(const Vector& x, const Vector& y) {
-    const Result direct = newton(x, y, y - x);
+    const Result direct = newton(x, y, sum(y, -1, x));
     if (direct.converged) return direct;
-    Result found{Vector::Zero(d_), false, 0};
+    Result found{{}, false, 0};
     double reached = 0, step = 0.25;
     while (reached < 1 && step >= kLeastFraction) {
       const double next = std::min(1.0, reached + step);
-      const Vector target = x + static_cast<T>(next) * (y - x);
+      const Vector target = sum(x, static_cast<T>(next), sum(y, -1, x));
       const Vector start =
-          reached > 0 ? Vector(found.v * static_cast<T>(next / reached)) : Vector(target - x);
+          reached > 0 ? sum({}, static_cast<T>(next / reached), found.v) : sum(target, -1, x);
       const Result trial = newton(x, target, start);
       if (trial.converged) {
         found = trial, reached = next, step *= 1.5;
@@ -58,32 +55,46 @@ class Shooter {
   }
 
  private:
+  /// a + factor b.
+  Vector sum(const Vector& a, T factor, const Vector& b) const {
+    Vector out{};
+    for (Index m = 0; m < d_; ++m) out[m] = a[m] + factor * b[m];
+    return out;
+  }
+  T norm(const Vector& a) const {
+    T square = 0;
+    for (Index m = 0; m < d_; ++m) square += a[m] * a[m];
+    return std::sqrt(square);
+  }
+
   /// Newton's method on exp_x(v) = y.
   Result newton(const Vector& x, const Vector& y, const Vector& start) {
     // Shooting is no better than the paths: their own error is the goal.
     const T goal = static_cast<T>(10 * (options_.atol + options_.rtol * scale_of(x, y)));
     Result best{start, false, std::numeric_limits<T>::infinity()};
     T fraction = 1;
-    Vector end;
+    Vector end{};
     while (!end_of(x, best.v, end)) {  // a start that leaves the domain: aim shorter
       fraction /= 2;
       if (fraction < kLeastFraction) return best;
-      best.v = fraction * start;
+      best.v = sum({}, fraction, start);
     }
-    Vector residual = end - y;
+    Vector residual = sum(end, -1, y);
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
-      const Vector step = jacobian(x, best.v).partialPivLu().solve(residual);
-      best.error = step.norm();
+      Vector step = residual;
+      set_jacobian(x, best.v);
+      linalg::eliminate<T>(jacobian_.view(), {step.data(), static_cast<std::size_t>(d_)});
+      best.error = norm(step);
       if (!std::isfinite(best.error)) return best;
-      best.converged = residual.norm() <= goal;
+      best.converged = norm(residual) <= goal;
       if (best.converged) return best;
       // Halve the step until it helps.
       T part = 1;
       for (; part >= kLeastFraction; part /= 2) {
-        const Vector trial = best.v - part * step;
+        const Vector trial = sum(best.v, -part, step);
         if (!end_of(x, trial, end)) continue;
-        const Vector there = end - y;
-        if (!(there.norm() < residual.norm())) continue;
+        const Vector there = sum(end, -1, y);
+        if (!(norm(there) < norm(residual))) continue;
         best.v = trial, residual = there;
         break;
       }
@@ -92,13 +103,12 @@ class Shooter {
     return best;
   }
 
-  static double scale_of(const Vector& x, const Vector& y) {
-    return std::max({1.0, static_cast<double>(x.norm()), static_cast<double>(y.norm())});
+  double scale_of(const Vector& x, const Vector& y) const {
+    return std::max({1.0, static_cast<double>(norm(x)), static_cast<double>(norm(y))});
   }
 
   /// exp_x(v); false where the geodesic ends before.
   bool end_of(const Vector& x, const Vector& v, Vector& end) {
-    end.resize(d_);
     Array<PathStatus, 1> status({1});
     exp_map<T>(metric_, {x.data(), {d_, 1}}, {v.data(), {d_, 1}}, options_, {end.data(), {d_, 1}},
                status.view());
@@ -106,10 +116,10 @@ class Shooter {
   }
 
   /// d exp_x(v) / dv by central differences, all directions in one batch.
-  Matrix jacobian(const Vector& x, const Vector& v) {
+  void set_jacobian(const Vector& x, const Vector& v) {
     const T step =
         std::cbrt(std::max(std::numeric_limits<T>::epsilon(), static_cast<T>(options_.rtol))) *
-        std::max(T(1), v.norm()) / 4;
+        std::max(T(1), norm(v)) / 4;
     for (Index m = 0; m < d_; ++m) {
       for (Index lane = 0; lane < 2 * d_; ++lane) {
         from_(m, lane) = x[m];
@@ -117,22 +127,20 @@ class Shooter {
       }
     }
     exp_map<T>(metric_, from_.view(), velocity_.view(), options_, end_.view(), status_.view());
-    Matrix j(d_, d_);
     for (Index column = 0; column < d_; ++column) {
       const bool usable =
           status_(2 * column) == PathStatus::ok && status_(2 * column + 1) == PathStatus::ok;
       for (Index m = 0; m < d_; ++m) {
-        j(m, column) =
+        jacobian_(m, column) =
             usable ? (end_(m, 2 * column) - end_(m, 2 * column + 1)) / (2 * step) : T(NAN);
       }
     }
-    return j;
   }
 
   const AnyMetric<T>& metric_;
   GeodesicOptions options_;
   Index d_;
-  Array<T, 2> from_, velocity_, end_;
+  Array<T, 2> from_, velocity_, end_, jacobian_;
   Array<PathStatus, 1> status_;
 };
 
@@ -156,7 +164,7 @@ void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
   }
   parallel_for(count, 1, [&](Index begin, Index end, int) {
     Shooter<T> shooter(metric, options);
-    Eigen::Matrix<T, Eigen::Dynamic, 1, 0, kMostDimensions, 1> from(d), to(d);
+    typename Shooter<T>::Vector from{}, to{};
     for (Index n = begin; n < end; ++n) {
       for (Index m = 0; m < d; ++m) from[m] = x(m, n), to[m] = y(m, n);
       const auto result = shooter.shoot(from, to);

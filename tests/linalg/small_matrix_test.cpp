@@ -240,6 +240,30 @@ TYPED_TEST(SmallMatrix, InverseOfTheReferenceInverts) {
   EXPECT_FALSE(reference::inverse<T>(diagonal<T>({1, 0}).view(), Matrix<T>({2, 2}).view()));
 }
 
+TYPED_TEST(SmallMatrix, EliminationSolvesWithPivots) {
+  using T = TypeParam;
+  for (Index d = 1; d <= 16; ++d) {
+    // A cyclic shift, three times the rows, plus little: no pivot stands on its diagonal at d > 1.
+    auto a = random_symmetric<T>(d, 0, 9);
+    for (T& entry : a.span()) entry *= T(0.5) / static_cast<T>(d);
+    for (Index i = 0; i < d; ++i) a(i, i) = d > 1 ? T(0) : a(i, i);
+    for (Index i = 0; i < d; ++i) a(i, (i + 1) % d) += T(3);
+    std::vector<T> want(static_cast<std::size_t>(d)), b(want);
+    for (Index i = 0; i < d; ++i) want[i] = static_cast<T>(i) - T(2);
+    for (Index i = 0; i < d; ++i) {
+      for (Index j = 0; j < d; ++j) b[i] += a(i, j) * want[j];
+    }
+    eliminate<T>(a.view(), b);
+    for (Index i = 0; i < d; ++i) {
+      EXPECT_NEAR(b[i], want[i], 16 * tolerance<T>(d));  // |x| <= 14, a condition number below 2
+    }
+  }
+  Matrix<T> singular({2, 2});
+  std::vector<T> b = {1, 2};
+  eliminate<T>(singular.view(), b);
+  EXPECT_FALSE(std::isfinite(b[0]));
+}
+
 /// A_n = G G^T + d and b_n, planes.
 template <class T>
 struct Systems {

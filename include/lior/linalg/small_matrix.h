@@ -78,6 +78,30 @@ constexpr T cholesky_determinant(View<T, 2> l) {
   return root * root;
 }
 
+/// b := A^-1 b of any square A, by Gaussian elimination with row pivoting; A is overwritten. Where
+/// A is singular or has a NaN, b ends with numbers that are not finite. d^3 / 3 multiply-adds.
+template <class T>
+constexpr void eliminate(View<T, 2> a, std::span<T> b) {
+  const Index d = a.extent(0);
+  for (Index k = 0; k < d; ++k) {
+    Index pivot = k;
+    for (Index i = k + 1; i < d; ++i) {
+      if (std::abs(a(i, k)) > std::abs(a(pivot, k))) pivot = i;
+    }
+    for (Index j = k; j < d; ++j) std::swap(a(k, j), a(pivot, j));
+    std::swap(b[k], b[pivot]);
+    for (Index i = k + 1; i < d; ++i) {
+      const T factor = a(i, k) / a(k, k);
+      for (Index j = k + 1; j < d; ++j) a(i, j) -= factor * a(k, j);
+      b[i] -= factor * b[k];
+    }
+  }
+  for (Index i = d - 1; i >= 0; --i) {
+    for (Index j = i + 1; j < d; ++j) b[i] -= a(i, j) * b[j];
+    b[i] /= a(i, i);
+  }
+}
+
 /// P A P^T = L D L^T of an indefinite symmetric matrix, with pivoting by Bunch and Kaufman (Math.
 /// Comp. 31, 1977): D has blocks 1 x 1 and 2 x 2, L has ones on its diagonal.
 ///
