@@ -59,12 +59,23 @@ struct RowsInMemory {
   Index width;
   HWY_INLINE hn::Vec<D> operator()(Index i) const { return hn::LoadU(lanes, first + i * width); }
 };
+/// out_i = sum_j map[i][j] psi_j of four components, which also wait in `copy`.
 template <class D>
 struct FourRows {
+  using T = hn::TFromD<D>;
   hn::Vec<D> row[4];
-  HWY_INLINE FourRows(D lanes, const hn::TFromD<D>* first, Index width)
-      : row{hn::LoadU(lanes, first), hn::LoadU(lanes, first + width),
-            hn::LoadU(lanes, first + 2 * width), hn::LoadU(lanes, first + 3 * width)} {}
+  HWY_INLINE FourRows(D lanes, const T* HWY_RESTRICT map, const hn::Vec<D> (&psi)[4], Index width,
+                      T* HWY_RESTRICT copy) {
+#pragma GCC unroll 4
+    for (Index i = 0; i < 4; ++i, map += 4 * width) {
+      row[i] = hn::Mul(hn::LoadU(lanes, map), psi[0]);
+#pragma GCC unroll 4
+      for (Index j = 1; j < 4; ++j) {
+        row[i] = hn::MulAdd(hn::LoadU(lanes, map + j * width), psi[j], row[i]);
+      }
+      hn::StoreU(row[i], lanes, copy + i * width);
+    }
+  }
   HWY_INLINE hn::Vec<D> operator()(Index i) const { return row[i]; }
 };
 
@@ -97,17 +108,20 @@ void bilinear_products(const ProductPlan<T>& plan, const T* psi, T* k0, T* k1, T
   HWY_ALIGN T v[kMostSpinorReals * kMostRowReals];
   const Index size = plan.size, width = plan.width, step = static_cast<Index>(hn::Lanes(lanes));
   for (Index n = 0; n < count; ++n, psi += size, k0 += plan.parts) {
-    for (Index i = 0; i < size; ++i) {
-      map_spinor(lanes, plan.u_map + i * size * width, psi, size, width, u + i * width);
-      map_spinor(lanes, plan.v_map + i * size * width, psi, size, width, v + i * width);
-    }
     scalar_bilinear(plan, psi, k0);
     if (size == 4 && width == step) {  // d = 8 in float, the case that matters most
-      const FourRows<D> u_row(lanes, u, width), v_row(lanes, v, width);
+      const hn::Vec<D> spinor[4] = {hn::Set(lanes, psi[0]), hn::Set(lanes, psi[1]),
+                                    hn::Set(lanes, psi[2]), hn::Set(lanes, psi[3])};
+      const FourRows<D> u_row(lanes, plan.u_map, spinor, width, u);
+      const FourRows<D> v_row(lanes, plan.v_map, spinor, width, v);
       for (Index column = 0; column < width; column += plan.parts, k1 += width, k2 += width) {
         product_row(lanes, u, v, u_row, v_row, 4, width, column, plan.stream, k1, k2);
       }
       continue;
+    }
+    for (Index i = 0; i < size; ++i) {
+      map_spinor(lanes, plan.u_map + i * size * width, psi, size, width, u + i * width);
+      map_spinor(lanes, plan.v_map + i * size * width, psi, size, width, v + i * width);
     }
     for (Index column = 0; column < width; column += plan.parts, k1 += width, k2 += width) {
       for (Index c = 0; c < width; c += step) {
