@@ -65,12 +65,13 @@ struct StepCosts {
     const MixerConfig& mixer = shape.mixer;
     const double k = static_cast<double>(mixer.factors), parts = mixer.complex_state ? 2 : 1;
     const bool two_sided = mixer.transition == algebra::Transition::two_sided;
-    const double options =
-        (mixer.gates ? 45 : 0) + (mixer.phase ? 25 : 0) + (mixer.rotation ? 25 : 0);
-    forward = k * (38 + parts * (two_sided ? 30 : 45)) + 40 * (parts - 1) + options;
-    backward = k * (120 + parts * (two_sided ? 95 : 205)) + 1.5 * options;
+    const double gates = mixer.gates ? 20 + 25 * parts : 0;
+    const double options = gates + (mixer.phase ? 25 : 0) + (mixer.rotation ? 25 : 0);
+    forward = k * (38 + parts * (two_sided ? 25 : 45)) + 55 * (parts - 1) + options;
+    backward = k * (100 + parts * (two_sided ? 125 : 190)) + 80 * (parts - 1) + 2.2 * options;
     map = 40 * k;
-    columns = mixer.rotation ? 8 * forward : 140 * k;  // column by column where it is no turn
+    // Column by column where it is no turn.
+    columns = mixer.rotation ? 8 * forward : (two_sided ? 95 : 120) * k;
     const auto planes = static_cast<double>(shape.planes());
     const auto states = static_cast<double>(shape.state_width());
     packing_forward = 1.4 * (planes + states);
@@ -80,20 +81,21 @@ struct StepCosts {
 };
 
 /// What the gates of the slowest head take off log |M| a step, by rows spread evenly through the
-/// sequences. NaN where z is.
+/// sequences: the mean of log(1 + e^-z).
 template <class T>
 double slowest_decay(const ScanShape& shape, linalg::MatrixView<const T> projection) {
   if (!shape.mixer.gates) return 0;
-  constexpr Index kRows = 64;
-  const Index H = shape.heads(), stride = std::max<Index>(1, projection.rows / kRows);
+  constexpr Index kRows = 32;       // 1 % of a scan of 1,024 steps
+  constexpr float kLargest = 20.f;  // of -z: the product below stays finite
+  const Index H = shape.heads(), stride = std::max<Index>(1, (projection.rows + kRows - 1) / kRows);
   double slowest = std::numeric_limits<double>::infinity();
   for (Index head = 0; head < H; ++head) {
-    double sum = 0, count = 0;
+    double product = 1, count = 0;
     for (Index row = 0; row < projection.rows; row += stride, ++count) {
-      const double z = static_cast<double>(projection(row, shape.z_plane() * H + head));
-      sum += z < 0 ? std::log1p(std::exp(z)) - z : std::log1p(std::exp(-z));  // -log sigmoid
+      const auto z = static_cast<float>(projection(row, shape.z_plane() * H + head));
+      product *= 1 + static_cast<double>(std::exp(std::min(-z, kLargest)));
     }
-    slowest = std::min(slowest, sum / count);
+    slowest = std::min(slowest, std::log(product) / count);
   }
   return slowest;
 }
@@ -107,11 +109,15 @@ double steps_until(T size, double decay) {
 /// Times of one pass by any plan, by the model.
 class CostModel {
  public:
-  CostModel(const ScanShape& shape, ScanPass pass, Index lanes)
-      : shape_(shape), costs_(shape), lanes_(lanes) {
-    const bool forward = pass == ScanPass::forward;
-    step_ = forward ? costs_.forward : costs_.backward;
-    packing_ = forward ? costs_.packing_forward : costs_.packing_backward;
+  /// `width`: lanes of one thread.
+  CostModel(const ScanShape& shape, ScanPass pass, Index width)
+      : shape_(shape),
+        costs_(shape),
+        forward_(pass == ScanPass::forward),
+        width_(width),
+        threads_(lior::threads()) {
+    step_ = forward_ ? costs_.forward : costs_.backward;
+    packing_ = forward_ ? costs_.packing_forward : costs_.packing_backward;
   }
   double sequential(Index steps) const {
     const Index pairs = pairs_of(shape_);
@@ -120,7 +126,8 @@ class CostModel {
   double by_maps(const ScanChunks& chunks, double live_steps) const {
     const Index pairs = pairs_of(shape_) * chunks.chunks;
     const double map = costs_.map + more_runs(pairs) * costs_.packing_map;
-    const double offset = shape_.mixer.gates ? step(pairs) : 0;
+    // v, or the gradient from zero: a run of its own.
+    const double offset = forward_ && !shape_.mixer.gates ? 0 : step(pairs);
     const auto steps = static_cast<double>(chunks.steps);
     const double live = shape_.mixer.rotation ? steps : std::min(steps, live_steps);
     return in_chunks(chunks, steps * (step(pairs) + offset + map) + live * costs_.columns);
@@ -133,29 +140,29 @@ class CostModel {
   }
 
  private:
-  Index width() const { return lanes_ / lior::threads(); }
   /// Of each thread.
   double rounds(Index pairs) const {
-    const Index groups = (pairs + width() - 1) / width();
-    return static_cast<double>((groups + lior::threads() - 1) / lior::threads());
+    const Index groups = (pairs + width_ - 1) / width_;
+    return static_cast<double>((groups + threads_ - 1) / threads_);
   }
   /// Runs of lanes that a group packs (lane_planes.h), but for the first.
   double more_runs(Index pairs) const {
-    const Index filled = std::min(pairs, width()), H = shape_.heads();
+    const Index filled = std::min(pairs, width_), H = shape_.heads();
     return static_cast<double>((filled + H - 1) / H - 1);
   }
   double step(Index pairs) const { return step_ + more_runs(pairs) * packing_; }
   double in_chunks(const ScanChunks& chunks, double chunk) const {
-    constexpr double kRegion = 2e4;  // a parallel region
+    const double region = threads_ == 1 ? 0 : 2e4;  // threads wake up and wait
     return static_cast<double>(chunks.blocks) *
-               (rounds(pairs_of(shape_) * chunks.chunks) * chunk + 3 * kRegion) +
+               (rounds(pairs_of(shape_) * chunks.chunks) * chunk + 3 * region) +
            sequential(shape_.length - chunks.blocks * chunks.block_steps());
   }
 
   const ScanShape& shape_;
   StepCosts costs_;
+  bool forward_;
   double step_, packing_;
-  Index lanes_;
+  Index width_, threads_;
 };
 
 /// Chunks that forget their starts, where they do.
@@ -208,15 +215,18 @@ ScanChunks plan_scan(const ScanCall<T>& call, ScanPass pass, Index workspace) {
   const Index most = std::min({most_chunks(shape), room, 4 * lanes / pairs});
   if (most < 2 || pairs % lanes == 0) return {};
   constexpr T kEps = std::numeric_limits<T>::epsilon();
-  const CostModel model(shape, pass, lanes);
+  const Index width = lane_count<T>();
+  const CostModel model(shape, pass, width);
   const double decay = slowest_decay(shape, call.projection);
   const double forgetting = steps_until(kEps * kEps, decay);
   const double live = steps_until(std::numeric_limits<T>::min(), decay);
   ScanChunks mapped, warmed;
-  constexpr double kDoubt = 1.1;  // of the model: never slower comes first
+  constexpr double kDoubt = 1.03;  // of the model: never slower comes first
   const double at_most = model.sequential(shape.length) / kDoubt;
   double mapped_cost = at_most, warmed_cost = at_most;
-  for (Index count = 2; count <= most; ++count) {
+  // Chunks that leave lanes of a vector empty cost what full ones do.
+  const Index step = std::max<Index>(1, width / pairs);
+  for (Index count = std::max<Index>(2, step); count <= most; count += step) {
     const ScanChunks blocks = split_in_blocks(shape, count), whole = split_whole(shape, count);
     const double by_maps = model.by_maps(blocks, live);
     if (blocks.chunks > 1 && by_maps < mapped_cost) mapped = blocks, mapped_cost = by_maps;
