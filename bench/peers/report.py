@@ -84,16 +84,20 @@ def row_lines(row):
     return lines, notes
 
 
-def comparison_lines(rows, command):
-    """Markdown of the rows of run.py's JSON."""
-    facts = {}  # lines, and the rows that they are true of
+def once(rows, line_of):
+    """What line_of(row) says: one line if all say the same, else a list with the rows of each."""
+    said = {}
     for row in rows:
-        line = machine_line(row["machine"], row["versions"], row["date"])
-        facts.setdefault(line, []).append(row["name"])
-    if len(facts) == 1:
-        where = list(facts)
-    else:
-        where = [f"- {', '.join(names)}: {line}" for line, names in facts.items()]
+        said.setdefault(line_of(row), []).append(row["name"])
+    if len(said) == 1:
+        return list(said)
+    return [f"- {', '.join(names)}: {line}" for line, names in said.items()]
+
+
+def comparison_lines(rows):
+    """Markdown of the rows of run.py's JSON."""
+    commands = once(rows, lambda row: f"`{row['command']}`")
+    where = once(rows, lambda row: machine_line(row["machine"], row["versions"], row["date"]))
     lines, notes = [], []
     for row in rows:
         more, said = row_lines(row)
@@ -103,7 +107,7 @@ def comparison_lines(rows, command):
     return [
         "## Speed",
         "",
-        f"`{command}`",
+        *commands,
         "",
         *where,
         *([limits_line(probes)] if probes else []),

@@ -70,15 +70,15 @@ def run_all(options):
     results = options.out / "results.json"
     kept = json.loads(results.read_text()) if results.exists() else []
     failed = False
+    command = shlex.join(["python", "bench/peers/run.py", *sys.argv[1:]])
     for row in picked:
-        done = run_apart(row, options)
+        done = {**run_apart(row, options), "command": command}
         failed |= bool(done["message"])
         kept = [old for old in kept if old["name"] != done["name"]] + [done]
         kept.sort(key=lambda row: rows.ORDER.get(row["name"], len(rows.ORDER)))
         if not options.no_report:
             results.write_text(json.dumps(kept, indent=1) + "\n")
-            command = shlex.join(["python", "bench/peers/run.py", *sys.argv[1:]])
-            replace_section(options.out / "results.md", "speed", comparison_lines(kept, command))
+            replace_section(options.out / "results.md", "speed", comparison_lines(kept))
     return failed
 
 

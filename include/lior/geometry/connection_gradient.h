@@ -2,10 +2,14 @@
 /// Gradients of the learned metric's Christoffel symbols and geodesics, with respect to points,
 /// velocities and the numbers of the metric.
 ///
-/// Both come down to derivatives of g along a direction, and so of its gradient: with p = -g^-1 w,
-///   <w, Gamma>: sum_k <E_k, d_k g> - <(g^-1 W) Gamma^T, g>,  E_k,ab = A_bka - A_kab / 2, A = g^-1
-///   W; <w, a>:     <p v^T, d_v g> - <v v^T, d_p g> / 2 + <p a^T, g>,  a = -Gamma(v, v);
-/// derivatives of these are exact, by dual numbers. Source: docs/math/conventions.md, section 6.
+/// Both come down to derivatives of g along a direction. For weights W of Gamma, A = g^-1 W, and
+/// for weights w of a = -Gamma(v, v), p = -g^-1 w, what changes is
+///
+///   sum_k <E_k, d_k dg> - <A Gamma^T, dg>,  E_k,ab = A_bka - A_kab / 2;
+///   <p v^T, d_v dg> - <v v^T, d_p dg> / 2 + <p a^T, dg>.
+///
+/// Derivatives of the metric's own gradient are exact, by dual numbers.
+/// Source: docs/math/conventions.md, section 6.3.
 
 #include "lior/geometry/metric_gradient.h"
 
