@@ -21,8 +21,11 @@ constexpr Index kLevelsAtOnce = 8;          // stages of one sweep, where no sum
 constexpr Index kMostLevels = 64;
 constexpr Index kLanesMost = 16;
 
-/// Bytes of rows that a thread keeps: three quarters of its second cache, as the system names it.
-Index cache_bytes() {
+/// Bytes of rows that a thread keeps. Of several steps, three quarters of its second cache, as the
+/// system names it. Of one a constant: the sums of Bayes' normaliser follow the tiles, and a run
+/// that goes on elsewhere must repeat their bits.
+Index cache_bytes(Index steps) {
+  if (steps == 1) return 256 << 10;
   static const Index bytes = [] {
     const long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
     return std::clamp<Index>(second / 4 * 3, 192 << 10, 1536 << 10);
@@ -97,7 +100,7 @@ struct RungeKutta<T>::Plan {
         stencil_planes(h.varies() ? 5 : 1),
         source(with_source),
         slope(with_slope) {
-    const Index ny = h.grid().ny, numbers = cache_bytes() / static_cast<Index>(sizeof(T));
+    const Index ny = h.grid().ny, numbers = cache_bytes(steps) / static_cast<Index>(sizeof(T));
     const Index most = numbers / (planes() * cell) - 2 * levels;
     width = std::clamp<Index>(most, std::min<Index>(8, ny), ny);
     tiles = (ny + width - 1) / width;
@@ -126,6 +129,7 @@ struct RungeKutta<T>::Workspace {
   Buffer<T> rows;                ///< Plan::numbers() a thread
   std::vector<BayesSums> parts;  ///< [Nx, tiles]
   BayesSums sums;                ///< of the field last written
+  Buffer<T> roots, next_roots;   ///< of its weights, and of those of the field under way
 
   void fit(const Plan& plan, Index nx) {
     const Index size = threads() * plan.numbers();
@@ -133,11 +137,16 @@ struct RungeKutta<T>::Workspace {
     const auto count = static_cast<std::size_t>(nx * plan.tiles);
     if (parts.size() < count) parts.resize(count);
   }
-  void merge(const Plan& plan, Index nx) {
+  template <class Add>
+  void each_part(const Plan& plan, Index nx, const Add& add) {
     sums = {};
-    for (Index part = 0; part < nx * plan.tiles; ++part) {
-      sums.merge(parts[static_cast<std::size_t>(part)]);
-    }
+    for (Index part = 0; part < nx * plan.tiles; ++part) add(parts[static_cast<std::size_t>(part)]);
+  }
+  void add(const Plan& plan, Index nx) {
+    each_part(plan, nx, [this](const BayesSums& part) { sums.add(part); });
+  }
+  void merge(const Plan& plan, Index nx) {
+    each_part(plan, nx, [this](const BayesSums& part) { sums.merge(part); });
   }
 };
 
@@ -197,37 +206,64 @@ void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources
   terms.lambda_f = static_cast<T>(sources.lambda_f);
   if (bayes) terms.rate = bayes_rate<T>(sources.tau);
   const Index most = bayes ? 1 : at_once > 0 ? at_once : steps_at_once();
-  for (bool summed = sources.carried; steps > 0; summed = true) {
+  const bool known = sources.carried && work_->roots.size() >= t.size();
+  for (bool summed = known; steps > 0; summed = true) {
     const Index now = std::min(steps, most);
     const Plan plan(*h_, order_, now, terms.any(), terms.term != nullptr);
     work_->fit(plan, grid.nx);
     if (bayes) {
-      if (!summed) sum_for_bayes(plan, t.view(), terms);
-      terms.least = static_cast<T>(std::isinf(work_->sums.least) ? 0 : work_->sums.least);
+      if (!summed) keep_roots_of(plan, t.view(), terms);
+      const bool near = work_->sums.least <= kNearEvidence;
+      if (!near) sum_for_bayes(plan, t.view(), terms);
+      terms.root = near ? work_->roots.data() : nullptr;
+      terms.least = static_cast<T>(near || std::isinf(work_->sums.least) ? 0 : work_->sums.least);
       terms.scale = static_cast<T>(sources.lambda * work_->sums.scale());
     }
     sweep(plan, t.view(), work_->next.view(), terms);
     std::swap(t, work_->next);
+    if (bayes) std::swap(work_->roots, work_->next_roots);
     steps -= now;
   }
 }
 
-/// The sums of a field that no sweep wrote.
+/// sum(first number, numbers) of each row's part in each tile.
 template <class T>
-void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
+template <class Sum>
+void RungeKutta<T>::sum_parts(const Plan& plan, const Sum& sum) {
   const Grid& grid = h_->grid();
-  const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
   parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       for (Index tile = 0; tile < plan.tiles; ++tile) {
         const Index first = tile * plan.width, last = std::min(first + plan.width, grid.ny);
-        const Index at = (i * grid.ny + first) * plan.cell;
-        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] = sum(
-            reals<T>(t) + 2 * at, terms.evidence + 2 * at, (last - first) * plan.cell, terms.rate);
+        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
+            sum((i * grid.ny + first) * plan.cell, (last - first) * plan.cell);
       }
     }
   });
-  work_->merge(plan, grid.nx);
+}
+
+/// The roots and sums of a field that no sweep wrote.
+template <class T>
+void RungeKutta<T>::keep_roots_of(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
+  const auto keep = LIOR_SIMD_TABLE(keep_roots_of_numbers<T>).chosen();
+  for (Buffer<T>* roots : {&work_->roots, &work_->next_roots}) {
+    if (roots->size() < t.size()) *roots = Buffer<T>(t.size());
+  }
+  sum_parts(plan, [&](Index at, Index numbers) {
+    return keep(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate,
+                work_->roots.data() + at);
+  });
+  work_->add(plan, h_->grid().nx);
+}
+
+/// The sums of a field that is nowhere near its evidence, relative to where it is nearest.
+template <class T>
+void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
+  const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
+  sum_parts(plan, [&](Index at, Index numbers) {
+    return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate);
+  });
+  work_->merge(plan, h_->grid().nx);
 }
 
 template <class T>
@@ -238,7 +274,7 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
   const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
   const auto spread_cells = LIOR_SIMD_TABLE(spread<T>).chosen();
   const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
-  const auto sum = LIOR_SIMD_TABLE(bayes_sums<T>).chosen();
+  const auto keep = LIOR_SIMD_TABLE(keep_roots<T>).chosen();
   const auto stage = stage_function<T>(h_->varies(), plan.source, plan.slope);
   const T* const t = reals<T>(from);
   T* const result = reinterpret_cast<T*>(to.data());
@@ -316,9 +352,11 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
     const auto sum_row = [&](Index row) {
       const Index i = first_row - levels + row;
       const Planes<T> done = level_rows[levels][row];
+      const Index at = (i * ny + first) * cell;
+      const Index ahead = i + 1 < grid.nx ? ny * cell : 0;
       work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
-          sum({done.re + levels * cell, done.im + levels * cell},
-              terms.evidence + 2 * (i * ny + first) * cell, width * cell, terms.rate);
+          keep({done.re + levels * cell, done.im + levels * cell}, terms.evidence + 2 * at,
+               width * cell, terms.rate, work_->next_roots.data() + at, ahead, around);
     };
     for (Index arrived = 0; arrived < rows + 2 * levels; ++arrived) {
       read(arrived);
@@ -337,7 +375,7 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
                  }
                  if (around) hwy::FlushStream();
                });
-  if (terms.evidence) work_->merge(plan, grid.nx);
+  if (terms.evidence) work_->add(plan, grid.nx);
 }
 
 template double largest_stable_step(const Hamiltonian<float>&);

@@ -47,21 +47,30 @@ struct BayesSums {
     };
     *this = {both, norm + other.norm, share(*this) + share(other)};
   }
+  /// Sums whose weights are all relative to x = 0, as keep_roots leaves them.
+  void add(const BayesSums& other) {
+    *this = {std::min(least, other.least), norm + other.norm, weighted + other.weighted};
+  }
   /// sqrt(S / S_w): B = sqrt(w) T times it. 0 where T = 0 everywhere.
   double scale() const {
     return weighted > 0 || std::isnan(weighted) ? std::sqrt(norm / weighted) : 0;
   }
 };
 
-/// S = scale 2^{(least - |T-E|^2 rate) / 2} T - lambda T + constant - lambda_f term, of which the
-/// part `slope` = -lambda_f (term - term_before) goes on growing. Null: absent. Complex numbers
-/// interleaved, as fields are.
+/// The least x up to which weights 2^-x, not relative to it, lose nothing: entries that count weigh
+/// 2^-64 and more, and numbers end at 2^-126.
+inline constexpr double kNearEvidence = 64;
+
+/// S = scale root T - lambda T + constant - lambda_f term, root = 2^{(least - |T-E|^2 rate) / 2},
+/// of which the part `slope` = -lambda_f (term - term_before) goes on growing. Null: absent.
+/// Complex numbers interleaved, as fields are; roots are real.
 template <class T>
 struct SourceTerms {
   const T* evidence = nullptr;
   const T* constant = nullptr;
   const T* term = nullptr;
   const T* term_before = nullptr;
+  const T* root = nullptr;  ///< of the last sweep; null: from the evidence
   T rate = 0, least = 0, scale = 0, lambda = 0, lambda_f = 0;
 
   bool any() const { return evidence || constant || term; }
@@ -71,6 +80,7 @@ struct SourceTerms {
     for (const T** array : {&moved.evidence, &moved.constant, &moved.term, &moved.term_before}) {
       if (*array) *array += 2 * offset;
     }
+    if (root) moved.root += offset;
     return moved;
   }
 };

@@ -140,6 +140,9 @@ class RungeKutta {
   struct Plan;
   struct Workspace;
   Index steps_at_once() const;
+  template <class Sum>
+  void sum_parts(const Plan& plan, const Sum& sum);
+  void keep_roots_of(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms);
   void sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms);
   void sweep(const Plan& plan, ConstField<T> from, Field<T> to, const SourceTerms<T>& terms);
 

@@ -97,18 +97,7 @@ HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T r
   return {static_cast<double>(least), add_lanes(norm), add_lanes(weighted)};
 }
 
-/// The sums of `count` numbers: of blocks, in double.
-template <class T>
-BayesSums bayes_sums(Planes<T> t, const T* evidence, Index count, T rate) noexcept {
-  BayesSums total;
-  for (Index first = 0; first < count; first += kBlock) {
-    total.merge(block_sums({t.re + first, t.im + first}, evidence + 2 * first,
-                           HWY_MIN(kBlock, count - first), rate));
-  }
-  return total;
-}
-
-/// The same of complex numbers.
+/// The sums of `count` complex numbers: of blocks, in double.
 template <class T>
 BayesSums bayes_sums_of_numbers(const T* t, const T* evidence, Index count, T rate) noexcept {
   alignas(64) T re[kBlock], im[kBlock];

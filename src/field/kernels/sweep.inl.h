@@ -51,6 +51,78 @@ HWY_INLINE void pack(Planes<T> in, T* out, Index count, bool around) {
   }
 }
 
+/// sqrt(w) of `count` numbers, w = 2^-x, and the sums with these weights. Fetches the evidence that
+/// the next row, `ahead` numbers on, will read.
+template <class T>
+BayesSums keep_roots(Planes<T> t, const T* evidence, Index count, T rate, T* root, Index ahead,
+                     bool around) noexcept {
+  const hn::ScalableTag<T> wide;
+  using V = hn::Vec<decltype(wide)>;
+  const auto lanes = static_cast<Index>(hn::Lanes(wide));
+  alignas(64) T half[kFetched], size[kFetched], lane[hn::MaxLanes(wide)];
+  const T infinite = static_cast<T>(INFINITY);
+  around = around && reinterpret_cast<std::uintptr_t>(root) % (lanes * sizeof(T)) == 0;
+  BayesSums total;
+  for (Index block = 0; block < count; block += kBlock) {
+    const Index end = HWY_MIN(block + kBlock, count);
+    V most = hn::Set(wide, -infinite), norm = hn::Zero(wide), weighted = hn::Zero(wide);
+    for (Index first = block; first < end; first += kFetched) {
+      const Index numbers = HWY_MIN(kFetched, end - first);
+      fetch(evidence + 2 * (first + ahead), numbers);
+      for_lanes<T>(numbers, [&](auto d, Index at) {
+        const Index k = first + at;
+        const auto re = hn::LoadU(d, t.re + k), im = hn::LoadU(d, t.im + k);
+        const auto minus_half = hn::Set(d, T(-0.5) * rate);
+        hn::StoreU(bayes_exponent(d, re, im, evidence + 2 * k, minus_half), d, half + at);
+        hn::StoreU(hn::MulAdd(re, re, hn::Mul(im, im)), d, size + at);
+      });
+      Index padded = numbers;
+      for (; padded % lanes != 0; ++padded) half[padded] = size[padded] = 0;
+      for (Index k = 0; k < padded; k += lanes) {
+        const V exponent = hn::Load(wide, half + k), square = hn::Load(wide, size + k);
+        const V counted =
+            hn::IfThenElse(hn::Eq(square, hn::Zero(wide)), hn::Set(wide, -infinite), exponent);
+        most = hn::Max(counted, most);
+        const V r = exp2_negative(wide, exponent);
+        if (k + lanes > numbers) {
+          hn::Store(r, wide, half + k);
+          for (Index at = k; at < numbers; ++at) root[first + at] = half[at];
+        } else if (around) {
+          hn::Stream(r, wide, root + first + k);
+        } else {
+          hn::StoreU(r, wide, root + first + k);
+        }
+        norm = hn::Add(square, norm);
+        weighted = hn::MulAdd(hn::Mul(r, r), square, weighted);
+      }
+    }
+    BayesSums part{.least = INFINITY};
+    const auto each_lane = [&](V v, auto&& take) {
+      hn::Store(v, wide, lane);
+      for (Index i = 0; i < lanes; ++i) take(static_cast<double>(lane[i]));
+    };
+    each_lane(most, [&](double exponent) { part.least = std::min(part.least, -2 * exponent); });
+    each_lane(norm, [&](double sum) { part.norm += sum; });
+    each_lane(weighted, [&](double sum) { part.weighted += sum; });
+    total.add(part);
+  }
+  return total;
+}
+
+/// The same of complex numbers.
+template <class T>
+BayesSums keep_roots_of_numbers(const T* t, const T* evidence, Index count, T rate,
+                                T* root) noexcept {
+  alignas(64) T re[kBlock], im[kBlock];
+  BayesSums total;
+  for (Index first = 0; first < count; first += kBlock) {
+    const Index numbers = HWY_MIN(kBlock, count - first);
+    unpack(t + 2 * first, {re, im}, numbers);
+    total.add(keep_roots<T>({re, im}, evidence + 2 * first, numbers, rate, root + first, 0, false));
+  }
+  return total;
+}
+
 /// Each of `cells` values, `stride` apart, `cell` times.
 template <class T>
 void spread(const T* values, Index stride, Index cells, Index cell, T* out) noexcept {
@@ -60,7 +132,7 @@ void spread(const T* values, Index stride, Index cells, Index cell, T* out) noex
 }
 
 /// S of `count` numbers, and its slope where terms.term is there. Fetches what the next row,
-/// `ahead` numbers on, will read of the evidence and the constant.
+/// `ahead` numbers on, will read of the constant and the roots, or the evidence.
 template <class T>
 void source_row(const SourceTerms<T>& terms, Planes<T> t, Planes<T> source, Planes<T> slope,
                 Index count, Index ahead) noexcept {
@@ -68,7 +140,11 @@ void source_row(const SourceTerms<T>& terms, Planes<T> t, Planes<T> source, Plan
   for (Index first = 0; first < count; first += kFetched) {
     const Index numbers = HWY_MIN(kFetched, count - first);
     if (terms.constant) fetch(terms.constant + 2 * (first + ahead), numbers);
-    if (terms.evidence) {
+    const T* roots = root;
+    if (terms.root) {
+      roots = terms.root + first;
+      fetch(roots + ahead, numbers / 2);
+    } else if (terms.evidence) {
       fetch(terms.evidence + 2 * (first + ahead), numbers);
       roots_of_weights({t.re + first, t.im + first}, terms.evidence + 2 * first, terms.rate,
                        terms.least, root, numbers);
@@ -80,7 +156,7 @@ void source_row(const SourceTerms<T>& terms, Planes<T> t, Planes<T> source, Plan
       if (terms.constant) hn::LoadInterleaved2(d, terms.constant + 2 * k, s_re, s_im);
       if (terms.evidence) {
         const V factor =
-            hn::MulSub(hn::Set(d, terms.scale), hn::LoadU(d, root + at), hn::Set(d, terms.lambda));
+            hn::MulSub(hn::Set(d, terms.scale), hn::LoadU(d, roots + at), hn::Set(d, terms.lambda));
         s_re = hn::MulAdd(factor, hn::LoadU(d, t.re + k), s_re);
         s_im = hn::MulAdd(factor, hn::LoadU(d, t.im + k), s_im);
       }
