@@ -98,14 +98,14 @@ void sum_of_poles(View<const T, 2> raw, const memory::PowerLawRule& rule, View<c
   }
 }
 
-void add_convolution_checks(Registry& registry) {
+void add_convolution_checks(Registry& registry, memory::MemoryPlan plan, const char* name) {
   constexpr Index B = 2, N = 37, H = 2;
   // Channels below, at and across the lanes of every level.
   for (const Index C : {1, 16, 35}) {
     const auto rule = std::make_shared<memory::PowerLawRule>(1e-6, 1000);
     add_checks(
         registry,
-        {.name = "causal_convolution",
+        {.name = name,
          .module = "memory",
          .shape = fmt::format("B={} N={} H={} C={}", B, N, H, C),
          .inputs = {{"raw", {H, memory::kKernelParameters}, normal(0.5)}, {"x", {B, N, H, C}}},
@@ -114,16 +114,17 @@ void add_convolution_checks(Registry& registry) {
                           Inputs<T> in, Outputs<T> out,
                           Arena&) { sum_of_poles<T>(in("raw"), *rule, in("x"), out("y")); },
          .forward =
-             [rule]<class T>(Inputs<T> in, Outputs<T> out, Arena& workspace) {
+             [rule, plan]<class T>(Inputs<T> in, Outputs<T> out, Arena& workspace) {
                memory::CausalConvolution<T> memory(H, *rule);
                memory.set(in("raw"));
-               memory.forward(in("x"), out("y"), workspace);
+               memory.forward(in("x"), out("y"), workspace, plan);
              },
          .backward =
-             [rule]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& workspace) {
+             [rule, plan]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d,
+                                   Arena& workspace) {
                memory::CausalConvolution<T> memory(H, *rule);
                memory.set(in("raw"));
-               memory.backward(in("x"), gradient("y"), d("x"), d("raw"), workspace);
+               memory.backward(in("x"), gradient("y"), d("x"), d("raw"), workspace, plan);
              },
          .value_roundings = 64,      // sums over poles of both signs
          .gradient_roundings = 512,  // and over all steps and channels
@@ -136,7 +137,9 @@ void add_convolution_checks(Registry& registry) {
 void add_memory_checks(Registry& registry) {
   add_kernel_checks(registry);
   add_exponential_sum_checks(registry);
-  add_convolution_checks(registry);
+  // At this length automatic is the direct sum.
+  add_convolution_checks(registry, memory::MemoryPlan::automatic, "causal_convolution");
+  add_convolution_checks(registry, memory::MemoryPlan::recurrence, "causal_convolution.recurrence");
 }
 
 }  // namespace lior::check
