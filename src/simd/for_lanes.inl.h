@@ -24,7 +24,9 @@ HWY_INLINE void for_lanes(Index count, const Body& body) {
   const Index lanes = static_cast<Index>(hn::Lanes(wide));
   Index n = 0;
   for (; n + lanes <= count; n += lanes) body(wide, n);
-  for (; n < count; ++n) body(one, n);
+  if constexpr (HWY_TARGET != HWY_SCALAR) {
+    for (; n < count; ++n) body(one, n);
+  }
 }
 
 /// body(d, n, lanes) for n = 0, W, 2W, ...: the vector of W lanes, of which the last holds fewer
