@@ -1,4 +1,4 @@
-// The adjoint of the CI8 recurrence over one tile of time, a (sequence, head) pair in each lane.
+// The adjoint of the CI8 recurrence (conventions 4.3) over a tile, a (sequence, head) in each lane.
 #if defined(LIOR_NN_KERNELS_CI8_SCAN_BACKWARD_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_CI8_SCAN_BACKWARD_INL_H
 #undef LIOR_NN_KERNELS_CI8_SCAN_BACKWARD_INL_H

@@ -1,4 +1,4 @@
-// The CI8 recurrence over one tile of time, a (sequence, head) pair in each lane.
+// The CI8 recurrence (conventions 4.1) over a tile of time, a (sequence, head) in each lane.
 #if defined(LIOR_NN_KERNELS_CI8_SCAN_FORWARD_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_CI8_SCAN_FORWARD_INL_H
 #undef LIOR_NN_KERNELS_CI8_SCAN_FORWARD_INL_H
