@@ -17,6 +17,12 @@ namespace {
 constexpr std::int64_t kMostTogether = 64;  // sequences at a time
 constexpr std::int64_t kWindow = 256;       // tokens of them at a time
 
+constexpr const char* kWhat =
+    R"(Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
+least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
+from the start of the same tail, so it differs a little from this.
+)";
+
 struct Arguments {
   std::string model, data, split = "val";
   std::int64_t count = 256, seed = 1;
@@ -83,6 +89,7 @@ int run(const Arguments& arguments) {
 
 Run eval_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
+  options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
   options.require("--data", arguments->data, "FILE|builtin:NAME", "what to predict");
   options.add("--split", arguments->split, "PART",

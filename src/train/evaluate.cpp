@@ -90,7 +90,7 @@ EvalResult Evaluator::text(std::span<const std::byte> bytes, Index count, Index 
   LIOR_CHECK(bytes.size() >= 2, "{} bytes to evaluate on; a prediction needs two", bytes.size());
   sum_ = {};
   const Index predictions = std::min(static_cast<Index>(bytes.size()) - 1, count * length);
-  const Index rows = std::min({batch_, count, predictions});
+  const Index rows = std::clamp(predictions / length, Index{1}, std::min(batch_, count));
   const Index stretch = predictions / rows;
   start_sequences();
   for (Index begin = 0; begin < stretch; begin += window_) {

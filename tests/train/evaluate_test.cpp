@@ -62,6 +62,20 @@ TEST(Evaluator, TextCarriesItsStateAcrossWindows) {
   EXPECT_THROW(whole.text(std::span(bytes).first(1), 1, 1), Error);
 }
 
+// Each stretch begins without memory; more of them than a text has lengths would cost accuracy.
+TEST(Evaluator, AShortTextIsNotCutBelowTheLength) {
+  const auto model = small_model(256, 256);
+  std::vector<std::byte> bytes(251);
+  Random random(6);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.below(256));
+  const auto loss = [&](Index batch, Index length) {
+    return Evaluator(model, batch, 50).text(bytes, 64, length).loss;
+  };
+  EXPECT_EQ(loss(64, 100), loss(2, 100));
+  EXPECT_EQ(loss(64, 400), loss(1, 400));
+  EXPECT_GT(std::abs(loss(64, 50) - loss(2, 50)), 10 * kSumTolerance);
+}
+
 // A model at its start knows nothing: its loss is near ln V.
 TEST(Evaluator, UntrainedLossIsNearTheLogarithmOfTheClasses) {
   auto model = small_model(60, 60);

@@ -30,8 +30,9 @@ class Evaluator {
   EvalResult task(Task task, std::uint64_t seed, Index count, Index length);
 
   /// The first count x length predictions of next bytes (fewer where the text ends), as at most
-  /// `batch` stretches of equal length side by side, each with its own state from its start.
-  /// Throws lior::Error unless the text has two bytes.
+  /// `batch` stretches of equal length side by side, each with its own state from its start and,
+  /// unless the text is shorter, of at least `length` predictions. Throws lior::Error unless the
+  /// text has two bytes.
   EvalResult text(std::span<const std::byte> bytes, Index count, Index length);
 
  private:
