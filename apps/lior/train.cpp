@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -90,7 +91,8 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
   }
   const std::string further = fmt::format(
       "to go further: {} {}", resume,
-      steps ? fmt::format("--steps {}", 2 * *steps) : fmt::format("--minutes {:g}", 2 * *minutes));
+      steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
+            : fmt::format("--minutes {:.4g}", 2 * std::max(*minutes, outcome.seconds / 60)));
   if (outcome.steps_made == 0) {
     return fmt::format("the run in {} was over, at {}; nothing was trained; {}", folder, at,
                        further);
