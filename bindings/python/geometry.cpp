@@ -1,4 +1,3 @@
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
@@ -187,30 +186,33 @@ the text itself will do. Error for an unknown name, key or value, with what ther
       .def_prop_ro(
           "negative_directions", [](const Metric& m) { return m.precise.negative_directions(); },
           "Of the signature; 0 for a Riemannian metric.");
-  nb::implicitly_convertible<std::string, Metric>();
 
   bind_learned_metric(m);
-  m.def("metric_values", &metric_values, "metric"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
+  m.def("metric_values", with_metric(&metric_values), "metric"_a, "x"_a, nb::kw_only(),
+        "out"_a = nb::none(),
         "g: (d, d, N) at x: (d, N). Error that names the first point outside the chart.");
-  m.def("christoffel", &christoffel, "metric"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
+  m.def("christoffel", with_metric(&christoffel), "metric"_a, "x"_a, nb::kw_only(),
+        "out"_a = nb::none(),
         R"(Gamma^l_mn = g^lr (d_m g_nr + d_n g_mr - d_r g_mn) / 2, from exact derivatives.
 
 x: (d, N) -> (d, d, d, N), the upper index first. Error outside the chart, and where g cannot be
 inverted, with the point. Source: docs/math/conventions.md, section 6.)");
-  m.def("christoffel_packed", &christoffel_packed, "metric"_a, "x"_a, nb::kw_only(),
+  m.def("christoffel_packed", with_metric(&christoffel_packed), "metric"_a, "x"_a, nb::kw_only(),
         "out"_a = nb::none(), "The pairs m <= n only: (d, d(d+1)/2, N).");
-  m.def("curvature", &curvature, "metric"_a, "x"_a, nb::kw_only(), "out"_a = nb::none());
-  m.def("geodesics", &geodesics, "metric"_a, "x"_a, "v"_a, "times"_a, "options"_a, nb::kw_only(),
+  m.def("curvature", with_metric(&curvature), "metric"_a, "x"_a, nb::kw_only(),
         "out"_a = nb::none());
-  m.def("exp_map", &exp_map, "metric"_a, "x"_a, "v"_a, "options"_a, nb::kw_only(),
+  m.def("geodesics", with_metric(&geodesics), "metric"_a, "x"_a, "v"_a, "times"_a, "options"_a,
+        nb::kw_only(), "out"_a = nb::none());
+  m.def("exp_map", with_metric(&exp_map), "metric"_a, "x"_a, "v"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
-  m.def("log_map", &log_map, "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
+  m.def("log_map", with_metric(&log_map), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
-  m.def("distance", &distance, "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
+  m.def("distance", with_metric(&distance), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
-  m.def("transport", &transport, "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a, nb::kw_only(),
-        "out"_a = nb::none());
-  m.def("curve_length", &curve_length, "metric"_a, "path"_a, nb::kw_only(), "out"_a = nb::none(),
+  m.def("transport", with_metric(&transport), "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a,
+        nb::kw_only(), "out"_a = nb::none());
+  m.def("curve_length", with_metric(&curve_length), "metric"_a, "path"_a, nb::kw_only(),
+        "out"_a = nb::none(),
         R"(The length of each curve, path: (K, d, N) -> (N,), by the midpoint rule (error 1 / K^2).
 Error unless the metric is Riemannian.)");
   bind_geometry_checks(m);

@@ -96,7 +96,7 @@ double eigenvalue_residual(const Argument& a, const Argument& b) {
 
 void bind_geometry_checks(nb::module_& m) {
   m.def(
-      "christoffel_differences", &christoffel_differences, "metric"_a, "x"_a, "step"_a,
+      "christoffel_differences", with_metric(&christoffel_differences), "metric"_a, "x"_a, "step"_a,
       nb::kw_only(), "out"_a = nb::none(),
       R"(christoffel from central differences of g with that step, to compare with it: (d, d, d, N) at
 x: (d, N), error O(step^2) + eps / step. Errors as christoffel.)");
@@ -105,7 +105,7 @@ x: (d, N), error O(step^2) + eps / step. Errors as christoffel.)");
       R"(Largest |Gamma^l_mn - Gamma^l_nm| of gamma: (d, d, d, N), relative to the largest |Gamma|: 0 for
 a connection without torsion.)");
   m.def(
-      "compatibility_residual", &compatibility_residual, "metric"_a, "x"_a, "gamma"_a,
+      "compatibility_residual", with_metric(&compatibility_residual), "metric"_a, "x"_a, "gamma"_a,
       R"(Largest |d_m g_nr - Gamma^s_mn g_sr - Gamma^s_mr g_ns| at x: (d, N) for gamma: (d, d, d, N),
 relative to the largest |d g|: 0 where transport keeps lengths.)");
   m.def(
@@ -113,7 +113,7 @@ relative to the largest |d g|: 0 where transport keeps lengths.)");
       R"(Largest |R^r_smn + R^r_mns + R^r_nsm| of riemann: (d, d, d, d, N), relative to the largest |R|:
 0 without torsion.)");
   m.def(
-      "second_bianchi_residual", &second_bianchi_residual, "metric"_a, "x"_a, "step"_a,
+      "second_bianchi_residual", with_metric(&second_bianchi_residual), "metric"_a, "x"_a, "step"_a,
       R"(Largest |D_k R^r_smn + D_m R^r_snk + D_n R^r_skm| at x: (d, N), relative to the largest term; d_k R
 by central differences with that step, error O(step^2).)");
   m.def(

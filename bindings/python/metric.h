@@ -1,6 +1,9 @@
 #pragma once
 // A metric as Python holds it.
 
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
+
 #include "arrays.h"
 #include "lior/geometry/metrics.h"
 
@@ -27,5 +30,18 @@ struct Metric {
     }
   }
 };
+
+/// `function` of a metric, which may also be given as the text that names it. An implicit
+/// conversion would turn the error that says what is wrong with the text into a TypeError.
+template <class Result, class... Arguments>
+auto with_metric(Result (*function)(const Metric&, Arguments...)) {
+  return [function](const std::variant<const Metric*, std::string>& metric,
+                    Arguments... arguments) -> Result {
+    if (const auto* text = std::get_if<std::string>(&metric)) {
+      return function(Metric(*text), arguments...);
+    }
+    return function(*std::get<const Metric*>(metric), arguments...);
+  };
+}
 
 }  // namespace lior::python

@@ -82,6 +82,20 @@ def test_black_hole():
 def test_errors_name_what_is_wrong():
     with pytest.raises(lior.Error, match="sphere"):
         geometry.Metric("spere")
+    x = np.ones((2, 1))
+    for function, arguments in [
+        (geometry.christoffel, [x]),
+        (geometry.exp_map, [x, x]),
+        (geometry.curve_length, [np.ones((3, 2, 1))]),
+        (geometry.christoffel_differences, [x, 1e-4]),
+    ]:
+        with pytest.raises(ValueError, match="metric 'spere' is unknown; expected euclidean, sphere"):
+            function("spere", *arguments)
+        with pytest.raises(ValueError, match="has no key 'k'"):
+            function("sphere:k=1", *arguments)
+        for neither in (None, 3):
+            with pytest.raises(TypeError):
+                function(neither, *arguments)
     with pytest.raises(lior.Error, match=r"x has shape \(3, 1\); expected \(2, N\)"):
         geometry.christoffel("sphere", np.ones((3, 1)))
     with pytest.raises(lior.Error, match="domain|chart"):
