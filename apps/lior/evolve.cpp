@@ -144,6 +144,17 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
       difference, largest > 0 ? difference / largest : 0);
 }
 
+/// Where the run stands, where that is saved, and how it goes on.
+std::string ending_text(Index step, Index steps, const std::string& folder) {
+  const std::string at = fmt::format("step {} of {}", step, steps);
+  const std::string resume = fmt::format("lior evolve --out {} --resume", folder);
+  if (step < steps) {
+    return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
+  }
+  return fmt::format("finished at {}; saved in {}\nto go further: {} --steps {}", at, folder,
+                     resume, 2 * step);
+}
+
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   const EvolveConfig config = prepare(arguments);
@@ -189,6 +200,7 @@ int run(const Arguments& arguments) {
     }
   }
   output->checkpoint(*evolution);
+  display.say(ending_text(evolution->step(), steps, arguments.out));
   if (evolution->step() < steps) return kInterrupted;
   if (arguments.error_check) check_error(setup, *evolution);
   return kSuccess;

@@ -68,7 +68,12 @@ def test_resumed_run_is_the_whole_run_bit_for_bit(lior, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     file = config(tmp_path)
     assert lior("evolve", "--config", file, "--out", whole).returncode == 0
-    assert lior("evolve", "--config", file, "--out", parts, "--steps", 20).returncode == 0
+    half = lior("evolve", "--config", file, "--out", parts, "--steps", 20)
+    assert half.returncode == 0
+    assert half.stderr.splitlines()[-2:] == [
+        f"finished at step 20 of 20; saved in {parts}",
+        f"to go further: lior evolve --out {parts} --resume --steps 40",
+    ]
     assert lior("evolve", "--out", parts, "--resume", "--steps", 40).returncode == 0
     with h5py.File(whole / "field.h5") as a, h5py.File(parts / "field.h5") as b:
         assert np.array_equal(a["T"][:], b["T"][:])
@@ -81,13 +86,17 @@ def test_ctrl_c_saves_and_the_run_goes_on_bit_for_bit(lior, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     file = config(tmp_path, SMALL.replace("{steps}", "2000").replace("every = 5", "every = 500"))
     assert lior("evolve", "--config", file, "--out", whole).returncode == 0
-    command = [PROGRAM, "evolve", "--config", str(file), "--out", str(cut), "--progress", "none"]
-    process = subprocess.Popen(command)
+    command = [PROGRAM, "evolve", "--config", str(file), "--out", str(cut), "--progress", "plain"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (cut / "config.toml").exists():
         time.sleep(0.01)
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) in (130, 0)  # 0: it was faster than the signal
+    said = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode in (130, 0)  # 0: it was faster than the signal
+    if process.returncode == 130:
+        assert said[-1].startswith("interrupted at step ")
+        assert said[-1].endswith(f" of 2000; saved in {cut}; to go on: lior evolve --out {cut} --resume")
     assert lior("evolve", "--out", cut, "--resume").returncode == 0
     with h5py.File(whole / "field.h5") as a, h5py.File(cut / "field.h5") as b:
         assert np.array_equal(a["T"][:], b["T"][:])
@@ -213,7 +222,7 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(lior, tmp_path):
     os.close(master)
     assert "\r▕" in shown and "▏ 100%  step 40/40  0:00 left  " in shown
     result = lior("evolve", "--preset", "free", "--steps", 40, "--out", tmp_path / "plain")
-    assert result.stderr.splitlines()[-1].startswith("step 40/40  0:00 left  ")
+    assert result.stderr.splitlines()[-3].startswith("step 40/40  0:00 left  ")
     assert "\r" not in result.stderr
 
 
