@@ -1,6 +1,7 @@
 #include "lior/geometry/geodesic.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cmath>
@@ -16,6 +17,18 @@ namespace lior::app {
 namespace {
 
 using namespace geometry;
+
+constexpr const char* kMetrics =
+    R"(Metrics, their keys with defaults (such as sphere:n=3,r=2) and coordinates:
+  euclidean:n=2                x_0 .. x_n-1
+  sphere:n=2,r=1               angles, all but the last in (0, pi); n = 2: theta, phi
+  half_plane:n=2               x_0 .. x_n-1, the last > 0
+  ball:n=2                     x_0 .. x_n-1, |x| < 1
+  torus:minor=1,major=2        theta (around the tube), phi
+  schwarzschild:mass=1         t, r > 2 mass, theta in (0, pi), phi
+  conformal:n=2,a=0.05         x_0 .. x_n-1; exp(2 a |x|^2) times the flat metric
+  paraboloid:a=0.5             x, y of the surface z = a (x^2 + y^2)
+)";
 
 struct Flags {
   std::string metric, from, method = "dopri5";
@@ -169,7 +182,18 @@ void print_table(const AnyMetric<double>& metric, const Path& path) {
   fmt::print("{} at t = {}\n", name(path.status(0)), path.reached(0));
 }
 
+/// A wrong --plot costs no path.
+void check_picture(const std::string& file) {
+  const std::filesystem::path path(file);
+  LIOR_CHECK(path.extension() == ".png",
+             "--plot {}: a PNG is written; give a name that ends in .png", file);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
+             "--plot {}: cannot write there; give a file in a folder that may be written", file);
+}
+
 int run(const Flags& flags) {
+  if (flags.plot) check_picture(*flags.plot);
   LIOR_CHECK(flags.velocity.has_value() != flags.to.has_value(),
              "give either --velocity (a path) or --to (the path to a point)");
   LIOR_CHECK(flags.samples >= 2 && flags.samples <= 1000000, "--samples {}: expected 2 to 1000000",
@@ -202,13 +226,11 @@ int run(const Flags& flags) {
     shooting = fmt::format("\"velocity_error\": {}, ", error(0));
   }
   const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
+  if (flags.plot) plot_path(flags.metric, {path.x.data(), {path.valid(), d}}, *flags.plot);
   if (flags.json)
     print_json(metric, flags, path, shooting);
   else
     print_table(metric, path);
-  if (flags.plot) {
-    plot_path(flags.metric, {path.x.data(), {path.valid(), d}}, *flags.plot);
-  }
   return kSuccess;
 }
 
@@ -216,6 +238,7 @@ int run(const Flags& flags) {
 
 Run geodesic_command(Options& options) {
   const auto flags = std::make_shared<Flags>();
+  options.add_note(kMetrics);
   options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE",
                   "a metric in closed form, or a learned one (FILE.safetensors)");
   options.require("--from", flags->from, "A,B,...", "where the path starts");

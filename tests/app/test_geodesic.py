@@ -51,6 +51,28 @@ def test_plot_is_a_png(lior, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG\r\n")
 
 
+@pytest.mark.parametrize("name", ["path.jpg", "path", "nowhere/path.png"])
+def test_a_plot_that_cannot_be_costs_no_path(refused, tmp_path, name):
+    # On stdout, which `refused` finds empty, the table would be.
+    message = refused("geodesic", "--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--plot",
+                      tmp_path / name)
+    assert f"--plot {tmp_path / name}: " in message and list(tmp_path.iterdir()) == []
+
+
+def test_help_names_metrics_with_keys_and_coordinates(lior):
+    text = lior("geodesic", "--help").stdout
+    for metric in ("euclidean:n=2", "sphere:n=2,r=1", "half_plane:n=2", "ball:n=2",
+                   "torus:minor=1,major=2", "schwarzschild:mass=1", "conformal:n=2,a=0.05",
+                   "paraboloid:a=0.5"):
+        assert f"  {metric} " in text
+        # The defaults are those of the program.
+        point = "0,3,1.5,0" if metric.startswith("schw") else "0.3,0.4"
+        v = "0,0.1,0.1,0.2" if metric.startswith("schw") else "0.1,0.2"
+        whole, short = (lior("geodesic", "--metric", name, "--from", point, "--velocity", v).stdout
+                        for name in (metric, metric.split(":")[0]))
+        assert whole == short and "ok at t = 1" in whole
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
