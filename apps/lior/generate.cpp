@@ -1,5 +1,7 @@
 #include "lior/train/generate.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 
@@ -17,6 +19,21 @@ struct Arguments {
   std::int64_t max_tokens = 256, seed = 0;
   bool raw = false;
   train::Sampling sampling{.temperature = 0.8};
+};
+
+/// Ends the text's last line where a shell's prompt would follow it; a file or pipe has the bytes
+/// alone.
+class TerminalLine {
+ public:
+  ~TerminalLine() {
+    if (begun_ && isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
+  }
+  void saw(const std::string& text) {
+    if (!text.empty()) begun_ = text.back() != '\n';
+  }
+
+ private:
+  bool begun_ = false;
 };
 
 int run(const Arguments& arguments) {
@@ -37,10 +54,12 @@ int run(const Arguments& arguments) {
   const std::vector<std::int32_t> prompt = train::encode(arguments.prompt);
   generator.read(prompt);
   io::Utf8Repair repair;
+  TerminalLine line;
   for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
     if (interrupted()) return kInterrupted;
     const auto byte = static_cast<char>(generator.next());
     const std::string text = arguments.raw ? std::string(1, byte) : repair.push(byte);
+    line.saw(text);
     std::fwrite(text.data(), 1, text.size(), stdout);
     if (std::fflush(stdout) != 0) throw RunError("cannot write the text; is the disk full?");
   }

@@ -1,7 +1,9 @@
 """lior train, eval and generate: what they write, what they refuse, and what a kill leaves."""
 
 import json
+import os
 import pathlib
+import pty
 import random
 import shutil
 import signal
@@ -287,6 +289,17 @@ def test_a_kill_between_the_two_files_loses_nothing(lior, inputs, trained, run_c
     shutil.copy(older / "optimizer.safetensors", run_copy / "optimizer.safetensors.next")
     assert lior(*arguments(inputs, run_copy, "--steps", 60, "--resume")).returncode == 0
     assert_same_run(run_copy, trained)
+
+
+def test_generated_text_ends_its_line_on_a_terminal_only(trained):
+    command = [PROGRAM, "generate", "--model", str(trained), "--prompt", "line", "--max-tokens", "20"]
+    text = subprocess.run(command, capture_output=True, check=True).stdout
+    assert not text.endswith(b"\n")  # else the line below would say nothing
+    reader, writer = pty.openpty()
+    subprocess.run(command, stdout=writer, check=True)
+    os.close(writer)
+    assert os.read(reader, 10000) == text.replace(b"\n", b"\r\n") + b"\r\n"
+    os.close(reader)
 
 
 def test_ctrl_c_saves_and_exits_130(inputs, tmp_path):
