@@ -69,7 +69,8 @@ inline constexpr int kFewestSamples = 3;
 /// lior::Error when the filter is no regular expression or matches nothing.
 BenchReport bench(const Registry& registry, const Limits& limits, const BenchSettings& settings);
 
-/// The table's header, and one line of it; neither with its end.
+/// What the table's columns are and its header, two lines, and one line of it; neither with its
+/// end.
 std::string bench_header();
 std::string to_line(const BenchResult& row);
 std::string to_line(const GrowthResult& growth);
