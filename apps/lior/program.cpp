@@ -55,6 +55,12 @@ void use_threads(int count) {
   LIOR_CHECK(count >= 1 && count <= kMostThreads,
              "--threads {}: cannot run on so many threads; expected 1 to {}", count, kMostThreads);
   set_threads(count);
+  constexpr int kManyPerCore = 4;
+  if (count > kManyPerCore * available_cores()) {
+    fmt::print(stderr,
+               "note: {} threads on {} cores; more threads than cores make nothing faster\n", count,
+               available_cores());
+  }
 }
 
 std::string names(const std::vector<Command>& commands) {
@@ -91,8 +97,8 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program,
   }
   const CLI::App& command = *chosen.front();
   const std::string help = fmt::format("'lior {} --help' lists its flags", command.get_name());
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const auto unknown = program.remaining(true);
+  const auto unknown = program.remaining(true);
+  if (!unknown.empty()) {  // before what is missing: it may be what was meant
     return fmt::format("unknown {} '{}' of lior {}; {}",
                        unknown.front().starts_with('-') ? "flag" : "argument", unknown.front(),
                        command.get_name(), help);

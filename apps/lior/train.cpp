@@ -117,6 +117,10 @@ int run(const Arguments& arguments) {
                            .interrupted = interrupted,
                            .profile = arguments.profile ? &profile : nullptr,
                            .say = [&](const std::string& line) { display.say(line); }};
+  for (const std::string& name : train::unknown_variables()) {
+    display.say(
+        fmt::format("warning: {} is in the environment and is no setting; nothing reads it", name));
+  }
   const train::Outcome outcome =
       train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
   display.say(ending_text(outcome, arguments.out));

@@ -7,7 +7,7 @@ from typing import Dict, NamedTuple
 
 import numpy
 
-from lior._lior import RunError
+from lior._lior import Error, RunError
 from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, posterior, potential
 from lior._lior.field import variable_order_entropy
 
@@ -38,6 +38,8 @@ def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), d
 
     r is the distance from the middle of the grid times dx; k in radians a unit of length.
     """
+    if min(nx, ny, d) < 1:
+        raise Error(f"a field of {nx} x {ny} cells of {d} x {d}; each must be at least 1")
     x = dx * (numpy.arange(nx) - nx // 2)[:, None]
     y = dx * (numpy.arange(ny) - ny // 2)[None, :]
     square = (x - centre[0]) ** 2 + (y - centre[1]) ** 2

@@ -11,6 +11,7 @@ from typing import Iterator, Union
 
 import numpy
 
+from lior._lior import Error
 from lior._lior import train as _train
 from lior._lior.train import (
     Config,
@@ -77,6 +78,8 @@ class TrainedModel:
         token numbers gives numbers. The bytes are those of `lior generate --raw` with the
         same options.
         """
+        if max_tokens < 0:
+            raise Error(f"max_tokens is {max_tokens}; it must be at least 0")
         sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         if isinstance(prompt, str):
             tokens = prompt.encode()

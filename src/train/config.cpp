@@ -1,5 +1,8 @@
 #include "lior/train/config.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -187,7 +190,12 @@ bool assign(T& member, const Setting& setting, const Bounds& bounds) {
         table.empty() ? key.find('.') == std::string::npos : key.starts_with(table);
     if (in_table) known += (known.empty() ? "" : ", ") + key;
   }
-  if (known.empty()) known = "those of [adamw], [lior], [schedule], [curriculum], [model]";
+  constexpr const char* kTables = "[adamw], [lior], [schedule], [curriculum], [model]";
+  if (known.empty()) {
+    known = fmt::format("those of {}", kTables);
+  } else if (table.empty()) {
+    known += fmt::format(", and those of {}", kTables);
+  }
   throw Error(
       fmt::format("{}: unknown key {}; the keys are {}", setting.where, setting.key, known));
 }
@@ -245,15 +253,36 @@ std::vector<std::string> setting_keys() {
   return keys;
 }
 
+namespace {
+
+std::string variable_of(const std::string& key) {
+  std::string name = "LIOR_" + key;
+  for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+}  // namespace
+
 std::vector<Setting> read_environment() {
   std::vector<Setting> settings;
   for (const std::string& key : setting_keys()) {
-    std::string name = "LIOR_" + key;
-    for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+    const std::string name = variable_of(key);
     if (const char* text = std::getenv(name.c_str()))
       settings.push_back({key, TextValue{text}, name});
   }
   return settings;
+}
+
+std::vector<std::string> unknown_variables() {
+  std::vector<std::string> known{"LIOR_SIMD"}, unknown;  // LIOR_SIMD: simd/dispatch.h
+  for (const std::string& key : setting_keys()) known.push_back(variable_of(key));
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view entry = *variable, name = entry.substr(0, entry.find('='));
+    if (name.starts_with("LIOR_") && std::find(known.begin(), known.end(), name) == known.end()) {
+      unknown.emplace_back(name);
+    }
+  }
+  return unknown;
 }
 
 Config new_config(std::span<const Setting> settings) {

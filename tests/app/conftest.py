@@ -11,13 +11,15 @@ from program import PROGRAM
 def lior():
     """lior("verify", "--level", "scalar") -> CompletedProcess with text output."""
 
+    inherited = {name: value for name, value in os.environ.items() if name != "LIOR_BIN"}
+
     def run(*arguments, timeout=120, **environment):
         return subprocess.run(
             [PROGRAM, *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=timeout,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
         )
 
     return run

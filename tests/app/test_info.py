@@ -19,6 +19,16 @@ def test_threads_follow_the_flag(lior):
     assert re.search(r"threads +1 of", lior("info", "--threads", "1").stdout)
 
 
+def test_many_threads_are_one_line_on_stderr(lior):
+    result = lior("info", "--threads", "1000")
+    assert result.returncode == 0
+    assert result.stderr.startswith("note: 1000 threads on ") and result.stderr.count("\n") == 1
+
+
+def test_an_unknown_flag_comes_before_a_missing_one(refused):
+    assert "unknown flag '--metrics'" in refused("geodesic", "--metrics", "sphere")
+
+
 def test_level_in_force_follows_the_environment(lior, refused):
     assert "scalar in force" in lior("info", LIOR_SIMD="scalar").stdout
     assert "mmx" in refused("info", LIOR_SIMD="mmx")

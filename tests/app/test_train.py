@@ -121,6 +121,14 @@ def test_the_environment_stands_between_file_and_flag(lior, inputs, tmp_path):
     assert config["batch"] == 3 and config["steps"] == 1
 
 
+def test_a_variable_that_is_no_setting_is_named(lior, inputs, tmp_path):
+    train = ("train", "--config", inputs / "small.toml", "--data", inputs / "text.txt", "--threads", 1,
+             "--steps", 1, "--out")
+    said = lior(*train, tmp_path / "run", LIOR_BACTH="3", LIOR_BATCH="3", LIOR_SIMD="scalar").stderr
+    assert [line for line in said.splitlines() if line.startswith("warning: ")] == [
+        "warning: LIOR_BACTH is in the environment and is no setting; nothing reads it"]
+
+
 @pytest.mark.parametrize("task", ["a5", "s5", "z60", "parity", "copy", "induction"])
 def test_every_task_trains_and_is_evaluated(lior, inputs, tmp_path, task):
     out = tmp_path / "run"
@@ -350,6 +358,9 @@ def test_a_configuration_that_cannot_be(refused, inputs, tmp_path):
     file.write_text("batch = 4\n[model]\nhaeds = 2\n")
     message = refused(*command)
     assert f"{file}:3" in message and "model.haeds" in message and "model.heads" in message
+    file.write_text("bacth = 4\n")
+    message = refused(*command)
+    assert "unknown key bacth" in message and "batch, " in message and "[schedule]" in message
     file.write_text('batch = "many"\n')
     message = refused(*command)
     assert f"{file}:1" in message and "batch" in message and "integer" in message

@@ -202,6 +202,12 @@ def test_largest_stable_step(rng):
     np.testing.assert_allclose(h.largest_stable_step, want, rtol=2e-3)
 
 
+@pytest.mark.parametrize("nx, ny, d", [(0, 64, 1), (64, -1, 1), (8, 8, 0)])
+def test_a_packet_needs_cells(nx, ny, d):
+    with pytest.raises(lior.Error, match=f"a field of {nx} x {ny} cells of {d} x {d}"):
+        field.packet(nx, ny, d=d)
+
+
 def test_a_bar_shows_where_tqdm_is(monkeypatch):
     seen = []
 

@@ -125,6 +125,13 @@ def test_generation_is_the_programs(program, text_run, options):
     assert bytes(numbers) == written
 
 
+def test_fewer_than_no_tokens(text_run):
+    model = lior.load(text_run)
+    assert list(model.generate("a", max_tokens=0)) == []
+    with pytest.raises(lior.Error, match="max_tokens is -1; it must be at least 0"):
+        model.generate("a", max_tokens=-1)
+
+
 def test_generation_follows_the_logits(text_run):
     model = lior.load(text_run)
     tokens = list(b"the word")

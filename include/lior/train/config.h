@@ -84,6 +84,9 @@ std::vector<std::string> setting_keys();
 std::vector<Setting> read_toml(const std::filesystem::path& path);
 std::vector<Setting> read_environment();
 
+/// Variables of the environment that begin with LIOR_ and that nothing reads.
+std::vector<std::string> unknown_variables();
+
 /// A new run: the preset (by default default_preset's), then `settings` in order, later ones before
 /// earlier ones. Without steps and minutes: 2,000 steps.
 Config new_config(std::span<const Setting> settings);
