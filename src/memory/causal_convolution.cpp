@@ -184,7 +184,7 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
   const bool together = n * kFftColumns * static_cast<Index>(2 * sizeof(T)) <= kFftTogether;
   const Index row = together ? kFftColumns : 1, column = together ? 1 : n;
   const auto channel = [n](Index c) { return c / 2 * 2 * n + c % 2; };  // of columns apart
-  const linalg::Fft<T> one({n, 1, 1, n}), many({n, kFftColumns, row, column});
+  const linalg::Fft<T> one({n, 1, 1, n}), many({n, row, kFftColumns, column});
   for (Index h = 0; h < heads; ++h) {
     std::complex<T>* kappa = spectra[h].data();
     std::fill_n(kappa, n, std::complex<T>{});

@@ -173,6 +173,27 @@ TYPED_TEST(CausalConvolutionOf, BitEqualAcrossThreadCounts) {
   EXPECT_TRUE(std::equal(d_raw[0].span().begin(), d_raw[0].span().end(), d_raw[1].span().begin()));
 }
 
+// Past a megabyte of spectra the FFTs go column by column.
+TYPED_TEST(CausalConvolutionOf, ImpulsesInLongColumnsReadTheKernel) {
+  using T = TypeParam;
+  const Index channels = 5;
+  const Shape<4> shape{1, 9000, 1, channels};
+  const CausalConvolution<T> memory(1, rule());
+  Array<T, 4> x(shape), y(shape), want(shape);
+  for (Index c = 0; c < channels; ++c) {
+    const Index start = 1700 * c;
+    x(0, start, 0, c) = T(c + 1);
+    for (Index n = start; n < shape[1]; ++n) {
+      const double kappa = memory.kernel(0).kappa(n - start);
+      want(0, n, 0, c) =
+          static_cast<T>((c + 1) * (n == start ? kappa + memory.kernel(0).w0() : kappa));
+    }
+  }
+  Arena workspace(std::size_t{1} << 26);
+  memory.forward(x.view(), y.view(), workspace, MemoryPlan::fft);
+  EXPECT_LE(relative_error(y, want), 64 * std::numeric_limits<T>::epsilon());
+}
+
 TEST(CausalConvolution, AnImpulseReadsTheKernelAndALongerInputChangesNothing) {
   const auto raw = random_kernels<double>(1, 15);
   CausalConvolution<double> memory(1, rule());
