@@ -1,5 +1,6 @@
 #include "lior/geometry/connection_gradient.h"
 
+#include "geometry/borrowed_metric.h"
 #include "geometry/metric_point_gradient.h"
 #include "geometry/point.h"
 

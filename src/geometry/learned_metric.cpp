@@ -6,6 +6,7 @@
 #include "geometry/kernels/learned_metric.inl.h"
 
 #if HWY_ONCE
+#include "geometry/borrowed_metric.h"
 #include "geometry/point.h"
 #include "lior/simd/dispatch.h"
 
@@ -14,17 +15,6 @@ namespace {
 
 constexpr Index kPointsPerThread = 64;   // below this a second thread costs more than it brings
 constexpr Index kStreamBytes = 4 << 20;  // of symbols: more go past the caches
-
-/// A metric that somebody else owns.
-template <class T>
-struct Borrowed {
-  const LearnedMetric<T>* metric;
-  Index dimension() const { return metric->dimension(); }
-  template <class S>
-  void operator()(const S* x, S* g) const {
-    (*metric)(x, g);
-  }
-};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "geometry/borrowed_metric.h"
 #include "geometry/metric_point_gradient.h"
 #include "geometry/point.h"
 

@@ -8,20 +8,6 @@
 
 namespace lior::geometry {
 
-/// A metric that somebody else owns, with its own accelerations.
-template <class T>
-struct Borrowed {
-  const LearnedMetric<T>* metric;
-  Index dimension() const { return metric->dimension(); }
-  template <class S>
-  void operator()(const S* x, S* g) const {
-    (*metric)(x, g);
-  }
-  void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const {
-    metric->accelerations(x, v, a, stride, count);
-  }
-};
-
 /// What a number adds to a sum of gradients: itself, or of a dual number its slope.
 template <class T>
 T share(const T& v) {
