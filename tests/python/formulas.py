@@ -42,3 +42,14 @@ def slope(loss, arrays, moves, step):
 def along(gradients, moves):
     """The same from gradients."""
     return sum((g * m).sum() for g, m in zip(gradients, moves) if m is not None)
+
+
+def assert_gradients(gradients, formula, arrays, draw):
+    """Each array's gradient, in double, against differences of formula(*arrays) along a random direction;
+    draw(dtype, *shape) gives it."""
+    moves = [draw("float64", *a.shape) for a in arrays]
+    assert len(gradients) == len(arrays)
+    for i in range(len(arrays)):
+        one = [move if i == j else 0 * move for j, move in enumerate(moves)]
+        want = slope(formula, arrays, one, 1e-6)
+        numpy.testing.assert_allclose(along(gradients, one), want, rtol=1e-6, atol=1e-8)

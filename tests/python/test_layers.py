@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from formulas import along, layouts, sigmoid, slope
+from formulas import assert_gradients, layouts, sigmoid
 
 import lior
 from lior import nn
@@ -113,29 +113,21 @@ def test_gradients(draw):
     x, y, g, b = (draw("float64", *shape) for shape in [(5, 7), (5, 7), (7,), (7,)])
     w, bias, d_row, d_out = (draw("float64", *shape) for shape in [(3, 7), (3,), (5, 7), (5, 3)])
 
-    def check(gradients, formula, arrays):
-        moves = [draw("float64", *a.shape) for a in arrays]
-        assert len(gradients) == len(arrays)
-        for i in range(len(arrays)):
-            one = [move if i == j else 0 * move for j, move in enumerate(moves)]
-            want = slope(formula, arrays, one, 1e-6)
-            np.testing.assert_allclose(along(gradients, one), want, rtol=1e-6, atol=1e-8)
-
     linear = lambda x, w, b: (d_out * (x @ w.T + b)).sum()
-    check(nn.linear_backward(x, w, d_out), linear, [x, w, bias])
+    assert_gradients(nn.linear_backward(x, w, d_out), linear, [x, w, bias], draw)
     _, inverse = nn.rms_norm_forward(x, g)
     gradients = nn.rms_norm_backward(x, g, inverse, d_row)
-    check(gradients, lambda x, g: (d_row * rms_norm(x, g)).sum(), [x, g])
+    assert_gradients(gradients, lambda x, g: (d_row * rms_norm(x, g)).sum(), [x, g], draw)
     saved = nn.layer_norm_forward(x, g, b)[1:]
     gradients = nn.layer_norm_backward(x, g, *saved, d_row)
-    check(gradients, lambda x, g, b: (d_row * layer_norm(x, g, b)).sum(), [x, g, b])
-    check(
-        nn.gate_backward(x, y, d_row), lambda p, g: (d_row * p * g * sigmoid(g)).sum(), [x, y]
-    )
+    loss = lambda x, g, b: (d_row * layer_norm(x, g, b)).sum()
+    assert_gradients(gradients, loss, [x, g, b], draw)
+    gated = lambda p, g: (d_row * p * g * sigmoid(g)).sum()
+    assert_gradients(nn.gate_backward(x, y, d_row), gated, [x, y], draw)
     both = np.concatenate([y, x], 1)
-    d_gate = nn.swiglu_backward(both, d_row)
-    check([d_gate], lambda ab: (d_row * ab[:, 7:] * ab[:, :7] * sigmoid(ab[:, :7])).sum(), [both])
-    check([nn.gelu_backward(x, d_row)], lambda x: (d_row * gelu(x)).sum(), [x])
+    swiglu = lambda ab: (d_row * ab[:, 7:] * ab[:, :7] * sigmoid(ab[:, :7])).sum()
+    assert_gradients([nn.swiglu_backward(both, d_row)], swiglu, [both], draw)
+    assert_gradients([nn.gelu_backward(x, d_row)], lambda x: (d_row * gelu(x)).sum(), [x], draw)
 
     p = {
         "norm.gain": g,
@@ -145,16 +137,18 @@ def test_gradients(draw):
     _, ab = nn.swiglu_mlp_forward(p, x)
     dx, gradients = nn.swiglu_mlp_backward(p, x, ab, d_row)
     assert list(gradients) == list(p)
-    check(
+    assert_gradients(
         [dx, *gradients.values()],
         lambda x, *values: (d_row * mlp(x, *values)).sum(),
         [x, *p.values()],
+        draw,
     )
 
     targets = np.array([2, -1, 0, 1, 2])
-    loss, *gradients = nn.cross_entropy_backward(x, w, targets, bias, scale=0.25)
-    np.testing.assert_allclose(loss, losses(x, w, bias, targets).sum(), rtol=1e-13)
-    check(gradients, lambda x, w, b: 0.25 * losses(x, w, b, targets).sum(), [x, w, bias])
+    total, *gradients = nn.cross_entropy_backward(x, w, targets, bias, scale=0.25)
+    np.testing.assert_allclose(total, losses(x, w, bias, targets).sum(), rtol=1e-13)
+    loss = lambda x, w, b: 0.25 * losses(x, w, b, targets).sum()
+    assert_gradients(gradients, loss, [x, w, bias], draw)
     assert (gradients[0][1] == 0).all()
 
 

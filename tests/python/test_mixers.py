@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from formulas import along, layouts, slope
+from formulas import assert_gradients, layouts
 
 import lior
 from lior import nn
@@ -16,16 +16,6 @@ def draw(rng):
 def atol(real):
     """For sums of a few dozen products of numbers of size 1."""
     return {"float32": 1e-4, "float64": 1e-12}[real.name]
-
-
-def check(gradients, formula, arrays, draw):
-    """Gradients, array by array, against differences along random directions."""
-    moves = [draw("float64", *a.shape) for a in arrays]
-    assert len(gradients) == len(arrays)
-    for i in range(len(arrays)):
-        one = [move if i == j else 0 * move for j, move in enumerate(moves)]
-        want = slope(formula, arrays, one, 1e-6)
-        np.testing.assert_allclose(along(gradients, one), want, rtol=1e-6, atol=1e-8)
 
 
 def attention(q, k, v, heads, slopes, window):
@@ -60,7 +50,7 @@ def test_dot_attention_gradient(draw):
     saved = nn.dot_attention_forward(q, k, v, 2, slopes)
     gradients = nn.dot_attention_backward(q, k, v, 2, slopes, 0, *saved, weight)
     loss = lambda q, k, v: (weight * attention(q, k, v, 2, slopes, 0)).sum()
-    check(gradients, loss, [q, k, v], draw)
+    assert_gradients(gradients, loss, [q, k, v], draw)
 
 
 def convolved(x, taps):
@@ -82,7 +72,7 @@ def test_short_convolution(draw, real, B, N, K):
 def test_short_convolution_gradient(draw):
     x, taps, weight = draw("float64", 2, 6, 3), draw("float64", 4, 3), draw("float64", 2, 6, 3)
     gradients = nn.short_convolution_backward(x, taps, weight)
-    check(gradients, lambda x, taps: (weight * convolved(x, taps)).sum(), [x, taps], draw)
+    assert_gradients(gradients, lambda x, taps: (weight * convolved(x, taps)).sum(), [x, taps], draw)
 
 
 def spinors(octets):
@@ -103,7 +93,7 @@ def test_spinor_map(draw, real, rows):
 def test_spinor_map_gradient(draw):
     octets, weight = draw("float64", 4, 24), draw("float64", 4, 16)
     gradient = nn.spinor_map_backward(octets, weight)
-    check([gradient], lambda octets: (weight * spinors(octets)).sum(), [octets], draw)
+    assert_gradients([gradient], lambda octets: (weight * spinors(octets)).sum(), [octets], draw)
     octets[:, 16:] = 6  # clamped: no gradient through the exponential
     a = octets.copy()
     a[:, :8] = 0
