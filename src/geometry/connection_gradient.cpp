@@ -3,6 +3,7 @@
 #include "geometry/borrowed_metric.h"
 #include "geometry/metric_point_gradient.h"
 #include "geometry/point.h"
+#include "geometry/runge_kutta.h"
 
 namespace lior::geometry {
 namespace {
@@ -201,9 +202,7 @@ void geodesic_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, V
   check_shape(dstart.v, {d, count}, "dstart.v");
   LIOR_CHECK(time >= 0 && std::isfinite(time) && step > 0,
              "time is {} and step {}; expected a finite time >= 0 and a step > 0", time, step);
-  // As Method::rk4: the fewest equal steps, none if time is 0.
-  const auto steps =
-      time > 0 ? std::max(Index{1}, static_cast<Index>(std::ceil(time / step - 1e-9))) : Index{0};
+  const auto steps = time > 0 ? static_cast<Index>(equal_steps(time, step)) : Index{0};
   const T h = steps > 0 ? static_cast<T>(time / static_cast<double>(steps)) : T(0);
 
   std::vector<State<T>> path(static_cast<std::size_t>(steps + 1));

@@ -1,6 +1,7 @@
 #pragma once
 // Explicit Runge-Kutta methods on many lanes, each with its own parameter and step.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -17,6 +18,11 @@ struct Tableau {
   double b[7];
   double e[7];
 };
+
+/// The fewest equal steps, at least one, of at most `step` each up to rounding.
+inline double equal_steps(double time, double step) {
+  return std::max(1.0, std::ceil(time / step - 1e-9));
+}
 
 inline constexpr Tableau kMidpoint = {2, false, {{}, {0.5}}, {0, 1}, {}};
 inline constexpr Tableau kRungeKutta4 = {
@@ -147,8 +153,8 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
     for (Index i = 0; i < count; ++i) {
       Lane& lane = active[i];
       const double left = times[lane.next_sample] - lane.parameter;
-      lane.step = method.adaptive ? std::min(lane.proposed, left)
-                                  : left / std::max(1.0, std::ceil(left / options.step - 1e-9));
+      lane.step =
+          method.adaptive ? std::min(lane.proposed, left) : left / equal_steps(left, options.step);
       lane.trouble = PathStatus::ok;
       steps[i] = static_cast<T>(lane.step);
       all_have_slopes = all_have_slopes && lane.has_slope;
