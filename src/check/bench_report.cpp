@@ -76,8 +76,7 @@ Json to_json(const GrowthResult& growth) {
 std::string bench_header() {
   constexpr const char* kColumns =
       "before: a call of the plain form; after: of ours; ratio: before / after; limit: the time "
-      "that "
-      "the machine's measured bandwidth and arithmetic allow / after\n";
+      "that the machine's measured bandwidth and arithmetic allow / after\n";
   return kColumns +
          fmt::format("{:<36} {:<4} {:<28} {:>2}  {:>10} {:>6}  {:>10} {:>6}  {:>7}  {:>5}", "row",
                      "type", "shape", "th", "before", "spread", "after", "spread", "ratio",

@@ -78,8 +78,9 @@ constexpr T cholesky_determinant(View<T, 2> l) {
   return root * root;
 }
 
-/// b := A^-1 b of any square A, by Gaussian elimination with row pivoting; A is overwritten. Where
-/// A is singular or has a NaN, b ends with numbers that are not finite. d^3 / 3 multiply-adds.
+/// b: [d] := A^-1 b of any A: [d, d], by Gaussian elimination with row pivoting; A is overwritten.
+/// Where A is singular or has a NaN, b ends with numbers that are not finite. d^3 / 3
+/// multiply-adds.
 template <class T>
 constexpr void eliminate(View<T, 2> a, std::span<T> b) {
   const Index d = a.extent(0);
