@@ -44,12 +44,19 @@ def arguments(inputs, out, *more, data=None):
 
 
 @pytest.fixture(scope="module")
-def trained(inputs, tmp_path_factory):
-    """The folder of a run of 60 steps on text.txt. Copy it before changing it."""
+def timed_run(inputs, tmp_path_factory):
+    """The folder of a run of 60 steps on text.txt, and the seconds that the run took."""
     out = tmp_path_factory.mktemp("runs") / "trained"
     command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20))]
+    start = time.monotonic()
     subprocess.run(command, check=True, timeout=120)
-    return out
+    return out, time.monotonic() - start
+
+
+@pytest.fixture
+def trained(timed_run):
+    """The folder of a run of 60 steps on text.txt. Copy it before changing it."""
+    return timed_run[0]
 
 
 @pytest.fixture
@@ -256,7 +263,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(lior, inputs, trained, tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(inputs, trained, tmp_path, seed):
+def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(inputs, timed_run, tmp_path, seed):
+    trained, seconds = timed_run
     out = tmp_path / "run"
     delays = random.Random(seed)
     command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 3))]
@@ -265,7 +273,7 @@ def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(inputs, trained, tm
         resume = ["--resume"] if (out / "config.json").exists() else []
         process = subprocess.Popen([*command, *resume], stderr=subprocess.PIPE)
         try:
-            process.wait(delays.uniform(0.01, 0.1) if kills < 8 else 120)
+            process.wait(delays.uniform(0.1, 0.6) * seconds if kills < 8 else 120)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
