@@ -5,7 +5,9 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 
+#include "linalg/bf16_rounding.h"
 #include "linalg/check_product.h"
+#include "linalg/row_product.h"
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
@@ -20,35 +22,23 @@ dnnl_dim_t leading(MatrixView<T> x) {
   return std::max<Index>({1, x.stride, x.cols});
 }
 
-}  // namespace
-
-namespace {
-
 thread_local constinit Precision precision = Precision::float32;
-
-BFloat16 rounded(float value, BFloat16) { return to_bfloat16(value); }
-float rounded(float value, float) { return to_float(to_bfloat16(value)); }
 
 /// x rounded to bf16, as numbers of type U, in `buffer`.
 template <class U>
 MatrixView<const U> rounded(MatrixView<const float> x, Buffer<U>& buffer) {
-  constexpr Index kNumbersPerThread = 1 << 15;
   const Index size = x.rows * x.cols;
   if (buffer.size() < size) buffer = Buffer<U>(size);
-  parallel_for(x.rows, std::max<Index>(1, kNumbersPerThread / std::max<Index>(x.cols, 1)),
-               [&](Index begin, Index end, int) {
-                 for (Index i = begin; i < end; ++i) {
-                   const float* from = x.data + i * x.stride;
-                   U* to = buffer.data() + i * x.cols;
-                   for (Index j = 0; j < x.cols; ++j) to[j] = rounded(from[j], U{});
-                 }
-               });
+  round_to_bf16(x, buffer.data());
   return {buffer.data(), x.rows, x.cols};
 }
 
 void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const float> a,
               MatrixView<const float> b, float beta, MatrixView<float> c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  if (m == 1 && transpose_a == Transpose::no && transpose_b == Transpose::yes) {
+    return row_product(alpha, a.data, b, beta, c.data);
+  }
   const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
   const auto status = dnnl_sgemm(flag(transpose_a), flag(transpose_b), m, n, k, alpha, a.data,
                                  leading(a), b.data, leading(b), beta, c.data, leading(c));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -80,7 +81,8 @@ TYPED_TEST_SUITE(Gemm, Types);
 TYPED_TEST(Gemm, IsTheReferenceAtEveryShapeAndTransposition) {
   using T = TypeParam;
   const Index shapes[][3] = {{1, 1, 1},    {1, 5, 3},    {5, 1, 3},      {7, 9, 1},
-                             {64, 16, 16}, {33, 31, 65}, {129, 60, 144}, {24, 48, 1000}};
+                             {64, 16, 16}, {33, 31, 65}, {129, 60, 144}, {24, 48, 1000},
+                             {1, 29, 77},  {1, 600, 320}};
   for (const auto& [m, n, k] : shapes) {
     for (const auto ta : {kNo, kYes}) {
       for (const auto tb : {kNo, kYes}) {
@@ -175,6 +177,26 @@ TEST(GemmBf16, IsTheReferenceWhereNativeAndAnErrorElsewhere) {
   for (Index i = 0; i < c.size(); ++i) {
     EXPECT_NEAR(c.data()[i], expected.data()[i],
                 2 * 70 * std::numeric_limits<float>::epsilon() * 70);
+  }
+}
+
+/// Rounded factors times the identity are what to_bfloat16 makes of them, to the bit.
+TEST(GemmPrecision, RoundsToTheNearestAndTiesToEven) {
+  constexpr Index kM = 5, kK = 83;  // every vector level has whole vectors and a rest
+  Array<float, 2> a({kM, kK}), identity({kK, kK}), got({kM, kK});
+  Random random(11);
+  for (float& value : a.span()) {  // all exponents but those of subnormal numbers and infinity
+    const auto exponent = static_cast<int>(random.below(250)) - 124;
+    value = std::ldexp(static_cast<float>(random.normal()), exponent);
+    if (random.below(4) > 0) continue;
+    const auto bits = std::bit_cast<std::uint32_t>(value);  // a tie
+    value = std::bit_cast<float>((bits & 0xffff0000u) | 0x8000u);
+  }
+  for (Index i = 0; i < kK; ++i) identity(i, i) = 1;
+  const PrecisionScope scope(Precision::bfloat16);
+  gemm<float>(kNo, kNo, 1, a.view(), identity.view(), 0, MatrixView<float>(got.view()));
+  for (Index i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(got.data()[i], to_float(to_bfloat16(a.data()[i]))) << a.data()[i];
   }
 }
 

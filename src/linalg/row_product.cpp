@@ -1,0 +1,28 @@
+#include "linalg/row_product.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "linalg/kernels/row_product.inl.h"
+#include <hwy/foreach_target.h>
+#include "linalg/kernels/row_product.inl.h"
+
+#if HWY_ONCE
+#include <algorithm>
+
+#include "lior/core/parallel.h"
+#include "lior/simd/dispatch.h"
+
+namespace lior::linalg {
+namespace {
+constexpr Index kNumbersPerThread = 1 << 15;  // 3 us: below this a second thread brings nothing
+}
+
+void row_product(float alpha, const float* x, MatrixView<const float> b, float beta, float* y) {
+  const auto kernel = LIOR_SIMD_TABLE(row_product).chosen();
+  const Index grain = std::max<Index>(1, kNumbersPerThread / std::max<Index>(b.cols, 1));
+  parallel_for(b.rows, grain, [&](Index begin, Index end, int) {
+    kernel(alpha, x, {b.data + begin * b.stride, end - begin, b.cols, b.stride}, beta, y + begin);
+  });
+}
+
+}  // namespace lior::linalg
+#endif
