@@ -1,25 +1,42 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 #include "program.h"
 
 namespace {
 
-/// OpenMP's threads spin while they wait; on a shared machine that takes the core from the very
-/// thread that they wait for (docs/decisions/021-waiting-threads.md). The setting is read when the
-/// library is loaded, before main: so the program starts itself once more. Where it cannot, it goes
-/// on as it is.
-void wait_without_spinning(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
+/// Tasks that run now beside this one, on the whole machine: the most of three looks a millisecond
+/// apart. 0 where the system does not say.
+int others_running() {
+  int most = 0;
+  for (int look = 0; look < 3; ++look) {
+    if (look > 0) usleep(1000);
+    std::ifstream file("/proc/loadavg");  // three averages, then running/all
+    double average = 0;
+    int running = 0;
+    if (file >> average >> average >> average >> running) most = std::max(most, running - 1);
+  }
+  return most;
+}
+
+/// How long OpenMP's threads spin before they sleep: 15 us on an idle machine, where waking one
+/// takes longer than many a piece of work; not at all on a busy one, where spinning takes the core
+/// from the very thread that they wait for (docs/decisions/021-waiting-threads.md). The setting is
+/// read when the library is loaded, before main: so the program starts itself once more. Where it
+/// cannot, it goes on as it is.
+void choose_waiting(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  setenv("GOMP_SPINCOUNT", others_running() > 0 ? "0" : "1000", 1);
   execv("/proc/self/exe", argv);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  wait_without_spinning(argv);
+  choose_waiting(argv);
   using namespace lior::app;
   return run_program(
       argc, argv,
