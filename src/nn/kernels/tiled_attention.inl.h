@@ -28,13 +28,17 @@ struct Factor {
   Index row, column;
 };
 
+/// Rows of a block of products: with two vectors of columns, sums for the latency of multiply-adds,
+/// and as few loads a multiply-add as there are registers for.
+constexpr int kBlockRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
+
 /// Rows of kRows of C = A B or C += A B, kVectors vectors of columns.
 template <int kRows, int kVectors, class D, class T = hn::TFromD<D>>
 HWY_INLINE void product_block(D d, Index depth, Factor<T> a, const T* HWY_RESTRICT b,
                               Index b_stride, Store store, T* HWY_RESTRICT c, Index c_stride) {
   const Index W = static_cast<Index>(hn::Lanes(d));
   hn::Vec<D> sum[kRows][kVectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
@@ -45,14 +49,14 @@ HWY_INLINE void product_block(D d, Index depth, Factor<T> a, const T* HWY_RESTRI
     hn::Vec<D> row[kVectors];
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) row[v] = hn::LoadU(d, b + k * b_stride + v * W);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const auto factor = hn::Set(d, a.data[r * a.row + k * a.column]);
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, c + r * c_stride + v * W);
@@ -63,8 +67,9 @@ template <int kVectors, class D, class T = hn::TFromD<D>>
 HWY_INLINE void product_columns(D d, Index rows, Index depth, Factor<T> a, const T* b,
                                 Index b_stride, Store store, T* c, Index c_stride) {
   Index r = 0;
-  for (; r + 4 <= rows; r += 4, a.data += 4 * a.row) {
-    product_block<4, kVectors>(d, depth, a, b, b_stride, store, c + r * c_stride, c_stride);
+  for (; r + kBlockRows <= rows; r += kBlockRows, a.data += kBlockRows * a.row) {
+    product_block<kBlockRows, kVectors>(d, depth, a, b, b_stride, store, c + r * c_stride,
+                                        c_stride);
   }
   for (; r < rows; ++r, a.data += a.row) {
     product_block<1, kVectors>(d, depth, a, b, b_stride, store, c + r * c_stride, c_stride);
@@ -190,11 +195,11 @@ HWY_INLINE Index padded_count(D d, const QueryTile<T>& tile) {
   return (tile.count + W - 1) / W * W;
 }
 
-/// The first lane, in pairs of vectors, that sees a key from `first` on: those before it are left
-/// out.
+/// The first lane that sees a key from `first` on, in steps that give a block of products eight
+/// sums: lanes before it are left out.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE Index first_lane(D d, const QueryTile<T>& tile, Index first) {
-  const Index step = 2 * static_cast<Index>(hn::Lanes(d));
+  const Index step = 8 / kBlockRows * static_cast<Index>(hn::Lanes(d));
   return first <= tile.first ? 0 : (first - tile.first) / step * step;
 }
 
