@@ -1,4 +1,5 @@
 // Whole models: a training step, a step that computes blocks again, a generated token.
+#include <cmath>
 #include <vector>
 
 #include "lior/check/compare.h"
@@ -161,6 +162,42 @@ Bench step_bench(const char* preset, Index batch, Index length) {
           }};
 }
 
+/// |g_bf16 - g| / |g| of the gradients on a piece. It grows with the length: a state carries what
+/// every step rounds alike (docs/decisions/043-bf16.md).
+double bfloat16_rounding(const nn::ModelConfig& config) {
+  Training whole(config, 2, 24), rounded(config, 2, 24);
+  rounded.model.set_precision(linalg::Precision::bfloat16);
+  whole.gradients();
+  rounded.gradients();
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < whole.model.gradients().size(); ++i) {
+    const double g = whole.model.gradients()[i];
+    error += std::pow(rounded.model.gradients()[i] - g, 2);
+    norm += g * g;
+  }
+  return std::sqrt(error / norm);
+}
+
+/// before: the step in float. after: with the layers' products in bf16, where that is native.
+Bench bfloat16_bench(const char* preset, Index batch, Index length) {
+  constexpr double kTolerance = 0.1;  // 2^-9 a factor, some twenty products one after the other
+  const nn::ModelConfig config = model_config(preset);
+  return {.name = fmt::format("training_step.{}.bf16_beside_f32", preset),
+          .shape = fmt::format("B={} N={} D={} L={}", batch, length, config.d_model, config.layers),
+          .dtype = "bf16",
+          .flops = 3 * product_flops(Model<float>::planner(config), batch * length),
+          .arithmetic = Arithmetic::fma_bf16,
+          .prepare = [=] {
+            const auto whole = std::make_shared<Training>(config, batch, length);
+            const auto rounded = std::make_shared<Training>(config, batch, length);
+            rounded->model.set_precision(linalg::Precision::bfloat16);
+            return BenchRun{.before = [=] { whole->step(); },
+                            .after = [=] { rounded->step(); },
+                            .error = [=] { return bfloat16_rounding(config); },
+                            .tolerance = kTolerance};
+          }};
+}
+
 /// before: everything kept. after: every block keeps less. Gradients must be equal in every bit.
 Bench checkpointing_bench(const char* name, Keep keep) {
   constexpr Index kBatch = 4, kLength = 256;
@@ -253,6 +290,7 @@ Bench generation_bench(const char* preset) {
 void add_model_benches(Registry& registry) {
   registry.benches.push_back(step_bench("small", 16, 256));
   registry.benches.push_back(step_bench("tiny", 24, 64));
+  if (linalg::bf16_is_native()) registry.benches.push_back(bfloat16_bench("small", 16, 256));
   registry.benches.push_back(checkpointing_bench("products", Keep::products));
   registry.benches.push_back(checkpointing_bench("input", Keep::input));
   registry.benches.push_back(generation_bench("tiny"));

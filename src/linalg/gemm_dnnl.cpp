@@ -55,6 +55,8 @@ struct RoundedFactors {
 
 }  // namespace
 
+Precision current_precision() { return precision; }
+
 PrecisionScope::PrecisionScope(Precision inner) : outer_(std::exchange(precision, inner)) {}
 PrecisionScope::~PrecisionScope() { precision = outer_; }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lior/linalg/gemm.h"
+#include "lior/linalg/precision.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
@@ -79,13 +80,36 @@ GeometricMambaSaved<T> take_saved(const GeometricMambaShape& shape, Arena& arena
   return saved;
 }
 
+/// W_in v + b. Where products round their factors, the turns' rows of it do not: a weight is
+/// rounded alike at every step, and a state carries the same small turn too much as often as it is
+/// turned while it lives: 150 times (docs/decisions/043-bf16.md).
+template <class T>
+void project(const GeometricMambaShape& shape, const GeometricMambaParameters<const T>& parameters,
+             View<const T, 2> v, MatrixView<T> projection) {
+  const auto product = [&](Index begin, Index end) {
+    const auto first = static_cast<std::size_t>(begin),
+               count = static_cast<std::size_t>(end - begin);
+    linear_forward<T>(
+        v, MatrixView<const T>(parameters.in_weight).block(begin, 0, end - begin, shape.d_model),
+        parameters.in_bias.subspan(first, count),
+        projection.block(0, begin, projection.rows, end - begin));
+  };
+  const Index turns = 8 * shape.scan.mixer.factors * shape.scan.heads();
+  if (linalg::current_precision() == linalg::Precision::float32) {
+    return product(0, projection.cols);
+  }
+  product(turns, projection.cols);
+  const linalg::PrecisionScope exact(linalg::Precision::float32);
+  product(0, turns);
+}
+
 template <class T>
 void geometric_mamba_forward(const GeometricMambaShape& shape,
                              const GeometricMambaParameters<const T>& parameters,
                              View<const T, 2> x, View<T, 3> state,
                              const GeometricMambaSaved<T>& saved, View<T, 2> out) {
   rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
-  linear_forward<T>(saved.v, parameters.in_weight, parameters.in_bias, saved.projection);
+  project<T>(shape, parameters, saved.v, saved.projection);
   ci8_scan_readout_forward<T>(shape.scan, scan_columns(shape, saved.projection), parameters.angles,
                               state, saved.starts, saved.q, saved.scan_workspace);
   linear_forward<T>(saved.q, parameters.read_weight, {}, saved.p);

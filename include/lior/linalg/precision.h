@@ -8,6 +8,9 @@ enum class Precision {
   bfloat16,  ///< rounded to 8 significant bits; sums stay float
 };
 
+/// What products on this thread take now: float32 where no scope says otherwise.
+Precision current_precision();
+
 /// While it lives, gemm<float> on this thread takes its factors in `precision`; scopes nest.
 /// bfloat16 is for bf16_is_native() processors, where it multiplies twice as fast; elsewhere the
 /// same numbers come out, slower than in float32. The rounded factors lie in buffers that grow with

@@ -67,8 +67,9 @@ class Model {
   void set_kept(std::span<const Keep> of_blocks);
   std::span<const Keep> kept() const;
 
-  /// How the products of the layers take their factors in a training step; weights, gradients and
-  /// the classifier's products stay in full precision. For Model<float>.
+  /// How the products of the layers take their factors in a training step; weights, gradients, the
+  /// classifier's products and those that make a step's turns stay in full precision
+  /// (docs/decisions/043-bf16.md). For Model<float>.
   void set_precision(linalg::Precision precision);
 
   /// Bytes of the arena that a call needs with these shapes.
