@@ -1,7 +1,7 @@
 #include "lior/geometry/geodesic.h"
 
+#include "geometry/equal_steps.h"
 #include "geometry/point.h"
-#include "geometry/runge_kutta.h"
 
 namespace lior::geometry {
 namespace {
@@ -23,6 +23,11 @@ void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index 
                 PathStatus* status) {
   const Index d = metric.dimension();
   const bool own = metric.accelerations(x, v, a, stride, count);
+  if (own && metric.unbounded() && all_finite(x, d, stride, count) &&
+      all_finite(a, 1, stride, count)) {
+    std::fill_n(status, count, PathStatus::ok);
+    return;
+  }
   MetricSolver<T> solver(metric);
   std::array<T, kMostDimensions> point, velocity, gradient, force;
   std::array<T, kMostDimensions * kMostDimensions> g, along;
@@ -100,6 +105,10 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
       "not both 0",
       options.step, options.rtol, options.atol);
   parallel_for(count, kLanes, [&](Index begin, Index end, int) {
+    if (metric.unbounded() && all_finite(x.data() + begin, d, count, end - begin) &&
+        all_finite(v.data() + begin, d, count, end - begin)) {
+      return;
+    }
     std::array<T, kMostDimensions> point;
     for (Index n = begin; n < end; ++n) {
       gather_point(x, n, point.data());
@@ -112,7 +121,7 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
   });
 }
 
-/// Runs `integrate` on blocks of lanes whose state is the planes of `parts`, one after another.
+/// Integrates on blocks of lanes whose state is the planes of `parts`, one after another.
 template <class T, class Equation, class Sample, class Finished>
 void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<const double> times,
                       const GeodesicOptions& options, const Equation& equation,
@@ -128,14 +137,20 @@ void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<c
       for (const View<const T, 2>& part : parts) {
         for (Index m = 0; m < d; ++m, row += lanes) std::copy_n(&part(m, begin), lanes, row);
       }
-      integrate(
-          size, lanes, start.data(), times, options, equation(),
-          [&](Index lane, Index k, const T* state, Index stride) {
-            sample(begin + lane, k, state, stride);
-          },
-          [&](Index lane, PathStatus status, double reached) {
-            finished(begin + lane, status, reached);
-          });
+      const auto sample_block = [&](Index lane, Index lanes_there, Index k, const T* state,
+                                    Index stride) {
+        sample(begin + lane, lanes_there, k, state, stride);
+      };
+      const auto finished_block = [&](Index lane, PathStatus status, double reached) {
+        finished(begin + lane, status, reached);
+      };
+      if (options.method == Method::dopri5) {
+        integrate(size, lanes, start.data(), times, options, equation(), sample_block,
+                  finished_block);
+      } else {
+        integrate_equal_steps(size, lanes, start.data(), times, options, equation(), sample_block,
+                              finished_block);
+      }
     }
   });
 }
@@ -166,10 +181,10 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
   }
   integrate_blocks<T>(
       {x, v}, times, options, [&] { return geodesic_equation(metric); },
-      [&](Index lane, Index k, const T* state, Index stride) {
+      [&](Index lane, Index lanes, Index k, const T* state, Index stride) {
         for (Index m = 0; m < d; ++m) {
-          paths.x(k, m, lane) = state[m * stride];
-          paths.v(k, m, lane) = state[(d + m) * stride];
+          std::copy_n(state + m * stride, lanes, &paths.x(k, m, lane));
+          std::copy_n(state + (d + m) * stride, lanes, &paths.v(k, m, lane));
         }
       },
       [&](Index lane, PathStatus status, double reached) {
@@ -187,8 +202,8 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
   check_shape(status, {x.extent(1)}, "status");
   integrate_blocks<T>(
       {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
-      [&](Index lane, Index, const T* state, Index stride) {
-        for (Index m = 0; m < d; ++m) y(m, lane) = state[m * stride];
+      [&](Index lane, Index lanes, Index, const T* state, Index stride) {
+        for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
       },
       [&](Index lane, PathStatus why, double) { status(lane) = why; });
 }
@@ -204,8 +219,10 @@ void transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
   check_shape(status, {x.extent(1)}, "status");
   integrate_blocks<T>(
       {x, v, w}, kUnitTime, options, [&] { return transport_equation(metric); },
-      [&](Index lane, Index, const T* state, Index stride) {
-        for (Index m = 0; m < d; ++m) out(m, lane) = state[(2 * d + m) * stride];
+      [&](Index lane, Index lanes, Index, const T* state, Index stride) {
+        for (Index m = 0; m < d; ++m) {
+          std::copy_n(state + (2 * d + m) * stride, lanes, &out(m, lane));
+        }
       },
       [&](Index lane, PathStatus why, double) { status(lane) = why; });
 }

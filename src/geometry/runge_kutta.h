@@ -50,19 +50,36 @@ inline const Tableau& tableau(Method method) {
   return kDormandPrince;
 }
 
-/// Integrates y' = f(y) on `lanes` lanes, state planes [size, lanes], from parameter 0 through
-/// `times`. f(state, slope, stride, count, status) fills the slopes of `count` lanes and the status
-/// of those where it cannot. sample(lane, k, state, stride) is called with each lane's state at
-/// times[k], and finished(lane, status, parameter) once a lane.
+/// Below this a step no longer moves the parameter, or not to any purpose.
+template <class T>
+double least_step(std::span<const double> times) {
+  const double span = times.empty() ? 0 : times.back();
+  return 16 * std::numeric_limits<T>::epsilon() * (span > 0 ? span : 1);
+}
+
+/// What stops a lane at y, with that slope, whose steps have become too small or too many: that
+/// which lies just ahead, if anything. Planes [size, .] with rows `stride` apart.
+template <class T, class F>
+PathStatus status_ahead(F& f, Index size, const T* y, const T* slope, Index stride, double least) {
+  std::vector<T> probe(static_cast<std::size_t>(size)), probe_slope(probe);
+  const auto far = static_cast<T>(1e4 * least);
+  for (Index c = 0; c < size; ++c) probe[c] = y[c * stride] + far * slope[c * stride];
+  PathStatus why = PathStatus::ok;
+  f(probe.data(), probe_slope.data(), 1, 1, &why);
+  return why == PathStatus::ok ? PathStatus::stalled : why;
+}
+
+/// Integrates y' = f(y) by a method that adapts, on `lanes` lanes, state planes [size, lanes], from
+/// parameter 0 through `times`. f(state, slope, stride, count, status) fills the slopes of `count`
+/// lanes and their status. sample(lane, count, k, state, stride) is called with the states of
+/// `count` lanes from `lane` on at times[k], and finished(lane, status, parameter) once a lane.
 template <class T, class F, class Sample, class Finished>
 void integrate(Index size, Index lanes, const T* start, std::span<const double> times,
                const GeodesicOptions& options, F f, const Sample& sample,
                const Finished& finished) {
   const Tableau& method = tableau(options.method);
   const Index samples = static_cast<Index>(times.size()), stride = lanes;
-  const double span = samples == 0 ? 0 : times.back();
-  // Below this a step no longer moves the parameter, or not to any purpose.
-  const double least_step = 16 * std::numeric_limits<T>::epsilon() * (span > 0 ? span : 1);
+  const double least = least_step<T>(times);
 
   struct Lane {
     Index index, next_sample = 0, steps = 0;
@@ -75,8 +92,7 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
   const auto numbers = static_cast<std::size_t>(size * stride);
   std::vector<T> y(start, start + numbers), trial(numbers), steps(static_cast<std::size_t>(lanes));
   std::vector<T> slopes(static_cast<std::size_t>(method.stages) * numbers);
-  std::vector<T> deviation(method.adaptive ? numbers : 0);
-  std::vector<T> probe(static_cast<std::size_t>(size)), probe_slope(probe);
+  std::vector<T> deviation(numbers);
   std::vector<PathStatus> status(static_cast<std::size_t>(lanes));
   const auto k = [&](int stage) {
     return slopes.data() + static_cast<std::size_t>(stage) * numbers;
@@ -121,27 +137,17 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
   const auto take_samples = [&](Index i) {
     Lane& lane = active[i];
     while (lane.next_sample < samples && times[lane.next_sample] <= lane.parameter) {
-      sample(lane.index, lane.next_sample++, y.data() + i, stride);
+      sample(lane.index, 1, lane.next_sample++, y.data() + i, stride);
     }
     return lane.next_sample < samples;
   };
   const auto end_lane = [&](Index i, PathStatus why) {
     const Lane& lane = active[i];
     for (Index later = lane.next_sample; later < samples; ++later) {
-      sample(lane.index, later, y.data() + i, stride);
+      sample(lane.index, 1, later, y.data() + i, stride);
     }
     finished(lane.index, why, lane.parameter);
     remove(i);
-  };
-  // What stops a lane whose steps have become too small: that which lies just ahead, if anything.
-  const auto ahead = [&](Index i) {
-    const auto far = static_cast<T>(1e4 * least_step);
-    for (Index c = 0; c < size; ++c) {
-      probe[c] = y[c * stride + i] + far * k(0)[c * stride + i];
-    }
-    PathStatus why = PathStatus::ok;
-    f(probe.data(), probe_slope.data(), 1, 1, &why);
-    return why == PathStatus::ok ? PathStatus::stalled : why;
   };
   for (Index i = lanes - 1; i >= 0; --i) {
     if (!take_samples(i)) end_lane(i, PathStatus::ok);
@@ -149,12 +155,11 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
 
   while (!active.empty()) {
     const auto count = static_cast<Index>(active.size());
-    bool all_have_slopes = method.adaptive;
+    bool all_have_slopes = true;
     for (Index i = 0; i < count; ++i) {
       Lane& lane = active[i];
       const double left = times[lane.next_sample] - lane.parameter;
-      lane.step =
-          method.adaptive ? std::min(lane.proposed, left) : left / equal_steps(left, options.step);
+      lane.step = std::min(lane.proposed, left);
       lane.trouble = PathStatus::ok;
       steps[i] = static_cast<T>(lane.step);
       all_have_slopes = all_have_slopes && lane.has_slope;
@@ -169,17 +174,13 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
     }
 
     advance(method.b, method.stages);
-    if (method.adaptive) combine(method.e, method.stages, deviation);
+    combine(method.e, method.stages, deviation);
     for (Index i = count - 1; i >= 0; --i) {  // from the back: `remove` moves the last lane here
       Lane& lane = active[i];
       lane.has_slope = true;
       double error = 0;
       for (Index c = 0; c < size; ++c) {
         const T before = y[c * stride + i], after = trial[c * stride + i];
-        if (!method.adaptive) {
-          if (!std::isfinite(after)) error = NAN;
-          continue;
-        }
         const double allowed =
             options.atol + options.rtol * std::max(std::abs(before), std::abs(after));
         const double ratio = lane.step * static_cast<double>(deviation[c * stride + i]) / allowed;
@@ -188,14 +189,14 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
       error = std::sqrt(error / static_cast<double>(size));
       const bool inside = lane.trouble == PathStatus::ok && std::isfinite(error);
       if (lane.trouble != PathStatus::ok) lane.last_trouble = lane.trouble;
-      const bool accepted = inside && (!method.adaptive || error <= 1);
+      const bool accepted = inside && error <= 1;
       if (accepted) {
         const bool at_sample = lane.step >= times[lane.next_sample] - lane.parameter;
         lane.last_trouble = PathStatus::ok;
         lane.parameter = at_sample ? times[lane.next_sample] : lane.parameter + lane.step;
         for (Index c = 0; c < size; ++c) {
           y[c * stride + i] = trial[c * stride + i];
-          if (method.adaptive) k(0)[c * stride + i] = k(6)[c * stride + i];
+          k(0)[c * stride + i] = k(6)[c * stride + i];
         }
         const double room = error > 0 ? 0.9 * std::pow(error, -0.2) : 5;
         // A step that was cut to meet a sample says nothing against the longer one proposed.
@@ -205,14 +206,14 @@ void integrate(Index size, Index lanes, const T* start, std::span<const double> 
           end_lane(i, PathStatus::ok);
           continue;
         }
-      } else if (!method.adaptive) {
-        end_lane(i, lane.trouble == PathStatus::ok ? PathStatus::singular : lane.trouble);
-        continue;
       } else {
         lane.proposed = lane.step * (inside ? std::max(0.2, 0.9 * std::pow(error, -0.2)) : 0.25);
       }
-      if (++lane.steps >= options.most_steps || lane.proposed < least_step) {
-        end_lane(i, lane.last_trouble != PathStatus::ok ? lane.last_trouble : ahead(i));
+      if (++lane.steps >= options.most_steps || lane.proposed < least) {
+        const auto why = [&] {
+          return status_ahead(f, size, y.data() + i, k(0) + i, stride, least);
+        };
+        end_lane(i, lane.last_trouble != PathStatus::ok ? lane.last_trouble : why());
       }
     }
   }

@@ -58,6 +58,8 @@ class AnyMetric {
   Index negative_directions() const { return model_->negative_directions(); }
   bool riemannian() const { return negative_directions() == 0; }
   Domain domain(const T* x) const { return model_->domain(x); }
+  /// Whether every finite point lies in the domain.
+  bool unbounded() const { return model_->unbounded(); }
 
   void value(const T* x, T* g) const { model_->value(x, g); }
   void first(const T* x, T* g, T* dg) const { model_->first(x, g, dg); }
@@ -78,6 +80,7 @@ class AnyMetric {
     virtual Index dimension() const = 0;
     virtual Index negative_directions() const = 0;
     virtual Domain domain(const T* x) const = 0;
+    virtual bool unbounded() const = 0;
     virtual void value(const T* x, T* g) const = 0;
     virtual void first(const T* x, T* g, T* dg) const = 0;
     virtual void second(const T* x, T* g, T* dg, T* ddg) const = 0;
@@ -108,6 +111,9 @@ struct AnyMetric<T>::Model final : Interface {
     }
     if constexpr (requires { metric.domain(x); }) return metric.domain(x);
     return Domain::inside;
+  }
+  bool unbounded() const override {
+    return !requires(const T* x) { metric.domain(x); };
   }
   void value(const T* x, T* g) const override { metric(x, g); }
 

@@ -1,0 +1,29 @@
+#include "geometry/planes.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "geometry/planes.cpp"
+#include <hwy/foreach_target.h>
+#include "geometry/kernels/planes.inl.h"
+
+#if HWY_ONCE
+#include "lior/simd/dispatch.h"
+
+namespace lior::geometry {
+
+template <class T>
+void advance(const T* y, T step, const SlopeSum<T>& sum, T* out, Index count) {
+  LIOR_SIMD_TABLE(advance_planes<T>).chosen()(y, step, sum, out, count);
+}
+
+template <class T>
+bool all_finite(const T* x, Index rows, Index stride, Index count) {
+  return LIOR_SIMD_TABLE(finite_planes<T>).chosen()(x, rows, stride, count);
+}
+
+template void advance(const float*, float, const SlopeSum<float>&, float*, Index);
+template void advance(const double*, double, const SlopeSum<double>&, double*, Index);
+template bool all_finite(const float*, Index, Index, Index);
+template bool all_finite(const double*, Index, Index, Index);
+
+}  // namespace lior::geometry
+#endif
