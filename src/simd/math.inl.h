@@ -232,17 +232,22 @@ struct Normal {
   V density;
 };
 
+/// `gauss` is e^(-x^2/2).
 template <class D, class V>
-HWY_INLINE Normal<V> normal(D d, V x) {
+HWY_INLINE Normal<V> normal(D d, V x, V gauss) {
   const V half = constant(d, x, 0.5), one = constant(d, x, 1);
   const V y = hn::Mul(hn::Abs(x), constant(d, x, 0.70710678118654752440));  // 1/sqrt(2)
-  const V gauss = exp_negative(d, hn::Neg(hn::Mul(half, hn::Mul(x, x))));
   const auto pieces = erf_pieces(d, y, gauss);
   const V half_tail = hn::Mul(half, pieces.tail);
   const V tail = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), half_tail, hn::Sub(one, half_tail));
   const V near = hn::MulAdd(half, hn::CopySign(pieces.near, x), half);
   return {hn::IfThenElse(hn::Ge(y, one), tail, near),
           hn::Mul(gauss, constant(d, x, 0.39894228040143267794))};  // 1/sqrt(2 pi)
+}
+
+template <class D, class V>
+HWY_INLINE Normal<V> normal(D d, V x) {
+  return normal(d, x, exp_negative(d, hn::Mul(constant(d, x, -0.5), hn::Mul(x, x))));
 }
 
 }  // namespace detail

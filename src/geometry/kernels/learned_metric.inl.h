@@ -35,7 +35,7 @@ HWY_NOINLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTR
       for (Index k = 0; k < j; ++k) sum = hn::NegMulAdd(row_i[k], row_j[k], sum);
       if (i == j) {
         failed = hn::Or(failed, hn::Not(hn::Gt(sum, hn::Zero(tag))));
-        row_i[j] = hn::Div(constant(tag, 1), hn::Sqrt(sum));
+        row_i[j] = inverse_root(tag, sum);
       } else {
         row_i[j] = hn::Mul(sum, row_j[j]);
       }
@@ -49,26 +49,26 @@ HWY_NOINLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRI
   V sum[kColumns];
   for (Index i = 0; i < d; ++i) {
     const V* row = l + i * (i + 1) / 2;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
     for (Index k = 0; k < i; ++k) {
       const V entry = row[k];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], row[i]);
   }
   for (Index i = d - 1; i >= 0; --i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
     for (Index k = i + 1; k < d; ++k) {
       const V entry = l[k * (k + 1) / 2 + i];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
     }
     const V inverse = l[i * (i + 1) / 2 + i];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], inverse);
   }
 }
@@ -83,8 +83,14 @@ HWY_INLINE void copy_row(const T* HWY_RESTRICT from, Index count, bool stream, T
   if (stream && reinterpret_cast<std::uintptr_t>(to) % kAlignment == 0) {
     for (; i + step <= count; i += step) hn::Stream(hn::Load(wide, from + i), wide, to + i);
   }
-  for (; i + step <= count; i += step) hn::StoreU(hn::Load(wide, from + i), wide, to + i);
-  for (; i < count; ++i) to[i] = from[i];
+  // Two vectors at a time, or g++ makes of the loop a `rep movsq`, slow to start.
+  for (; i + 2 * step <= count; i += 2 * step) {
+    const auto low = hn::Load(wide, from + i), high = hn::Load(wide, from + i + step);
+    hn::StoreU(low, wide, to + i);
+    hn::StoreU(high, wide, to + i + step);
+  }
+  for (; i < count; i += step)
+    store_part(hn::Load(wide, from + i), wide, to + i, HWY_MIN(step, count - i));
 }
 
 template <class T>
@@ -111,6 +117,52 @@ void learned_values(const LearnedPlan<T>& plan, const T* x, T* g, T* r, Index st
   });
 }
 
+/// dg[p][m] = scale[p] sum_a out[p][a] jacobian[a][m].
+template <class D, class T, class V>
+HWY_INLINE void for_slopes(D tag, const LearnedPlan<T>& plan, const V* HWY_RESTRICT scale,
+                           const V* HWY_RESTRICT jacobian, V* HWY_RESTRICT dg) {
+  const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
+  // Of the pairs from p on, the directions from m on.
+  const auto slopes = [&](auto rows, auto columns, Index p, Index m) {
+    constexpr int kRows = decltype(rows)::value, kColumns = decltype(columns)::value;
+    const T* weight = plan.out + p * width;
+    V sum[kRows][kColumns];
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (int k = 0; k < kColumns; ++k) sum[r][k] = hn::Zero(tag);
+    }
+    for (Index a = 0; a < width; ++a) {
+#pragma GCC unroll 2
+      for (int r = 0; r < kRows; ++r) {
+        const V w = hn::Set(tag, weight[r * width + a]);
+#pragma GCC unroll 8
+        for (int k = 0; k < kColumns; ++k) {
+          sum[r][k] = hn::MulAdd(w, jacobian[a * d + m + k], sum[r][k]);
+        }
+      }
+    }
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (int k = 0; k < kColumns; ++k) {
+        dg[(p + r) * d + m + k] = hn::Mul(scale[p + r], sum[r][k]);
+      }
+    }
+  };
+  const auto directions = [&](auto rows, Index p) {
+    Index m = 0;
+    for (; m + 8 <= d; m += 8) slopes(rows, std::integral_constant<int, 8>{}, p, m);
+    for (; m + 4 <= d; m += 4) slopes(rows, std::integral_constant<int, 4>{}, p, m);
+    for (; m < d; ++m) slopes(rows, std::integral_constant<int, 1>{}, p, m);
+  };
+  // 16 sums where there are 32 registers: a load serves two multiply-adds.
+  constexpr int kRows = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
+  Index p = 0;
+  for (; p + kRows <= pairs; p += kRows) directions(std::integral_constant<int, kRows>{}, p);
+  for (; p < pairs; ++p) directions(std::integral_constant<int, 1>{}, p);
+}
+
 /// Gamma of g, or of R^2 g by Gamma^k_ij + d_ki f_j + d_kj f_i - g_ij g^kl f_l, f = ln R, at the
 /// lanes' points: `symbols` holds it for the pairs i <= j, [pairs, d, .] with rows `stride` apart.
 /// The lanes where g is not positive definite.
@@ -119,7 +171,6 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
                                          const hn::Vec<D>* HWY_RESTRICT point,
                                          T* HWY_RESTRICT symbols, Index stride) {
   using V = hn::Vec<D>;
-  constexpr int kColumns = 6;
   const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
   V value[kMostWidth], slope[kMostWidth], f[kD];
   V jacobian[kMostWidth * kD], h[kMostPairs], g[kMostPairs], dg[kMostPairs * kD], l[kMostPairs];
@@ -141,49 +192,28 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
     const V half = constant(tag, kTanhScale / 2);
     h[p] = hn::NegMulAdd(hn::Mul(half, t), t, half);
   }
-  for (Index p = 0; p < pairs; ++p) {
-    const T* weight = plan.out + p * width;
-    const V scale = h[p];
-    const auto slopes = [&](auto block, Index m) {  // of `block` directions from m on
-      constexpr int kBlock = decltype(block)::value;
-      V sum[kBlock];
-#pragma GCC unroll 8
-      for (int k = 0; k < kBlock; ++k) sum[k] = hn::Zero(tag);
-      for (Index a = 0; a < width; ++a) {
-        const V w = hn::Set(tag, weight[a]);
-#pragma GCC unroll 8
-        for (int k = 0; k < kBlock; ++k) {
-          sum[k] = hn::MulAdd(w, jacobian[a * d + m + k], sum[k]);
-        }
-      }
-#pragma GCC unroll 8
-      for (int k = 0; k < kBlock; ++k) dg[p * d + m + k] = hn::Mul(scale, sum[k]);
-    };
-    Index m = 0;
-    for (; m + 8 <= d; m += 8) slopes(std::integral_constant<int, 8>{}, m);
-    for (; m + 4 <= d; m += 4) slopes(std::integral_constant<int, 4>{}, m);
-    for (; m < d; ++m) slopes(std::integral_constant<int, 1>{}, m);
-  }
+  for_slopes(tag, plan, h, jacobian, dg);
 
   auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
   cholesky(tag, d, g, l, failed);
 
-  Index pair_of[kD][kD];
+  const V* slopes_of[kD][kD];  // the slopes of g_ij
   for (Index i = 0, pair = 0; i < d; ++i) {
-    for (Index j = i; j < d; ++j) pair_of[i][j] = pair_of[j][i] = pair++;
+    for (Index j = i; j < d; ++j) slopes_of[i][j] = slopes_of[j][i] = dg + d * pair++;
   }
-  // kColumns pairs of lower indices at a time; the last group repeats its last pair.
-  Index rows[kColumns], columns[kColumns];
-  Index i = 0, j = 0;
-  for (Index done = 0; done < pairs; done += kColumns) {
+  // Some pairs of lower indices at a time; the last group repeats its last pair.
+  Index i = 0, j = 0, done = 0;
+  const auto solve_columns = [&](auto block) {
+    constexpr int kColumns = decltype(block)::value;
+    Index rows[kColumns], columns[kColumns];
     V b[kD * kColumns];
     for (int c = 0; c < kColumns; ++c) {
       rows[c] = i, columns[c] = j;
-      const Index pair = pair_of[i][j];
+      const V *both = slopes_of[i][j], *const *of_i = slopes_of[i], *const *of_j = slopes_of[j];
+      const V entry = g[(both - dg) / d];
       for (Index r = 0; r < d; ++r) {
-        const V sum = hn::Sub(hn::Add(dg[pair_of[j][r] * d + i], dg[pair_of[i][r] * d + j]),
-                              dg[pair * d + r]);
-        b[r * kColumns + c] = hn::NegMulAdd(g[pair], f[r], sum);
+        const V sum = hn::Sub(hn::Add(of_j[r][i], of_i[r][j]), both[r]);
+        b[r * kColumns + c] = hn::NegMulAdd(entry, f[r], sum);
       }
       if (done + c + 1 < pairs && ++j == d) ++i, j = i;
     }
@@ -196,7 +226,12 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
       T* to = symbols + (done + c) * d * stride;
       for (Index r = 0; r < d; ++r) hn::StoreU(b[r * kColumns + c], tag, to + r * stride);
     }
+    done += kColumns;
+  };
+  if constexpr (HWY_TARGET <= HWY_AVX3) {  // 32 registers
+    while (pairs - done > 6) solve_columns(std::integral_constant<int, 12>{});
   }
+  while (done < pairs) solve_columns(std::integral_constant<int, 6>{});
   return failed;
 }
 
