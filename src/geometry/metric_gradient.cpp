@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "geometry/borrowed_metric.h"
+#include "geometry/learned_gradient.h"
 #include "geometry/metric_point_gradient.h"
 #include "geometry/point.h"
 
@@ -28,15 +29,7 @@ void metric_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, Vie
   check_shape(dg, {d, d, count}, "dg");
   check_shape(dx, {d, count}, "dx");
   check_same_sizes(model.parameters, dp);
-  const LearnedMetric<T> plain(model.parameters, Resilience::off, model.spd_floor);
-  std::array<T, kMostDimensions> point, dpoint;
-  std::array<T, kMostDimensions * kMostDimensions> weight;
-  for (Index n = 0; n < count; ++n) {
-    gather_point(x, n, point.data());
-    for (Index k = 0; k < d * d; ++k) weight[k] = dg(k / d, k % d, n);
-    metric_point_backward(model, plain, point.data(), weight.data(), dp, dpoint.data());
-    for (Index m = 0; m < d; ++m) dx(m, n) = dpoint[m];
-  }
+  add_learned_gradient(model, x, dg, dp, dx);
 }
 
 template <class T>

@@ -72,9 +72,11 @@ class LearnedMetric {
   /// positive definite.
   void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const;
 
+  /// What the kernels read; it points into this metric.
+  LearnedPlan<T> plan() const;
+
  private:
   Index pairs() const { return d_ * (d_ + 1) / 2; }
-  LearnedPlan<T> plan() const;
 
   Index d_, width_, resilience_width_;
   bool lior_;

@@ -21,8 +21,9 @@ struct LearnedMetricModel {
 /// entry as if all d^2 were independent. Adds dL/d(parameters) to `dparameters` and writes dx: [d,
 /// N].
 ///
-/// Cost: about three forward passes. On the calling thread, point after point. Where R is clamped
-/// it has no gradient. Throws lior::Error when shapes do not fit.
+/// Cost: about three forward passes. On the calling thread, a point a lane; the lanes' sums are
+/// added in a fixed order. Where R is clamped it has no gradient. Throws lior::Error when shapes do
+/// not fit.
 template <class T>
 void metric_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, View<const T, 3> dg,
                      LearnedMetricParameters<T>& dparameters, View<T, 2> dx);
