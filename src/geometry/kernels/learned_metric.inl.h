@@ -22,54 +22,73 @@ using simd::HWY_NAMESPACE::store_part;
 constexpr Index kD = kMostDimensions;
 
 /// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, the diagonal inverted. `a` is packed by pairs
-/// j <= i of the upper triangle. The lanes where a pivot is not > 0 are added to `failed`.
-template <class D, class V>
+/// j <= i of the upper triangle. Of kGroups vectors of points, which are the last index: each waits
+/// for its own roots. The lanes where a pivot is not > 0 are added to `failed`.
+template <int kGroups, class D, class V>
 HWY_NOINLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
                            hn::Mask<D>& failed) {
   Index pair = 0;
   for (Index j = 0; j < d; ++j) {
-    const V* row_j = l + j * (j + 1) / 2;
+    const V* row_j = l + j * (j + 1) / 2 * kGroups;
     for (Index i = j; i < d; ++i, ++pair) {
-      V* row_i = l + i * (i + 1) / 2;
-      V sum = a[pair];
-      for (Index k = 0; k < j; ++k) sum = hn::NegMulAdd(row_i[k], row_j[k], sum);
-      if (i == j) {
-        failed = hn::Or(failed, hn::Not(hn::Gt(sum, hn::Zero(tag))));
-        row_i[j] = inverse_root(tag, sum);
-      } else {
-        row_i[j] = hn::Mul(sum, row_j[j]);
+      V* row_i = l + i * (i + 1) / 2 * kGroups;
+      V sum[kGroups];
+#pragma GCC unroll 2
+      for (int group = 0; group < kGroups; ++group) sum[group] = a[pair * kGroups + group];
+      for (Index k = 0; k < j * kGroups; k += kGroups) {
+#pragma GCC unroll 2
+        for (int group = 0; group < kGroups; ++group) {
+          sum[group] = hn::NegMulAdd(row_i[k + group], row_j[k + group], sum[group]);
+        }
+      }
+#pragma GCC unroll 2
+      for (int group = 0; group < kGroups; ++group) {
+        const Index at = j * kGroups + group;
+        if (i == j) {
+          failed = hn::Or(failed, hn::Not(hn::Gt(sum[group], hn::Zero(tag))));
+          row_i[at] = inverse_root(tag, sum[group]);
+        } else {
+          row_i[at] = hn::Mul(sum[group], row_j[at]);
+        }
       }
     }
   }
 }
 
-/// b := A^-1 b for kColumns right sides at once, b[i kColumns + c].
-template <int kColumns, class V>
+/// b := A^-1 b for kColumns right sides at once, b[i kColumns + c], where kGroups vectors of points
+/// are the last index of l and b.
+template <int kColumns, int kGroups, class V>
 HWY_NOINLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
-  V sum[kColumns];
+  constexpr int kWidth = kColumns * kGroups;
+  V sum[kWidth];
   for (Index i = 0; i < d; ++i) {
-    const V* row = l + i * (i + 1) / 2;
+    const V* row = l + i * (i + 1) / 2 * kGroups;
 #pragma GCC unroll 12
-    for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
+    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
     for (Index k = 0; k < i; ++k) {
-      const V entry = row[k];
 #pragma GCC unroll 12
-      for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
+      for (int c = 0; c < kWidth; ++c) {
+        sum[c] = hn::NegMulAdd(row[k * kGroups + c % kGroups], b[k * kWidth + c], sum[c]);
+      }
     }
 #pragma GCC unroll 12
-    for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], row[i]);
+    for (int c = 0; c < kWidth; ++c) {
+      b[i * kWidth + c] = hn::Mul(sum[c], row[i * kGroups + c % kGroups]);
+    }
   }
   for (Index i = d - 1; i >= 0; --i) {
 #pragma GCC unroll 12
-    for (int c = 0; c < kColumns; ++c) sum[c] = b[i * kColumns + c];
+    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
     for (Index k = i + 1; k < d; ++k) {
-      const V entry = l[k * (k + 1) / 2 + i];
+      const V* entry = l + (k * (k + 1) / 2 + i) * kGroups;
 #pragma GCC unroll 12
-      for (int c = 0; c < kColumns; ++c) sum[c] = hn::NegMulAdd(entry, b[k * kColumns + c], sum[c]);
+      for (int c = 0; c < kWidth; ++c) {
+        sum[c] = hn::NegMulAdd(entry[c % kGroups], b[k * kWidth + c], sum[c]);
+      }
     }
-    const V inverse = l[i * (i + 1) / 2 + i];
+    const V* inverse = l + (i * (i + 1) / 2 + i) * kGroups;
 #pragma GCC unroll 12
-    for (int c = 0; c < kColumns; ++c) b[i * kColumns + c] = hn::Mul(sum[c], inverse);
+    for (int c = 0; c < kWidth; ++c) b[i * kWidth + c] = hn::Mul(sum[c], inverse[c % kGroups]);
   }
 }
 
@@ -195,7 +214,7 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
   for_slopes(tag, plan, h, jacobian, dg);
 
   auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
-  cholesky(tag, d, g, l, failed);
+  cholesky<1>(tag, d, g, l, failed);
 
   const V* slopes_of[kD][kD];  // the slopes of g_ij
   for (Index i = 0, pair = 0; i < d; ++i) {
@@ -217,7 +236,7 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
       }
       if (done + c + 1 < pairs && ++j == d) ++i, j = i;
     }
-    cholesky_solve<kColumns>(d, l, b);
+    cholesky_solve<kColumns, 1>(d, l, b);
     const Index count = std::min<Index>(kColumns, pairs - done);
     for (Index c = 0; c < count; ++c) {
       const Index m = rows[c], k = columns[c];
@@ -273,88 +292,146 @@ Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Inde
   return first_failed;
 }
 
-/// a = -g^-1 [(d_v g) v - grad (v^T g v) / 2]; for R^2 g also - 2 (f.v) v + (v^T g v) g^-1 f.
+/// One vector of points on the way to its accelerations.
+template <class V>
+struct Motion {
+  V point[kD], velocity[kD], f[kD], force[kD];
+  V value[kMostWidth], slope[kMostWidth], along[kMostWidth];  // of the hidden layer
+  V weight[kMostPairs];
+};
+
+template <class D, class T, class V>
+HWY_INLINE void start_motion(D tag, const LearnedPlan<T>& plan, const T* x, const T* v,
+                             Index stride, Index lanes, Motion<V>& at) {
+  for (Index m = 0; m < plan.d; ++m) {
+    at.point[m] = load_part(tag, x + m * stride, lanes);
+    at.velocity[m] = load_part(tag, v + m * stride, lanes);
+    at.f[m] = at.force[m] = hn::Zero(tag);
+  }
+  hidden_layer(tag, plan.in, plan.in_bias, plan.width, plan.d, at.point, at.value, at.slope);
+  for_dots(tag, plan.in, plan.width, plan.d, at.velocity,
+           [&](Index a, V sum) { at.along[a] = hn::Mul(at.slope[a], sum); });
+  if (plan.lior) resilience(tag, plan, at.point, at.f);
+}
+
+/// h in g and d_v h, tanh's slope left out, in the weights.
+template <int kGroups, class D, class T, class V>
+HWY_INLINE void outputs_along(D tag, const LearnedPlan<T>& plan, Motion<V>* motions, V* g) {
+  const Index width = plan.width, pairs = plan.d * (plan.d + 1) / 2;
+  const auto pairs_from = [&](auto block, Index p) {
+    constexpr int kBlock = decltype(block)::value;
+    V sum[kBlock][kGroups], sum_along[kBlock][kGroups];
+#pragma GCC unroll 4
+    for (int k = 0; k < kBlock; ++k) {
+#pragma GCC unroll 2
+      for (int i = 0; i < kGroups; ++i) sum[k][i] = sum_along[k][i] = hn::Zero(tag);
+    }
+    for (Index a = 0; a < width; ++a) {
+#pragma GCC unroll 4
+      for (int k = 0; k < kBlock; ++k) {
+        const V w = hn::Set(tag, plan.out[(p + k) * width + a]);
+#pragma GCC unroll 2
+        for (int i = 0; i < kGroups; ++i) {
+          sum[k][i] = hn::MulAdd(w, motions[i].value[a], sum[k][i]);
+          sum_along[k][i] = hn::MulAdd(w, motions[i].along[a], sum_along[k][i]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < kBlock; ++k) {
+#pragma GCC unroll 2
+      for (int i = 0; i < kGroups; ++i) {
+        g[(p + k) * kGroups + i] = hn::Add(sum[k][i], hn::Set(tag, plan.out_bias[p + k]));
+        motions[i].weight[p + k] = sum_along[k][i];
+      }
+    }
+  };
+  Index p = 0;
+  for (; p + 4 <= pairs; p += 4) pairs_from(std::integral_constant<int, 4>{}, p);
+  for (; p < pairs; ++p) pairs_from(std::integral_constant<int, 1>{}, p);
+}
+
+/// From g and `steep`, tanh's slopes, kGroups apart: -g a but for the terms along v.
+template <int kGroups, class D, class T, class V>
+HWY_INLINE void add_forces(D tag, const LearnedPlan<T>& plan, const V* g, const V* steep,
+                           Motion<V>& at) {
+  const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
+  // -(d_v g) v, v^T g v, and the weights with which grad (v^T g v) / 2 sums grad h.
+  V square = hn::Zero(tag);
+  for (Index i = 0, p = 0; i < d; ++i) {
+    for (Index j = i; j < d; ++j, ++p) {
+      const V slope = steep[p * kGroups], slope_along = hn::Mul(slope, at.weight[p]);
+      V both = hn::Mul(at.velocity[i], at.velocity[j]);
+      at.force[i] = hn::NegMulAdd(slope_along, at.velocity[j], at.force[i]);
+      if (i != j) {
+        at.force[j] = hn::NegMulAdd(slope_along, at.velocity[i], at.force[j]);
+        both = hn::Add(both, both);
+      }
+      square = hn::MulAdd(g[p * kGroups], both, square);
+      at.weight[p] = hn::Mul(hn::Mul(constant(tag, 0.5), slope), both);
+    }
+  }
+  for_dots(tag, plan.out_t, width, pairs, at.weight,
+           [&](Index a, V sum) { at.along[a] = hn::Mul(at.slope[a], sum); });
+  add_transposed(tag, plan.in, width, d, at.along, at.force);
+  for (Index m = 0; m < d; ++m) at.force[m] = hn::MulAdd(square, at.f[m], at.force[m]);
+}
+
+/// a = -g^-1 [(d_v g) v - grad (v^T g v) / 2]; for R^2 g also - 2 (f.v) v + (v^T g v) g^-1 f. Of
+/// kGroups vectors of points, of which the last holds fewer than it can.
+template <int kGroups, class T>
+HWY_NOINLINE void accelerate_groups(const LearnedPlan<T>& plan, const T* x, const T* v, T* out,
+                                    Index stride, Index count) {
+  const hn::ScalableTag<T> tag;
+  using V = hn::Vec<decltype(tag)>;
+  const Index step = static_cast<Index>(hn::Lanes(tag));
+  const Index d = plan.d, pairs = d * (d + 1) / 2;
+  Motion<V> motions[kGroups];
+  V g[kMostPairs * kGroups], l[kMostPairs * kGroups], b[kD * kGroups];
+  const auto lanes = [&](int i) { return HWY_MIN(step, count - i * step); };
+  for (int i = 0; i < kGroups; ++i) {
+    start_motion(tag, plan, x + i * step, v + i * step, stride, lanes(i), motions[i]);
+  }
+  outputs_along<kGroups>(tag, plan, motions, g);
+  // A loop of its own: many quotients in flight.
+  for (Index k = 0; k < pairs * kGroups; ++k) {
+    const V t = entry_tanh(tag, g[k]), tenth = constant(tag, kTanhScale);
+    g[k] = hn::MulAdd(tenth, t, hn::Set(tag, plan.base[k / kGroups]));
+    l[k] = hn::NegMulAdd(hn::Mul(tenth, t), t, tenth);
+  }
+  for (int i = 0; i < kGroups; ++i) {
+    add_forces<kGroups>(tag, plan, g + i, l + i, motions[i]);
+    for (Index m = 0; m < d; ++m) b[m * kGroups + i] = motions[i].force[m];
+  }
+  auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
+  cholesky<kGroups>(tag, d, g, l, failed);
+  cholesky_solve<1, kGroups>(d, l, b);
+  for (int i = 0; i < kGroups; ++i) {
+    const Motion<V>& at = motions[i];
+    V f_along = hn::Zero(tag);
+    for (Index m = 0; m < d; ++m) f_along = hn::MulAdd(at.f[m], at.velocity[m], f_along);
+    const V twice = hn::Add(f_along, f_along);
+    for (Index m = 0; m < d; ++m) {
+      store_part(hn::NegMulAdd(twice, at.velocity[m], b[m * kGroups + i]), tag,
+                 out + m * stride + i * step, lanes(i));
+    }
+  }
+}
+
 template <class T>
 void learned_accelerations(const LearnedPlan<T>& plan, const T* x, const T* v, T* out, Index stride,
                            Index count) noexcept {
-  for_parts<T>(count, [&](auto tag, Index n, Index lanes) {
-    using V = hn::Vec<decltype(tag)>;
-    const Index d = plan.d, width = plan.width, pairs = d * (d + 1) / 2;
-    V point[kD], velocity[kD], f[kD], value[kMostWidth], slope[kMostWidth], along[kMostWidth];
-    V g[kMostPairs], l[kMostPairs], weight[kMostPairs], b[kD];
-    for (Index m = 0; m < d; ++m) {
-      point[m] = load_part(tag, x + m * stride + n, lanes);
-      velocity[m] = load_part(tag, v + m * stride + n, lanes);
-      f[m] = b[m] = hn::Zero(tag);
+  const hn::ScalableTag<T> tag;
+  const Index step = static_cast<Index>(hn::Lanes(tag));
+  Index n = 0;
+  if constexpr (HWY_TARGET <= HWY_AVX3) {  // two vectors at once: one works while the other waits
+    for (; count - n > step; n += 2 * step) {
+      accelerate_groups<2>(plan, x + n, v + n, out + n, stride, count - n);
     }
-    hidden_layer(tag, plan.in, plan.in_bias, width, d, point, value, slope);
-    for_dots(tag, plan.in, width, d, velocity,
-             [&](Index a, V sum) { along[a] = hn::Mul(slope[a], sum); });
-    if (plan.lior) resilience(tag, plan, point, f);
-
-    // g, -(d_v g) v in b, v^T g v, and the weights with which grad (v^T g v) / 2 sums grad h.
-    V square = hn::Zero(tag);
-    const auto pairs_from = [&](auto block, Index p) {
-      constexpr int kBlock = decltype(block)::value;
-      V sum[kBlock], sum_along[kBlock];
-#pragma GCC unroll 4
-      for (int k = 0; k < kBlock; ++k) sum[k] = sum_along[k] = hn::Zero(tag);
-      for (Index a = 0; a < width; ++a) {
-        const V value_a = value[a], along_a = along[a];
-#pragma GCC unroll 4
-        for (int k = 0; k < kBlock; ++k) {
-          const V w = hn::Set(tag, plan.out[(p + k) * width + a]);
-          sum[k] = hn::MulAdd(w, value_a, sum[k]);
-          sum_along[k] = hn::MulAdd(w, along_a, sum_along[k]);
-        }
-      }
-#pragma GCC unroll 4
-      for (int k = 0; k < kBlock; ++k) {
-        g[p + k] = hn::Add(sum[k], hn::Set(tag, plan.out_bias[p + k]));
-        weight[p + k] = sum_along[k];
-      }
-    };
-    Index p = 0;
-    for (; p + 4 <= pairs; p += 4) pairs_from(std::integral_constant<int, 4>{}, p);
-    for (; p < pairs; ++p) pairs_from(std::integral_constant<int, 1>{}, p);
-    // A loop of its own: many quotients in flight.
-    for (p = 0; p < pairs; ++p) {
-      const V t = entry_tanh(tag, g[p]), tenth = constant(tag, kTanhScale);
-      g[p] = hn::MulAdd(tenth, t, hn::Set(tag, plan.base[p]));
-      l[p] = hn::NegMulAdd(hn::Mul(tenth, t), t, tenth);
-    }
-    p = 0;
-    for (Index i = 0; i < d; ++i) {
-      for (Index j = i; j < d; ++j, ++p) {
-        const V slope_along = hn::Mul(l[p], weight[p]);
-        V both = hn::Mul(velocity[i], velocity[j]);
-        b[i] = hn::NegMulAdd(slope_along, velocity[j], b[i]);
-        if (i != j) {
-          b[j] = hn::NegMulAdd(slope_along, velocity[i], b[j]);
-          both = hn::Add(both, both);
-        }
-        square = hn::MulAdd(g[p], both, square);
-        weight[p] = hn::Mul(hn::Mul(constant(tag, 0.5), l[p]), both);
-      }
-    }
-
-    for_dots(tag, plan.out_t, width, pairs, weight,
-             [&](Index a, V sum) { along[a] = hn::Mul(slope[a], sum); });
-    add_transposed(tag, plan.in, width, d, along, b);
-
-    V f_along = hn::Zero(tag);
-    for (Index m = 0; m < d; ++m) {
-      b[m] = hn::MulAdd(square, f[m], b[m]);
-      f_along = hn::MulAdd(f[m], velocity[m], f_along);
-    }
-    auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
-    cholesky(tag, d, g, l, failed);
-    cholesky_solve<1>(d, l, b);
-    const V twice = hn::Add(f_along, f_along);
-    for (Index m = 0; m < d; ++m) {
-      store_part(hn::NegMulAdd(twice, velocity[m], b[m]), tag, out + m * stride + n, lanes);
-    }
-  });
+  }
+  for (; n < count; n += step) {
+    accelerate_groups<1>(plan, x + n, v + n, out + n, stride, count - n);
+  }
 }
 
 }  // namespace lior::geometry::HWY_NAMESPACE
