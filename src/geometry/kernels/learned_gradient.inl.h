@@ -39,9 +39,9 @@ HWY_NOINLINE void hidden_layer_backward(D tag, const T* weight, Index width, Ind
   add_transposed(tag, weight, width, size, dz, dx);
 }
 
-/// Adds to `scale_gradient`, dL/d(R^2), what R's network owes to it, and dx; R^2.
+/// R^2, and of its network the gradients that follow from dL/d(R^2): sums, and dx added.
 template <class D, class T, class V>
-HWY_NOINLINE V resilience_backward(D tag, const LearnedPlan<T>& plan, const V* x, V scale_gradient,
+HWY_NOINLINE V resilience_backward(D tag, const LearnedPlan<T>& plan, const V* x, V dscale,
                                    const GradientSums<T>& sums, V* dx) {
   constexpr Index kLanes = kMostLanes<T>;
   const Index width = plan.resilience_width;
@@ -56,7 +56,7 @@ HWY_NOINLINE V resilience_backward(D tag, const LearnedPlan<T>& plan, const V* x
   const V r = hn::Min(hn::Max(soft, least), most);
   const auto inside = hn::And(hn::Gt(soft, least), hn::Lt(soft, most));
   const V slope_of_square = hn::Mul(hn::Add(r, r), math::sigmoid(tag, z));
-  const V dz = hn::IfThenElseZero(inside, hn::Mul(scale_gradient, slope_of_square));
+  const V dz = hn::IfThenElseZero(inside, hn::Mul(dscale, slope_of_square));
   add_to_sums(tag, dz, sums.resilience_out_bias);
   for (Index k = 0; k < width; ++k) {
     add_to_sums(tag, hn::Mul(dz, value[k]), sums.resilience_out + k * kLanes);

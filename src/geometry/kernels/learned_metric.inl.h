@@ -256,23 +256,24 @@ HWY_INLINE hn::Mask<D> christoffel_pairs(D tag, const LearnedPlan<T>& plan,
 
 /// Gamma of all points; the first point where g is not positive definite, or -1.
 ///
-/// The symbols of four lines of points are made in a block of memory and leave it row by row.
-/// Planes of Gamma are often a power of two apart, so that stores of a vector into each of d^3
-/// planes in turn would meet in the same few lines of the caches, and take as long as all else.
+/// The symbols of eight lines of points (four where d^3 is large: a block stays in the second
+/// cache) are made in a block of memory and leave it row by row. Planes of Gamma are often a power
+/// of two apart, so that stores of a vector into each of d^3 planes in turn would meet in the same
+/// few lines of the caches, and take as long as all else.
 template <class T>
 Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Index stride,
                           Index count, bool stream) noexcept {
-  constexpr Index kBlock = 4 * kLinePoints<T>;
-  HWY_ALIGN T symbols[kMostPairs * kD * kBlock];
-  const Index d = plan.d;
+  constexpr Index kNumbers = kMostPairs * kD * 4 * kLinePoints<T>;
+  HWY_ALIGN T symbols[kNumbers];
+  const Index d = plan.d, block = (d <= 8 ? 8 : 4) * kLinePoints<T>;
   Index first_failed = -1;
-  for (Index begin = 0; begin < count; begin += kBlock) {
-    const Index size = std::min(kBlock, count - begin);
+  for (Index begin = 0; begin < count; begin += block) {
+    const Index size = std::min(block, count - begin);
     for_parts<T>(size, [&](auto tag, Index n, Index lanes) {
       hn::Vec<decltype(tag)> point[kD];
       for (Index m = 0; m < d; ++m) point[m] = load_part(tag, x + m * stride + begin + n, lanes);
       const auto inside = hn::FirstN(tag, static_cast<std::size_t>(lanes));
-      const auto failed = hn::And(inside, christoffel_pairs(tag, plan, point, symbols + n, kBlock));
+      const auto failed = hn::And(inside, christoffel_pairs(tag, plan, point, symbols + n, block));
       if (!hn::AllFalse(tag, failed) && first_failed < 0) {
         first_failed = begin + n + hn::FindFirstTrue(tag, failed);
       }
@@ -280,7 +281,7 @@ Index learned_christoffel(const LearnedPlan<T>& plan, const T* x, T* gamma, Inde
     const T* from = symbols;
     for (Index i = 0; i < d; ++i) {
       for (Index j = i; j < d; ++j) {
-        for (Index r = 0; r < d; ++r, from += kBlock) {
+        for (Index r = 0; r < d; ++r, from += block) {
           copy_row(from, size, stream, gamma + ((r * d + i) * d + j) * stride + begin);
           if (i == j) continue;
           copy_row(from, size, stream, gamma + ((r * d + j) * d + i) * stride + begin);
