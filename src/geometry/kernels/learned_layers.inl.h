@@ -20,19 +20,6 @@ HWY_INLINE V constant(D d, double value) {
   return hn::Set(d, static_cast<hn::TFromD<D>>(value));
 }
 
-/// 1 / sqrt(x), 2^-100 < x < 2^100, in float by one Newton step where roots have 14 bits: half the
-/// latency of a root and a division, on which Cholesky's factors wait.
-template <class D, class V>
-HWY_INLINE V inverse_root(D d, V x) {
-  if constexpr (HWY_TARGET <= HWY_AVX3 && sizeof(hn::TFromD<D>) == 4) {
-    const V r = hn::ApproximateReciprocalSqrt(x);
-    const V rest = hn::NegMulAdd(hn::Mul(x, r), r, hn::Set(d, 1.0f));
-    return hn::MulAdd(hn::Mul(r, hn::Set(d, 0.5f)), rest, r);
-  } else {
-    return hn::Div(constant(d, 1), hn::Sqrt(x));
-  }
-}
-
 /// done(row, sum_k weight[row][k] x[k]) for the rows of weight: [rows, size], as many chains of
 /// multiply-adds at once as hide their latency.
 template <class D, class T, class V, class Done>

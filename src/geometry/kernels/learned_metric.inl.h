@@ -46,7 +46,7 @@ HWY_NOINLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTR
         const Index at = j * kGroups + group;
         if (i == j) {
           failed = hn::Or(failed, hn::Not(hn::Gt(sum[group], hn::Zero(tag))));
-          row_i[at] = inverse_root(tag, sum[group]);
+          row_i[at] = hn::Div(constant(tag, 1), hn::Sqrt(sum[group]));
         } else {
           row_i[at] = hn::Mul(sum[group], row_j[at]);
         }
