@@ -228,12 +228,14 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
 }
 
 /// In multiply-adds an output of the direct sum; docs/decisions/030 has the times behind the
-/// numbers. Channels that fill no vector cost the direct sum masks, the recurrence nothing.
+/// numbers. Channels that fill no vector cost the direct sum masks, the recurrence nothing; masks of
+/// 64 bytes are free.
 template <class T>
 bool CausalConvolution<T>::direct_is_faster(const Shape<4>& shape) const {
   const auto [batch, length, heads, channels] = shape;
   if (length > kShort) return false;
-  const bool whole = channels % (LIOR_SIMD_TABLE(chunk_tile<T>).chosen()() / 2) == 0;
+  const Index lanes = LIOR_SIMD_TABLE(chunk_tile<T>).chosen()() / 2;
+  const bool whole = channels % lanes == 0 || lanes * static_cast<Index>(sizeof(T)) >= 64;
   const double direct = 0.5 * static_cast<double>(length) + 2.5;
   const double with_states = static_cast<double>(std::max<Index>(length - kChunk, 0)) / length;
   const double recurrence = 24 + (whole ? 1.9 : 0.5) * static_cast<double>(rows_) * with_states;
