@@ -25,7 +25,7 @@ constexpr Index kLanesMost = 16;
 /// system names it. Of one a constant: the sums of Bayes' normaliser follow the tiles, and a run
 /// that goes on elsewhere must repeat their bits.
 Index cache_bytes(Index steps) {
-  if (steps == 1) return 256 << 10;
+  if (steps == 1) return 384 << 10;
   static const Index bytes = [] {
     const long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
     return std::clamp<Index>(second / 4 * 3, 192 << 10, 1536 << 10);

@@ -228,8 +228,8 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
 }
 
 /// In multiply-adds an output of the direct sum; docs/decisions/030 has the times behind the
-/// numbers. Channels that fill no vector cost the direct sum masks, the recurrence nothing; masks of
-/// 64 bytes are free.
+/// numbers. Channels that fill no vector cost the direct sum masks, the recurrence nothing; masks
+/// of 64 bytes are free.
 template <class T>
 bool CausalConvolution<T>::direct_is_faster(const Shape<4>& shape) const {
   const auto [batch, length, heads, channels] = shape;
