@@ -9,6 +9,7 @@
 #include "lior/io/atomic_file.h"
 #include "lior/io/png.h"
 #include "lior/io/safetensors.h"
+#include "lior/plot/canvas.h"
 
 namespace lior::app {
 namespace {
@@ -50,15 +51,40 @@ void keep_lines(const std::string& path, Index count) {
 }
 
 /// Phase as hue (0 red, 2 pi / 3 green, -2 pi / 3 blue), modulus as brightness.
-void paint(Complex z, double brightest, std::uint8_t* pixel) {
+plot::Colour colour_of(Complex z, double brightest) {
   const double value = std::min(std::abs(z) / brightest, 1.0);
   const double hue = std::arg(z) * 3 / std::numbers::pi;  // in sixths of a turn, -3..3
-  for (int channel = 0; channel < 3; ++channel) {
-    double away = std::abs(hue - 2.0 * channel);
+  const auto channel = [&](double place) {
+    double away = std::abs(hue - place);
     away = std::min(away, 6 - away);
-    pixel[channel] =
-        static_cast<std::uint8_t>(std::lround(255 * value * std::clamp(2 - away, 0.0, 1.0)));
+    return static_cast<std::uint8_t>(std::lround(255 * value * std::clamp(2 - away, 0.0, 1.0)));
+  };
+  return {channel(0), channel(2), channel(4)};
+}
+
+constexpr Index kLegendWidth = 150, kLegendHeight = 184;
+
+/// A disk whose angle is the phase and whose radius the modulus, and what the picture shows.
+void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time) {
+  constexpr Index kRadius = 44, kMiddle = kLegendWidth / 2, kCentre = 74;
+  constexpr plot::Colour kInk{225, 225, 225};
+  for (Index y = -kRadius; y <= kRadius; ++y) {
+    for (Index x = -kRadius; x <= kRadius; ++x) {
+      const Complex z(static_cast<double>(x), static_cast<double>(-y));
+      if (std::abs(z) > kRadius) continue;
+      canvas.blend(left + kMiddle + x, kCentre + y, colour_of(z, kRadius), 1);
+    }
   }
+  const auto centred = [&](Index x, Index y, const std::string& text) {
+    canvas.text(left + x - plot::Canvas::text_width(text, 1) / 2, y, text, kInk, 1);
+  };
+  centred(kMiddle, 4, "phase, modulus");
+  centred(kMiddle, kCentre - kRadius - 9, "pi/2");
+  centred(kMiddle, kCentre + kRadius + 4, "-pi/2");
+  centred(kMiddle + kRadius + 8, kCentre - 3, "0");
+  centred(kMiddle - kRadius - 10, kCentre - 3, "pi");
+  centred(kMiddle, kCentre + kRadius + 22, fmt::format("rim: {:.4g} or more", brightest));
+  centred(kMiddle, kCentre + kRadius + 36, fmt::format("time {:.6g}", time));
 }
 
 }  // namespace
@@ -117,7 +143,7 @@ void EvolveOutput::frame(const field::Evolution<double>& evolution) {
                   {"entropy", field::entropy<double>(t, row_sums_.span())},
                   {"poles", Index{evolution.poles()}},
                   {"pole_error", evolution.pole_error()}});
-  if (pictures_) picture(t);
+  if (pictures_) picture(t, evolution.time());
   ++frames_;
 }
 
@@ -132,36 +158,30 @@ void EvolveOutput::checkpoint(field::Evolution<double>& evolution) const {
       {{"step", std::to_string(evolution.step())}, {"frames", std::to_string(frames_)}});
 }
 
-/// One panel an entry T_ij, i down, j to the right, y upwards in each; then the legend: a disk
-/// whose angle is the phase and whose radius the modulus.
-void EvolveOutput::picture(field::ConstField<double> t) const {
-  constexpr Index kGap = 4, kSmallestPanel = 192, kLegend = 96;
+/// One panel an entry T_ij, i down, j to the right, y upwards in each; then the legend.
+void EvolveOutput::picture(field::ConstField<double> t, double time) const {
+  constexpr Index kGap = 4, kSmallestPanel = 192;
+  constexpr plot::Colour kBetween{48, 48, 48};
   const field::Grid& grid = setup_->grid;
   const Index zoom = std::max<Index>(
       1, (kSmallestPanel + std::max(grid.nx, grid.ny) - 1) / std::max(grid.nx, grid.ny));
   const Index wide = grid.nx * zoom, high = grid.ny * zoom;
   const Index panels = grid.d * (wide + kGap);
-  Array<std::uint8_t, 3> pixels(
-      {std::max(grid.d * (high + kGap) - kGap, kLegend), panels + kLegend, 3});
-  std::fill(pixels.span().begin(), pixels.span().end(), std::uint8_t{48});
+  plot::Canvas canvas(panels + kLegendWidth, std::max(grid.d * (high + kGap) - kGap, kLegendHeight),
+                      kBetween);
   for (Index a = 0; a < grid.d; ++a) {
     for (Index b = 0; b < grid.d; ++b) {
       for (Index row = 0; row < high; ++row) {
         for (Index column = 0; column < wide; ++column) {
           const Complex z = t(column / zoom, grid.ny - 1 - row / zoom, a, b);
-          paint(z, brightest_, &pixels(a * (high + kGap) + row, b * (wide + kGap) + column, 0));
+          canvas.blend(b * (wide + kGap) + column, a * (high + kGap) + row,
+                       colour_of(z, brightest_), 1);
         }
       }
     }
   }
-  for (Index row = 0; row < kLegend; ++row) {
-    for (Index column = 0; column < kLegend; ++column) {
-      const double radius = static_cast<double>(kLegend) / 2 - 4;
-      const Complex z(static_cast<double>(column) - static_cast<double>(kLegend) / 2,
-                      static_cast<double>(kLegend) / 2 - static_cast<double>(row));
-      if (std::abs(z) <= radius) paint(z, radius, &pixels(row, panels + column, 0));
-    }
-  }
+  draw_legend(canvas, panels, brightest_, time);
+  const Array<std::uint8_t, 3> pixels = canvas.take();
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, frames_), pixels.view());
 }
 

@@ -21,7 +21,7 @@ class EvolveOutput {
   void checkpoint(field::Evolution<double>& evolution) const;
 
  private:
-  void picture(field::ConstField<double> t) const;
+  void picture(field::ConstField<double> t, double time) const;
 
   std::string folder_;
   const EvolveSetup* setup_;

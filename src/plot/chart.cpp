@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "lior/io/png.h"
-#include "plot/font.h"
 
 namespace lior::plot {
 namespace {
@@ -15,65 +14,6 @@ namespace {
 constexpr Index kLeft = 78, kRight = 24, kTop = 40, kBottom = 56;  // margins around the axes
 constexpr double kLineRadius = 1.1, kDotRadius = 5;
 constexpr int kTextScale = 2;
-
-/// White paper; all drawing clips at its edges.
-class Canvas {
- public:
-  Canvas(Index width, Index height) : pixels_({height, width, 3}) {
-    std::fill(pixels_.span().begin(), pixels_.span().end(), std::uint8_t{255});
-  }
-
-  /// Mixes in that share of the colour.
-  void blend(Index x, Index y, Colour colour, double share) {
-    if (x < 0 || y < 0 || x >= pixels_.shape()[1] || y >= pixels_.shape()[0] || share <= 0) return;
-    const std::uint8_t parts[3] = {colour.red, colour.green, colour.blue};
-    for (Index c = 0; c < 3; ++c) {
-      const double mixed = pixels_(y, x, c) * (1 - share) + parts[c] * share;
-      pixels_(y, x, c) = static_cast<std::uint8_t>(std::lround(mixed));
-    }
-  }
-
-  /// A segment with round ends, its edge softened over a pixel.
-  void segment(Point a, Point b, double radius, Colour colour) {
-    const double dx = b.x - a.x, dy = b.y - a.y, square = dx * dx + dy * dy;
-    const auto low = [&](double p, double q) {
-      return static_cast<Index>(std::floor(std::min(p, q) - radius - 1));
-    };
-    const auto high = [&](double p, double q) {
-      return static_cast<Index>(std::ceil(std::max(p, q) + radius + 1));
-    };
-    for (Index y = low(a.y, b.y); y <= high(a.y, b.y); ++y) {
-      for (Index x = low(a.x, b.x); x <= high(a.x, b.x); ++x) {
-        const double px = static_cast<double>(x) - a.x, py = static_cast<double>(y) - a.y;
-        const double along = square > 0 ? std::clamp((px * dx + py * dy) / square, 0.0, 1.0) : 0;
-        const double distance = std::hypot(px - along * dx, py - along * dy);
-        blend(x, y, colour, std::clamp(radius + 0.5 - distance, 0.0, 1.0));
-      }
-    }
-  }
-
-  static Index text_width(const std::string& text) {
-    return static_cast<Index>(text.size()) * (kGlyphWidth + 1) * kTextScale;
-  }
-  /// The top left corner at (x, y).
-  void text(Index x, Index y, const std::string& letters, Colour colour) {
-    for (const char letter : letters) {
-      const auto& rows = glyph(letter);
-      for (Index row = 0; row < kGlyphHeight * kTextScale; ++row) {
-        for (Index column = 0; column < kGlyphWidth * kTextScale; ++column) {
-          const int bit = kGlyphWidth - 1 - static_cast<int>(column / kTextScale);
-          if ((rows[row / kTextScale] >> bit) & 1) blend(x + column, y + row, colour, 1);
-        }
-      }
-      x += (kGlyphWidth + 1) * kTextScale;
-    }
-  }
-
-  Array<std::uint8_t, 3> take() { return std::move(pixels_); }
-
- private:
-  Array<std::uint8_t, 3> pixels_;
-};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -131,9 +71,13 @@ Array<std::uint8_t, 3> draw(const Chart& chart) {
     return Point{kLeft + (p.x - x.low) / x.size() * inner_width,
                  kTop + (y.high - p.y) / y.size() * inner_height};
   };
-  Canvas canvas(chart.width, chart.height);
+  Canvas canvas(chart.width, chart.height, {255, 255, 255});
   constexpr Colour kGrid{225, 225, 225};
-  constexpr Index kTextHeight = kGlyphHeight * kTextScale;
+  const Index text_height = Canvas::text_height(kTextScale);
+  const auto width = [](const std::string& text) { return Canvas::text_width(text, kTextScale); };
+  const auto write = [&](Index x, Index y, const std::string& text) {
+    canvas.text(x, y, text, kBlack, kTextScale);
+  };
 
   const auto ticks = [](const Range& range, const auto& each) {
     const double step = tick_step(range.size());
@@ -144,14 +88,12 @@ Array<std::uint8_t, 3> draw(const Chart& chart) {
   ticks(x_range, [&](double value, const std::string& label) {
     const Point foot = place({value, y_range.low});
     canvas.segment(foot, place({value, y_range.high}), 0.3, kGrid);
-    canvas.text(static_cast<Index>(foot.x) - Canvas::text_width(label) / 2,
-                static_cast<Index>(foot.y) + 8, label, kBlack);
+    write(static_cast<Index>(foot.x) - width(label) / 2, static_cast<Index>(foot.y) + 8, label);
   });
   ticks(y_range, [&](double value, const std::string& label) {
     const Point foot = place({x_range.low, value});
     canvas.segment(foot, place({x_range.high, value}), 0.3, kGrid);
-    canvas.text(kLeft - 6 - Canvas::text_width(label), static_cast<Index>(foot.y) - kTextHeight / 2,
-                label, kBlack);
+    write(kLeft - 6 - width(label), static_cast<Index>(foot.y) - text_height / 2, label);
   });
   const Point corners[] = {{x_range.low, y_range.low},
                            {x_range.high, y_range.low},
@@ -161,11 +103,11 @@ Array<std::uint8_t, 3> draw(const Chart& chart) {
     canvas.segment(place(corners[k]), place(corners[(k + 1) % 4]), 0.5, kBlack);
   }
   const auto centred = [&](const std::string& text) {
-    return kLeft + static_cast<Index>(inner_width) / 2 - Canvas::text_width(text) / 2;
+    return kLeft + static_cast<Index>(inner_width) / 2 - width(text) / 2;
   };
-  canvas.text(centred(chart.title), 12, chart.title, kBlack);
-  canvas.text(centred(chart.x_label), chart.height - kTextHeight - 8, chart.x_label, kBlack);
-  canvas.text(6, kTop - kTextHeight - 6, chart.y_label, kBlack);
+  write(centred(chart.title), 12, chart.title);
+  write(centred(chart.x_label), chart.height - text_height - 8, chart.x_label);
+  write(6, kTop - text_height - 6, chart.y_label);
 
   for (const Line& line : chart.lines) {
     if (line.points.size() == 1) {

@@ -1,24 +1,12 @@
 #pragma once
 /// Charts of lines as PNG pictures: axes, ticks, labels; no window, no Python.
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "lior/core/buffer.h"
+#include "lior/plot/canvas.h"
 
 namespace lior::plot {
-
-struct Colour {
-  std::uint8_t red, green, blue;
-  bool operator==(const Colour&) const = default;
-};
-inline constexpr Colour kBlack{30, 30, 30}, kGrey{150, 150, 150}, kBlue{30, 90, 180},
-    kRed{200, 40, 40}, kGreen{30, 140, 70};
-
-struct Point {
-  double x, y;
-};
 
 /// A polyline; one point alone is a dot.
 struct Line {
@@ -33,9 +21,8 @@ struct Chart {
   Index width = 560, height = 560;
 };
 
-/// The picture: [height, width, 3], top row first. Text has digits, lower-case letters and
-/// punctuation; capitals are drawn as lower case. Throws lior::Error for a chart below 160 x 120,
-/// one without points, or a coordinate that is not finite.
+/// The picture: [height, width, 3], top row first; its text as Canvas::text draws it. Throws
+/// lior::Error for a chart below 160 x 120, one without points, or a coordinate that is not finite.
 Array<std::uint8_t, 3> draw(const Chart& chart);
 
 /// draw() as a PNG file; throws as io::write_png does.
