@@ -24,13 +24,22 @@ def real(request):
     return numpy.dtype(request.param)
 
 
+PROGRAM = pathlib.Path(os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior")))
+
+
+def output(path, *arguments):
+    """What a built program prints, as bytes."""
+    command = [str(path), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+
+
 @pytest.fixture(scope="session")
 def program():
-    """program("eval", "--model", run): what the built program prints, as bytes."""
-    path = os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior"))
+    """program("eval", "--model", run)"""
+    return lambda *arguments: output(PROGRAM, *arguments)
 
-    def run(*arguments):
-        command = [path, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
 
-    return run
+@pytest.fixture(scope="session")
+def example():
+    """example("step-5_open_a_model", run, text)"""
+    return lambda name, *arguments: output(PROGRAM.parent / name, *arguments)

@@ -1,6 +1,7 @@
 """Models that the program trained, opened in Python: the same numbers, to the last bit."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -96,6 +97,20 @@ def test_parameters_are_the_models_own(run):
     parameters = model.parameters
     del model
     assert all(np.isfinite(array).all() for array in parameters.values())
+
+
+def test_logits_are_those_of_cpp_to_the_last_bit(example, text_run):
+    """Beside examples/step-5, on as many threads: nine digits tell any two floats apart."""
+    text = "In the beginning was the "
+    printed = example("step-5_open_a_model", text_run, text)
+    lior.set_threads(len(os.sched_getaffinity(0)))
+    (scores,) = lior.load(text_run).model.logits(np.array([list(text.encode())], np.int32))
+    order = np.argsort(-scores, kind="stable")[:5]
+    probability = np.exp(scores - scores.max(), dtype=float)
+    probability /= probability.sum()
+    assert printed.decode().splitlines() == [
+        f"{byte:3} {probability[byte]:.4f} {scores[byte]:.9g}" for byte in order
+    ]
 
 
 def test_evaluation_is_the_programs(program, run):
