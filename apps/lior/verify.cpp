@@ -17,7 +17,7 @@ Run verify_command(Options& options) {
     std::optional<std::string> level, cases, json;
   };
   const auto flags = std::make_shared<Flags>();
-  options.add("--filter", flags->filter, "REGEX", "only the checks whose name matches");
+  options.add("--filter", flags->filter, "REGEX", "only the checks whose name or module matches");
   options.add("--level", flags->level, "LEVEL",
               "scalar, avx2 or avx512 (LIOR_SIMD if set, else each that this processor runs)");
   options.add("--cases", flags->cases, "DIR",

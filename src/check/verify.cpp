@@ -48,7 +48,7 @@ VerifyReport verify(const Registry& registry, const VerifySettings& settings) {
   std::vector<const Check*> chosen;
   for (const auto* checks : {&registry.checks, &settings.further}) {
     for (const Check& check : *checks) {
-      if (matches(check.name)) chosen.push_back(&check);
+      if (matches(check.name) || matches(check.module)) chosen.push_back(&check);
     }
   }
   LIOR_CHECK(!chosen.empty(), "filter '{}' matches no check; without a filter all {} run",

@@ -73,6 +73,16 @@ TEST(Verify, FilterChoosesAmongTheRegistryAndFurtherChecks) {
   EXPECT_EQ(report.rows[1].name, "octonion.golden");
 }
 
+TEST(Verify, FilterTakesModulesToo) {
+  VerifySettings settings = kOneLevel;
+  settings.filter = "^geo";
+  Check of_geometry = constant("sphere", 0);
+  of_geometry.module = "geometry";
+  const VerifyReport report = verify({.checks = {of_geometry, constant("ball", 0)}}, settings);
+  ASSERT_EQ(report.rows.size(), 1);
+  EXPECT_EQ(report.rows[0].name, "sphere");
+}
+
 TEST(Verify, FilterThatChoosesNothingIsAnError) {
   VerifySettings settings = kOneLevel;
   settings.filter = "absent";

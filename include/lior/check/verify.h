@@ -28,7 +28,7 @@ struct VerifyReport {
 };
 
 struct VerifySettings {
-  std::string filter{};               ///< runs the checks whose name matches; empty: all
+  std::string filter{};               ///< runs the checks whose name or module matches; empty: all
   std::vector<simd::Level> levels{};  ///< empty: all that this processor runs
   std::vector<Check> further{};       ///< checks beside the registry's, such as those of case files
   std::function<void(const CheckResult&)> on_row{};  ///< called as each row ends
