@@ -60,21 +60,21 @@ double product_flops(const Model<float>& model, Index rows) {
   return sum;
 }
 
-/// The matrix products of a model with R rows, on arrays of their own: for each weight y = x W^T
-/// and, for a training step, dW = dy^T x and dx = dy W.
+/// The matrix products of a model with R rows: for each weight y = x W^T and, for a training step,
+/// dW = dy^T x and dx = dy W. The weights are the model's, so that the caches hold one copy of them
+/// for both sides of a row.
 class Products {
  public:
-  Products(const Model<float>& model, Index rows)
+  Products(Model<float>& model, Index rows)
       : rows_(rows),
         weights_(weights_of(model)),
-        values_(static_cast<Index>(model.values().size())),
-        gradients_(values_.size()) {
+        values_(model.values()),
+        gradients_(static_cast<Index>(values_.size())) {
     Index widest = 1;
     for (const Weight& w : weights_) widest = std::max({widest, w.out, w.in});
     x_ = Buffer<float>(rows * widest);
     y_ = Buffer<float>(rows * widest);
     dx_ = Buffer<float>(rows * widest);
-    Random(3).fill_normal(values_.span());
     Random(4).fill_normal(x_.span());
   }
 
@@ -94,7 +94,8 @@ class Products {
  private:
   Index rows_;
   std::vector<Weight> weights_;
-  Buffer<float> values_, gradients_, x_, y_, dx_;
+  std::span<float> values_;
+  Buffer<float> gradients_, x_, y_, dx_;
 };
 
 /// Forward, backward, norm, clip and update of a model on one batch.
