@@ -3,23 +3,25 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 
 #include "program.h"
 
 namespace {
 
-/// Tasks that run now beside this one, on the whole machine: the most of three looks a millisecond
-/// apart. 0 where the system does not say.
+/// Tasks that run beside this one, on the whole machine, at the quietest of three looks 2 ms apart:
+/// what runs for a moment does not count. 0 where the system does not say.
 int others_running() {
-  int most = 0;
-  for (int look = 0; look < 3; ++look) {
-    if (look > 0) usleep(1000);
+  int least = std::numeric_limits<int>::max();
+  for (int look = 0; look < 3 && least > 0; ++look) {
+    if (look > 0) usleep(2000);
     std::ifstream file("/proc/loadavg");  // three averages, then running/all
     double average = 0;
-    int running = 0;
-    if (file >> average >> average >> average >> running) most = std::max(most, running - 1);
+    int running = 1;
+    file >> average >> average >> average >> running;
+    least = std::min(least, running - 1);
   }
-  return most;
+  return least;
 }
 
 /// How long OpenMP's threads spin before they sleep: 15 us on an idle machine, where waking one

@@ -12,6 +12,12 @@ namespace lior {
 /// Every allocation of ours starts on a cache line and on the widest vector's boundary.
 inline constexpr std::size_t kAlignment = 64;
 
+namespace detail {
+/// On a kAlignment boundary; throws std::bad_alloc.
+void* allocate(std::size_t bytes);
+void release(void* memory, std::size_t bytes) noexcept;
+}  // namespace detail
+
 /// `size` elements of a trivial type, zeroed, on a 64-byte boundary. Moves; does not copy.
 template <class T>
 class Buffer {
@@ -22,8 +28,7 @@ class Buffer {
   explicit Buffer(Index size) : size_(size) {
     LIOR_CHECK(size >= 0, "a buffer of {} elements cannot be made; the size must be >= 0", size);
     if (size == 0) return;
-    data_ = static_cast<T*>(
-        ::operator new (static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{kAlignment}));
+    data_ = static_cast<T*>(detail::allocate(bytes()));
     std::fill_n(data_, size, T{});
   }
   Buffer(Buffer&& other) noexcept
@@ -33,7 +38,9 @@ class Buffer {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~Buffer() { ::operator delete (data_, std::align_val_t{kAlignment}); }
+  ~Buffer() {
+    if (data_ != nullptr) detail::release(data_, bytes());
+  }
 
   T* data() { return data_; }
   const T* data() const { return data_; }
@@ -48,6 +55,8 @@ class Buffer {
   std::span<const T> span() const { return {data_, static_cast<std::size_t>(size_)}; }
 
  private:
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
+
   T* data_ = nullptr;
   Index size_ = 0;
 };
