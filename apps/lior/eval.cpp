@@ -20,7 +20,7 @@ constexpr std::int64_t kWindow = 256;       // tokens of them at a time
 constexpr const char* kWhat =
     R"(Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
 least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
-from the start of the same tail, so it differs a little from this.
+from the start of the same tail, so it differs from this.
 )";
 
 struct Arguments {

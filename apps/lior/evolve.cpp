@@ -164,6 +164,12 @@ int run(const Arguments& arguments) {
   std::optional<EvolveOutput> output;
   if (arguments.resume) {
     output.emplace(arguments.out, config, setup, *evolution);
+    if (evolution->step() > config.integrator_steps) {
+      display.say(
+          fmt::format("the run in {} stands at step {}, past --steps {}: nothing was evolved",
+                      arguments.out, evolution->step(), config.integrator_steps));
+      return kSuccess;
+    }
   } else {
     output.emplace(arguments.out, config, setup);
     output->frame(*evolution);

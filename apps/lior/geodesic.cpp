@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -28,6 +29,8 @@ constexpr const char* kMetrics =
   schwarzschild:mass=1         t, r > 2 mass, theta in (0, pi), phi
   conformal:n=2,a=0.05         x_0 .. x_n-1; exp(2 a |x|^2) times the flat metric
   paraboloid:a=0.5             x, y of the surface z = a (x^2 + y^2)
+A row has t, the coordinates x0 .. and the velocity v0 .., and behind them what a geodesic keeps: g(v,v), and
+p_m = g_mn v^n for each coordinate m that the metric does not depend on.
 )";
 
 struct Flags {
@@ -226,7 +229,14 @@ int run(const Flags& flags) {
     shooting = fmt::format("\"velocity_error\": {}, ", error(0));
   }
   const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
-  if (flags.plot) plot_path(flags.metric, {path.x.data(), {path.valid(), d}}, *flags.plot);
+  if (flags.plot) {
+    // A line between two rows of the table may cut through what the path goes around.
+    constexpr Index kPictureSamples = 1000;
+    const Path drawn = trace(metric, from, velocity, flags.length,
+                             std::max<Index>(flags.samples, kPictureSamples), options);
+    plot_path(flags.metric, {drawn.x.data(), {drawn.valid(), d}}, *flags.plot);
+    fmt::print(stderr, "drawn in {}\n", *flags.plot);
+  }
   if (flags.json)
     print_json(metric, flags, path, shooting);
   else

@@ -9,12 +9,12 @@
 
 namespace {
 
-/// Tasks that run beside this one, on the whole machine, at the quietest of three looks 2 ms apart:
+/// Tasks that run beside this one, on the whole machine, at the quietest of ten looks 10 ms apart:
 /// what runs for a moment does not count. 0 where the system does not say.
 int others_running() {
   int least = std::numeric_limits<int>::max();
-  for (int look = 0; look < 3 && least > 0; ++look) {
-    if (look > 0) usleep(2000);
+  for (int look = 0; look < 10 && least > 0; ++look) {
+    if (look > 0) usleep(10000);
     std::ifstream file("/proc/loadavg");  // three averages, then running/all
     double average = 0;
     int running = 1;

@@ -12,7 +12,7 @@ namespace lior::app {
 namespace {
 
 constexpr double kBarPeriod = 0.1, kPlainPeriod = 5;  // seconds
-constexpr int kBarCells = 24;
+constexpr int kMostCells = 24, kFewestCells = 4;
 constexpr int kUsualColumns = 80;
 
 int terminal_columns() {
@@ -21,15 +21,15 @@ int terminal_columns() {
                                                                          : kUsualColumns;
 }
 
-/// A bar of kBarCells cells, its end drawn in eighths of a cell.
-std::string bar_text(double done) {
+/// A bar of so many cells between thin edges, its end drawn in eighths of a cell.
+std::string bar_text(double done, int cells) {
   static const char* const kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int eighths = static_cast<int>(std::floor(std::clamp(done, 0.0, 1.0) * kBarCells * 8));
-  std::string text;
+  const int eighths = static_cast<int>(std::floor(std::clamp(done, 0.0, 1.0) * cells * 8));
+  std::string text = "▕";
   for (int cell = 0; cell < eighths / 8; ++cell) text += "█";
   text += kEighths[eighths % 8];
   const int drawn = eighths / 8 + (eighths % 8 != 0);
-  return text + std::string(static_cast<std::size_t>(kBarCells - drawn), ' ');
+  return text + std::string(static_cast<std::size_t>(cells - drawn), ' ') + "▏ ";
 }
 
 }  // namespace
@@ -79,10 +79,14 @@ void ProgressDisplay::draw(double done, const std::string& text) {
     std::fprintf(stderr, "%s\n", text.c_str());
     return;
   }
-  constexpr int kAroundBar = 10;  // "▕" "▏", percent, spaces
-  const int room = std::max(terminal_columns() - kBarCells - kAroundBar, 0);
-  std::fprintf(stderr, "\r▕%s▏ %3.0f%%  %.*s\033[K", bar_text(done).c_str(),
-               100 * std::min(done, 1.0), room, text.c_str());
+  // The numbers come first: the bar has what they leave, and goes where that is little.
+  constexpr int kPercent = 6, kEdges = 3;  // columns: "100%  ", and "▕" "▏ "
+  const int columns = terminal_columns() - 1;
+  const int left = columns - kPercent - kEdges - static_cast<int>(text.size());
+  const int cells = left < kFewestCells ? 0 : std::min(left, kMostCells);
+  const int room = columns - kPercent - (cells > 0 ? kEdges + cells : 0);
+  std::fprintf(stderr, "\r%s%3.0f%%  %.*s\033[K", cells > 0 ? bar_text(done, cells).c_str() : "",
+               100 * std::min(done, 1.0), std::max(room, 0), text.c_str());
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -73,6 +73,8 @@ def evolve(
     looks. Ctrl-C stops between frames. Raises lior.Error for settings that cannot run and
     lior.RunError where the field stops being finite.
     """
+    if steps < 0 or every < 1:
+        raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
     start = numpy.asarray(start)
     if v is None:
         v = numpy.zeros(start.shape[:2])

@@ -1,10 +1,14 @@
 """lior evolve: its files as other tools read them, resuming, and bad input."""
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import h5py
@@ -213,13 +217,42 @@ def test_a_field_that_breaks_names_its_step_and_cell(lior, tmp_path):
         assert np.all(np.isfinite(file["T"][:]))
 
 
-def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(lior, tmp_path):
+def shown_on_a_terminal(out, columns):
+    """What lior evolve draws on a terminal so wide."""
     master, slave = pty.openpty()
-    command = [PROGRAM, "evolve", "--preset", "free", "--steps", "40", "--out", tmp_path / "bar"]
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [PROGRAM, "evolve", "--preset", "free", "--steps", "40", "--out", out]
     subprocess.run(command, stderr=slave, check=True, timeout=120)
     os.close(slave)
     shown = os.read(master, 1 << 16).decode()
     os.close(master)
+    return shown
+
+
+def test_the_bar_makes_way_for_the_numbers(tmp_path):
+    line = re.compile(r"\r(▕█*▏ |)(100%  step 40/40  0:00 left  .*? steps/s)\x1b")
+    bars = []
+    for columns in (100, 52, 45):
+        bar, text = line.findall(shown_on_a_terminal(tmp_path / str(columns), columns))[-1]
+        assert len(bar) + len(text) < columns
+        bars.append(len(bar))
+    assert bars[0] == 24 + 3 and 0 < bars[1] < bars[0] and bars[2] == 0
+
+
+def test_fewer_steps_than_are_done_change_nothing(lior, tmp_path):
+    out = tmp_path / "run"
+    assert lior("evolve", "--preset", "free", "--steps", 40, "--out", out).returncode == 0
+    before = (out / "config.toml").read_bytes()
+    result = lior("evolve", "--out", out, "--resume", "--steps", 10)
+    assert result.returncode == 0
+    assert result.stderr.splitlines() == [
+        f"the run in {out} stands at step 40, past --steps 10: nothing was evolved"
+    ]
+    assert (out / "config.toml").read_bytes() == before
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(lior, tmp_path):
+    shown = shown_on_a_terminal(tmp_path / "bar", 100)
     assert "\r▕" in shown and "▏ 100%  step 40/40  0:00 left  " in shown
     result = lior("evolve", "--preset", "free", "--steps", 40, "--out", tmp_path / "plain")
     assert result.stderr.splitlines()[-3].startswith("step 40/40  0:00 left  ")

@@ -175,6 +175,8 @@ def test_evolve_with_memory_belief_and_a_varying_metric(draw):
 
 def test_errors_name_what_is_wrong(draw):
     start = draw("complex128", 4, 4, 1, 1)
+    with pytest.raises(lior.Error, match="steps is -1"):
+        field.evolve(field.packet(4, 4), steps=-1)
     with pytest.raises(lior.Error, match="strang"):
         field.evolve(start, steps=1, scheme="euler")
     with pytest.raises(lior.Error, match=r"evidence has shape \(3, 4, 1, 1\); expected \(4, 4, 1, 1\)"):
