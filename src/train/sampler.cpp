@@ -31,11 +31,15 @@ std::int32_t Sampler::draw(std::span<const float> scores) {
 
   const auto all = static_cast<Index>(order_.size());
   Index count = sampling_.top_k == 0 ? all : std::min(sampling_.top_k, all);
-  std::partial_sort(order_.begin(), order_.begin() + count, order_.end(), before);
+  // Where nothing is left out any order will do; sorting took as long as tiny's products.
+  if (sampling_.top_k > 0 || sampling_.top_p < 1) {
+    std::partial_sort(order_.begin(), order_.begin() + count, order_.end(), before);
+  }
 
+  const float largest = *std::max_element(scores.begin(), scores.end());
   double total = 0;
   for (Index i = 0; i < count; ++i) {
-    weights_[i] = std::exp((scores[order_[i]] - scores[order_[0]]) / sampling_.temperature);
+    weights_[i] = std::exp((scores[order_[i]] - largest) / sampling_.temperature);
     total += weights_[i];
   }
   double kept = 0;
