@@ -13,9 +13,10 @@
 
 namespace lior::linalg {
 namespace {
-// 512 KB, read in 8 us: a second thread gains 3 of them where it spins, and loses 50 where it sleeps.
+// 512 KB, read in 8 us: a second thread gains 3 of them where it spins, and loses 50 where it
+// sleeps.
 constexpr Index kNumbersPerThread = 1 << 17;
-}
+}  // namespace
 
 void row_product(float alpha, const float* x, MatrixView<const float> b, float beta, float* y) {
   const auto kernel = LIOR_SIMD_TABLE(row_product).chosen();
