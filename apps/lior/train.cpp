@@ -89,10 +89,13 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
   if (outcome.interrupted) {
     return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
   }
-  const std::string further = fmt::format(
-      "to go further: {} {}", resume,
-      steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
-            : fmt::format("--minutes {:.4g}", 2 * std::max(*minutes, outcome.seconds / 60)));
+  // What was asked, unless much more was done: a run ends with a step, a moment late.
+  const double done = outcome.seconds / 60;
+  const double base = minutes && done <= 1.1 * *minutes ? *minutes : done;
+  const std::string further =
+      fmt::format("to go further: {} {}", resume,
+                  steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
+                        : fmt::format("--minutes {:.4g}", 2 * base));
   if (outcome.steps_made == 0) {
     return fmt::format("the run in {} was over, at {}; nothing was trained; {}", folder, at,
                        further);
