@@ -13,7 +13,8 @@ namespace lior {
 inline constexpr std::size_t kAlignment = 64;
 
 namespace detail {
-/// On a kAlignment boundary; throws std::bad_alloc.
+/// `bytes` on a kAlignment boundary; from 4 MB on, on large pages where the system has them
+/// (docs/decisions/002-large-pages.md). Throws std::bad_alloc. `release` takes the same `bytes`.
 void* allocate(std::size_t bytes);
 void release(void* memory, std::size_t bytes) noexcept;
 }  // namespace detail

@@ -96,10 +96,10 @@ HWY_INLINE V gauss_of(D d, V z) {
   }
 }
 
-/// gelu(z) = z Phi(z) in `value`, from z, and gelu'(z) = Phi(z) + z phi(z) in `slope`, from
-/// e^(-z^2/2). In float
-/// Phi(-|z|) = e^(-z^2/2) r p(r), r = 1/(|z| + 3), p fitted to 1.2e-7 relative: absolute errors
-/// below 7e-8 (1 + |z|) and 2e-7. math::gelu also keeps the relative accuracy of its small tail.
+/// gelu(z) = z Phi(z) in `value`, which holds z, and gelu'(z) = Phi(z) + z phi(z) in `slope`, which
+/// holds e^(-z^2/2). In float Phi(-|z|) = e^(-z^2/2) r p(r), r = 1/(|z| + 3), p fitted to 1.2e-7
+/// relative: absolute errors below 7e-8 (1 + |z|) and 2e-7. math::gelu also keeps the relative
+/// accuracy of its small tail.
 template <class D, class V>
 HWY_INLINE void gelu_with_slope(D d, V& value, V& slope) {
   const V z = value, gauss = slope;
