@@ -12,7 +12,7 @@
 namespace lior::nn {
 namespace {
 
-// Values and gradients of every option are checked in src/check/nn_scan_checks.cpp.
+// Values and gradients of every option are checked in src/check/nn/scan_checks.cpp.
 
 /// A scan's arrays, filled with normal numbers.
 struct Trial {

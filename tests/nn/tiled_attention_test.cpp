@@ -7,7 +7,7 @@
 namespace lior::nn {
 namespace {
 
-// Values, gradients, identities and memory of both forms: src/check/nn_attention_checks.cpp.
+// Values, gradients, identities and memory of both forms: src/check/nn/attention_checks.cpp.
 
 template <class T>
 class TiledAttention : public testing::Test {};

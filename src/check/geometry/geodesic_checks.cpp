@@ -4,7 +4,7 @@
 #include <limits>
 #include <numbers>
 
-#include "check/learned_samples.h"
+#include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/geometry/geodesic.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "algebra_points.h"
+#include "check/algebra/points.h"
 #include "lior/algebra/compat.h"
 #include "lior/check/registry.h"
 

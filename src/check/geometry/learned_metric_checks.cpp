@@ -2,7 +2,7 @@
 // numbers with e^2 = 0; recorded outputs of the original.
 #include <limits>
 
-#include "check/learned_samples.h"
+#include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/geometry/christoffel.h"

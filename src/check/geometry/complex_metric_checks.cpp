@@ -2,7 +2,7 @@
 // real.
 #include <limits>
 
-#include "check/learned_samples.h"
+#include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/geometry/complex_metric.h"

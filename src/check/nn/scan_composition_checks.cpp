@@ -2,7 +2,7 @@
 #include <array>
 #include <limits>
 
-#include "check/random_scan.h"
+#include "check/nn/random_scan.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/nn/scan_composition.h"

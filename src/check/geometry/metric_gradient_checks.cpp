@@ -1,6 +1,6 @@
 // A learned metric, its symbols and geodesics, lengths, energies and distances with their gradients
 // with respect to its numbers, under the op harness.
-#include "check/learned_samples.h"
+#include "check/geometry/learned_samples.h"
 #include "lior/check/op_harness.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/connection_gradient.h"

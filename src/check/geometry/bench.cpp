@@ -2,7 +2,7 @@
 // original's loop over central differences; growth in points and in d.
 #include <limits>
 
-#include "check/learned_samples.h"
+#include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/geometry/christoffel.h"

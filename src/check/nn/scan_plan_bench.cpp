@@ -1,7 +1,7 @@
 // The scan's plans beside each other, and how its time grows.
 #include <limits>
 
-#include "check/random_scan.h"
+#include "check/nn/random_scan.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/timer.h"
