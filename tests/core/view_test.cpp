@@ -5,6 +5,9 @@
 #include <numeric>
 #include <vector>
 
+#include "lior/core/arena.h"
+#include "lior/core/buffer.h"
+
 namespace lior {
 namespace {
 
@@ -57,6 +60,15 @@ TEST(View, WrongShapeIsNamed) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "x has shape [0, 4]; expected [2, 4]");
   }
+}
+
+TEST(View, CountsThatOverflowAreErrors) {
+  EXPECT_EQ((checked_element_count(Shape<2>{3, 0})), 0);
+  EXPECT_THROW((checked_element_count(Shape<2>{Index{1} << 32, Index{1} << 31})), Error);
+  EXPECT_THROW((checked_element_count(Shape<2>{-1, -1})), Error);
+  EXPECT_THROW((Array<double, 2>({Index{1} << 31, Index{1} << 31})), Error);
+  EXPECT_THROW(Buffer<double>(Index{1} << 61), Error);
+  EXPECT_THROW((Arena::planner().take<float, 2>({Index{1} << 31, Index{1} << 31})), Error);
 }
 
 }  // namespace

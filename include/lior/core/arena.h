@@ -26,8 +26,8 @@ class Arena {
   template <class T, std::size_t Rank>
   View<T, Rank> take(const Shape<Rank>& shape) {
     static_assert(std::is_trivially_copyable_v<T>);
-    return {static_cast<T*>(take_bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T))),
-            shape};
+    const Index bytes = checked_product(checked_element_count(shape), sizeof(T), "bytes");
+    return {static_cast<T*>(take_bytes(static_cast<std::size_t>(bytes))), shape};
   }
 
   std::size_t used() const { return used_; }

@@ -28,6 +28,7 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(Index size) : size_(size) {
     LIOR_CHECK(size >= 0, "a buffer of {} elements cannot be made; the size must be >= 0", size);
+    checked_product(size, sizeof(T), "bytes");
     if (size == 0) return;
     data_ = static_cast<T*>(detail::allocate(bytes()));
     std::fill_n(data_, size, T{});
@@ -67,7 +68,7 @@ template <class T, std::size_t Rank>
 class Array {
  public:
   Array() = default;
-  explicit Array(const Shape<Rank>& shape) : buffer_(element_count(shape)), shape_(shape) {}
+  explicit Array(const Shape<Rank>& shape) : buffer_(checked_element_count(shape)), shape_(shape) {}
 
   View<T, Rank> view() { return {buffer_.data(), shape_}; }
   View<const T, Rank> view() const { return {buffer_.data(), shape_}; }

@@ -7,6 +7,7 @@
 #include <span>
 #include <type_traits>
 
+#include "lior/core/checked.h"
 #include "lior/core/error.h"
 
 namespace lior {
@@ -21,6 +22,18 @@ template <std::size_t Rank>
 constexpr Index element_count(const Shape<Rank>& shape) {
   Index count = 1;
   for (const Index extent : shape) count *= extent;
+  return count;
+}
+
+/// The same for a shape that comes from outside. Throws lior::Error where an extent is negative or
+/// the count exceeds 2^63 - 1.
+template <std::size_t Rank>
+constexpr Index checked_element_count(const Shape<Rank>& shape) {
+  Index count = 1;
+  for (const Index extent : shape) {
+    LIOR_CHECK(extent >= 0, "an array cannot have an extent of {}; extents must be >= 0", extent);
+    count = checked_product(count, extent, "elements");
+  }
   return count;
 }
 

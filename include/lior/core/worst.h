@@ -1,0 +1,22 @@
+#pragma once
+/// The largest of many residuals, where a NaN is worse than any number.
+
+#include <cmath>
+
+namespace lior {
+
+/// Starts at 0. Once a NaN has come in, value() is NaN, whatever comes after it.
+template <class T>
+class Worst {
+ public:
+  void add(T residual) {
+    if (std::isnan(value_)) return;
+    if (!(residual <= value_)) value_ = residual;
+  }
+  T value() const { return value_; }
+
+ private:
+  T value_ = 0;
+};
+
+}  // namespace lior
