@@ -7,11 +7,11 @@
 #include <cstring>
 #include <functional>
 
+#include "check/thread_scope.h"
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
 #include "lior/nn/tiled_attention.h"
-#include "thread_scope.h"
 
 namespace lior::check {
 namespace {
