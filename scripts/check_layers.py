@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 LAYERS = [
     ("core",),
-    ("simd", "io", "comm"),
+    ("simd", "io"),
     ("linalg",),
     ("algebra",),
     ("geometry", "memory"),

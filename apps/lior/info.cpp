@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "command.h"
+#include "libraries.h"
 #include "lior/core/parallel.h"
 #include "lior/core/version.h"
 #include "lior/linalg/gemm.h"
@@ -25,7 +26,7 @@ Run info_command(Options&) {
     line("simd", fmt::format("{} in force; this processor runs {}", in_force, levels));
     line("bf16", linalg::bf16_is_native() ? "native" : "not native; float is used");
     line("threads", fmt::format("{} of {} available", threads(), available_cores()));
-    line("libraries", LIOR_LIBRARIES);
+    line("libraries", libraries());
     return kSuccess;
   };
 }
