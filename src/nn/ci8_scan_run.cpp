@@ -107,11 +107,12 @@ void load_starts(const TileStarts<const T>& starts, const ScanStretch& stretch,
     const auto row_of = [&](MatrixView<const T> rows, Index row) {
       return rows.data + row * rows.stride + head;
     };
-    const T* row =
-        starts.every == 1 && step == 0
-            ? row_of(starts.initial, b)
-            : row_of(starts.rows,
-                     b * starts.count + (starts.every == 1 ? step - 1 : step / starts.every));
+    const auto row_before = [&] {
+      if (!starts.every_state()) return row_of(starts.rows, b * starts.count + step / starts.every);
+      return step == 0 ? row_of(starts.initial, b)
+                       : row_of(starts.rows, b * starts.count + step - 1);
+    };
+    const T* row = row_before();
     with_fixed_lanes(count, [&](auto lanes) {
       for (Index c = 0; c < S; ++c) copy_run(row + c * group.heads, lanes, carry + c * W + lane);
     });

@@ -45,15 +45,19 @@ linalg::MatrixView<T> token_rows(View<T, 4> view) {
   return {view.data(), view.extent(0) * view.extent(1), width, width};
 }
 
-/// States at the first steps of tiles, for the way back. Row `i` of a whole sequence's `count` rows
-/// is h before step i * every; with `every` = 1 it is h after step i, and `initial` holds h before
-/// the first.
+/// The states that the way back begins its tiles from, in one of two forms. Tiles of one step make
+/// `every` = 1 in both, so `initial` alone tells them apart:
+/// - absent: row i of a sequence's `count` rows is h before step i * every;
+/// - present: row i is h after step i (all of a scan's states), and `initial` is h before the
+/// first.
 template <class T>
 struct TileStarts {
   linalg::MatrixView<T> rows{};
   Index count = 0;
   Index every = 0;
   linalg::MatrixView<const T> initial{};
+
+  bool every_state() const { return initial.data != nullptr; }
 };
 
 /// h from `initial` (a row a sequence, [S, H]) to `final` (the same, or it; may be absent), shown

@@ -6,6 +6,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/geometric_mamba.h"
 #include "lior/nn/linear.h"
@@ -232,6 +233,42 @@ double gradient_error(ModelConfig config) {
   return std::abs(numeric - analytic) / std::abs(analytic);
 }
 
+/// Every legal mixer of `factors` factors. A trial's 11 tokens are more than one tile of any.
+std::vector<MixerConfig> every_mixer_config(Index factors) {
+  std::vector<MixerConfig> all;
+  for (const Transition transition : {Transition::right, Transition::left, Transition::two_sided}) {
+    for (const Readout readout :
+         {Readout::linear, Readout::quadratic, Readout::linear_quadratic, Readout::invariants}) {
+      for (int options = 0; options < 16; ++options) {
+        const MixerConfig mixer{.heads = 3,
+                                .factors = factors,
+                                .transition = transition,
+                                .complex_state = (options & 1) != 0,
+                                .gates = (options & 2) != 0,
+                                .phase = (options & 4) != 0,
+                                .rotation = (options & 8) != 0,
+                                .readout = readout};
+        if (mixer.complex_state || !(mixer.phase || mixer.rotation)) all.push_back(mixer);
+      }
+    }
+  }
+  return all;
+}
+
+/// The largest gradient_error of a training step with each.
+double worst_gradient_error(const std::vector<MixerConfig>& mixers) {
+  Worst<double> worst;
+  for (const MixerConfig& mixer : mixers) {
+    ModelConfig config = small_config(false);
+    config.d_model = 8;
+    config.layers = 1;
+    config.mlp_hidden = 0;
+    config.mixer = mixer;
+    worst.add(gradient_error(config));
+  }
+  return worst.value();
+}
+
 /// Scores after the last token, from one call and from a token a call: largest difference.
 template <class T>
 double streaming_error(ModelConfig config) {
@@ -350,6 +387,11 @@ void add_nn_model_checks(Registry& registry) {
     return gradient_error(config_of({nn::Mixer::geometric_mamba, nn::Mixer::causal_field,
                                      nn::Mixer::geometric_attention, nn::Mixer::attention}));
   });
+  for (Index factors = 1; factors <= nn::kMaxFactors; ++factors) {
+    const std::string row = fmt::format("gradient.every_mixer_of_{}_factors", factors);
+    add(row.c_str(), "f64", kGradientTolerance,
+        [factors] { return worst_gradient_error(every_mixer_config(factors)); });
+  }
   const auto with_convolution = [] {
     ModelConfig config = small_config(false);
     config.convolution = 4;

@@ -219,6 +219,16 @@ void add_nn_scan_checks(Registry& registry) {
   add_checks(registry, scan_op("chunked.everything", chunked(everything)));
   add_checks(registry, scan_readout_op("everything", {B, N, everything}));
   add_checks(registry, scan_readout_op("chunked.everything", chunked(everything)));
+  // From five factors on a tile is one step.
+  for (Index factors = 5; factors <= nn::kMaxFactors; ++factors) {
+    MixerConfig many = everything;
+    many.factors = factors;
+    many.transition = transitions[factors % 3].second;
+    const std::string name = fmt::format("{}_factors", factors);
+    add_checks(registry, scan_op(name, {B, N, many}));
+    add_checks(registry, scan_readout_op(name, {B, N, many}));
+    add_checks(registry, scan_readout_op("chunked." + name, chunked(many)));
+  }
   const std::pair<const char*, Readout> readouts[] = {
       {"linear", Readout::linear},
       {"quadratic", Readout::quadratic},
