@@ -24,7 +24,7 @@ class App;
 
 namespace lior::app {
 
-inline constexpr int kSuccess = 0, kFailure = 1, kBadInput = 2, kInterrupted = 130;
+inline constexpr int kSuccess = 0, kFailure = 1, kBadInput = 2;
 
 /// The options of one command; keeps the parser's headers out of the commands' files.
 class Options {

@@ -207,7 +207,7 @@ int run(const Arguments& arguments) {
   }
   output->checkpoint(*evolution);
   display.say(ending_text(evolution->step(), steps, arguments.out));
-  if (evolution->step() < steps) return kInterrupted;
+  if (evolution->step() < steps) return interrupt_status();
   if (arguments.error_check) check_error(setup, *evolution);
   return kSuccess;
 }

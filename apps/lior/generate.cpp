@@ -1,7 +1,9 @@
 #include "lior/train/generate.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -56,12 +58,14 @@ int run(const Arguments& arguments) {
   io::Utf8Repair repair;
   TerminalLine line;
   for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
-    if (interrupted()) return kInterrupted;
+    if (interrupted()) return interrupt_status();
     const auto byte = static_cast<char>(generator.next());
     const std::string text = arguments.raw ? std::string(1, byte) : repair.push(byte);
     line.saw(text);
     std::fwrite(text.data(), 1, text.size(), stdout);
-    if (std::fflush(stdout) != 0) throw RunError("cannot write the text; is the disk full?");
+    if (std::fflush(stdout) == 0) continue;
+    if (errno != EPIPE) throw RunError("cannot write the text; is the disk full?");
+    request_interrupt(SIGPIPE);
   }
   return kSuccess;
 }

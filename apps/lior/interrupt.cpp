@@ -3,28 +3,70 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "command.h"
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace lior::app {
 namespace {
 
-volatile sig_atomic_t interrupt_count = 0;
+using Clock = std::chrono::steady_clock;
 
-void on_interrupt(int) {
-  if (interrupt_count > 0) _exit(kInterrupted);
-  interrupt_count = 1;
+constexpr int kStatusOfSignal = 128;
+constexpr auto kSamePress = std::chrono::milliseconds(500);
+
+std::atomic<int> first_signal = 0;
+std::atomic<bool> caught = false;
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  if (!is_ignored(SIGHUP)) sigaddset(&set, SIGHUP);
+  return set;
+}
+
+void wait_for_signals(sigset_t set) {
+  Clock::time_point first;
+  while (true) {
+    int signal = 0;
+    if (sigwait(&set, &signal) != 0) continue;
+    if (!caught) _exit(kStatusOfSignal + signal);
+    if (!interrupted()) {
+      first = Clock::now();
+      request_interrupt(signal);
+    } else if (Clock::now() - first > kSamePress) {
+      _exit(interrupt_status());
+    }
+  }
 }
 
 }  // namespace
 
-void catch_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESTART;  // a file being written is not torn
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+void take_signals() {
+  const sigset_t set = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::thread(wait_for_signals, set).detach();
 }
 
-bool interrupted() { return interrupt_count > 0; }
+void catch_interrupts() {
+  signal(SIGPIPE, SIG_IGN);
+  caught = true;
+}
+
+bool interrupted() { return first_signal != 0; }
+
+void request_interrupt(int signal) {
+  int none = 0;
+  first_signal.compare_exchange_strong(none, signal);
+}
+
+int interrupt_status() { return kStatusOfSignal + first_signal; }
 
 }  // namespace lior::app

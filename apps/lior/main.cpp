@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -5,6 +6,7 @@
 #include <fstream>
 #include <limits>
 
+#include "interrupt.h"
 #include "program.h"
 
 namespace {
@@ -35,11 +37,21 @@ void choose_waiting(char** argv) {
   execv("/proc/self/exe", argv);
 }
 
+/// Opens what is closed of standard input, output and error on /dev/null: the next file that the
+/// program opens would take the number, and progress would be written into it.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) == -1) open("/dev/null", O_RDWR);  // gets the lowest free number
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   choose_waiting(argv);
   using namespace lior::app;
+  take_signals();
   return run_program(
       argc, argv,
       {{"train", "train a model on a text or a task", train_command},

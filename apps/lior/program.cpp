@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <new>
@@ -137,7 +138,10 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
   for (const auto& [parser, run] : runs) {
     if (!parser->parsed()) continue;
     const int status = run();
-    if (std::fflush(stdout) != 0) throw RunError("cannot write the output; is the disk full?");
+    if (std::fflush(stdout) != 0) {
+      if (errno == EPIPE) return status;  // whoever read it has seen enough
+      throw RunError("cannot write the output; is the disk full?");
+    }
     return status;
   }
   return kBadInput;  // not reached: the parser requires a command

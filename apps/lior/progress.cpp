@@ -1,12 +1,16 @@
 #include "progress.h"
 
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <utility>
+
+#include "interrupt.h"
 
 namespace lior::app {
 namespace {
@@ -30,6 +34,12 @@ std::string bar_text(double done, int cells) {
   text += kEighths[eighths % 8];
   const int drawn = eighths / 8 + (eighths % 8 != 0);
   return text + std::string(static_cast<std::size_t>(cells - drawn), ' ') + "▏ ";
+}
+
+/// Where nobody reads stderr any more, the run is to save and end.
+void write_to_stderr(const std::string& text) {
+  const bool written = std::fputs(text.c_str(), stderr) >= 0 && std::fflush(stderr) == 0;
+  if (!written && errno == EPIPE) request_interrupt(SIGPIPE);
 }
 
 }  // namespace
@@ -59,13 +69,12 @@ ProgressDisplay::ProgressDisplay(const std::string& mode) {
 }
 
 ProgressDisplay::~ProgressDisplay() {
-  if (mode_ == Mode::bar && drawn_) std::fputc('\n', stderr);
+  if (mode_ == Mode::bar && drawn_) write_to_stderr("\n");
 }
 
 void ProgressDisplay::say(const std::string& text) {
   if (mode_ == Mode::none) return;
-  if (std::exchange(drawn_, false)) std::fputc('\n', stderr);
-  std::fprintf(stderr, "%s\n", text.c_str());
+  write_to_stderr((std::exchange(drawn_, false) ? "\n" : "") + text + "\n");
 }
 
 bool ProgressDisplay::due(double done) {
@@ -76,7 +85,7 @@ bool ProgressDisplay::due(double done) {
 
 void ProgressDisplay::draw(double done, const std::string& text) {
   if (mode_ == Mode::plain) {
-    std::fprintf(stderr, "%s\n", text.c_str());
+    write_to_stderr(text + "\n");
     return;
   }
   // The numbers come first: the bar has what they leave, and goes where that is little.
@@ -85,9 +94,9 @@ void ProgressDisplay::draw(double done, const std::string& text) {
   const int left = columns - kPercent - kEdges - static_cast<int>(text.size());
   const int cells = left < kFewestCells ? 0 : std::min(left, kMostCells);
   const int room = columns - kPercent - (cells > 0 ? kEdges + cells : 0);
-  std::fprintf(stderr, "\r%s%3.0f%%  %.*s\033[K", cells > 0 ? bar_text(done, cells).c_str() : "",
-               100 * std::min(done, 1.0), std::max(room, 0), text.c_str());
-  std::fflush(stderr);
+  write_to_stderr(fmt::format("\r{}{:3.0f}%  {}\033[K", cells > 0 ? bar_text(done, cells) : "",
+                              100 * std::min(done, 1.0),
+                              text.substr(0, static_cast<std::size_t>(std::max(room, 0)))));
   drawn_ = true;
 }
 

@@ -132,7 +132,7 @@ int run(const Arguments& arguments) {
     display.say(to_table(report));
     io::write_file_atomically(arguments.out + "/profile.json", to_json(report));
   }
-  return outcome.interrupted ? kInterrupted : kSuccess;
+  return outcome.interrupted ? interrupt_status() : kSuccess;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/signal_mask.h"
+
 #if defined(LIOR_STD_THREAD)
 #include <thread>
 #include <vector>
@@ -22,6 +24,12 @@ int& thread_setting() {
 }
 
 thread_local bool inside_parallel = false;
+
+/// A thread that works for others takes no signals: core/signal_mask.h.
+void take_no_signals() {
+  thread_local bool blocked = false;
+  if (!std::exchange(blocked, true)) detail::block_signals();
+}
 
 /// The first exception of any worker, rethrown on the calling thread.
 class FirstException {
@@ -82,12 +90,18 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
   };
 #if defined(LIOR_STD_THREAD)
   std::vector<std::thread> others;
-  for (int worker = 1; worker < workers; ++worker) others.emplace_back(run, worker);
+  for (int worker = 1; worker < workers; ++worker) {
+    others.emplace_back([&run, worker] {
+      take_no_signals();
+      run(worker);
+    });
+  }
   run(0);
   for (std::thread& other : others) other.join();
 #else
 #pragma omp parallel num_threads(workers)
   {
+    if (omp_get_thread_num() > 0) take_no_signals();
     // OpenMP may give fewer threads than asked; the ranges stay the same.
     for (int w = omp_get_thread_num(); w < workers; w += omp_get_num_threads()) run(w);
   }

@@ -5,6 +5,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 
+#include "core/signal_mask.h"
 #include "linalg/bf16_rounding.h"
 #include "linalg/check_product.h"
 #include "linalg/row_product.h"
@@ -33,6 +34,15 @@ MatrixView<const U> rounded(MatrixView<const float> x, Buffer<U>& buffer) {
   return {buffer.data(), x.rows, x.cols};
 }
 
+/// Lets every worker that a product of this thread may use pass through core/parallel once, where
+/// it blocks signals. Workers that the library starts itself inherit the mask of multiply.
+void protect_workers() {
+  thread_local int protected_workers = 0;
+  if (protected_workers >= threads()) return;
+  protected_workers = threads();
+  parallel_for(threads(), 1, [](Index, Index, int) {});
+}
+
 void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const float> a,
               MatrixView<const float> b, float beta, MatrixView<float> c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
@@ -40,6 +50,8 @@ void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixV
     return row_product(alpha, a.data, b, beta, c.data);
   }
   const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
+  protect_workers();
+  const detail::SignalMask mask;
   const auto status = dnnl_sgemm(flag(transpose_a), flag(transpose_b), m, n, k, alpha, a.data,
                                  leading(a), b.data, leading(b), beta, c.data, leading(c));
   if (status != dnnl_success) {
@@ -96,7 +108,7 @@ struct Bf16Product {
 };
 
 struct CompiledProduct {
-  dnnl::memory::desc a, b, c;
+  dnnl::memory::desc a, b, c, scratch;
   dnnl::matmul multiply;
 };
 
@@ -118,15 +130,16 @@ CompiledProduct compile(const Bf16Product& product) {
   const auto a = describe(m, k, ta != 0, lda, Type::bf16);
   const auto b = describe(k, n, tb != 0, ldb, Type::bf16);
   const auto c = describe(m, n, false, ldc, Type::f32);
+  // The library's own scratch memory is of the thread that compiled; any thread may run this one.
   dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (product.beta != 0) {
     dnnl::post_ops accumulate;
     accumulate.append_sum(product.beta);
     attributes.set_post_ops(accumulate);
   }
-  return {
-      a, b, c,
-      dnnl::matmul(dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), attributes, cpu()))};
+  const dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(a, b, c), attributes, cpu());
+  return {a, b, c, chosen.scratchpad_desc(), dnnl::matmul(chosen)};
 }
 
 /// Compiled at a shape's first use, kept for good: a model has a few dozen shapes.
@@ -153,13 +166,18 @@ void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BF
       compiled({{m, n, k, transpose_a == Transpose::yes, transpose_b == Transpose::yes, leading(a),
                  leading(b), leading(c), threads()},
                 beta});
+  thread_local Buffer<std::byte> scratch;
+  const auto scratch_bytes = static_cast<Index>(product.scratch.get_size());
+  if (scratch.size() < scratch_bytes) scratch = Buffer<std::byte>(scratch_bytes);
   const auto memory = [](const dnnl::memory::desc& desc, const void* data) {
     return dnnl::memory(desc, cpu(), const_cast<void*>(data));
   };
   dnnl::stream stream(cpu());
-  product.multiply.execute(stream, {{DNNL_ARG_SRC, memory(product.a, a.data)},
-                                    {DNNL_ARG_WEIGHTS, memory(product.b, b.data)},
-                                    {DNNL_ARG_DST, memory(product.c, c.data)}});
+  product.multiply.execute(stream,
+                           {{DNNL_ARG_SRC, memory(product.a, a.data)},
+                            {DNNL_ARG_WEIGHTS, memory(product.b, b.data)},
+                            {DNNL_ARG_DST, memory(product.c, c.data)},
+                            {DNNL_ARG_SCRATCHPAD, memory(product.scratch, scratch.data())}});
   stream.wait();
 }
 

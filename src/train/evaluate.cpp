@@ -69,14 +69,14 @@ EvalResult Evaluator::task(Task task, std::uint64_t seed, Index count, Index len
   sum_ = {};
   const Index together = std::clamp(kMostTaskTokens / length, Index{1}, std::min(batch_, count));
   Array<std::int32_t, 2> tokens({together, length}), targets({together, length});
-  for (Index first = 0; first < count; first += together) {
+  for (Index first = 0; first < count && !stopped_(); first += together) {
     const Index rows = std::min(together, count - first);
     for (Index row = 0; row < rows; ++row) {
       fill_sequence(task, Purpose::evaluation, seed, 0, first + row, tokens.view()[row],
                     targets.view()[row]);
     }
     start_sequences();
-    for (Index begin = 0; begin < length; begin += window_) {
+    for (Index begin = 0; begin < length && !stopped_(); begin += window_) {
       const Index width = std::min(window_, length - begin);
       copy_columns(tokens.view(), begin, rows, width, tokens_.view());
       copy_columns(targets.view(), begin, rows, width, targets_.view());
@@ -93,7 +93,7 @@ EvalResult Evaluator::text(std::span<const std::byte> bytes, Index count, Index 
   const Index rows = std::clamp(predictions / length, Index{1}, std::min(batch_, count));
   const Index stretch = predictions / rows;
   start_sequences();
-  for (Index begin = 0; begin < stretch; begin += window_) {
+  for (Index begin = 0; begin < stretch && !stopped_(); begin += window_) {
     const Index width = std::min(window_, stretch - begin);
     for (Index row = 0; row < rows; ++row) {
       const std::byte* start = bytes.data() + row * stretch + begin;

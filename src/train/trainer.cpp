@@ -70,7 +70,10 @@ class Trainer {
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     arena_.emplace(plan_.step_bytes);
-    if (evaluates()) evaluator_.emplace(model_, eval_batch(), config_.length);
+    if (evaluates()) {
+      evaluator_.emplace(model_, eval_batch(), config_.length);
+      evaluator_->stop_when(hooks_.interrupted);
+    }
     fill_batch(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
@@ -89,9 +92,9 @@ class Trainer {
     while (!stopped && !ended()) {
       step();
       const bool last = ended();
-      stopped = !last && hooks_.interrupted();
-      const bool evaluated = evaluates() && (last || state_.step % config_.eval_every == 0);
-      if (evaluated) evaluate();
+      const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
+      const bool evaluated = evaluation_due && evaluate();
+      stopped = hooks_.interrupted() && (!last || evaluated != evaluation_due);
       if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
       const bool due = saved_.seconds() >= kSaveSeconds;
       if (last || stopped || due || state_.step % config_.save_every == 0) save();
@@ -222,13 +225,16 @@ class Trainer {
                     state_.step, line_.loss, line_.grad_norm, what, folder_.string()));
   }
 
-  void evaluate() {
+  /// False where the run was interrupted meanwhile; nothing is kept then.
+  bool evaluate() {
     const EvalResult result =
         data_.is_text()
             ? evaluator_->text(data_.text().held_out(), config_.eval_count, config_.length)
             : evaluator_->task(data_.task(), kEvaluationSeed, config_.eval_count, config_.length);
+    if (hooks_.interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
+    return true;
   }
 
   void log(bool evaluated) {

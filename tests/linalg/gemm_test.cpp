@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
@@ -177,6 +180,29 @@ TEST(GemmBf16, IsTheReferenceWhereNativeAndAnErrorElsewhere) {
   for (Index i = 0; i < c.size(); ++i) {
     EXPECT_NEAR(c.data()[i], expected.data()[i],
                 2 * 70 * std::numeric_limits<float>::epsilon() * 70);
+  }
+}
+
+/// Products are compiled once for all threads, and their scratch memory is each thread's own.
+TEST(GemmBf16, EqualsItselfOnThreadsThatDidNotCompileIt) {
+  if (!bf16_is_native()) GTEST_SKIP() << "this processor does not multiply bf16 itself";
+  const Index n = 192;
+  Array<BFloat16, 2> a({n, n});
+  for (Index i = 0; i < a.size(); ++i) a.data()[i] = to_bfloat16(std::sin(static_cast<float>(i)));
+  std::vector<Array<float, 2>> products;
+  for (int i = 0; i < 3; ++i) products.emplace_back(Shape<2>{n, n});
+  gemm_bf16(kYes, kNo, a.view(), a.view(), 0, products[0].view());
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < products.size(); ++i) {
+    others.emplace_back([&, i] {
+      for (int repeat = 0; repeat < 20; ++repeat) {
+        gemm_bf16(kYes, kNo, a.view(), a.view(), 0, products[i].view());
+      }
+    });
+  }
+  for (std::thread& other : others) other.join();
+  for (std::size_t i = 1; i < products.size(); ++i) {
+    EXPECT_TRUE(std::ranges::equal(products[0].span(), products[i].span()));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// How well a model predicts what it was not trained on.
 
+#include <functional>
 #include <optional>
 
 #include "lior/nn/model.h"
@@ -26,6 +27,10 @@ class Evaluator {
   /// Bytes that an evaluator of these sizes holds.
   static std::size_t bytes(const nn::Model<float>& model, Index batch, Index window);
 
+  /// From here on `stopped` is asked before each window; where it says true, the evaluation ends
+  /// there, and its result is of what was read.
+  void stop_when(std::function<bool()> stopped) { stopped_ = std::move(stopped); }
+
   /// `count` sequences of `length`, rows 0 .. count-1 of the evaluation stream of `seed`.
   EvalResult task(Task task, std::uint64_t seed, Index count, Index length);
 
@@ -45,6 +50,7 @@ class Evaluator {
   Array<std::int32_t, 2> tokens_, targets_;  // [batch, window]
   Array<float, 2> state_;                    // [batch, state_size]
   Arena arena_;
+  std::function<bool()> stopped_ = [] { return false; };
   nn::LossResult sum_;
 };
 
