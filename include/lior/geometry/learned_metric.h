@@ -6,7 +6,7 @@
 ///   R(x) = clamp(softplus(w2 . gelu(V1 x + c1) + c2), 0.1, 10);   the LIoR metric is R^2 g.
 /// gelu is x (1 + erf(x / sqrt 2)) / 2; h is read as a d x d matrix. g is positive definite
 /// whenever the smallest eigenvalue of L L^T is at least 0.1 d, and always with spd_floor; where it
-/// is not, what needs its inverse throws. Source: docs/math/conventions.md, section 6.
+/// is not, what needs its inverse throws. Source: docs/math/conventions.md, section 6.5.
 
 #include "lior/core/buffer.h"
 #include "lior/geometry/metric.h"

@@ -76,7 +76,7 @@ CausalFieldSaved<T> take_products(const CausalFieldShape& shape, Arena& arena);
 /// the call. Cost: 160 R D H operations in matrix products, 2,300 a head and row in the current and
 /// 1,600 in the memory. Bit-equal for equal thread counts. NaN spreads to later positions of its
 /// sequence and to at most 3 earlier ones. Throws as PoleForm. Source: docs/math/conventions.md,
-/// section 5.
+/// section 10.1.
 template <class T>
 void causal_field_forward(const CausalFieldShape& shape,
                           const CausalFieldParameters<const T>& parameters, FieldMemory<T>& memory,

@@ -1,7 +1,7 @@
 #pragma once
 /// The resilience R(x) of a point: a small net with a bounded positive value.
 ///   R(x) = clamp(softplus(w2 . gelu(V1 x + c1) + c2), 0.1, 10),   gelu by erf.
-/// Source: docs/math/conventions.md, section 2.
+/// Source: docs/math/conventions.md, section 6.5.
 
 #include "lior/core/view.h"
 
