@@ -91,6 +91,15 @@ TEST(Verify, FilterThatChoosesNothingIsAnError) {
   EXPECT_THROW(verify({.checks = {constant("present", 0)}}, settings), Error);
 }
 
+TEST(Verify, FilterNestedDeepIsAnErrorAndNoOverflowOfTheStack) {
+  for (const char* piece : {"(", "(a|", "[", "a{1,255}"}) {
+    std::string expression;
+    for (int depth = 0; depth < 30000; ++depth) expression += piece;
+    EXPECT_THROW(name_filter(expression), Error) << piece;
+  }
+  EXPECT_TRUE(name_filter(std::string(400, '(') + "a" + std::string(400, ')'))("a"));
+}
+
 TEST(Verify, JsonIsTheContract) {
   VerifyReport report = verify({.checks = {constant("a.b", 0.25), throwing("a.c")}}, kOneLevel);
   report.not_covered = {"mystery.safetensors"};
