@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails if a relative link of README.md, HACKING.md or docs/**/*.md names a file that does not exist.
+"""Fails if a relative link of a paper (*.md at the root, docs/**/*.md) names a file that does not exist.
 
 Usage: check_links.py [ROOT]; one line a broken link on stdout, exit status 1 if there is one.
 """
@@ -11,10 +11,14 @@ from pathlib import Path
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
+def pages(root):
+    return [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md"))]
+
+
 def broken_links(root):
     """Lines on all links that lead nowhere, and the number of relative links."""
     broken, count = [], 0
-    for page in [root / "README.md", root / "HACKING.md", *sorted((root / "docs").rglob("*.md"))]:
+    for page in pages(root):
         for number, line in enumerate(page.read_text().splitlines(), 1):
             line = re.sub(r"`[^`]*`", "", line)  # code has brackets of its own
             for target in LINK.findall(line):
