@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 LAYERS = [
     ("core",),
-    ("simd", "io"),
+    ("simd", "io", "settings"),
     ("linalg",),
     ("algebra",),
     ("geometry", "memory"),

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "command.h"
+#include "environment.h"
 #include "evolve_output.h"
 #include "interrupt.h"
 #include "lior/core/timer.h"
@@ -91,35 +92,55 @@ class WatchedSteps {
   std::vector<double> saved_;
 };
 
+/// Settings given on top of a preset: file, then environment, then --steps; later ones hold. A run
+/// that goes on keeps its steps, whatever the file says.
+std::vector<settings::Setting> given_settings(const Arguments& arguments,
+                                              ProgressDisplay& display) {
+  std::vector<settings::Setting> all;
+  if (arguments.config) all = settings::read_file(*arguments.config);
+  if (arguments.resume) {
+    std::erase_if(all, [](const auto& setting) { return setting.key == "integrator.steps"; });
+  }
+  EvolveConfig any;
+  for (auto& setting : settings_of_environment(fields(any), kEvolveVariablePrefix, {}, display)) {
+    all.push_back(std::move(setting));
+  }
+  if (arguments.steps) {
+    all.push_back(
+        {"integrator.steps", settings::TextValue{std::to_string(*arguments.steps)}, "--steps"});
+  }
+  return all;
+}
+
 /// The configuration of the run, and the folder made ready for it.
-EvolveConfig prepare(const Arguments& arguments) {
+EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
   namespace fs = std::filesystem;
   const std::string saved = arguments.out + "/config.toml";
   LIOR_CHECK(!(arguments.config && arguments.preset),
              "give one of --config and --preset, not both");
-  std::optional<EvolveConfig> config;
-  if (arguments.config) config = read_evolve_config(*arguments.config);
-  if (arguments.preset) config = evolve_preset(*arguments.preset);
+  LIOR_CHECK(arguments.config || arguments.preset || arguments.resume,
+             "give --preset NAME or --config FILE.toml");
+  const auto given = given_settings(arguments, display);
+  EvolveConfig config, before;
   if (arguments.resume) {
-    LIOR_CHECK(fs::exists(saved), "{}: no run to go on with; leave --resume out", arguments.out);
-    EvolveConfig before = read_evolve_config(saved);
-    if (config) {
-      config->integrator_steps = before.integrator_steps;
-      LIOR_CHECK(to_toml(*config) == to_toml(before),
-                 "{}: holds a run of another configuration (its config.toml); only --steps may "
-                 "change",
-                 arguments.out);
-    }
+    LIOR_CHECK(fs::exists(saved), "{}: no run to go on with; leave --resume out",
+               shown(arguments.out));
+    settings::read_all(fields(before), saved);
     config = before;
   }
-  LIOR_CHECK(config.has_value(), "give --preset NAME or --config FILE.toml");
-  if (arguments.steps) config->integrator_steps = *arguments.steps;
+  if (arguments.preset) config = evolve_preset(*arguments.preset);
+  if (arguments.resume) config.integrator_steps = before.integrator_steps;
+  for (const settings::Setting& setting : given) settings::assign(fields(config), setting);
+  if (arguments.resume) {
+    settings::check_resumed(fields(before), fields(config), given, "--preset");
+    return config;
+  }
   LIOR_CHECK(
-      arguments.resume || !fs::exists(arguments.out) ||
+      !fs::exists(arguments.out) ||
           (fs::is_directory(arguments.out) && fs::is_empty(arguments.out)),
       "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
-      arguments.out);
-  return *config;
+      shown(arguments.out));
+  return config;
 }
 
 void make_folder(const std::string& out) {
@@ -157,7 +178,7 @@ std::string ending_text(Index step, Index steps, const std::string& folder) {
 
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
-  const EvolveConfig config = prepare(arguments);
+  EvolveConfig config = prepare(arguments, display);
   const EvolveSetup setup(config);
   const auto evolution = setup.make();
   make_folder(arguments.out);
@@ -175,7 +196,7 @@ int run(const Arguments& arguments) {
     output->frame(*evolution);
     output->checkpoint(*evolution);
   }
-  io::write_file_atomically(arguments.out + "/config.toml", to_toml(config));
+  io::write_file_atomically(arguments.out + "/config.toml", settings::to_toml(fields(config)));
   if (evolution->poles() > 0) {
     display.say(
         fmt::format("memory: {} poles, error {:.2g}", evolution->poles(), evolution->pole_error()));
@@ -220,7 +241,8 @@ Run evolve_command(Options& options) {
   options.add_note(kOutputs);
   options.add("--preset", arguments->preset, "NAME",
               "free, packet, harmonic, barrier, belief, memory or curved");
-  options.add("--config", arguments->config, "FILE.toml", "settings in place of a preset");
+  options.add("--config", arguments->config, "FILE.toml",
+              "settings in place of a preset; --steps and LIOR_EVOLVE_* come before");
   options.add("--steps", arguments->steps, "N", "steps in all, in place of the settings'");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,

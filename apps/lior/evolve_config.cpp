@@ -2,92 +2,15 @@
 
 #include <cmath>
 #include <numbers>
-#include <variant>
 
 #include "lior/core/random.h"
 #include "lior/io/hdf5.h"
-#include "lior/train/config.h"
 
 namespace lior::app {
 namespace {
 
 using Complex = std::complex<double>;
 using FieldArray = Array<Complex, 4>;
-using Member = std::variant<Index EvolveConfig::*, double EvolveConfig::*,
-                            std::string EvolveConfig::*, bool EvolveConfig::*>;
-struct Key {
-  const char* name;
-  Member member;
-};
-using C = EvolveConfig;
-const Key kKeys[] = {{"grid.nx", &C::grid_nx},
-                     {"grid.ny", &C::grid_ny},
-                     {"grid.D", &C::grid_D},
-                     {"grid.dx", &C::grid_dx},
-                     {"physics.hbar", &C::physics_hbar},
-                     {"physics.m", &C::physics_m},
-                     {"physics.lambda_qr", &C::physics_lambda_qr},
-                     {"physics.lambda_f", &C::physics_lambda_f},
-                     {"physics.alpha", &C::physics_alpha},
-                     {"physics.tau", &C::physics_tau},
-                     {"potential.kind", &C::potential_kind},
-                     {"potential.strength", &C::potential_strength},
-                     {"metric.gxx", &C::metric_gxx},
-                     {"metric.gyy", &C::metric_gyy},
-                     {"metric.bump", &C::metric_bump},
-                     {"metric.file", &C::metric_file},
-                     {"integrator.kind", &C::integrator_kind},
-                     {"integrator.symbol", &C::integrator_symbol},
-                     {"integrator.dt", &C::integrator_dt},
-                     {"integrator.steps", &C::integrator_steps},
-                     {"bayes.update_every", &C::bayes_update_every},
-                     {"bayes.mode", &C::bayes_mode},
-                     {"bayes.evidence", &C::bayes_evidence},
-                     {"source.file", &C::source_file},
-                     {"memory.tolerance", &C::memory_tolerance},
-                     {"initial.kind", &C::initial_kind},
-                     {"initial.file", &C::initial_file},
-                     {"initial.width", &C::initial_width},
-                     {"initial.x", &C::initial_x},
-                     {"initial.y", &C::initial_y},
-                     {"initial.kx", &C::initial_kx},
-                     {"initial.ky", &C::initial_ky},
-                     {"initial.seed", &C::initial_seed},
-                     {"output.every", &C::output_every},
-                     {"output.frames", &C::output_frames}};
-
-void apply(EvolveConfig& config, const train::Setting& setting) {
-  const auto key = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                [&](const Key& k) { return setting.key == k.name; });
-  if (key == std::end(kKeys)) {
-    std::string known;
-    for (const Key& k : kKeys) known += (known.empty() ? "" : ", ") + std::string(k.name);
-    throw Error(
-        fmt::format("{}: key '{}' is unknown; the keys are {}", setting.where, setting.key, known));
-  }
-  const auto wrong = [&](const char* expected) {
-    return Error(fmt::format("{}: {} has a value of another type; expected {}", setting.where,
-                             setting.key, expected));
-  };
-  const auto* integer = std::get_if<Index>(&setting.value);
-  if (const auto* member = std::get_if<Index C::*>(&key->member)) {
-    if (integer == nullptr) throw wrong("a whole number");
-    config.** member = *integer;
-  } else if (const auto* number = std::get_if<double C::*>(&key->member)) {
-    const auto* real = std::get_if<double>(&setting.value);
-    if (real == nullptr && integer == nullptr) throw wrong("a number");
-    config.** number = real != nullptr ? *real : static_cast<double>(*integer);
-  } else if (const auto* text = std::get_if<std::string C::*>(&key->member)) {
-    const auto* words = std::get_if<std::string>(&setting.value);
-    if (words == nullptr) throw wrong("a string");
-    config.** text = *words;
-  } else {
-    const auto* truth = std::get_if<bool>(&setting.value);
-    if (truth == nullptr) throw wrong("true or false");
-    config.*std::get<bool C::*>(key->member) = *truth;
-  }
-}
-
 /// x and y of a cell from the grid's middle, in units of length.
 double coordinate(Index i, Index count, double dx) {
   return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
@@ -134,8 +57,6 @@ FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
   LIOR_CHECK(c.initial_kind == "packet",
              "initial.kind '{}' is unknown; expected packet, plane_wave, random or file",
              c.initial_kind);
-  LIOR_CHECK(c.initial_width > 0 && std::isfinite(c.initial_width),
-             "initial.width is {}; expected a finite number > 0", c.initial_width);
   return fill(grid, [&](double x, double y) {
     const double u = x - c.initial_x, v = y - c.initial_y;
     return std::exp(-(u * u + v * v) / (4 * c.initial_width * c.initial_width)) * wave(x, y);
@@ -152,6 +73,49 @@ FieldArray spots(const field::Grid& grid) {
 }
 
 }  // namespace
+
+settings::Fields fields(EvolveConfig& c) {
+  using settings::Bounds, settings::Field;
+  using settings::kCount, settings::kCountOrNone, settings::kPositive;
+  constexpr Bounds kSide{1, 1 << 16}, kOpenUnit{0, 1, true, true};
+  return {
+      {"grid.nx", c.grid_nx, kSide},
+      {"grid.ny", c.grid_ny, kSide},
+      {"grid.D", c.grid_D, {1, 1 << 10}},
+      {"grid.dx", c.grid_dx, kPositive},
+      {"physics.hbar", c.physics_hbar, kPositive},
+      {"physics.m", c.physics_m, kPositive},
+      {"physics.lambda_qr", c.physics_lambda_qr},
+      {"physics.lambda_f", c.physics_lambda_f},
+      {"physics.alpha", c.physics_alpha, kOpenUnit},
+      {"physics.tau", c.physics_tau, kPositive},
+      {"potential.kind", c.potential_kind},
+      {"potential.strength", c.potential_strength},
+      {"metric.gxx", c.metric_gxx, kPositive},
+      {"metric.gyy", c.metric_gyy, kPositive},
+      {"metric.bump", c.metric_bump},
+      {"metric.file", c.metric_file},
+      {"integrator.kind", c.integrator_kind},
+      {"integrator.symbol", c.integrator_symbol},
+      {"integrator.dt", c.integrator_dt},
+      Field("integrator.steps", c.integrator_steps, kCount).changes_on_resume(),
+      {"bayes.update_every", c.bayes_update_every, kCountOrNone},
+      {"bayes.mode", c.bayes_mode},
+      {"bayes.evidence", c.bayes_evidence},
+      {"source.file", c.source_file},
+      {"memory.tolerance", c.memory_tolerance, kPositive},
+      {"initial.kind", c.initial_kind},
+      {"initial.file", c.initial_file},
+      {"initial.width", c.initial_width, kPositive},
+      {"initial.x", c.initial_x},
+      {"initial.y", c.initial_y},
+      {"initial.kx", c.initial_kx},
+      {"initial.ky", c.initial_ky},
+      {"initial.seed", c.initial_seed, kCountOrNone},
+      {"output.every", c.output_every, kCount},
+      {"output.frames", c.output_frames},
+  };
+}
 
 EvolveConfig evolve_preset(const std::string& name) {
   EvolveConfig c;
@@ -204,52 +168,9 @@ EvolveConfig evolve_preset(const std::string& name) {
   return c;
 }
 
-EvolveConfig read_evolve_config(const std::string& path) {
-  EvolveConfig config;
-  for (const train::Setting& setting : train::read_toml(path)) apply(config, setting);
-  return config;
-}
-
-std::string to_toml(const EvolveConfig& config) {
-  std::string text, section;
-  for (const Key& key : kKeys) {
-    const std::string name = key.name;
-    const auto dot = name.find('.');
-    if (name.substr(0, dot) != section) {
-      section = name.substr(0, dot);
-      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
-    }
-    const std::string value = std::visit(
-        [&](auto member) -> std::string {
-          const auto& v = config.*member;
-          using V = std::remove_cvref_t<decltype(v)>;
-          if constexpr (std::is_same_v<V, std::string>) {
-            std::string quoted = "\"";
-            for (const char c : v) {
-              if (c == '"' || c == '\\') quoted += '\\';
-              quoted += c;
-            }
-            quoted += '"';
-            return quoted;
-          } else if constexpr (std::is_same_v<V, double>) {
-            const std::string digits = fmt::format("{}", v);  // those that bring it back exactly
-            return digits.find_first_of(".en") == std::string::npos ? digits + ".0" : digits;
-          } else {
-            return fmt::format("{}", v);
-          }
-        },
-        key.member);
-    text += fmt::format("{} = {}\n", name.substr(dot + 1), value);
-  }
-  return text;
-}
-
 EvolveSetup::EvolveSetup(const EvolveConfig& c)
     : grid{.nx = c.grid_nx, .ny = c.grid_ny, .d = c.grid_D, .dx = c.grid_dx} {
   grid.check();
-  LIOR_CHECK(c.integrator_steps >= 1, "integrator.steps is {}; expected at least 1",
-             c.integrator_steps);
-  LIOR_CHECK(c.output_every >= 1, "output.every is {}; expected at least 1", c.output_every);
   LIOR_CHECK(c.integrator_symbol == "discrete" || c.integrator_symbol == "continuous",
              "integrator.symbol '{}' is unknown; expected discrete or continuous",
              c.integrator_symbol);
@@ -264,11 +185,6 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
               .lambda_f = c.physics_lambda_f,
               .alpha = c.physics_alpha,
               .tolerance = c.memory_tolerance};
-  // tau and alpha are checked where they are used; here they are wrong even where they are not.
-  LIOR_CHECK(c.physics_tau > 0, "physics.tau is {}; expected a number > 0", c.physics_tau);
-  LIOR_CHECK(c.physics_alpha > 0 && c.physics_alpha < 1, "physics.alpha is {}; expected (0, 1)",
-             c.physics_alpha);
-
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
   field::fill_potential(field::potential_from_name(c.potential_kind), c.potential_strength, grid,
                         v.view());

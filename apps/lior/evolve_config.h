@@ -1,15 +1,16 @@
 #pragma once
-/// The settings of `lior evolve`: a TOML file's keys, the presets, and what they make.
+/// The settings of `lior evolve` (settings/settings.h), the presets, and what they make.
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lior/field/evolution.h"
+#include "lior/settings/settings.h"
 
 namespace lior::app {
 
-/// One member a key of the file, named section_key; the defaults are the `packet` preset's.
+/// One member a setting, named table_key; the defaults are the `packet` preset's.
 struct EvolveConfig {
   Index grid_nx = 64, grid_ny = 64, grid_D = 2;
   double grid_dx = 1;
@@ -38,10 +39,10 @@ struct EvolveConfig {
 
 /// free, packet, harmonic, barrier, belief, memory or curved. Throws lior::Error that lists them.
 EvolveConfig evolve_preset(const std::string& name);
-/// Defaults, then the file's keys. Throws lior::Error on an unknown key or a wrong type.
-EvolveConfig read_evolve_config(const std::string& path);
-/// As TOML, every key: what read_evolve_config reads back.
-std::string to_toml(const EvolveConfig& config);
+/// Every setting, with its bounds.
+settings::Fields fields(EvolveConfig& config);
+/// Before the key of a setting in the environment: LIOR_EVOLVE_GRID_NX.
+inline constexpr std::string_view kEvolveVariablePrefix = "LIOR_EVOLVE_";
 
 /// All that a run computes with. Throws lior::Error where the configuration cannot run.
 struct EvolveSetup {

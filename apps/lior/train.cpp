@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "command.h"
+#include "environment.h"
 #include "interrupt.h"
 #include "lior/check/profile_report.h"
 #include "lior/io/atomic_file.h"
@@ -42,6 +43,9 @@ constexpr Flag kFlags[] = {
     {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
 };
 
+/// Variables of other parts: the vector level (simd/dispatch.h), and lior evolve's settings.
+constexpr std::string_view kOtherVariables[] = {"LIOR_SIMD", "LIOR_EVOLVE_"};
+
 std::string flag_name(const char* key) {
   std::string name = std::string("--") + key;
   for (char& c : name) c = c == '_' ? '-' : c;
@@ -55,13 +59,17 @@ struct Arguments {
   std::optional<std::string> values[std::size(kFlags)];
 
   /// File, then environment, then flags: later ones hold.
-  std::vector<train::Setting> settings() const {
-    std::vector<train::Setting> all;
-    if (config) all = train::read_toml(*config);
-    for (train::Setting& setting : train::read_environment()) all.push_back(std::move(setting));
+  std::vector<settings::Setting> settings(ProgressDisplay& display) const {
+    std::vector<settings::Setting> all;
+    if (config) all = settings::read_file(*config);
+    train::Config any;
+    for (settings::Setting& setting : settings_of_environment(
+             train::fields(any), train::kVariablePrefix, kOtherVariables, display)) {
+      all.push_back(std::move(setting));
+    }
     for (std::size_t i = 0; i < std::size(kFlags); ++i) {
       if (!values[i]) continue;
-      all.push_back({kFlags[i].key, train::TextValue{*values[i]}, flag_name(kFlags[i].key)});
+      all.push_back({kFlags[i].key, settings::TextValue{*values[i]}, flag_name(kFlags[i].key)});
     }
     return all;
   }
@@ -120,12 +128,8 @@ int run(const Arguments& arguments) {
                            .interrupted = interrupted,
                            .profile = arguments.profile ? &profile : nullptr,
                            .say = [&](const std::string& line) { display.say(line); }};
-  for (const std::string& name : train::unknown_variables()) {
-    display.say(
-        fmt::format("warning: {} is in the environment and is no setting; nothing reads it", name));
-  }
   const train::Outcome outcome =
-      train::train(arguments.settings(), arguments.out, arguments.resume, hooks);
+      train::train(arguments.settings(display), arguments.out, arguments.resume, hooks);
   display.say(ending_text(outcome, arguments.out));
   if (arguments.profile) {
     const check::ProfileReport report = check::report(profile, check::machine_limits());
@@ -143,7 +147,8 @@ Run train_command(Options& options) {
   for (std::size_t i = 0; i < std::size(kFlags); ++i) {
     options.add(flag_name(kFlags[i].key), arguments->values[i], kFlags[i].metavar, kFlags[i].help);
   }
-  options.add("--config", arguments->config, "FILE.toml", "settings; flags and LIOR_* come before");
+  options.add("--config", arguments->config, "FILE",
+              "settings, TOML or a run's config.json; flags and LIOR_* come before");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out");
   options.add_switch("--profile", arguments->profile,
                      "say at the end where the steps' time went, and write it to profile.json");

@@ -77,9 +77,7 @@ std::optional<train::ResilienceNet<T>> resilience_net(Call& call,
 void lior_step(const std::string& form, Index power, double kappa, double rate,
                const std::vector<Argument>& net, const std::vector<Output>& values,
                const std::vector<Argument>& gradients, const std::vector<Output>& memories) {
-  const auto kind = choose<LiorForm>(
-      "form", form,
-      {{"exact", LiorForm::exact}, {"compat", LiorForm::compat}, {"manifold", LiorForm::manifold}});
+  const auto chosen = parse_name<LiorForm>(form, "form");
   LIOR_CHECK(gradients.size() == values.size(), "{} gradients came for {} tensors",
              gradients.size(), values.size());
   LIOR_CHECK(memories.empty() || memories.size() == values.size(),
@@ -90,8 +88,8 @@ void lior_step(const std::string& form, Index power, double kappa, double rate,
     const auto net_arrays = resilience_net<T>(call, net);
     const Apart<T> apart(call, values, gradients, memories);
     call.run([&] {
-      train::Optimizer<T> optimizer({.method = train::Method::lior,
-                                     .form = kind,
+      train::Optimizer<T> optimizer({.kind = train::OptimizerKind::lior,
+                                     .form = chosen,
                                      .power = power,
                                      .kappa = kappa,
                                      .memory = !memories.empty()},

@@ -123,8 +123,8 @@ nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
 }
 
 /// A Python value as a setting's.
-train::Setting setting_of(nb::handle key, nb::handle value) {
-  train::Setting setting{.key = nb::cast<std::string>(key), .value = false, .where = "config"};
+settings::Setting setting_of(nb::handle key, nb::handle value) {
+  settings::Setting setting{.key = nb::cast<std::string>(key), .value = false, .where = "config"};
   if (nb::isinstance<nb::bool_>(value)) {
     setting.value = nb::cast<bool>(value);
   } else if (nb::isinstance<nb::int_>(value)) {
@@ -134,13 +134,13 @@ train::Setting setting_of(nb::handle key, nb::handle value) {
   } else if (nb::isinstance<nb::str>(value)) {
     setting.value = nb::cast<std::string>(value);
   } else {
-    setting.value = train::OtherValue{"a " + nb::cast<std::string>(nb::inst_name(value))};
+    setting.value = settings::OtherValue{"a " + nb::cast<std::string>(nb::inst_name(value))};
   }
   return setting;
 }
 
 Config config_of(const nb::dict& settings) {
-  std::vector<train::Setting> list;
+  std::vector<settings::Setting> list;
   for (const auto& [key, value] : settings) list.push_back(setting_of(key, value));
   return train::new_config(list);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The names of transitions, as the configuration has them.
+// The words of transitions, as the configuration has them.
 
 #include "arrays.h"
 #include "lior/algebra/ci8.h"
@@ -7,11 +7,7 @@
 namespace lior::python {
 
 inline algebra::Transition transition_of(const std::string& text) {
-  using algebra::Transition;
-  return choose<Transition>("transition", text,
-                            {{name(Transition::right), Transition::right},
-                             {name(Transition::left), Transition::left},
-                             {name(Transition::two_sided), Transition::two_sided}});
+  return parse_name<algebra::Transition>(text, "transition");
 }
 
 }  // namespace lior::python

@@ -25,7 +25,7 @@ void check_settings(const OptimizerConfig& config, bool has_net) {
   LIOR_CHECK(config.epsilon > 0, "epsilon = {}; it must be > 0", config.epsilon);
   LIOR_CHECK(config.weight_decay >= 0, "weight_decay = {}; it must be >= 0", config.weight_decay);
   LIOR_CHECK(config.power == 1 || config.power == 2, "power = {}; it must be 1 or 2", config.power);
-  const bool manifold = config.method == Method::lior && config.form == LiorForm::manifold;
+  const bool manifold = config.kind == OptimizerKind::lior && config.form == LiorForm::manifold;
   LIOR_CHECK(manifold == has_net, "the manifold form, and no other, takes a resilience net");
   LIOR_CHECK(manifold || !config.memory, "memory belongs to the manifold form");
 }
@@ -63,7 +63,7 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
   values_.resize(tensors_.size());
   gradients_.resize(tensors_.size());
 
-  if (config.method == Method::adamw) {
+  if (config.kind == OptimizerKind::adamw) {
     first_ = Buffer<T>(end);
     second_ = Buffer<T>(end);
     state_ = {{"first_moment", first_.span()}, {"second_moment", second_.span()}};
@@ -75,7 +75,7 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
 
 template <class T>
 std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, Index parameters) {
-  const std::size_t arrays = config.method == Method::adamw ? 2 : config.memory ? 1 : 0;
+  const std::size_t arrays = config.kind == OptimizerKind::adamw ? 2 : config.memory ? 1 : 0;
   return arrays * static_cast<std::size_t>(parameters) * sizeof(T);
 }
 
@@ -126,7 +126,7 @@ template <class T>
 void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
                         std::span<const T* const> gradients) {
   const auto size = static_cast<double>(size_);
-  const bool has_moments = config_.method == Method::adamw;
+  const bool has_moments = config_.kind == OptimizerKind::adamw;
   const ProfiledOp op("optimizer", (has_moments ? 12 : 2) * size,
                       (has_moments ? 7 : 3) * sizeof(T) * size);
   ++steps_;
@@ -142,7 +142,7 @@ void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
       .rate = static_cast<T>(rate / (1 - std::pow(config_.beta1, t))),
       .keep = 1,
   };
-  if (config_.method == Method::lior) {
+  if (config_.kind == OptimizerKind::lior) {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const Tensor& tensor = tensors_[i];
       if (net_) {
@@ -165,7 +165,7 @@ void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
           const Index state = tensors_[piece.tensor].offset + piece.begin;
           const T* g = gradients[piece.tensor] + piece.begin;
           T* p = values[piece.tensor] + piece.begin;
-          if (config_.method == Method::adamw) {
+          if (config_.kind == OptimizerKind::adamw) {
             AdamwStep<T> constants = adamw_step;
             if (tensors_[piece.tensor].decay) {
               constants.keep = static_cast<T>(1 - rate * config_.weight_decay);

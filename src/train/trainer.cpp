@@ -9,8 +9,8 @@
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"
 #include "lior/train/evaluate.h"
-#include "lior/train/memory_plan.h"
 #include "lior/train/metrics.h"
+#include "lior/train/run_memory.h"
 
 namespace lior::train {
 namespace {
@@ -28,7 +28,7 @@ bool is_unused(const fs::path& folder) {
 }
 
 /// The settings of the run in `folder`: from scratch, or from where it was left.
-Config settle(std::span<const Setting> settings, const fs::path& folder, bool resume) {
+Config settle(std::span<const settings::Setting> settings, const fs::path& folder, bool resume) {
   if (resume) return resumed_config(read_config(folder / "config.json"), settings);
   LIOR_CHECK(!fs::exists(folder) || fs::is_directory(folder), "{}: is a file; --out takes a folder",
              folder.string());
@@ -55,7 +55,7 @@ void fit_to_data(Config& config, const Data& data) {
 /// All that a run holds between its steps.
 class Trainer {
  public:
-  Trainer(std::span<const Setting> settings, const fs::path& folder, bool resume,
+  Trainer(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
           const Hooks& hooks)
       : folder_(folder),
         hooks_(hooks),
@@ -127,12 +127,12 @@ class Trainer {
     }
   }
 
-  MemoryPlan plan() const {
+  RunMemory plan() const {
     std::vector<Shape<2>> batches;
     for (const Index length : curriculum_.lengths()) {
       batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
-    MemoryPlan plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0);
+    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0);
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
           "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
@@ -284,7 +284,7 @@ class Trainer {
   Config config_;
   Data data_;
   Curriculum curriculum_;
-  MemoryPlan plan_;
+  RunMemory plan_;
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
   Array<std::int32_t, 2> tokens_, targets_;  // as large as [batch, length]
@@ -303,7 +303,7 @@ class Trainer {
 
 }  // namespace
 
-Outcome train(std::span<const Setting> settings, const fs::path& folder, bool resume,
+Outcome train(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
               const Hooks& hooks) {
   return Trainer(settings, folder, resume, hooks).run();
 }

@@ -151,14 +151,14 @@ def test_error_check_reports_a_second_order_difference(lior, tmp_path):
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("[grid]\nnx = 0\n", "the grid is 0 x 64 cells; expected at least 1 x 1"),
-        ("[grid]\nD = 0\n", "D >= 1"),
-        ("[grid]\nwidth = 3\n", "key 'grid.width' is unknown"),
-        ("[grid]\nnx = 3.5\n", "expected a whole number"),
-        ("[physics]\ntau = 0\n", "tau is 0; expected a number > 0"),
-        ("[physics]\nalpha = 1.5\n", "alpha is 1.5; expected (0, 1)"),
-        ("[metric]\ngxx = -1\n", "the inverse metric is (-1, 1); expected finite numbers > 0"),
-        ("[metric]\ngxx = nan\n", "the inverse metric is (nan, 1)"),
+        ("[grid]\nnx = 0\n", "bad.toml:2: grid.nx is 0; it must be an integer from 1 to 65536"),
+        ("[grid]\nD = 0\n", "bad.toml:2: grid.D is 0"),
+        ("[grid]\nwidth = 3\n", "bad.toml:2: unknown key grid.width; the keys are grid.nx, "),
+        ("[grid]\nnx = 3.5\n", "grid.nx is 3.5; it must be an integer"),
+        ("[physics]\ntau = 0\n", "bad.toml:2: physics.tau is 0; it must be a number above 0"),
+        ("[physics]\nalpha = 1.5\n", "physics.alpha is 1.5; it must be a number above 0 and below 1"),
+        ("[metric]\ngxx = -1\n", "metric.gxx is -1; it must be a number above 0"),
+        ("[metric]\ngxx = nan\n", "metric.gxx is nan; it must be a number above 0"),
         ("[integrator]\nkind = 'rk4'\ndt = 1000\n", "the largest step that is stable is"),
         ("[integrator]\nkind = 'euler'\n", "integrator 'euler' is unknown"),
         ("[potential]\nkind = 'box'\n", "potential 'box' is unknown"),
@@ -193,7 +193,19 @@ def test_another_configuration_cannot_resume(lior, refused, tmp_path):
     out = tmp_path / "run"
     assert lior("evolve", "--preset", "free", "--steps", 20, "--out", out).returncode == 0
     message = refused("evolve", "--preset", "packet", "--out", out, "--resume")
-    assert "another configuration" in message
+    assert "--preset: initial.kind is packet, but the run to resume has plane_wave" in message
+
+
+def test_the_environment_stands_between_file_and_flag(lior, refused, tmp_path):
+    command = ("evolve", "--preset", "free", "--out")
+    result = lior(*command, tmp_path / "run", "--steps", 2, LIOR_EVOLVE_INTEGRATOR_STEPS="7",
+                  LIOR_EVOLVE_GRID_NX="16", LIOR_EVOLVE_GRID_NZ="16")
+    assert result.returncode == 0, result.stderr
+    assert "LIOR_EVOLVE_GRID_NZ is in the environment and is no setting" in result.stderr
+    saved = (tmp_path / "run" / "config.toml").read_text()
+    assert "nx = 16\n" in saved and "steps = 2\n" in saved
+    assert "LIOR_EVOLVE_GRID_NX is \"0\"; it must be an integer" in refused(
+        *command, tmp_path / "other", LIOR_EVOLVE_GRID_NX="0")
 
 
 def test_a_field_that_breaks_names_its_step_and_cell(lior, tmp_path):

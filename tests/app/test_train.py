@@ -128,6 +128,14 @@ def test_the_environment_stands_between_file_and_flag(lior, inputs, tmp_path):
     assert config["batch"] == 3 and config["steps"] == 1
 
 
+def test_a_run_s_config_json_is_a_configuration(lior, inputs, trained, tmp_path):
+    out = tmp_path / "run"
+    assert lior("train", "--config", trained / "config.json", "--out", out, "--seed", 3, "--steps", 2,
+                *QUIET).returncode == 0
+    before, after = (json.loads((run / "config.json").read_text()) for run in (trained, out))
+    assert {key for key in after if after[key] != before[key]} == {"seed", "steps"}
+
+
 def test_a_variable_that_is_no_setting_is_named(lior, inputs, tmp_path):
     train = ("train", "--config", inputs / "small.toml", "--data", inputs / "text.txt", "--threads", 1,
              "--steps", 1, "--out")

@@ -90,9 +90,9 @@ TEST(Allocation, TheCounterCounts) {
 
 TEST(Allocation, ATrainingStepMakesNone) {
   using enum nn::Keep;
-  expect_no_allocation_per_step(model_config(), {.method = Method::adamw},
+  expect_no_allocation_per_step(model_config(), {.kind = OptimizerKind::adamw},
                                 std::array{everything, everything});
-  expect_no_allocation_per_step(model_config(), {.method = Method::lior},
+  expect_no_allocation_per_step(model_config(), {.kind = OptimizerKind::lior},
                                 std::array{input, products});
 }
 
@@ -107,7 +107,7 @@ nn::ModelConfig every_mixer() {
 
 TEST(Allocation, NorDoesOneWithEveryMixer) {
   using enum nn::Keep;
-  expect_no_allocation_per_step(every_mixer(), {.method = Method::adamw},
+  expect_no_allocation_per_step(every_mixer(), {.kind = OptimizerKind::adamw},
                                 std::array{everything, everything, products, input});
 }
 

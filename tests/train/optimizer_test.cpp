@@ -78,7 +78,7 @@ double distance_from_reference(const OptimizerConfig& config,
       const auto part = [&](Buffer<T>& flat) {
         return flat.span().subspan(tensor.offset, tensor.size);
       };
-      if (config.method == Method::adamw) {
+      if (config.kind == OptimizerKind::adamw) {
         reference::adamw_step<T>(config, tensor.decay, rate, t, part(plain.values),
                                  part(plain.gradients), part(first), part(second));
       } else {
@@ -97,14 +97,16 @@ double distance_from_reference(const OptimizerConfig& config,
 
 TYPED_TEST(OptimizerSteps, EveryFormIsItsReference) {
   using T = TypeParam;
-  EXPECT_LE(distance_from_reference<T>({.method = Method::adamw}), kStepTolerance<T>);
-  EXPECT_LE(distance_from_reference<T>({.method = Method::lior}), kStepTolerance<T>);
-  EXPECT_LE(distance_from_reference<T>({.method = Method::lior, .power = 2}), kStepTolerance<T>);
-  EXPECT_LE(distance_from_reference<T>({.method = Method::lior, .kappa = 0.5}), kStepTolerance<T>);
-  EXPECT_LE(distance_from_reference<T>({.method = Method::lior, .form = LiorForm::compat}),
+  EXPECT_LE(distance_from_reference<T>({.kind = OptimizerKind::adamw}), kStepTolerance<T>);
+  EXPECT_LE(distance_from_reference<T>({.kind = OptimizerKind::lior}), kStepTolerance<T>);
+  EXPECT_LE(distance_from_reference<T>({.kind = OptimizerKind::lior, .power = 2}),
+            kStepTolerance<T>);
+  EXPECT_LE(distance_from_reference<T>({.kind = OptimizerKind::lior, .kappa = 0.5}),
+            kStepTolerance<T>);
+  EXPECT_LE(distance_from_reference<T>({.kind = OptimizerKind::lior, .form = LiorForm::compat}),
             kStepTolerance<T>);
   const SmallNet<T> net;
-  OptimizerConfig manifold{.method = Method::lior, .form = LiorForm::manifold};
+  OptimizerConfig manifold{.kind = OptimizerKind::lior, .form = LiorForm::manifold};
   EXPECT_LE(distance_from_reference<T>(manifold, net.net()), kStepTolerance<T>);
   manifold.memory = true;
   EXPECT_LE(distance_from_reference<T>(manifold, net.net()), kStepTolerance<T>);
@@ -112,10 +114,10 @@ TYPED_TEST(OptimizerSteps, EveryFormIsItsReference) {
 
 TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
   using T = TypeParam;
-  const auto run = [](Method method, int count) {
+  const auto run = [](OptimizerKind kind, int count) {
     set_threads(count);
     Problem<T> problem({100000, 65536, 7, 30001});
-    Optimizer<T> optimizer({.method = method}, problem.tensors);
+    Optimizer<T> optimizer({.kind = kind}, problem.tensors);
     for (int t = 0; t < 3; ++t) {
       const double norm = optimizer.measure(problem.gradients.span());
       optimizer.step(0.1, 1 / norm, problem.values.span(), problem.gradients.span());
@@ -123,8 +125,8 @@ TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
     return problem;
   };
   const int before = threads();
-  for (const Method method : {Method::adamw, Method::lior}) {
-    const auto one = run(method, 1), many = run(method, 3);
+  for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::lior}) {
+    const auto one = run(kind, 1), many = run(kind, 3);
     EXPECT_TRUE(std::equal(one.values.begin(), one.values.end(), many.values.begin()));
   }
   set_threads(before);
@@ -132,7 +134,7 @@ TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
 
 TYPED_TEST(OptimizerSteps, TensorsApartStepAsTheyDoInOneArray) {
   using T = TypeParam;
-  for (const Method method : {Method::adamw, Method::lior}) {
+  for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::lior}) {
     Problem<T> together(kSizes), apart(kSizes);
     std::vector<T*> values;
     std::vector<const T*> gradients;
@@ -143,8 +145,7 @@ TYPED_TEST(OptimizerSteps, TensorsApartStepAsTheyDoInOneArray) {
           i + 1 == kSizes.size() ? 0 : apart.tensors[i + 1].offset + apart.tensors[i + 1].size;
     }
     std::reverse(apart.tensors.begin(), apart.tensors.end());
-    Optimizer<T> one({.method = method}, together.tensors),
-        other({.method = method}, apart.tensors);
+    Optimizer<T> one({.kind = kind}, together.tensors), other({.kind = kind}, apart.tensors);
     for (int t = 0; t < 3; ++t) {
       one.measure(together.gradients.span());
       one.step(0.1, 1, together.values.span(), together.gradients.span());
@@ -168,7 +169,7 @@ TYPED_TEST(OptimizerSteps, MeasureIsTheNorm) {
 // All entries g: mean g^2 = g^2, so the step is a function of g in closed form.
 TEST(Lior, StepOfAConstantGradient) {
   const auto step = [](OptimizerConfig config, double g) {
-    config.method = Method::lior;
+    config.kind = OptimizerKind::lior;
     Problem<double> problem({11});
     std::fill(problem.values.begin(), problem.values.end(), 0.0);
     std::fill(problem.gradients.begin(), problem.gradients.end(), g);
@@ -221,10 +222,10 @@ TEST(Resilience, ClosedForms) {
 TEST(Optimizer, SettingsThatCannotBeAreNamed) {
   const std::vector<Tensor> tensors = {{0, 4, true}};
   EXPECT_THROW(Optimizer<float>({.beta1 = 1}, tensors), Error);
-  EXPECT_THROW(Optimizer<float>({.method = Method::lior, .power = 3}, tensors), Error);
-  EXPECT_THROW(Optimizer<float>({.method = Method::lior, .form = LiorForm::manifold}, tensors),
+  EXPECT_THROW(Optimizer<float>({.kind = OptimizerKind::lior, .power = 3}, tensors), Error);
+  EXPECT_THROW(Optimizer<float>({.kind = OptimizerKind::lior, .form = LiorForm::manifold}, tensors),
                Error);
-  EXPECT_THROW(Optimizer<float>({.method = Method::lior, .memory = true}, tensors), Error);
+  EXPECT_THROW(Optimizer<float>({.kind = OptimizerKind::lior, .memory = true}, tensors), Error);
   const std::vector<Tensor> gap = {{0, 4, true}, {5, 1, true}};
   EXPECT_THROW(Optimizer<float>({}, gap), Error);
 }

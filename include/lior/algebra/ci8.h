@@ -12,6 +12,7 @@
 /// through; lior::Error when shapes differ; an output may be an input of its shape.
 
 #include "lior/algebra/octonion.h"
+#include "lior/core/names.h"
 
 namespace lior::algebra {
 
@@ -22,11 +23,7 @@ enum class Transition {
   two_sided,  ///< B_u x = u x u = 2 u (u . conj(x)) - |u|^2 conj(x)
 };
 
-/// "right", "left" or "two_sided".
-constexpr const char* name(Transition transition) {
-  constexpr const char* kNames[] = {"right", "left", "two_sided"};
-  return kNames[static_cast<int>(transition)];
-}
+constexpr auto enum_names(Transition) { return enum_words("right", "left", "two_sided"); }
 
 /// M[i][j] = component i of F_u e_j, for any u.
 template <class T>

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lior/algebra/ci8.h"
+#include "lior/core/names.h"
 #include "lior/core/view.h"
 
 namespace lior::nn {
@@ -15,6 +16,9 @@ enum class Readout {
   linear_quadratic,  ///< both: 44, 80
   invariants,        ///< |h_k|^2, then Re and Im of h_k conj(h_0), k = 1..7: 15, 22
 };
+constexpr auto enum_names(Readout) {
+  return enum_words("linear", "quadratic", "linear_quadratic", "invariants");
+}
 
 /// The geometric Mamba recurrence h_t = a_t e^{i phi_t} F(x_t) D h_{t-1} + b_t.
 struct MixerConfig {
@@ -38,6 +42,9 @@ enum class Mixer {
   geometric_attention,  ///< geometric_attention.h
   attention,            ///< attention.h
 };
+constexpr auto enum_names(Mixer) {
+  return enum_words("geometric_mamba", "causal_field", "geometric_attention", "attention");
+}
 
 /// Embedding, `layers` blocks of (short convolution, mixer, SwiGLU), RMS norm, output projection.
 struct ModelConfig {

@@ -24,15 +24,18 @@
 #include <vector>
 
 #include "lior/core/buffer.h"
+#include "lior/core/names.h"
 #include "lior/train/resilience.h"
 
 namespace lior::train {
 
-enum class Method { adamw, lior };
+enum class OptimizerKind { adamw, lior };
+constexpr auto enum_names(OptimizerKind) { return enum_words("adamw", "lior"); }
 enum class LiorForm { exact, compat, manifold };
+constexpr auto enum_names(LiorForm) { return enum_words("exact", "compat", "manifold"); }
 
 struct OptimizerConfig {
-  Method method = Method::adamw;
+  OptimizerKind kind = OptimizerKind::adamw;
   double beta1 = 0.9;
   double beta2 = 0.99;
   double epsilon = 1e-8;

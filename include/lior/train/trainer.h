@@ -50,7 +50,7 @@ struct Outcome {
 ///
 /// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the
 /// step and the first tensor that is; the folder keeps the last checkpoint.
-Outcome train(std::span<const Setting> settings, const std::filesystem::path& folder, bool resume,
-              const Hooks& hooks);
+Outcome train(std::span<const settings::Setting> settings, const std::filesystem::path& folder,
+              bool resume, const Hooks& hooks);
 
 }  // namespace lior::train

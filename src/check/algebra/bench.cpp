@@ -125,7 +125,7 @@ void add_rows(Registry& registry) {
 
   for (const Transition f : {Transition::right, Transition::left, Transition::two_sided}) {
     const bool two_sided = f == Transition::two_sided;
-    const std::string operator_name = std::string("operator.") + name(f);
+    const std::string operator_name = fmt::format("operator.{}", name(f));
     add_row<T>(
         registry, {operator_name, {8, 16}, {16}, two_sided ? 62.0 : 240.0, true},
         [=](const Planes<T>& in, Planes<T>& out) {

@@ -185,7 +185,7 @@ void add_ci8_checks(Registry& registry) {
 
 template <class T>
 void add_operator_checks(Registry& registry, Transition f) {
-  const Adder add{registry, std::string("operator.") + name(f), kDtype<T>, 16};
+  const Adder add{registry, fmt::format("operator.{}", name(f)), kDtype<T>, 16};
   const double tolerance = 64 * kEps<T>;
 
   add("is_its_product", tolerance, [=] {  // F_u x = x u, u x or (u x) u, on each part

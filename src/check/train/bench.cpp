@@ -7,7 +7,7 @@
 namespace lior::check {
 namespace {
 
-using train::Method;
+using train::OptimizerKind;
 
 constexpr Index kTensors = 60, kTensorSize = 166667;  // 10,000,020 parameters
 
@@ -20,7 +20,7 @@ struct Data {
       : plain(kTensors * kTensorSize),
         fast(plain.size()),
         gradients(plain.size()),
-        first(config.method == Method::adamw ? plain.size() : 0),
+        first(config.kind == OptimizerKind::adamw ? plain.size() : 0),
         second(first.size()) {
     for (Index i = 0; i < kTensors; ++i) {
       tensors.push_back({.offset = i * kTensorSize, .size = kTensorSize, .decay = true});
@@ -55,7 +55,7 @@ Bench optimizer_bench(const std::string& name, const train::OptimizerConfig& con
                         const auto part = [&](Buffer<float>& flat) {
                           return flat.span().subspan(tensor.offset, tensor.size);
                         };
-                        if (config.method == Method::adamw) {
+                        if (config.kind == OptimizerKind::adamw) {
                           train::reference::adamw_step<float>(
                               config, true, kRate, *plain_steps, part(data->plain),
                               part(data->gradients), part(data->first), part(data->second));
@@ -79,8 +79,8 @@ Bench optimizer_bench(const std::string& name, const train::OptimizerConfig& con
 
 void add_train_benches(Registry& registry) {
   // g; g, p in and p out: 16 bytes. With two moments in and out: 32.
-  registry.benches.push_back(optimizer_bench("lior_step", {.method = Method::lior}, 16, 4));
-  registry.benches.push_back(optimizer_bench("adamw_step", {.method = Method::adamw}, 32, 14));
+  registry.benches.push_back(optimizer_bench("lior_step", {.kind = OptimizerKind::lior}, 16, 4));
+  registry.benches.push_back(optimizer_bench("adamw_step", {.kind = OptimizerKind::adamw}, 32, 14));
 }
 
 }  // namespace lior::check

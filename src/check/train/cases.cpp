@@ -70,10 +70,10 @@ double error_of_steps(const SafeTensors& file, const std::string& form, const st
 
 std::vector<Check> optimizer_cases(std::shared_ptr<const SafeTensors> file) {
   const std::pair<std::string, train::OptimizerConfig> forms[] = {
-      {"basic", {.method = train::Method::lior, .form = LiorForm::compat}},
-      {"manifold", {.method = train::Method::lior, .form = LiorForm::manifold}},
+      {"basic", {.kind = train::OptimizerKind::lior, .form = LiorForm::compat}},
+      {"manifold", {.kind = train::OptimizerKind::lior, .form = LiorForm::manifold}},
       {"manifold_memory",
-       {.method = train::Method::lior, .form = LiorForm::manifold, .memory = true}}};
+       {.kind = train::OptimizerKind::lior, .form = LiorForm::manifold, .memory = true}}};
   std::vector<Check> checks;
   for (const auto& [form, config] : forms) {
     for (const std::string name : {"p", "q"}) {

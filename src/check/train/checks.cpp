@@ -11,8 +11,8 @@ namespace lior::check {
 namespace {
 
 using train::LiorForm;
-using train::Method;
 using train::OptimizerConfig;
+using train::OptimizerKind;
 
 constexpr Index kSize = 20000;  // past one piece of 16,384
 
@@ -30,7 +30,7 @@ double distance_from_reference(const OptimizerConfig& config) {
   for (Index t = 1; t <= 3; ++t) {
     optimizer.measure(gradients.span());
     optimizer.step(0.1, 1, fast.span(), gradients.span());
-    if (config.method == Method::adamw) {
+    if (config.kind == OptimizerKind::adamw) {
       train::reference::adamw_step<T>(config, true, 0.1, t, plain.span(), gradients.span(),
                                       first.span(), second.span());
     } else {
@@ -52,10 +52,10 @@ void add_optimizer_checks(Registry& registry) {
                                .tolerance = tolerance,
                                .error = [=] { return distance_from_reference<T>(config); }});
   };
-  add("adamw", {.method = Method::adamw});
-  add("lior_exact_1", {.method = Method::lior});
-  add("lior_exact_2", {.method = Method::lior, .power = 2});
-  add("lior_compat", {.method = Method::lior, .form = LiorForm::compat});
+  add("adamw", {.kind = OptimizerKind::adamw});
+  add("lior_exact_1", {.kind = OptimizerKind::lior});
+  add("lior_exact_2", {.kind = OptimizerKind::lior, .power = 2});
+  add("lior_compat", {.kind = OptimizerKind::lior, .form = LiorForm::compat});
 }
 
 /// Labels that differ from the running product of the tokens, in 100 sequences of 100.

@@ -8,7 +8,7 @@
 
 namespace lior::train {
 
-struct MemoryPlan {
+struct RunMemory {
   std::vector<nn::Keep> kept;  ///< by each block, from its forward to its backward
   std::size_t step_bytes = 0;  ///< the arena of the largest step
   /// Everything: model, gradients, optimiser, arena, rounded factors, batch, evaluator.
@@ -26,6 +26,6 @@ std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows);
 /// that takes: from the first block on blocks give up norms, read-outs and gates, then all but
 /// their input. Throws lior::Error with both numbers where even the least does not fit the budget,
 /// or the plan not the memory that is available.
-MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated);
+RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated);
 
 }  // namespace lior::train

@@ -1,4 +1,4 @@
-#include "lior/train/memory_plan.h"
+#include "lior/train/run_memory.h"
 
 #include <gtest/gtest.h>
 
@@ -18,23 +18,23 @@ Config config_of(Index layers) {
   return config;
 }
 
-MemoryPlan plan_within(Config config, std::size_t budget) {
-  config.memory_budget = ByteCount{static_cast<Index>(budget)};
+RunMemory plan_within(Config config, std::size_t budget) {
+  config.memory_budget = settings::ByteCount{static_cast<Index>(budget)};
   return plan_memory(config, kBatches, 4);
 }
 
-TEST(MemoryPlan, WithoutABudgetKeepsEverything) {
-  const MemoryPlan plan = plan_memory(config_of(4), kBatches, 4);
+TEST(RunMemory, WithoutABudgetKeepsEverything) {
+  const RunMemory plan = plan_memory(config_of(4), kBatches, 4);
   EXPECT_EQ(plan.blocks_that_keep(nn::Keep::everything), 4);
   // Values, gradients and two moments of 0.26 M parameters a block, and the step's arena.
   EXPECT_GT(plan.bytes, plan.step_bytes + 4 * 4 * 4 * 250'000);
 }
 
-TEST(MemoryPlan, GivesUpAsLittleAsTheBudgetTakes) {
+TEST(RunMemory, GivesUpAsLittleAsTheBudgetTakes) {
   const Config config = config_of(6);
-  const MemoryPlan whole = plan_memory(config, kBatches, 4);
+  const RunMemory whole = plan_memory(config, kBatches, 4);
   EXPECT_EQ(plan_within(config, whole.bytes).kept, whole.kept);
-  const MemoryPlan slightly_less = plan_within(config, whole.bytes - 1);
+  const RunMemory slightly_less = plan_within(config, whole.bytes - 1);
   EXPECT_EQ(slightly_less.blocks_that_keep(nn::Keep::products), 1);
   EXPECT_EQ(slightly_less.blocks_that_keep(nn::Keep::input), 0);
 
@@ -42,18 +42,18 @@ TEST(MemoryPlan, GivesUpAsLittleAsTheBudgetTakes) {
   Index inputs = 0;
   while (inputs < 4) {
     budget -= whole.step_bytes / 20;
-    const MemoryPlan plan = plan_within(config, budget);
+    const RunMemory plan = plan_within(config, budget);
     EXPECT_LE(plan.bytes, budget);
     EXPECT_GE(plan.blocks_that_keep(nn::Keep::input), inputs);
     inputs = plan.blocks_that_keep(nn::Keep::input);
   }
 }
 
-TEST(MemoryPlan, AStepTakesWhatWasPlanned) {
+TEST(RunMemory, AStepTakesWhatWasPlanned) {
   Config config = config_of(5);
   config.memory_budget =
-      ByteCount{static_cast<Index>(plan_memory(config, kBatches, 4).bytes * 9 / 10)};
-  const MemoryPlan plan = plan_memory(config, kBatches, 4);
+      settings::ByteCount{static_cast<Index>(plan_memory(config, kBatches, 4).bytes * 9 / 10)};
+  const RunMemory plan = plan_memory(config, kBatches, 4);
   ASSERT_LT(plan.blocks_that_keep(nn::Keep::everything), 5);
   nn::Model<float> model(config.model);
   model.initialize(1);
@@ -67,7 +67,7 @@ TEST(MemoryPlan, AStepTakesWhatWasPlanned) {
   EXPECT_EQ(arena.peak(), plan.step_bytes);
 }
 
-TEST(MemoryPlan, RoundedFactorsArePartOfIt) {
+TEST(RunMemory, RoundedFactorsArePartOfIt) {
   Config config = config_of(2);
   config.model.d_model = 128;
   config.model.mlp_hidden = 336;
@@ -83,7 +83,7 @@ TEST(MemoryPlan, RoundedFactorsArePartOfIt) {
             bytes + (linalg::bf16_is_native() ? rounded : 0));
 }
 
-TEST(MemoryPlan, ABudgetThatCannotBeNamesBothNumbers) {
+TEST(RunMemory, ABudgetThatCannotBeNamesBothNumbers) {
   try {
     plan_within(config_of(2), 1'500'000);
     FAIL() << "no error";

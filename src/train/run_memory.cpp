@@ -1,4 +1,4 @@
-#include "lior/train/memory_plan.h"
+#include "lior/train/run_memory.h"
 
 #include <algorithm>
 
@@ -30,11 +30,11 @@ std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows) {
   return static_cast<std::size_t>(left + right) * sizeof(BFloat16);
 }
 
-Index MemoryPlan::blocks_that_keep(nn::Keep keep) const {
+Index RunMemory::blocks_that_keep(nn::Keep keep) const {
   return std::count(kept.begin(), kept.end(), keep);
 }
 
-MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated) {
+RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated) {
   auto model = nn::Model<float>::planner(config.model);
   const std::size_t parameters = parameter_count(model);
   const auto tokens = static_cast<std::size_t>(config.batch * config.length);
@@ -47,7 +47,7 @@ MemoryPlan plan_memory(const Config& config, std::span<const Shape<2>> batches, 
       2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
 
-  MemoryPlan plan{.kept = std::vector(model.kept().begin(), model.kept().end())};
+  RunMemory plan{.kept = std::vector(model.kept().begin(), model.kept().end())};
   const auto fits = [&] {
     model.set_kept(plan.kept);
     plan.step_bytes = 0;

@@ -1,0 +1,77 @@
+#include "settings/files.h"
+
+#include <algorithm>
+#include <fstream>
+
+namespace lior::settings {
+namespace {
+
+constexpr std::size_t kMostBytes = 1'000'000;
+// Both parsers call themselves for what is nested, and end the program where the stack does.
+constexpr int kMostNested = 32;
+
+std::string text_of(const std::filesystem::path& path, const std::string& file) {
+  std::error_code error;
+  LIOR_CHECK(std::filesystem::is_regular_file(path, error),
+             "{}: no such file; settings are a TOML file or the config.json of a run", file);
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(kMostBytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  LIOR_CHECK(!stream.bad() && (stream || stream.eof()), "{}: cannot be read", file);
+  LIOR_CHECK(text.size() <= kMostBytes, "{}: is larger than a megabyte; settings are a page", file);
+  return text;
+}
+
+/// Brackets and, in a line of TOML, dots outside of strings are what the parsers nest by. Strings
+/// end with their line here: where one goes on past it, this can only count too much.
+void check_nesting(const std::string& text, bool counts_dots, const std::string& file) {
+  int brackets = 0, dots = 0, line = 1;
+  char quote = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      dots = 0;
+      quote = 0;
+    } else if (quote != 0) {
+      if (c == '\\' && quote == '"') ++i;
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else {
+      brackets += (c == '[' || c == '{') - (c == ']' || c == '}');
+      dots += counts_dots && c == '.';
+    }
+    LIOR_CHECK(brackets <= kMostNested && dots <= kMostNested,
+               "{}:{}: nests deeper than {}; settings are names in tables", file, line,
+               kMostNested);
+  }
+}
+
+bool is_json(const std::filesystem::path& path, const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return path.extension() == ".json" || (first != std::string::npos && text[first] == '{');
+}
+
+}  // namespace
+
+std::vector<Setting> read_file(const std::filesystem::path& path) {
+  const std::string file = shown(path.string());
+  const std::string text = text_of(path, file);
+  const bool json = is_json(path, text);
+  check_nesting(text, !json, file);
+  return json ? parse_json(text, file) : parse_toml(text, file);
+}
+
+void read_all(const Fields& fields, const std::filesystem::path& path) {
+  const std::vector<Setting> settings = read_file(path);
+  for (const Setting& setting : settings) assign(fields, setting);
+  for (const Field& field : fields) {
+    LIOR_CHECK(field.may_lack() || std::holds_alternative<Absent>(field.value()) ||
+                   last_of(settings, field.key()) != nullptr,
+               "{}: lacks {}; every setting must be there", shown(path.string()), field.key());
+  }
+}
+
+}  // namespace lior::settings

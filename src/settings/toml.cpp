@@ -1,0 +1,83 @@
+// The only file that includes toml++: it costs seconds to compile.
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include "settings/files.h"
+
+namespace lior::settings {
+namespace {
+
+void collect(const toml::table& table, const std::string& prefix, const std::string& file,
+             std::vector<Setting>& settings) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    if (const toml::table* inner = node.as_table()) {
+      collect(*inner, key + ".", file, settings);
+      continue;
+    }
+    Setting setting{.key = key,
+                    .value = OtherValue{"neither a number, a string nor a truth value"},
+                    .where = fmt::format("{}:{}", file, node.source().begin.line)};
+    if (const auto* boolean = node.as_boolean()) setting.value = boolean->get();
+    if (const auto* integer = node.as_integer()) setting.value = Index{integer->get()};
+    if (const auto* number = node.as_floating_point()) setting.value = number->get();
+    if (const auto* text = node.as_string()) setting.value = text->get();
+    if (node.is_array()) setting.value = OtherValue{"an array"};
+    settings.push_back(std::move(setting));
+  }
+}
+
+struct ToToml {
+  std::string operator()(Absent) const { return ""; }
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(Index value) const { return fmt::format("{}", value); }
+  std::string operator()(double value) const {
+    const std::string digits = fmt::format("{}", value);  // those that bring it back exactly
+    return digits.find_first_of(".en") == std::string::npos ? digits + ".0" : digits;
+  }
+  std::string operator()(const std::string& value) const {
+    std::string quoted = "\"";
+    for (const char c : value) {
+      const auto code = static_cast<unsigned char>(c);
+      if (code < 0x20 || code == 0x7f) {
+        quoted += fmt::format("\\u{:04x}", code);
+        continue;
+      }
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    return quoted + '"';
+  }
+};
+
+}  // namespace
+
+std::vector<Setting> parse_toml(const std::string& text, const std::string& file) {
+  std::vector<Setting> settings;
+  try {
+    collect(toml::parse(text, file), "", file, settings);
+  } catch (const toml::parse_error& error) {
+    throw Error(fmt::format("{}:{}: {}; a configuration is a TOML file", file,
+                            error.source().begin.line, shown(error.description())));
+  }
+  return settings;
+}
+
+std::string to_toml(const Fields& fields) {
+  std::string text, table;
+  for (const Field& field : fields) {
+    const Field::Value value = field.value();
+    if (std::holds_alternative<Absent>(value)) continue;
+    const std::string& key = field.key();
+    const std::size_t dot = key.find('.');
+    if (dot != std::string::npos && key.substr(0, dot) != table) {
+      table = key.substr(0, dot);
+      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", table);
+    }
+    const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
+    text += fmt::format("{} = {}\n", name, std::visit(ToToml{}, value));
+  }
+  return text;
+}
+
+}  // namespace lior::settings
