@@ -49,7 +49,7 @@ def module_of_include(target):
 
 
 def violation(path, target):
-    """What is wrong with `target` being included by the file `path`, or None."""
+    """Why the file `path` may not include `target`, or None."""
     if ".." in PurePosixPath(target).parts:
         return "leaves its folder by '..'; name it from include/ or src/"
     module = module_of_file(path)

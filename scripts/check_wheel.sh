@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the wheel as a user does, installs it into an environment of its own, and fails if it does
-# not work there or links what it must not. Costs little after a build of the tree: ccache has it.
+# not work there or links what it must not. Quick after a build of the tree, by ccache.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -41,7 +41,7 @@ install_packages() {
     fail "apt-get install failed for: ${missing[*]}"
 }
 
-# The stamp is what the environment was made from.
+# The stamp identifies what the environment was made from.
 install_venv() {
   local requirements=scripts/requirements.txt venv=build/venv stamp
   stamp=$({ /usr/bin/python3 --version; cat "$requirements"; } | sha256sum)

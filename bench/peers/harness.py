@@ -81,12 +81,12 @@ class Row:
         self.sides.append(Side(name, call, tolerance))
 
     def touch(self, name):
-        """Says whose code runs now, should it end the process."""
+        """Writes down whose code is running, in case it ends the process."""
         if self.settings.progress:
             self.settings.progress.write_text(name)
 
     def attempt(self, name, build, tolerance):
-        """The side that `build` makes, called once; or what stopped it, within --compile-seconds."""
+        """The side that `build` makes, called once; or the reason why it failed within --compile-seconds."""
         if name in self.settings.excluded:
             self.sides.append(Side(name, None, message=self.settings.excluded[name]))
             return
@@ -103,7 +103,7 @@ class Row:
             self.sides.append(Side(name, None, message=message))
 
     def compiled(self, name, function, *arguments, tolerance):
-        """`function(*arguments)` by torch.compile; what it says, where it cannot."""
+        """`function(*arguments)` by torch.compile; its message where it fails."""
 
         def build():
             fast = torch.compile(function, dynamic=False, fullgraph=True)

@@ -10,7 +10,7 @@ except ImportError:
 
 
 def add(r, name, function, *tensors, tolerance):
-    """`function` of the tensors as JAX arrays, compiled; the row shows what JAX says where it cannot."""
+    """`function` of the tensors as JAX arrays, compiled; the row shows the message of JAX where that fails."""
     if jax is None:
         return
     arrays = [jnp.asarray(tensor.numpy()) for tensor in tensors]

@@ -61,7 +61,7 @@ class Group:
 
 
 class Curriculum:
-    """The one that `lior train` takes a5 and s5 by (lior/train/schedule.h): lengths 2, 4, 8, ... each until three
+    """The curriculum of `lior train` for a5 and s5 (lior/train/schedule.h): lengths 2, 4, 8, ... each until three
     batches in a row are 90 % right, over generators up to length 16, then from 2 again over all elements; a
     length that has been lost again is halved."""
 

@@ -1,4 +1,4 @@
-"""What the machine does at most, now: the limits that times stand beside."""
+"""The limits of the machine, measured now, with which times are compared."""
 
 import os
 import platform

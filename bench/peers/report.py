@@ -41,7 +41,7 @@ def machine_line(facts, version, day):
 
 
 def limits_line(probes):
-    """What the machine did at most, from the least to the most that any probe saw."""
+    """The limits of the machine: the range of what all probes saw."""
 
     def extent(key, scale):
         values = [probe[key] / scale for probe in probes]
@@ -85,7 +85,7 @@ def row_lines(row):
 
 
 def once(rows, line_of):
-    """What line_of(row) says: one line if all say the same, else a list with the rows of each."""
+    """One line if line_of(row) is the same for all rows, else a list with the rows of each."""
     said = {}
     for row in rows:
         said.setdefault(line_of(row), []).append(row["name"])

@@ -1,4 +1,4 @@
-"""The program's model in plain torch. Parameters have the program's names, but for `into` where it says `in`."""
+"""The program's model in plain torch. Parameters have the program's names, except `into` for `in`."""
 
 from dataclasses import dataclass
 
