@@ -1,0 +1,40 @@
+#include "launcher.h"
+
+#include <cstdlib>
+#include <string_view>
+
+namespace lior::app {
+namespace {
+
+struct Variables {
+  const char* size;
+  const char* rank;
+};
+constexpr Variables kLaunchers[] = {
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+    {"PMI_SIZE", "PMI_RANK"},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
+    {"SLURM_NTASKS", "SLURM_PROCID"},
+};
+
+/// A job's script runs once, however many tasks its job has: srun starts them, and says so by
+/// SLURM_STEP_NUM_TASKS.
+bool is_batch_script() {
+  const char* environment = std::getenv("ENVIRONMENT");
+  return environment != nullptr && std::string_view(environment) == "BATCH";
+}
+
+}  // namespace
+
+Launch launch_from_environment() {
+  for (const auto& [size, rank] : kLaunchers) {
+    const char* ranks = std::getenv(size);
+    if (ranks == nullptr) continue;
+    if (std::string_view(size) == "SLURM_NTASKS" && is_batch_script()) continue;
+    const char* own = std::getenv(rank);
+    return {own != nullptr ? std::atoi(own) : 0, std::atoi(ranks)};
+  }
+  return {};
+}
+
+}  // namespace lior::app
