@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "lior/core/parallel.h"
 #include "lior/field/bayes.h"
@@ -44,6 +45,14 @@ BayesMode bayes_mode_from_name(std::string_view name) {
   LIOR_CHECK(name == "source" || name == "relax",
              "Bayes mode '{}' is unknown; expected source or relax", name);
   return name == "source" ? BayesMode::source : BayesMode::relax;
+}
+
+double convergence_order(const Settings& s, bool driven) {
+  if (s.lambda_qr != 0 && s.mode == BayesMode::relax) return 1;
+  if (s.lambda_f != 0) return std::min(1 + s.alpha, 2.0);
+  if (s.scheme == Scheme::yoshida4 || s.scheme == Scheme::rk4) return 4;
+  const bool exact = s.scheme == Scheme::chebyshev && s.lambda_qr == 0 && !driven;
+  return exact ? std::numeric_limits<double>::infinity() : 2;
 }
 
 template <class T>
@@ -160,8 +169,8 @@ template <class T>
 void Evolution<T>::check_horizon() const {
   if (memory_ && step_ >= settings_.horizon) {
     throw RunError(
-        fmt::format("the memory holds for {} steps, and step {} was reached; a larger "
-                    "horizon takes a few more poles",
+        fmt::format("the memory holds for {} steps, and step {} was reached; expected a larger "
+                    "horizon (memory.horizon), which takes a few more poles",
                     settings_.horizon, step_));
   }
 }
