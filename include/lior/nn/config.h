@@ -35,8 +35,13 @@ struct MixerConfig {
   Index state_width() const { return complex_state ? 16 : 8; }
 };
 
-/// What lets the tokens of a block see earlier ones: mixers.h has their formulas and options.
-enum class Mixer { geometric_mamba, causal_field, geometric_attention, attention };
+/// What lets the tokens of a block see earlier ones.
+enum class Mixer {
+  geometric_mamba,      ///< geometric_mamba.h
+  causal_field,         ///< causal_field.h
+  geometric_attention,  ///< geometric_attention.h
+  attention,            ///< attention.h
+};
 constexpr auto enum_names(Mixer) {
   return enum_words("geometric_mamba", "causal_field", "geometric_attention", "attention");
 }
