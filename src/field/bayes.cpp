@@ -8,6 +8,7 @@
 #if HWY_ONCE
 #include <cmath>
 
+#include "field/row_sums.h"
 #include "lior/core/parallel.h"
 #include "lior/simd/dispatch.h"
 
@@ -33,16 +34,24 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
   };
 
   const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
-  for_rows([&](Index i, Index at) {
-    const BayesSums part = sum(prior + at, seen + at, row, rate);
-    double* const to = row_sums.data() + 3 * i;
-    to[0] = part.least, to[1] = part.norm, to[2] = part.weighted;
-  });
-  BayesSums whole;
-  for (Index i = 0; i < nx; ++i) {
-    const double* const part = row_sums.data() + 3 * i;
-    whole.merge({part[0], part[1], part[2]});
-  }
+  const auto sums_of = [&](T unit) {
+    for_rows([&](Index i, Index at) {
+      const BayesSums part = sum(prior + at, seen + at, row, rate, unit);
+      double* const to = row_sums.data() + 3 * i;
+      to[0] = part.least, to[1] = part.norm, to[2] = part.weighted;
+    });
+    BayesSums whole;
+    for (Index i = 0; i < nx; ++i) {
+      const double* const part = row_sums.data() + 3 * i;
+      whole.merge({part[0], part[1], part[2]});
+    }
+    return whole;
+  };
+  BayesSums whole = sums_of(1);
+  // Squares of T near the ends of T's range vanish or overflow; S / S_w has no size.
+  using Limits = std::numeric_limits<T>;
+  const double smallest = static_cast<double>(t.size()) * Limits::min() / Limits::epsilon();
+  if (!(whole.norm >= smallest && whole.norm <= Limits::max())) whole = sums_of(unit_of<T>(t));
   const T least = static_cast<T>(std::isinf(whole.least) ? 0 : whole.least);
   const T scale = static_cast<T>(whole.scale());
   const auto weigh = LIOR_SIMD_TABLE(scale_by_weight<T>).chosen();

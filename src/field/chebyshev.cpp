@@ -1,9 +1,15 @@
 #include <cmath>
 
 #include "lior/core/parallel.h"
+#include "lior/field/bessel.h"
 #include "lior/field/integrator.h"
 
 namespace lior::field {
+namespace {
+
+constexpr double kMostApplications = 1e6;  ///< of H in a step: minutes on a small grid
+
+}  // namespace
 
 template <class T>
 Chebyshev<T>::Chebyshev(const Hamiltonian<T>& h, double dt)
@@ -16,15 +22,20 @@ Chebyshev<T>::Chebyshev(const Hamiltonian<T>& h, double dt)
   LIOR_CHECK(std::isfinite(dt) && dt != 0, "the time step is {}; expected a finite number != 0",
              dt);
   // e^{-i z x} = sum_k (2 - [k = 0]) (-i)^k J_k(z) T_k(x) for |x| <= 1, after the centre's phase.
-  const double z = half_width_ * dt / h.physics().hbar;
-  const std::complex<double> phase = std::polar(1.0, -centre_ * dt / h.physics().hbar);
-  const std::complex<double> unit(0, z > 0 ? -1 : 1);
-  std::complex<double> power = phase;
-  for (int k = 0;; ++k) {
-    const double bessel = std::cyl_bessel_j(k, std::abs(z));
-    coefficient_.push_back((k == 0 ? 1.0 : 2.0) * power * bessel);
-    if (k > std::abs(z) && std::abs(bessel) < 1e-17) break;
-    power *= unit;
+  const double hbar = h.physics().hbar, z = half_width_ * dt / hbar;
+  LIOR_CHECK(
+      std::abs(z) <= kMostApplications,
+      "a chebyshev step of dt = {} takes {:.3g} applications of H; the largest dt that works "
+      "is {:.6g} ({:.0f} applications), a larger dx allows more",
+      dt, std::abs(z), kMostApplications * hbar / half_width_, kMostApplications);
+  const std::complex<double> phase = std::polar(1.0, -centre_ * dt / hbar);
+  const std::complex<double> turns[] = {{1, 0}, {0, -1}, {-1, 0}, {0, 1}};
+  const std::vector<double> bessel = bessel_j(std::abs(z));
+  coefficient_.reserve(bessel.size());
+  for (std::size_t k = 0; k < bessel.size(); ++k) {
+    const std::complex<double> turn = turns[k % 4];
+    coefficient_.push_back((k == 0 ? 1.0 : 2.0) * bessel[k] * phase *
+                           (z > 0 ? turn : std::conj(turn)));
   }
 }
 

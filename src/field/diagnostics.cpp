@@ -59,7 +59,7 @@ template <class T>
 std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
                            std::span<double> row_sums) {
   const Index nx = a.extent(0), ny = a.extent(1), cell = a.extent(2) * a.extent(3);
-  return sum_rows(nx, 1 + 16384 / (ny * cell), row_sums, [&](Index i) {
+  return sum_rows(nx, 1 + 16384 / std::max<Index>(ny * cell, 1), row_sums, [&](Index i) {
     Complex sum = 0;
     for (Index j = 0; j < ny; ++j) {
       const std::complex<T>* left = a.data() + (i * ny + j) * cell;
@@ -91,21 +91,22 @@ double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span
 template <class T>
 double entropy(ConstField<T> t, std::span<double> row_sums) {
   const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
-  const Complex total = sum_rows(nx, 1 + 512 / (ny * d * d), row_sums, [&](Index i) {
-    std::vector<Complex> site(static_cast<std::size_t>(d * d));
-    double sum = 0, sites = 0;
-    for (Index j = 0; j < ny; ++j) {
-      double size = 0;
-      for (Index k = 0; k < d * d; ++k) {
-        site[k] = Complex(t[i][j].data()[k]);
-        size += std::norm(site[k]);
-      }
-      if (!(size > 0)) continue;
-      sum += von_neumann(site, d);
-      sites += 1;
-    }
-    return Complex(sum, sites);
-  });
+  const Complex total =
+      sum_rows(nx, 1 + 512 / std::max<Index>(ny * d * d, 1), row_sums, [&](Index i) {
+        std::vector<Complex> site(static_cast<std::size_t>(d * d));
+        double sum = 0, sites = 0;
+        for (Index j = 0; j < ny; ++j) {
+          double size = 0;
+          for (Index k = 0; k < d * d; ++k) {
+            site[k] = Complex(t[i][j].data()[k]);
+            size += std::norm(site[k]);
+          }
+          if (!(size > 0)) continue;
+          sum += von_neumann(site, d);
+          sites += 1;
+        }
+        return Complex(sum, sites);
+      });
   return total.imag() > 0 ? total.real() / total.imag() : 0;
 }
 
@@ -114,7 +115,7 @@ double variable_order_entropy(ConstField<T> t, View<const double, 2> nu,
                               std::span<double> row_sums) {
   const Index nx = t.extent(0), ny = t.extent(1);
   check_shape(nu, {nx, ny}, "nu");
-  return sum_rows(nx, 1 + 2048 / ny, row_sums,
+  return sum_rows(nx, 1 + 2048 / std::max<Index>(ny, 1), row_sums,
                   [&](Index i) {
                     double sum = 0;
                     for (Index j = 0; j < ny; ++j) {

@@ -1,11 +1,10 @@
 #include "lior/field/evolution.h"
 
 #include <cmath>
-#include <iterator>
-#include <limits>
 
 #include "lior/core/parallel.h"
 #include "lior/field/bayes.h"
+#include "lior/field/diagnostics.h"
 
 namespace lior::field {
 namespace {
@@ -28,31 +27,73 @@ Array<std::complex<T>, 4> copy_of(ConstField<T> from, const Grid& grid, const ch
   return copy;
 }
 
+/// A memory's poles, as the evolution makes them.
+memory::PowerLawRule memory_rule(const Settings& settings) {
+  return memory::PowerLawRule(settings.tolerance, static_cast<double>(settings.horizon),
+                              1 - settings.alpha, 1 - settings.alpha);
+}
+
+bool has_sources(const Settings& s, bool driven) {
+  return s.lambda_qr != 0 || s.lambda_f != 0 || driven;
+}
+
+/// What a scheme cannot do is refused before anything is made for it.
+void check_abilities(const Settings& s, bool sources, bool varies) {
+  const SchemeTraits able = traits(s.scheme);
+  const bool relaxes = s.lambda_qr != 0 && s.mode == BayesMode::relax;
+  const auto check = [&](bool ok, const char* what, auto&& which) {
+    LIOR_CHECK(ok, "{} cannot run with {}; expected one of: {}", name(s.scheme), what,
+               schemes_where(which));
+  };
+  check(!sources || able.sources, "sources (lambda_qr, lambda_f, a current)",
+        [](const SchemeTraits& t) { return t.sources; });
+  check(!relaxes || able.relaxes, "Bayes mode relax",
+        [](const SchemeTraits& t) { return t.relaxes; });
+  check(!varies || able.varying_metric, "a metric that varies in space",
+        [](const SchemeTraits& t) { return t.varying_metric; });
+  check(s.symbol == Symbol::discrete || able.continuous_symbol, "symbol continuous",
+        [](const SchemeTraits& t) { return t.continuous_symbol; });
+  check(s.time == Time::real || able.imaginary_time, "imaginary time",
+        [](const SchemeTraits& t) { return t.imaginary_time; });
+  LIOR_CHECK(s.time == Time::real || !sources, "imaginary time runs without sources only");
+}
+
+void check_numbers(const Settings& s) {
+  LIOR_CHECK(std::isfinite(s.dt) && s.dt != 0, "the time step is {}; expected a finite number != 0",
+             s.dt);
+  LIOR_CHECK(std::isfinite(s.lambda_qr) && std::isfinite(s.lambda_f),
+             "lambda_qr = {}, lambda_f = {}; expected finite numbers", s.lambda_qr, s.lambda_f);
+  LIOR_CHECK(s.update_every >= 0, "update_every is {}; expected >= 0", s.update_every);
+  LIOR_CHECK(s.lambda_qr == 0 || (s.tau > 0 && std::isfinite(s.tau)),
+             "tau is {}; expected a finite number > 0", s.tau);
+  LIOR_CHECK(s.lambda_f == 0 || (s.alpha > 0 && s.alpha < 1), "alpha is {}; expected (0, 1)",
+             s.alpha);
+  LIOR_CHECK(s.lambda_f == 0 || 1 - s.alpha < 1,
+             "alpha is {}, and 1 - alpha is 1 in double; expected at least 1.2e-16", s.alpha);
+}
+
 }  // namespace
 
-Scheme scheme_from_name(std::string_view name) {
-  constexpr std::string_view kNames[] = {"strang", "yoshida4", "crank_nicolson", "rk4",
-                                         "chebyshev"};
-  const auto found = std::find(std::begin(kNames), std::end(kNames), name);
-  LIOR_CHECK(found != std::end(kNames),
-             "integrator '{}' is unknown; expected strang, yoshida4, crank_nicolson, rk4 or "
-             "chebyshev",
-             name);
-  return static_cast<Scheme>(found - std::begin(kNames));
+template <class T>
+Index state_bytes(const Grid& grid, const Settings& s, bool driven) {
+  grid.check();
+  const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
+  Index bytes = has_sources(s, driven) ? 2 * field : field;
+  if (s.lambda_f != 0) {
+    const Index poles = memory_rule(s).poles();
+    bytes += 4 * field + poles * 2 * grid.numbers() * static_cast<Index>(sizeof(double));
+  }
+  return bytes;
 }
 
-BayesMode bayes_mode_from_name(std::string_view name) {
-  LIOR_CHECK(name == "source" || name == "relax",
-             "Bayes mode '{}' is unknown; expected source or relax", name);
-  return name == "source" ? BayesMode::source : BayesMode::relax;
-}
-
-double convergence_order(const Settings& s, bool driven) {
-  if (s.lambda_qr != 0 && s.mode == BayesMode::relax) return 1;
-  if (s.lambda_f != 0) return std::min(1 + s.alpha, 2.0);
-  if (s.scheme == Scheme::yoshida4 || s.scheme == Scheme::rk4) return 4;
-  const bool exact = s.scheme == Scheme::chebyshev && s.lambda_qr == 0 && !driven;
-  return exact ? std::numeric_limits<double>::infinity() : 2;
+template <class T>
+Index planned_bytes(const Grid& grid, const Settings& s, bool varies, bool driven) {
+  const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
+  const Index beside = traits(s.scheme).fields + (has_sources(s, driven) ? 3 : 0);
+  // V, sqrt g, the stencil, and a splitting's phases.
+  const Index cell = varies ? 7 : 3, phases = traits(s.scheme).fields == 0 ? 24 : 0;
+  return state_bytes<T>(grid, s, driven) + beside * field +
+         (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
 }
 
 template <class T>
@@ -65,22 +106,9 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
       row_sums_(3 * h.grid().nx) {
   const Settings& s = settings;
   const Grid& grid = h.grid();
-  LIOR_CHECK(std::isfinite(s.lambda_qr) && std::isfinite(s.lambda_f),
-             "lambda_qr = {}, lambda_f = {}; expected finite numbers", s.lambda_qr, s.lambda_f);
-  LIOR_CHECK(s.update_every >= 0, "update_every is {}; expected >= 0", s.update_every);
-  LIOR_CHECK(s.lambda_qr == 0 || (s.tau > 0 && std::isfinite(s.tau)),
-             "tau is {}; expected a finite number > 0", s.tau);
-  LIOR_CHECK(s.lambda_f == 0 || (s.alpha > 0 && s.alpha < 1), "alpha is {}; expected (0, 1)",
-             s.alpha);
-  const bool splits = s.scheme == Scheme::strang || s.scheme == Scheme::chebyshev;
-  const bool relaxes = s.lambda_qr != 0 && s.mode == BayesMode::relax;
-  sources_ = s.lambda_qr != 0 || s.lambda_f != 0 || !current.empty();
-  LIOR_CHECK(!sources_ || s.scheme != Scheme::yoshida4,
-             "yoshida4 is for fields without sources; expected lambda_qr = lambda_f = 0 and no "
-             "current, or another integrator");
-  LIOR_CHECK(!relaxes || splits, "Bayes mode relax runs with strang and chebyshev only");
-  LIOR_CHECK(s.time == Time::real || (s.scheme == Scheme::strang && !sources_),
-             "imaginary time runs with strang and without sources only");
+  sources_ = has_sources(s, driven_);
+  check_numbers(s);
+  check_abilities(s, sources_, h.varies());
 
   switch (s.scheme) {
     case Scheme::strang:
@@ -103,8 +131,7 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
     total_before_ = FieldArray(grid.shape());
   }
   if (s.lambda_f != 0) {
-    const memory::PowerLawRule rule(s.tolerance, static_cast<double>(s.horizon), 1 - s.alpha,
-                                    1 - s.alpha);
+    const memory::PowerLawRule rule = memory_rule(s);
     pole_error_ = rule.error();
     memory_ =
         std::make_unique<memory::FractionalIntegral<T>>(s.alpha, s.dt, rule, 2 * grid.numbers());
@@ -169,8 +196,8 @@ template <class T>
 void Evolution<T>::check_horizon() const {
   if (memory_ && step_ >= settings_.horizon) {
     throw RunError(
-        fmt::format("the memory holds for {} steps, and step {} was reached; expected a larger "
-                    "horizon (memory.horizon), which takes a few more poles",
+        fmt::format("the memory holds for {} steps, and step {} was reached; a larger "
+                    "horizon takes a few more poles",
                     settings_.horizon, step_));
   }
 }
@@ -216,11 +243,12 @@ void Evolution<T>::step_with_sources() {
 /// As many steps at once as the sources stay for. Those of a T_prev renewed at every step are the
 /// sweep's own.
 template <class T>
-void Evolution<T>::run_explicit(RungeKutta<T>& integrator, Index steps) {
+void Evolution<T>::run_explicit(RungeKutta<T>& integrator, Index steps, const Stop& stop) {
+  constexpr Index kMostBetweenStops = 8;  // the bits do not depend on it
   const Index every = settings_.update_every;
   const bool in_sweep = settings_.lambda_qr != 0 && every == 1 && !memory_;
   while (steps > 0) {
-    Index now = steps;
+    Index now = stop ? std::min(steps, kMostBetweenStops) : steps;
     Sources<T> sources;
     if (in_sweep) {
       sources = {.evidence = evidence_.view(),
@@ -245,12 +273,13 @@ void Evolution<T>::run_explicit(RungeKutta<T>& integrator, Index steps) {
     accept();
     step_ += now;
     steps -= now;
+    if (stop && stop()) return;
   }
 }
 
 /// The same for a splitting whose sources ride in its own sweeps: constant ones.
 template <class T>
-void Evolution<T>::run_splitting(Splitting<T>& integrator, Index steps) {
+void Evolution<T>::run_splitting(Splitting<T>& integrator, Index steps, const Stop& stop) {
   const Index every = settings_.update_every;
   while (steps > 0) {
     Index now = steps;
@@ -258,22 +287,24 @@ void Evolution<T>::run_splitting(Splitting<T>& integrator, Index steps) {
       renew_source();
       if (every > 0) now = std::min(now, every - step_ % every);
     }
-    integrator.run(t_.view(), now, sources_ ? source_.view() : ConstField<T>{});
-    step_ += now;
-    steps -= now;
+    const Index made =
+        integrator.run(t_.view(), now, sources_ ? source_.view() : ConstField<T>{}, stop);
+    step_ += made;
+    steps -= made;
+    if (made < now || (stop && steps > 0 && stop())) return;
   }
 }
 
 template <class T>
-void Evolution<T>::run(Index steps) {
+void Evolution<T>::run(Index steps, const Stop& stop) {
   if (auto* runge_kutta = std::get_if<std::unique_ptr<RungeKutta<T>>>(&integrator_)) {
-    return run_explicit(**runge_kutta, steps);
+    return run_explicit(**runge_kutta, steps, stop);
   }
   if (auto* splitting = std::get_if<std::unique_ptr<Splitting<T>>>(&integrator_)) {
     const bool relaxes = settings_.lambda_qr != 0 && settings_.mode == BayesMode::relax;
-    if (!relaxes && !memory_) return run_splitting(**splitting, steps);
+    if (!relaxes && !memory_) return run_splitting(**splitting, steps, stop);
   }
-  for (Index n = 0; n < steps; ++n, ++step_) {
+  for (Index n = 0; n < steps; ++n) {
     if (sources_) {
       step_with_sources();
     } else if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
@@ -281,9 +312,23 @@ void Evolution<T>::run(Index steps) {
     } else {
       std::get<std::unique_ptr<Chebyshev<T>>>(integrator_)->step(t_.view());
     }
+    ++step_;
+    if (stop && stop()) return;
   }
 }
 
+template <class T>
+double Evolution<T>::energy(ConstField<T> t, Field<T> work, std::span<double> row_sums) const {
+  if (settings_.symbol == Symbol::discrete) return field::energy<T>(*h_, t, work, row_sums);
+  std::get<std::unique_ptr<Splitting<T>>>(integrator_)->apply(t, work);
+  const double dx = h_->grid().dx;
+  return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real();
+}
+
+template Index planned_bytes<float>(const Grid&, const Settings&, bool, bool);
+template Index planned_bytes<double>(const Grid&, const Settings&, bool, bool);
+template Index state_bytes<float>(const Grid&, const Settings&, bool);
+template Index state_bytes<double>(const Grid&, const Settings&, bool);
 template class Evolution<float>;
 template class Evolution<double>;
 

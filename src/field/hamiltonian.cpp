@@ -89,6 +89,11 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       highest_ = std::max(highest_, v(i, j) - 2 * sum);
     }
   }
+  LIOR_CHECK(
+      std::isfinite(static_cast<T>(lowest_)) && std::isfinite(static_cast<T>(highest_)),
+      "H's eigenvalues reach from {:.3g} to {:.3g}, more than its numbers hold; the spacing dx "
+      "= {} is too small for hbar = {} and m = {}",
+      lowest_, highest_, grid.dx, physics.hbar, physics.mass);
 }
 
 template <class T>

@@ -1,6 +1,9 @@
 #pragma once
 // Sums over the grid in one order for any number of threads: each row by one thread, rows in order.
 
+#include <cmath>
+#include <limits>
+
 #include "lior/core/parallel.h"
 #include "lior/field/grid.h"
 
@@ -24,6 +27,20 @@ std::complex<double> sum_rows(Index nx, Index grain, std::span<double> row_sums,
                                   row_sums[static_cast<std::size_t>(2 * i + 1)]);
   }
   return total;
+}
+
+/// 2^-e of the largest |re| or |im|, 2^e to 2^(e+1): times it squares neither overflow nor vanish.
+/// 1 for a field of zeros or with a number that is not finite.
+template <class T>
+T unit_of(ConstField<T> t) {
+  double largest = 0;
+  for (const std::complex<T>& entry : t) {
+    largest = std::max<double>(largest, std::max(std::abs(entry.real()), std::abs(entry.imag())));
+  }
+  if (!(largest > 0) || !std::isfinite(largest)) return 1;
+  return static_cast<T>(
+      std::ldexp(1.0, -std::clamp(std::ilogb(largest), std::numeric_limits<T>::min_exponent + 2,
+                                  std::numeric_limits<T>::max_exponent - 2)));
 }
 
 }  // namespace lior::field

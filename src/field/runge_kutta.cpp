@@ -261,7 +261,7 @@ template <class T>
 void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
   const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
   sum_parts(plan, [&](Index at, Index numbers) {
-    return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate);
+    return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate, T(1));
   });
   work_->merge(plan, h_->grid().nx);
 }

@@ -20,11 +20,11 @@ double eigenvalue(Index index, Index count, double dx, Symbol symbol) {
 }
 
 /// Fractions of dt: kicks a_0..a_s and drifts b_1..b_s.
-struct Scheme {
+struct Composition {
   std::vector<double> kicks, drifts;
 };
 
-Scheme scheme(int order) {
+Composition composition(int order) {
   if (order == 2) return {{0.5, 0.5}, {1}};
   const double outer = 1 / (2 - std::cbrt(2.0)), inner = 1 - 2 * outer;
   return {{outer / 2, (outer + inner) / 2, (outer + inner) / 2, outer / 2}, {outer, inner, outer}};
@@ -61,6 +61,7 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
       time_(time),
       dt_(dt),
       hbar_(h.physics().hbar),
+      v_({grid_.nx, grid_.ny}),
       row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
       column_({grid_.nx, kColumns, kColumns, 1}),
       row_sums_(2 * grid_.nx),
@@ -80,7 +81,7 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     const double angle = e * fraction * dt / hbar;
     return time == Time::real ? std::polar(1.0, -angle) : std::complex<double>(std::exp(-angle));
   };
-  const Scheme parts = scheme(order);
+  const Composition parts = composition(order);
   stages_ = static_cast<int>(parts.drifts.size());
   std::vector<double> kicks = parts.kicks;
   kicks.push_back(parts.kicks.front() + parts.kicks.back());
@@ -92,18 +93,25 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     kicks_.push_back(std::move(kick));
   }
   const double unit = -hbar * hbar / (2 * h.physics().mass);
-  for (const double fraction : parts.drifts) {
-    Buffer<Number> drift(grid_.cells());
+  const auto kinetic = [&](Index i, Index j) {
+    return unit * (h.gxx() * eigenvalue(i, grid_.nx, grid_.dx, symbol) +
+                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dx, symbol));
+  };
+  const auto for_waves = [&](auto&& value) {
+    Buffer<Number> values(grid_.cells());
     for (Index i = 0; i < grid_.nx; ++i) {
       for (Index j = 0; j < grid_.ny; ++j) {
-        const double laplacian = h.gxx() * eigenvalue(i, grid_.nx, grid_.dx, symbol) +
-                                 h.gyy() * eigenvalue(j, grid_.ny, grid_.dx, symbol);
-        drift[i * grid_.ny + j] =
-            Number(phase(unit * laplacian, fraction) / static_cast<double>(grid_.cells()));
+        values[i * grid_.ny + j] =
+            Number(value(kinetic(i, j)) / static_cast<double>(grid_.cells()));
       }
     }
-    drifts_.push_back(std::move(drift));
+    return values;
+  };
+  for (const double fraction : parts.drifts) {
+    drifts_.push_back(for_waves([&](double energy) { return phase(energy, fraction); }));
   }
+  kinetic_ = for_waves([](double energy) { return std::complex<double>(energy); });
+  std::copy(h.v().begin(), h.v().end(), v_.data());
   std::fill(ones_.span().begin(), ones_.span().end(), 1.0);
 }
 
@@ -158,17 +166,18 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
 }
 
 template <class T>
-void Splitting<T>::run_real(Number* data, Index steps, const Number* source) {
+Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, const Stop& stop) {
   const Number *first = kicks_[0].data(), *both = kicks_.back().data();
   const T half = static_cast<T>(dt_ / (2 * hbar_));
   rows(data, {.source = source, .amount = half, .next_kick = first, .forth = true});
   for (Index step = 0; step < steps; ++step) {
+    const bool last = step + 1 == steps || (stop && stop());
     for (int stage = 1; stage <= stages_; ++stage) {
       columns(data, drifts_[stage - 1].data());
       const Number* const kick = kicks_[stage].data();
       if (stage < stages_) {
         rows(data, {.back = true, .kick = kick, .forth = true});
-      } else if (step + 1 == steps) {
+      } else if (last) {
         rows(data, {.back = true, .kick = kick, .source = source, .amount = half});
       } else if (source != nullptr) {
         rows(data, {.back = true,
@@ -181,28 +190,46 @@ void Splitting<T>::run_real(Number* data, Index steps, const Number* source) {
         rows(data, {.back = true, .kick = both, .forth = true});
       }
     }
+    if (last) return step + 1;
   }
+  return steps;
 }
 
 template <class T>
-void Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source) {
+Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Stop& stop) {
   check_shape(t, grid_.shape(), "the field");
   if (!source.empty()) check_shape(source, grid_.shape(), "the source");
   LIOR_CHECK(source.empty() || (stages_ == 1 && time_ == Time::real),
              "a splitting of order {} in {} time with a source; expected 2 in "
              "real time",
              stages_ == 1 ? 2 : 4, time_ == Time::real ? "real" : "imaginary");
-  if (steps <= 0) return;
+  if (steps <= 0) return 0;
   const Number* const s = source.empty() ? nullptr : source.data();
-  if (time_ == Time::real) return run_real(t.data(), steps, s);
+  if (time_ == Time::real) return run_real(t.data(), steps, s, stop);
   for (Index step = 0; step < steps; ++step) {
     const double before = norm<T>(t, ones_.view(), row_sums_.span());
-    run_real(t.data(), 1, nullptr);
+    run_real(t.data(), 1, nullptr, {});
     const double after = norm<T>(t, ones_.view(), row_sums_.span());
     if (after > 0) {
       const T scale = static_cast<T>(std::sqrt(before / after));
       for (Number& entry : t) entry *= scale;
     }
+    if (stop && stop()) return step + 1;
+  }
+  return steps;
+}
+
+template <class T>
+void Splitting<T>::apply(ConstField<T> in, Field<T> out) {
+  check_shape(in, grid_.shape(), "the field");
+  check_shape(out, grid_.shape(), "H of the field");
+  const Index cell = grid_.d * grid_.d;
+  std::copy(in.begin(), in.end(), out.data());
+  rows(out.data(), {.forth = true});
+  columns(out.data(), kinetic_.data());
+  rows(out.data(), {.back = true});
+  for (Index k = 0; k < out.size(); ++k) {
+    out.data()[k] += static_cast<T>(v_.data()[k / cell]) * in.data()[k];
   }
 }
 

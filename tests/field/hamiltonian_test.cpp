@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
@@ -54,6 +55,18 @@ TEST(Hamiltonian, IsTheOriginalsWithItsAxesSwapped) {
       EXPECT_LE(std::abs(ours.data()[k] - theirs.data()[k]), 1e-14);
     }
   }
+}
+
+TEST(Grid, SizesThatCannotBeCountedAreRefused) {
+  const auto message = [](const Grid& grid) { return message_of([&] { grid.check(); }); };
+  constexpr Index kMost = std::numeric_limits<Index>::max();
+  EXPECT_EQ(message({4, 4, kMost, 1}), fmt::format("the field's tensors are {0} x {0}; expected D "
+                                                   "<= 1024",
+                                                   kMost));
+  EXPECT_NE(message({Index{1} << 31, Index{1} << 31, 2, 1}).find("larger than 2^40 numbers"),
+            std::string::npos);
+  EXPECT_NE(message({kMost, 1, 1, 1}).find("larger than 2^40 numbers"), std::string::npos);
+  EXPECT_EQ(message({Index{1} << 20, Index{1} << 20, 1, 1}), "no error");
 }
 
 TEST(Hamiltonian, CompatRefusesFieldsOfAnotherShape) {
@@ -120,7 +133,7 @@ TEST(Hamiltonian, BadInputIsNamed) {
   EXPECT_EQ(make({.hbar = 0}, {}), "hbar is 0; expected a finite number > 0");
   EXPECT_NE(message_of([] { Grid{0, 4, 1, 1}.check(); }), "no error");
   EXPECT_NE(message_of([] { Grid{4, 4, 0, 1}.check(); }), "no error");
-  EXPECT_NE(message_of([] { potential_from_name("box"); }), "no error");
+  EXPECT_NE(message_of([] { parse_name<Potential>("box", "potential"); }), "no error");
 }
 
 TEST(Posterior, NeitherUnderflowsNorDividesByZero) {

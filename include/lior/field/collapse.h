@@ -11,6 +11,7 @@ namespace lior::field {
 /// drawn: k by the counter generator of (seed, step, site). largest: the largest p_k, the lowest k
 /// in ties. Sites with |T|_F = 0 stay.
 enum class Outcome { drawn, largest };
+constexpr auto enum_names(Outcome) { return enum_words("drawn", "largest"); }
 
 /// basis: [D, D], |k> = row k, or empty: the unit vectors. chosen: [Nx, Ny], the k of each site
 /// (-1 where T = 0), or empty. Throws lior::Error when shapes differ or the basis is further than

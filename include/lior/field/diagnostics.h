@@ -20,7 +20,8 @@ template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span<double> row_sums);
 
 /// Mean over sites with tr > 0 of -tr rho ln rho, rho = T^dagger T / tr, in nats: 0 for D = 1, at
-/// most ln D. By the singular values of T (one-sided Jacobi). 0 where no site has tr > 0.
+/// most ln D. By the singular values of T (one-sided Jacobi). 0 where no site has tr > 0, and for a
+/// field without numbers.
 template <class T>
 double entropy(ConstField<T> t, std::span<double> row_sums);
 

@@ -12,24 +12,16 @@
 #include <variant>
 
 #include "lior/field/integrator.h"
+#include "lior/field/scheme.h"
 #include "lior/memory/fractional.h"
 
 namespace lior::field {
-
-enum class Scheme { strang, yoshida4, crank_nicolson, rk4, chebyshev };
-/// By its name as above. Throws lior::Error that lists the names.
-Scheme scheme_from_name(std::string_view name);
-
-/// source: the constant source above. relax: dT/dt gains (lambda_qr / hbar)(B(T) - T), which does
-/// move T to B (Strang and Chebyshev only).
-enum class BayesMode { source, relax };
-BayesMode bayes_mode_from_name(std::string_view name);
 
 struct Settings {
   Scheme scheme = Scheme::strang;
   double dt = 0.005;
   Symbol symbol = Symbol::discrete;
-  Time time = Time::real;  ///< imaginary: Strang without sources only
+  Time time = Time::real;
   double lambda_qr = 0;
   double tau = 0.5;
   BayesMode mode = BayesMode::source;
@@ -40,10 +32,14 @@ struct Settings {
   Index horizon = 1 << 20;  ///< steps that it holds for
 };
 
-/// The order of convergence in dt at a fixed time, for smooth fields: 2, or 4 of yoshida4 and rk4;
-/// infinite of chebyshev without sources. With memory min(1 + alpha, 2), since what it adds starts
-/// as t^alpha, which no scheme sees as smooth. Where the field relaxes, 1. `driven`: by a current.
-double convergence_order(const Settings& settings, bool driven = false);
+/// Bytes of the arrays that a Hamiltonian and an Evolution of these settings keep; `varies`: the
+/// metric does; `driven`: by a current J. For comparing with what there is before anything is
+/// taken. Throws lior::Error as Grid::check does.
+template <class T>
+Index planned_bytes(const Grid& grid, const Settings& settings, bool varies, bool driven);
+/// Bytes of Evolution::visit_state's arrays.
+template <class T>
+Index state_bytes(const Grid& grid, const Settings& settings, bool driven);
 
 /// A field under way. Allocates when made; a step does not.
 template <class T>
@@ -51,21 +47,26 @@ class Evolution {
  public:
   /// evidence and current: [Nx, Ny, D, D] or empty (absent: 0); copied. Throws lior::Error for any
   /// setting that cannot run, before the first step: tau <= 0, alpha outside (0, 1), shapes that
-  /// differ, a scheme that cannot take the metric or the sources, an explicit step too large to be
-  /// stable (with the largest that is).
+  /// differ, a scheme that cannot take the metric, the sources, the symbol or imaginary time
+  /// (scheme.h), a step too large to be stable or to end (with the largest that is not).
   Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
             ConstField<T> evidence = {}, ConstField<T> current = {});
 
   /// `steps` steps. One call of n steps and n calls of one agree to rounding (without sources a
-  /// splitting merges the kicks between steps). Throws lior::RunError past the memory's horizon and
-  /// where a solver fails.
-  void run(Index steps);
+  /// splitting merges the kicks between steps). `stop` is asked about every step and ends the run
+  /// early: step() says where. Throws lior::RunError past the memory's horizon and where a solver
+  /// fails.
+  void run(Index steps, const Stop& stop = {});
 
   ConstField<T> field() const { return t_.view(); }
   Index step() const { return step_; }
   double time() const { return static_cast<double>(step_) * settings_.dt; }
   int poles() const { return memory_ ? memory_->poles() : 0; }
   double pole_error() const { return pole_error_; }  ///< certified; 0 without memory
+  /// dx^2 Re sum sqrt(g) tr(T^dagger H[T]) of any field T, sources left out, where H has the
+  /// integrator's Laplacian: with Symbol::continuous that of the plane waves. `work` holds a field,
+  /// row_sums 2 Nx numbers.
+  double energy(ConstField<T> t, Field<T> work, std::span<double> row_sums) const;
 
   /// visit(name, numbers) for every array that the future depends on: what a checkpoint holds.
   template <class Visit>
@@ -80,10 +81,7 @@ class Evolution {
     visit("memory.tail", memory_->saved_tail());
   }
   /// After the arrays were filled from a checkpoint.
-  void resume_at(Index step) {
-    step_ = step, carried_ = false;
-    if (memory_) memory_->resume_at(step);
-  }
+  void resume_at(Index step) { step_ = step, carried_ = false; }
 
  private:
   using Number = std::complex<T>;
@@ -96,8 +94,8 @@ class Evolution {
   void kick(bool at_end);
   void accept();
   void step_with_sources();
-  void run_explicit(RungeKutta<T>& integrator, Index steps);
-  void run_splitting(Splitting<T>& integrator, Index steps);
+  void run_explicit(RungeKutta<T>& integrator, Index steps, const Stop& stop);
+  void run_splitting(Splitting<T>& integrator, Index steps, const Stop& stop);
   void check_horizon() const;
 
   const Hamiltonian<T>* h_;

@@ -31,7 +31,7 @@ template <class T>
 class Hamiltonian {
  public:
   /// v: [Nx, Ny], copied. Throws lior::Error that prints it where a value of the inverse metric is
-  /// not finite and > 0, or hbar or mass is not, or v is not finite.
+  /// not finite and > 0, or hbar or mass is not, or v or an eigenvalue is not finite.
   Hamiltonian(const Grid& grid, const Physics& physics, const InverseMetric& metric,
               View<const double, 2> v);
 

@@ -9,21 +9,24 @@
 /// | Runge-Kutta | 4 | no; stable to a largest step | any |
 /// | Chebyshev | exact in time | to its tolerance | any |
 ///
-/// sum sqrt(g) |T|^2 where the metric varies. All allocate when made, and not in a step (Splitting
-/// and RungeKutta: again if threads() grew). All are bit-equal across thread counts, and reversible
-/// to what the table says for the norm: a step of -dt undoes one of dt (Runge-Kutta: to its order).
+/// sum sqrt(g) |T|^2 where the metric varies. To rounding: in float a splitting's errors add up, so
+/// that sum |T|^2 drifts by about 1e-7 of itself a step. All allocate when made, and not in a step
+/// (Splitting and RungeKutta: again if threads() grew). All are bit-equal across thread counts, and
+/// reversible to what the table says for the norm: a step of -dt undoes one of dt (Runge-Kutta: to
+/// its order).
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "lior/field/hamiltonian.h"
+#include "lior/field/scheme.h"
 #include "lior/linalg/fft.h"
 
 namespace lior::field {
 
-/// The FFT's Laplacian: that of the three-point differences, or of the continuous plane wave.
-enum class Symbol { discrete, continuous };
-enum class Time { real, imaginary };
+/// Whether a run is to end before its last step; nothing: never.
+using Stop = std::function<bool()>;
 
 template <class T>
 struct SourceTerms;
@@ -41,8 +44,11 @@ class Splitting {
   Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol = Symbol::discrete,
             Time time = Time::real);
   /// source: a constant S (order 2 in real time only), or empty: T <- T - (i dt / 2 hbar) S before
-  /// and after each step, both in the sweep of the kicks. Throws lior::Error when shapes differ.
-  void run(Field<T> t, Index steps, ConstField<T> source = {});
+  /// and after each step, both in the sweep of the kicks. `stop` is asked after each step. Returns
+  /// the steps made. Throws lior::Error when shapes differ.
+  Index run(Field<T> t, Index steps, ConstField<T> source = {}, const Stop& stop = {});
+  /// out = H[in] with the splitting's own Laplacian. Throws lior::Error when shapes differ.
+  void apply(ConstField<T> in, Field<T> out);
 
  private:
   using Number = std::complex<T>;
@@ -57,7 +63,7 @@ class Splitting {
   };
   void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
-  void run_real(Number* data, Index steps, const Number* source);
+  Index run_real(Number* data, Index steps, const Number* source, const Stop& stop);
 
   Grid grid_;
   Time time_;
@@ -65,6 +71,8 @@ class Splitting {
   int stages_;
   std::vector<Buffer<Number>> kicks_;   ///< stages + 1 of one step, then the merged one
   std::vector<Buffer<Number>> drifts_;  ///< [Nx, Ny] each, 1 / (Nx Ny) included
+  Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
+  Array<double, 2> v_;
   linalg::Fft<T> row_, column_;
   Buffer<Number> columns_;  ///< one block a thread
   Buffer<double> row_sums_;
@@ -78,7 +86,7 @@ class CrankNicolson {
  public:
   CrankNicolson(const Hamiltonian<T>& h, double dt);
   /// s: S at t + dt/2, or empty for 0. Returns the iterations. Throws lior::RunError when 2,000 do
-  /// not reach a relative residual of 1e-14 (float: 1e-6).
+  /// not reach a residual of 1e-14 (float: 1e-6) of the field or of the first one, the larger.
   int step(Field<T> t, ConstField<T> s = {});
 
  private:
@@ -165,6 +173,8 @@ void runge_kutta(const Hamiltonian<T>& h, double dt, int order, const Sources<T>
 template <class T>
 class Chebyshev {
  public:
+  /// Throws lior::Error unless dt is finite and not 0, and where a step would take more than a
+  /// million applications of H, with the largest dt that does not.
   Chebyshev(const Hamiltonian<T>& h, double dt);
   void step(Field<T> t);
   Index terms() const { return static_cast<Index>(coefficient_.size()); }

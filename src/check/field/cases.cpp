@@ -80,7 +80,7 @@ std::vector<Check> field_cases(File file) {
       }));
   for (const char* kind : {"harmonic", "gaussian_well", "gaussian_barrier", "constant", "zero"}) {
     add(std::string("pot_") + kind, kFromFloat, from_t([kind](auto&, auto, auto out) {
-          compat::potential(field::potential_from_name(kind), 0.4, out);
+          compat::potential(parse_name<field::Potential>(kind, "potential"), 0.4, out);
         }));
   }
   add("weights", kRecorded, [](const io::SafeTensors& f) {

@@ -56,9 +56,9 @@ HWY_INLINE void roots_of_weights(Planes<T> t, const T* evidence, T rate, T least
   });
 }
 
-/// The sums of one block, relative to its own least; in T.
+/// The sums of one block, relative to its own least; in T. |t|^2 is that of t times `unit`.
 template <class T>
-HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T rate) {
+HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T rate, T unit) {
   const hn::ScalableTag<T> wide;
   using V = hn::Vec<decltype(wide)>;
   const Index lanes = static_cast<Index>(hn::Lanes(wide));
@@ -72,7 +72,8 @@ HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T r
   };
   for_lanes<T>(count, [&](auto d, Index k) {
     const auto re = hn::LoadU(d, t.re + k), im = hn::LoadU(d, t.im + k);
-    const auto norm = hn::MulAdd(re, re, hn::Mul(im, im));
+    const auto sized_re = hn::Mul(hn::Set(d, unit), re), sized_im = hn::Mul(hn::Set(d, unit), im);
+    const auto norm = hn::MulAdd(sized_re, sized_re, hn::Mul(sized_im, sized_im));
     const auto x = bayes_exponent(d, re, im, evidence + 2 * k, hn::Set(d, rate));
     hn::StoreU(hn::IfThenElse(hn::Eq(norm, hn::Zero(d)), hn::Set(d, infinite), x), d, exponent + k);
     hn::StoreU(norm, d, size + k);
@@ -97,15 +98,17 @@ HWY_INLINE BayesSums block_sums(Planes<T> t, const T* evidence, Index count, T r
   return {static_cast<double>(least), add_lanes(norm), add_lanes(weighted)};
 }
 
-/// The sums of `count` complex numbers: of blocks, in double.
+/// The sums of `count` complex numbers: of blocks, in double. `unit`: a power of 2 that keeps |t|^2
+/// within what T holds.
 template <class T>
-BayesSums bayes_sums_of_numbers(const T* t, const T* evidence, Index count, T rate) noexcept {
+BayesSums bayes_sums_of_numbers(const T* t, const T* evidence, Index count, T rate,
+                                T unit) noexcept {
   alignas(64) T re[kBlock], im[kBlock];
   BayesSums total;
   for (Index first = 0; first < count; first += kBlock) {
     const Index numbers = HWY_MIN(kBlock, count - first);
     unpack(t + 2 * first, {re, im}, numbers);
-    total.merge(block_sums({re, im}, evidence + 2 * first, numbers, rate));
+    total.merge(block_sums({re, im}, evidence + 2 * first, numbers, rate, unit));
   }
   return total;
 }
