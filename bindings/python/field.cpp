@@ -5,6 +5,7 @@
 
 #include "bindings.h"
 #include "either.h"
+#include "lior/core/timer.h"
 #include "lior/field/bayes.h"
 #include "lior/field/collapse.h"
 #include "lior/field/diagnostics.h"
@@ -124,13 +125,39 @@ class Evolution {
     });
   }
 
+  /// Ctrl-C, and any signal whose handler in Python raises, ends it between two steps.
   void run(Index steps) {
     LIOR_CHECK(steps >= 0, "steps is {}; expected at least 0", steps);
+    bool raised = false;
     held_.visit([&](auto& evolution) {
       Call().run([&] {
         const std::lock_guard lock(mutex_);
-        evolution->run(steps);
+        Timer since_look;
+        evolution->run(steps, [&] {
+          constexpr double kSecondsBetweenLooks = 0.05;
+          if (since_look.seconds() < kSecondsBetweenLooks) return false;
+          since_look = Timer();
+          const nb::gil_scoped_acquire locked;
+          raised = PyErr_CheckSignals() != 0;
+          return raised;
+        });
       });
+    });
+    if (raised) throw nb::python_error();
+  }
+
+  double energy(const Argument& t) {
+    return held_.visit([&]<class T>(OwnEvolution<T>& evolution) {
+      Call call;
+      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
+      double result = 0;
+      call.run([&] {
+        const std::lock_guard lock(mutex_);
+        auto sums = row_sums(grid_.nx);
+        Array<std::complex<T>, 4> work(in.shape());
+        result = evolution->energy(in, work.view(), sums.span());
+      });
+      return result;
     });
   }
 
@@ -176,29 +203,25 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                     double dt, const std::string& symbol, const std::string& time, double lambda_qr,
                     double tau, const std::string& mode, Index update_every, double lambda_f,
                     double alpha, double tolerance, Index horizon) {
-  const field::Settings settings{
-      .scheme = field::scheme_from_name(scheme),
-      .dt = dt,
-      .symbol = choose<field::Symbol>(
-          "symbol", symbol,
-          {{"discrete", field::Symbol::discrete}, {"continuous", field::Symbol::continuous}}),
-      .time = choose<field::Time>(
-          "time", time, {{"real", field::Time::real}, {"imaginary", field::Time::imaginary}}),
-      .lambda_qr = lambda_qr,
-      .tau = tau,
-      .mode = field::bayes_mode_from_name(mode),
-      .update_every = update_every,
-      .lambda_f = lambda_f,
-      .alpha = alpha,
-      .tolerance = tolerance,
-      .horizon = horizon};
+  const field::Settings settings{.scheme = parse_name<field::Scheme>(scheme, "integrator"),
+                                 .dt = dt,
+                                 .symbol = parse_name<field::Symbol>(symbol, "symbol"),
+                                 .time = parse_name<field::Time>(time, "time"),
+                                 .lambda_qr = lambda_qr,
+                                 .tau = tau,
+                                 .mode = parse_name<field::BayesMode>(mode, "Bayes mode"),
+                                 .update_every = update_every,
+                                 .lambda_f = lambda_f,
+                                 .alpha = alpha,
+                                 .tolerance = tolerance,
+                                 .horizon = horizon};
   new (self) Evolution(h, start, evidence, current, settings);
 }
 
 NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx) {
   const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
   grid.check();
-  const field::Potential named = field::potential_from_name(kind);
+  const field::Potential named = parse_name<field::Potential>(kind, "potential");
   Call call;
   const auto v = call.out<double>({nx, ny});
   return call.run([&] { field::fill_potential(named, strength, grid, v); });
@@ -220,8 +243,7 @@ NumPy posterior(const Argument& t, const Argument& evidence, double tau, const O
 
 Pair collapse(const Argument& t, const std::string& outcome, std::uint64_t seed, std::uint64_t step,
               const Argument& basis, const Outputs& out) {
-  const auto how = choose<field::Outcome>(
-      "outcome", outcome, {{"drawn", field::Outcome::drawn}, {"largest", field::Outcome::largest}});
+  const auto how = parse_name<field::Outcome>(outcome, "outcome");
   return for_complex("t", t, [&]<class T>() {
     using C = std::complex<T>;
     Call call(out, InPlace::allowed);
@@ -270,7 +292,7 @@ void bind_field(nb::module_& m) {
       "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0,
       R"((Nx, Ny) float64, of the distance r from (Nx/2, Ny/2) in cells times dx: 'zero', 'constant',
 'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
-with s = min(Nx, Ny) / 4 cells.)");
+with s = min(Nx, Ny) / 4 cells (of one row or column: its length / 4).)");
   m.def(
       "posterior", &posterior, "t"_a, "evidence"_a, "tau"_a, nb::kw_only(), "out"_a = nb::none(),
       R"(B = sqrt(w) T sqrt(S / S_w), w = exp(-|T - E|^2 / tau), S = sum |T|^2, S_w = sum w |T|^2: Bayes'
@@ -325,8 +347,13 @@ metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without 
 'source', or 'relax', which moves T to B. update_every: T_prev <- T each so many steps (0: never).
 tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
 run.)")
-      .def("run", &Evolution::run, "steps"_a,
-           "So many steps. RunError past the horizon and where a solver fails.")
+      .def(
+          "run", &Evolution::run, "steps"_a,
+          R"(So many steps; Ctrl-C ends it between two of them. RunError past the horizon and where a
+solver fails.)")
+      .def("energy", &Evolution::energy, "t"_a,
+           R"(dx^2 Re sum sqrt(g) tr(T^+ H[T]) of a field t, with the integrator's Laplacian: where
+symbol='continuous' it is that of plane waves.)")
       .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
            "A copy of T: (Nx, Ny, D, D).")
       .def_prop_ro("step", [](Evolution& e) { return e.get([](auto& of) { return of.step(); }); })

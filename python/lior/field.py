@@ -36,12 +36,15 @@ class Evolved(NamedTuple):
 def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), dtype="complex128"):
     """A Gaussian packet in T[0, 0] of norm 1: exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
-    r is the distance from the middle of the grid times dx; k in radians a unit of length.
+    r is the distance from the middle of the grid, (nx/2, ny/2), times dx; k in radians a unit of
+    length. width > 0.
     """
     if min(nx, ny, d) < 1:
         raise Error(f"a field of {nx} x {ny} cells of {d} x {d}; each must be at least 1")
-    x = dx * (numpy.arange(nx) - nx // 2)[:, None]
-    y = dx * (numpy.arange(ny) - ny // 2)[None, :]
+    if not (width > 0 and numpy.isfinite(width)):
+        raise Error(f"width is {width}; expected a finite number > 0")
+    x = dx * (numpy.arange(nx) - nx / 2)[:, None]
+    y = dx * (numpy.arange(ny) - ny / 2)[None, :]
     square = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
     wave = numpy.exp(-square / (4 * width**2) + 1j * (k[0] * x + k[1] * y))
     field = numpy.zeros((nx, ny, d, d), dtype)
@@ -65,12 +68,12 @@ def evolve(
     progress=True,
     **settings,
 ) -> Evolved:
-    """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps.
+    """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
     v: the potential (Nx, Ny) float64 (None: 0). gxx, gyy: the inverse metric, numbers or arrays
     (Nx, Ny). evidence, current: (Nx, Ny, D, D) or None. `settings`: those of Evolution (scheme, dt,
     lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
-    looks. Ctrl-C stops between frames. Raises lior.Error for settings that cannot run and
+    looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
     lior.RunError where the field stops being finite.
     """
     if steps < 0 or every < 1:
@@ -94,13 +97,13 @@ def evolve(
     )
     evolution = Evolution(hamiltonian, start, evidence, current, **settings)
 
-    count = 1 + steps // every
+    count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)
     numbers = {name: numpy.empty(count) for name in ("norm", "energy", "entropy")}
     time = numpy.empty(count)
     for frame in _shown(range(count), progress):
         if frame > 0:
-            evolution.run(every)
+            evolution.run(min(every, steps - evolution.step))
         if evolution.broken_cell is not None:
             raise RunError(
                 f"the field is not finite at step {evolution.step}, cell {evolution.broken_cell}; "
@@ -109,7 +112,7 @@ def evolve(
         now = evolution.field(out=frames[frame])
         time[frame] = evolution.time
         numbers["norm"][frame] = hamiltonian.norm(now)
-        numbers["energy"][frame] = hamiltonian.energy(now)
+        numbers["energy"][frame] = evolution.energy(now)
         numbers["entropy"][frame] = entropy(now)
     return Evolved(time, frames, numbers)
 

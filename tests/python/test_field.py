@@ -1,6 +1,8 @@
 """The field beside finite differences and Fourier transforms in NumPy."""
 
+import signal
 import sys
+import threading
 import types
 
 import numpy as np
@@ -142,6 +144,13 @@ def test_potentials():
         field.potential("harmonc", 1.0, 6, 4)
 
 
+@pytest.mark.parametrize("nx, ny", [(1, 16), (16, 1)])
+def test_a_bell_on_one_row_is_a_quarter_of_its_length_wide(nx, ny):
+    v = field.potential("gaussian_barrier", 2.0, nx, ny).ravel()
+    away = np.arange(16) - 8
+    np.testing.assert_allclose(v, 2 * np.exp(-(away**2 + 0.25) / (2 * 4**2)), rtol=1e-14)
+
+
 def test_evolve_returns_arrays(rng):
     start = field.packet(16, 12, d=2, width=2.0)
     np.testing.assert_allclose(np.linalg.norm(start), 1)
@@ -226,3 +235,80 @@ def test_a_bar_shows_where_tqdm_is(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if it were not installed
     without = field.evolve(start, steps=3)
     assert (without.frames == with_bar.frames).all()
+
+
+def test_packet_is_centred_where_the_conventions_say():
+    for nx, ny in ((9, 12), (8, 7), (1, 5)):
+        density = np.abs(field.packet(nx, ny, width=0.8, k=(0.0, 0.0))[:, :, 0, 0]) ** 2
+        x, y = np.arange(nx) - nx / 2, np.arange(ny) - ny / 2
+        bell = np.outer(np.exp(-(x**2) / 1.28), np.exp(-(y**2) / 1.28))
+        np.testing.assert_allclose(density, bell / bell.sum(), rtol=1e-12)
+    for width in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(lior.Error, match="width is"):
+            field.packet(8, 8, width=width)
+
+
+def test_the_last_state_is_always_a_frame():
+    start = field.packet(8, 8)
+    result = field.evolve(start, steps=137, every=10, dt=0.1)
+    np.testing.assert_allclose(result.time, np.append(np.arange(0, 137, 10), 137) * 0.1)
+    whole = field.evolve(start, steps=137, every=137, dt=0.1)
+    np.testing.assert_allclose(result.frames[-1], whole.frames[-1], atol=1e-13)
+    assert field.evolve(start, steps=0, every=10).time.tolist() == [0]
+
+
+def test_energy_follows_the_symbol():
+    start = field.packet(16, 16, width=1.5, k=(1.0, 0.5))
+    k = 2 * np.pi * np.fft.fftfreq(16)
+    spectrum = np.abs(np.fft.fft2(start[:, :, 0, 0])) ** 2 / 256
+    for symbol, square in (("continuous", k**2), ("discrete", 4 * np.sin(k / 2) ** 2)):
+        expected = (spectrum * 0.1**2 / 2 * (square[:, None] + square[None, :])).sum()
+        found = field.evolve(start, steps=3, dt=0.1, symbol=symbol).diagnostics["energy"]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    with pytest.raises(lior.Error, match="symbol continuous; expected one of: strang, yoshida4"):
+        field.evolve(start, steps=1, scheme="chebyshev", symbol="continuous")
+
+
+@pytest.mark.parametrize("scheme", ["strang", "yoshida4", "crank_nicolson", "rk4", "chebyshev"])
+@pytest.mark.parametrize("driven", [False, True])
+def test_ctrl_c_ends_a_run_between_steps(scheme, driven):
+    if driven and scheme == "yoshida4":
+        return
+    start = field.packet(64, 64)
+    options = dict(scheme=scheme, dt=0.1, lambda_f=0.1 if driven else 0.0)
+    h = field.Hamiltonian(np.zeros((64, 64)))
+    evolution = field.Evolution(h, start, **options)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        evolution.run(10**6)
+    timer.join()
+    assert 0 < evolution.step < 10**6
+    again = field.Evolution(h, start, **options)
+    again.run(evolution.step)
+    np.testing.assert_allclose(evolution.field(), again.field(), atol=1e-12)
+    evolution.run(1)  # and it goes on
+
+
+@pytest.mark.parametrize("shape", [(4, 0, 0, 0), (0, 4, 2, 2), (4, 3, 0, 0), (0, 0, 1, 1)])
+def test_entropy_of_no_numbers_is_zero(shape):
+    assert field.entropy(np.zeros(shape, complex)) == 0
+    assert field.variable_order_entropy(np.zeros(shape, complex), np.ones(shape[:2])) == 0
+
+
+@pytest.mark.parametrize("scale", [1e-290, 1e-200, 1e-100, 1e140, 1e200, 1e290])
+def test_results_do_not_depend_on_the_fields_size(draw, scale):
+    t, evidence = draw("complex128", 2, 6, 5, 2, 2)
+    # With evidence T itself every weight is 1, and B = T; beside it tau makes the weights differ.
+    same = field.posterior(t * scale, t * scale, 0.5)
+    np.testing.assert_allclose(same / scale, t, rtol=1e-12)
+    if 1e-150 < scale < 1e150:
+        found = field.posterior(t * scale, evidence * scale, 0.5 * scale * scale)
+        np.testing.assert_allclose(found / scale, field.posterior(t, evidence, 0.5), rtol=1e-12)
+    h = field.Hamiltonian(np.ones((6, 5)), d=2)
+    ends = []
+    for size in (1.0, scale):
+        evolution = field.Evolution(h, t * size, scheme="crank_nicolson", dt=0.5)
+        evolution.run(3)
+        ends.append(evolution.field() / size)
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-11)
