@@ -1,5 +1,4 @@
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <vector>
@@ -16,9 +15,37 @@
 namespace lior::app {
 namespace {
 
+/// Applications of H in a step, about.
+double applications(const EvolveSetup& setup) {
+  if (setup.settings.scheme != field::Scheme::chebyshev) return 1;
+  const auto& h = *setup.hamiltonian;
+  return 30 + std::abs(setup.settings.dt) * (h.highest() - h.lowest()) / (2 * h.physics().hbar);
+}
+
 /// Steps between looks at the clock, at Ctrl-C and for NaN. A run is cut at its multiples and at
-/// frames, nowhere else, so that one that goes on is cut alike and repeats bit for bit.
-constexpr Index kStepsAtOnce = 16;
+/// frames, nowhere else, so that one that goes on is cut alike and repeats bit for bit: it follows
+/// from the settings, and is less where steps are long.
+Index steps_at_once(const EvolveSetup& setup) {
+  constexpr double kMostSteps = 16, kNumbers = 1 << 24;
+  const double numbers = static_cast<double>(setup.grid.numbers()) * applications(setup);
+  return static_cast<Index>(std::clamp(kNumbers / numbers, 1.0, kMostSteps));
+}
+
+/// What a step that takes long will take, before it is gone into; nothing of others.
+std::string length_text(const EvolveSetup& setup, Index steps) {
+  constexpr double kNumbers = 1 << 29;  // some ten seconds
+  if (static_cast<double>(setup.grid.numbers()) * applications(setup) < kNumbers) return "";
+  Array<std::complex<double>, 4> image(setup.grid.shape());
+  const Timer timer;
+  setup.hamiltonian->apply(setup.start.view(), image.view());
+  const double step = timer.seconds() * applications(setup);
+  return fmt::format("a step takes about {} ({:.0f} applications of H), {} steps about {}",
+                     clock_text(step), applications(setup), steps,
+                     clock_text(step * static_cast<double>(steps)));
+}
+
+/// Between checkpoints, and in any case so many times what the last one took to write.
+constexpr double kSecondsBetweenCheckpoints = 1, kTimesWriting = 20;
 
 constexpr const char* kOutputs = R"(Writes into --out:
   field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y
@@ -27,9 +54,13 @@ constexpr const char* kOutputs = R"(Writes into --out:
   config.toml              every setting of the run; --config reads it back
   checkpoint.safetensors   all that --resume needs, the memory's poles included
 
-A run that was cut by Ctrl-C or at a frame, and resumed, repeats the bits of one that was not: with
-any --threads, by the same program at the same vector level (FFT plans are chosen by rule, not by
-timing).
+A run that was interrupted, killed at any moment or out of disk, and resumed, repeats the bits of one
+that was not: with any --threads, by the same program at the same vector level (FFT plans are chosen
+by rule, not by timing). Work of about a second is done again. --resume copies field.h5, so the
+disk needs room for a second one; while the program runs no other one may open it.
+
+Files of HDF5 that a configuration names are trusted: read none from a source that you would not run
+a program from.
 )";
 
 struct Arguments {
@@ -113,7 +144,15 @@ std::vector<settings::Setting> given_settings(const Arguments& arguments,
   return all;
 }
 
-/// The configuration of the run, and the folder made ready for it.
+/// Empty, but for what a program that was killed while it wrote its first file left behind.
+bool is_unused(const std::string& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(".partial") == std::string::npos) return false;
+  }
+  return true;
+}
+
+/// The configuration of the run, whose folder is fit for it.
 EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
   namespace fs = std::filesystem;
   const std::string saved = arguments.out + "/config.toml";
@@ -127,18 +166,19 @@ EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
     LIOR_CHECK(fs::exists(saved), "{}: no run to go on with; leave --resume out",
                shown(arguments.out));
     settings::read_all(fields(before), saved);
+    make_paths_absolute(before);
     config = before;
   }
   if (arguments.preset) config = evolve_preset(*arguments.preset);
   if (arguments.resume) config.integrator_steps = before.integrator_steps;
   for (const settings::Setting& setting : given) settings::assign(fields(config), setting);
+  make_paths_absolute(config);
   if (arguments.resume) {
     settings::check_resumed(fields(before), fields(config), given, "--preset");
     return config;
   }
   LIOR_CHECK(
-      !fs::exists(arguments.out) ||
-          (fs::is_directory(arguments.out) && fs::is_empty(arguments.out)),
+      !fs::exists(arguments.out) || (fs::is_directory(arguments.out) && is_unused(arguments.out)),
       "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
       shown(arguments.out));
   return config;
@@ -150,10 +190,8 @@ void make_folder(const std::string& out) {
   LIOR_CHECK(!failed, "{}: cannot be made: {}", out, failed.message());
 }
 
-/// The run again at half the step; prints how far its end is from the first one's, and what that
-/// says of the first: errors C dt^p and C (dt / 2)^p differ by (1 - 2^-p) of the larger.
+/// The run again at half the step; prints how far its end is from the first one's.
 void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolution) {
-  const double order = field::convergence_order(setup.settings, setup.current.size() > 0);
   const auto finer = setup.make(2);
   finer->run(2 * evolution.step());
   double difference = 0, largest = 0;
@@ -164,9 +202,8 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
   }
   fmt::print(
       "error check: at half the step the field differs by {:.3g} at most, {:.3g} of its "
-      "largest entry; at order {:.3g} in dt this run is off by about {:.3g}\n",
-      difference, largest > 0 ? difference / largest : 0, order,
-      difference / (1 - std::exp2(-order)));
+      "largest entry\n",
+      difference, largest > 0 ? difference / largest : 0);
 }
 
 /// Where the run stands, where that is saved, and how it goes on.
@@ -186,42 +223,47 @@ int run(const Arguments& arguments) {
   const EvolveSetup setup(config);
   const auto evolution = setup.make();
   make_folder(arguments.out);
-  std::optional<EvolveOutput> output;
-  if (arguments.resume) {
-    output.emplace(arguments.out, config, setup, *evolution);
-    if (evolution->step() > config.integrator_steps) {
-      display.say(
-          fmt::format("the run in {} stands at step {}, past --steps {}: nothing was evolved",
-                      arguments.out, evolution->step(), config.integrator_steps));
-      return kSuccess;
-    }
-  } else {
-    output.emplace(arguments.out, config, setup);
-    output->frame(*evolution);
-    output->checkpoint(*evolution);
+  const Index saved = EvolveOutput::saved_step(arguments.out);
+  if (saved > config.integrator_steps) {
+    display.say(fmt::format("the run in {} stands at step {}, past --steps {}: nothing was evolved",
+                            arguments.out, saved, config.integrator_steps));
+    return kSuccess;
   }
+  catch_interrupts();
+  // First of all: a run that is killed from here on can be resumed.
   io::write_file_atomically(arguments.out + "/config.toml", settings::to_toml(fields(config)));
+  EvolveOutput output(arguments.out, config, setup, *evolution,
+                      [&](const std::string& text) { display.say(text); });
   if (evolution->poles() > 0) {
     display.say(
         fmt::format("memory: {} poles, error {:.2g}", evolution->poles(), evolution->pole_error()));
   }
 
-  catch_interrupts();
   const Index first = evolution->step(), steps = config.integrator_steps;
   WatchedSteps watched(*evolution);
+  const Index at_once = steps_at_once(setup);
+  const std::string length = length_text(setup, steps - first);
+  if (!length.empty()) display.say(length);
   const Timer timer;
   Timer since_checkpoint;
+  double pause = kSecondsBetweenCheckpoints;
   while (evolution->step() < steps && !interrupted()) {
     const Index step = evolution->step();
     const auto to_multiple = [step](Index of) { return of - step % of; };
-    watched.run(
-        std::min({to_multiple(kStepsAtOnce), to_multiple(config.output_every), steps - step}));
-    if (evolution->step() % config.output_every == 0) {
-      output->frame(*evolution);
-      if (since_checkpoint.seconds() > 2) {
-        output->checkpoint(*evolution);
-        since_checkpoint = Timer();
-      }
+    const Index stretch =
+        std::min({to_multiple(at_once), to_multiple(config.output_every), steps - step});
+    try {
+      watched.run(stretch);
+    } catch (const RunError&) {
+      output.finish(*evolution);
+      throw;
+    }
+    if (evolution->step() % config.output_every == 0) output.frame(*evolution);
+    if (evolution->step() < steps && since_checkpoint.seconds() > pause) {
+      const Timer writing;
+      output.checkpoint(*evolution);
+      pause = std::max(kSecondsBetweenCheckpoints, kTimesWriting * writing.seconds());
+      since_checkpoint = Timer();
     }
     const double done = static_cast<double>(evolution->step()) / static_cast<double>(steps);
     if (display.due(done)) {
@@ -230,7 +272,7 @@ int run(const Arguments& arguments) {
       display.draw(done, progress_text(evolution->step(), steps, rate));
     }
   }
-  output->checkpoint(*evolution);
+  output.finish(*evolution);
   display.say(ending_text(evolution->step(), steps, arguments.out));
   if (evolution->step() < steps) return interrupt_status();
   if (arguments.error_check) check_error(setup, *evolution);

@@ -1,9 +1,12 @@
 #include "evolve_config.h"
 
 #include <cmath>
+#include <filesystem>
 #include <numbers>
 
+#include "lior/core/memory.h"
 #include "lior/core/random.h"
+#include "lior/field/diagnostics.h"
 #include "lior/io/hdf5.h"
 
 namespace lior::app {
@@ -21,6 +24,9 @@ FieldArray read_field(const std::string& file, const char* name, const field::Gr
   const auto shape = grid.shape();
   const auto numbers = io::read_hdf5(file, name, shape);
   std::copy(numbers.begin(), numbers.end(), t.data());
+  const auto broken = field::first_broken_cell<double>(t.view());
+  LIOR_CHECK(broken[0] < 0, "{}: {} has a number at cell ({}, {}) that is not finite", file, name,
+             broken[0], broken[1]);
   return t;
 }
 
@@ -104,7 +110,6 @@ settings::Fields fields(EvolveConfig& c) {
       {"bayes.evidence", c.bayes_evidence},
       {"source.file", c.source_file},
       {"memory.tolerance", c.memory_tolerance, kPositive},
-      {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
       {"initial.file", c.initial_file},
       {"initial.width", c.initial_width, kPositive},
@@ -169,38 +174,58 @@ EvolveConfig evolve_preset(const std::string& name) {
   return c;
 }
 
+void make_paths_absolute(EvolveConfig& config) {
+  for (std::string* file :
+       {&config.metric_file, &config.bayes_evidence, &config.source_file, &config.initial_file}) {
+    if (file->empty() || file->starts_with("builtin:")) continue;
+    *file = std::filesystem::absolute(*file).lexically_normal().string();
+  }
+}
+
+/// What the run will take, beside what there is, before anything is taken.
+void EvolveSetup::check_memory(const EvolveConfig& c) const {
+  const bool driven = !c.source_file.empty();
+  const bool varies = !c.metric_file.empty() || c.metric_bump != 0;
+  // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric.
+  const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
+  const Index inputs = 4 * field + 3 * grid.cells() * static_cast<Index>(sizeof(double));
+  const Index bytes = inputs + field::planned_bytes<double>(grid, settings, varies, driven) +
+                      field::state_bytes<double>(grid, settings, driven);  // WatchedSteps' copy
+  const auto available = static_cast<double>(available_memory());
+  LIOR_CHECK(static_cast<double>(bytes) <= available,
+             "a field of {} x {} cells, D = {}, takes {} to evolve, and {} are available; choose a "
+             "smaller grid",
+             grid.nx, grid.ny, grid.d, bytes_text(static_cast<double>(bytes)),
+             bytes_text(available));
+}
+
 EvolveSetup::EvolveSetup(const EvolveConfig& c)
     : grid{.nx = c.grid_nx, .ny = c.grid_ny, .d = c.grid_D, .dx = c.grid_dx} {
   grid.check();
-  LIOR_CHECK(c.integrator_symbol == "discrete" || c.integrator_symbol == "continuous",
-             "integrator.symbol '{}' is unknown; expected discrete or continuous",
-             c.integrator_symbol);
-  settings = {.scheme = field::scheme_from_name(c.integrator_kind),
+  settings = {.scheme = parse_name<field::Scheme>(c.integrator_kind, "integrator"),
               .dt = c.integrator_dt,
-              .symbol = c.integrator_symbol == "discrete" ? field::Symbol::discrete
-                                                          : field::Symbol::continuous,
+              .symbol = parse_name<field::Symbol>(c.integrator_symbol, "integrator.symbol"),
               .lambda_qr = c.physics_lambda_qr,
               .tau = c.physics_tau,
-              .mode = field::bayes_mode_from_name(c.bayes_mode),
+              .mode = parse_name<field::BayesMode>(c.bayes_mode, "Bayes mode"),
               .update_every = c.bayes_update_every,
               .lambda_f = c.physics_lambda_f,
               .alpha = c.physics_alpha,
-              .tolerance = c.memory_tolerance,
-              .horizon = c.memory_horizon};
+              .tolerance = c.memory_tolerance};
+  check_memory(c);
+
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
-  field::fill_potential(field::potential_from_name(c.potential_kind), c.potential_strength, grid,
-                        v.view());
+  field::fill_potential(parse_name<field::Potential>(c.potential_kind, "potential"),
+                        c.potential_strength, grid, v.view());
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
     const auto shape = v.shape();
-    const auto x = io::read_hdf5(c.metric_file, "gxx", shape),
-               y = io::read_hdf5(c.metric_file, "gyy", shape);
-    for (Index k = 0; k < grid.cells(); ++k) {
-      gxx.data()[k] = x[static_cast<std::size_t>(k)].real();
-      gyy.data()[k] = y[static_cast<std::size_t>(k)].real();
-    }
+    const auto x = io::read_hdf5_real(c.metric_file, "gxx", shape),
+               y = io::read_hdf5_real(c.metric_file, "gyy", shape);
+    std::copy(x.begin(), x.end(), gxx.data());
+    std::copy(y.begin(), y.end(), gyy.data());
   } else if (c.metric_bump != 0) {
-    const double sigma = static_cast<double>(std::min(grid.nx, grid.ny)) / 6 * grid.dx;
+    const double sigma = static_cast<double>(grid.smaller_extent()) / 6 * grid.dx;
     for (Index i = 0; i < grid.nx; ++i) {
       for (Index j = 0; j < grid.ny; ++j) {
         const double x = coordinate(i, grid.nx, grid.dx), y = coordinate(j, grid.ny, grid.dx);
@@ -229,7 +254,6 @@ std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const 
   field::Settings finer = settings;
   finer.dt /= static_cast<double>(factor);
   finer.update_every *= factor;
-  finer.horizon *= factor;
   return std::make_unique<field::Evolution<double>>(*hamiltonian, finer, start.view(),
                                                     evidence.view(), current.view());
 }

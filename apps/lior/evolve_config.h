@@ -29,7 +29,6 @@ struct EvolveConfig {
   std::string bayes_evidence;  ///< HDF5: E [x, y, i, j]; or builtin:spots
   std::string source_file;     ///< HDF5: J [x, y, i, j]
   double memory_tolerance = 1e-6;
-  Index memory_horizon = 1 << 20;
   std::string initial_kind = "packet";  ///< packet, plane_wave, random, file (HDF5: T [x, y, i, j])
   std::string initial_file;
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
@@ -45,6 +44,9 @@ settings::Fields fields(EvolveConfig& config);
 /// Before the key of a setting in the environment: LIOR_EVOLVE_GRID_NX.
 inline constexpr std::string_view kEvolveVariablePrefix = "LIOR_EVOLVE_";
 
+/// Names of files as they are seen from any folder.
+void make_paths_absolute(EvolveConfig& config);
+
 /// All that a run computes with. Throws lior::Error where the configuration cannot run.
 struct EvolveSetup {
   explicit EvolveSetup(const EvolveConfig& config);
@@ -55,6 +57,9 @@ struct EvolveSetup {
   field::Settings settings;
   std::unique_ptr<field::Hamiltonian<double>> hamiltonian;
   Array<std::complex<double>, 4> start, evidence, current;
+
+ private:
+  void check_memory(const EvolveConfig& config) const;
 };
 
 }  // namespace lior::app

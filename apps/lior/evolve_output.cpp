@@ -1,20 +1,31 @@
 #include "evolve_output.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <bit>
+#include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <numbers>
 
+#include "evolve_picture.h"
+#include "lior/core/text.h"
 #include "lior/field/diagnostics.h"
-#include "lior/io/atomic_file.h"
 #include "lior/io/png.h"
 #include "lior/io/safetensors.h"
-#include "lior/plot/canvas.h"
 
 namespace lior::app {
 namespace {
 
+namespace fs = std::filesystem;
 using Complex = std::complex<double>;
+
+constexpr const char *kField = "field.h5", *kNewField = "field.h5.partial",
+                     *kLines = "diagnostics.jsonl", *kCheckpoint = "checkpoint.safetensors";
 
 std::vector<double> axis(Index count, double dx) {
   std::vector<double> values(static_cast<std::size_t>(count));
@@ -25,164 +36,255 @@ std::vector<double> axis(Index count, double dx) {
   return values;
 }
 
-io::Hdf5Series new_series(const std::string& path, const field::Grid& grid) {
-  auto series = io::Hdf5Series::create(path);
-  series.add_growing_scale("time");
-  series.add_scale("x", axis(grid.nx, grid.dx));
-  series.add_scale("y", axis(grid.ny, grid.dx));
-  const std::string scales[] = {"time", "x", "y", "", ""}, labels[] = {"frame", "x", "y", "i", "j"};
-  series.add_frames("T", grid.shape(), scales, labels);
-  series.flush();
-  return series;
-}
-
 double largest_modulus(field::ConstField<double> t) {
   double largest = 0;
   for (const Complex entry : t) largest = std::max(largest, std::abs(entry));
   return largest > 0 ? largest : 1;
 }
 
-/// Keeps the first `count` lines of a text file.
-void keep_lines(const std::string& path, Index count) {
-  std::ifstream in(path);
-  std::string kept, line;
-  for (Index i = 0; i < count && std::getline(in, line); ++i) kept += line + "\n";
-  io::write_file_atomically(path, kept);
-}
-
-/// Phase as hue (0 red, 2 pi / 3 green, -2 pi / 3 blue), modulus as brightness.
-plot::Colour colour_of(Complex z, double brightest) {
-  const double value = std::min(std::abs(z) / brightest, 1.0);
-  const double hue = std::arg(z) * 3 / std::numbers::pi;  // in sixths of a turn, -3..3
-  const auto channel = [&](double place) {
-    double away = std::abs(hue - place);
-    away = std::min(away, 6 - away);
-    return static_cast<std::uint8_t>(std::lround(255 * value * std::clamp(2 - away, 0.0, 1.0)));
-  };
-  return {channel(0), channel(2), channel(4)};
-}
-
-constexpr Index kLegendWidth = 150, kLegendHeight = 184;
-
-/// A disk whose angle is the phase and whose radius the modulus, and what the picture shows.
-void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time) {
-  constexpr Index kRadius = 44, kMiddle = kLegendWidth / 2, kCentre = 74;
-  constexpr plot::Colour kInk{225, 225, 225};
-  for (Index y = -kRadius; y <= kRadius; ++y) {
-    for (Index x = -kRadius; x <= kRadius; ++x) {
-      const Complex z(static_cast<double>(x), static_cast<double>(-y));
-      if (std::abs(z) > kRadius) continue;
-      canvas.blend(left + kMiddle + x, kCentre + y, colour_of(z, kRadius), 1);
+/// Bytes of the first `count` lines; none where line k is not whole or not that of step_of(k).
+template <class StepOf>
+std::optional<std::uintmax_t> bytes_of_lines(const std::string& path, Index count,
+                                             const StepOf& step_of) {
+  std::ifstream in(path, std::ios::binary);
+  std::uintmax_t bytes = 0;
+  std::string line;
+  for (Index k = 0; k < count; ++k) {
+    if (!std::getline(in, line) || in.eof()) return {};
+    if (!line.starts_with(fmt::format("{{\"step\": {}, ", step_of(k))) || !line.ends_with("}")) {
+      return {};
     }
+    bytes += line.size() + 1;
   }
-  const auto centred = [&](Index x, Index y, const std::string& text) {
-    canvas.text(left + x - plot::Canvas::text_width(text, 1) / 2, y, text, kInk, 1);
-  };
-  centred(kMiddle, 4, "phase, modulus");
-  centred(kMiddle, kCentre - kRadius - 9, "pi/2");
-  centred(kMiddle, kCentre + kRadius + 4, "-pi/2");
-  centred(kMiddle + kRadius + 8, kCentre - 3, "0");
-  centred(kMiddle - kRadius - 10, kCentre - 3, "pi");
-  centred(kMiddle, kCentre + kRadius + 22, fmt::format("rim: {:.4g} or more", brightest));
-  centred(kMiddle, kCentre + kRadius + 36, fmt::format("time {:.6g}", time));
+  return bytes;
+}
+
+void cut_file(const std::string& path, std::uintmax_t bytes) {
+  std::error_code failed;
+  if (fs::exists(path)) fs::resize_file(path, bytes, failed);
+  if (failed) throw RunError(fmt::format("{}: cannot be shortened: {}", path, failed.message()));
 }
 
 }  // namespace
 
-EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config,
-                           const EvolveSetup& setup)
-    : folder_(folder),
-      setup_(&setup),
-      pictures_(config.output_frames),
-      brightest_(largest_modulus(setup.start.view())),
-      series_(new_series(folder + "/field.h5", setup.grid)),
-      lines_(std::make_unique<io::JsonLines>(folder + "/diagnostics.jsonl")),
-      row_sums_(2 * setup.grid.nx),
-      work_(setup.grid.shape()) {
-  if (pictures_) std::filesystem::create_directory(folder + "/frames");
+FolderLock::FolderLock(const std::string& folder)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  LIOR_CHECK(descriptor_ >= 0, "{}: cannot be opened: {}", folder, std::strerror(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor_);
+    throw RunError(fmt::format("{}: another lior evolve is at work in it", folder));
+  }
 }
 
+FolderLock::~FolderLock() { ::close(descriptor_); }
+
+struct EvolveOutput::Checkpoint {
+  explicit Checkpoint(const std::string& path) : file(io::SafeTensors::open(path)) {
+    const auto found = file.metadata().find("step");
+    LIOR_CHECK(found != file.metadata().end(),
+               "{}: has no step; expected a checkpoint of lior evolve", path);
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+    LIOR_CHECK(error == std::errc{} && end == text.data() + text.size() && step >= 0,
+               "{}: its step is '{}'; expected a whole number >= 0", path, shown(text));
+    for (const char* name : {"frames.offset", "frames.offset_before"}) {
+      if (file.contains(name)) offsets.push_back(numbers(name));
+    }
+    if (file.contains("frames.hash")) hashes = numbers("frames.hash");
+    if (file.contains("field.bytes")) {
+      closed_bytes = static_cast<std::uintmax_t>(file.read<std::int64_t>("field.bytes")[0]);
+    }
+    for (const Offsets& table : offsets) {
+      LIOR_CHECK(table.size() == hashes.size(), "{}: has {} places of {} frames", path,
+                 table.size(), hashes.size());
+    }
+  }
+  Offsets numbers(const char* name) const {
+    const auto all = file.read<std::int64_t>(name);
+    return {all.begin(), all.end()};
+  }
+
+  io::SafeTensors file;
+  Index step = 0;
+  std::vector<Offsets> offsets;  ///< where the frames are, or where they were before that
+  Offsets hashes;
+  std::uintmax_t closed_bytes = 0;  ///< of field.h5 where it was closed
+};
+
 EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config,
-                           const EvolveSetup& setup, field::Evolution<double>& evolution)
+                           const EvolveSetup& setup, field::Evolution<double>& evolution,
+                           const std::function<void(const std::string&)>& say)
     : folder_(folder),
+      lock_(folder),
       setup_(&setup),
+      every_(config.output_every),
+      steps_(config.integrator_steps),
       pictures_(config.output_frames),
       brightest_(largest_modulus(setup.start.view())),
-      series_(io::Hdf5Series::open(folder + "/field.h5")),
       row_sums_(2 * setup.grid.nx),
       work_(setup.grid.shape()) {
-  const auto file = io::SafeTensors::open(folder + "/checkpoint.safetensors");
-  evolution.visit_state([&](const char* name, std::span<double> numbers) {
-    file.read_into<double, 1>(
-        name, View<double, 1>(numbers.data(), {static_cast<Index>(numbers.size())}));
-  });
-  const auto number = [&](const char* key) {
-    const auto found = file.metadata().find(key);
-    LIOR_CHECK(found != file.metadata().end(),
-               "{}: has no {}; expected a checkpoint of lior evolve", file.path(), key);
-    return static_cast<Index>(std::stoll(found->second));
-  };
-  evolution.resume_at(number("step"));
-  frames_ = number("frames");
-  series_.truncate("T", frames_);
-  series_.truncate("time", frames_);
-  keep_lines(folder + "/diagnostics.jsonl", frames_);
-  lines_ = std::make_unique<io::JsonLines>(folder + "/diagnostics.jsonl");
+  std::error_code failed;
+  if (pictures_) fs::create_directory(path("frames"), failed);
+  LIOR_CHECK(!failed, "{}: cannot be made: {}", path("frames"), failed.message());
+  try {
+    new_series();
+    if (fs::exists(path(kCheckpoint))) {
+      resume(evolution, say);
+    } else {
+      cut_file(path(kLines), 0);
+    }
+    series_->sync();
+  } catch (...) {
+    series_.reset();
+    fs::remove(path(kNewField), failed);  // a full disk needs the room
+    throw;
+  }
+  if (std::rename(path(kNewField).c_str(), path(kField).c_str()) != 0) {
+    throw RunError(
+        fmt::format("{}: renaming the new file failed: {}", path(kField), std::strerror(errno)));
+  }
+  if (!lines_) lines_ = std::make_unique<io::JsonLines>(path(kLines));
+  if (hashes_.empty()) {
+    frame(evolution);
+    checkpoint(evolution);
+  }
+}
+
+Index EvolveOutput::saved_step(const std::string& folder) {
+  const std::string file = folder + "/" + kCheckpoint;
+  return fs::exists(file) ? Checkpoint(file).step : 0;
+}
+
+/// An empty field.h5 aside.
+void EvolveOutput::new_series() {
+  const field::Grid& grid = setup_->grid;
+  series_.reset();  // before the file is made anew
+  offsets_.clear();
+  hashes_.clear();
+  series_.emplace(path(kNewField));
+  series_->add_growing_scale("time");
+  series_->add_scale("x", axis(grid.nx, grid.dx));
+  series_->add_scale("y", axis(grid.ny, grid.dx));
+  const std::string scales[] = {"time", "x", "y", "", ""}, labels[] = {"frame", "x", "y", "i", "j"};
+  series_->add_frames("T", grid.shape(), scales, labels);
+}
+
+void EvolveOutput::resume(field::Evolution<double>& evolution,
+                          const std::function<void(const std::string&)>& say) {
+  const Checkpoint saved(path(kCheckpoint));
+  // The frame of a last step between two multiples of `every` is none of a longer run's.
+  const auto found = static_cast<Index>(saved.hashes.size());
+  const Index count = saved.step < steps_ ? std::min(found, saved.step / every_ + 1) : found;
+  const auto step_of = [&](Index k) { return std::min(k * every_, saved.step); };
+  const auto bytes = bytes_of_lines(path(kLines), count, step_of);
+  const io::RawFrames old(path(kField));
+  for (const Offsets& offsets : saved.offsets) {
+    cut_file(path(kLines), bytes.value_or(0));
+    lines_ = std::make_unique<io::JsonLines>(path(kLines));
+    if (!copy_frames(old, saved, offsets, count, bytes ? nullptr : &evolution)) continue;
+    if (!bytes) say(fmt::format("{}: lines were missing; written again", path(kLines)));
+    std::error_code missing;
+    if (fs::file_size(path(kField), missing) != saved.closed_bytes) {
+      say(
+          fmt::format("{}: was not closed by the last run, or changed since; its {} frames up to "
+                      "step {} are whole and were saved",
+                      path(kField), count, saved.step));
+    }
+    evolution.visit_state([&](const char* name, std::span<double> numbers) {
+      saved.file.read_into<double, 1>(
+          name, View<double, 1>(numbers.data(), {static_cast<Index>(numbers.size())}));
+    });
+    evolution.resume_at(saved.step);
+    save(evolution, offsets);
+    return;
+  }
+  say(fmt::format(
+      "{}: the {} frames of the checkpoint are not all in it (missing, older or damaged); evolving "
+      "again from step 0, to the same bits",
+      path(kField), found));
+  new_series();
+  lines_.reset();
+  cut_file(path(kLines), 0);
+}
+
+/// Whether the first `count` frames are where `offsets` says; they are in the new file then.
+bool EvolveOutput::copy_frames(const io::RawFrames& from, const Checkpoint& saved,
+                               const Offsets& offsets, Index count,
+                               const field::Evolution<double>* lines_of) {
+  if (!hashes_.empty()) new_series();
+  Array<Complex, 4> t(setup_->grid.shape());
+  for (Index k = 0; k < count; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    if (!from.read({.offset = static_cast<std::uint64_t>(offsets[at]),
+                    .hash = std::bit_cast<std::uint64_t>(saved.hashes[at])},
+                   t.span())) {
+      return false;
+    }
+    const Index step = std::min(k * every_, saved.step);
+    add_frame(t.view(), step);
+    if (lines_of != nullptr) add_line(t.view(), step, *lines_of);
+  }
+  return count > 0;
+}
+
+void EvolveOutput::add_frame(field::ConstField<double> t, Index step) {
+  const io::FramePlace place = series_->append("T", t.span());
+  series_->append("time", time_of(step));
+  offsets_.push_back(static_cast<std::int64_t>(place.offset));
+  hashes_.push_back(std::bit_cast<std::int64_t>(place.hash));
+}
+
+void EvolveOutput::add_line(field::ConstField<double> t, Index step,
+                            const field::Evolution<double>& evolution) {
+  const auto weight = setup_->hamiltonian->weight();
+  lines_->append({{"step", step},
+                  {"time", time_of(step)},
+                  {"norm", field::norm<double>(t, weight, row_sums_.span())},
+                  {"energy", evolution.energy(t, work_.view(), row_sums_.span())},
+                  {"entropy", field::entropy<double>(t, row_sums_.span())},
+                  {"poles", Index{evolution.poles()}},
+                  {"pole_error", evolution.pole_error()}});
 }
 
 void EvolveOutput::frame(const field::Evolution<double>& evolution) {
   const auto t = evolution.field();
-  series_.append("T", t.span());
-  series_.append("time", evolution.time());
-  series_.flush();
-  const auto& h = *setup_->hamiltonian;
-  lines_->append({{"step", evolution.step()},
-                  {"time", evolution.time()},
-                  {"norm", field::norm<double>(t, h.weight(), row_sums_.span())},
-                  {"energy", field::energy<double>(h, t, work_.view(), row_sums_.span())},
-                  {"entropy", field::entropy<double>(t, row_sums_.span())},
-                  {"poles", Index{evolution.poles()}},
-                  {"pole_error", evolution.pole_error()}});
-  if (pictures_) picture(t, evolution.time());
-  ++frames_;
+  const auto number = hashes_.size();
+  add_frame(t, evolution.step());
+  add_line(t, evolution.step(), evolution);
+  if (!pictures_) return;
+  const auto picture = field_picture(t, brightest_, evolution.time());
+  io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 
-void EvolveOutput::checkpoint(field::Evolution<double>& evolution) const {
-  std::vector<io::NamedTensor> tensors;
+void EvolveOutput::checkpoint(field::Evolution<double>& evolution) {
+  series_->sync();
+  save(evolution);
+}
+
+void EvolveOutput::finish(field::Evolution<double>& evolution) {
+  const auto frames = static_cast<Index>(hashes_.size());
+  if (evolution.step() == steps_ && frames < frames_of(steps_)) frame(evolution);
+  series_->close();
+  series_.reset();
+  save(evolution);
+}
+
+/// Everything that it counts is on the disk before it is.
+void EvolveOutput::save(field::Evolution<double>& evolution, const Offsets& offsets_before) {
+  lines_->sync();
+  const auto places = [](const char* name, const Offsets& numbers) {
+    return io::named_tensor<std::int64_t>(name, numbers, {std::ssize(numbers)});
+  };
+  std::vector<io::NamedTensor> tensors{places("frames.offset", offsets_),
+                                       places("frames.hash", hashes_)};
+  const Offsets field_bytes{series_ ? 0 : static_cast<std::int64_t>(fs::file_size(path(kField)))};
+  tensors.push_back(places("field.bytes", field_bytes));
+  if (!offsets_before.empty()) tensors.push_back(places("frames.offset_before", offsets_before));
   evolution.visit_state([&](const char* name, std::span<double> numbers) {
     tensors.push_back(
         io::named_tensor<double>(name, numbers, {static_cast<Index>(numbers.size())}));
   });
-  io::write_safetensors(
-      folder_ + "/checkpoint.safetensors", tensors,
-      {{"step", std::to_string(evolution.step())}, {"frames", std::to_string(frames_)}});
-}
-
-/// One panel an entry T_ij, i down, j to the right, y upwards in each; then the legend.
-void EvolveOutput::picture(field::ConstField<double> t, double time) const {
-  constexpr Index kGap = 4, kSmallestPanel = 192;
-  constexpr plot::Colour kBetween{48, 48, 48};
-  const field::Grid& grid = setup_->grid;
-  const Index zoom = std::max<Index>(
-      1, (kSmallestPanel + std::max(grid.nx, grid.ny) - 1) / std::max(grid.nx, grid.ny));
-  const Index wide = grid.nx * zoom, high = grid.ny * zoom;
-  const Index panels = grid.d * (wide + kGap);
-  plot::Canvas canvas(panels + kLegendWidth, std::max(grid.d * (high + kGap) - kGap, kLegendHeight),
-                      kBetween);
-  for (Index a = 0; a < grid.d; ++a) {
-    for (Index b = 0; b < grid.d; ++b) {
-      for (Index row = 0; row < high; ++row) {
-        for (Index column = 0; column < wide; ++column) {
-          const Complex z = t(column / zoom, grid.ny - 1 - row / zoom, a, b);
-          canvas.blend(b * (wide + kGap) + column, a * (high + kGap) + row,
-                       colour_of(z, brightest_), 1);
-        }
-      }
-    }
-  }
-  draw_legend(canvas, panels, brightest_, time);
-  const Array<std::uint8_t, 3> pixels = canvas.take();
-  io::write_png(fmt::format("{}/frames/{:06}.png", folder_, frames_), pixels.view());
+  io::write_safetensors(path(kCheckpoint), tensors, {{"step", std::to_string(evolution.step())}});
 }
 
 }  // namespace lior::app

@@ -1,5 +1,10 @@
 #pragma once
-/// What a run of `lior evolve` leaves in its folder, and how it goes on from it.
+/// What a run of `lior evolve` leaves in its folder, and how it goes on from it after any end:
+/// done, interrupted, killed, out of disk (docs/decisions/034-frames-that-stay.md).
+
+#include <functional>
+#include <memory>
+#include <optional>
 
 #include "evolve_config.h"
 #include "lior/io/hdf5.h"
@@ -7,28 +12,67 @@
 
 namespace lior::app {
 
+/// One run at a time in a folder.
+class FolderLock {
+ public:
+  /// Throws lior::RunError where another run holds it.
+  explicit FolderLock(const std::string& folder);
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
+  int descriptor_;
+};
+
 /// field.h5, diagnostics.jsonl, frames/NNNNNN.png and checkpoint.safetensors.
+///
+/// A checkpoint is the only thing that counts: it holds the state of the run and, of each frame up
+/// to there, its place in field.h5 and its hash. It replaces the last one whole, after the frames
+/// have reached the disk. field.h5 is never changed where a checkpoint points to: a run that goes
+/// on copies those frames into a new file, which takes the old one's name.
 class EvolveOutput {
  public:
-  /// A new run in `folder`, which exists.
-  EvolveOutput(const std::string& folder, const EvolveConfig& config, const EvolveSetup& setup);
-  /// Goes on from the checkpoint: fills `evolution`, and drops what was written after it.
+  /// In `folder`, which exists. With a checkpoint there `evolution`, as it was made, is filled from
+  /// it and its frames are kept; those past it are dropped. Where frames are missing or were
+  /// changed the run starts again, which gives the same bits; `say` hears of that.
   EvolveOutput(const std::string& folder, const EvolveConfig& config, const EvolveSetup& setup,
-               field::Evolution<double>& evolution);
+               field::Evolution<double>& evolution,
+               const std::function<void(const std::string&)>& say);
+  /// The step of the checkpoint in `folder`; 0 without one.
+  static Index saved_step(const std::string& folder);
 
   /// The field as it is: a frame, a line, a picture.
   void frame(const field::Evolution<double>& evolution);
-  void checkpoint(field::Evolution<double>& evolution) const;
+  void checkpoint(field::Evolution<double>& evolution);
+  /// The end of the program's work on the run: a frame of its last step if that has none yet,
+  /// field.h5 closed, a checkpoint.
+  void finish(field::Evolution<double>& evolution);
 
  private:
-  void picture(field::ConstField<double> t, double time) const;
+  using Offsets = std::vector<std::int64_t>;
+  struct Checkpoint;
+  void resume(field::Evolution<double>& evolution,
+              const std::function<void(const std::string&)>& say);
+  bool copy_frames(const io::RawFrames& from, const Checkpoint& saved, const Offsets& offsets,
+                   Index count, const field::Evolution<double>* lines_of);
+  void new_series();
+  void add_frame(field::ConstField<double> t, Index step);
+  void add_line(field::ConstField<double> t, Index step, const field::Evolution<double>& evolution);
+  void save(field::Evolution<double>& evolution, const Offsets& offsets_before = {});
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  double time_of(Index step) const { return static_cast<double>(step) * setup_->settings.dt; }
+  /// Frames of a run that has made so many steps, the last one's included.
+  Index frames_of(Index step) const { return (step + every_ - 1) / every_ + 1; }
 
   std::string folder_;
+  FolderLock lock_;
   const EvolveSetup* setup_;
+  Index every_, steps_;
   bool pictures_;
-  Index frames_ = 0;
   double brightest_;  ///< the modulus of full brightness: the start's largest
-  io::Hdf5Series series_;
+  std::optional<io::Hdf5Series> series_;
+  Offsets offsets_, hashes_;  ///< of the frames in field.h5
   std::unique_ptr<io::JsonLines> lines_;
   Buffer<double> row_sums_;
   Array<std::complex<double>, 4> work_;

@@ -77,4 +77,10 @@ void JsonLines::append(std::span<const JsonField> object) {
   state_->size += std::ssize(line);
 }
 
+void JsonLines::sync() {
+  if (::fsync(state_->file.get()) != 0) {
+    throw RunError(fmt::format("{}: syncing failed ({})", state_->path, error_text(errno)));
+  }
+}
+
 }  // namespace lior::io

@@ -1,5 +1,5 @@
 #pragma once
-/// HDF5 files: growing arrays of frames to write, whole arrays to read.
+/// HDF5 files: a growing series of complex frames to write, whole arrays to read.
 ///
 /// Complex numbers are compounds of doubles named r and i, which h5py reads as complex.
 
@@ -12,13 +12,24 @@
 
 namespace lior::io {
 
-/// A file that grows along "frame", the first axis of its series.
+/// Where the numbers of one frame lie in its file, and a hash of them: with it a frame is read
+/// without the file's own tables, which a killed program may leave half written.
+struct FramePlace {
+  std::uint64_t offset = 0;  ///< bytes from the file's start
+  std::uint64_t hash = 0;
+};
+
+/// A new file that grows along "frame", the first axis of its series.
 ///
-/// Throws lior::Error when the file cannot be made or opened, lior::RunError when writing fails.
+/// What is written is sure to be there after `sync` alone: until then a killed program may leave a
+/// file that HDF5 cannot open. Frames whose places are known are in it all the same (RawFrames).
+///
+/// Throws lior::Error when the file cannot be made, lior::RunError with the system's reason when
+/// writing fails; the series then takes nothing more.
 class Hdf5Series {
  public:
-  static Hdf5Series create(const std::string& path);
-  static Hdf5Series open(const std::string& path);
+  /// Replaces what is at `path`.
+  explicit Hdf5Series(const std::string& path);
   Hdf5Series(Hdf5Series&&) noexcept;
   Hdf5Series& operator=(Hdf5Series&&) noexcept;
   ~Hdf5Series();
@@ -28,27 +39,55 @@ class Hdf5Series {
   /// A scale along the frames, empty at first.
   void add_growing_scale(const std::string& name);
   /// An array [frames, shape...] of complex numbers, empty at first; scales[k] is attached to axis
-  /// k, labels[k] names it; an empty scale attaches none.
+  /// k, labels[k] names it; an empty scale attaches none. A frame has less than 4 GB: that is what
+  /// HDF5 can keep in one piece.
   void add_frames(const std::string& name, std::span<const Index> shape,
                   std::span<const std::string> scales, std::span<const std::string> labels);
 
   void append(const std::string& name, double value);
-  void append(const std::string& name, std::span<const std::complex<double>> frame);
-  /// Drops all but the first `count` frames. Throws lior::Error when there are fewer.
-  void truncate(const std::string& name, Index count);
-  /// Everything so far reaches the system, and the file is whole.
-  void flush();
+  FramePlace append(const std::string& name, std::span<const std::complex<double>> frame);
+  /// The file is whole, and on the disk.
+  void sync();
+  /// The same, and closes it.
+  void close();
 
  private:
   struct State;
-  explicit Hdf5Series(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// A data set, whole: complex (compound r, i) or real numbers of any width, as complex ones.
-/// Throws lior::Error that names the file and the data set when either is missing, is not numbers,
-/// or has another shape than `shape`.
+/// Frames of a series read by their places, from whatever file there is.
+class RawFrames {
+ public:
+  /// A missing file has no frames. Throws lior::RunError where another program has it open with
+  /// HDF5.
+  explicit RawFrames(const std::string& path);
+  RawFrames(const RawFrames&) = delete;
+  RawFrames& operator=(const RawFrames&) = delete;
+  ~RawFrames();
+
+  /// False unless all of `frame` was read and has the place's hash.
+  bool read(const FramePlace& place, std::span<std::complex<double>> frame) const;
+
+ private:
+  int descriptor_;
+};
+
+/// A data set of the file's root, whole, as complex numbers.
+///
+/// It may hold floating-point numbers of 2, 4 or 8 bytes, integers of 1 to 8, or a compound of two
+/// such floating-point numbers named (r, i), (real, imag) or (re, im). Class, layout, filters,
+/// names and extents are checked before a number is read: lior::Error says what was found and what
+/// would be right; so it does for a link to another file, external storage, a virtual data set, a
+/// filter other than deflate, shuffle and Fletcher's checksum, and a file that another program has
+/// open.
+///
+/// The file itself is trusted: HDF5 1.10 crashes on files that were made to crash it, before any
+/// check of ours. Read no file from a source that you would not run a program from.
 std::vector<std::complex<double>> read_hdf5(const std::string& path, const std::string& name,
                                             std::span<const Index> shape);
+/// The same for real numbers; a complex data set is refused.
+std::vector<double> read_hdf5_real(const std::string& path, const std::string& name,
+                                   std::span<const Index> shape);
 
 }  // namespace lior::io

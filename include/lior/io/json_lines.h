@@ -35,6 +35,8 @@ class JsonLines {
   void append(std::initializer_list<JsonField> object) {
     append(std::span<const JsonField>(object.begin(), object.size()));
   }
+  /// All lines so far are on the disk: they outlast a power failure too.
+  void sync();
 
  private:
   struct State;

@@ -1,0 +1,76 @@
+#include "evolve_picture.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "lior/plot/canvas.h"
+
+namespace lior::app {
+namespace {
+
+using Complex = std::complex<double>;
+
+/// Phase as hue (0 red, 2 pi / 3 green, -2 pi / 3 blue), modulus as brightness.
+plot::Colour colour_of(Complex z, double brightest) {
+  const double value = std::min(std::abs(z) / brightest, 1.0);
+  const double hue = std::arg(z) * 3 / std::numbers::pi;  // in sixths of a turn, -3..3
+  const auto channel = [&](double place) {
+    double away = std::abs(hue - place);
+    away = std::min(away, 6 - away);
+    return static_cast<std::uint8_t>(std::lround(255 * value * std::clamp(2 - away, 0.0, 1.0)));
+  };
+  return {channel(0), channel(2), channel(4)};
+}
+
+constexpr Index kLegendWidth = 150, kLegendHeight = 184;
+
+/// A disk whose angle is the phase and whose radius the modulus, and what the picture shows.
+void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time) {
+  constexpr Index kRadius = 44, kMiddle = kLegendWidth / 2, kCentre = 74;
+  constexpr plot::Colour kInk{225, 225, 225};
+  for (Index y = -kRadius; y <= kRadius; ++y) {
+    for (Index x = -kRadius; x <= kRadius; ++x) {
+      const Complex z(static_cast<double>(x), static_cast<double>(-y));
+      if (std::abs(z) > kRadius) continue;
+      canvas.blend(left + kMiddle + x, kCentre + y, colour_of(z, kRadius), 1);
+    }
+  }
+  const auto centred = [&](Index x, Index y, const std::string& text) {
+    canvas.text(left + x - plot::Canvas::text_width(text, 1) / 2, y, text, kInk, 1);
+  };
+  centred(kMiddle, 4, "phase, modulus");
+  centred(kMiddle, kCentre - kRadius - 9, "pi/2");
+  centred(kMiddle, kCentre + kRadius + 4, "-pi/2");
+  centred(kMiddle + kRadius + 8, kCentre - 3, "0");
+  centred(kMiddle - kRadius - 10, kCentre - 3, "pi");
+  centred(kMiddle, kCentre + kRadius + 22, fmt::format("rim: {:.4g} or more", brightest));
+  centred(kMiddle, kCentre + kRadius + 36, fmt::format("time {:.6g}", time));
+}
+
+}  // namespace
+
+Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, double brightest, double time) {
+  constexpr Index kGap = 4, kSmallestPanel = 192;
+  constexpr plot::Colour kBetween{48, 48, 48};
+  const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
+  const Index zoom = std::max<Index>(1, (kSmallestPanel + std::max(nx, ny) - 1) / std::max(nx, ny));
+  const Index wide = nx * zoom, high = ny * zoom;
+  const Index panels = d * (wide + kGap);
+  plot::Canvas canvas(panels + kLegendWidth, std::max(d * (high + kGap) - kGap, kLegendHeight),
+                      kBetween);
+  for (Index a = 0; a < d; ++a) {
+    for (Index b = 0; b < d; ++b) {
+      for (Index row = 0; row < high; ++row) {
+        for (Index column = 0; column < wide; ++column) {
+          const Complex z = t(column / zoom, ny - 1 - row / zoom, a, b);
+          canvas.blend(b * (wide + kGap) + column, a * (high + kGap) + row, colour_of(z, brightest),
+                       1);
+        }
+      }
+    }
+  }
+  draw_legend(canvas, panels, brightest, time);
+  return canvas.take();
+}
+
+}  // namespace lior::app
