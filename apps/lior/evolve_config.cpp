@@ -110,6 +110,7 @@ settings::Fields fields(EvolveConfig& c) {
       {"bayes.evidence", c.bayes_evidence},
       {"source.file", c.source_file},
       {"memory.tolerance", c.memory_tolerance, kPositive},
+      {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
       {"initial.file", c.initial_file},
       {"initial.width", c.initial_width, kPositive},
@@ -211,7 +212,8 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
               .update_every = c.bayes_update_every,
               .lambda_f = c.physics_lambda_f,
               .alpha = c.physics_alpha,
-              .tolerance = c.memory_tolerance};
+              .tolerance = c.memory_tolerance,
+              .horizon = c.memory_horizon};
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
@@ -254,6 +256,7 @@ std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const 
   field::Settings finer = settings;
   finer.dt /= static_cast<double>(factor);
   finer.update_every *= factor;
+  finer.horizon *= factor;
   return std::make_unique<field::Evolution<double>>(*hamiltonian, finer, start.view(),
                                                     evidence.view(), current.view());
 }

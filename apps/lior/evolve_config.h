@@ -29,6 +29,7 @@ struct EvolveConfig {
   std::string bayes_evidence;  ///< HDF5: E [x, y, i, j]; or builtin:spots
   std::string source_file;     ///< HDF5: J [x, y, i, j]
   double memory_tolerance = 1e-6;
+  Index memory_horizon = 1 << 20;
   std::string initial_kind = "packet";  ///< packet, plane_wave, random, file (HDF5: T [x, y, i, j])
   std::string initial_file;
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;

@@ -319,7 +319,8 @@ void* Call::writable(const std::string& name, const Output& given, dtype dtype, 
   check_device(name, array);
   check_dtype(name, array, dtype);
   fit(name, array, dims, shape);
-  for (int axis = 0; axis < array.ndim; ++axis) {
+  const bool empty = std::count(array.shape, array.shape + array.ndim, 0) > 0;
+  for (int axis = 0; axis < array.ndim && !empty; ++axis) {
     LIOR_CHECK(array.strides[axis] != 0 || array.shape[axis] <= 1,
                "{} repeats its elements along axis {}; expected one with a place for each", name,
                axis);

@@ -13,6 +13,7 @@ void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_geometry_checks(nb::module_& m);
 void bind_io(nb::module_& m);
+void bind_layer(nb::module_& m);
 void bind_layers(nb::module_& m);
 void bind_learned_metric(nb::module_& m);
 void bind_memory(nb::module_& m);

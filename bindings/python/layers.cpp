@@ -5,14 +5,10 @@
 #include "lior/nn/layer_norm.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
-#include "lior/nn/swiglu_mlp.h"
 #include "workspace.h"
 
 namespace lior::python {
 namespace {
-
-using nn::SwigluMlpParameters;
-using nn::SwigluMlpSaved;
 
 NumPy linear_forward(const Argument& x, const Argument& weight, const Argument& bias,
                      const Outputs& out) {
@@ -197,74 +193,6 @@ NumPy swiglu_backward(const Argument& ab, const Argument& dy, const Outputs& out
   });
 }
 
-/// The arrays of a dict of parameters, checked; F gets its value from out.weight.
-template <class T>
-SwigluMlpParameters<const T> mlp_parameters(Call& call, const nb::dict& given) {
-  const auto at = [&](const char* name) {
-    LIOR_CHECK(given.contains(name), "parameters lack '{}'", name);
-    return nb::cast<Argument>(given[name]);
-  };
-  const auto out_weight = call.in<T>("out.weight", at("out.weight"), {'D', 'F'});
-  return {.norm_gain = call.in<T>("norm.gain", at("norm.gain"), {'D'}).span(),
-          .in_weight = call.in<T>("in.weight", at("in.weight"), {2 * call['F'], 'D'}),
-          .out_weight = out_weight};
-}
-
-/// What forward leaves: ab in an array, the rest, which restore fills, in the arena.
-template <class T>
-SwigluMlpSaved<T> saved_in(View<T, 2> ab, Index d_model, Arena& arena) {
-  const Index R = ab.extent(0), F = ab.extent(1) / 2;
-  return {.ab = ab,
-          .inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, d_model}),
-          .hidden = arena.take<T, 2>({R, F})};
-}
-
-Pair swiglu_mlp_forward(const nb::dict& parameters, const Argument& x, const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out);
-    const auto input = call.in<T>("x", x, {'R', 'D'});
-    const auto values = mlp_parameters<T>(call, parameters);
-    const auto result = call.out<T>({'R', 'D'});
-    const auto ab = call.out<T>({'R', 2 * call['F']});
-    return call.run([&] {
-      with_arena([&](Arena& arena) {
-        const auto saved = saved_in<T>(ab, call['D'], arena);
-        if (!arena.planning()) nn::swiglu_mlp_forward<T>(values, input, saved, result);
-      });
-    });
-  });
-}
-
-nb::typed<nb::tuple, NumPy, nb::dict> swiglu_mlp_backward(const nb::dict& parameters,
-                                                          const Argument& x, const Argument& ab,
-                                                          const Argument& d_out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call;
-    const auto input = call.in<T>("x", x, {'R', 'D'});
-    const auto values = mlp_parameters<T>(call, parameters);
-    const Index F = call['F'];
-    const auto columns = call.in<T>("ab", ab, {'R', 2 * F});
-    const auto gradient = call.in<T>("d_out", d_out, {'R', 'D'});
-    const auto dx = call.out<T>({'R', 'D'});
-    const SwigluMlpParameters<T> sums{.norm_gain = call.out<T>({'D'}, Start::zeros).span(),
-                                      .in_weight = call.out<T>({2 * F, 'D'}, Start::zeros),
-                                      .out_weight = call.out<T>({'D', 'F'}, Start::zeros)};
-    const nb::tuple results = call.run([&] {
-      with_arena([&](Arena& arena) {
-        const auto saved = saved_in<T>(as_writable(columns), call['D'], arena);
-        if (!arena.planning()) nn::swiglu_mlp_restore<T>(values, input, saved);
-        nn::swiglu_mlp_backward<T>(values, input, saved, gradient, dx, sums, arena);
-      });
-    });
-    nb::dict gradients;
-    gradients["norm.gain"] = results[1];
-    gradients["in.weight"] = results[2];
-    gradients["out.weight"] = results[3];
-    return Result{nb::make_tuple(results[0], gradients)};
-  });
-}
-
 /// The arrays that both halves of the cross entropy read.
 template <class T>
 struct Classification {
@@ -366,16 +294,6 @@ Source: Ba, Kiros, Hinton, arXiv:1607.06450.)");
         "silu(a) b: (R, F) of ab: (R, 2 F), a beside b. Source: Shazeer, arXiv:2002.05202.");
   m.def("swiglu_backward", &swiglu_backward, "ab"_a, "dy"_a, nb::kw_only(), "out"_a = nb::none(),
         "d_ab: (R, 2 F) from dy: (R, F).");
-  m.def(
-      "swiglu_mlp_forward", &swiglu_mlp_forward, "parameters"_a, "x"_a, nb::kw_only(),
-      "out"_a = nb::none(),
-      R"((out (R, D), ab (R, 2 F)): out = x + W_o (silu(W_a v) * W_b v), v = RMSNorm(x); ab = (W_a v, W_b v) is
-for backward.
-
-parameters: a dict of norm.gain (D,), in.weight (2 F, D), W_a over W_b, out.weight (D, F).
-Source: Shazeer, arXiv:2002.05202.)");
-  m.def("swiglu_mlp_backward", &swiglu_mlp_backward, "parameters"_a, "x"_a, "ab"_a, "d_out"_a,
-        "(dx (R, D), dict of gradients) from d_out: (R, D), at forward's x and ab.");
   m.def("cross_entropy_forward", &cross_entropy_forward, "x"_a, "weight"_a, "targets"_a,
         "bias"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
         R"((loss, predicted (R,) int32) of scores x W^T + b, which never lie in memory at once.

@@ -1,3 +1,4 @@
+#include <nanobind/stl/complex.h>
 #include <nanobind/stl/string.h>
 
 #include <mutex>
@@ -6,6 +7,7 @@
 #include "either.h"
 #include "lior/memory/causal_convolution.h"
 #include "lior/memory/fractional.h"
+#include "lior/memory/mittag_leffler.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -143,6 +145,7 @@ class CausalConvolution {
       facts["w0"] = form.w0();
       facts["sum"] = form.sum();
       facts["cancellation"] = form.cancellation();
+      facts["beyond_horizon"] = form.beyond_horizon();
       return facts;
     });
   }
@@ -182,6 +185,31 @@ NumPy weights(double order, Index count) {
   return call.run([&] { kFunction(order, w.span()); });
 }
 
+/// Of a number, or entry by entry of an array.
+nb::object mittag_leffler(double alpha, const Argument& z, double beta, const Outputs& out) {
+  const nb::handle number = z.object;
+  if (!out.given && (PyFloat_Check(number.ptr()) || PyLong_Check(number.ptr()))) {
+    return nb::cast(memory::mittag_leffler(alpha, beta, nb::cast<double>(number)));
+  }
+  if (!out.given && PyComplex_Check(number.ptr())) {
+    return nb::cast(memory::mittag_leffler(alpha, beta, nb::cast<std::complex<double>>(number)));
+  }
+  const auto of_array = [&]<class T>() {
+    Call call(out, InPlace::allowed);
+    const auto from = call.in<T>("z", z, {'N'});
+    const auto to = call.out<T>({'N'});
+    return call.run([&] {
+      for (Index i = 0; i < from.size(); ++i) to(i) = memory::mittag_leffler(alpha, beta, from(i));
+    });
+  };
+  const auto dtype = dtype_of("z", z);
+  if (dtype == dtype_of<double>()) return of_array.operator()<double>();
+  if (dtype == dtype_of<std::complex<double>>()) {
+    return of_array.operator()<std::complex<double>>();
+  }
+  refuse_dtype("z", dtype, "float64 or complex128");
+}
+
 /// memory::FractionalIntegral of one dtype; one call at a time.
 class FractionalIntegral {
  public:
@@ -208,6 +236,12 @@ class FractionalIntegral {
   }
   int poles() {
     return integral_.visit([](auto& integral) { return integral.poles(); });
+  }
+  Index step() {
+    return integral_.visit([&](auto& integral) {
+      const std::lock_guard lock(mutex_);
+      return integral.step();
+    });
   }
 
  private:
@@ -275,7 +309,9 @@ t^-delta ~ sum_j c_j e^(-r_j t) for lags 1 <= t <= horizon, in units of the step
 
 y_n = w0 x_n + sum_(k>=0) kappa_k x_(n-k), kappa_k = (1 - w0) K(k + 1) / max(|sum K|, 1e-8): a number
 of the parameters alone, so a longer input never changes earlier outputs. The channels C of a head
-share its kernel. Source: docs/math/conventions.md, section 7.)")
+share its kernel. More steps than the rule's horizon are an Error of forward (by poles) and backward
+where the kernel is not damped by then; advance has no clock: see beyond_horizon in poles().
+Source: docs/math/conventions.md, section 7.)")
       .def(nb::init<Index, const PowerLawRule&, const std::string&>(), "heads"_a, "rule"_a,
            nb::kw_only(), "dtype"_a = "float64", "dtype: of all arrays; states are float64.")
       .def("set", &CausalConvolution::set, "raw"_a,
@@ -296,10 +332,10 @@ sequence into calls gives one call's result, to rounding.)")
       .def("backward", &CausalConvolution::backward, "x"_a, "d_y"_a, nb::kw_only(),
            "plan"_a = "automatic", "out"_a = nb::none(),
            "(d_x (B, N, H, C), d_raw (H, 12)), the latter summed over B, N and C.")
-      .def(
-          "poles", &CausalConvolution::poles, "head"_a = 0,
-          R"(kappa_k = Re sum_j b_j z_j^k, z_j = e^(-s_j): a dict of s, z, b (complex128), w0, sum and
-cancellation = |sum| / sum of sizes; below 1e-3 outputs are large and sensitive.)");
+      .def("poles", &CausalConvolution::poles, "head"_a = 0,
+           R"(kappa_k = Re sum_j b_j z_j^k, z_j = e^(-s_j): a dict of s, z, b (complex128), w0, sum,
+cancellation = |sum| / sum of sizes (below 1e-3 outputs are large and sensitive) and beyond_horizon:
+lags past the rule's horizon are at most that part of all.)");
 
   m.def("grunwald_letnikov_weights", &weights<&memory::grunwald_letnikov_weights>, "order"_a,
         "count"_a, "(count,): w_0 = 1, w_k = w_(k-1) (k - 1 - order) / k.");
@@ -318,20 +354,26 @@ first. First order in dt; N^2 / 2 multiply-adds.)");
       "dt"_a, "f"_a, nb::kw_only(), "out"_a = nb::none(),
       R"((1/Gamma(alpha)) int_0^t (t-s)^(alpha-1) f(s) ds of f: (N,) float64, 0 < alpha < 1; exact for f
 linear between samples.)");
-  m.def("mittag_leffler", &memory::mittag_leffler, "alpha"_a, "z"_a,
-        "E_alpha(z) by its power series: |z| <= 10, alpha >= 0.3.");
+  m.def(
+      "mittag_leffler", &mittag_leffler, "alpha"_a, "z"_a, "beta"_a = 1.0, nb::kw_only(),
+      "out"_a = nb::none(),
+      R"(E_(alpha,beta)(z) = sum_k z^k / Gamma(alpha k + beta), of a number or of an array z: (N,),
+float64 or complex128. 0 < alpha < 2, 0 < beta < 3, and z real from -1e6 to 10 or complex with
+|arg z| >= 3 pi / 4 and |z| <= 1e6. Relative error below 1e-12, but beside a zero; too large is inf.)");
 
   nb::class_<FractionalIntegral>(
       m, "FractionalIntegral",
       R"(product_trapezoid of many functions at once, step by step, by poles.
 
-The integral at the next sample f_n is tail() + weight f_n; then accept(f_n).)")
+The integral at the next sample f_n is tail() + weight f_n; then accept(f_n). For n up to the rule's
+horizon; RunError past it.)")
       .def(nb::init<double, double, const PowerLawRule&, Index, const std::string&>(), "alpha"_a,
            "dt"_a, "rule"_a, "size"_a, nb::kw_only(), "dtype"_a = "float64")
       .def("start", &FractionalIntegral::start, "f"_a, "f_0: (size,); forgets what came before.")
       .def("accept", &FractionalIntegral::accept, "f"_a, "The next sample f_n: (size,).")
       .def("tail", &FractionalIntegral::tail, "(size,): what accepted samples give.")
       .def_prop_ro("weight", &FractionalIntegral::weight, "Of f_n in the integral at t_n.")
+      .def_prop_ro("step", &FractionalIntegral::step, "n of the last sample that was accepted.")
       .def_prop_ro("poles", &FractionalIntegral::poles);
 }
 

@@ -3,7 +3,6 @@
 #include "bindings.h"
 #include "lior/nn/ci8_scan.h"
 #include "lior/nn/compat_mamba.h"
-#include "lior/nn/geometric_mamba.h"
 #include "lior/nn/readout.h"
 #include "transition.h"
 #include "workspace.h"
@@ -11,18 +10,8 @@
 namespace lior::python {
 namespace {
 
-using linalg::MatrixView;
-using nn::GeometricMambaParameters;
-using nn::GeometricMambaSaved;
-using nn::GeometricMambaShape;
 using nn::MixerConfig;
-using nn::Readout;
 using nn::ScanShape;
-
-constexpr Choice<Readout> kReadouts[] = {{"linear", Readout::linear},
-                                         {"quadratic", Readout::quadratic},
-                                         {"linear_quadratic", Readout::linear_quadratic},
-                                         {"invariants", Readout::invariants}};
 
 void init_mixer(MixerConfig* self, Index heads, Index factors, const std::string& transition,
                 bool complex_state, bool gates, bool phase, bool rotation,
@@ -39,7 +28,7 @@ void init_mixer(MixerConfig* self, Index heads, Index factors, const std::string
                          .gates = gates,
                          .phase = phase,
                          .rotation = rotation,
-                         .readout = choose("readout", readout, kReadouts)};
+                         .readout = parse_name<nn::Readout>(readout, "readout")};
 }
 
 /// The scan's arrays, and their shape, which the projection [B, N, P] gives.
@@ -64,6 +53,10 @@ struct Scan {
                mixer.rotation ? "an array (8, H), since mixer.rotation is True"
                               : "None, since mixer.rotation is False");
   }
+  /// With it the scan may run in chunks, where that is faster.
+  std::span<T> workspace(Arena& arena) const {
+    return arena.take<T, 1>({nn::ci8_scan_workspace(shape)}).span();
+  }
 };
 
 NumPy ci8_scan_forward(const MixerConfig& mixer, const Argument& projection,
@@ -73,7 +66,12 @@ NumPy ci8_scan_forward(const MixerConfig& mixer, const Argument& projection,
     const Scan<T> scan(call, mixer, projection, initial, angles);
     const auto states = call.out<T>({'B', 'N', mixer.state_width(), mixer.heads});
     return call.run([&] {
-      nn::ci8_scan_forward<T>(scan.shape, scan.projection, scan.initial, scan.angles, states);
+      with_arena([&](Arena& arena) {
+        const auto workspace = scan.workspace(arena);
+        if (arena.planning()) return;
+        nn::ci8_scan_forward<T>(scan.shape, scan.projection, scan.initial, scan.angles, states,
+                                workspace);
+      });
     });
   });
 }
@@ -91,164 +89,15 @@ Triple ci8_scan_backward(const MixerConfig& mixer, const Argument& projection,
     const auto d_initial = call.out<T>({'B', S, H});
     const auto d_angles = call.out<T>({'B', 8, H}, Start::zeros);
     return call.run([&] {
-      nn::ci8_scan_backward<T>(
-          scan.shape, scan.projection, scan.initial, scan.angles, h, d_h,
-          d_projection.template reshaped<2>({scan.projection.extent(0), scan.shape.width()}),
-          d_initial, mixer.rotation ? d_angles : View<T, 3>());
-    });
-  });
-}
-
-/// Arrays [B, N, K] as rows [B N, K].
-template <class T>
-View<T, 2> rows(View<T, 3> array) {
-  return array.template reshaped<2>({array.extent(0) * array.extent(1), array.extent(2)});
-}
-
-/// What the arrays of a layer are called in dicts: the names that the program's files use.
-constexpr std::string_view kLayerNames[] = {"norm.gain",  "in.weight", "in.bias", "read.weight",
-                                            "out.weight", "initial",   "angles"};
-
-/// Whether a layer of this mixer has the parameter.
-bool has_parameter(const MixerConfig& mixer, std::string_view name) {
-  if (name == "initial") return !mixer.gates;
-  if (name == "angles") return mixer.rotation;
-  return std::find(std::begin(kLayerNames), std::end(kLayerNames), name) != std::end(kLayerNames);
-}
-
-/// The arrays of a dict of parameters, checked.
-template <class T>
-GeometricMambaParameters<const T> layer_parameters(Call& call, const GeometricMambaShape& shape,
-                                                   const nb::dict& given) {
-  const MixerConfig& mixer = shape.scan.mixer;
-  const auto at = [&](const char* name) {
-    LIOR_CHECK(given.contains(name), "parameters lack '{}'", name);
-    return nb::cast<Argument>(given[name]);
-  };
-  for (const auto& [key, value] : given) {
-    const std::string name = nb::str(key).c_str();
-    LIOR_CHECK(has_parameter(mixer, name), "parameters have '{}', which this mixer does not use",
-               name);
-  }
-  const Index D = shape.d_model, P = shape.projection_width(), H = mixer.heads;
-  return {
-      .norm_gain = call.in<T>("norm.gain", at("norm.gain"), {D}).span(),
-      .in_weight = call.in<T>("in.weight", at("in.weight"), {P, D}),
-      .in_bias = call.in<T>("in.bias", at("in.bias"), {P}).span(),
-      .read_weight = call.in<T>("read.weight", at("read.weight"), {D, shape.read_width()}),
-      .out_weight = call.in<T>("out.weight", at("out.weight"), {D, D}),
-      .initial = mixer.gates ? View<const T, 2>()
-                             : call.in<T>("initial", at("initial"), {mixer.state_width(), H}),
-      .angles = mixer.rotation ? call.in<T>("angles", at("angles"), {8, H}) : View<const T, 2>()};
-}
-
-GeometricMambaShape layer_shape(const MixerConfig& mixer, const Argument& x) {
-  GeometricMambaShape shape{.scan = {.mixer = mixer}};
-  LIOR_CHECK(x.array.is_valid() && x.array.ndim() == 3,
-             "x is no array of 3 axes; expected "
-             "(B, N, D)");
-  shape.scan.batch = static_cast<Index>(x.array.shape(0));
-  shape.scan.length = static_cast<Index>(x.array.shape(1));
-  shape.d_model = static_cast<Index>(x.array.shape(2));
-  return shape;
-}
-
-/// What forward leaves: its dear half in these arrays, the rest, which restore fills, in the arena.
-template <class T>
-GeometricMambaSaved<T> saved_in(const GeometricMambaShape& shape, Arena& arena,
-                                View<T, 3> projection, View<T, 4> starts, View<T, 3> p) {
-  const Index R = shape.rows(), D = shape.d_model;
-  const nn::ScanShape& scan = shape.scan;
-  return {.projection = rows(projection),
-          .starts = starts,
-          .p = rows(p),
-          .inv_rms = arena.take<T, 1>({R}).span(),
-          .v = arena.take<T, 2>({R, D}),
-          .q = arena.take<T, 2>({R, shape.read_width()}),
-          .gated = arena.take<T, 2>({R, D}),
-          .state = arena.take<T, 3>({scan.batch, scan.state_width(), scan.heads()}),
-          .scan_workspace = arena.take<T, 1>({nn::ci8_scan_workspace(scan)}).span()};
-}
-
-/// (out, the last state, projection, starts, p): the last three are for backward.
-nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> geometric_mamba_forward(
-    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x, const Argument& state,
-    const Outputs& out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out);
-    const GeometricMambaShape shape = layer_shape(mixer, x);
-    const Index S = mixer.state_width(), H = mixer.heads;
-    const auto input = call.in<T>("x", x, {'B', 'N', 'D'});
-    const auto start = call.in<T>("state", state, {'B', S, H});
-    const auto values = layer_parameters<T>(call, shape, parameters);
-    const auto result = call.out<T>({'B', 'N', 'D'});
-    const auto last = call.out<T>({'B', S, H});
-    const auto projection = call.out<T>({'B', 'N', shape.projection_width()});
-    const auto starts = call.out<T>({'B', shape.scan.tiles(), S, H});
-    const auto p = call.out<T>({'B', 'N', 'D'});
-    return call.run([&] {
-      std::copy(start.begin(), start.end(), last.begin());
       with_arena([&](Arena& arena) {
-        const auto saved = saved_in<T>(shape, arena, projection, starts, p);
+        const auto workspace = scan.workspace(arena);
         if (arena.planning()) return;
-        nn::geometric_mamba_forward<T>(shape, values, rows(input), last, saved, rows(result));
+        nn::ci8_scan_backward<T>(
+            scan.shape, scan.projection, scan.initial, scan.angles, h, d_h,
+            d_projection.template reshaped<2>({scan.projection.extent(0), scan.shape.width()}),
+            d_initial, mixer.rotation ? d_angles : View<T, 3>(), workspace);
       });
     });
-  });
-}
-
-nb::typed<nb::tuple, NumPy, nb::dict> geometric_mamba_backward(
-    const MixerConfig& mixer, const nb::dict& parameters, const Argument& x,
-    const Argument& projection, const Argument& starts, const Argument& p, const Argument& d_out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call;
-    const GeometricMambaShape shape = layer_shape(mixer, x);
-    const Index S = mixer.state_width(), H = mixer.heads;
-    const Index D = shape.d_model, P = shape.projection_width(), Q = shape.read_width();
-    const auto input = call.in<T>("x", x, {'B', 'N', 'D'});
-    const auto columns = call.in<T>("projection", projection, {'B', 'N', P});
-    const auto tiles = call.in<T>("starts", starts, {'B', shape.scan.tiles(), S, H});
-    const auto read = call.in<T>("p", p, {'B', 'N', 'D'});
-    const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', 'D'});
-    const auto values = layer_parameters<T>(call, shape, parameters);
-    const auto dx = call.out<T>({'B', 'N', 'D'});
-    const GeometricMambaParameters<T> sums{
-        .norm_gain = call.out<T>({D}, Start::zeros).span(),
-        .in_weight = call.out<T>({P, D}, Start::zeros),
-        .in_bias = call.out<T>({P}, Start::zeros).span(),
-        .read_weight = call.out<T>({D, Q}, Start::zeros),
-        .out_weight = call.out<T>({D, D}, Start::zeros),
-        .initial = mixer.gates ? View<T, 2>() : call.out<T>({S, H}, Start::zeros),
-        .angles = mixer.rotation ? call.out<T>({8, H}, Start::zeros) : View<T, 2>()};
-    const nb::tuple results = call.run([&] {
-      with_arena([&](Arena& arena) {
-        const auto saved =
-            saved_in<T>(shape, arena, as_writable(columns), as_writable(tiles), as_writable(read));
-        if (!arena.planning()) {
-          nn::geometric_mamba_restore<T>(shape, values, rows(input), saved);
-        }
-        nn::geometric_mamba_backward<T>(shape, values, rows(input), saved, rows(gradient), rows(dx),
-                                        sums, arena);
-      });
-    });
-    nb::dict gradients;
-    std::size_t next = 1;
-    for (const std::string_view name : kLayerNames) {
-      if (has_parameter(mixer, name)) gradients[name.data()] = results[next++];
-    }
-    return Result{nb::make_tuple(results[0], gradients)};
-  });
-}
-
-NumPy geometric_mamba_initial_state(const MixerConfig& mixer, Index batch, const Argument& initial,
-                                    const std::string& dtype) {
-  return for_dtype(dtype, [&]<class T>() {
-    Call call;
-    const auto learned = call.in_or_none<T>("initial", initial, {mixer.state_width(), mixer.heads});
-    LIOR_CHECK(mixer.gates || !learned.empty(),
-               "initial is None; expected an array (S, H), since mixer.gates is False");
-    const auto state = call.out<T>({batch, mixer.state_width(), mixer.heads});
-    return call.run([&] { nn::geometric_mamba_initial_state<T>(mixer, learned, state); });
   });
 }
 
@@ -308,6 +157,7 @@ Pair compat_recurrence(const Argument& theta, const Argument& omega, const Argum
 
 void bind_nn(nb::module_& m) {
   bind_layers(m);
+  bind_layer(m);
   nb::class_<MixerConfig>(m, "MixerConfig", R"(The options of a geometric recurrence.
 
 h_t = a_t e^(i phi_t) F(x_t) D h_(t-1) + b_t. Source: docs/math/conventions.md, section 4.)")
@@ -351,24 +201,6 @@ Source: docs/math/conventions.md, section 4.)");
       "angles"_a.none(), "states"_a, "d_states"_a, nb::kw_only(), "out"_a = nb::none(),
       R"((d_projection (B, N, P), d_initial (B, S, H), d_angles (B, 8, H)) from d_states: (B, N, S, H)
 and forward's states. Sum the last two over B where sequences share them.)");
-  m.def(
-      "geometric_mamba_forward", &geometric_mamba_forward, "mixer"_a, "parameters"_a, "x"_a,
-      "state"_a, nb::kw_only(), "out"_a = nb::none(),
-      R"(out = x + W_o (W_q readout(h) * silu(W_g v)), v = RMSNorm(x), h = ci8_scan(W_in v + bias).
-
-x: (B, N, D); state: h_0 (B, S, H). parameters: a dict of norm.gain (D,), in.weight (P + D, D), W_in
-over W_g, in.bias (P + D,), read.weight (D, Q H), out.weight (D, D), initial (S, H) only without
-gates, angles (8, H) only with rotation. Returns (out, last state, projection (B, N, P + D), starts
-(B, tiles, S, H), p (B, N, D)): the last three are for backward.
-Source: docs/math/conventions.md, section 4.)");
-  m.def(
-      "geometric_mamba_backward", &geometric_mamba_backward, "mixer"_a, "parameters"_a, "x"_a,
-      "projection"_a, "starts"_a, "p"_a, "d_out"_a,
-      R"((dx, dict of gradients) from d_out: (B, N, D), at forward's x and what it left. Without gates its
-state must have been geometric_mamba_initial_state's.)");
-  m.def("geometric_mamba_initial_state", &geometric_mamba_initial_state, "mixer"_a, "batch"_a,
-        "initial"_a.none() = nb::none(), nb::kw_only(), "dtype"_a = "float32",
-        "(B, S, H): zero with gates; without, each head's column of initial: (S, H), normalised.");
   m.def(
       "readout_forward", &readout_forward, "mixer"_a, "states"_a, nb::kw_only(),
       "out"_a = nb::none(),

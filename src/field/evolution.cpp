@@ -1,6 +1,7 @@
 #include "lior/field/evolution.h"
 
 #include <cmath>
+#include <limits>
 
 #include "lior/core/parallel.h"
 #include "lior/field/bayes.h"
@@ -94,6 +95,14 @@ Index planned_bytes(const Grid& grid, const Settings& s, bool varies, bool drive
   const Index cell = varies ? 7 : 3, phases = traits(s.scheme).fields == 0 ? 24 : 0;
   return state_bytes<T>(grid, s, driven) + beside * field +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
+}
+
+double convergence_order(const Settings& s, bool driven) {
+  if (s.lambda_qr != 0 && s.mode == BayesMode::relax) return 1;
+  if (s.lambda_f != 0) return std::min(1 + s.alpha, 2.0);
+  if (s.scheme == Scheme::yoshida4 || s.scheme == Scheme::rk4) return 4;
+  const bool exact = s.scheme == Scheme::chebyshev && s.lambda_qr == 0 && !driven;
+  return exact ? std::numeric_limits<double>::infinity() : 2;
 }
 
 template <class T>
@@ -196,8 +205,8 @@ template <class T>
 void Evolution<T>::check_horizon() const {
   if (memory_ && step_ >= settings_.horizon) {
     throw RunError(
-        fmt::format("the memory holds for {} steps, and step {} was reached; a larger "
-                    "horizon takes a few more poles",
+        fmt::format("the memory holds for {} steps, and step {} was reached; expected a larger "
+                    "horizon (memory.horizon), which takes a few more poles",
                     settings_.horizon, step_));
   }
 }

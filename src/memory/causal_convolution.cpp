@@ -243,6 +243,17 @@ bool CausalConvolution<T>::direct_is_faster(const Shape<4>& shape) const {
 }
 
 template <class T>
+void CausalConvolution<T>::check_horizon(Index length) const {
+  if (static_cast<double>(length) <= rule_.horizon()) return;
+  for (Index h = 0; h < heads(); ++h) {
+    LIOR_CHECK(kernel(h).beyond_horizon() <= rule_.tolerance(),
+               "x has {} steps; the rule holds for {}, and lags beyond are {:.2g} of the kernel of "
+               "head {}; expected a rule with a horizon of {} or more",
+               length, rule_.horizon(), kernel(h).beyond_horizon(), h, length);
+  }
+}
+
+template <class T>
 void CausalConvolution<T>::run(const Direction& direction, View<const T, 4> x, View<T, 4> y,
                                Arena& workspace, MemoryPlan plan) const {
   check_shape(y, x.shape(), "y");
@@ -259,10 +270,13 @@ void CausalConvolution<T>::run(const Direction& direction, View<const T, 4> x, V
     case MemoryPlan::fft: return run_fft(direction, x, y, workspace);
     case MemoryPlan::automatic:
       if (workspace.planning()) return;
+      check_horizon(x.extent(1));
       if (direct_is_faster(x.shape())) return run_direct(direction, x, y, kappa_.view());
       return run_recurrence(direction, x, y, nullptr);
     case MemoryPlan::recurrence:
-      if (!workspace.planning()) run_recurrence(direction, x, y, nullptr);
+      if (workspace.planning()) return;
+      check_horizon(x.extent(1));
+      run_recurrence(direction, x, y, nullptr);
   }
 }
 
@@ -290,6 +304,7 @@ void CausalConvolution<T>::backward(View<const T, 4> x, View<const T, 4> d_y, Vi
   const ProfiledOp op("memory", 2.0 * (6 * rows_ + 13) * x.size(), 3.0 * sizeof(T) * x.size());
   check_shape(d_y, x.shape(), "d_y");
   check_shape(d_raw, {heads(), kKernelParameters}, "d_raw");
+  check_horizon(x.extent(1));
   // The adjoint of a causal convolution is the same one backwards in time.
   run({.backwards = true}, d_y, d_x, workspace, plan);
 

@@ -3,38 +3,42 @@
 #include <cmath>
 #include <complex>
 
+#include "lior/core/worst.h"
+#include "memory/one_minus_exp.h"
+
 namespace lior::memory {
 namespace {
 
 /// The sum in units of dt, for a real delta, or for a complex one whose imaginary part carries a
-/// derivative. `gamma` is Gamma(delta) in the same sense.
+/// derivative. `gamma` is Gamma(1 + delta) in the same sense: 1 / Gamma(delta) = delta / gamma, and
+/// that delta is taken out of the moments, so that nothing cancels or underflows as delta -> 0.
 template <class S>
 void evaluate(S delta, S gamma, double h, double first, int nodes, S* rate, S* weight) {
-  // Moments of the nodes below `first`: M_k = sum_{j>=1} h e^{(delta + k) u_j}, u_j = first - j h.
-  S moment[4];
-  for (int k = 0; k < 4; ++k) {
-    const S order = delta + static_cast<double>(k);
-    moment[k] = h * std::exp(order * (first - h)) / (1.0 - std::exp(-order * h)) / gamma;
-  }
-  // Scaled so that rates are of order 1; then x^2 + p x + q is orthogonal to 1 and x.
-  const double scale = std::exp(first - h);
-  const S m0 = moment[0], m1 = moment[1] / scale, m2 = moment[2] / (scale * scale),
-          m3 = moment[3] / (scale * scale * scale);
-  const S determinant = m0 * m2 - m1 * m1;
-  const S p = (m1 * m2 - m0 * m3) / determinant;
-  const S q = (m1 * m3 - m2 * m2) / determinant;
+  // Moments of the nodes below `first`, by rates in units of e^{u_1}: sum_{j>=1} h e^{delta u_j}
+  // e^{k (u_j - u_1)} / Gamma(delta), u_j = first - j h. They are m0, delta m1, delta m2, delta m3.
+  const S size = h * std::exp(delta * (first - h)) / gamma;
+  const auto moment = [&](int k) { return size / one_minus_exp((delta + double(k)) * h); };
+  const S m0 = delta * moment(0), m1 = moment(1), m2 = moment(2), m3 = moment(3);
+  // x^2 + p x + q is orthogonal to 1 and x.
+  const S determinant = m0 * m2 - delta * m1 * m1;
+  const S p = (delta * m1 * m2 - m0 * m3) / determinant;
+  const S q = delta * (m1 * m3 - m2 * m2) / determinant;
   const S high = (-p + std::sqrt(p * p - 4.0 * q)) / 2.0;
   const S low = q / high;
+  const double scale = std::exp(first - h);
   rate[0] = low * scale;
   rate[1] = high * scale;
-  weight[1] = (m1 - low * m0) / (high - low);
+  weight[1] = (delta * m1 - low * m0) / (high - low);
   weight[0] = m0 - weight[1];
   for (int j = 0; j < nodes; ++j) {
     const double u = first + j * h;
     rate[2 + j] = std::exp(u);
-    weight[2 + j] = h * std::exp(delta * u) / gamma;
+    weight[2 + j] = delta * (h * std::exp(delta * u) / gamma);
   }
 }
+
+/// Below it t^-delta is 1 to all digits, and the sum for it is theirs too.
+constexpr double kSmallestDelta = 1e-300;
 
 void check_delta(double delta) {
   LIOR_CHECK(delta > 0 && delta < 1, "delta = {} is no order of a power law here; expected (0, 1)",
@@ -89,35 +93,41 @@ PowerLawRule::PowerLawRule(double tolerance, double horizon, double delta_low, d
     }
     error_ = error;
   }
+  LIOR_CHECK(error_ <= tolerance,
+             "a sum of exponentials for delta in [{}, {}] has the error {:.3g}; {:.3g} was asked",
+             delta_low, delta_high, error_, tolerance);
 }
 
 double PowerLawRule::certified_error() const {
   constexpr int kDeltas = 9;
   const int points = 2 + static_cast<int>(41 * std::log(horizon_));
-  double largest = 0;
+  Worst<double> largest;
   for (int i = 0; i < kDeltas; ++i) {
-    const double delta =
-        std::clamp(delta_low_ + (delta_high_ - delta_low_) * i / (kDeltas - 1), 1e-3, 1 - 1e-3);
-    largest = std::max(largest, largest_relative_error(sum(delta), delta, 1, horizon_, points));
+    // The ends 0 and 1 are limits: the smallest and the largest delta stand for them.
+    const double delta = std::clamp(delta_low_ + (delta_high_ - delta_low_) * i / (kDeltas - 1),
+                                    kSmallestDelta, std::nextafter(1.0, 0.0));
+    largest.add(largest_relative_error(sum(delta), delta, 1, horizon_, points));
     if (delta_low_ == delta_high_) break;
   }
-  return largest;
+  return largest.value();
 }
 
 ExponentialSum PowerLawRule::sum(double delta) const {
   check_delta(delta);
+  delta = std::max(delta, kSmallestDelta);
   ExponentialSum sum{.poles = poles(), .rate = {}, .weight = {}};
-  evaluate(delta, std::tgamma(delta), h_, first_, nodes_, sum.rate.data(), sum.weight.data());
+  evaluate(delta, std::tgamma(1 + delta), h_, first_, nodes_, sum.rate.data(), sum.weight.data());
   return sum;
 }
 
 ExponentialSum PowerLawRule::sum_derivative(double delta) const {
   check_delta(delta);
+  delta = std::max(delta, kSmallestDelta);
   // A complex step: f(delta + i tiny) = f + i tiny f', exact to rounding, no cancellation.
   constexpr double kTiny = 1e-100;
-  const double gamma = std::tgamma(delta);
+  const double gamma = std::tgamma(1 + delta);
   std::array<std::complex<double>, kMostPoles> rate, weight;
-  evaluate<std::complex<double>>({delta, kTiny}, {gamma, gamma * digamma(delta) * kTiny}, h_,
+  evaluate<std::complex<double>>({delta, kTiny}, {gamma, gamma * digamma(1 + delta) * kTiny}, h_,
                                  first_, nodes_, rate.data(), weight.data());
   ExponentialSum slope{.poles = poles(), .rate = {}, .weight = {}};
   for (int j = 0; j < poles(); ++j) {
@@ -129,12 +139,12 @@ ExponentialSum PowerLawRule::sum_derivative(double delta) const {
 
 double largest_relative_error(const ExponentialSum& sum, double delta, double first, double last,
                               int points) {
-  double largest = 0;
+  Worst<double> largest;
   for (int i = 0; i < points; ++i) {
     const double t = first * std::pow(last / first, points > 1 ? double(i) / (points - 1) : 0);
-    largest = std::max(largest, std::abs(sum(t) * std::pow(t, delta) - 1));
+    largest.add(std::abs(sum(t) * std::pow(t, delta) - 1));
   }
-  return largest;
+  return largest.value();
 }
 
 double digamma(double x) {

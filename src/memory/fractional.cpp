@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "lior/core/checked.h"
 #include "lior/core/parallel.h"
 
 namespace lior::memory {
@@ -17,6 +18,32 @@ void check_order(double alpha) {
   LIOR_CHECK(alpha > 0 && alpha < 1, "alpha = {} is no order here; expected (0, 1)", alpha);
 }
 
+/// (1 + x)^p - 1 - p x, p = 1 + alpha, |x| <= 1, to all digits: by its series where that cancels.
+double beyond_linear(double alpha, double x) {
+  if (std::abs(x) > 0.125) {
+    const double grown = x > -1 ? (1 + x) * std::expm1(alpha * std::log1p(x)) : 0;
+    return grown - alpha * x;
+  }
+  // Terms C(p, j) x^j from j = 2: |C| < 1 and 8^-18 = 6e-17.
+  double sum = 0, term = (1 + alpha) * x;
+  for (int j = 2; j < 20; ++j) {
+    term *= (2 + alpha - j) / j * x;
+    sum += term;
+  }
+  return sum;
+}
+
+/// (x - 1 + e^{-x}) / x^2, |x| <= a few, or x > 0: its series where that cancels.
+double second_phi(double x) {
+  if (std::abs(x) > 1) return (x + std::expm1(-x)) / (x * x);
+  double sum = 0, term = 0.5;  // (-x)^k / (k + 2)!; 1 / 20! = 4e-19
+  for (int k = 0; k < 18; ++k) {
+    sum += term;
+    term *= -x / (k + 3);
+  }
+  return sum;
+}
+
 }  // namespace
 
 void grunwald_letnikov_weights(double order, std::span<double> out) {
@@ -29,8 +56,8 @@ void grunwald_letnikov_weights(double order, std::span<double> out) {
 void l1_weights(double alpha, std::span<double> out) {
   check_order(alpha);
   for (std::size_t k = 0; k < out.size(); ++k) {
-    const double low = static_cast<double>(k);
-    out[k] = std::pow(low + 1, 1 - alpha) - std::pow(low, 1 - alpha);
+    const double low = static_cast<double>(k), order = 1 - alpha;
+    out[k] = k == 0 ? 1 : std::pow(low, order) * std::expm1(order * std::log1p(1 / low));
   }
 }
 
@@ -64,16 +91,21 @@ void caputo_l1(double alpha, double dt, std::span<const double> f, std::span<dou
 void product_trapezoid(double alpha, double dt, std::span<const double> f, std::span<double> out) {
   check_series(dt, f, out);
   check_order(alpha);
+  // Of the sample k steps back, k^{alpha+1} times (1 + 1/k)^{alpha+1} + (1 - 1/k)^{alpha+1} - 2; of
+  // the first one, n back, n^{alpha+1} times (1 - 1/n)^{alpha+1} - 1 + (alpha + 1) / n.
+  const auto size = static_cast<Index>(f.size());
+  Buffer<double> inner(size), first(size);
+  for (Index k = 1; k < size; ++k) {
+    const double x = 1 / static_cast<double>(k);
+    const double power = std::pow(static_cast<double>(k), alpha + 1);
+    first[k] = power * beyond_linear(alpha, -x);
+    inner[k] = power * (beyond_linear(alpha, x) + beyond_linear(alpha, -x));
+  }
   const double scale = std::pow(dt, alpha) / std::tgamma(alpha + 2);
-  const auto power = [alpha](double x) { return std::pow(x, alpha + 1); };
   for (std::size_t n = 0; n < f.size(); ++n) {
-    const double steps = static_cast<double>(n);
     double sum = n == 0 ? 0 : f[n];
-    for (std::size_t j = 1; j < n; ++j) {
-      const double k = static_cast<double>(n - j);
-      sum += (power(k + 1) + power(k - 1) - 2 * power(k)) * f[j];
-    }
-    if (n > 0) sum += (power(steps - 1) - (steps - 1 - alpha) * std::pow(steps, alpha)) * f[0];
+    for (std::size_t j = 1; j < n; ++j) sum += inner[static_cast<Index>(n - j)] * f[j];
+    if (n > 0) sum += first[static_cast<Index>(n)] * f[0];
     out[n] = scale * sum;
   }
 }
@@ -81,7 +113,11 @@ void product_trapezoid(double alpha, double dt, std::span<const double> f, std::
 template <class T>
 FractionalIntegral<T>::FractionalIntegral(double alpha, double dt, const PowerLawRule& rule,
                                           Index size)
-    : poles_(rule.poles()), states_(rule.poles() * size), last_(size), tail_(size) {
+    : poles_(rule.poles()),
+      horizon_(rule.horizon()),
+      states_(checked_product(rule.poles(), size, "states of a fractional integral")),
+      last_(size),
+      tail_(size) {
   check_order(alpha);
   LIOR_CHECK(dt > 0 && std::isfinite(dt), "dt = {} is no step; expected a finite number > 0", dt);
   const double cell = std::pow(dt, alpha);
@@ -91,11 +127,8 @@ FractionalIntegral<T>::FractionalIntegral(double alpha, double dt, const PowerLa
   for (int j = 0; j < poles_; ++j) {
     // A cell's integral of e^{-x (1 - u)} (f_{n-1} (1 - u) + f_n u) over u in [0, 1], x = rate dt.
     const double x = sum.rate[j], decay = std::exp(-x);
-    double older = (1 - decay * (1 + x)) / (x * x), newer = (x - 1 + decay) / (x * x);
-    if (x < 1e-2) {  // where that cancels, its series
-      older = 1.0 / 2 - x / 3 + x * x / 8 - x * x * x / 30 + x * x * x * x / 144;
-      newer = 1.0 / 2 - x / 6 + x * x / 24 - x * x * x / 120 + x * x * x * x / 720;
-    }
+    const double older = x > 1 ? (1 - decay * (1 + x)) / (x * x) : decay * second_phi(-x);
+    const double newer = second_phi(x);
     pole_[j] = {.decay = std::expm1(-x),
                 .older = decay * older,
                 .newer = decay * newer,
@@ -108,6 +141,7 @@ void FractionalIntegral<T>::start(std::span<const T> f) {
   LIOR_CHECK(static_cast<Index>(f.size()) == last_.size(), "f has {} functions; expected {}",
              f.size(), last_.size());
   std::fill(states_.begin(), states_.end(), 0.0);
+  step_ = 0;
   for (Index i = 0; i < last_.size(); ++i) {
     last_[i] = f[static_cast<std::size_t>(i)];
     tail_[i] = static_cast<T>(previous_ * last_[i]);
@@ -115,9 +149,26 @@ void FractionalIntegral<T>::start(std::span<const T> f) {
 }
 
 template <class T>
+void FractionalIntegral<T>::check_horizon(Index step) const {
+  if (static_cast<double>(step) <= horizon_) return;
+  throw RunError(
+      fmt::format("the rule of a fractional integral holds for {} steps, and step {} was reached; "
+                  "expected a rule with a horizon of {} or more",
+                  horizon_, step, step));
+}
+
+template <class T>
+std::span<const T> FractionalIntegral<T>::tail() const {
+  check_horizon(step_ + 1);
+  return tail_.span();
+}
+
+template <class T>
 void FractionalIntegral<T>::accept(std::span<const T> f) {
   LIOR_CHECK(static_cast<Index>(f.size()) == last_.size(), "f has {} functions; expected {}",
              f.size(), last_.size());
+  check_horizon(step_ + 1);
+  ++step_;
   constexpr Index kBlock = 256;  // functions whose sums stay in the first cache
   const Index size = last_.size();
   parallel_for((size + kBlock - 1) / kBlock, 16, [&](Index begin, Index end, int) {
@@ -147,18 +198,5 @@ void FractionalIntegral<T>::accept(std::span<const T> f) {
 
 template class FractionalIntegral<float>;
 template class FractionalIntegral<double>;
-
-double mittag_leffler(double alpha, double z) {
-  LIOR_CHECK(alpha >= 0.3 && std::abs(z) <= 10,
-             "E_{}({}) is out of reach of the power series; expected alpha >= .3, |z| <= 10", alpha,
-             z);
-  double sum = 0;
-  for (int k = 0; k < 2000; ++k) {
-    const double log_size = k * std::log(std::abs(z)) - std::lgamma(alpha * k + 1);
-    if (k > 0 && log_size < -60) break;
-    sum += (z < 0 && k % 2 == 1 ? -1 : 1) * (k == 0 ? 1 : std::exp(log_size));
-  }
-  return sum;
-}
 
 }  // namespace lior::memory

@@ -2,18 +2,13 @@
 
 #include <cmath>
 
+#include "memory/one_minus_exp.h"
+
 namespace lior::memory {
 namespace {
 
 using Complex = PoleForm::Complex;
 constexpr double kSmallestSum = 1e-8;
-
-/// 1 - e^{-s} without cancellation for small s.
-Complex one_minus_exp(Complex s) {
-  const double decay = std::expm1(-s.real()), half = std::sin(s.imag() / 2);
-  return {-(decay * std::cos(s.imag()) - 2 * half * half),
-          std::exp(-s.real()) * std::sin(s.imag())};
-}
 
 /// Re(conj(slope) g): what reaches a real parameter through a complex number.
 double real_part(Complex slope, Complex g) {
@@ -50,6 +45,10 @@ PoleForm::PoleForm(const KernelParameters& raw, const PowerLawRule& rule) : valu
     size += std::abs(c_[j] * z_[j]) / -std::expm1(-s_[j].real());
   }
   cancellation_ = std::abs(sum_) / size;
+  // sum_{t > T} t^-delta e^{-xi t} <= T^-delta e^{-xi T} / (e^xi - 1)
+  const double horizon = rule.horizon();
+  beyond_horizon_ = k.w[1] * k.gamma * std::pow(horizon, -k.delta) * std::exp(-k.xi * horizon) /
+                    std::expm1(k.xi) / size;
   scale_ = (1 - k.w[0]) / std::max(std::abs(sum_), kSmallestSum);
   for (int j = 0; j < poles_; ++j) b_[j] = scale_ * c_[j] * z_[j];
 }

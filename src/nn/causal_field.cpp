@@ -1,181 +1,77 @@
-#include "lior/nn/causal_field.h"
-
+// The causal field: y = memory of j along time (memory/causal_convolution.h),
+// j = ((a b) c - a (b c)) P/|P|, columns a, b, c head by head (48 H).
 #include <cstring>
 
-#include "lior/linalg/gemm.h"
-#include "lior/nn/activation.h"
-#include "lior/nn/linear.h"
-#include "lior/nn/rms_norm.h"
-#include "nn/layer.h"
+#include "lior/memory/causal_convolution.h"
+#include "lior/nn/associator_current.h"
+#include "nn/cores.h"
 
 namespace lior::nn {
 namespace {
 
 using linalg::MatrixView;
-using linalg::Transpose;
 
-constexpr double kPoleTolerance = 1e-4, kPoleHorizon = 65536;
-
-/// Made once: its search for poles takes longer than a training step.
+/// The power law has poles for 65,536 steps at 1e-4. Made once: the search for them takes longer
+/// than a training step.
 const memory::PowerLawRule& power_law_rule() {
-  static const memory::PowerLawRule rule(kPoleTolerance, kPoleHorizon);
+  static const memory::PowerLawRule rule(1e-4, 65536);
   return rule;
 }
 
+/// The memories of one layer's heads, with tables of the parameters [H, 12] that they were last
+/// used with. One call at a time.
 template <class T>
-MatrixView<T> factor_columns(const CausalFieldShape& shape, View<T, 2> projection) {
-  return MatrixView<T>(projection).block(0, 0, shape.rows(), shape.factor_width());
-}
-
-template <class T>
-MatrixView<T> gate_columns(const CausalFieldShape& shape, View<T, 2> projection) {
-  return MatrixView<T>(projection)
-      .block(0, shape.factor_width(), shape.rows(), shape.field_width());
-}
-
-/// [R, 16 H] as the sequences that the memory takes.
-template <class T>
-View<T, 4> sequences_of(const CausalFieldShape& shape, View<T, 2> rows) {
-  return rows.template reshaped<4>({shape.batch, shape.length, shape.heads, kCurrentWidth});
-}
-
-}  // namespace
-
-template <class T>
-FieldMemory<T>::FieldMemory(Index heads)
-    : convolution_(heads, power_law_rule()), made_of_({heads, memory::kKernelParameters}) {
-  convolution_.set(made_of_.view());
-}
-
-template <class T>
-const memory::CausalConvolution<T>& FieldMemory<T>::with(View<const T, 2> parameters) {
-  if (!std::equal(parameters.begin(), parameters.end(), made_of_.data())) {
-    convolution_.set(parameters);
-    std::copy(parameters.begin(), parameters.end(), made_of_.data());
-  }
-  return convolution_;
-}
-
-template <class T>
-CausalFieldSaved<T> take_products(const CausalFieldShape& shape, Arena& arena) {
-  const Index R = shape.rows(), F = shape.field_width();
-  CausalFieldSaved<T> saved;
-  saved.projection = arena.take<T, 2>({R, shape.projection_width()});
-  saved.current = arena.take<T, 2>({R, F});
-  saved.field = arena.take<T, 2>({R, F});
-  return saved;
-}
-
-template <class T>
-CausalFieldSaved<T> take_saved(const CausalFieldShape& shape, Arena& arena) {
-  CausalFieldSaved<T> saved = take_products<T>(shape, arena);
-  saved.inv_rms = arena.take<T, 1>({shape.rows()}).span();
-  saved.v = arena.take<T, 2>({shape.rows(), shape.d_model});
-  saved.gated = arena.take<T, 2>({shape.rows(), shape.field_width()});
-  return saved;
-}
-
-template <class T>
-void causal_field_forward(const CausalFieldShape& shape,
-                          const CausalFieldParameters<const T>& parameters, FieldMemory<T>& memory,
-                          View<const T, 2> x, View<double, 4> state,
-                          const CausalFieldSaved<T>& saved, View<T, 2> out, Arena& arena) {
-  rms_norm_forward<T>(x, parameters.norm_gain, kRmsNormEpsilon, saved.v, saved.inv_rms);
-  linear_forward<T>(saved.v, parameters.in_weight, parameters.in_bias, saved.projection);
-  associator_current_forward<T>(factor_columns(shape, saved.projection), parameters.transport,
-                                saved.current);
-  const memory::CausalConvolution<T>& convolution = memory.with(parameters.memory);
-  const View<const T, 4> current = sequences_of(shape, saved.current);
-  const View<T, 4> field = sequences_of(shape, saved.field);
-  if (state.data() != nullptr) {
-    convolution.advance(current, field, state);
-  } else {
-    convolution.forward(current, field, arena);
-  }
-  gate_forward<T>(saved.field, gate_columns(shape, saved.projection), saved.gated);
-  if (out.empty()) return;
-  std::copy(x.begin(), x.end(), out.begin());
-  linalg::gemm<T>(Transpose::no, Transpose::yes, 1, saved.gated, parameters.out_weight, 1,
-                  MatrixView<T>(out));
-}
-
-template <class T>
-void causal_field_backward(const CausalFieldShape& shape,
-                           const CausalFieldParameters<const T>& parameters, FieldMemory<T>& memory,
-                           View<const T, 2> x, const CausalFieldSaved<T>& saved,
-                           View<const T, 2> d_out, View<T, 2> dx,
-                           const CausalFieldParameters<T>& d_parameters, Arena& arena) {
-  const Arena::Scope scope(arena);
-  const auto d_projection = arena.take<T, 2>(saved.projection.shape());
-  const auto d_field = arena.take<T, 2>(saved.gated.shape());  // of gated, then of m
-  const auto d_current = arena.take<T, 2>(saved.current.shape());
-  const auto d_memory = arena.take<T, 2>({shape.heads, memory::kKernelParameters});
-  const auto d_v = arena.take<T, 2>(saved.v.shape());
-  const bool run = !arena.planning();
-
-  linear_backward<T>(saved.gated, parameters.out_weight, d_out, Store::write, d_field,
-                     d_parameters.out_weight, {}, arena);
-  if (run) {
-    gate_backward<T>(saved.field, gate_columns(shape, saved.projection), d_field, d_field,
-                     gate_columns(shape, d_projection));
-  }
-  const memory::CausalConvolution<T>& convolution =
-      run ? memory.with(parameters.memory) : memory.last();
-  convolution.backward(sequences_of(shape, saved.current), sequences_of(shape, d_field),
-                       sequences_of(shape, d_current), d_memory, arena);
-  if (run) {
-    for (Index i = 0; i < d_memory.size(); ++i) d_parameters.memory.data()[i] += d_memory.data()[i];
-  }
-  associator_current_backward<T>(factor_columns(shape, saved.projection), parameters.transport,
-                                 saved.current, d_current, factor_columns(shape, d_projection),
-                                 d_parameters.transport, arena);
-  linear_backward<T>(saved.v, parameters.in_weight, d_projection, Store::write, d_v,
-                     d_parameters.in_weight, d_parameters.in_bias, arena);
-  if (run && dx.data() != d_out.data()) std::copy(d_out.begin(), d_out.end(), dx.begin());
-  rms_norm_backward<T>(x, parameters.norm_gain, saved.inv_rms, d_v, Store::add, dx,
-                       d_parameters.norm_gain, arena);
-}
-
-namespace {
-
-template <class T>
-class CausalFieldLayer final : public Layer<T> {
+class FieldMemory {
  public:
-  CausalFieldLayer(const ModelConfig& config, const std::string& prefix, Layout& layout)
-      : heads_(config.causal_field_heads),
-        d_model_(config.d_model),
-        out_gain_(residual_gain(config)),
-        memory_(std::make_unique<FieldMemory<T>>(heads_)) {
-    const CausalFieldShape widths = shape({1, 1});
-    norm_ = layout.add(prefix + "norm.weight", {d_model_});
-    in_weight_ = layout.add(prefix + "in.weight", {widths.projection_width(), d_model_}, true);
-    in_bias_ = layout.add(prefix + "in.bias", {widths.projection_width()});
-    transport_ = layout.add(prefix + "transport", {heads_, 8}, false);
-    memory_weight_ = layout.add(prefix + "memory", {heads_, memory::kKernelParameters}, false);
-    out_weight_ = layout.add(prefix + "out.weight", {d_model_, widths.field_width()}, true);
+  explicit FieldMemory(Index heads)
+      : convolution_(heads, power_law_rule()), made_of_({heads, memory::kKernelParameters}) {
+    convolution_.set(made_of_.view());
+  }
+  /// Tables are made again where a number has changed.
+  const memory::CausalConvolution<T>& with(View<const T, 2> parameters) {
+    if (!std::equal(parameters.begin(), parameters.end(), made_of_.data())) {
+      convolution_.set(parameters);
+      std::copy(parameters.begin(), parameters.end(), made_of_.data());
+    }
+    return convolution_;
+  }
+  const memory::CausalConvolution<T>& last() const { return convolution_; }
+
+ private:
+  memory::CausalConvolution<T> convolution_;
+  Array<T, 2> made_of_;
+};
+
+template <class T>
+class CausalField final : public Core<T> {
+ public:
+  explicit CausalField(const ModelConfig& config)
+      : heads_(config.causal_field_heads), memory_(std::make_unique<FieldMemory<T>>(heads_)) {}
+
+  CoreShape shape() const override {
+    return {.in = kCurrentFactors * heads_, .out = kCurrentWidth * heads_, .gate = true};
   }
 
-  void initialize(Initializer<T>& initializer) const override {
-    const CausalFieldShape widths = shape({1, 1});
-    initializer.fill(norm_, 1);
-    initializer.fill_matrix(in_weight_);
+  void declare(const std::string& prefix, Layout& layout) override {
+    transport_ = layout.add(prefix + "transport", {heads_, 8}, false);
+    kernels_ = layout.add(prefix + "memory", {heads_, memory::kKernelParameters}, false);
+  }
+  void start(Initializer<T>& initializer, View<T, 2> in_weight, std::span<T>) const override {
     // An associator of three unit normal octonions has entries near 20; of these, near 1.
     constexpr T kFactorGain = T(0.4);
-    const View<T, 2> weight = in_weight_.in(initializer.values());
-    for (T& number : weight.span().first(widths.factor_width() * d_model_)) number *= kFactorGain;
-    initializer.fill(in_bias_, 0);
+    const Index factors = shape().in * in_weight.extent(1);
+    for (T& number : in_weight.span().first(factors)) number *= kFactorGain;
     initializer.fill_normal(transport_, 1);
     // Time constants from 3 to 150 steps.
-    const View<T, 2> memory = memory_weight_.in(initializer.values());
+    const View<T, 2> kernels = kernels_.in(initializer.values());
     for (Index head = 0; head < heads_; ++head) {
       const double place =
           heads_ == 1 ? 0.5 : static_cast<double>(head) / static_cast<double>(heads_ - 1);
       memory::KernelParameters raw;
       raw.log_beta = raw.log_xi = raw.log_zeta = -(1 + 4 * place);
       const auto numbers = raw.array();
-      std::copy(numbers.begin(), numbers.end(), memory[head].begin());
+      std::copy(numbers.begin(), numbers.end(), kernels[head].begin());
     }
-    initializer.fill_matrix(out_weight_, out_gain_);
   }
 
   /// Doubles, in the room of T's.
@@ -183,98 +79,69 @@ class CausalFieldLayer final : public Layer<T> {
     return state_doubles() * static_cast<Index>(sizeof(double) / sizeof(T));
   }
 
-  void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
-               std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
-    const auto saved = take_saved<T>(shape(sequences), arena);
+  void save(const Sequences& sequences, SavedPlan& plan) const override {
+    plan.keep("current", Shape<2>{sequences.rows(), shape().out});
+  }
+
+  void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
+    Arena& arena = call.arena;
     const Arena::Scope scope(arena);
+    const Index B = call.sequences.batch;
     View<double, 4> poles;
-    if (state) {
-      poles =
-          arena.take<double, 4>({sequences.batch, heads_, memory_->state_rows(), kCurrentWidth});
+    if (state.cols > 0) {
+      poles = arena.take<double, 4>({B, heads_, memory_->last().state_rows(), kCurrentWidth});
     }
-    if (arena.planning()) return;
+    if (call.arena.planning()) return;
+    const View<T, 2> current = call.saved.template array<2>("current");
+    associator_current_forward<T>(call.columns, transport_.in(call.values), current);
+    const auto& memory = memory_->with(kernels_.in(call.values));
+    const View<const T, 4> j = sequences_of(call, View<const T, 2>(current));
+    if (state.data == nullptr) return memory.forward(j, sequences_of(call, y), call.arena);
     const auto bytes = static_cast<std::size_t>(state_doubles()) * sizeof(double);
-    const auto of_sequence = [&](Index b) { return poles.data() + b * state_doubles(); };
-    if (state) {
-      for (Index b = 0; b < sequences.batch; ++b) {
-        std::memcpy(of_sequence(b), state->data + b * state->stride, bytes);
-      }
+    for (Index b = 0; b < B; ++b) {
+      std::memcpy(poles[b].data(), state.data + b * state.stride, bytes);
     }
-    causal_field_forward<T>(shape(sequences), parameters(values), *memory_, x, poles, saved, out,
-                            arena);
-    if (!state) return;
-    for (Index b = 0; b < sequences.batch; ++b) {
-      std::memcpy(state->data + b * state->stride, of_sequence(b), bytes);
+    memory.advance(j, sequences_of(call, y), poles);
+    for (Index b = 0; b < B; ++b) {
+      std::memcpy(state.data + b * state.stride, poles[b].data(), bytes);
     }
   }
 
-  std::size_t kept_bytes(const Sequences& sequences) const override {
-    Arena planner = Arena::planner();
-    take_products<T>(shape(sequences), planner);
-    return planner.used();
-  }
-
-  void restore(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
-               Arena& arena) const override {
-    const auto saved = take_saved<T>(shape(sequences), arena);
-    if (arena.planning()) return;
-    rms_norm_forward<T>(x, norm_.vector_in(values), kRmsNormEpsilon, saved.v, saved.inv_rms);
-    gate_forward<T>(saved.field, gate_columns(shape(sequences), saved.projection), saved.gated);
-  }
-
-  void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
-                View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
-    const auto saved = take_saved<T>(shape(sequences), arena);
-    causal_field_backward<T>(shape(sequences), parameters(values), *memory_, x, saved, dx, dx,
-                             parameters(d_values), arena);
+  void backward(const CoreCall<T>& call, View<const T, 2>, View<T, 2> dy, MatrixView<T> d_columns,
+                std::span<T> d_values, MatrixView<T>) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const View<const T, 2> current = call.saved.template array<2>("current");
+    const auto d_current = arena.take<T, 2>(current.shape());
+    const auto d_kernels = arena.take<T, 2>(kernels_.shape);
+    const bool run = !call.arena.planning();
+    const auto& memory = run ? memory_->with(kernels_.in(call.values)) : memory_->last();
+    memory.backward(sequences_of(call, current), sequences_of(call, View<const T, 2>(dy)),
+                    sequences_of(call, d_current), d_kernels, call.arena);
+    if (run) {
+      const View<T, 2> sums = kernels_.in(d_values);
+      for (Index i = 0; i < sums.size(); ++i) sums.data()[i] += d_kernels.data()[i];
+    }
+    associator_current_backward<T>(call.columns, transport_.in(call.values), current, d_current,
+                                   d_columns, transport_.in(d_values), call.arena);
   }
 
  private:
-  Index state_doubles() const { return heads_ * memory_->state_rows() * kCurrentWidth; }
-  CausalFieldShape shape(const Sequences& sequences) const {
-    return {sequences.batch, sequences.length, heads_, d_model_};
-  }
+  Index state_doubles() const { return heads_ * memory_->last().state_rows() * kCurrentWidth; }
+  /// [R, 16 H] as the sequences that the memory takes.
   template <class U>
-  CausalFieldParameters<U> parameters(std::span<U> flat) const {
-    return {.norm_gain = norm_.vector_in(flat),
-            .in_weight = in_weight_.in(flat),
-            .in_bias = in_bias_.vector_in(flat),
-            .transport = transport_.in(flat),
-            .memory = memory_weight_.in(flat),
-            .out_weight = out_weight_.in(flat)};
+  View<U, 4> sequences_of(const CoreCall<T>& call, View<U, 2> rows) const {
+    return rows.template reshaped<4>(
+        {call.sequences.batch, call.sequences.length, heads_, kCurrentWidth});
   }
 
-  Index heads_, d_model_;
-  double out_gain_;
+  Index heads_;
   std::unique_ptr<FieldMemory<T>> memory_;
-  Slot norm_, in_weight_, in_bias_, transport_, memory_weight_, out_weight_;
+  Slot transport_, kernels_;
 };
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<Layer<T>> causal_field_layer(const ModelConfig& config, const std::string& prefix,
-                                             Layout& layout) {
-  return std::make_unique<CausalFieldLayer<T>>(config, prefix, layout);
-}
-
-template class FieldMemory<float>;
-template class FieldMemory<double>;
-
-#define LIOR_INSTANTIATE(T)                                                                     \
-  template CausalFieldSaved<T> take_saved(const CausalFieldShape&, Arena&);                     \
-  template CausalFieldSaved<T> take_products(const CausalFieldShape&, Arena&);                  \
-  template void causal_field_forward(                                                           \
-      const CausalFieldShape&, const CausalFieldParameters<const T>&, FieldMemory<T>&,          \
-      View<const T, 2>, View<double, 4>, const CausalFieldSaved<T>&, View<T, 2>, Arena&);       \
-  template void causal_field_backward(                                                          \
-      const CausalFieldShape&, const CausalFieldParameters<const T>&, FieldMemory<T>&,          \
-      View<const T, 2>, const CausalFieldSaved<T>&, View<const T, 2>, View<T, 2>,               \
-      const CausalFieldParameters<T>&, Arena&);                                                 \
-  template std::unique_ptr<Layer<T>> causal_field_layer(const ModelConfig&, const std::string&, \
-                                                        Layout&)
-LIOR_INSTANTIATE(float);
-LIOR_INSTANTIATE(double);
-#undef LIOR_INSTANTIATE
+LIOR_CORE(causal_field_core, CausalField);
 
 }  // namespace lior::nn

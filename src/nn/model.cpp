@@ -3,8 +3,9 @@
 #include "lior/nn/cross_entropy.h"
 #include "lior/nn/embedding.h"
 #include "lior/nn/linear.h"
+#include "lior/nn/mixers.h"
 #include "lior/nn/rms_norm.h"
-#include "nn/layer.h"
+#include "lior/nn/short_convolution.h"
 
 namespace lior::nn {
 namespace {
@@ -40,18 +41,6 @@ struct Nothing {
 };
 template <class T>
 using Layers = std::span<const std::unique_ptr<Layer<T>>>;
-
-template <class T>
-std::unique_ptr<Layer<T>> mixer_layer(const ModelConfig& config, Index block,
-                                      const std::string& prefix, Layout& layout) {
-  switch (config.mixers[static_cast<std::size_t>(block) % config.mixers.size()]) {
-    case Mixer::causal_field: return causal_field_layer<T>(config, prefix, layout);
-    case Mixer::geometric_attention: return geometric_attention_layer<T>(config, prefix, layout);
-    case Mixer::attention: return attention_layer<T>(config, prefix, layout);
-    case Mixer::geometric_mamba: break;
-  }
-  return geometric_mamba_layer<T>(config, prefix, layout);
-}
 
 }  // namespace
 
@@ -92,6 +81,10 @@ struct Model<T>::Impl {
     Arena& arena;
 
     Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
+    /// A call of `layer` that has no room yet for what it saves.
+    LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
+      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())}, arena};
+    }
     LossResult run() const;
     LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
     template <class Rest>
@@ -110,11 +103,13 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   for (Index i = 0; i < config.layers; ++i) {
     const std::string block = fmt::format("blocks.{}.", i);
     if (config.convolution > 0) {
-      layers.push_back(short_convolution_layer<T>(config, block + "convolution.", layout));
+      layers.push_back(
+          short_convolution_layer<T>(config.convolution, D, block + "convolution.", layout));
     }
-    layers.push_back(mixer_layer<T>(config, i, block + "mixer.", layout));
+    const Mixer mixer = config.mixers[static_cast<std::size_t>(i) % config.mixers.size()];
+    layers.push_back(layer_block<T>(name(mixer), config, block + "mixer.", layout));
     if (config.mlp_hidden > 0) {
-      layers.push_back(swiglu_mlp_layer<T>(config, block + "mlp.", layout));
+      layers.push_back(layer_block<T>("swiglu_mlp", config, block + "mlp.", layout));
     }
   }
   kept.assign(static_cast<std::size_t>(config.layers), Keep::everything);
@@ -176,16 +171,20 @@ LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, Vie
   const bool is_read = layers.size() > 1 || !std::is_same_v<Rest, Nothing>;
   const Arena::Scope scope(arena);
   const auto out = arena.take<T, 2>(is_read ? x.shape() : Shape<2>{});
-  const std::size_t saved = arena.used();
-  layer.forward(sequences(), model.weights(), x, {}, out, arena);
-  if (keep == Keep::products) arena.rewind(saved + layer.kept_bytes(sequences()));
+  LayerCall<T> call = call_of(layer, x);
+  const SavedPlan& plan = call.saved.plan;
+  const auto take = [&](Index numbers) { return arena.take<T, 1>({numbers}).data(); };
+  call.saved.kept = take(plan.kept());
+  const std::size_t kept = arena.used();
+  call.saved.redone = take(plan.redone());
+  layer.forward(call, {}, out);
+  if (keep == Keep::products) arena.rewind(kept);
   const LossResult result = through_layers(layers.subspan(1), keep, out, dx, rest);
-  arena.rewind(saved);
   if (keep == Keep::products) {
-    layer.restore(sequences(), model.weights(), x, arena);
-    arena.rewind(saved);
+    call.saved.redone = take(plan.redone());
+    layer.restore(call);
   }
-  layer.backward(sequences(), model.weights(), x, dx, d_values, arena);
+  layer.backward(call, dx, d_values);
   return result;
 }
 
@@ -196,7 +195,9 @@ void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 
   for (const auto& layer : block) {
     const auto to = layer == block.back() ? out : arena.take<T, 2>(x.shape());
     const Arena::Scope saved(arena);
-    layer->forward(sequences(), model.weights(), x, {}, to, arena);
+    LayerCall<T> call = call_of(*layer, x);
+    call.saved = take_saved<T>(call.saved.plan, arena);
+    layer->forward(call, {}, to);
     x = to;
   }
 }
@@ -233,7 +234,8 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
     const Arena::Scope scope(arena);
     const Index width = layer->state_size();
     const auto columns = MatrixView<T>(state).block(0, column, sequences.batch, width);
-    layer->forward(sequences, weights(), x, columns, out, arena);
+    layer->forward({sequences, weights(), x, take_saved<T>(layer->plan(sequences), arena), arena},
+                   columns, out);
     column += width;
     std::swap(x, out);
   }

@@ -12,7 +12,6 @@
 #include "lior/core/profile.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
-#include "nn/layer.h"
 
 namespace lior::nn {
 namespace {
@@ -104,10 +103,8 @@ namespace {
 template <class T>
 class ShortConvolutionLayer final : public Layer<T> {
  public:
-  ShortConvolutionLayer(const ModelConfig& config, const std::string& prefix, Layout& layout)
-      : d_model_(config.d_model) {
-    taps_ = layout.add(prefix + "weight", {config.convolution, d_model_}, true);
-  }
+  ShortConvolutionLayer(Index taps, Index d_model, const std::string& prefix, Layout& layout)
+      : d_model_(d_model), taps_(layout.add(prefix + "weight", {taps, d_model}, true)) {}
 
   void initialize(Initializer<T>& initializer) const override {
     initializer.fill_normal(taps_, kTapDeviation);
@@ -115,17 +112,15 @@ class ShortConvolutionLayer final : public Layer<T> {
 
   Index state_size() const override { return (taps_.shape[0] - 1) * d_model_; }
 
-  void forward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
-               std::optional<MatrixView<T>> state, View<T, 2> out, Arena& arena) const override {
-    if (arena.planning() || out.empty()) return;
-    short_convolution_forward<T>(sequences.batch, x, taps_.in(values),
-                                 state.value_or(MatrixView<T>(nullptr, 0, 0, 0)), out);
+  void forward(const LayerCall<T>& call, MatrixView<T> state, View<T, 2> out) const override {
+    if (call.arena.planning() || out.empty()) return;
+    short_convolution_forward<T>(call.sequences.batch, call.x, taps_.in(call.values), state, out);
   }
 
-  void backward(const Sequences& sequences, std::span<const T> values, View<const T, 2> x,
-                View<T, 2> dx, std::span<T> d_values, Arena& arena) const override {
-    if (arena.planning()) return;
-    short_convolution_backward<T>(sequences.batch, x, taps_.in(values), dx, taps_.in(d_values));
+  void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const override {
+    if (call.arena.planning()) return;
+    short_convolution_backward<T>(call.sequences.batch, call.x, taps_.in(call.values), dx,
+                                  taps_.in(d_values));
   }
 
  private:
@@ -136,9 +131,9 @@ class ShortConvolutionLayer final : public Layer<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig& config,
+std::unique_ptr<Layer<T>> short_convolution_layer(Index taps, Index d_model,
                                                   const std::string& prefix, Layout& layout) {
-  return std::make_unique<ShortConvolutionLayer<T>>(config, prefix, layout);
+  return std::make_unique<ShortConvolutionLayer<T>>(taps, d_model, prefix, layout);
 }
 
 #define LIOR_INSTANTIATE(T)                                                                       \
@@ -146,8 +141,8 @@ std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig& config,
                                           MatrixView<T>, View<T, 2>);                             \
   template void short_convolution_backward(Index, View<const T, 2>, View<const T, 2>, View<T, 2>, \
                                            View<T, 2>);                                           \
-  template std::unique_ptr<Layer<T>> short_convolution_layer(const ModelConfig&,                  \
-                                                             const std::string&, Layout&)
+  template std::unique_ptr<Layer<T>> short_convolution_layer(Index, Index, const std::string&,    \
+                                                             Layout&)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

@@ -2,6 +2,7 @@
 
 #include "lior/core/parallel.h"
 #include "lior/io/atomic_file.h"
+#include "lior/nn/mixers.h"
 #include "lior/nn/short_convolution.h"
 
 namespace lior::train {
@@ -22,7 +23,7 @@ settings::Fields fields(Config& c) {
       settings::kPositive;
   constexpr Bounds kAnySize{1, 1 << 20};
   constexpr std::size_t kFormsWithoutNet = 2;  // exact and compat
-  return {
+  settings::Fields all{
       {"preset", c.preset},
       {"data", c.data},
       {"seed", c.seed, kCountOrNone},
@@ -66,19 +67,16 @@ settings::Fields fields(Config& c) {
       {"model.mlp_hidden", c.model.mlp_hidden, {0, 1 << 18}},
       {"model.tied", c.model.tied},
       {"model.mixers", c.model.mixers},
-      {"model.causal_field_heads", c.model.causal_field_heads, {1, 1 << 14}},
-      {"model.geometric_attention_heads", c.model.geometric_attention_heads, {1, 1 << 14}},
-      {"model.attention_heads", c.model.attention_heads, {1, 1 << 14}},
-      {"model.attention_window", c.model.attention_window, {1, 1 << 22}},
-      {"model.heads", c.model.mixer.heads, {1, 1 << 14}},
-      {"model.factors", c.model.mixer.factors, {1, 8}},
-      {"model.transition", c.model.mixer.transition},
-      {"model.complex_state", c.model.mixer.complex_state},
-      {"model.gates", c.model.mixer.gates},
-      {"model.phase", c.model.mixer.phase},
-      {"model.rotation", c.model.mixer.rotation},
-      {"model.readout", c.model.mixer.readout},
   };
+  nn::visit_mixer_options(c.model, [&](const nn::LayerOption& option, auto& member) {
+    const std::string key = "model." + std::string(option.key);
+    if constexpr (std::is_same_v<decltype(member), Index&>) {
+      all.emplace_back(key, member, Bounds{option.low, option.high});
+    } else {
+      all.emplace_back(key, member);
+    }
+  });
+  return all;
 }
 
 Config new_config(std::span<const Setting> settings) {

@@ -176,7 +176,18 @@ def test_error_check_reports_a_second_order_difference(lior, tmp_path):
     result = lior("evolve", "--preset", "harmonic", "--steps", 60, "--out", out, "--error-check")
     assert result.returncode == 0
     assert result.stdout.startswith("error check: ")
-    assert 0 < float(result.stdout.split()[-5].rstrip(",")) < 0.05
+    numbers = re.search(r"differs by (\S+) at most, (\S+) of .* order (\S+) in dt .* about (\S+)\n", result.stdout)
+    difference, relative, order, error = map(float, numbers.groups())
+    assert 0 < relative < 0.05 and order == 2
+    assert error == pytest.approx(difference * 4 / 3, rel=0.01)  # of printed digits
+
+
+def test_a_run_past_the_memorys_horizon_names_its_key(lior, tmp_path):
+    text = "[grid]\nnx = 8\nny = 8\n[physics]\nlambda_f = 0.1\n[integrator]\nsteps = 9\n"
+    text += "[memory]\nhorizon = 5\n[output]\nframes = false\n"
+    result = lior("evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run")
+    assert result.returncode == 1
+    assert "holds for 5 steps" in result.stderr and "memory.horizon" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,33 @@ TEST(ExponentialSum, WeightsArePositiveAndRatesAscend) {
   }
 }
 
+TEST(ExponentialSum, HoldsItsCertificateAtTheEndsOfDelta) {
+  constexpr double kLargest = 1 - 0x1p-53;
+  for (const double delta : {5e-324, 1e-300, 1e-100, 1e-12, 1e-6, 1 - 1e-12, kLargest}) {
+    const PowerLawRule rule(1e-6, 1e5, delta, delta);
+    EXPECT_LE(rule.error(), 1e-6) << delta;
+    const double error = largest_relative_error(rule.sum(delta), delta, 1, 1e5, 10007);
+    EXPECT_LE(error, 1.1e-6) << delta;
+  }
+  const PowerLawRule all(1e-6, 1e5);
+  EXPECT_LE(largest_relative_error(all.sum(1e-12), 1e-12, 1, 1e5, 1000), 1.1e-6);
+}
+
+TEST(ExponentialSum, DerivativesAreFiniteAtTheEndsOfDelta) {
+  const PowerLawRule rule(1e-6, 1e4);
+  for (const double delta : {1e-300, 1e-12, 1 - 1e-12}) {
+    // d/d delta of t^-delta is -ln t t^-delta; the rule's own derivative is near it.
+    const ExponentialSum at = rule.sum(delta), slope = rule.sum_derivative(delta);
+    for (const double t : {1.0, 10.0, 1000.0}) {
+      double sum = 0;
+      for (int j = 0; j < at.poles; ++j) {
+        sum += (slope.weight[j] - at.weight[j] * slope.rate[j] * t) * std::exp(-at.rate[j] * t);
+      }
+      EXPECT_NEAR(sum, -std::log(t) * std::pow(t, -delta), 1e-4) << delta << " " << t;
+    }
+  }
+}
+
 TEST(ExponentialSum, UsesFewPoles) {
   EXPECT_LE(PowerLawRule(1e-4, 65536, 0.5, 0.5).poles(), 17);
   EXPECT_LE(PowerLawRule(1e-6, 1e6, 0.5, 0.5).poles(), 30);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lior/core/random.h"
+#include "lior/memory/mittag_leffler.h"
 
 namespace lior::memory {
 namespace {
@@ -104,31 +105,69 @@ TEST(FractionalIntegral, IsTheProductTrapezoidToTheRulesError) {
   EXPECT_LE(largest, kTolerance);
 }
 
-TEST(FractionalIntegral, SolvesTheRelaxationOfMittagLeffler) {
-  // f = 1 - I^1/2 f has the solution E_1/2(-sqrt t).
-  double error[2];
-  for (const int half : {0, 1}) {
-    const Index steps = 200 << half;
-    const double dt = 1.0 / static_cast<double>(steps);
-    FractionalIntegral<double> integral(0.5, dt, PowerLawRule(1e-8, steps), 1);
-    double f = 1;
-    integral.start({&f, 1});
-    for (Index n = 1; n <= steps; ++n) {
-      f = (1 - integral.tail()[0]) / (1 + integral.weight());
-      integral.accept({&f, 1});
+TEST(Fractional, WeightsKeepTheirDigitsFarBackAndNearWholeOrders) {
+  // b_k = (1 - alpha) k^-alpha (1 - alpha / (2 k) + ...), by two terms beyond k = 1e5.
+  constexpr Index kCount = 2'000'001;
+  Buffer<double> w(kCount);
+  for (const double alpha : {0.9, 1 - 1e-8, 1e-9}) {
+    l1_weights(alpha, w.span());
+    for (const Index k : {Index{200'000}, kCount - 1}) {
+      const double x = 1 / static_cast<double>(k), order = 1 - alpha;
+      const double series =
+          order * std::pow(x, alpha) * (1 - alpha * x / 2 + alpha * (alpha + 1) * x * x / 6);
+      EXPECT_NEAR(w[k] / series, 1, 1e-14) << alpha << " " << k;  // pow's own rounding
     }
-    error[half] = std::abs(f - 0.4275835761558);
   }
-  EXPECT_LE(error[1], 2e-4);
-  EXPECT_GE(std::log2(error[0] / error[1]), 0.9);  // sqrt t is not smooth at 0: order 1
 }
 
-TEST(MittagLeffler, RecordedValues) {
-  EXPECT_NEAR(mittag_leffler(0.5, -1), .4275835761558, 1e-12);
-  EXPECT_NEAR(mittag_leffler(0.5, -2), .2553956763, 1e-10);
-  EXPECT_NEAR(mittag_leffler(0.8, -1), .3869485786, 1e-10);
-  EXPECT_NEAR(mittag_leffler(1, -1), std::exp(-1), 1e-14);
-  EXPECT_EQ(mittag_leffler(0.5, 0), 1);
+TEST(Fractional, TrapezoidOfAConstantIsExactAfterManySteps) {
+  // I^alpha 1 = t^alpha / Gamma(1 + alpha): the sum of n weights, each right to 20 eps.
+  constexpr Index kSteps = 20'000;
+  Buffer<double> one(kSteps), out(kSteps);
+  std::fill(one.begin(), one.end(), 1.0);
+  for (const double alpha : {1e-8, 0.3, 0.9, 1 - 1e-10}) {
+    product_trapezoid(alpha, 1, one.span(), out.span());
+    for (const Index n : {Index{1}, Index{2}, Index{9}, Index{1000}, kSteps - 1}) {
+      const double exact = std::pow(static_cast<double>(n), alpha) / std::tgamma(1 + alpha);
+      EXPECT_NEAR(out[n] / exact, 1, 2e-14 + 1e-18 * static_cast<double>(n)) << alpha << " " << n;
+    }
+  }
+}
+
+TEST(FractionalIntegral, PastTheHorizonIsAFailedRun) {
+  FractionalIntegral<double> integral(0.5, 0.1, PowerLawRule(1e-4, 3), 1);
+  const double f = 1;
+  integral.start({&f, 1});
+  for (Index n = 1; n <= 3; ++n) {
+    EXPECT_EQ(integral.tail().size(), 1u);
+    integral.accept({&f, 1});
+  }
+  EXPECT_THROW(integral.tail(), RunError);
+  EXPECT_THROW(integral.accept({&f, 1}), RunError);
+  integral.start({&f, 1});
+  EXPECT_NO_THROW(integral.accept({&f, 1}));
+  integral.resume_at(3);
+  EXPECT_THROW(integral.accept({&f, 1}), RunError);
+}
+
+TEST(FractionalIntegral, ConvergesAtTheOrderOfItsSolutionsStart) {
+  // f = 1 - I^alpha f is E_alpha(-t^alpha): at t = 1 the error falls as dt^min(1 + alpha, 2).
+  for (const double alpha : {0.3, 0.5, 0.8}) {
+    double error[2];
+    for (const int half : {0, 1}) {
+      const Index steps = 2000 << half;
+      FractionalIntegral<double> integral(alpha, 1.0 / static_cast<double>(steps),
+                                          PowerLawRule(1e-10, static_cast<double>(steps)), 1);
+      double f = 1;
+      integral.start({&f, 1});
+      for (Index n = 1; n <= steps; ++n) {
+        f = (1 - integral.tail()[0]) / (1 + integral.weight());
+        integral.accept({&f, 1});
+      }
+      error[half] = std::abs(f - mittag_leffler(alpha, 1, -1));
+    }
+    EXPECT_NEAR(std::log2(error[0] / error[1]), 1 + alpha, 0.1) << alpha;
+  }
 }
 
 TEST(Fractional, WrongArgumentsAreErrors) {

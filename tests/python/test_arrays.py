@@ -172,7 +172,7 @@ def test_out_that_does_not_fit_is_named(pair, error, message, out):
 
 def test_library_errors_are_value_errors():
     assert issubclass(lior.Error, ValueError) and issubclass(lior.RunError, RuntimeError)
-    with pytest.raises(lior.Error, match="transition is 'up'; expected one of 'right', 'left'"):
+    with pytest.raises(lior.Error, match="transition 'up' is unknown; expected one of: right, left"):
         lior.algebra.apply("up", np.zeros((8, 1)), np.zeros((8, 1)))
 
 

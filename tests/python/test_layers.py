@@ -68,18 +68,12 @@ def test_forward(draw, real, rows):
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_mlp(draw, real, rows):
-    x = draw(real, rows, 6)
-    p = {
-        "norm.gain": draw(real, 6),
-        "in.weight": draw(real, 8, 6),
-        "out.weight": draw(real, 6, 4),
-    }
-    for given in layouts(x):
-        out, ab = nn.swiglu_mlp_forward(p, given)
+    layer = nn.Layer("swiglu_mlp", 6, hidden=4)
+    x = draw(real, 1, rows, 6)
+    p = {name: draw(real, *shape) for name, shape in layer.shapes.items()}
+    for given in layouts(x[0]):
+        out, _ = layer.forward(p, given[None])
         np.testing.assert_allclose(out, mlp(x, *p.values()), atol=20 * atol(real), rtol=1e-5)
-        np.testing.assert_allclose(
-            ab, rms_norm(x, p["norm.gain"]) @ p["in.weight"].T, atol=10 * atol(real)
-        )
 
 
 @pytest.mark.parametrize("tokens", [[], [3], [4, 0, 4, 4, 1]])
@@ -129,16 +123,13 @@ def test_gradients(draw):
     assert_gradients([nn.swiglu_backward(both, d_row)], swiglu, [both], draw)
     assert_gradients([nn.gelu_backward(x, d_row)], lambda x: (d_row * gelu(x)).sum(), [x], draw)
 
-    p = {
-        "norm.gain": g,
-        "in.weight": draw("float64", 8, 7),
-        "out.weight": draw("float64", 7, 4),
-    }
-    _, ab = nn.swiglu_mlp_forward(p, x)
-    dx, gradients = nn.swiglu_mlp_backward(p, x, ab, d_row)
+    layer = nn.Layer("swiglu_mlp", 7, hidden=4)
+    p = {name: draw("float64", *shape) for name, shape in layer.shapes.items()}
+    _, saved = layer.forward(p, x[None])
+    dx, gradients = layer.backward(p, x[None], saved, d_row[None])
     assert list(gradients) == list(p)
     assert_gradients(
-        [dx, *gradients.values()],
+        [dx[0], *gradients.values()],
         lambda x, *values: (d_row * mlp(x, *values)).sum(),
         [x, *p.values()],
         draw,
@@ -166,8 +157,15 @@ def test_what_does_not_fit_is_named(draw):
         nn.embedding_forward(w, np.array([0, 3]))
     with pytest.raises(lior.Error, match="3"):
         nn.cross_entropy_forward(x, w, np.array([0, 3]))
-    p = {"norm.gain": np.ones(4), "in.weight": np.ones((5, 4)), "out.weight": np.ones((4, 2))}
+    layer = nn.Layer("swiglu_mlp", 4, hidden=2)
+    p = {"norm.weight": np.ones(4), "in.weight": np.ones((5, 4)), "out.weight": np.ones((4, 2))}
     with pytest.raises(lior.Error, match=r"in.weight has shape \(5, 4\); expected \(4, "):
-        nn.swiglu_mlp_forward(p, x)
-    with pytest.raises(lior.Error, match="parameters lack 'norm.gain'"):
-        nn.swiglu_mlp_forward({"out.weight": np.ones((4, 2))}, x)
+        layer.forward(p, x[None])
+    with pytest.raises(lior.Error, match="parameters lack 'norm.weight'"):
+        layer.forward({"out.weight": np.ones((4, 2))}, x[None])
+    with pytest.raises(lior.Error, match="layer 'mamba' is unknown; expected one of: geometric_mamba"):
+        nn.Layer("mamba", 4)
+    with pytest.raises(lior.Error, match="a swiglu_mlp layer has no option 'heads'; it has: hidden"):
+        nn.Layer("swiglu_mlp", 4, heads=2)
+    with pytest.raises(lior.Error, match="factors is 9; expected 1 to 8"):
+        nn.Layer("geometric_mamba", 4, factors=9)

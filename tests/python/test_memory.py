@@ -182,7 +182,6 @@ def test_fractional_calculus():
     k = np.arange(n)
     l1 = (k + 1.0) ** (1 - alpha) - k ** (1 - alpha)
     np.testing.assert_allclose(memory.l1_weights(alpha, n), l1, rtol=1e-11)
-    np.testing.assert_allclose(memory.mittag_leffler(1.0, -2.0), math.exp(-2), rtol=1e-12)
     with pytest.raises(TypeError, match="f has dtype float32; expected float64"):
         memory.caputo_l1(alpha, dt, t.astype("f4"))
 
@@ -196,6 +195,35 @@ def test_fractional_integral_by_poles(rng, rule, real):
         integral.accept(sample)
     expected = [memory.product_trapezoid(alpha, dt, f[:, i].astype(float))[-1] for i in range(3)]
     np.testing.assert_allclose(integral.tail() + integral.weight * f[-1], expected, atol=1e-6)
+
+
+def test_past_the_horizon_is_an_error(raw):
+    short = memory.PowerLawRule(1e-6, 100)
+    integral = memory.FractionalIntegral(0.5, 0.1, short, 2)
+    integral.start(np.ones(2))
+    for _ in range(100):
+        integral.accept(np.ones(2))
+    assert integral.step == 100
+    with pytest.raises(lior.RunError, match="holds for 100 steps, and step 101 was reached"):
+        integral.tail()
+    with pytest.raises(lior.RunError, match="a rule with a horizon of 101 or more"):
+        integral.accept(np.ones(2))
+
+    convolution = memory.CausalConvolution(1, short)
+    raw[4] = np.log(1e-3)  # xi: e^-0.1 at the horizon
+    convolution.set(raw[None])
+    assert convolution.poles()["beyond_horizon"] > 0.01
+    convolution.forward(np.ones((1, 100, 1, 1)))
+    long = np.ones((1, 101, 1, 1))
+    for plan in "automatic", "recurrence":
+        with pytest.raises(lior.Error, match="x has 101 steps; the rule holds for 100"):
+            convolution.forward(long, plan=plan)
+    with pytest.raises(lior.Error, match="a horizon of 101 or more"):
+        convolution.backward(long, long)
+    assert np.isfinite(convolution.forward(long, plan="direct")).all()  # by the formula
+    raw[4] = 0
+    convolution.set(raw[None])
+    assert convolution.forward(long).shape == long.shape  # damped by e^-100
 
 
 def test_phase():

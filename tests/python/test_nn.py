@@ -153,31 +153,24 @@ def test_readout_gradient(options, draw):
     np.testing.assert_allclose(along([gradient], [move]), expected, rtol=1e-7)
 
 
-def layer_parameters(draw, o, mixer, D, dtype):
-    P, Q, H = mixer.projection_width, mixer.readout_width, mixer.heads
-    parameters = {
-        "norm.gain": draw(dtype, D),
-        "in.weight": draw(dtype, P + D, D) / math.sqrt(D),
-        "in.bias": draw(dtype, P + D),
-        "read.weight": draw(dtype, D, Q * H) / math.sqrt(Q * H),
-        "out.weight": draw(dtype, D, D) / math.sqrt(D),
+def layer_parameters(draw, layer, dtype):
+    """Numbers of size 1, matrices that keep the size of what they map."""
+    matrix = lambda name, shape: math.sqrt(shape[1]) if name.endswith("weight") and len(shape) == 2 else 1
+    return {
+        name: np.asarray(draw(dtype, *shape) / matrix(name, shape), dtype)
+        for name, shape in layer.shapes.items()
     }
-    if not o["gates"]:
-        parameters["initial"] = draw(dtype, mixer.state_width, H)
-    if o["rotation"]:
-        parameters["angles"] = draw(dtype, 8, H)
-    return {name: np.asarray(value, dtype) for name, value in parameters.items()}
 
 
-def layer(o, mixer, p, x, state):
+def formula(o, mixer, p, x, state):
     B, N, D = x.shape
-    v = x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * p["norm.gain"]
+    v = x / np.sqrt((x**2).mean(-1, keepdims=True) + nn.RMS_NORM_EPSILON) * p["norm.weight"]
     projection = v @ p["in.weight"].T + p["in.bias"]
     P = mixer.projection_width
     states = scan(o, projection[..., :P], state, p.get("angles"))
     q = readout(o, states).reshape(B, N, mixer.readout_width * mixer.heads)
     gate = projection[..., P:]
-    return x + (q @ p["read.weight"].T * gate * sigmoid(gate)) @ p["out.weight"].T, states
+    return x + (q @ p["readout.weight"].T * gate * sigmoid(gate)) @ p["out.weight"].T, states
 
 
 def start(mixer, p, B):
@@ -189,29 +182,31 @@ def start(mixer, p, B):
 
 @pytest.mark.parametrize("B, N", [(2, 6), (0, 3)])
 def test_layer(options, draw, real, B, N):
-    mixer, D = nn.MixerConfig(**options), 12
-    p = layer_parameters(draw, options, mixer, D, real)
-    x = draw(real, B, N, D)
-    state = nn.geometric_mamba_initial_state(mixer, B, p.get("initial"), dtype=real.name)
-    np.testing.assert_allclose(state, start(mixer, p, B), atol=1e-6)
-    out, last, *saved = nn.geometric_mamba_forward(mixer, p, x, state)
-    expected, states = layer(options, mixer, p, x, state)
+    mixer, layer = nn.MixerConfig(**options), nn.Layer("geometric_mamba", 12, **options)
+    p = layer_parameters(draw, layer, real)
+    x = draw(real, B, N, 12)
+    state = layer.initial_state(B, p, dtype=real.name)
+    want = start(mixer, p, B)
+    np.testing.assert_allclose(state.reshape(want.shape), want, atol=1e-6)
+    out, _ = layer.forward(p, x)
+    expected, states = formula(options, mixer, p, x, want)
     atol = {"float32": 1e-3, "float64": 1e-11}[real.name]
     np.testing.assert_allclose(out, expected, atol=atol)
-    np.testing.assert_allclose(last, states[:, -1], atol=atol)
+    np.testing.assert_allclose(layer.step(p, x, state), expected, atol=atol)
+    np.testing.assert_allclose(state.reshape(want.shape), states[:, -1], atol=atol)
 
 
 def test_layer_gradient(options, draw):
-    mixer, D, B, N = nn.MixerConfig(**options), 10, 2, 5
-    p = layer_parameters(draw, options, mixer, D, "float64")
-    x, weight = draw("float64", B, N, D), draw("float64", B, N, D)
-    out, last, *saved = nn.geometric_mamba_forward(mixer, p, x, start(mixer, p, B))
-    dx, gradients = nn.geometric_mamba_backward(mixer, p, x, *saved, weight)
-    assert set(gradients) == set(p)
+    mixer, layer, B, N = nn.MixerConfig(**options), nn.Layer("geometric_mamba", 10, **options), 2, 5
+    p = layer_parameters(draw, layer, "float64")
+    x, weight = draw("float64", B, N, 10), draw("float64", B, N, 10)
+    out, saved = layer.forward(p, x)
+    dx, gradients = layer.backward(p, x, saved, weight)
+    assert list(gradients) == list(p) == list(layer.shapes)
 
     def loss(x, *values):
         moved = dict(zip(p, values))
-        return (weight * layer(options, mixer, moved, x, start(mixer, moved, B))[0]).sum()
+        return (weight * formula(options, mixer, moved, x, start(mixer, moved, B))[0]).sum()
 
     for name in ["x", *p]:
         arrays = [x, *p.values()]
@@ -228,20 +223,39 @@ def test_layer_gradient(options, draw):
 def test_what_does_not_fit_is_named(draw):
     mixer = nn.MixerConfig(heads=2)
     x = draw("float64", 1, 2, 6)
-    p = layer_parameters(draw, {"gates": True, "rotation": False}, mixer, 6, "float64")
-    state = nn.geometric_mamba_initial_state(mixer, 1, dtype="float64")
+    layer = nn.Layer("geometric_mamba", 6, heads=2)
+    p = layer_parameters(draw, layer, "float64")
     with pytest.raises(lior.Error, match="parameters lack 'in.bias'"):
-        nn.geometric_mamba_forward(mixer, {k: v for k, v in p.items() if k != "in.bias"}, x, state)
-    with pytest.raises(lior.Error, match="'angles', which this mixer does not use"):
-        nn.geometric_mamba_forward(mixer, {**p, "angles": p["in.bias"]}, x, state)
+        layer.forward({k: v for k, v in p.items() if k != "in.bias"}, x)
+    with pytest.raises(lior.Error, match="'angles', which this geometric_mamba layer does not use"):
+        layer.forward({**p, "angles": p["in.bias"]}, x)
     with pytest.raises(lior.Error, match=r"in.weight has shape \(1, 6\)"):
-        nn.geometric_mamba_forward(mixer, {**p, "in.weight": x[0, :1]}, x, state)
+        layer.forward({**p, "in.weight": x[0, :1]}, x)
     with pytest.raises(lior.Error, match="phase and rotation need complex_state"):
         nn.MixerConfig(phase=True)
-    with pytest.raises(lior.Error, match="readout is 'all'; expected one of 'linear'"):
+    with pytest.raises(lior.Error, match="readout 'all' is unknown; expected one of: linear"):
         nn.MixerConfig(readout="all")
     rotating = nn.MixerConfig(heads=2, complex_state=True, rotation=True)
     with pytest.raises(lior.Error, match="angles are None; expected an array"):
         nn.ci8_scan_forward(
             rotating, np.zeros((1, 1, rotating.projection_width)), np.zeros((1, 16, 2))
         )
+
+
+@pytest.mark.parametrize("kind", nn.layer_kinds())
+def test_every_kind_starts_streams_and_has_every_gradient(kind, draw):
+    layer = nn.Layer(kind, 8)
+    p = layer.start(3, dtype="float64")
+    assert {name: value.shape for name, value in p.items()} == layer.shapes
+    assert all((p[name] == value).all() for name, value in layer.start(3, dtype="float64").items())
+    x, weight = draw("float64", 2, 7, 8), draw("float64", 2, 7, 8)
+    out, saved = layer.forward(p, x)
+    state = layer.initial_state(2, p, dtype="float64")
+    steps = [layer.step(p, x[:, n : n + 1], state) for n in range(7)]
+    np.testing.assert_allclose(np.concatenate(steps, 1), out, atol=1e-12)
+    dx, gradients = layer.backward(p, x, saved, weight)
+    for name, value in p.items():
+        move = draw("float64", *value.shape)
+        loss = lambda array: (weight * layer.forward({**p, name: array}, x)[0]).sum()
+        expected = (loss(value + 1e-6 * move) - loss(value - 1e-6 * move)) / 2e-6
+        np.testing.assert_allclose((gradients[name] * move).sum(), expected, rtol=1e-5, atol=1e-7)

@@ -76,6 +76,7 @@ LAYERS = {
     "geometric mamba": lambda: lt.GeometricMamba(32, heads=4),
     "causal field": lambda: lt.CausalField(32, heads=2),
     "geometric attention": lambda: lt.GeometricAttention(32, heads=2),
+    "attention": lambda: lt.Layer("attention", 32, heads=2, window=8),
 }
 
 
@@ -106,6 +107,8 @@ STREAMS = {
     "causal field": lambda: lt.CausalField(32, heads=2, dtype=DOUBLE),
     "geometric attention": lambda: lt.GeometricAttention(32, heads=2, dtype=DOUBLE),
     "window of 4": lambda: lt.GeometricAttention(32, heads=2, window=4, dtype=DOUBLE),
+    "attention": lambda: lt.Layer("attention", 32, heads=2, window=4, dtype=DOUBLE),
+    "swiglu": lambda: lt.Layer("swiglu_mlp", 32, dtype=DOUBLE),
 }
 
 
@@ -121,6 +124,40 @@ def test_steps_give_what_the_whole_sequence_gives(name, pieces):
         out, state = layer.step(piece, state)
         outs.append(out)
     torch.testing.assert_close(torch.cat(outs, 1), layer(x), rtol=1e-10, atol=1e-10)
+
+
+def test_layers_start_as_the_library_says_and_go_on_with_torchs_seed():
+    make = lambda: lt.Layer("geometric_mamba", 16, heads=2, gates=False, layers=3)
+    torch.manual_seed(7)
+    first, second = make(), make()
+    torch.manual_seed(7)
+    again, seed = make(), None
+    torch.manual_seed(7)
+    seed = int(torch.randint(1 << 62, ()))
+    want = lior.nn.Layer("geometric_mamba", 16, heads=2, gates=False, layers=3).start(seed)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+        assert torch.equal(value, torch.from_numpy(want[name])), name
+    assert not torch.equal(first.state_dict()["in.weight"], second.state_dict()["in.weight"])
+
+
+def test_projections_are_called_as_modules():
+    layer, seen = lt.CausalField(16, heads=1), []
+    for name in ("norm", "in", "out"):
+        layer.get_submodule(name).register_forward_hook(lambda *_, name=name: seen.append(name))
+    layer(torch.randn(1, 3, 16))
+    assert seen == ["norm", "in", "out"]
+
+
+def test_gradients_reach_a_given_state_where_the_kind_has_them():
+    torch.manual_seed(8)
+    layer = lt.GeometricMamba(8, heads=2, dtype=DOUBLE)
+    x = torch.randn(1, 3, 8, dtype=DOUBLE)
+    state = torch.randn(1, 8, 2, dtype=DOUBLE, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda h: layer(x, h), (state,))
+    field = lt.CausalField(8, heads=1, dtype=DOUBLE)
+    with pytest.raises(RuntimeError, match="no gradient from a given state"):
+        field.run(x, field.start_state(x))[0].sum().backward()
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -295,6 +332,9 @@ GRADCHECKED = {
     "geometric mamba": lambda: lt.GeometricMamba(8, heads=2, dtype=DOUBLE),
     "causal field": lambda: lt.CausalField(8, heads=1, dtype=DOUBLE),
     "geometric attention": lambda: lt.GeometricAttention(8, heads=1, dtype=DOUBLE),
+    "attention": lambda: lt.Layer("attention", 8, heads=2, dtype=DOUBLE),
+    "swiglu": lambda: lt.Layer("swiglu_mlp", 8, dtype=DOUBLE),
+    "turns alone": lambda: lt.GeometricMamba(8, heads=2, gates=False, dtype=DOUBLE),
     "memory": lambda: lt.LiorMemory(heads=2, horizon=4096, dtype=DOUBLE),
     "bilinears": lambda: lt.SpinorBilinears(3, 8, dtype=DOUBLE),
 }

@@ -108,6 +108,28 @@ CASES = {
         ops.spinor_attention,
         lambda: (normal(2, 7, 32), normal(2, 7, 32, seed=2), normal(2, 4), 4),
     ),
+    "layer_inner, attention": (
+        ops.layer_inner,
+        lambda: (ops.layer_spec("attention", 8, heads=2, window=4), normal(2, 5, 24), [], None),
+    ),
+    "layer_inner, from a state": (
+        ops.layer_inner,
+        lambda: (
+            ops.layer_spec("geometric_mamba", 6, heads=2),
+            normal(2, 4, 40),
+            [normal(6, 88)],
+            normal(2, 16),
+        ),
+    ),
+    "layer_inner, causal field": (
+        ops.layer_inner,
+        lambda: (
+            ops.layer_spec("causal_field", 6, heads=1),
+            normal(2, 4, 64),
+            [normal(1, 8), raw_kernels(1)],
+            None,
+        ),
+    ),
     "readout": (ops.readout, lambda: (normal(2, 3, 8, 2), "linear_quadratic")),
     "readout, complex": (ops.readout, lambda: (normal(2, 3, 16, 2), "invariants")),
     **{

@@ -27,6 +27,11 @@ enum class MemoryPlan { automatic, direct, fft, recurrence };
 /// Threads over sequences, heads and groups of channels; bit-equal across thread counts. A NaN or
 /// Inf at step n reaches all outputs from the start of its group of four steps on (of its sequence,
 /// by fft). All methods throw lior::Error when shapes differ.
+///
+/// Past the rule's horizon the poles fall faster than the power law. Where the kernel is not damped
+/// by then (PoleForm::beyond_horizon() above the rule's tolerance), a longer sequence is a
+/// lior::Error of `forward` (by poles) and `backward`. `advance` has no clock: whoever streams more
+/// steps than the horizon asks beyond_horizon() first.
 template <class T>
 class CausalConvolution {
  public:
@@ -65,6 +70,7 @@ class CausalConvolution {
                   View<const T, 2> kappa) const;
   View<const T, 2> kappa_of_formula(Index length, Arena& workspace) const;
   bool direct_is_faster(const Shape<4>& shape) const;
+  void check_horizon(Index length) const;
   void run_fft(const Direction& direction, View<const T, 4> x, View<T, 4> y,
                Arena& workspace) const;
 

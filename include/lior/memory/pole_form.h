@@ -38,6 +38,9 @@ class PoleForm {
   /// and sensitive, and a caller should warn.
   double sum() const { return sum_; }
   double cancellation() const { return cancellation_; }
+  /// Lags past the rule's horizon as a part of all lags, sizes added up: at most this much. There
+  /// the sum of exponentials falls faster than the power law. Small where xi has damped it by then.
+  double beyond_horizon() const { return beyond_horizon_; }
 
   /// dL/d(raw), from dL/dw0 at fixed b and z, and from dL/db and dL/dz, each as
   /// dL/dRe + i dL/dIm.
@@ -49,7 +52,7 @@ class PoleForm {
   ExponentialSum power_slope_;  ///< d rate / d delta, d weight / d delta
   ExponentialSum power_;
   int poles_ = 0;
-  double sum_ = 0, cancellation_ = 0, scale_ = 0;
+  double sum_ = 0, cancellation_ = 0, scale_ = 0, beyond_horizon_ = 0;
   std::array<Complex, kMost> c_, s_, z_, one_minus_z_, b_;
 };
 

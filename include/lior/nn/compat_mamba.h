@@ -1,6 +1,6 @@
 #pragma once
 /// The original program's geometric Mamba layer: kept to compare with its recorded outputs, and
-/// nothing else stands on it. The layer of this project is nn/geometric_mamba.h.
+/// nothing else stands on it. The layer of this project is geometric_mamba of nn/mixers.h.
 
 #include <span>
 

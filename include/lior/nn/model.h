@@ -4,23 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "lior/core/arena.h"
 #include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
+#include "lior/nn/layout.h"
 
 namespace lior::nn {
-
-/// One named tensor inside the model's flat buffer of values (and of gradients).
-struct Parameter {
-  std::string name;  ///< "blocks.0.mixer.in.weight"
-  std::vector<Index> shape;
-  Index offset = 0;
-  Index size = 0;
-  bool decay = false;  ///< whether weight decay is for it: matrices yes; gains, biases, states no
-};
 
 /// Sums over the targets of one call; a target < 0 does not count.
 struct LossResult {

@@ -1,7 +1,10 @@
 #pragma once
 /// A convolution over the last few tokens, one filter a channel, added to what it reads.
 
-#include "lior/linalg/matrix_view.h"
+#include <memory>
+#include <string>
+
+#include "lior/nn/layer.h"
 
 namespace lior::nn {
 
@@ -24,6 +27,11 @@ void short_convolution_forward(Index batch, View<const T, 2> x, View<const T, 2>
 template <class T>
 void short_convolution_backward(Index batch, View<const T, 2> x, View<const T, 2> taps,
                                 View<T, 2> dx, View<T, 2> d_taps);
+
+/// The convolution as a layer, its taps [K, D] named `prefix` + "weight".
+template <class T>
+std::unique_ptr<Layer<T>> short_convolution_layer(Index taps, Index d_model,
+                                                  const std::string& prefix, Layout& layout);
 
 namespace reference {
 template <class T>

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lior import nn as nn_kernels
 from lior.torch import ops
 
 
@@ -175,218 +174,131 @@ class RmsNorm(nn.Module):
         return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
 
 
-class _NamedIn(nn.Module):
-    """A layer whose first map is `into`, and `in` in a state dict, as in the program's files. `in` is a keyword of
-    Python: a module of that name could not be an attribute, nor be compiled by torch."""
+class Layer(nn.Module):
+    """out = x + W_o core(W_in RMSNorm(x) + bias), of any kind of lior.nn.layer_kinds(): x [B, N, d_model].
 
-    def __init__(self):
-        super().__init__()
-        self.register_state_dict_post_hook(self._save_as_in)
-        self.register_load_state_dict_pre_hook(self._load_from_in)
-
-    @staticmethod
-    def _rename(state_dict, old, new):
-        for name in ("weight", "bias"):
-            if old + name in state_dict:
-                state_dict[new + name] = state_dict.pop(old + name)
-
-    @staticmethod
-    def _save_as_in(module, state_dict, prefix, *_):
-        module._rename(state_dict, prefix + "into.", prefix + "in.")
-
-    @staticmethod
-    def _load_from_in(module, state_dict, prefix, *_):
-        module._rename(state_dict, prefix + "in.", prefix + "into.")
-
-    def into_parts(self, v, first):
-        """The first `first` columns of into(v), and the others: two products leave two dense arrays."""
-        weight, bias = self.into.weight, self.into.bias
-        return (
-            F.linear(v, weight[:first], bias[:first]),
-            F.linear(v, weight[first:], bias[first:]),
-        )
-
-
-class GeometricMamba(_NamedIn):
-    """x + W_o (W_q q * silu(W_g v)): v = RMSNorm(x), q what heads show of states that octonions turn.
-
-    Names are those of `blocks.I.mixer.` in the program's model.safetensors. x [B, N, d_model]. With a state
-    [B, S, H] (its own second result of an earlier call) it goes on from there."""
-
-    def __init__(
-        self,
-        d_model,
-        heads=8,
-        factors=1,
-        transition="right",
-        complex_state=False,
-        gates=True,
-        phase=False,
-        rotation=False,
-        readout="linear_quadratic",
-        dtype=None,
-    ):
-        super().__init__()
-        self.heads, self.kind = heads, readout
-        self.options = (factors, transition, complex_state, gates, phase, rotation)
-        mixer = nn_kernels.MixerConfig(
-            heads=heads,
-            factors=factors,
-            transition=transition,
-            complex_state=complex_state,
-            gates=gates,
-            phase=phase,
-            rotation=rotation,
-            readout=readout,
-        )
-        self.size, self.width = mixer.state_width, mixer.projection_width
-        self.norm = RmsNorm(d_model, dtype)
-        self.into = nn.Linear(d_model, self.width + d_model, dtype=dtype)
-        self.readout = nn.Linear(mixer.readout_width * heads, d_model, bias=False, dtype=dtype)
-        self.out = nn.Linear(d_model, d_model, bias=False, dtype=dtype)
-        if not gates:
-            self.initial = nn.Parameter(torch.randn(mixer.state_width, heads, dtype=dtype))
-        self.angles = nn.Parameter(torch.zeros(8, heads, dtype=dtype)) if rotation else None
-        self._start(factors, gates, phase)
-
-    @torch.no_grad()
-    def _start(self, factors, gates, phase):
-        """docs/math/conventions.md, section 4.4: near no turn, time constants from 4 to 150 tokens."""
-        linear = self.into
-        nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
-        nn.init.zeros_(linear.bias)
-        planes = linear.bias[: self.width].view(-1, self.heads)
-        if gates:
-            planes[0 : 8 * factors : 8] = 2
-            planes[8 * factors] = torch.linspace(1, 5, self.heads) if self.heads > 1 else 3
-        if phase:
-            first = (8 * factors + (1 if gates else 0)) * self.heads
-            linear.weight[first : first + self.heads] = 0
-
-    def initial_state(self, batch):
-        """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
-        if "initial" not in self._parameters:
-            return self.out.weight.new_zeros(batch, self.size, self.heads)
-        return F.normalize(self.initial, dim=0).expand(batch, -1, -1)
-
-    def forward(self, x: Tensor, state: Tensor = None):
-        """The layer's output and its last state."""
-        projection, gate = self.into_parts(self.norm(x), self.width)
-        state = self.initial_state(x.shape[0]) if state is None else state
-        states = ops.ci8_scan(projection, state, self.angles, *self.options)
-        shown = ops.readout(states, self.kind).flatten(2)
-        out = x + self.out(self.readout(shown) * F.silu(gate))
-        return out, states[:, -1]
-
-
-class CausalField(_NamedIn):
-    """x + W_o (m * silu(W_g v)), v = RMSNorm(x): m is the LIoR memory along time of the associator current of three
-    complex octonions a head, turned by a learned unit octonion. x [B, N, d_model]; from the start.
+    Parameters, their names and start values are those of lior.nn.Layer(kind, d_model, **options) and of the program's
+    model.safetensors; `norm`, `in`, `out` and `readout` are modules, so that hooks and adapters see them. `in` is a
+    keyword of Python: it is `layer.get_submodule("in")`.
     """
 
-    TOLERANCE, HORIZON = 1e-4, 65536.0  # of the power law's poles
-
-    def __init__(self, d_model, heads=8, dtype=None):
+    def __init__(self, kind, d_model, dtype=None, **options):
         super().__init__()
-        self.heads = heads
-        self.norm = RmsNorm(d_model, dtype)
-        self.into = nn.Linear(d_model, 64 * heads, dtype=dtype)
-        self.transport = nn.Parameter(torch.randn(heads, 8, dtype=dtype))
-        raw = torch.zeros(heads, 12, dtype=dtype)
-        raw[:, :9] = torch.tensor(LiorKernel.START)
-        # Time constants from 3 to 150 tokens.
-        place = torch.linspace(0, 1, heads) if heads > 1 else torch.tensor([0.5])
-        raw[:, [1, 4, 8]] = -(1 + 4 * place).to(raw)[:, None]
-        raw[:, 9] = 1
-        self.memory = nn.Parameter(raw)
-        self.out = nn.Linear(16 * heads, d_model, bias=False, dtype=dtype)
-        with torch.no_grad():
-            nn.init.normal_(self.into.weight, std=d_model**-0.5)
-            nn.init.zeros_(self.into.bias)
-            # An associator of three unit normal octonions has entries near 20; of these, near 1.
-            self.into.weight[: 48 * heads] *= 0.4
+        self.spec = ops.layer_spec(kind, d_model, **options)
+        self.description = ops.layer_of(self.spec)
+        self.options, self.inner_names = self.description.options, self.description.inner_names
+        real = dtype or torch.get_default_dtype()
+        seed = int(torch.randint(1 << 62, ()))  # torch's generator goes on, and torch.manual_seed holds
+        start = self.description.start(seed, dtype=str(real).removeprefix("torch."))
+        for name, array in start.items():
+            self._add(name, torch.from_numpy(array), start)
 
-    def _current(self, x):
-        factors, gate = self.into_parts(self.norm(x), 48 * self.heads)
-        current = ops.associator_current(factors, self.transport).unflatten(-1, (self.heads, 16))
-        return current, gate
+    def _add(self, name, value, start):
+        module, _, leaf = name.rpartition(".")
+        if not module:
+            self.register_parameter(name, nn.Parameter(value))
+        elif leaf == "weight":
+            if module == "norm":
+                made = RmsNorm(len(value), value.dtype)
+            else:
+                bias = f"{module}.bias" in start
+                made = nn.utils.skip_init(
+                    nn.Linear, value.shape[1], value.shape[0], bias=bias, dtype=value.dtype
+                )
+            made.weight = nn.Parameter(value)
+            self.add_module(module, made)
+        else:
+            setattr(self.get_submodule(module), leaf, nn.Parameter(value))
+
+    def _own(self):
+        """The parameters between the two projections, in the order of the description."""
+        own = []
+        for name in self.inner_names:
+            module, _, leaf = name.rpartition(".")
+            own.append(getattr(self.get_submodule(module), leaf))
+        return own
+
+    def run(self, x: Tensor, state: Tensor = None, spec: str = None):
+        """(out, the last state [B, state_size], which is empty without a first one)."""
+        projection = self._modules["in"](self.norm(x))
+        z, last, *_ = ops.layer_inner(spec or self.spec, projection, self._own(), state)
+        return x + self.out(z), last
+
+    def start_state(self, x: Tensor):
+        """The state before the first token of x, [B, state_size]."""
+        size = self.description.state_size(dtype=str(x.dtype).removeprefix("torch."))
+        return x.new_zeros(x.shape[0], size)
 
     def forward(self, x: Tensor):
-        current, gate = self._current(x)
-        field = ops.memory(current, self.memory, self.TOLERANCE, self.HORIZON).flatten(2)
-        return x + self.out(field * F.silu(gate))
+        return self.run(x)[0]
 
     @torch.no_grad()
     def step(self, x: Tensor, state: Tensor = None):
         """(out, state) of x [B, n, d_model] that comes after what `state` (None: nothing) holds; any split of a sequence
         into steps gives forward's result. Time and memory of a step do not grow."""
-        current, gate = self._current(x)
-        settings = self.memory, self.TOLERANCE, self.HORIZON
-        if state is None:
-            state = ops.memory_start(x.shape[0], 16, *settings)
-        field, state = ops.memory_advance(current, self.memory, state, *settings[1:])
-        return x + self.out(field.flatten(2) * F.silu(gate)), state
+        return self.run(x, self.start_state(x) if state is None else state)
 
 
-def spinor_map(octets: Tensor):
-    """[..., 24], A, B and Theta, to [..., 16], re and im: A e^{clamp(Theta, -5, 5)} + B cos Theta + i B sin Theta."""
-    a, b, theta = octets.split(8, -1)
-    return torch.cat(
-        [a * torch.exp(theta.clamp(-5, 5)) + b * torch.cos(theta), b * torch.sin(theta)], -1
-    )
+class GeometricMamba(Layer):
+    """x + W_o (W_q q * silu(W_g v)): v = RMSNorm(x), q what heads show of states that octonions turn.
+
+    Options: those of lior.nn.MixerConfig. With a state [B, S, H] (its own second result of an earlier call) it goes on
+    from there, and gradients reach that state."""
+
+    def __init__(self, d_model, heads=8, dtype=None, **options):
+        super().__init__("geometric_mamba", d_model, dtype, heads=heads, **options)
+
+    def initial_state(self, batch):
+        """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
+        if "initial" not in self._parameters:
+            size = 16 if self.options["complex_state"] else 8
+            return self.out.weight.new_zeros(batch, size, self.options["heads"])
+        return F.normalize(self.initial, dim=0).expand(batch, -1, -1)
+
+    def start_state(self, x: Tensor):
+        return self.initial_state(x.shape[0]).flatten(1)
+
+    def forward(self, x: Tensor, state: Tensor = None):
+        """The layer's output and its last state."""
+        state = self.initial_state(x.shape[0]) if state is None else state
+        out, last = self.run(x, state.flatten(1))
+        return out, last.view(state.shape)
 
 
-def spinor_scores(queries: Tensor, keys: Tensor, mix: Tensor):
-    """[B, H, n, P] of queries [B, H, n, 16] and keys [B, H, P, 16]: (l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c) / sqrt 8."""
-    re, im = queries.split(8, -1)
-    p = queries @ keys.mT
-    w = torch.cat([-im, re], -1) @ keys.mT
-    c = torch.cat([re, -im], -1) @ keys.mT
-    l1, l2, l3, l4 = mix[:, :, None, None].unbind(1)
-    return (l1 * p + l2 * w + l3 * (p * p + w * w) / 8 + l4 * c) / 8**0.5
+class CausalField(Layer):
+    """x + W_o (m * silu(W_g v)), v = RMSNorm(x): m is the LIoR memory along time of the associator current of three
+    complex octonions a head, turned by a learned unit octonion. From the start."""
+
+    def __init__(self, d_model, heads=8, dtype=None):
+        super().__init__("causal_field", d_model, dtype, heads=heads)
 
 
-class GeometricAttention(_NamedIn):
+class GeometricAttention(Layer):
     """x + W_o attention(z, values): causal, by l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c of spinors z of RMSNorm(x).
-    x [B, N, d_model]; from the start. window: positions that are seen, 0: all."""
+    From the start. window: positions that are seen, 0: all."""
 
     def __init__(self, d_model, heads=8, window=0, dtype=None):
-        super().__init__()
-        self.heads, self.window = heads, window
-        self.norm = RmsNorm(d_model, dtype)
-        self.into = nn.Linear(d_model, 40 * heads, dtype=dtype)
-        self.mix = nn.Parameter(torch.tensor([[1.0, 0, 0, 0]] * heads, dtype=dtype))
-        self.out = nn.Linear(16 * heads, d_model, bias=False, dtype=dtype)
-        with torch.no_grad():
-            nn.init.normal_(self.into.weight, std=d_model**-0.5)
-            nn.init.zeros_(self.into.bias)
-            # |z|^2, which is every token's score with itself, starts near 5.
-            self.into.weight[: 24 * heads] /= 2
-
-    def _spinors(self, x):
-        octets, values = self.into_parts(self.norm(x), 24 * self.heads)
-        return spinor_map(octets.unflatten(-1, (self.heads, 24))).flatten(2), values
-
-    def forward(self, x: Tensor):
-        return x + self.out(ops.spinor_attention(*self._spinors(x), self.mix, self.window)[0])
+        super().__init__("geometric_attention", d_model, dtype, heads=heads, window=window)
 
     @torch.no_grad()
-    def step(self, x: Tensor, state=None):
-        """(out, state) of x [B, n, d_model] that comes after what `state` (None: nothing) holds; any split of a sequence
-        into steps gives forward's result. The state is the keys and values that may still be seen, [B, P, 16 H] each."""
-        z, values = self._spinors(x)
-        n = x.shape[1]
-        if state is not None:
-            z, values = (torch.cat(pair, 1) for pair in zip(state, (z, values)))
-        heads = lambda t: t.unflatten(-1, (self.heads, 16)).transpose(1, 2)
-        scores = spinor_scores(heads(z[:, -n:]), heads(z), self.mix)
-        positions = torch.arange(z.shape[1])
-        behind = positions[-n:, None] - positions
-        seen = (behind >= 0) & (behind < (self.window or z.shape[1]))
-        weights = torch.softmax(scores.masked_fill(~seen, -torch.inf), -1)
-        out = x + self.out((weights @ heads(values)).transpose(1, 2).flatten(2))
-        kept = -self.window if self.window else None
-        return out, (z[:, kept:], values[:, kept:])
+    def step(self, x: Tensor, state: Tensor = None):
+        """As Layer.step; with window 0 the state, and the time of a step, grow with all that came before."""
+        options = self.options
+        if options["window"] > 0:
+            return super().step(x, state)
+        # A window that nothing has left yet sees all: it is doubled before it is full. The state is a count of
+        # positions and a row of keys and values for each of the window's.
+        row = 2 * 16 * options["heads"]
+        held = 0 if state is None else int(state[0, 0])
+        window = 0 if state is None else (state.shape[1] - 1) // row
+        if held + x.shape[1] > window:
+            window = max(64, 2 * window, held + x.shape[1])
+            grown = x.new_zeros(x.shape[0], 1 + window * row)
+            if state is not None:
+                grown[:, : state.shape[1]] = state
+            state = grown
+        spec = ops.layer_spec(self.description.kind, x.shape[2], **{**options, "window": window})
+        return self.run(x, state, spec)
 
 
 class _Wedge(nn.Module):

@@ -10,6 +10,12 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
+from lior.torch.operators.layer import (
+    layer_inner,
+    layer_inner_backward,
+    layer_of,
+    layer_spec,
+)
 from lior.torch.operators.memory import (
     lior_kernel,
     lior_kernel_backward,
@@ -52,6 +58,10 @@ __all__ = [
     "geodesic_backward",
     "geodesic_distance",
     "geodesic_distance_backward",
+    "layer_inner",
+    "layer_inner_backward",
+    "layer_of",
+    "layer_spec",
     "learned_metric",
     "learned_metric_backward",
     "lior_kernel",

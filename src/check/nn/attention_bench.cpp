@@ -1,5 +1,5 @@
 // Attention in tiles beside attention with its score matrices in memory, forward and backward, at
-// one number of tokens and growing lengths; and the causal field layer beside its products.
+// one number of tokens and growing lengths.
 #include <cmath>
 #include <limits>
 
@@ -8,7 +8,6 @@
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/linalg/gemm.h"
-#include "lior/nn/causal_field.h"
 #include "lior/nn/tiled_attention.h"
 #include "lior/simd/math.h"
 
@@ -242,114 +241,6 @@ void add_attention(Registry& registry, const char* name, Index length, Index wid
        }});
 }
 
-/// The causal field layer with gradients.
-template <class T>
-struct FieldLayer {
-  explicit FieldLayer(const nn::CausalFieldShape& of)
-      : shape(of), memory(of.heads), arena(std::size_t{1} << 30) {
-    const Index R = shape.rows(), D = shape.d_model, P = shape.projection_width();
-    const double small = 1 / std::sqrt(static_cast<double>(D));
-    x = random_array({R, D}, 1, 1);
-    d_out = random_array({R, D}, 2, 1);
-    const auto parameters = [&] {
-      return nn::CausalFieldParameters<T>{
-          .norm_gain = random_array({1, D}, 3, 1).span(),
-          .in_weight = random_array({P, D}, 4, 0.4 * small),
-          .in_bias = random_array({1, P}, 5, 0.1).span(),
-          .transport = random_array({shape.heads, 8}, 6, 1),
-          .memory = random_array({shape.heads, 12}, 7, 0.3),
-          .out_weight = random_array({D, shape.field_width()}, 8, small)};
-    };
-    values = parameters();
-    gradients = parameters();
-    saved = nn::take_saved<T>(shape, arena);
-    out = arena.template take<T, 2>({R, D});
-    dx = arena.template take<T, 2>({R, D});
-  }
-  View<T, 2> random_array(const Shape<2>& of, std::uint64_t stream, double deviation) {
-    std::vector<float> numbers(static_cast<std::size_t>(element_count(of)));
-    Random(41, stream).fill_normal(std::span(numbers), deviation);
-    const auto array = arena.template take<T, 2>(of);
-    std::copy(numbers.begin(), numbers.end(), array.begin());
-    return array;
-  }
-  nn::CausalFieldParameters<const T> read() const {
-    return {values.norm_gain, values.in_weight, values.in_bias,
-            values.transport, values.memory,    values.out_weight};
-  }
-  void forward() { nn::causal_field_forward<T>(shape, read(), memory, x, {}, saved, out, arena); }
-  void run() {
-    forward();
-    nn::causal_field_backward<T>(shape, read(), memory, x, saved, d_out, dx, gradients, arena);
-  }
-
-  nn::CausalFieldShape shape;
-  nn::FieldMemory<T> memory;
-  Arena arena;
-  View<T, 2> x, d_out, out, dx;
-  nn::CausalFieldParameters<T> values, gradients;
-  nn::CausalFieldSaved<T> saved;
-};
-
-/// The layer's matrix products, forward and backward, on its own arrays.
-void products(FieldLayer<float>& layer) {
-  const auto& v = layer.values;
-  const auto& g = layer.gradients;
-  const auto& s = layer.saved;
-  const auto no = Transpose::no, yes = Transpose::yes;
-  multiply(s.v, no, v.in_weight, yes, 0, s.projection);
-  multiply(s.gated, no, v.out_weight, yes, 0, layer.out);
-  multiply(layer.d_out, yes, s.gated, no, 0, g.out_weight);
-  multiply(layer.d_out, no, v.out_weight, no, 0, s.field);
-  multiply(s.projection, yes, s.v, no, 0, g.in_weight);
-  multiply(s.projection, no, v.in_weight, no, 0, layer.dx);
-}
-
-/// The first tokens against the same layer in double: later ones do not reach them.
-double first_tokens_error(FieldLayer<float>& layer) {
-  constexpr Index kFirst = 16;
-  nn::CausalFieldShape shape = layer.shape;
-  shape.length = kFirst;
-  FieldLayer<double> head(shape);
-  const auto copy = [](auto from, auto to) { std::copy(from.begin(), from.end(), to.begin()); };
-  copy(layer.values.norm_gain, head.values.norm_gain);
-  const Index D = shape.d_model, N = layer.shape.length;
-  double error = 0;
-  for (Index b = 0; b < shape.batch; ++b) {
-    copy(layer.x.span().subspan(b * N * D, kFirst * D), head.x.span().subspan(b * kFirst * D));
-  }
-  layer.forward();
-  head.forward();
-  for (Index b = 0; b < shape.batch; ++b) {
-    error =
-        std::max(error, relative_difference(layer.out.span().subspan(b * N * D, kFirst * D),
-                                            head.out.span().subspan(b * kFirst * D, kFirst * D)));
-  }
-  return error;
-}
-
-void add_field_layer(Registry& registry) {
-  const nn::CausalFieldShape shape{.batch = 4, .length = 2048, .heads = 32, .d_model = 512};
-  const auto R = static_cast<double>(shape.rows()), D = static_cast<double>(shape.d_model);
-  const auto widths = static_cast<double>(shape.projection_width() + shape.field_width());
-  registry.benches.push_back({.name = "causal_field.beside_its_products",
-                              .shape = fmt::format("B={} N={} D={} H={}", shape.batch, shape.length,
-                                                   shape.d_model, shape.heads),
-                              .dtype = "f32",
-                              .flops = 3 * 2 * R * D * widths,
-                              .prepare = [shape] {
-                                const auto alone = std::make_shared<FieldLayer<float>>(shape);
-                                const auto layer = std::make_shared<FieldLayer<float>>(shape);
-                                alone->forward();
-                                return BenchRun{
-                                    .before = [=] { products(*alone); },
-                                    .after = [=] { layer->run(); },
-                                    .error = [=] { return first_tokens_error(*layer); },
-                                    // Sums of 512 products, then products of three of them.
-                                    .tolerance = 4096 * std::numeric_limits<float>::epsilon()};
-                              }});
-}
-
 }  // namespace
 
 void add_nn_attention_benches(Registry& registry) {
@@ -357,7 +248,6 @@ void add_nn_attention_benches(Registry& registry) {
     add_attention(registry, "dot_attention", length, 32, 6 * 32, 2, matrix_dot, tiled_dot);
     add_attention(registry, "spinor_attention", length, 16, 9 * 16, 5, matrix_spinor, tiled_spinor);
   }
-  add_field_layer(registry);
 }
 
 }  // namespace lior::check

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "check/nn/lone_layer.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
 #include "lior/linalg/gemm.h"
 #include "lior/nn/compat_mamba.h"
-#include "lior/nn/geometric_mamba.h"
 
 namespace lior::check {
 namespace {
@@ -18,10 +18,6 @@ using linalg::MatrixView;
 using linalg::Transpose;
 using nn::CompatMambaParameters;
 using nn::CompatMambaShape;
-using nn::GeometricMambaParameters;
-using nn::GeometricMambaSaved;
-using nn::GeometricMambaShape;
-using nn::MixerConfig;
 using nn::Readout;
 
 /// y = x W^T, without the copy of a bias.
@@ -58,136 +54,77 @@ void copy_tokens(View<From, 2> from, Index from_length, Index first, View<To, 2>
   }
 }
 
-/// One exact layer, forward and backward.
-template <class T>
-struct ExactLayer {
-  explicit ExactLayer(const GeometricMambaShape& of) : shape(of), arena(std::size_t{1} << 30) {
-    const Index R = shape.rows(), D = shape.d_model, P = shape.projection_width();
-    const Index Q = shape.read_width();
-    const double small = 1 / std::sqrt(static_cast<double>(D));
-    x = random_array<T, 2>(arena, {R, D}, 1);
-    d_out = random_array<T, 2>(arena, {R, D}, 2);
-    const auto parameter = [&](std::uint64_t stream) {
-      return GeometricMambaParameters<T>{
-          .norm_gain = random_array<T, 1>(arena, {D}, stream).span(),
-          .in_weight = random_array<T, 2>(arena, {P, D}, stream + 1, small),
-          .in_bias = random_array<T, 1>(arena, {P}, stream + 2).span(),
-          .read_weight = random_array<T, 2>(arena, {D, Q}, stream + 3, small),
-          .out_weight = random_array<T, 2>(arena, {D, D}, stream + 4, small),
-          .initial = {},
-          .angles = {}};
-    };
-    values = parameter(10);
-    gradients = parameter(20);
-    saved = nn::take_saved<T>(shape, arena);
-    out = random_array<T, 2>(arena, {R, D}, 3);
-    dx = random_array<T, 2>(arena, {R, D}, 4);
-    state = arena.take<T, 3>(saved.state.shape());
-    std::fill(state.begin(), state.end(), T(0));
+/// The products of a layer, forward and backward, on arrays of their own.
+struct LayerProducts {
+  LayerProducts(const nn::Layout& layout, Index rows) : arena(std::size_t{1} << 30) {
+    std::uint64_t stream = 0;
+    for (const nn::Parameter& p : layout.parameters()) {
+      if (!p.decay) continue;  // gains, biases and the like are in no product
+      const Index O = p.shape[0], K = p.shape[1];
+      all.push_back({.weight = random_array<float, 2>(arena, {O, K}, ++stream),
+                     .d_weight = arena.take<float, 2>({O, K}),
+                     .in = random_array<float, 2>(arena, {rows, K}, ++stream),
+                     .d_in = arena.take<float, 2>({rows, K}),
+                     .out = arena.take<float, 2>({rows, O}),
+                     .d_out = random_array<float, 2>(arena, {rows, O}, ++stream)});
+    }
   }
-
   void run() {
-    std::fill(state.begin(), state.end(), T(0));
-    run_from_state();
+    for (const auto& p : all) product(p.in, p.weight, p.out);
+    for (const auto& p : all) adjoint_products(p.in, p.weight, p.d_out, p.d_weight, p.d_in);
   }
-  void run_from_state() {
-    const GeometricMambaParameters<const T> read{
-        values.norm_gain,  values.in_weight, values.in_bias, values.read_weight,
-        values.out_weight, values.initial,   values.angles};
-    nn::geometric_mamba_forward<T>(shape, read, x, state, saved, out);
-    nn::geometric_mamba_backward<T>(shape, read, x, saved, d_out, dx, gradients, arena);
+  /// Operations of run().
+  static double flops(const nn::Layout& layout, Index rows) {
+    double sum = 0;
+    for (const nn::Parameter& p : layout.parameters()) {
+      if (p.decay) sum += 3 * 2 * static_cast<double>(rows) * static_cast<double>(p.size);
+    }
+    return sum;
   }
 
-  GeometricMambaShape shape;
+  struct Product {
+    View<float, 2> weight, d_weight, in, d_in, out, d_out;
+  };
   Arena arena;
-  View<T, 2> x, d_out, out, dx;
-  View<T, 3> state;
-  GeometricMambaParameters<T> values, gradients;
-  GeometricMambaSaved<T> saved;
+  std::vector<Product> all;
 };
 
-/// The same products, forward and backward, on arrays of their own.
-struct ExactProducts {
-  explicit ExactProducts(const GeometricMambaShape& shape) : arena(std::size_t{1} << 30) {
-    const Index R = shape.rows(), D = shape.d_model, P = shape.projection_width();
-    const Index Q = shape.read_width();
-    v = random_array<float, 2>(arena, {R, D}, 1);
-    projection = random_array<float, 2>(arena, {R, P}, 2);
-    q = random_array<float, 2>(arena, {R, Q}, 3);
-    gated = random_array<float, 2>(arena, {R, D}, 4);
-    out = random_array<float, 2>(arena, {R, D}, 5);
-    in_weight = random_array<float, 2>(arena, {P, D}, 6);
-    read_weight = random_array<float, 2>(arena, {D, Q}, 7);
-    out_weight = random_array<float, 2>(arena, {D, D}, 8);
-    d_in_weight = arena.take<float, 2>({P, D});
-    d_read_weight = arena.take<float, 2>({D, Q});
-    d_out_weight = arena.take<float, 2>({D, D});
-    d_narrow = random_array<float, 2>(arena, {R, D}, 9);
-    d_q = arena.take<float, 2>({R, Q});
-  }
-
-  void run() {
-    product(v, in_weight, projection);
-    product(q, read_weight, out);
-    product(gated, out_weight, out);
-    adjoint_products(gated, out_weight, out, d_out_weight, d_narrow);
-    adjoint_products(q, read_weight, d_narrow, d_read_weight, d_q);
-    adjoint_products(v, in_weight, projection, d_in_weight, d_narrow);
-  }
-
-  Arena arena;
-  View<float, 2> v, projection, q, gated, out, d_narrow, d_q;
-  View<float, 2> in_weight, read_weight, out_weight, d_in_weight, d_read_weight, d_out_weight;
-};
-
-/// The layer's last tokens against the same layer in double (which `lior verify` checks against its
-/// reference), started from the state before them: no gradient comes from beyond the end.
-double last_tokens_error(const ExactLayer<float>& layer) {
+/// The first tokens against the same layer in double (which `lior verify` checks against its
+/// reference): later ones do not reach them.
+double first_tokens_error(std::string_view kind, const nn::ModelConfig& config,
+                          const LoneLayer<float>& layer) {
   constexpr Index kTokens = 16;
-  GeometricMambaShape shape = layer.shape;
-  const Index B = shape.scan.batch, N = shape.scan.length, D = shape.d_model;
-  shape.scan.length = kTokens;
-  ExactLayer<double> tail(shape);
-  copy_tokens(layer.x, N, N - kTokens, tail.x, kTokens, B);
-  copy_tokens(layer.d_out, N, N - kTokens, tail.d_out, kTokens, B);
-  const auto copy = [](auto from, auto to) { std::copy(from.begin(), from.end(), to.begin()); };
-  copy(layer.values.norm_gain, tail.values.norm_gain);
-  copy(layer.values.in_weight, tail.values.in_weight);
-  copy(layer.values.in_bias, tail.values.in_bias);
-  copy(layer.values.read_weight, tail.values.read_weight);
-  copy(layer.values.out_weight, tail.values.out_weight);
-  // 16 tokens are whole tiles.
-  const Index tile = (N - kTokens) / layer.shape.scan.tile_steps();
-  for (Index b = 0; b < B; ++b) copy(layer.saved.starts[b][tile], tail.state[b]);
-  tail.run_from_state();
-
-  Array<double, 2> out({B * kTokens, D}), dx({B * kTokens, D});
-  copy_tokens(layer.out, N, N - kTokens, out.view(), kTokens, B);
-  copy_tokens(layer.dx, N, N - kTokens, dx.view(), kTokens, B);
-  return std::max(relative_difference(out.span(), tail.out.span()),
-                  relative_difference(dx.span(), tail.dx.span()));
+  const Index B = layer.sequences.batch, N = layer.sequences.length, D = config.d_model;
+  LoneLayer<double> head(kind, config, {B, kTokens});
+  copy_tokens(layer.x.view(), N, 0, head.x.view(), kTokens, B);
+  std::copy(layer.values.begin(), layer.values.end(), head.values.begin());
+  head.forward();
+  Array<double, 2> out({B * kTokens, D});
+  copy_tokens(layer.out.view(), N, 0, out.view(), kTokens, B);
+  return relative_difference(out.span(), head.out.span());
 }
 
-void add_exact_layer(Registry& registry) {
-  const GeometricMambaShape shape{
-      .scan = {.batch = 4,
-               .length = 2048,
-               .mixer = {.heads = 32, .complex_state = true, .readout = Readout::invariants}},
-      .d_model = 512};
-  const auto R = static_cast<double>(shape.rows()), D = static_cast<double>(shape.d_model);
-  const auto widths = static_cast<double>(shape.projection_width() + shape.read_width());
+void add_layer(Registry& registry, std::string_view kind, const nn::ModelConfig& config,
+               Index heads) {
+  const nn::Sequences sequences{4, 2048};
+  nn::Layout layout;
+  nn::layer_block<float>(kind, config, "", layout);
   registry.benches.push_back(
-      {.name = "geometric_mamba.beside_its_products",
-       .shape = fmt::format("B={} N={} D={} H={}", shape.scan.batch, shape.scan.length,
-                            shape.d_model, shape.scan.heads()),
+      {.name = std::string(kind) + ".beside_its_products",
+       .shape = fmt::format("B={} N={} D={} H={}", sequences.batch, sequences.length,
+                            config.d_model, heads),
        .dtype = "f32",
-       .flops = 3 * 2 * R * D * (widths + D),
-       .prepare = [shape] {
-         const auto products = std::make_shared<ExactProducts>(shape);
-         const auto layer = std::make_shared<ExactLayer<float>>(shape);
+       .flops = LayerProducts::flops(layout, sequences.rows()),
+       .prepare = [=] {
+         const auto products = std::make_shared<LayerProducts>(layout, sequences.rows());
+         const auto layer = std::make_shared<LoneLayer<float>>(kind, config, sequences);
          return BenchRun{.before = [=] { products->run(); },
-                         .after = [=] { layer->run(); },
-                         .error = [=] { return last_tokens_error(*layer); },
+                         .after =
+                             [=] {
+                               layer->forward();
+                               layer->backward();
+                             },
+                         .error = [=] { return first_tokens_error(kind, config, *layer); },
                          // Sums of 512 products, four in a row, of a state of 100 steps' memory.
                          .tolerance = 4096 * std::numeric_limits<float>::epsilon()};
        }});
@@ -288,7 +225,11 @@ void add_compat_layer(Registry& registry) {
 }  // namespace
 
 void add_nn_layer_benches(Registry& registry) {
-  add_exact_layer(registry);
+  add_layer(registry, "geometric_mamba",
+            {.d_model = 512,
+             .mixer = {.heads = 32, .complex_state = true, .readout = Readout::invariants}},
+            32);
+  add_layer(registry, "causal_field", {.d_model = 512, .causal_field_heads = 32}, 32);
   add_compat_layer(registry);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Where a model's tensors lie in its flat buffers of values and gradients, and how they start.
+/// Where named tensors lie in one flat buffer of values (and of gradients), and how they start.
 
 #include <cmath>
 #include <span>
@@ -7,11 +7,20 @@
 #include <vector>
 
 #include "lior/core/random.h"
-#include "lior/nn/model.h"
+#include "lior/core/view.h"
 
 namespace lior::nn {
 
-/// One tensor's place in the flat buffers.
+/// One named tensor in the flat buffers.
+struct Parameter {
+  std::string name;  ///< "blocks.0.mixer.in.weight"
+  std::vector<Index> shape;
+  Index offset = 0;
+  Index size = 0;
+  bool decay = false;  ///< whether weight decay is for it: matrices yes; gains, biases, states no
+};
+
+/// One tensor's place, as a matrix; a vector is one row.
 struct Slot {
   Index offset = 0;
   Shape<2> shape{};
@@ -27,7 +36,7 @@ struct Slot {
 };
 
 /// Every parameter by name and place, in the order of the calls: the one description of what a
-/// model holds.
+/// model, or a layer on its own, holds.
 class Layout {
  public:
   /// `decay`: whether weight decay is for it.
@@ -83,11 +92,5 @@ class Initializer {
   std::uint64_t seed_;
   std::uint64_t stream_ = 0;
 };
-
-/// What the last matrix of each residual path starts with: paths add up over the two layers of each
-/// block, and each starts smaller for it.
-inline double residual_gain(const ModelConfig& config) {
-  return 1 / std::sqrt(2.0 * static_cast<double>(config.layers));
-}
 
 }  // namespace lior::nn

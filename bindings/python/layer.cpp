@@ -1,0 +1,503 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <mutex>
+#include <optional>
+
+#include "bindings.h"
+#include "lior/core/names.h"
+#include "lior/nn/activation.h"
+#include "lior/nn/mixers.h"
+#include "workspace.h"
+
+namespace lior::python {
+namespace {
+
+using linalg::MatrixView;
+
+template <class T>
+struct Block {
+  Block(const std::string& kind, const nn::ModelConfig& config)
+      : layer(nn::layer_block<T>(kind, config, "", layout)) {}
+  nn::Layout layout;
+  std::unique_ptr<nn::ResidualBlock<T>> layer;
+};
+
+/// Sets an option from what Python gave for it.
+template <class Member>
+void set_option(const nn::LayerOption& option, nb::handle given, Member& member) {
+  const std::string argument(option.name);
+  if constexpr (std::is_same_v<Member, Index>) {
+    const auto value = nb::cast<Index>(given);
+    // A layer on its own may see all positions; one of a model has a state of constant size.
+    const double low = option.name == "window" ? 0 : option.low;
+    LIOR_CHECK(static_cast<double>(value) >= low && static_cast<double>(value) <= option.high,
+               "{} is {}; expected {:.0f} to {:.0f}", argument, value, low, option.high);
+    member = value;
+  } else if constexpr (std::is_same_v<Member, bool>) {
+    member = nb::cast<bool>(given);
+  } else {
+    member = parse_name<Member>(nb::cast<std::string>(given), argument);
+  }
+}
+
+nb::object option_value(Index value) { return nb::cast(value); }
+nb::object option_value(bool value) { return nb::cast(value); }
+template <class E>
+requires(std::is_enum_v<E>) nb::object option_value(E value) {
+  return nb::cast(std::string(name(value)));
+}
+
+/// One layer of lior.nn.Layer: of either type of numbers when it is first asked for.
+class Layer {
+ public:
+  Layer(const std::string& kind, Index d_model, Index layers, const nb::kwargs& options)
+      : kind_(kind) {
+    LIOR_CHECK(d_model >= 1, "d_model is {}; expected at least 1", d_model);
+    LIOR_CHECK(layers >= 1, "layers is {}; expected at least 1", layers);
+    config_.d_model = d_model;
+    config_.layers = layers;
+    config_.mlp_hidden = 4 * d_model;
+    std::string names;
+    Index used = 0;
+    nn::visit_layer_options(config_, [&](const nn::LayerOption& option, auto& member) {
+      if (!option.belongs_to(kind_)) return;
+      const std::string argument(option.name);
+      names += (names.empty() ? "" : ", ") + argument;
+      if (!options.contains(argument.c_str())) return;
+      set_option(option, options[argument.c_str()], member);
+      ++used;
+    });
+    block<float>();  // what cannot be is said here
+    for (const auto& [key, value] : options) {
+      if (used == static_cast<Index>(options.size())) break;
+      const std::string argument = nb::str(key).c_str();
+      LIOR_CHECK((", " + names + ", ").find(", " + argument + ", ") != std::string::npos,
+                 "a {} layer has no option '{}'; it has: {}", kind_, argument, names);
+    }
+    check_config(config_);
+  }
+
+  const std::string& kind() const { return kind_; }
+  Index d_model() const { return config_.d_model; }
+  nb::dict options() const {
+    nb::dict all;
+    nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
+      if (option.belongs_to(kind_)) all[std::string(option.name).c_str()] = option_value(member);
+    });
+    return all;
+  }
+
+  template <class T>
+  Block<T>& block() {
+    auto& held = std::get<std::optional<Block<T>>>(blocks_);
+    if (!held) held.emplace(kind_, config_);
+    return *held;
+  }
+  /// A layer works in tables of its own: one call at a time.
+  std::mutex& mutex() { return mutex_; }
+
+ private:
+  /// What a model would also refuse.
+  void check_config(nn::ModelConfig config) const {
+    config.attention_window = std::max<Index>(config.attention_window, 1);
+    nn::check_config(config);
+  }
+
+  std::string kind_;
+  nn::ModelConfig config_;
+  std::tuple<std::optional<Block<float>>, std::optional<Block<double>>> blocks_;
+  std::mutex mutex_;
+};
+
+/// The parameters of a dict by the layout's names, checked; `inner`: the core's own alone.
+template <class T>
+class Parameters {
+ public:
+  /// Those that stand neither before nor behind the core.
+  static bool is_inner(std::string_view name) {
+    return !name.starts_with("norm.") && !name.starts_with("in.") && !name.starts_with("out.") &&
+           name != "initial";
+  }
+
+  Parameters(Call& call, Layer& layer, const nb::dict& given, bool inner)
+      : layout_(layer.block<T>().layout) {
+    for (const nn::Parameter& p : layout_.parameters()) {
+      if (inner && !is_inner(p.name)) continue;
+      LIOR_CHECK(given.contains(p.name.c_str()), "parameters lack '{}'", p.name);
+      const auto argument = nb::cast<Argument>(given[p.name.c_str()]);
+      const T* data = p.shape.size() == 1
+                          ? call.in<T>(p.name.c_str(), argument, {p.shape[0]}).data()
+                          : call.in<T>(p.name.c_str(), argument, {p.shape[0], p.shape[1]}).data();
+      parts_.push_back({data, nullptr, &p});
+    }
+    for (const auto& [key, value] : given) {
+      const std::string name = nb::str(key).c_str();
+      LIOR_CHECK(std::any_of(parts_.begin(), parts_.end(),
+                             [&](const Part& part) { return part.of->name == name; }),
+                 "parameters have '{}', which this {} layer does not use", name, layer.kind());
+    }
+  }
+
+  /// Gradients by the same names, the next outputs of the call.
+  void want_gradients(Call& call) {
+    for (Part& part : parts_) {
+      const std::vector<Index>& shape = part.of->shape;
+      part.gradient = shape.size() == 1 ? call.out<T>({shape[0]}).data()
+                                        : call.out<T>({shape[0], shape[1]}).data();
+    }
+  }
+  nb::dict gradients(const nb::tuple& results, std::size_t first) const {
+    nb::dict named;
+    for (const Part& part : parts_) named[part.of->name.c_str()] = results[first++];
+    return named;
+  }
+
+  /// All in one buffer, as a model has them.
+  std::span<const T> values(Arena& arena) const {
+    const auto flat = arena.take<T, 1>({layout_.size()}).span();
+    for (const Part& part : parts_) {
+      if (!arena.planning()) std::copy_n(part.values, part.of->size, flat.data() + part.of->offset);
+    }
+    return flat;
+  }
+  std::span<T> zeros(Arena& arena) const {
+    const auto flat = arena.take<T, 1>({layout_.size()}).span();
+    if (!arena.planning()) std::fill(flat.begin(), flat.end(), T(0));
+    return flat;
+  }
+  void give(std::span<const T> sums) const {
+    for (const Part& part : parts_) {
+      std::copy_n(sums.data() + part.of->offset, part.of->size, part.gradient);
+    }
+  }
+
+ private:
+  struct Part {
+    const T* values;
+    T* gradient;
+    const nn::Parameter* of;
+  };
+  const nn::Layout& layout_;
+  std::vector<Part> parts_;
+};
+
+template <class T>
+View<T, 2> rows(View<T, 3> array) {
+  return array.template reshaped<2>({array.extent(0) * array.extent(1), array.extent(2)});
+}
+
+/// The kept block of what forward saved, or saves, and room for the rest.
+template <class T>
+nn::Saved<T> saved_in(const nn::SavedPlan& plan, View<T, 1> kept, Arena& arena) {
+  return {plan, kept.data(), arena.take<T, 1>({plan.redone()}).data()};
+}
+
+/// body(arena): counted, then run, with the layer to itself.
+template <class Body>
+void run_alone(Layer& layer, Body&& body) {
+  const std::lock_guard lock(layer.mutex());
+  with_arena(body);
+}
+
+nb::dict shapes(Layer& self) {
+  nb::dict all;
+  for (const nn::Parameter& p : self.block<float>().layout.parameters()) {
+    nb::list shape;
+    for (const Index extent : p.shape) shape.append(extent);
+    all[p.name.c_str()] = nb::tuple(shape);
+  }
+  return all;
+}
+
+nb::dict start(Layer& self, std::uint64_t seed, const std::string& dtype) {
+  return for_dtype(dtype, [&]<class T>() {
+    const Block<T>& block = self.block<T>();
+    Buffer<T> values(block.layout.size());
+    nn::Initializer<T> initializer(values.span(), seed);
+    block.layer->initialize(initializer);
+    nb::dict all;
+    for (const nn::Parameter& p : block.layout.parameters()) {
+      void* data = nullptr;
+      nb::object array = new_array(dtype_of<T>(), p.shape, data);
+      std::copy_n(values.data() + p.offset, p.size, static_cast<T*>(data));
+      all[p.name.c_str()] = array;
+    }
+    return all;
+  });
+}
+
+Pair forward(Layer& self, const nb::dict& parameters, const Argument& x, const Outputs& out) {
+  return for_real("x", x, [&]<class T>() {
+    Call call(out);
+    const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
+    const Parameters<T> given(call, self, parameters, false);
+    const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
+    const nn::Sequences sequences{call['B'], call['N']};
+    const nn::SavedPlan plan = layer.plan(sequences);
+    const auto result = call.out<T>({'B', 'N', self.d_model()});
+    const auto kept = call.out<T>({plan.kept()});
+    return Pair(call.run([&] {
+      run_alone(self, [&](Arena& arena) {
+        layer.forward(
+            {sequences, given.values(arena), rows(input), saved_in<T>(plan, kept, arena), arena},
+            {}, rows(result));
+      });
+    }));
+  });
+}
+
+nb::typed<nb::tuple, NumPy, nb::dict> backward(Layer& self, const nb::dict& parameters,
+                                               const Argument& x, const Argument& saved,
+                                               const Argument& d_out) {
+  return for_real("x", x, [&]<class T>() {
+    Call call;
+    const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
+    Parameters<T> given(call, self, parameters, false);
+    const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
+    const nn::Sequences sequences{call['B'], call['N']};
+    const nn::SavedPlan plan = layer.plan(sequences);
+    const auto kept = call.in<T>("saved", saved, {plan.kept()});
+    const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', self.d_model()});
+    const auto dx = call.out<T>({'B', 'N', self.d_model()});
+    given.want_gradients(call);
+    const nb::tuple results = call.run([&] {
+      run_alone(self, [&](Arena& arena) {
+        const nn::LayerCall<T> pass{sequences, given.values(arena), rows(input),
+                                    saved_in<T>(plan, as_writable(kept), arena), arena};
+        const auto sums = given.zeros(arena);
+        layer.restore(pass);
+        if (!arena.planning()) std::copy(gradient.begin(), gradient.end(), dx.begin());
+        layer.backward(pass, rows(dx), sums);
+        if (!arena.planning()) given.give(sums);
+      });
+    });
+    return Result{nb::make_tuple(results[0], given.gradients(results, 1))};
+  });
+}
+
+NumPy step(Layer& self, const nb::dict& parameters, const Argument& x, const Output& state,
+           const Outputs& out) {
+  return for_real("x", x, [&]<class T>() {
+    Call call(out);
+    const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
+    const Parameters<T> given(call, self, parameters, false);
+    const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
+    const auto h = call.state<T>("state", state, {'B', layer.state_size()});
+    const nn::Sequences sequences{call['B'], call['N']};
+    const nn::SavedPlan plan = layer.plan(sequences);
+    const auto result = call.out<T>({'B', 'N', self.d_model()});
+    return call.run([&] {
+      run_alone(self, [&](Arena& arena) {
+        const auto values = given.values(arena);
+        const auto saved = nn::take_saved<T>(plan, arena);
+        layer.forward({sequences, values, rows(input), saved, arena}, h, rows(result));
+      });
+    });
+  });
+}
+
+NumPy initial_state(Layer& self, Index batch, const nb::dict& parameters,
+                    const std::string& dtype) {
+  LIOR_CHECK(batch >= 0, "batch is {}; expected at least 0", batch);
+  return for_dtype(dtype, [&]<class T>() {
+    Call call;
+    Block<T>& block = self.block<T>();
+    const Parameters<T> given(call, self, parameters, false);
+    const auto state = call.out<T>({batch, block.layer->state_size()});
+    return call.run([&] {
+      with_arena([&](Arena& arena) {
+        const auto values = given.values(arena);
+        if (!arena.planning()) block.layer->initial_state(values, state);
+      });
+    });
+  });
+}
+
+/// The arrays of both passes between the two projections.
+template <class T>
+struct Inner {
+  Inner(Call& call, Layer& layer, const Argument& projection_)
+      : core(layer.block<T>().layer->core()), shape(core.shape()) {
+    const Index gate = shape.gate ? shape.out : 0;
+    projection = rows(call.in<T>("projection", projection_, {'B', 'N', shape.in + gate}));
+    sequences = {call['B'], call['N']};
+    core.save(sequences, plan);
+  }
+  template <class U>
+  MatrixView<U> columns(View<U, 2> of) const {
+    return MatrixView<U>(of).block(0, 0, of.extent(0), shape.in);
+  }
+  template <class U>
+  MatrixView<U> gate(View<U, 2> of) const {
+    return MatrixView<U>(of).block(0, shape.in, of.extent(0), shape.out);
+  }
+
+  const nn::Core<T>& core;
+  nn::CoreShape shape;
+  nn::Sequences sequences;
+  nn::SavedPlan plan;
+  View<const T, 2> projection;
+};
+
+/// A state that is read and written in place, or none.
+template <class T>
+MatrixView<T> state_or_none(Call& call, const char* name, const Output& given, Index size) {
+  if (given.object.is_none()) return {};
+  return call.state<T>(name, given, {'B', size});
+}
+
+Triple inner_forward(Layer& self, const nb::dict& parameters, const Argument& projection,
+                     const Output& state, const Outputs& out) {
+  return for_real("projection", projection, [&]<class T>() {
+    Call call(out);
+    const Inner<T> inner(call, self, projection);
+    const Parameters<T> given(call, self, parameters, true);
+    const auto h = state_or_none<T>(call, "state", state, inner.core.state_size());
+    const auto z = call.out<T>({'B', 'N', inner.shape.out});
+    const auto ungated = call.out<T>({'B', inner.shape.gate ? call['N'] : 0, inner.shape.out});
+    const auto kept = call.out<T>({inner.plan.kept()});
+    return call.run([&] {
+      run_alone(self, [&](Arena& arena) {
+        const View<T, 2> y = rows(inner.shape.gate ? ungated : z);
+        inner.core.forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
+                            saved_in<T>(inner.plan, kept, arena), arena},
+                           h, y);
+        if (arena.planning() || !inner.shape.gate) return;
+        nn::gate_forward<T>(y, inner.gate(inner.projection), rows(z));
+      });
+    });
+  });
+}
+
+nb::typed<nb::tuple, NumPy, nb::dict> inner_backward(Layer& self, const nb::dict& parameters,
+                                                     const Argument& projection, const Argument& y,
+                                                     const Argument& saved, const Argument& dz,
+                                                     const Output& d_state, const Outputs& out) {
+  return for_real("projection", projection, [&]<class T>() {
+    Call call(out);
+    const Inner<T> inner(call, self, projection);
+    Parameters<T> given(call, self, parameters, true);
+    const auto kept = call.in<T>("saved", saved, {inner.plan.kept()});
+    const auto of_y = rows(call.in<T>("y", y, {'B', 'N', inner.shape.out}));
+    const auto of_z = rows(call.in<T>("dz", dz, {'B', 'N', inner.shape.out}));
+    LIOR_CHECK(d_state.object.is_none() || inner.core.state_has_gradient(),
+               "a {} layer's state has no gradient; expected d_state=None", self.kind());
+    const auto dh = state_or_none<T>(call, "d_state", d_state, inner.core.state_size());
+    const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
+    given.want_gradients(call);
+    const nb::object result = call.run([&] {
+      run_alone(self, [&](Arena& arena) {
+        const nn::CoreCall<T> pass{inner.sequences, given.values(arena),
+                                   inner.columns(inner.projection),
+                                   saved_in<T>(inner.plan, as_writable(kept), arena), arena};
+        const auto sums = given.zeros(arena);
+        const auto dy = arena.take<T, 2>(of_y.shape());
+        const auto again = inner.shape.keep_y ? as_writable(of_y) : arena.take<T, 2>(of_y.shape());
+        inner.core.restore(pass, again);
+        if (!arena.planning()) {
+          std::copy(of_z.begin(), of_z.end(), dy.begin());
+          if (inner.shape.gate) {
+            nn::gate_backward<T>(of_y, inner.gate(inner.projection), dy, dy,
+                                 inner.gate(rows(d_projection)));
+          }
+        }
+        inner.core.backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
+        if (!arena.planning()) given.give(sums);
+      });
+    });
+    // One output, of a core without parameters, comes as an array and not as a tuple.
+    const nb::tuple results =
+        nb::isinstance<nb::tuple>(result) ? nb::borrow<nb::tuple>(result) : nb::make_tuple(result);
+    return Result{nb::make_tuple(results[0], given.gradients(results, 1))};
+  });
+}
+
+std::vector<std::string> kinds() {
+  const auto all = nn::layer_kinds();
+  return {all.begin(), all.end()};
+}
+
+}  // namespace
+
+void bind_layer(nb::module_& m) {
+  m.def("layer_kinds", &kinds, "The kinds of lior.nn.Layer.");
+  nb::class_<Layer>(
+      m, "Layer",
+      R"(One layer, out = x + W_o core(W_in RMSNorm(x) + bias), of a kind of layer_kinds().
+
+It owns no numbers: parameters are a dict of arrays by the names that the program's files have
+("norm.weight", "in.weight", ...). Formulas: docs/math/conventions.md, section 10.)")
+      .def(
+          "__init__",
+          [](Layer* self, const std::string& kind, Index d_model, Index layers,
+             const nb::kwargs& options) { new (self) Layer(kind, d_model, layers, options); },
+          "kind"_a, "d_model"_a, nb::kw_only(), "layers"_a = 1, "options"_a,
+          R"(layers: of the model that the layer is for; it sets the size that W_o starts with. options: those
+of the kind, as in a model's configuration, by their short names (heads, window, factors, ...).)")
+      .def_prop_ro("kind", &Layer::kind)
+      .def_prop_ro("d_model", &Layer::d_model)
+      .def_prop_ro("options", &Layer::options, "All options of the kind, by name.")
+      .def_prop_ro("shapes", &shapes, "The shape of each parameter, by name.")
+      .def_prop_ro(
+          "inner_names",
+          [](Layer& self) {
+            std::vector<std::string> names;
+            for (const nn::Parameter& p : self.block<float>().layout.parameters()) {
+              if (Parameters<float>::is_inner(p.name)) names.push_back(p.name);
+            }
+            return names;
+          },
+          "The parameters that stand between the two projections.")
+      .def_prop_ro(
+          "projection_width",
+          [](Layer& self) { return self.block<float>().layout.parameters()[1].shape[0]; },
+          "Rows of W_in.")
+      .def_prop_ro(
+          "inner_shape",
+          [](Layer& self) {
+            const nn::CoreShape shape = self.block<float>().layer->core().shape();
+            return std::tuple(shape.out, shape.gate,
+                              self.block<float>().layer->core().state_has_gradient());
+          },
+          "(columns of z, whether it is gated, whether states have gradients).")
+      .def(
+          "state_size",
+          [](Layer& self, const std::string& dtype) {
+            return for_dtype(dtype, [&]<class T>() { return self.block<T>().layer->state_size(); });
+          },
+          nb::kw_only(), "dtype"_a = "float32", "Numbers in one sequence's state.")
+      .def(
+          "inner_saved_size",
+          [](Layer& self, Index batch, Index length) {
+            nn::SavedPlan plan;
+            self.block<float>().layer->core().save({batch, length}, plan);
+            return plan.kept();
+          },
+          "batch"_a, "length"_a, "Numbers that inner_forward saves.")
+      .def("start", &start, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
+           "Start values, a dict: a function of the seed alone.")
+      .def("initial_state", &initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
+           "dtype"_a = "float32", "The state before the first token: (B, state_size).")
+      .def("forward", &forward, "parameters"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
+           "(out (B, N, D), what backward needs) from x: (B, N, D), from the initial state.")
+      .def("backward", &backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a,
+           "(dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x.")
+      .def(
+          "step", &step, "parameters"_a, "x"_a, "state"_a, nb::kw_only(), "out"_a = nb::none(),
+          R"(out (B, N, D) of x (B, N, D) that comes after what state (B, state_size) holds, which is updated in
+place. Any split of a sequence into steps gives one call's result.)")
+      .def(
+          "inner_forward", &inner_forward, "parameters"_a, "projection"_a,
+          "state"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
+          R"((z (B, N, out), y, saved): what W_o reads, from W_in v + bias (B, N, P) and the parameters
+inner_names; y and saved are for inner_backward, y empty where z is not gated. state: updated in place.)")
+      .def(
+          "inner_backward", &inner_backward, "parameters"_a, "projection"_a, "y"_a, "saved"_a,
+          "dz"_a, "d_state"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
+          R"((d_projection, dict of gradients) from dz. y: forward's, or z where that was empty. d_state
+(B, state_size): the gradient of the last state in, of the first out, in place.)");
+}
+
+}  // namespace lior::python
