@@ -8,6 +8,7 @@ template <class T>
 struct Borrowed {
   const LearnedMetric<T>* metric;
   Index dimension() const { return metric->dimension(); }
+  const char* remedy() const { return metric->remedy(); }
   template <class S>
   void operator()(const S* x, S* g) const {
     (*metric)(x, g);

@@ -15,7 +15,7 @@ void for_each_christoffel(const AnyMetric<T>& metric, View<const T, 2> x,
     T *dg = g + d * d, *c = dg + d * d * d, *gamma = c + d * d * d;
     derivatives(point, g, dg);
     MetricSolver<T> solver(metric);
-    if (const auto failed = solver.factor(g)) fail_at_point(metric, n, *failed);
+    if (const auto failed = solver.factor(g)) fail_at_point(metric, point, n, *failed);
     lower_christoffel(dg, d, c);
     raise_christoffel(solver, c, d, gamma);
     store(n, gamma);
@@ -91,19 +91,17 @@ void christoffel_differences(const AnyMetric<T>& metric, View<const T, 2> x, T s
 template <class T>
 double torsion_residual(View<const T, 4> gamma) {
   const Index d = gamma.extent(0), count = gamma.extent(3);
-  double worst = 0;
+  Worst<double> worst;
   for (Index l = 0; l < d; ++l) {
     for (Index m = 0; m < d; ++m) {
       for (Index n = 0; n < m; ++n) {
         for (Index p = 0; p < count; ++p) {
-          const double difference = std::abs(gamma(l, m, n, p) - gamma(l, n, m, p));
-          if (!(difference <= worst)) worst = difference;
+          worst.add(std::abs(gamma(l, m, n, p) - gamma(l, n, m, p)));
         }
       }
     }
   }
-  const double scale = largest(gamma.span());
-  return scale > 0 ? worst / scale : worst;
+  return relative(worst.value(), largest(gamma.span()));
 }
 
 template <class T>
@@ -111,7 +109,7 @@ double compatibility_residual(const AnyMetric<T>& metric, View<const T, 2> x,
                               View<const T, 4> gamma) {
   const Index d = metric.dimension();
   check_shape(gamma, {d, d, d, x.extent(1)}, "gamma");
-  std::vector<T> worst(static_cast<std::size_t>(x.extent(1))), scale(worst);
+  std::vector<Worst<double>> worst(static_cast<std::size_t>(x.extent(1))), scale(worst);
   for_each_point(metric, x, d * d + d * d * d, [&](const T* point, Index p, T* g) {
     T* dg = g + d * d;
     metric.first(point, g, dg);
@@ -123,14 +121,16 @@ double compatibility_residual(const AnyMetric<T>& metric, View<const T, 2> x,
           for (Index s = 0; s < d; ++s) {
             residual -= gamma(s, m, n, p) * g[s * d + r] + gamma(s, m, r, p) * g[n * d + s];
           }
-          if (!(std::abs(residual) <= worst[p])) worst[p] = std::abs(residual);
-          scale[p] = std::max(scale[p], std::abs(slope));
+          worst[p].add(std::abs(residual));
+          scale[p].add(std::abs(slope));
         }
       }
     }
   });
-  const double size = largest(std::span<const T>(scale));
-  return largest(std::span<const T>(worst)) / (size > 0 ? size : 1);
+  Worst<double> residual, size;
+  for (const auto& at : worst) residual.add(at.value());
+  for (const auto& at : scale) size.add(at.value());
+  return relative(residual.value(), size.value());
 }
 
 #define LIOR_INSTANTIATE(T)                                                                    \

@@ -56,23 +56,16 @@ auto log_resilience(const LearnedMetric<T>& metric) {
 }
 
 template <class T>
-double relative(double residual, View<const T, 3> to) {
-  const double size = largest(to.span());
-  return size > 0 ? residual / size : residual;
-}
-
-template <class T>
 double mirror_residual(View<const T, 3> a, T sign) {
-  double worst = 0;
+  Worst<double> worst;
   for (Index m = 0; m < a.extent(0); ++m) {
     for (Index n = 0; n < a.extent(1); ++n) {
       for (Index p = 0; p < a.extent(2); ++p) {
-        const double residual = std::abs(a(m, n, p) - sign * a(n, m, p));
-        if (!(residual <= worst)) worst = residual;
+        worst.add(std::abs(a(m, n, p) - sign * a(n, m, p)));
       }
     }
   }
-  return relative(worst, a);
+  return relative(worst.value(), largest(a.span()));
 }
 
 }  // namespace
@@ -129,7 +122,7 @@ template <class T>
 double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b) {
   using Matrix = Eigen::Matrix<std::complex<double>, Eigen::Dynamic, Eigen::Dynamic>;
   const Index d = a.extent(0);
-  double worst = 0, size = 0;
+  Worst<double> worst, size;
   Matrix g(d, d);
   for (Index p = 0; p < a.extent(2); ++p) {
     for (Index k = 0; k < d * d; ++k) {
@@ -139,18 +132,18 @@ double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b) {
     const Eigen::ComplexEigenSolver<Matrix> solver(g, false);
     for (Index k = 0; k < d; ++k) {
       const std::complex<double> value = solver.eigenvalues()[k];
-      if (!(std::abs(value.imag()) <= worst)) worst = std::abs(value.imag());
-      size = std::max(size, std::abs(value));
+      worst.add(std::abs(value.imag()));
+      size.add(std::abs(value));
     }
   }
-  return size > 0 ? worst / size : worst;
+  return relative(worst.value(), size.value());
 }
 
 template <class T>
 double closedness_residual(const LearnedMetric<T>& metric, T alpha, View<const T, 2> x) {
   const Index d = metric.dimension();
   std::array<T, kMostDimensions> point;
-  double worst = 0, size = 0;
+  Worst<double> worst, size;
   for (Index p = 0; p < x.extent(1); ++p) {
     gather_point(x, p, point.data());
     const Jet<T> theta = jet(phase_function(alpha, d), point.data(), d);
@@ -164,13 +157,13 @@ double closedness_residual(const LearnedMetric<T>& metric, T alpha, View<const T
       for (Index m = 0; m < d; ++m) {
         for (Index n = 0; n < d; ++n) {
           const double sum = slope(k, m, n) + slope(m, n, k) + slope(n, k, m);
-          if (!(std::abs(sum) <= worst)) worst = std::abs(sum);
-          size = std::max(size, std::abs(static_cast<double>(slope(k, m, n))));
+          worst.add(std::abs(sum));
+          size.add(std::abs(static_cast<double>(slope(k, m, n))));
         }
       }
     }
   }
-  return size > 0 ? worst / size : worst;
+  return relative(worst.value(), size.value());
 }
 
 #define LIOR_INSTANTIATE(T)                                                             \

@@ -154,7 +154,8 @@ void christoffel_backward(const LearnedMetricModel<T>& model, View<const T, 2> x
   for (Index n = 0; n < count; ++n) {
     gather_point(x, n, point.data());
     check_domain(metric, point.data(), n);
-    connection.visit(point.data(), [&](const auto& pivot) { fail_at_point(metric, n, pivot); });
+    connection.visit(point.data(),
+                     [&](const auto& pivot) { fail_at_point(metric, point.data(), n, pivot); });
     lower_christoffel(connection.dg().data(), d, lower.data());
     plain.fill(0);
     for (Index i = 0; i < d; ++i) {
@@ -221,10 +222,9 @@ void geodesic_backward(const LearnedMetricModel<T>& model, View<const T, 2> x, V
     gather_point(dend.v, n, gradient.v.data());
     for (Index k = steps - 1; k >= 0; --k) {
       const auto where = [&](const linalg::FailedPivot<T>& pivot) {
-        throw Error(
-            fmt::format("the metric is not positive definite on geodesic {} in step {}: "
-                        "pivot {} is {}; it always is with spd_floor",
-                        n, k, pivot.index, pivot.value));
+        throw Error(fmt::format(
+            "the metric is not positive definite on geodesic {} in step {}: pivot {} is {}; {}", n,
+            k, pivot.index, pivot.value, connection.metric().remedy()));
       };
       const State<T>& y = path[k];
       const State<T> k1 = slope_at(metric, y), y2 = y.plus(h / 2, k1, d), k2 = slope_at(metric, y2),

@@ -40,14 +40,27 @@ class MetricSolver {
   std::array<int, kMostDimensions> order_;
 };
 
-/// Throws the error of a metric that cannot be inverted at a point.
+/// Throws the error of a metric that cannot be inverted at x, with advice.
 template <class T>
-[[noreturn]] void fail_at_point(const AnyMetric<T>& metric, Index point,
+[[noreturn]] void fail_at_point(const AnyMetric<T>& metric, const T* x, Index point,
                                 const linalg::FailedPivot<T>& pivot) {
-  throw Error(fmt::format(
-      "the metric is {} at point {}: pivot {} is {}; a learned metric is "
-      "always positive definite with spd_floor",
-      metric.riemannian() ? "not positive definite" : "singular", point, pivot.index, pivot.value));
+  const Index d = metric.dimension();
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  metric.value(x, g.data());
+  T most = 0;
+  for (Index m = 0; m < d; ++m) most = std::max(most, std::abs(g[m * d + m]));
+  const T rounding = static_cast<T>(4 * d) * std::numeric_limits<T>::epsilon() * most;
+  std::string advice = "expected a metric that can be inverted there";
+  if (const char* remedy = metric.remedy()) {
+    advice = remedy;
+  } else if (std::abs(pivot.value) <= rounding) {
+    advice = fmt::format(
+        "beside entries of {} that is rounding; {}", most,
+        sizeof(T) == sizeof(float) ? "double precision may do" : "other coordinates may do");
+  }
+  throw Error(fmt::format("the metric is {} at point {}: pivot {} is {}; {}",
+                          metric.riemannian() ? "not positive definite" : "singular", point,
+                          pivot.index, pivot.value, advice));
 }
 
 /// Throws unless `x`, [d], lies in the metric's domain.

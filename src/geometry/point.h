@@ -5,18 +5,21 @@
 
 #include "geometry/metric_solver.h"
 #include "lior/core/parallel.h"
+#include "lior/core/worst.h"
 
 namespace lior::geometry {
 
 /// The largest |value|, NaN if one is.
 template <class T>
 double largest(std::span<const T> values) {
-  double most = 0;
-  for (const T value : values) {
-    if (!(std::abs(static_cast<double>(value)) <= most))
-      most = std::abs(static_cast<double>(value));
-  }
-  return most;
+  Worst<double> most;
+  for (const T value : values) most.add(std::abs(static_cast<double>(value)));
+  return most.value();
+}
+
+/// residual / scale, where 0 / 0 is 0; NaN if either is.
+inline double relative(double residual, double scale) {
+  return scale == 0 ? residual : residual / scale;
 }
 
 /// The coordinates of point n of planes [d, N].

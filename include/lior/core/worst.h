@@ -2,6 +2,7 @@
 /// The largest of many residuals, where a NaN is worse than any number.
 
 #include <cmath>
+#include <initializer_list>
 
 namespace lior {
 
@@ -18,5 +19,13 @@ class Worst {
  private:
   T value_ = 0;
 };
+
+/// The worst of a few.
+template <class T>
+T worst_of(std::initializer_list<T> residuals) {
+  Worst<T> worst;
+  for (const T residual : residuals) worst.add(residual);
+  return worst.value();
+}
 
 }  // namespace lior

@@ -49,6 +49,7 @@ class LearnedMetric {
                          Resilience resilience = Resilience::on, bool spd_floor = false);
 
   Index dimension() const { return d_; }
+  const char* remedy() const { return "it always is with spd_floor"; }
   Index metric_width() const { return width_; }
   Index resilience_width() const { return resilience_width_; }
 
