@@ -6,6 +6,7 @@
 /// cannot be used is reported, and what to do about it is the caller's decision.
 /// Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 4.2 and 4.4.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
@@ -78,24 +79,37 @@ constexpr T cholesky_determinant(View<T, 2> l) {
   return root * root;
 }
 
-/// b: [d] := A^-1 b of any A: [d, d], by Gaussian elimination with row pivoting; A is overwritten.
-/// Where A is singular or has a NaN, b ends with numbers that are not finite. d^3 / 3
-/// multiply-adds.
+/// P A = L U of any A: [d, d], by Gaussian elimination with row pivoting: A is overwritten by L
+/// below the diagonal, whose own is 1, and U; in step k row k was swapped with row order[k].
+/// False where A is singular or has a NaN. d^3 / 3 multiply-adds.
 template <class T>
-constexpr void eliminate(View<T, 2> a, std::span<T> b) {
+[[nodiscard]] constexpr bool lu(View<T, 2> a, std::span<int> order) {
   const Index d = a.extent(0);
   for (Index k = 0; k < d; ++k) {
     Index pivot = k;
     for (Index i = k + 1; i < d; ++i) {
       if (std::abs(a(i, k)) > std::abs(a(pivot, k))) pivot = i;
     }
-    for (Index j = k; j < d; ++j) std::swap(a(k, j), a(pivot, j));
-    std::swap(b[k], b[pivot]);
+    order[k] = static_cast<int>(pivot);
+    if (!(std::abs(a(pivot, k)) > 0)) return false;
+    if (pivot != k) std::swap_ranges(&a(k, 0), &a(k, 0) + d, &a(pivot, 0));
     for (Index i = k + 1; i < d; ++i) {
-      const T factor = a(i, k) / a(k, k);
+      const T factor = a(i, k) /= a(k, k);
+      if (factor == 0) continue;
       for (Index j = k + 1; j < d; ++j) a(i, j) -= factor * a(k, j);
-      b[i] -= factor * b[k];
     }
+  }
+  return true;
+}
+
+/// b := A^-1 b from lu's result.
+template <class T>
+constexpr void lu_solve(View<const std::type_identity_t<T>, 2> a, std::span<const int> order,
+                        std::span<T> b) {
+  const Index d = a.extent(0);
+  for (Index k = 0; k < d; ++k) std::swap(b[k], b[order[k]]);
+  for (Index i = 0; i < d; ++i) {
+    for (Index j = 0; j < i; ++j) b[i] -= a(i, j) * b[j];
   }
   for (Index i = d - 1; i >= 0; --i) {
     for (Index j = i + 1; j < d; ++j) b[i] -= a(i, j) * b[j];
