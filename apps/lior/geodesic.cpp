@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "command.h"
@@ -19,19 +20,15 @@ namespace {
 
 using namespace geometry;
 
-constexpr const char* kMetrics =
-    R"(Metrics, their keys with defaults (such as sphere:n=3,r=2) and coordinates:
-  euclidean:n=2                x_0 .. x_n-1
-  sphere:n=2,r=1               angles, all but the last in (0, pi); n = 2: theta, phi
-  half_plane:n=2               x_0 .. x_n-1, the last > 0
-  ball:n=2                     x_0 .. x_n-1, |x| < 1
-  torus:minor=1,major=2        theta (around the tube), phi
-  schwarzschild:mass=1         t, r > 2 mass, theta in (0, pi), phi
-  conformal:n=2,a=0.05         x_0 .. x_n-1; exp(2 a |x|^2) times the flat metric
-  paraboloid:a=0.5             x, y of the surface z = a (x^2 + y^2)
-A row has t, the coordinates x0 .. and the velocity v0 .., and behind them what a geodesic keeps: g(v,v), and
-p_m = g_mn v^n for each coordinate m that the metric does not depend on.
+std::string metrics_note() {
+  return "Metrics, their keys with defaults (such as sphere:n=3,r=2), and their coordinates:\n" +
+         describe_metric_kinds() +
+         R"(A row has t, the coordinates x0 .. and the velocity v0 .., and behind them what a geodesic keeps: g(v,v), and
+p_m = g_mn v^n for each coordinate m that the metric's formula does not contain. --to takes the shortest way where
+the metric has a closed form; elsewhere it says that a shorter one is not excluded. Coordinates with a period lead the
+shorter way round.
 )";
+}
 
 struct Flags {
   std::string metric, from, method = "dopri5";
@@ -59,24 +56,17 @@ Array<double, 2> numbers(const char* flag, const std::string& text, Index count)
     const auto [next, fault] = std::from_chars(at, end, value);
     LIOR_CHECK(fault == std::errc{} && std::isfinite(value) && (next == end || *next == ','),
                "{} '{}' is not a list of finite numbers; give {} of them, such as 0.5,1", flag,
-               text, count);
+               shown(text), count);
     values.push_back(value);
     if (next == end) break;
     at = next + 1;
   }
   LIOR_CHECK(static_cast<Index>(values.size()) == count,
-             "{} '{}' has {} numbers; the metric has {} coordinates", flag, text, values.size(),
-             count);
+             "{} '{}' has {} numbers; the metric has {} coordinates", flag, shown(text),
+             values.size(), count);
   Array<double, 2> point({count, 1});
   std::copy(values.begin(), values.end(), point.data());
   return point;
-}
-
-Method method_of(const std::string& text) {
-  if (text == "dopri5") return Method::dopri5;
-  if (text == "rk4") return Method::rk4;
-  LIOR_CHECK(text == "midpoint", "--method {} is unknown; expected dopri5, rk4 or midpoint", text);
-  return Method::midpoint;
 }
 
 /// A path with what it conserves.
@@ -86,7 +76,7 @@ struct Path {
   Array<double, 3> x, v;
   Array<PathStatus, 1> status{{1}};
   Array<double, 1> reached{{1}};
-  std::vector<Index> ignored;  // coordinates that the metric does not depend on
+  std::vector<Index> ignorable;  // coordinates that the metric's formula does not contain
 
   /// Samples up to where it ended.
   Index valid() const {
@@ -105,26 +95,19 @@ Path trace(const AnyMetric<double>& metric, const Array<double, 2>& from,
             .times = {},
             .x = Array<double, 3>({samples, d, 1}),
             .v = Array<double, 3>({samples, d, 1}),
-            .ignored = {}};
+            .ignorable = {}};
   for (Index k = 0; k < samples; ++k) {
     path.times.push_back(length * static_cast<double>(k) / static_cast<double>(samples - 1));
   }
   geodesics<double>(metric, from.view(), velocity.view(), path.times, options,
                     {path.x.view(), path.v.view(), path.status.view(), path.reached.view()});
-  // A coordinate is ignored where its derivative of g vanishes at both ends.
-  std::vector<double> g(static_cast<std::size_t>(d * d)), first(g.size() * d), last(first);
-  metric.first(&path.x(0, 0, 0), g.data(), first.data());
-  metric.first(&path.x(samples - 1, 0, 0), g.data(), last.data());
   for (Index m = 0; m < d; ++m) {
-    bool zero = true;
-    for (Index k = m * d * d; k < (m + 1) * d * d; ++k)
-      zero = zero && first[k] == 0 && last[k] == 0;
-    if (zero) path.ignored.push_back(m);
+    if (metric.ignorable(m, from.data())) path.ignorable.push_back(m);
   }
   return path;
 }
 
-/// g(v, v), then the momenta g_mn v^n of the ignored coordinates.
+/// g(v, v), then the momenta g_mn v^n of the ignorable coordinates.
 std::vector<double> invariants(const AnyMetric<double>& metric, const Path& path, Index k) {
   const Index d = path.d;
   std::vector<double> g(static_cast<std::size_t>(d * d)), values(1, 0.0);
@@ -135,7 +118,7 @@ std::vector<double> invariants(const AnyMetric<double>& metric, const Path& path
     return sum;
   };
   for (Index m = 0; m < d; ++m) values[0] += path.v(k, m, 0) * momentum(m);
-  for (const Index m : path.ignored) values.push_back(momentum(m));
+  for (const Index m : path.ignorable) values.push_back(momentum(m));
   return values;
 }
 
@@ -145,18 +128,39 @@ std::string list(const double* values, Index count) {
   return text;
 }
 
+/// The geodesic to --to, if there is one.
+struct Aim {
+  double distance, distance_error, velocity_error;
+  bool shortest;
+};
+
+/// A number of JSON, which has no NaN.
+std::string json_number(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "null";
+}
+
 void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
-                const std::string& shooting) {
+                const std::optional<Aim>& aim) {
+  std::string coordinates, shooting;
+  for (const Coordinate& x : metric.chart().coordinates) {
+    coordinates += fmt::format("{}\"{}\"", coordinates.empty() ? "" : ", ", x.name);
+  }
+  if (aim) {
+    shooting = fmt::format(
+        "\"velocity_error\": {}, \"distance\": {}, \"distance_error\": {}, \"shortest\": {}, ",
+        json_number(aim->velocity_error), json_number(aim->distance),
+        json_number(aim->distance_error), aim->shortest);
+  }
   fmt::print(
-      "{{\"metric\": \"{}\", \"method\": \"{}\", \"status\": \"{}\", \"reached\": {}, {}\"rows\": "
-      "[",
-      std::filesystem::path(flags.metric).filename().string(), flags.method, name(path.status(0)),
-      path.reached(0), shooting);
+      "{{\"metric\": {}, \"coordinates\": [{}], \"method\": \"{}\", \"status\": \"{}\", "
+      "\"reached\": {}, {}\"rows\": [",
+      nlohmann::json(std::filesystem::path(flags.metric).filename().string()).dump(), coordinates,
+      flags.method, name(path.status(0)), path.reached(0), shooting);
   for (Index k = 0; k < path.valid(); ++k) {
     const auto kept = invariants(metric, path, k);
     std::string momenta;
-    for (std::size_t i = 0; i < path.ignored.size(); ++i) {
-      momenta += fmt::format("{}\"p{}\": {}", i == 0 ? "" : ", ", path.ignored[i], kept[i + 1]);
+    for (std::size_t i = 0; i < path.ignorable.size(); ++i) {
+      momenta += fmt::format("{}\"p{}\": {}", i == 0 ? "" : ", ", path.ignorable[i], kept[i + 1]);
     }
     fmt::print("{}\n {{\"t\": {}, \"x\": [{}], \"v\": [{}], \"speed2\": {}, \"momenta\": {{{}}}}}",
                k == 0 ? "" : ",", path.times[k], list(&path.x(k, 0, 0), path.d),
@@ -165,7 +169,7 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
   fmt::print("]}}\n");
 }
 
-void print_table(const AnyMetric<double>& metric, const Path& path) {
+void print_table(const AnyMetric<double>& metric, const Path& path, const std::optional<Aim>& aim) {
   std::string header = fmt::format("{:>10}", "t");
   for (const char letter : {'x', 'v'}) {
     for (Index m = 0; m < path.d; ++m) {
@@ -173,7 +177,7 @@ void print_table(const AnyMetric<double>& metric, const Path& path) {
     }
   }
   header += fmt::format("{:>17}", "g(v,v)");
-  for (const Index m : path.ignored) header += fmt::format("{:>17}", fmt::format("p{}", m));
+  for (const Index m : path.ignorable) header += fmt::format("{:>17}", fmt::format("p{}", m));
   fmt::print("{}\n", header);
   for (Index k = 0; k < path.valid(); ++k) {
     std::string row = fmt::format("{:>10.5g}", path.times[k]);
@@ -183,6 +187,9 @@ void print_table(const AnyMetric<double>& metric, const Path& path) {
     fmt::print("{}\n", row);
   }
   fmt::print("{} at t = {}\n", name(path.status(0)), path.reached(0));
+  if (!aim) return;
+  fmt::print("distance {:.10g}, error below {:.2g}{}\n", aim->distance, aim->distance_error,
+             aim->shortest ? "" : "; a shorter way is not excluded");
 }
 
 /// A wrong --plot costs no path.
@@ -195,6 +202,30 @@ void check_picture(const std::string& file) {
              "--plot {}: cannot write there; give a file in a folder that may be written", file);
 }
 
+/// The velocity that leads to --to, and how good it is.
+Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
+                        const Array<double, 2>& from, const GeodesicOptions& options,
+                        std::optional<Aim>& aim) {
+  const Index d = metric.dimension();
+  const Array<double, 2> to = numbers("--to", *flags.to, d);
+  Array<double, 2> velocity({d, 1});
+  Array<bool, 1> converged({1}), shortest({1});
+  Array<double, 1> error({1}), length({1}), length_error({1});
+  log_map<double>(metric, from.view(), to.view(), options,
+                  {velocity.view(), converged.view(), error.view(), shortest.view()});
+  if (!converged(0)) {
+    throw RunError(fmt::format("no geodesic from {} to {} was found; try a nearer point",
+                               shown(flags.from), shown(*flags.to)));
+  }
+  aim = Aim{
+      .distance = NAN, .distance_error = NAN, .velocity_error = error(0), .shortest = shortest(0)};
+  if (metric.riemannian()) {
+    distance<double>(metric, from.view(), to.view(), options, {length.view(), length_error.view()});
+    aim->distance = length(0), aim->distance_error = length_error(0);
+  }
+  return velocity;
+}
+
 int run(const Flags& flags) {
   if (flags.plot) check_picture(*flags.plot);
   LIOR_CHECK(flags.velocity.has_value() != flags.to.has_value(),
@@ -203,44 +234,29 @@ int run(const Flags& flags) {
              flags.samples);
   LIOR_CHECK(std::isfinite(flags.length) && flags.length > 0, "--length {}: expected a number > 0",
              flags.length);
-  const GeodesicOptions options{.method = method_of(flags.method),
+  const GeodesicOptions options{.method = parse_name<Method>(flags.method, "--method"),
                                 .rtol = flags.rtol,
                                 .atol = flags.atol,
                                 .step = flags.step};
   const AnyMetric<double> metric = open_metric(flags);
   const Index d = metric.dimension();
   const Array<double, 2> from = numbers("--from", flags.from, d);
-  Array<double, 2> velocity({d, 1});
-  std::string shooting;
-  if (flags.velocity) {
-    velocity = numbers("--velocity", *flags.velocity, d);
-  } else {
-    const Array<double, 2> to = numbers("--to", *flags.to, d);
-    Array<bool, 1> converged({1});
-    Array<double, 1> error({1});
-    log_map<double>(metric, from.view(), to.view(), options,
-                    {velocity.view(), converged.view(), error.view()});
-    if (!converged(0)) {
-      throw RunError(
-          fmt::format("no geodesic from {} to {} was found by shooting from the straight "
-                      "line; try a nearer point",
-                      flags.from, *flags.to));
-    }
-    shooting = fmt::format("\"velocity_error\": {}, ", error(0));
-  }
+  std::optional<Aim> aim;
+  const Array<double, 2> velocity = flags.velocity ? numbers("--velocity", *flags.velocity, d)
+                                                   : aim_at(metric, flags, from, options, aim);
   const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
   if (flags.plot) {
     // A line between two rows of the table may cut through what the path goes around.
     constexpr Index kPictureSamples = 1000;
     const Path drawn = trace(metric, from, velocity, flags.length,
                              std::max<Index>(flags.samples, kPictureSamples), options);
-    plot_path(flags.metric, {drawn.x.data(), {drawn.valid(), d}}, *flags.plot);
+    plot_path(metric, flags.metric, {drawn.x.data(), {drawn.valid(), d}}, *flags.plot);
     fmt::print(stderr, "drawn in {}\n", *flags.plot);
   }
   if (flags.json)
-    print_json(metric, flags, path, shooting);
+    print_json(metric, flags, path, aim);
   else
-    print_table(metric, path);
+    print_table(metric, path, aim);
   return kSuccess;
 }
 
@@ -248,7 +264,7 @@ int run(const Flags& flags) {
 
 Run geodesic_command(Options& options) {
   const auto flags = std::make_shared<Flags>();
-  options.add_note(kMetrics);
+  options.add_note(metrics_note());
   options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE",
                   "a metric in closed form, or a learned one (FILE.safetensors)");
   options.require("--from", flags->from, "A,B,...", "where the path starts");
@@ -256,7 +272,7 @@ Run geodesic_command(Options& options) {
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
   options.add("--length", flags->length, "T", "parameter at the end (1)");
   options.add("--samples", flags->samples, "K", "rows, ends included (21)");
-  options.add("--method", flags->method, "NAME", "dopri5, rk4 or midpoint (dopri5)");
+  options.add("--method", flags->method, "NAME", name_list<Method>() + " (dopri5)");
   options.add("--step", flags->step, "H", "longest step of rk4 and midpoint (0.1)");
   options.add("--rtol", flags->rtol, "R", "relative tolerance of dopri5 (1e-8)");
   options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 (1e-10)");

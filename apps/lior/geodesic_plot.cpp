@@ -4,7 +4,7 @@
 #include <numbers>
 #include <vector>
 
-#include "lior/geometry/metrics.h"
+#include "lior/core/text.h"
 #include "lior/plot/chart.h"
 
 namespace lior::app {
@@ -24,29 +24,21 @@ std::vector<Point> circle(double radius) {
 
 }  // namespace
 
-void plot_path(const std::string& metric, View<const double, 2> path, const std::string& file) {
-  LIOR_CHECK(path.extent(1) >= 2, "--plot draws two coordinates; metric '{}' has {}", metric,
+void plot_path(const geometry::AnyMetric<double>& metric, const std::string& title,
+               View<const double, 2> path, const std::string& file) {
+  LIOR_CHECK(path.extent(1) >= 2, "--plot draws two coordinates; metric '{}' has {}", shown(title),
              path.extent(1));
-  const bool orbit = metric.starts_with("schwarzschild"), ball = metric.starts_with("ball");
+  const geometry::PlaneView& plane = metric.chart().plane;
   std::vector<Point> line;
   for (Index k = 0; k < path.extent(0); ++k) {
-    const Point point =
-        orbit ? Point{path(k, 1) * std::cos(path(k, 3)), path(k, 1) * std::sin(path(k, 3))}
-              : Point{path(k, 0), path(k, 1)};
-    line.push_back(point);
+    const auto [x, y] = plane.project(&path(k, 0));
+    line.push_back({x, y});
   }
-  plot::Chart chart{
-      .title = metric,
-      .x_label = orbit ? "r cos phi" : "x0",
-      .y_label = orbit ? "r sin phi" : "x1",
-      .equal_scales = orbit || ball || metric.starts_with("half") || metric.starts_with("euclid")};
-  if (orbit) {
-    // g_tt = -(1 - 2M/r) gives M; the horizon is where it vanishes.
-    double x[4] = {0, 1e6, 1, 0}, g[16];
-    geometry::metric_from_text<double>(metric).value(x, g);
-    chart.lines.push_back({circle((1 + g[0]) * x[1]), plot::kGrey});
-  }
-  if (ball) chart.lines.push_back({circle(1), plot::kGrey});
+  plot::Chart chart{.title = title,
+                    .x_label = plane.labels[0],
+                    .y_label = plane.labels[1],
+                    .equal_scales = plane.equal_scales};
+  if (plane.circle > 0) chart.lines.push_back({circle(plane.circle), plot::kGrey});
   chart.lines.push_back({std::move(line), plot::kBlue});
   chart.lines.push_back({{chart.lines.back().points.front()}, plot::kRed});  // where it starts
   plot::write(chart, file);

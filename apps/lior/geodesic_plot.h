@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "lior/core/view.h"
+#include "lior/geometry/metric.h"
 
 namespace lior::app {
 
-/// Draws path: [K, d] as a PNG: its first two coordinates; for schwarzschild the plane
-/// (r cos phi, r sin phi) with the horizon, for the ball its edge.
-void plot_path(const std::string& metric, View<const double, 2> path, const std::string& file);
+/// Draws path: [K, d] as a PNG in the plane of the metric's chart, with its horizon or edge.
+void plot_path(const geometry::AnyMetric<double>& metric, const std::string& title,
+               View<const double, 2> path, const std::string& file);
 
 }  // namespace lior::app

@@ -13,13 +13,6 @@ using geometry::AnyMetric;
 using geometry::GeodesicOptions;
 using geometry::PathStatus;
 
-geometry::Method method_of(const std::string& text) {
-  return choose<geometry::Method>("method", text,
-                                  {{"dopri5", geometry::Method::dopri5},
-                                   {"rk4", geometry::Method::rk4},
-                                   {"midpoint", geometry::Method::midpoint}});
-}
-
 /// The bytes of an output as statuses.
 View<PathStatus, 1> statuses(View<std::uint8_t, 1> bytes) {
   static_assert(sizeof(PathStatus) == 1);
@@ -68,16 +61,20 @@ NumPy christoffel_packed(const Metric& metric, const Argument& x, const Outputs&
   });
 }
 
-nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> curvature(const Metric& metric, const Argument& x,
-                                                           const Outputs& out) {
+nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy, NumPy> curvature(const Metric& metric,
+                                                                         const Argument& x,
+                                                                         const Outputs& out) {
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const Index d = at.d;
     const auto riemann = call.out<T>({d, d, d, d, 'N'});
     const auto ricci = call.out<T>({d, d, 'N'});
     const auto scalar = call.out<T>({'N'});
     const auto kretschmann = call.out<T>({'N'});
+    const auto scalar_error = call.out<T>({'N'});
+    const auto kretschmann_error = call.out<T>({'N'});
     return call.run([&] {
-      geometry::curvature<T>(at.metric, at.x, {riemann, ricci, scalar, kretschmann});
+      geometry::curvature<T>(
+          at.metric, at.x, {riemann, ricci, scalar, kretschmann, scalar_error, kretschmann_error});
     });
   });
 }
@@ -113,16 +110,19 @@ Pair exp_map(const Metric& metric, const Argument& x, const Argument& v,
   });
 }
 
-Triple log_map(const Metric& metric, const Argument& x, const Argument& y,
-               const GeodesicOptions& options, const Outputs& out) {
+nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> log_map(const Metric& metric, const Argument& x,
+                                                         const Argument& y,
+                                                         const GeodesicOptions& options,
+                                                         const Outputs& out) {
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const Index d = at.d;
     const auto to = call.in<T>("y", y, {d, 'N'});
     const auto v = call.out<T>({d, 'N'});
     const auto converged = call.out<bool>({'N'});
     const auto error = call.out<T>({'N'});
+    const auto shortest = call.out<bool>({'N'});
     return call.run([&] {
-      geometry::log_map<T>(at.metric, at.x, to, options, {v, converged, error});
+      geometry::log_map<T>(at.metric, at.x, to, options, {v, converged, error, shortest});
     });
   });
 }
@@ -133,8 +133,51 @@ NumPy distance(const Metric& metric, const Argument& x, const Argument& y,
     const Index d = at.d;
     const auto to = call.in<T>("y", y, {d, 'N'});
     const auto lengths = call.out<T>({'N'});
-    return call.run([&] { geometry::distance<T>(at.metric, at.x, to, options, lengths); });
+    return call.run([&] { geometry::distance<T>(at.metric, at.x, to, options, {lengths}); });
   });
+}
+
+Triple distance_details(const Metric& metric, const Argument& x, const Argument& y,
+                        const GeodesicOptions& options, const Outputs& out) {
+  return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
+    const auto to = call.in<T>("y", y, {at.d, 'N'});
+    const auto lengths = call.out<T>({'N'});
+    const auto error = call.out<T>({'N'});
+    const auto shortest = call.out<bool>({'N'});
+    return call.run([&] {
+      geometry::distance<T>(at.metric, at.x, to, options, {lengths, error, shortest});
+    });
+  });
+}
+
+/// "Metric('sphere:n=2,r=1')".
+std::string representation(const Metric& metric) {
+  return fmt::format("Metric('{}')", shown(metric.text));
+}
+
+std::vector<std::string> texts_of_kinds() {
+  std::vector<std::string> texts;
+  for (const geometry::MetricKind& kind : geometry::metric_kinds()) texts.push_back(kind.text());
+  return texts;
+}
+
+std::vector<std::string> coordinates_of(const Metric& metric) {
+  std::vector<std::string> names;
+  for (const geometry::Coordinate& x : metric.precise.chart().coordinates) names.push_back(x.name);
+  return names;
+}
+
+std::vector<double> periods_of(const Metric& metric) {
+  std::vector<double> periods;
+  for (const geometry::Coordinate& x : metric.precise.chart().coordinates) {
+    periods.push_back(x.period);
+  }
+  return periods;
+}
+
+std::vector<std::string> path_statuses() {
+  const auto words = enum_names(PathStatus{});
+  return {words.begin(), words.end()};
 }
 
 Pair transport(const Metric& metric, const Argument& x, const Argument& v, const Argument& w,
@@ -169,19 +212,28 @@ void bind_geometry(nb::module_& m) {
           "__init__",
           [](GeodesicOptions* self, const std::string& method, double rtol, double atol,
              double step, Index most_steps) {
-            new (self) GeodesicOptions{method_of(method), rtol, atol, step, most_steps};
+            new (self) GeodesicOptions{parse_name<geometry::Method>(method, "method"), rtol, atol,
+                                       step, most_steps};
           },
           nb::kw_only(), "method"_a = "dopri5", "rtol"_a = 1e-8, "atol"_a = 1e-10, "step"_a = 0.1,
           "most_steps"_a = 100000,
           R"(method: 'dopri5' (each lane its own steps, error <= atol + rtol |state|), 'rk4' or
 'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)");
 
-  nb::class_<Metric>(m, "Metric", R"(A metric that a text names, for points of either precision.
+  const std::string kinds =
+      fmt::format(R"(A metric that a text names, for points of either precision.
 
-'euclidean:n', 'sphere:n,r', 'half_plane:n', 'ball:n', 'torus:minor,major', 'schwarzschild:mass',
-'conformal:n,a', 'paraboloid:a', with keys as in 'sphere:n=3,r=2'. Where a function takes a metric,
-the text itself will do. Error for an unknown name, key or value, with what there is.)")
+The text is a name and some of its keys, as 'sphere:n=3,r=2'. Names, keys with their defaults, and coordinates:
+{}Where a function takes a metric, the text itself will do. Error for an unknown name, key or value, with what
+there is.)",
+                  geometry::describe_metric_kinds());
+  nb::class_<Metric>(m, "Metric", kinds.c_str())
       .def(nb::init<const std::string&>(), "text"_a)
+      .def("__repr__", &representation)
+      .def_prop_ro("coordinates", &coordinates_of, "The coordinates' names.")
+      .def_prop_ro(
+          "periods", &periods_of,
+          "The coordinates' periods, 0 for those without one: x and x + period are the same point.")
       .def_prop_ro("dimension", &Metric::dimension, "d, the number of coordinates.")
       .def_prop_ro(
           "negative_directions", [](const Metric& m) { return m.precise.negative_directions(); },
@@ -209,6 +261,11 @@ inverted, with the point. Source: docs/math/conventions.md, section 6.)");
         "out"_a = nb::none());
   m.def("distance", with_metric(&distance), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
+  m.def("distance_details", with_metric(&distance_details), "metric"_a, "x"_a, "y"_a, "options"_a,
+        nb::kw_only(), "out"_a = nb::none());
+  m.def("path_statuses", &path_statuses);
+  m.def("metric_texts", &texts_of_kinds,
+        "The kinds of metrics that texts name, each with its keys' defaults: 'sphere:n=2,r=1'.");
   m.def("transport", with_metric(&transport), "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
   m.def("curve_length", with_metric(&curve_length), "metric"_a, "path"_a, nb::kw_only(),

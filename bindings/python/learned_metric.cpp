@@ -105,6 +105,14 @@ class LearnedMetric : public Metric {
                          LearnedMetricParameters<double>::read(file), resilience, spd_floor);
   }
 
+  std::string representation() const {
+    const auto& p = precise_;
+    return fmt::format("LearnedMetric(d={}, widths=({}, {}), resilience={}, spd_floor={})",
+                       dimension(), p.metric_in.shape()[0], p.resilience_in.shape()[0],
+                       resilience_ == Resilience::on ? "True" : "False",
+                       spd_floor_ ? "True" : "False");
+  }
+
   Pair values(const Argument& x, const Outputs& out) const {
     return for_real("x", x, [&]<class T>() {
       Call call(out);
@@ -129,9 +137,7 @@ class LearnedMetric : public Metric {
 
   Pair complex(const Argument& x, double alpha, const std::string& form, const Outputs& out) const {
     check_resilience();
-    const auto chosen = choose<geometry::PhaseForm>(
-        "form", form,
-        {{"exact", geometry::PhaseForm::exact}, {"compat", geometry::PhaseForm::compat}});
+    const auto chosen = parse_name<geometry::PhaseForm>(form, "form");
     return for_real("x", x, [&]<class T>() {
       Call call(out);
       const Index d = dimension();
@@ -324,6 +330,7 @@ resilience_net.2.bias (1,); d <= 16, H and K <= 64.)")
       .def_static("from_file", &LearnedMetric::from_file, "path"_a, nb::kw_only(),
                   "resilience"_a = true, "spd_floor"_a = false,
                   "From a safetensors file with these names, or with 'param.' before them.")
+      .def("__repr__", &LearnedMetric::representation)
       .def("values", &LearnedMetric::values, "x"_a, nb::kw_only(), "out"_a = nb::none(),
            "(metric (d, d, N), R (N,)) at x: (d, N).")
       .def(
@@ -365,7 +372,8 @@ variation. A pair whose log does not converge has distance NaN and adds nothing.
       .def(
           "curve_energy_with_gradient", &LearnedMetric::curve_energy_with_gradient, "path"_a,
           "denergy"_a,
-          R"((energy (N,), dict of gradients) of path: (K, d, N), unit parameter, for denergy: (N,).)");
+          R"((energy (N,), dict of gradients) of path: (K, d, N) for denergy: (N,). The energy is half the integral of
+g(x', x') over a unit parameter: (K - 1) / 2 times the sum of dx^T g(middle) dx.)");
 
   m.def("christoffel", &LearnedMetric::christoffel, "metric"_a, "x"_a, nb::kw_only(),
         "out"_a = nb::none());

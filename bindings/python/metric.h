@@ -5,20 +5,31 @@
 #include <nanobind/stl/variant.h>
 
 #include "arrays.h"
+#include "lior/core/text.h"
 #include "lior/geometry/metrics.h"
 
 namespace lior::python {
 
 /// A metric for points of either precision.
 struct Metric {
+  std::string text;  // "" where it has none
   geometry::AnyMetric<float> single;
   geometry::AnyMetric<double> precise;
 
-  explicit Metric(const std::string& text)
-      : single(geometry::metric_from_text<float>(text)),
-        precise(geometry::metric_from_text<double>(text)) {}
+  explicit Metric(const std::string& name)
+      : text(no_file(name)),
+        single(geometry::metric_from_text<float>(name)),
+        precise(geometry::metric_from_text<double>(name)) {}
   Metric(geometry::AnyMetric<float> f, geometry::AnyMetric<double> d)
       : single(std::move(f)), precise(std::move(d)) {}
+
+  static const std::string& no_file(const std::string& name) {
+    LIOR_CHECK(
+        !name.ends_with(".safetensors"),
+        "'{}' is a file, and no metric's name; LearnedMetric.from_file reads a learned metric",
+        shown(name));
+    return name;
+  }
 
   Index dimension() const { return precise.dimension(); }
   template <class T>

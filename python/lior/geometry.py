@@ -22,6 +22,7 @@ from lior._lior.geometry import (
     curve_length,
     eigenvalue_residual,
     first_bianchi_residual,
+    metric_texts,
     metric_values,
     positive_definite,
     second_bianchi_residual,
@@ -31,6 +32,7 @@ from lior._lior.geometry import (
 
 __all__ = [
     "Curvature",
+    "Distance",
     "GeodesicOptions",
     "LearnedMetric",
     "Logarithm",
@@ -50,6 +52,7 @@ __all__ = [
     "first_bianchi_residual",
     "geodesics",
     "log_map",
+    "metric_texts",
     "metric_values",
     "positive_definite",
     "second_bianchi_residual",
@@ -61,14 +64,13 @@ __all__ = [
 AnyMetric = Union[Metric, str]
 
 
-class PathStatus(IntEnum):
-    """Why a geodesic ended where it did."""
+PathStatus = IntEnum("PathStatus", _geometry.path_statuses(), start=0, module=__name__)
+PathStatus.__doc__ = """Why a geodesic ended where it did.
 
-    ok = 0
-    edge = 1  #: it left the metric's domain
-    horizon = 2  #: it reached a horizon
-    singular = 3  #: the metric cannot be inverted there
-    stalled = 4  #: the tolerance asks for steps too small, or for more than most_steps
+ok; edge: it left the metric's domain; horizon: it reached a horizon; singular: the metric cannot be inverted there;
+stalled: the tolerance asks for steps too small, or for more than most_steps; saturated: it went on to its end, but so
+near an edge that one rounding of its coordinates changes the metric by 1 % or more, so they do not say where it is.
+"""
 
 
 class Curvature(NamedTuple):
@@ -78,6 +80,8 @@ class Curvature(NamedTuple):
     ricci: numpy.ndarray  #: (d, d, N)
     scalar: numpy.ndarray  #: (N,), positive on spheres
     kretschmann: numpy.ndarray  #: (N,), R_rsmn R^rsmn
+    scalar_error: numpy.ndarray  #: (N,), what rounding may make of it
+    kretschmann_error: numpy.ndarray  #: (N,)
 
 
 class Paths(NamedTuple):
@@ -92,16 +96,26 @@ class Paths(NamedTuple):
 class Logarithm(NamedTuple):
     """What `log_map` returns."""
 
-    v: numpy.ndarray  #: (d, N), exp_x(v) = y
+    v: numpy.ndarray  #: (d, N), exp_x(v) = y, up to the periods of coordinates
     converged: numpy.ndarray  #: (N,) bool
-    error: numpy.ndarray  #: (N,), estimate of |v - exact v| in coordinates
+    error: numpy.ndarray  #: (N,), estimate of |v - exact v| in the norm of g(x)
+    shortest: numpy.ndarray  #: (N,) bool; False: a shorter geodesic is not excluded
+
+
+class Distance(NamedTuple):
+    """What `distance` returns with details=True."""
+
+    length: numpy.ndarray  #: (N,), NaN where no geodesic was found, and only there
+    error: numpy.ndarray  #: (N,), estimate of |length - exact length|
+    shortest: numpy.ndarray  #: (N,) bool; False: a shorter geodesic is not excluded
 
 
 def curvature(metric: AnyMetric, x, *, out=None) -> Curvature:
     """Curvature at x: (d, N), from exact second derivatives.
 
     R^r_smn = d_m Gamma^r_ns - d_n Gamma^r_ms + Gamma^r_ml Gamma^l_ns - Gamma^r_nl Gamma^l_ms,
-    Ricci_sn = R^r_srn. `out`: four arrays. Raises as christoffel does.
+    Ricci_sn = R^r_srn. Next to a coordinate singularity, such as a pole of the sphere, rounding takes digits; the
+    errors say how many are left. `out`: six arrays. Raises as christoffel does.
     Source: docs/math/conventions.md, section 6.
     """
     return Curvature(*_geometry.curvature(metric, x, out=out))
@@ -122,15 +136,24 @@ def exp_map(metric: AnyMetric, x, v, *, out=None, **options):
 
 
 def log_map(metric: AnyMetric, x, y, *, out=None, **options) -> Logarithm:
-    """v with exp_x(v) = y by shooting; a lane that does not converge says so and holds the best v."""
+    """v with exp_x(v) = y: in closed form where the metric has one, else by shooting.
+
+    Shooting finds a geodesic to 10 rtol |v|, the shorter way round for coordinates with a period (Metric.periods), but
+    not always the shortest one: `shortest` says where that is certain. A lane that does not converge says so and holds
+    y - x. `options`: those of GeodesicOptions; `out`: four arrays.
+    """
     return Logarithm(*_geometry.log_map(metric, x, y, _options(options), out=out))
 
 
-def distance(metric: AnyMetric, x, y, *, out=None, **options) -> numpy.ndarray:
+def distance(metric: AnyMetric, x, y, *, details=False, out=None, **options):
     """sqrt(g(v, v)), v = log_x(y): (N,); NaN where log does not converge, and only there.
 
-    Raises lior.Error unless the metric is Riemannian.
+    Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball), else within
+    10 rtol; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
+    (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian.
     """
+    if details:
+        return Distance(*_geometry.distance_details(metric, x, y, _options(options), out=out))
     return _geometry.distance(metric, x, y, _options(options), out=out)
 
 

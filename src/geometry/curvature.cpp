@@ -23,7 +23,7 @@ class PointCurvature {
   /// Gamma and Riemann at x, the point's index for errors.
   void evaluate(const T* x, Index point) {
     metric_.second(x, g, dg_, ddg_);
-    if (const auto failed = solver_.factor(g)) fail_at_point(metric_, point, *failed);
+    if (const auto failed = solver_.factor(g)) fail_at_point(metric_, x, point, *failed);
     lower_christoffel(dg_, d_, lower_);
     raise_christoffel(solver_, lower_, d_, gamma);
     differentiate();
@@ -81,6 +81,86 @@ class PointCurvature {
     return sum;
   }
 
+  /// What rounding may make of each number of Riemann. To be called after `evaluate`, before the
+  /// contractions.
+  void estimate_rounding() {
+    invert();
+    const Index d = d_, d2 = d * d, d3 = d2 * d;
+    doubt_.assign(static_cast<std::size_t>(d2 * d2), T(0));
+    std::vector<T> size(static_cast<std::size_t>(d3)), slope(doubt_.size());  // of Gamma, d Gamma
+    const auto at = [=](const T* tensor, Index a, Index b, Index c) {
+      return std::abs(tensor[(a * d + b) * d + c]);
+    };
+    // (|d_m g_nr| + |d_n g_mr| + |d_r g_mn|) / 2
+    const auto lowered = [&](const T* first, Index r, Index m, Index n) {
+      return (at(first, m, n, r) + at(first, n, m, r) + at(first, r, m, n)) / 2;
+    };
+    for (Index i = 0; i < d3; ++i) {
+      const Index l = i / d2, m = i / d % d, n = i % d;
+      for (Index r = 0; r < d; ++r) {
+        size[i] += std::abs(inverse_[l * d + r]) * lowered(dg_, r, m, n);
+      }
+    }
+    for (Index k = 0; k < d; ++k) {
+      for (Index i = 0; i < d3; ++i) {
+        const Index r = i / d2, m = i / d % d, n = i % d;
+        T sum = lowered(ddg_ + k * d3, r, m, n);
+        for (Index s = 0; s < d; ++s) sum += at(dg_, k, r, s) * size[(s * d + m) * d + n];
+        for (Index l = 0; l < d; ++l) {
+          slope[k * d3 + (l * d + m) * d + n] += std::abs(inverse_[l * d + r]) * sum;
+        }
+      }
+    }
+    constexpr T kRoundings = 4 * std::numeric_limits<T>::epsilon();
+    for (Index i = 0; i < d2 * d2; ++i) {
+      const Index r = i / d3, s = i / d2 % d, m = i / d % d, n = i % d;
+      T sum = slope[m * d3 + (r * d + n) * d + s] + slope[n * d3 + (r * d + m) * d + s];
+      for (Index l = 0; l < d; ++l) {
+        sum += at(size.data(), r, m, l) * at(size.data(), l, n, s) +
+               at(size.data(), r, n, l) * at(size.data(), l, m, s);
+      }
+      doubt_[i] = kRoundings * sum;
+    }
+  }
+
+  /// Of `scalar`.
+  T scalar_error() const {
+    T sum = 0;
+    for (Index s = 0; s < d_; ++s) {
+      for (Index n = 0; n < d_; ++n) {
+        for (Index r = 0; r < d_; ++r) {
+          sum += std::abs(inverse_[s * d_ + n]) * doubt_[((r * d_ + s) * d_ + r) * d_ + n];
+        }
+      }
+    }
+    return sum;
+  }
+
+  /// Of `kretschmann`, which is to be called before: each factor's doubt times the other, and the
+  /// product of both.
+  T kretschmann_error() {
+    const Index d2 = d_ * d_, d3 = d2 * d_;
+    std::vector<T> sizes(inverse_, inverse_ + d2), scratch(doubt_.size());
+    for (T& entry : sizes) entry = std::abs(entry);
+    raised_doubt_ = doubt_;
+    for (const Index stride : {d2, d_, Index{1}}) {
+      raise(sizes.data(), raised_doubt_.data(), stride, scratch.data());
+      std::swap(raised_doubt_, scratch);
+    }
+    T sum = 0;
+    for (Index r = 0; r < d_; ++r) {
+      for (Index q = 0; q < d_; ++q) {
+        T contraction = 0;
+        for (Index k = 0; k < d3; ++k) {
+          contraction +=
+              doubt_[r * d3 + k] * (2 * std::abs(raised_[q * d3 + k]) + raised_doubt_[q * d3 + k]);
+        }
+        sum += std::abs(g[r * d_ + q]) * contraction;
+      }
+    }
+    return sum;
+  }
+
   T* g;
   T* gamma;
   T* riemann;
@@ -135,7 +215,7 @@ class PointCurvature {
   const AnyMetric<T>& metric_;
   MetricSolver<T> solver_;
   Index d_;
-  std::vector<T> numbers_;
+  std::vector<T> numbers_, doubt_, raised_doubt_;
   T *inverse_, *dg_, *lower_, *ddg_, *dgamma_, *raised_;
 };
 
@@ -149,6 +229,11 @@ void curvature(const AnyMetric<T>& metric, View<const T, 2> x, const Curvature<T
   if (out.ricci.data()) check_shape(out.ricci, {d, d, count}, "ricci");
   if (out.scalar.data()) check_shape(out.scalar, {count}, "scalar");
   if (out.kretschmann.data()) check_shape(out.kretschmann, {count}, "kretschmann");
+  const bool errors = out.scalar_error.data() || out.kretschmann_error.data();
+  if (out.scalar_error.data()) check_shape(out.scalar_error, {count}, "scalar_error");
+  if (out.kretschmann_error.data()) {
+    check_shape(out.kretschmann_error, {count}, "kretschmann_error");
+  }
   parallel_for(count, 1, [&](Index begin, Index end, int) {
     PointCurvature<T> point(metric);
     std::array<T, kMostDimensions> coordinates;
@@ -162,8 +247,14 @@ void curvature(const AnyMetric<T>& metric, View<const T, 2> x, const Curvature<T
       for (Index k = 0; out.ricci.data() && k < d * d; ++k) {
         out.ricci.data()[k * count + n] = point.ricci(k / d, k % d);
       }
+      if (errors) point.estimate_rounding();
       if (out.scalar.data()) out.scalar(n) = point.scalar();
-      if (out.kretschmann.data()) out.kretschmann(n) = point.kretschmann();
+      if (out.scalar_error.data()) out.scalar_error(n) = point.scalar_error();
+      if (out.kretschmann.data() || out.kretschmann_error.data()) {
+        const T kretschmann = point.kretschmann();
+        if (out.kretschmann.data()) out.kretschmann(n) = kretschmann;
+      }
+      if (out.kretschmann_error.data()) out.kretschmann_error(n) = point.kretschmann_error();
     }
   });
 }
@@ -171,22 +262,20 @@ void curvature(const AnyMetric<T>& metric, View<const T, 2> x, const Curvature<T
 template <class T>
 double first_bianchi_residual(View<const T, 5> riemann) {
   const Index d = riemann.extent(0), count = riemann.extent(4);
-  double worst = 0;
+  Worst<double> worst;
   for (Index r = 0; r < d; ++r) {
     for (Index s = 0; s < d; ++s) {
       for (Index m = 0; m < d; ++m) {
         for (Index n = 0; n < d; ++n) {
           for (Index p = 0; p < count; ++p) {
-            const double sum =
-                riemann(r, s, m, n, p) + riemann(r, m, n, s, p) + riemann(r, n, s, m, p);
-            if (!(std::abs(sum) <= worst)) worst = std::abs(sum);
+            worst.add(
+                std::abs(riemann(r, s, m, n, p) + riemann(r, m, n, s, p) + riemann(r, n, s, m, p)));
           }
         }
       }
     }
   }
-  const double scale = largest(riemann.span());
-  return scale > 0 ? worst / scale : worst;
+  return relative(worst.value(), largest(riemann.span()));
 }
 
 template <class T>
@@ -195,7 +284,7 @@ double second_bianchi_residual(const AnyMetric<T>& metric, View<const T, 2> x, T
   std::vector<T> derivative(static_cast<std::size_t>(d * d4));  // D_k R^r_smn
   PointCurvature<T> at(metric), moved(metric);
   std::array<T, kMostDimensions> point, neighbour;
-  double worst = 0, scale = 0;
+  Worst<double> worst, scale;
   for (Index p = 0; p < count; ++p) {
     gather_point(x, p, point.data());
     check_domain(metric, point.data(), p);
@@ -229,16 +318,14 @@ double second_bianchi_residual(const AnyMetric<T>& metric, View<const T, 2> x, T
     const View<const T, 5> covariant(derivative.data(), {d, d, d, d, d});
     for (Index i = 0; i < d * d4; ++i) {
       const Index k = i / d4, r = i / d3 % d, s = i / (d * d) % d, m = i / d % d, n = i % d;
-      const double sum =
-          covariant(k, r, s, m, n) + covariant(m, r, s, n, k) + covariant(n, r, s, k, m);
-      if (!(std::abs(sum) <= worst)) worst = std::abs(sum);
+      worst.add(
+          std::abs(covariant(k, r, s, m, n) + covariant(m, r, s, n, k) + covariant(n, r, s, k, m)));
     }
     // Covariant derivatives may vanish; the products that they are made of do not.
-    scale =
-        std::max(scale, largest(std::span<const T>(derivative)) +
-                            largest(std::span<const T>(at.riemann, static_cast<std::size_t>(d4))));
+    scale.add(largest(std::span<const T>(derivative)) +
+              largest(std::span<const T>(at.riemann, static_cast<std::size_t>(d4))));
   }
-  return scale > 0 ? worst / scale : worst;
+  return relative(worst.value(), scale.value());
 }
 
 #define LIOR_INSTANTIATE(T)                                                            \

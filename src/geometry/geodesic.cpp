@@ -1,71 +1,13 @@
 #include "lior/geometry/geodesic.h"
 
 #include "geometry/equal_steps.h"
+#include "geometry/geodesic_equation.h"
 #include "geometry/point.h"
 
 namespace lior::geometry {
 namespace {
 
 constexpr Index kLanes = 64;  // that one call of `integrate` holds
-
-PathStatus status_of(Domain domain) {
-  switch (domain) {
-    case Domain::inside: return PathStatus::ok;
-    case Domain::edge: return PathStatus::edge;
-    case Domain::horizon: break;
-  }
-  return PathStatus::horizon;
-}
-
-/// Accelerations of `count` lanes, planes [d, .] with rows `stride` apart.
-template <class T>
-void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index stride, Index count,
-                PathStatus* status) {
-  const Index d = metric.dimension();
-  const bool own = metric.accelerations(x, v, a, stride, count);
-  if (own && metric.unbounded() && all_finite(x, d, stride, count) &&
-      all_finite(a, 1, stride, count)) {
-    std::fill_n(status, count, PathStatus::ok);
-    return;
-  }
-  MetricSolver<T> solver(metric);
-  std::array<T, kMostDimensions> point, velocity, gradient, force;
-  std::array<T, kMostDimensions * kMostDimensions> g, along;
-  for (Index n = 0; n < count; ++n) {
-    for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n];
-    status[n] = status_of(metric.domain(point.data()));
-    if (own) {
-      if (status[n] == PathStatus::ok && !std::isfinite(a[n])) status[n] = PathStatus::singular;
-      continue;
-    }
-    for (Index m = 0; m < d; ++m) velocity[m] = v[m * stride + n];
-    force.fill(0);
-    if (status[n] == PathStatus::ok) {
-      metric.forces(point.data(), velocity.data(), g.data(), along.data(), gradient.data());
-      if (solver.factor(g.data())) {
-        status[n] = PathStatus::singular;
-      } else {
-        for (Index m = 0; m < d; ++m) {
-          force[m] = gradient[m] / 2;
-          for (Index r = 0; r < d; ++r) force[m] -= along[m * d + r] * velocity[r];
-        }
-        solver.solve(force.data());
-      }
-    }
-    for (Index m = 0; m < d; ++m) a[m * stride + n] = force[m];
-  }
-}
-
-/// (x, v)' = (v, a(x, v)).
-template <class T>
-auto geodesic_equation(const AnyMetric<T>& metric) {
-  return [&metric, d = metric.dimension()](const T* state, T* slope, Index stride, Index count,
-                                           PathStatus* status) {
-    const T* v = state + d * stride;
-    for (Index m = 0; m < d; ++m) std::copy_n(v + m * stride, count, slope + m * stride);
-    accelerate(metric, state, v, slope + d * stride, stride, count, status);
-  };
-}
 
 /// (x, v, w)' = (v, a(x, v), -Gamma(v, w)); Gamma(v, w) = [Gamma(v+w, v+w) - Gamma(v-w, v-w)] / 4.
 template <class T>
@@ -99,11 +41,7 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
   const Index d = metric.dimension(), count = x.extent(1);
   LIOR_CHECK(x.extent(0) == d, "x has shape {}; expected [{}, N]", to_string(x.shape()), d);
   check_shape(v, {d, count}, "v");
-  LIOR_CHECK(
-      options.step > 0 && options.rtol >= 0 && options.atol >= 0 && options.rtol + options.atol > 0,
-      "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and tolerances >= 0, "
-      "not both 0",
-      options.step, options.rtol, options.atol);
+  check_options(options);
   parallel_for(count, kLanes, [&](Index begin, Index end, int) {
     if (metric.unbounded() && all_finite(x.data() + begin, d, count, end - begin) &&
         all_finite(v.data() + begin, d, count, end - begin)) {
@@ -159,11 +97,6 @@ constexpr double kUnitTime[] = {1.0};
 
 }  // namespace
 
-const char* name(PathStatus status) {
-  constexpr const char* kNames[] = {"ok", "edge", "horizon", "singular", "stalled"};
-  return kNames[static_cast<int>(status)];
-}
-
 template <class T>
 void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                std::span<const double> times, const GeodesicOptions& options,
@@ -191,6 +124,9 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
         paths.status(lane) = status;
         paths.reached(lane) = static_cast<T>(reached);
       });
+  if (samples > 0) {
+    mark_saturated<T>(metric, {&paths.x(samples - 1, 0, 0), {d, count}}, paths.status);
+  }
 }
 
 template <class T>
@@ -206,6 +142,7 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
         for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
       },
       [&](Index lane, PathStatus why, double) { status(lane) = why; });
+  mark_saturated<T>(metric, y, status);
 }
 
 template <class T>

@@ -1,95 +1,160 @@
+// The table of metrics, and texts that name them.
 #include "lior/geometry/metrics.h"
 
 #include <charconv>
-#include <vector>
+
+#include "lior/core/text.h"
 
 namespace lior::geometry {
 namespace {
 
-struct Setting {
-  std::string_view key;
-  double value;
-};
+constexpr MetricKey kDimensions{"n", 2, 0, kMostDimensions, true};
 
-/// The parts of "name:key=value,key=value".
-struct ParsedMetric {
-  std::string_view text, name;
-  std::vector<Setting> settings;
+/// A row of the table; make(values) is the metric.
+template <class Make>
+MetricKind kind(std::string_view name, std::vector<MetricKey> keys, std::string_view summary,
+                Make) {
+  return {name, summary, std::move(keys),
+          [](const MetricValues& values) { return AnyMetric<float>(Make{}(values)); },
+          [](const MetricValues& values) { return AnyMetric<double>(Make{}(values)); }};
+}
 
-  explicit ParsedMetric(std::string_view whole)
-      : text(whole), name(whole.substr(0, whole.find(':'))) {
-    if (name.size() == whole.size()) return;
-    std::string_view rest = whole.substr(name.size() + 1);
-    while (!rest.empty()) {
-      const std::string_view item = rest.substr(0, rest.find(','));
-      rest.remove_prefix(std::min(item.size() + 1, rest.size()));
-      const std::size_t equals = item.find('=');
-      LIOR_CHECK(equals != item.npos, "metric '{}': '{}' is not key=value", text, item);
-      const std::string_view number = item.substr(equals + 1);
-      double value = 0;
-      const auto [end, fault] =
-          std::from_chars(number.data(), number.data() + number.size(), value);
-      LIOR_CHECK(
-          fault == std::errc{} && end == number.data() + number.size() && std::isfinite(value),
-          "metric '{}': '{}' is not a finite number", text, number);
-      settings.push_back({item.substr(0, equals), value});
-    }
+using Values = const MetricValues&;
+
+Index dimension(Values values) { return static_cast<Index>(values["n"]); }
+
+std::vector<MetricKind> make_kinds() {
+  return {
+      kind("euclidean", {kDimensions}, "flat space",
+           [](Values values) { return Euclidean{dimension(values)}; }),
+      kind("sphere", {kDimensions, {"r", 1, 0}}, "a sphere of radius r",
+           [](Values values) {
+             return Sphere{dimension(values), values["r"]};
+           }),
+      kind("half_plane", {kDimensions}, "hyperbolic space",
+           [](Values values) { return HalfPlane{dimension(values)}; }),
+      kind("ball", {kDimensions}, "hyperbolic space, Poincare's ball",
+           [](Values values) { return PoincareBall{dimension(values)}; }),
+      kind("torus", {{"minor", 1, 0}, {"major", 2, 0}}, "a torus in space, theta around its tube",
+           [](Values values) {
+             const Torus torus{values["minor"], values["major"]};
+             LIOR_CHECK(torus.minor < torus.major,
+                        "metric '{}': expected minor < major, not {} and {}", shown(values.text),
+                        torus.minor, torus.major);
+             return torus;
+           }),
+      kind("schwarzschild", {{"mass", 1, 0}}, "a black hole",
+           [](Values values) { return Schwarzschild{values["mass"]}; }),
+      kind("conformal", {kDimensions, {"a", 0.05}}, "exp(2 a |x|^2) times the flat metric",
+           [](Values values) {
+             const Index n = dimension(values);
+             return Conformal<QuadraticExponent>{n, {n, values["a"]}};
+           }),
+      kind("paraboloid", {{"a", 0.5}}, "the surface z = a (x^2 + y^2)",
+           [](Values values) { return PullBack<Paraboloid>{{values["a"]}}; }),
+  };
+}
+
+/// `name` of each item, joined.
+template <class Items>
+std::string names(const Items& items, const char* separator) {
+  std::string text;
+  for (const auto& item : items)
+    text += fmt::format("{}{}", text.empty() ? "" : separator, item.name);
+  return text;
+}
+
+std::string expected(const MetricKey& key) {
+  if (key.whole) return fmt::format("an integer from {} to {}", key.above + 1, key.most);
+  return std::isfinite(key.above) ? fmt::format("a number > {}", key.above) : "a number";
+}
+
+/// The value of "key=value".
+double value_of(std::string_view text, const MetricKey& key, std::string_view number) {
+  double value = 0;
+  const char* const last = number.data() + number.size();
+  const auto [end, fault] = std::from_chars(number.data(), last, value);
+  LIOR_CHECK(fault == std::errc{} && end == last && std::isfinite(value),
+             "metric '{}': '{}' is not a finite number", shown(text), shown(number));
+  LIOR_CHECK(value > key.above && value <= key.most && (!key.whole || value == std::floor(value)),
+             "metric '{}': {} is {}; expected {}", shown(text), key.name, value, expected(key));
+  return value;
+}
+
+MetricValues parse(std::string_view text, const MetricKind& kind) {
+  MetricValues out{text, kind.keys, {}};
+  for (const MetricKey& key : kind.keys) out.values.push_back(key.value);
+  std::vector<bool> given(kind.keys.size());
+  std::string_view rest = text.substr(std::min(text.size(), kind.name.size() + 1));
+  while (!rest.empty()) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+    const std::size_t equals = item.find('=');
+    LIOR_CHECK(equals != item.npos, "metric '{}': '{}' is not key=value", shown(text), shown(item));
+    const std::string_view name = item.substr(0, equals);
+    const auto key = std::find_if(kind.keys.begin(), kind.keys.end(),
+                                  [&](const MetricKey& k) { return k.name == name; });
+    LIOR_CHECK(key != kind.keys.end(), "metric '{}' has no key '{}'; expected of: {}", kind.name,
+               shown(name), names(kind.keys, " "));
+    const auto place = static_cast<std::size_t>(key - kind.keys.begin());
+    LIOR_CHECK(!given[place], "metric '{}' gives {} twice; expected one value", shown(text), name);
+    given[place] = true;
+    out.values[place] = value_of(text, *key, item.substr(equals + 1));
   }
-  void check_keys(std::string_view keys) const {
-    for (const Setting& setting : settings) {
-      const auto known = fmt::format(" {} ", keys).find(fmt::format(" {} ", setting.key));
-      LIOR_CHECK(known != std::string::npos, "metric '{}' has no key '{}'; expected of: {}", name,
-                 setting.key, keys);
-    }
-  }
-  double get(std::string_view key, double otherwise, double above) const {
-    double value = otherwise;
-    for (const Setting& setting : settings) {
-      if (setting.key == key) value = setting.value;
-    }
-    LIOR_CHECK(value > above, "metric '{}': {} is {}; expected a number > {}", text, key, value,
-               above);
-    return value;
-  }
-  Index dimension() const {
-    const double n = get("n", 2, 0);
-    LIOR_CHECK(n == std::floor(n) && n <= kMostDimensions,
-               "metric '{}': n is {}; expected an integer from 1 to {}", text, n, kMostDimensions);
-    return static_cast<Index>(n);
-  }
-};
+  return out;
+}
 
 }  // namespace
 
+double MetricValues::operator[](std::string_view key) const {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].name == key) return values[i];
+  }
+  throw Error(fmt::format("the row of metric '{}' has no key '{}'", shown(text), key));
+}
+
+std::string MetricKind::text() const {
+  std::string out(name);
+  for (const MetricKey& key : keys) {
+    out += fmt::format("{}{}={}", &key == keys.data() ? ':' : ',', key.name, key.value);
+  }
+  return out;
+}
+
+std::span<const MetricKind> metric_kinds() {
+  static const std::vector<MetricKind> kinds = make_kinds();
+  return kinds;
+}
+
+std::string describe_metric_kinds() {
+  std::string lines;
+  for (const MetricKind& kind : metric_kinds()) {
+    const std::string text = kind.text();
+    const AnyMetric<double> metric = metric_from_text<double>(text);
+    std::string coordinates;
+    for (const Coordinate& x : metric.chart().coordinates) {
+      coordinates += fmt::format("{}{}{}{}", coordinates.empty() ? "" : ", ", x.name,
+                                 x.range.empty() ? "" : " ", x.range);
+    }
+    lines += fmt::format("  {:<25} {}; {}\n", text, kind.summary, coordinates);
+  }
+  return lines;
+}
+
 template <class T>
 AnyMetric<T> metric_from_text(std::string_view text) {
-  constexpr double kAny = -std::numeric_limits<double>::infinity();
-  const ParsedMetric metric(text);
-  const auto is = [&](std::string_view name, std::string_view keys) {
-    if (metric.name != name) return false;
-    metric.check_keys(keys);
-    return true;
-  };
-  if (is("euclidean", "n")) return Euclidean{metric.dimension()};
-  if (is("sphere", "n r")) return Sphere{metric.dimension(), metric.get("r", 1, 0)};
-  if (is("half_plane", "n")) return HalfPlane{metric.dimension()};
-  if (is("ball", "n")) return PoincareBall{metric.dimension()};
-  if (is("torus", "minor major")) {
-    const Torus torus{metric.get("minor", 1, 0), metric.get("major", 2, 0)};
-    LIOR_CHECK(torus.minor < torus.major, "metric '{}': expected minor < major, not {} and {}",
-               text, torus.minor, torus.major);
-    return torus;
+  const std::string_view name = text.substr(0, text.find(':'));
+  for (const MetricKind& kind : metric_kinds()) {
+    if (kind.name != name) continue;
+    const MetricValues values = parse(text, kind);
+    if constexpr (std::is_same_v<T, float>) {
+      return kind.make_float(values);
+    } else {
+      return kind.make_double(values);
+    }
   }
-  if (is("schwarzschild", "mass")) return Schwarzschild{metric.get("mass", 1, 0)};
-  if (is("conformal", "n a")) {
-    const Index n = metric.dimension();
-    return Conformal<QuadraticExponent>{n, {n, metric.get("a", 0.05, kAny)}};
-  }
-  if (is("paraboloid", "a")) return PullBack<Paraboloid>{{metric.get("a", 0.5, kAny)}};
-  throw Error(fmt::format(
-      "metric '{}' is unknown; expected euclidean, sphere, half_plane, ball, torus, schwarzschild, "
-      "conformal, paraboloid (such as sphere:n=3,r=2), or a file NAME.safetensors",
-      metric.name));
+  throw Error(fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2)",
+                          shown(name), names(metric_kinds(), ", ")));
 }
 
 template AnyMetric<float> metric_from_text(std::string_view);

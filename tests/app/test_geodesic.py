@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import pytest
 
@@ -61,16 +62,51 @@ def test_a_plot_that_cannot_be_costs_no_path(refused, tmp_path, name):
 
 def test_help_names_metrics_with_keys_and_coordinates(lior):
     text = lior("geodesic", "--help").stdout
-    for metric in ("euclidean:n=2", "sphere:n=2,r=1", "half_plane:n=2", "ball:n=2",
-                   "torus:minor=1,major=2", "schwarzschild:mass=1", "conformal:n=2,a=0.05",
-                   "paraboloid:a=0.5"):
-        assert f"  {metric} " in text
+    listed = re.findall(r"^  ([a-z_]+:\S+=\S+) +\S", text, re.M)
+    assert {"euclidean", "sphere", "half_plane", "ball", "torus", "schwarzschild"} <= {m.split(":")[0] for m in listed}
+    assert "sphere:n=2,r=1" in listed and "theta in (0, pi), phi of period 2 pi" in text
+    for metric in listed:
         # The defaults are those of the program.
-        point = "0,3,1.5,0" if metric.startswith("schw") else "0.3,0.4"
-        v = "0,0.1,0.1,0.2" if metric.startswith("schw") else "0.1,0.2"
+        hole = "r > " in text.split(metric)[1].split("\n")[0]
+        point, v = ("0,3,1.5,0", "0,0.1,0.1,0.2") if hole else ("0.3,0.4", "0.1,0.2")
         whole, short = (lior("geodesic", "--metric", name, "--from", point, "--velocity", v).stdout
                         for name in (metric, metric.split(":")[0]))
         assert whole == short and "ok at t = 1" in whole
+
+
+def test_the_way_to_a_point_says_how_far_and_how_sure(lior):
+    far = rows(lior, "--metric", "ball", "--from", "0,0", "--to", "0.99999999,0", "--samples", 2)
+    assert abs(far["distance"] - math.log((2 - 1e-8) / 1e-8)) < 1e-7  # 19.11
+    assert far["distance_error"] < 1e-10 and far["shortest"] is True
+    assert far["coordinates"] == ["x0", "x1"]
+    around = rows(lior, "--metric", "torus", "--from", "0,0", "--to", "0,6.5", "--samples", 2)
+    assert abs(around["distance"] - 0.650444) < 1e-6 and around["shortest"] is False
+    text = lior("geodesic", "--metric", "torus", "--from", "0,0", "--to", "0,6.5").stdout
+    assert "distance 0.65044407" in text and "a shorter way is not excluded" in text
+    text = lior("geodesic", "--metric", "sphere", "--from", "1,0", "--to", "1,6").stdout
+    assert "distance 0.23" in text and "not excluded" not in text
+
+
+@pytest.mark.parametrize("metric, start", [("ball", "0.5,0"), ("conformal", "0.5,0"), ("paraboloid", "0.5,0")])
+def test_a_path_along_an_axis_conserves_nothing_by_that(lior, metric, start):
+    path = rows(lior, "--metric", metric, "--from", start, "--velocity", "0.1,0")
+    assert all(row["momenta"] == {} for row in path["rows"])
+
+
+def test_what_cannot_be_reached_is_given_up(lior):
+    result = lior("geodesic", "--metric", "conformal", "--from", "1,0", "--to", "1e15,0")
+    assert result.returncode == 1 and "no geodesic from 1,0 to 1e15,0 was found" in result.stderr
+
+
+def test_a_path_that_saturates_at_the_rim_says_so(lior):
+    assert rows(lior, "--metric", "ball", "--from", "0,0", "--velocity", "30,0")["status"] == "saturated"
+
+
+def test_tight_tolerance_does_not_hide_the_horizon(lior):
+    for rtol in ("1e-12", "1e-13", "1e-14"):
+        path = rows(lior, "--metric", "schwarzschild", "--from", "0,6,1.5,0", "--velocity", "1.5,-0.5,0,0",
+                    "--length", 100, "--rtol", rtol)
+        assert path["status"] == "horizon"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +122,8 @@ def test_help_names_metrics_with_keys_and_coordinates(lior):
         (("--metric", "schwarzschild", "--from", "0,2,1,0", "--velocity", "1,0,0,0"), "horizon"),
         (("--metric", "sphere", "--from", "1,1"), "either --velocity"),
         (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--to", "1,2"), "either --velocity"),
-        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--method", "euler"), "--method euler"),
+        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--method", "euler"),
+         "--method 'euler' is unknown; expected one of: dopri5, rk4, midpoint"),
         (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--samples", "1"), "--samples 1"),
         (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--length", "-1"), "--length -1"),
         (("--metric", "missing.safetensors", "--from", "1,1", "--velocity", "1,0"), "missing.safetensors"),

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <numbers>
+
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/geometry/complex_metric.h"
 #include "lior/geometry/curvature.h"
 #include "lior/geometry/learned_metric.h"
 #include "lior/geometry/metrics.h"
@@ -37,9 +40,10 @@ TEST(Christoffel, MetricThatIsNotPositiveDefiniteNamesPointAndPivot) {
   Array<double, 2> x({2, 3});
   x(0, 0) = 1, x(0, 1) = -0.5, x(0, 2) = 2;
   Array<double, 4> gamma({2, 2, 2, 3});
-  EXPECT_EQ(error_of([&] { christoffel<double>(HalfDefinite{}, x.view(), gamma.view()); }),
-            "the metric is not positive definite at point 1: pivot 1 is -0.5; a learned metric is "
-            "always positive definite with spd_floor");
+  EXPECT_EQ(
+      error_of([&] { christoffel<double>(HalfDefinite{}, x.view(), gamma.view()); }),
+      "the metric is not positive definite at point 1: pivot 1 is -0.5; expected a metric that "
+      "can be inverted there");
 }
 
 TEST(Christoffel, PointsOutsideTheDomainAreNamed) {
@@ -112,6 +116,97 @@ TEST(Christoffel, LearnedSymbolsOfAPointDoNotDependOnItsNeighbours) {
   }
 }
 
+TEST(Christoffel, AdviceIsThatOfTheMetric) {
+  LearnedMetricParameters<double> flat(2, 1, 1);  // L = 0: g = 1e-4 without the networks
+  flat.metric_out_bias(0) = -1;
+  Array<double, 2> x({2, 1});
+  Array<double, 4> gamma({2, 2, 2, 1});
+  EXPECT_NE(error_of([&] {
+              christoffel<double>(LearnedMetric<double>(flat), x.view(), gamma.view());
+            }).find("it always is with spd_floor"),
+            std::string::npos);
+  Array<float, 2> far({2, 1});
+  std::fill(far.span().begin(), far.span().end(), 5e4F);
+  Array<float, 4> symbols({2, 2, 2, 1});
+  const std::string rounded =
+      error_of([&] { christoffel<float>(PullBack<Paraboloid>{}, far.view(), symbols.view()); });
+  EXPECT_NE(rounded.find("that is rounding; double precision may do"), std::string::npos)
+      << rounded;
+}
+
+// A NaN among residuals stays, whatever comes before it or after, and wherever it stands.
+TEST(Residuals, KeepNaN) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (Index place = 0; place < 8; ++place) {
+    Array<double, 4> gamma({2, 2, 2, 1});
+    gamma(0, 0, 1, 0) = 10, gamma.data()[place] = nan;
+    EXPECT_TRUE(std::isnan(torsion_residual<double>(gamma.view()))) << place;
+    Array<double, 2> x({2, 1});
+    x(0, 0) = 1;
+    EXPECT_TRUE(std::isnan(compatibility_residual<double>(Sphere{}, x.view(), gamma.view())))
+        << place;
+    Array<double, 3> a({2, 2, 2});
+    a.data()[(place + 3) % 8] = 10, a.data()[place] = nan;
+    EXPECT_TRUE(std::isnan(symmetry_residual<double>(a.view()))) << place;
+    EXPECT_TRUE(std::isnan(antisymmetry_residual<double>(a.view()))) << place;
+  }
+  for (Index place = 0; place < 16; ++place) {
+    Array<double, 5> riemann({2, 2, 2, 2, 1});
+    riemann.data()[place] = nan;
+    EXPECT_TRUE(std::isnan(first_bianchi_residual<double>(riemann.view()))) << place;
+  }
+}
+
+TEST(Metrics, EveryRowOfTheTableMakesItsMetric) {
+  for (const MetricKind& kind : metric_kinds()) {
+    const AnyMetric<double> short_form = metric_from_text<double>(kind.name);
+    const AnyMetric<double> metric = metric_from_text<double>(kind.text());
+    const AnyMetric<float> single = metric_from_text<float>(kind.text());
+    const Index d = metric.dimension();
+    EXPECT_EQ(single.dimension(), d) << kind.name;
+    EXPECT_EQ(static_cast<Index>(metric.chart().coordinates.size()), d) << kind.name;
+    std::vector<double> x(static_cast<std::size_t>(d), 0.5), g(x.size() * x.size()), other(g);
+    if (!metric.riemannian()) x[1] = 8;  // outside of holes
+    ASSERT_EQ(metric.domain(x.data()), Domain::inside) << kind.name;
+    metric.value(x.data(), g.data());
+    short_form.value(x.data(), other.data());
+    EXPECT_EQ(g, other) << kind.name;
+    for (const double value : metric.chart().plane.project(x.data())) {
+      EXPECT_TRUE(std::isfinite(value)) << kind.name;
+    }
+    EXPECT_NE(describe_metric_kinds().find(kind.text()), std::string::npos);
+    // A coordinate has a period where g is the same one period on, and only angles do.
+    for (Index m = 0; m < d; ++m) {
+      const double period = metric.chart().coordinates[m].period;
+      if (period == 0) continue;
+      std::vector<double> next = x;
+      next[m] += period;
+      metric.value(next.data(), other.data());
+      for (std::size_t i = 0; i < g.size(); ++i)
+        EXPECT_NEAR(g[i], other[i], 1e-12 * std::abs(g[i]));
+    }
+  }
+}
+
+// Conserved are momenta of coordinates that the formula lacks, not of those whose slopes vanish
+// here.
+TEST(Metrics, IgnorableCoordinatesAreThoseThatTheFormulaLacks) {
+  const auto ignorable = [](const char* text, std::vector<double> x) {
+    const AnyMetric<double> metric = metric_from_text<double>(text);
+    std::string found;
+    for (Index m = 0; m < metric.dimension(); ++m)
+      found += metric.ignorable(m, x.data()) ? '1' : '0';
+    return found;
+  };
+  EXPECT_EQ(ignorable("euclidean", {0, 0}), "11");
+  EXPECT_EQ(ignorable("sphere", {std::numbers::pi / 2, 0}), "01");
+  EXPECT_EQ(ignorable("half_plane:n=3", {0, 0, 1}), "110");
+  EXPECT_EQ(ignorable("ball", {0.5, 0}), "00");  // on the axis d_1 g = 0
+  EXPECT_EQ(ignorable("torus", {0, 0}), "01");
+  EXPECT_EQ(ignorable("schwarzschild", {0, 8, 1, 0}), "1001");
+  EXPECT_EQ(ignorable("paraboloid", {0, 0}), "00");
+}
+
 TEST(Metrics, TextsNameThem) {
   EXPECT_EQ(metric_from_text<double>("sphere:n=3,r=2").dimension(), 3);
   EXPECT_EQ(metric_from_text<double>("schwarzschild:mass=2").negative_directions(), 1);
@@ -132,7 +227,10 @@ TEST(Metrics, WrongTextsSayWhatWouldBeRight) {
   EXPECT_EQ(message("torus:minor=2"),
             "metric 'torus:minor=2': expected minor < major, not 2 and 2");
   EXPECT_EQ(message("sphere:r=0"), "metric 'sphere:r=0': r is 0; expected a number > 0");
+  EXPECT_EQ(message("sphere:r=2,r=3"), "metric 'sphere:r=2,r=3' gives r twice; expected one value");
   EXPECT_NE(message("globe").find("expected euclidean, sphere"), std::string::npos);
+  EXPECT_EQ(message("globe").find(".safetensors"), std::string::npos);
+  EXPECT_EQ(message("gl\x1bobe").substr(0, 16), "metric 'gl\\x1bob");
 }
 
 }  // namespace

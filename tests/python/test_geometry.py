@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from formulas import layouts
@@ -100,7 +101,7 @@ def test_errors_name_what_is_wrong():
         geometry.christoffel("sphere", np.ones((3, 1)))
     with pytest.raises(lior.Error, match="domain|chart"):
         geometry.christoffel("sphere", np.array([[4.0], [0.0]]))
-    with pytest.raises(lior.Error, match="method is 'euler'; expected one of 'dopri5'"):
+    with pytest.raises(lior.Error, match="method 'euler' is unknown; expected one of: dopri5"):
         geometry.exp_map("sphere", np.ones((2, 1)), np.ones((2, 1)), method="euler")
     with pytest.raises(TypeError, match="tolerance"):
         geometry.exp_map("sphere", np.ones((2, 1)), np.ones((2, 1)), tolerance=1)
@@ -197,7 +198,7 @@ def test_complex_metric(rng, real, parameters, count):
         np.testing.assert_allclose(b, both - both.swapaxes(0, 1), atol=max(atol(real), 1e-8))
     assert count == 0 or np.abs(b).max() > 1e-3
     assert (metric.complex(x, alpha, form="compat")[1] == 0).all()
-    with pytest.raises(lior.Error, match="form is 'other'; expected one of 'exact', 'compat'"):
+    with pytest.raises(lior.Error, match="form 'other' is unknown; expected one of: exact, compat"):
         metric.complex(x, alpha, form="other")
     with pytest.raises(lior.Error, match="expected resilience=True"):
         geometry.LearnedMetric.from_arrays(given, resilience=False).complex(x, alpha)
@@ -374,3 +375,123 @@ def test_gradients_name_what_does_not_fit(parameters):
         flat.christoffel_backward(x, np.zeros((3, 3, 3, 2)))
     with pytest.raises(lior.Error, match="not positive definite on geodesic 0 in step 9"):
         flat.geodesic_backward(x, x, 1.0, 0.1, x, x)
+
+
+# Distances beside mpmath's, from the exact values of the doubles.
+
+
+def embedded(x):
+    out, sines = [], mpmath.mpf(1)
+    for angle in map(mpmath.mpf, x):
+        out.append(sines * mpmath.cos(angle))
+        sines *= mpmath.sin(angle)
+    return mpmath.matrix(out + [sines])
+
+
+def exact_distance(name, x, y):
+    x, y = [mpmath.mpf(float(a)) for a in x], [mpmath.mpf(float(b)) for b in y]
+    if name == "sphere":
+        a, b = embedded(x), embedded(y)
+        return 2 * mpmath.atan2(mpmath.norm(a - b), mpmath.norm(a + b))
+    square = sum((a - b) ** 2 for a, b in zip(x, y))
+    room = (4 * x[-1] * y[-1] if name == "half_plane"
+            else (1 - sum(a * a for a in x)) * (1 - sum(b * b for b in y)))
+    return 2 * mpmath.asinh(mpmath.sqrt(square / room))
+
+
+def pairs_of(name, rng, n, count=60):
+    """Points all over the chart; steps from 1e-12 to far away, ends next to the edge."""
+    x, direction = rng.uniform(-1, 1, (n, count)), rng.uniform(-1, 1, (n, count))
+    step = 10.0 ** rng.uniform(-12, 1, count)
+    if name == "sphere":
+        x = np.concatenate([np.pi / 2 + 1.5 * x[:-1], 4 * x[-1:]])
+        y = x + step * direction
+        y[:-1] = np.clip(y[:-1], 1e-3, 3.14)
+    elif name == "half_plane":
+        x[-1] = np.exp(6 * x[-1])
+        y = x + x[-1] * step**2 * direction
+        y[-1] = x[-1] * np.exp(np.minimum(step, 15) * direction[-1])
+    else:
+        size = lambda v: np.sqrt((v**2).sum(0))
+        room = 10.0 ** rng.uniform(-12, -0.1, count)
+        x = x / size(x) * (1 - room)
+        near = x + 0.4 * room * np.minimum(step, 1) * direction / size(direction)
+        y = np.where(np.arange(count) % 2, near, direction / size(direction) * (1 - room[::-1]))
+    return x, y
+
+
+@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("name", ["sphere", "half_plane", "ball"])
+def test_distances_beside_mpmath(rng, name, n):
+    x, y = pairs_of(name, rng, n)
+    with mpmath.workdps(50):
+        want = [exact_distance(name, *pair) for pair in zip(x.T, y.T)]
+        found = geometry.distance(f"{name}:n={n}", x, y, details=True)
+        for length, error, exact in zip(found.length, found.error, want):
+            assert abs(length - exact) <= error and error <= 1e-10 * exact  # the claim is 1e-8
+    assert found.shortest.all()
+    assert (geometry.distance(f"{name}:n={n}", x, y) == found.length).all()
+    log = geometry.log_map(f"{name}:n={n}", x, y)
+    assert log.converged.all() and log.shortest.all()
+    g = geometry.metric_values(f"{name}:n={n}", x)
+    sizes = np.sqrt(np.einsum("mnp,mp,np->p", g, log.v, log.v))
+    np.testing.assert_allclose(sizes, found.length, rtol=1e-3 if name == "ball" else 1e-12)  # g rounds at the rim
+
+
+def test_distances_by_shooting_say_what_they_are_good_for(rng):
+    # A quarter of a great circle, as a surface of revolution would have it: by the torus' outer equator.
+    found = geometry.distance("torus:minor=1,major=3", np.zeros((2, 3)), np.array([[0, 0, 0], [0.5, 6.5, -20.0]]),
+                              details=True)
+    turns = np.abs([0.5, 6.5 - 2 * np.pi, 20 - 6 * np.pi])
+    assert (np.abs(found.length - 4 * turns) <= found.error + 1e-12).all() and not found.shortest.any()
+    lost = geometry.distance("conformal", np.array([[1.0], [0.0]]), np.array([[1e15], [0.0]]), details=True)
+    assert np.isnan(lost.length).all() and np.isnan(lost.error).all()
+    log = geometry.log_map("conformal", np.array([[1.0], [0.0]]), np.array([[1e15], [0.0]]))
+    assert not log.converged.any() and np.isfinite(log.v).all()
+
+
+def test_curvature_beside_a_pole_says_what_rounding_took():
+    theta = 10.0 ** -np.arange(1, 11)
+    curved = geometry.curvature("sphere", np.stack([theta, np.zeros(10)]))
+    assert (np.abs(curved.scalar - 2) <= curved.scalar_error).all()
+    assert (np.abs(curved.kretschmann - 4) <= curved.kretschmann_error).all()
+    assert curved.scalar_error[0] < 1e-12 and curved.scalar_error[7] > 0.5  # at 1e-8 nothing is left
+
+
+def test_residuals_keep_nan():
+    a = np.zeros((2, 2, 2))
+    a[0, 1, 0], a[0, 1, 1] = 10, np.nan
+    for array in (a, a[:, :, ::-1].copy()):
+        assert np.isnan(geometry.symmetry_residual(array)) and np.isnan(geometry.antisymmetry_residual(array))
+    gamma = np.zeros((2, 2, 2, 1))
+    gamma[0, 0, 0] = np.nan
+    assert np.isnan(geometry.torsion_residual(gamma))
+
+
+def test_texts_that_name_metrics(parameters):
+    texts = geometry.metric_texts()
+    assert "sphere:n=2,r=1" in texts and "torus:minor=1,major=2" in texts
+    for text in texts:
+        metric = geometry.Metric(text)
+        assert repr(metric) == f"Metric('{text}')" and text in geometry.Metric.__doc__
+        assert len(metric.coordinates) == len(metric.periods) == metric.dimension
+    assert geometry.Metric("sphere:n=3").periods == [0, 0, 2 * math.pi]
+    learned_metric = geometry.LearnedMetric.from_arrays(parameters)
+    assert repr(learned_metric) == "LearnedMetric(d=3, widths=(6, 5), resilience=True, spd_floor=False)"
+    with pytest.raises(lior.Error, match="LearnedMetric.from_file reads"):
+        geometry.christoffel("m.safetensors", np.ones((2, 1)))
+    with pytest.raises(lior.Error) as error:
+        geometry.Metric("globe")
+    assert "safetensors" not in str(error.value)
+
+
+def test_advice_is_for_the_metric_at_hand():
+    with pytest.raises(lior.Error, match="rounding; double precision may do") as error:
+        geometry.christoffel("paraboloid", np.full((2, 1), 5e4, np.float32))
+    assert "spd_floor" not in str(error.value)
+
+
+def test_statuses_are_those_of_the_engine():
+    assert [status.name for status in PathStatus] == ["ok", "edge", "horizon", "singular", "stalled", "saturated"]
+    end, status = geometry.exp_map("ball", np.zeros((2, 2)), np.array([[5.0, 30.0], [0, 0]]))
+    assert list(status) == [PathStatus.ok, PathStatus.saturated]

@@ -10,11 +10,13 @@
 ///   compat: B = dtheta ^ dtheta, which is identically zero, whatever theta is.
 /// Source: docs/math/conventions.md, section 6.
 
+#include "lior/core/names.h"
 #include "lior/geometry/learned_metric.h"
 
 namespace lior::geometry {
 
 enum class PhaseForm { exact, compat };
+constexpr auto enum_names(PhaseForm) { return enum_words("exact", "compat"); }
 
 /// theta at x: [d].
 template <class T>

@@ -4,7 +4,9 @@
 ///   R^r_smn = d_m Gamma^r_ns - d_n Gamma^r_ms + Gamma^r_ml Gamma^l_ns - Gamma^r_nl Gamma^l_ms,
 ///   Ricci_sn = R^r_srn, scalar = g^sn Ricci_sn (positive on spheres),
 ///   Kretschmann = R_rsmn R^rsmn.
-/// Source: docs/math/conventions.md, section 6.
+/// Next to a coordinate singularity, such as a pole of the sphere, Riemann is a small difference of
+/// large terms, and rounding takes its digits: at theta = 1e-8 all of them. The errors below say
+/// how many are left. Source: docs/math/conventions.md, section 6.
 
 #include "lior/geometry/metric.h"
 
@@ -17,11 +19,13 @@ struct Curvature {
   View<T, 3> ricci{};        ///< [d, d, N]
   View<T, 1> scalar{};       ///< [N]
   View<T, 1> kretschmann{};  ///< [N]
+  /// [N]: estimates from above of what rounding makes of either: eps times the sizes of all terms.
+  View<T, 1> scalar_error{}, kretschmann_error{};
 };
 
 /// Curvature at the points x: [d, N]. Cost: second derivatives of the metric, and O(d^5) operations
-/// a point. Threads over points, bit-equal across thread counts; one workspace a thread and call.
-/// Throws as christoffel does.
+/// a point, twice that with errors. Threads over points, bit-equal across thread counts; one
+/// workspace a thread and call. Throws as christoffel does.
 template <class T>
 void curvature(const AnyMetric<T>& metric, View<const T, 2> x, const Curvature<T>& out);
 

@@ -1,6 +1,6 @@
 #pragma once
-/// Geodesics, x'' = -Gamma(x)(x', x'), many at a time: the exponential map, its inverse by
-/// shooting, distances, parallel transport, lengths of curves.
+/// Geodesics, x'' = -Gamma(x)(x', x'), many at a time: the exponential map, its inverse,
+/// distances, parallel transport, lengths of curves.
 ///
 /// Points are planes [d, N], one geodesic a lane. Accelerations come without Christoffel symbols:
 /// a = -g^-1 [(d_v g) v - grad_x (v^T g v) / 2], one directional derivative, one gradient, one
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "lior/core/names.h"
 #include "lior/geometry/learned_metric.h"
 #include "lior/geometry/metric.h"
 
@@ -18,6 +19,7 @@ enum class Method {
   rk4,       ///< fixed steps
   midpoint,  ///< explicit midpoint, fixed steps: the original's
 };
+constexpr auto enum_names(Method) { return enum_words("dopri5", "rk4", "midpoint"); }
 
 /// Why a geodesic ended where it did.
 enum class PathStatus : std::uint8_t {
@@ -26,8 +28,13 @@ enum class PathStatus : std::uint8_t {
   horizon,   ///< it reached a horizon
   singular,  ///< the metric cannot be inverted there
   stalled,   ///< the tolerance asks for steps too small, or more than most_steps
+  /// It went on to its end, but so near an edge or horizon that one rounding of its coordinates
+  /// changes the metric by 1 % or more: they no longer say where it is.
+  saturated,
 };
-const char* name(PathStatus status);
+constexpr auto enum_names(PathStatus) {
+  return enum_words("ok", "edge", "horizon", "singular", "stalled", "saturated");
+}
 
 struct GeodesicOptions {
   Method method = Method::dopri5;
@@ -61,27 +68,47 @@ template <class T>
 void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
              const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status);
 
-/// What shooting found, a lane.
+/// v = log_x(y), a lane.
 template <class T>
 struct Logarithm {
-  View<T, 2> v;             ///< [d, N], exp_x(v) = y
-  View<bool, 1> converged;  ///< [N]
-  View<T, 1> error;         ///< [N]: estimate of |v - exact v| in coordinates, J^-1 (exp_x(v) - y)
+  View<T, 2> v;              ///< [d, N], exp_x(v) = y, up to the periods of coordinates
+  View<bool, 1> converged;   ///< [N]
+  View<T, 1> error;          ///< [N]: estimate of |v - exact v| in the norm of g(x)
+  View<bool, 1> shortest{};  ///< [N]: no shorter geodesic exists; false: one is not excluded
 };
 
-/// v = log_x(y) by Newton's method on exp with step control, from the straight line y - x, and
-/// where that is too far off by way of nearer points on it, which should lie in the domain; the
-/// Jacobian from central differences of exp. A lane that does not converge says so and holds the
-/// best v found. Integrates by dopri5 with the options' tolerances. Throws as geodesics does.
+/// v = log_x(y): in closed form where the metric has one (AnyMetric::logarithm), else by shooting.
+///
+/// Shooting is Newton's method on the end of a path from the straight line y - x; where that fails,
+/// on 4 and 12 segments of a path at once, then by way of nearer targets on the straight line. A
+/// lane has converged when its error is at most 10 rtol |v| (or rounding); the error is measured by
+/// paths that are far more exact. It gives up after a fixed amount of work, a second at most; a
+/// lane that has not converged says so, holds y - x, and has an error of NaN.
+///
+/// What shooting finds is a geodesic, not always the shortest one. On a Riemannian metric both ways
+/// round are tried for each coordinate with a period, and the shorter one is kept; `shortest` stays
+/// false. On an indefinite metric no geodesic is the shortest: y - x is taken as it is.
+///
+/// Norms of an indefinite g(x) are those of its diagonal, each entry by its size. Throws as
+/// geodesics does.
 template <class T>
 void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
              const GeodesicOptions& options, const Logarithm<T>& out);
 
-/// sqrt(v^T g(x) v), v = log_x(y): [N]; NaN where log does not converge, and only there. Throws
-/// lior::Error unless the metric is Riemannian.
+/// The distances of pairs of points. Empty views are left out.
+template <class T>
+struct Distances {
+  View<T, 1> length;         ///< [N]; NaN where log does not converge, and only there
+  View<T, 1> error{};        ///< [N]: estimate of |length - exact length|; NaN with it
+  View<bool, 1> shortest{};  ///< as in Logarithm: false where a shorter way is not excluded
+};
+
+/// The length sqrt(v^T g(x) v) of v = log_x(y). Closed forms are exact to a few roundings, at any
+/// distance; by shooting the relative error is at most 10 rtol. Throws lior::Error unless the
+/// metric is Riemannian.
 template <class T>
 void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
-              const GeodesicOptions& options, View<T, 1> out);
+              const GeodesicOptions& options, const Distances<T>& out);
 
 /// Carries w: [d, N] along the geodesic from (x, v) to parameter 1, keeping it parallel:
 /// w'^l = -Gamma^l_mn v^m w^n. out: [d, N]; where a lane stops early, w as carried that far.

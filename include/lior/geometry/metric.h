@@ -8,6 +8,9 @@
 /// Dual<T> and Dual<Dual<T>> have: derivatives follow from the formula, exact. It may also have
 ///     Index negative_directions() const;                    signature; 0 (Riemannian) without it
 ///     template <class T> Domain domain(const T* x) const;   where its chart ends; nowhere without
+///     Chart chart() const;                                  names and periods; x0, x1 .. without
+///     ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+///     const char* remedy() const;                           advice where g cannot be inverted
 /// and, where it can do better than derivatives along one axis after another,
 ///     void forces(const T* x, const T* v, T* g, T* along, T* gradient) const;
 ///     void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const;
@@ -17,7 +20,11 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "lior/core/view.h"
 #include "lior/geometry/dual.h"
@@ -30,6 +37,45 @@ inline constexpr Index kMostDimensions = 16;
 /// Where a point lies: `edge` is not of the chart (|x| >= 1 in the ball, a pole of the sphere),
 /// `horizon` is on or inside one (r <= 2M). A coordinate that is NaN is never inside.
 enum class Domain { inside, edge, horizon };
+
+/// A coordinate of a chart.
+struct Coordinate {
+  std::string name;
+  std::string range{};  ///< for people, such as "in (0, pi)"; empty: any number
+  double period = 0;    ///< x and x + period are the same point; 0: it has none
+};
+
+/// How a plane shows points.
+struct PlaneView {
+  std::array<std::string, 2> labels{"x0", "x1"};
+  std::array<double, 2> (*project)(const double* x) = [](const double* x) {
+    return std::array{x[0], x[1]};
+  };
+  bool equal_scales = false;  ///< one unit is as long on both axes
+  double circle = 0;          ///< radius of a horizon or edge about the origin; 0: none
+};
+
+/// What a metric's coordinates are, and how they are drawn. The plane is for two or more.
+struct Chart {
+  std::vector<Coordinate> coordinates;
+  PlaneView plane{};
+};
+
+/// A shortest geodesic by a closed form.
+struct ClosedLogarithm {
+  double length;        ///< sqrt(v^T g(x) v), the distance; NaN where it exceeds the largest number
+  double error;         ///< bound of |v - exact v| in the norm of g(x), by rounding
+  double length_error;  ///< bound of the length's own error, by rounding
+};
+
+/// The chart of d coordinates x0, x1, .., the last with that range.
+inline Chart numbered_chart(Index d, const char* range = "") {
+  Chart chart;
+  for (Index m = 0; m < d; ++m) {
+    chart.coordinates.push_back({"x" + std::to_string(m), m + 1 == d ? range : ""});
+  }
+  return chart;
+}
 
 template <class M>
 concept Metric = requires(const M& metric, const double* x, double* g) {
@@ -60,6 +106,16 @@ class AnyMetric {
   Domain domain(const T* x) const { return model_->domain(x); }
   /// Whether every finite point lies in the domain.
   bool unbounded() const { return model_->unbounded(); }
+  const Chart& chart() const { return model_->chart; }
+  /// Whether the formula of g does not contain coordinate m, tried at the point x: then g_mn v^n is
+  /// conserved along geodesics. A derivative that happens to vanish at x does not count.
+  bool ignorable(Index m, const T* x) const { return model_->ignorable(m, x); }
+  /// Writes v = log_x(y) of the shortest geodesic, if the metric has a closed form.
+  std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const {
+    return model_->logarithm(x, y, v);
+  }
+  /// What may help where g cannot be inverted, or nullptr.
+  const char* remedy() const { return model_->remedy(); }
 
   void value(const T* x, T* g) const { model_->value(x, g); }
   void first(const T* x, T* g, T* dg) const { model_->first(x, g, dg); }
@@ -76,11 +132,15 @@ class AnyMetric {
 
  private:
   struct Interface {
+    Chart chart;
     virtual ~Interface() = default;
     virtual Index dimension() const = 0;
     virtual Index negative_directions() const = 0;
     virtual Domain domain(const T* x) const = 0;
     virtual bool unbounded() const = 0;
+    virtual bool ignorable(Index m, const T* x) const = 0;
+    virtual std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const = 0;
+    virtual const char* remedy() const = 0;
     virtual void value(const T* x, T* g) const = 0;
     virtual void first(const T* x, T* g, T* dg) const = 0;
     virtual void second(const T* x, T* g, T* dg, T* ddg) const = 0;
@@ -99,7 +159,13 @@ struct AnyMetric<T>::Model final : Interface {
   static constexpr Index kSize = kMostDimensions * kMostDimensions;
   M metric;
 
-  explicit Model(M m) : metric(std::move(m)) {}
+  explicit Model(M m) : metric(std::move(m)) {
+    if constexpr (requires { metric.chart(); }) {
+      this->chart = metric.chart();
+    } else {
+      this->chart = numbered_chart(metric.dimension());
+    }
+  }
   Index dimension() const override { return metric.dimension(); }
   Index negative_directions() const override {
     if constexpr (requires { metric.negative_directions(); }) return metric.negative_directions();
@@ -115,6 +181,37 @@ struct AnyMetric<T>::Model final : Interface {
   bool unbounded() const override {
     return !requires(const T* x) { metric.domain(x); };
   }
+  bool ignorable(Index m, const T* x) const override {
+    // A slope that is NaN goes through every operation, even a product with 0.
+    const Index d = metric.dimension();
+    std::array<Dual<T>, kMostDimensions> point;
+    std::array<Dual<T>, kSize> jet;
+    for (Index k = 0; k < d; ++k) {
+      point[k] = {x[k], k == m ? std::numeric_limits<T>::quiet_NaN() : T(0)};
+    }
+    metric(point.data(), jet.data());
+    return std::none_of(jet.begin(), jet.begin() + d * d,
+                        [](const Dual<T>& entry) { return std::isnan(entry.slope); });
+  }
+
+  std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const override {
+    if constexpr (requires(const double* p, double* u) { metric.logarithm(p, p, u); }) {
+      const Index d = metric.dimension();
+      std::array<double, kMostDimensions> from{}, to{}, velocity{};
+      std::copy_n(x, d, from.data());
+      std::copy_n(y, d, to.data());
+      const ClosedLogarithm found = metric.logarithm(from.data(), to.data(), velocity.data());
+      for (Index m = 0; m < d; ++m) v[m] = static_cast<T>(velocity[m]);
+      return found;
+    }
+    return {};
+  }
+
+  const char* remedy() const override {
+    if constexpr (requires { metric.remedy(); }) return metric.remedy();
+    return nullptr;
+  }
+
   void value(const T* x, T* g) const override { metric(x, g); }
 
   void first(const T* x, T* g, T* dg) const override {

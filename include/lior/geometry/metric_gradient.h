@@ -46,7 +46,9 @@ void curve_length_with_gradient(const LearnedMetricModel<T>& model, View<const T
                                 View<const T, 1> dlength, View<T, 1> length,
                                 LearnedMetricParameters<T>& dparameters);
 
-/// The energy sum_k |dx_k|^2 (K - 1) / 2 of the same curves with unit parameter, and its gradient.
+/// The energy of the same curves, half the integral of g(x', x') over a unit parameter: sum_k
+/// |dx_k|^2 (K - 1) / 2; and its gradient. By the factor 1/2, energy >= length^2 / 2, with equality
+/// for even steps.
 template <class T>
 void curve_energy_with_gradient(const LearnedMetricModel<T>& model, View<const T, 3> path,
                                 View<const T, 1> denergy, View<T, 1> energy,

@@ -2,9 +2,8 @@
 /// Metrics in closed form. Each is its own formula; see metric.h for what a metric is.
 
 #include <cmath>
-#include <map>
 #include <numbers>
-#include <string>
+#include <span>
 #include <string_view>
 
 #include "lior/geometry/metric.h"
@@ -31,12 +30,20 @@ template <class T>
 bool polar(T angle) {
   return angle > 0 && angle < std::numbers::pi_v<T>;
 }
+inline Coordinate polar_angle(std::string name) { return {std::move(name), "in (0, pi)"}; }
+inline Coordinate full_angle(std::string name) {
+  return {std::move(name), "of period 2 pi", 2 * std::numbers::pi};
+}
+/// The plane of the equator around a hole, with its horizon.
+PlaneView orbit_plane(double horizon);
 }  // namespace detail
 
 /// g = delta.
 struct Euclidean {
   Index n = 2;
   Index dimension() const { return n; }
+  Chart chart() const;
+  ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
   template <class S>
   void operator()(const S*, S* g) const {
     detail::diagonal(n, g, [](Index) { return S(1.0); });
@@ -45,10 +52,14 @@ struct Euclidean {
 
 /// S^n of radius r in angles: g = r^2 diag(1, sin^2 x_0, sin^2 x_0 sin^2 x_1, ...); all angles but
 /// the last are in (0, pi). n = 2: (theta, phi).
+/// log is that of the whole sphere: the shortest arc, which may cross a pole. Between opposite
+/// points it is one of many.
 struct Sphere {
   Index n = 2;
   double r = 1;
   Index dimension() const { return n; }
+  Chart chart() const;
+  ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     using std::sin;
@@ -69,6 +80,8 @@ struct Sphere {
 struct HalfPlane {
   Index n = 2;
   Index dimension() const { return n; }
+  Chart chart() const;
+  ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     const S entry = 1.0 / (x[n - 1] * x[n - 1]);
@@ -84,6 +97,8 @@ struct HalfPlane {
 struct PoincareBall {
   Index n = 2;
   Index dimension() const { return n; }
+  Chart chart() const;
+  ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     const S room = 1.0 - detail::square_norm(x, n);
@@ -101,6 +116,9 @@ struct Torus {
   double minor = 1;
   double major = 2;
   Index dimension() const { return 2; }
+  Chart chart() const {
+    return {{detail::full_angle("theta"), detail::full_angle("phi")}, {{"theta", "phi"}}};
+  }
   template <class S>
   void operator()(const S* x, S* g) const {
     using std::cos;
@@ -115,6 +133,7 @@ struct Schwarzschild {
   double mass = 1;
   Index dimension() const { return 4; }
   Index negative_directions() const { return 1; }
+  Chart chart() const;
   template <class S>
   void operator()(const S* x, S* g) const {
     using std::sin;
@@ -161,6 +180,10 @@ template <class E>
 struct PullBack {
   E embedding;
   Index dimension() const { return embedding.dimension(); }
+  Chart chart() const {
+    if constexpr (requires { embedding.chart(); }) return embedding.chart();
+    return numbered_chart(dimension());
+  }
   template <class S>
   void operator()(const S* x, S* g) const {
     const Index d = dimension(), ambient = embedding.ambient();
@@ -186,15 +209,49 @@ struct Paraboloid {
   double a = 0.5;
   Index dimension() const { return 2; }
   Index ambient() const { return 3; }
+  Chart chart() const { return {{{"x"}, {"y"}}, {{"x", "y"}}}; }
   template <class S>
   void operator()(const S* x, S* y) const {
     y[0] = x[0], y[1] = x[1], y[2] = a * (x[0] * x[0] + x[1] * x[1]);
   }
 };
 
-/// The metric that a text names, such as "torus" or "sphere:n=3,r=2":
-///   euclidean:n; sphere:n,r; half_plane:n; ball:n; torus:minor,major; schwarzschild:mass;
-///   conformal:n,a (f = a |x|^2); paraboloid:a (a pull-back).
+/// A key of a metric's text, such as r of "sphere:r=2".
+struct MetricKey {
+  std::string_view name;
+  double value;  ///< where the text does not give one
+  double above = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool whole = false;  ///< an integer
+};
+
+/// The values of a kind's keys, each from the text or by default.
+struct MetricValues {
+  std::string_view text;  ///< the whole, for errors
+  std::span<const MetricKey> keys;
+  std::vector<double> values;
+
+  double operator[](std::string_view key) const;
+};
+
+/// A kind of metric that texts name.
+struct MetricKind {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<MetricKey> keys;
+  AnyMetric<float> (*make_float)(const MetricValues& values);
+  AnyMetric<double> (*make_double)(const MetricValues& values);
+
+  std::string text() const;  ///< with the defaults: "sphere:n=2,r=1"
+};
+
+/// All kinds: what texts may name.
+std::span<const MetricKind> metric_kinds();
+
+/// A line a kind: its text with the defaults, what it is, its coordinates.
+std::string describe_metric_kinds();
+
+/// The metric that a text names: a kind and some of its keys, such as "torus" or "sphere:n=3,r=2".
 /// Throws lior::Error that lists the names, or the keys of that name, or says which value is wrong.
 template <class T>
 AnyMetric<T> metric_from_text(std::string_view text);

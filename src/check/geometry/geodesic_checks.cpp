@@ -5,8 +5,11 @@
 #include <numbers>
 
 #include "check/geometry/learned_samples.h"
+#include "check/geometry/parts.h"
+#include "check/geometry/shot.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 #include "lior/geometry/geodesic.h"
 #include "lior/geometry/metrics.h"
 
@@ -69,30 +72,29 @@ double inner(const AnyMetric<T>& metric, const T* x, const T* v, const T* w, Ind
 template <class T>
 double speed_error(const AnyMetric<T>& metric, const Traced<T>& paths) {
   const Index count = paths.x.shape()[2];
-  double error = 0;
+  Worst<double> worst;
   for (Index k = 0; k < paths.x.shape()[0]; ++k) {
     for (Index n = 0; n < count; ++n) {
       const auto speed = [&](Index sample) {
         const T *x = &paths.x(sample, 0, n), *v = &paths.v(sample, 0, n);
         return inner(metric, x, v, v, count);
       };
-      const double change = std::abs(speed(k) / speed(0) - 1);
-      if (!(change <= error)) error = change;
+      worst.add(std::abs(speed(k) / speed(0) - 1));
     }
   }
-  return error;
+  return worst.value();
 }
 
 constexpr double kTimes[] = {0, 0.25, 0.5, 1, 2, 4};
 
 /// Great circles: the point of the unit sphere at cos|v| x + sin|v| v/|v|.
 template <class T>
-double great_circles(const GeodesicOptions& options, double scale = 1) {
+double great_circles(const GeodesicOptions& options) {
   const auto x = planes<T>({{1.2, 0.3}, {0.9, -2}, {1.5, 0}});
   const auto v = planes<T>({{0.3, 0.4}, {0.2, -0.6}, {-0.5, 0.1}});
   const Traced<T> paths(Sphere{}, x, v, kTimes, options);
   if (!paths.all(PathStatus::ok)) return NAN;
-  double error = 0;
+  Worst<double> worst;
   for (Index n = 0; n < 3; ++n) {
     const double th = x(0, n), ph = x(1, n), a = v(0, n), b = v(1, n) * std::sin(th);
     const double speed = std::hypot(a, b);
@@ -106,12 +108,11 @@ double great_circles(const GeodesicOptions& options, double scale = 1) {
       const std::array got = {std::sin(q) * std::cos(p), std::sin(q) * std::sin(p), std::cos(q)};
       for (int i = 0; i < 3; ++i) {
         const double want = std::cos(angle) * start[i] + std::sin(angle) * along[i] / speed;
-        const double difference = std::abs(got[i] - want) * scale;
-        if (!(difference <= error)) error = difference;
+        worst.add(std::abs(got[i] - want));
       }
     }
   }
-  return error;
+  return worst.value();
 }
 
 /// |order - what halving the step shows|.
@@ -140,9 +141,11 @@ template <class T>
 double ball_distance() {  // 2 artanh |x|
   const auto x = planes<T>({{0, 0}, {0, 0}}), y = planes<T>({{0.3, 0.4}, {-0.6, 0.1}});
   Array<T, 1> length({2});
-  distance<T>(PoincareBall{2}, x.view(), y.view(), {}, length.view());
-  return std::max(std::abs(length(0) - 1.0986122887),
-                  std::abs(length(1) - 2 * std::atanh(std::hypot(0.6, 0.1))));
+  distance<T>(PoincareBall{2}, x.view(), y.view(), {}, {length.view()});
+  Worst<double> worst;
+  worst.add(std::abs(length(0) - 1.0986122887));
+  worst.add(std::abs(length(1) - 2 * std::atanh(std::hypot(0.6, 0.1))));
+  return worst.value();
 }
 
 /// Points near the edge, where the straight line is far off:
@@ -150,7 +153,7 @@ double ball_distance() {  // 2 artanh |x|
 double far_distance() {
   const auto x = planes<double>({{0.7, -0.55}}), y = planes<double>({{-0.3, 0.85}});
   Array<double, 1> length({1});
-  distance<double>(PoincareBall{2}, x.view(), y.view(), {}, length.view());
+  distance<double>(Shot{PoincareBall{2}}, x.view(), y.view(), {}, {length.view()});
   const double square = 1.0 * 1.0 + 1.4 * 1.4, room = (1 - 0.7925) * (1 - 0.8125);
   return std::abs(length(0) - std::acosh(1 + 2 * square / room));
 }
@@ -158,14 +161,14 @@ double far_distance() {
 double half_plane_distance() {  // arcosh(1 + |x - y|^2 / (2 x_1 y_1))
   const auto x = planes<double>({{0, 1}, {0.5, 2}}), y = planes<double>({{1, 1.5}, {-1, 0.7}});
   Array<double, 1> length({2});
-  distance<double>(HalfPlane{2}, x.view(), y.view(), {}, length.view());
-  double error = 0;
+  distance<double>(HalfPlane{2}, x.view(), y.view(), {}, {length.view()});
+  Worst<double> worst;
   for (Index n = 0; n < 2; ++n) {
     const double a = x(0, n) - y(0, n), b = x(1, n) - y(1, n);
     const double want = std::acosh(1 + (a * a + b * b) / (2 * x(1, n) * y(1, n)));
-    error = std::max(error, std::abs(length(n) - want));
+    worst.add(std::abs(length(n) - want));
   }
-  return error;
+  return worst.value();
 }
 
 /// The innermost stable circular orbit, r = 6M: E, L and Omega; r stays.
@@ -175,17 +178,17 @@ double innermost_orbit() {
   const auto v = planes<double>({{t_dot, 0, 0, rate * t_dot}});
   constexpr double kLater[] = {0, 10, 40};
   const Traced<double> paths(Schwarzschild{1}, x, v, kLater);
-  double error = 0;
+  Worst<double> worst;
   for (Index k = 0; k < 3; ++k) {
     const double energy = (1 - 2 / paths.x(k, 1, 0)) * paths.v(k, 0, 0);
     const double momentum = paths.x(k, 1, 0) * paths.x(k, 1, 0) * paths.v(k, 3, 0);
     for (const double deviation :
          {energy - 0.9428090416, momentum - 3.4641016151, paths.x(k, 1, 0) - r,
           paths.x(k, 3, 0) - rate * paths.x(k, 0, 0)}) {
-      if (!(std::abs(deviation) <= error)) error = std::abs(deviation);
+      worst.add(std::abs(deviation));
     }
   }
-  return error;
+  return worst.value();
 }
 
 /// g(v, v), E and L of a bound orbit that is no circle.
@@ -195,17 +198,18 @@ double eccentric_orbit() {
   constexpr double kLater[] = {0, 100, 300, 900};
   const Schwarzschild hole{1};
   const Traced<double> paths(hole, x, v, kLater);
-  double error = speed_error<double>(hole, paths);
+  Worst<double> worst;
+  worst.add(speed_error<double>(hole, paths));
   const auto conserved = [&](Index k) {
     const double r = paths.x(k, 1, 0), sine = std::sin(paths.x(k, 2, 0));
     return std::array{(1 - 2 / r) * paths.v(k, 0, 0), r * r * sine * sine * paths.v(k, 3, 0)};
   };
   for (Index k = 0; k < 4; ++k) {
     for (int i = 0; i < 2; ++i) {
-      error = std::max(error, std::abs(conserved(k)[i] / conserved(0)[i] - 1));
+      worst.add(std::abs(conserved(k)[i] / conserved(0)[i] - 1));
     }
   }
-  return paths.all(PathStatus::ok) ? error : NAN;
+  return paths.all(PathStatus::ok) ? worst.value() : NAN;
 }
 
 /// Clairaut's constant (R + r cos th)^2 phi'.
@@ -217,9 +221,10 @@ double clairaut() {
     const double ring = 2 + 0.7 * std::cos(paths.x(k, 0, 0));
     return ring * ring * paths.v(k, 1, 0);
   };
-  double error = speed_error<double>(torus, paths);
-  for (Index k = 0; k < 6; ++k) error = std::max(error, std::abs(constant(k) / constant(0) - 1));
-  return error;
+  Worst<double> worst;
+  worst.add(speed_error<double>(torus, paths));
+  for (Index k = 0; k < 6; ++k) worst.add(std::abs(constant(k) / constant(0) - 1));
+  return worst.value();
 }
 
 template <class T>
@@ -250,8 +255,10 @@ double exp_of_log() {
   for (const bool found : converged.span()) {
     if (!found) return NAN;
   }
-  return std::max(max_difference(back.span(), y.span()),
-                  *std::max_element(estimate.span().begin(), estimate.span().end()));
+  Worst<double> worst;
+  worst.add(max_difference(back.span(), y.span()));
+  for (const double error : estimate.span()) worst.add(error);
+  return worst.value();
 }
 
 /// Transport keeps g(w, w) and g(w, v), and moves a geodesic's own velocity into its velocity.
@@ -266,18 +273,18 @@ double transport_error() {
   transport<double>(metric, x.view(), v.view(), v.view(), {}, own.view(), status.view());
   constexpr double kOne[] = {1};
   const Traced<double> paths(metric, x, v, kOne);
-  double error = max_difference(own.span(), paths.v.span());
+  Worst<double> worst;
+  worst.add(max_difference(own.span(), paths.v.span()));
   for (Index n = 0; n < count; ++n) {
     const auto at = [&](const double* point, const double* a, const double* b) {
       return inner(metric, point + n, a + n, b + n, count);
     };
-    error = std::max({error,
-                      std::abs(at(paths.x.data(), carried.data(), carried.data()) -
-                               at(x.data(), w.data(), w.data())),
-                      std::abs(at(paths.x.data(), carried.data(), paths.v.data()) -
-                               at(x.data(), w.data(), v.data()))});
+    worst.add(std::abs(at(paths.x.data(), carried.data(), carried.data()) -
+                       at(x.data(), w.data(), w.data())));
+    worst.add(std::abs(at(paths.x.data(), carried.data(), paths.v.data()) -
+                       at(x.data(), w.data(), v.data())));
   }
-  return error;
+  return worst.value();
 }
 
 /// On the sphere, transport around a parallel's tangent circle turns by the enclosed area: along
@@ -310,10 +317,10 @@ double length_order() {
 /// How paths end: the status wanted, and finite states all along.
 double ends_as(const AnyMetric<double>& metric, std::initializer_list<double> from,
                std::initializer_list<double> velocity, double until, PathStatus wanted,
-               Method method = Method::dopri5) {
+               Method method = Method::dopri5, double rtol = 1e-8) {
   const double times[] = {0, until / 2, until};
   const Traced<double> paths(metric, planes<double>({from}), planes<double>({velocity}), times,
-                             {.method = method});
+                             {.method = method, .rtol = rtol});
   for (const double value : paths.x.span()) {
     if (!std::isfinite(value)) return NAN;
   }
@@ -377,12 +384,19 @@ void add_geodesic_checks(Registry& registry) {
   add("ends.pole", "f64", "sphere", 0, [] {
     return ends_as(Sphere{}, {1, 0.5}, {-1, 0}, 3, PathStatus::edge);
   });
-  add("ends.ball", "f64", "ball", 0, [] {  // the edge is infinitely far: it stays inside
-    return ends_as(PoincareBall{2}, {0, 0}, {1, 1}, 60, PathStatus::ok);
+  // The edge is infinitely far: it stays inside, where coordinates no longer tell points apart.
+  add("ends.ball", "f64", "ball", 0, [] {
+    return ends_as(PoincareBall{2}, {0, 0}, {1, 1}, 60, PathStatus::saturated);
+  });
+  // At this tolerance rounding ends the path 1e-8 before the horizon.
+  add("ends.horizon.tight", "f64", "schwarzschild", 0, [] {
+    return ends_as(Schwarzschild{1}, {0, 6, 1.5, 0}, {1.5, -0.5, 0, 0}, 100, PathStatus::horizon,
+                   Method::dopri5, 1e-13);
   });
   add("ends.not_positive", "f64", "1-|x|^2", 0, [] {
     return ends_as(Fading{}, {0, 0}, {1, 0.2}, 60, PathStatus::singular);
   });
+  add_distance_checks(registry);
 }
 
 }  // namespace lior::check

@@ -194,7 +194,7 @@ Op distance_op(Index pairs) {
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
                 const LearnedMetric<T> learned(parameters(in));
                 distance<T>(PlainMetric<T>{&learned}, in("x"), ends(in).view(), path_options<T>(),
-                            out("distance"));
+                            {out("distance")});
               },
           .forward =
               [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {

@@ -1,0 +1,10 @@
+#pragma once
+// Rows of add_geodesic_checks that stand in files of their own.
+
+#include "lior/check/registry.h"
+
+namespace lior::check {
+
+void add_distance_checks(Registry& registry);
+
+}  // namespace lior::check

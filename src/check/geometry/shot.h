@@ -1,0 +1,24 @@
+#pragma once
+#include "lior/geometry/metrics.h"
+
+namespace lior::check {
+
+/// A metric without its closed forms: distances are found by shooting.
+template <class M>
+struct Shot {
+  M metric;
+  Index dimension() const { return metric.dimension(); }
+  geometry::Chart chart() const { return metric.chart(); }
+  template <class S>
+  void operator()(const S* x, S* g) const {
+    metric(x, g);
+  }
+  template <class T>
+  geometry::Domain domain(const T* x) const {
+    return metric.domain(x);
+  }
+};
+template <class M>
+Shot(M) -> Shot<M>;
+
+}  // namespace lior::check

@@ -1,0 +1,112 @@
+#pragma once
+// What a geodesic obeys, on many lanes.
+
+#include "geometry/planes.h"
+#include "geometry/point.h"
+#include "lior/geometry/geodesic.h"
+
+namespace lior::geometry {
+
+inline void check_options(const GeodesicOptions& options) {
+  LIOR_CHECK(
+      options.step > 0 && options.rtol >= 0 && options.atol >= 0 && options.rtol + options.atol > 0,
+      "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and tolerances >= 0, "
+      "not both 0",
+      options.step, options.rtol, options.atol);
+}
+
+inline PathStatus status_of(Domain domain) {
+  switch (domain) {
+    case Domain::inside: return PathStatus::ok;
+    case Domain::edge: return PathStatus::edge;
+    case Domain::horizon: break;
+  }
+  return PathStatus::horizon;
+}
+
+/// Whether one rounding of the coordinates x changes an entry of g by 1 % or more.
+template <class T>
+bool saturated(const AnyMetric<T>& metric, const T* x) {
+  constexpr double kShare = 0.01;
+  const Index d = metric.dimension();
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  std::array<T, kMostDimensions * kMostDimensions * kMostDimensions> dg;
+  metric.first(x, g.data(), dg.data());
+  for (Index i = 0; i < d * d; ++i) {
+    const Index m = i / d, n = i % d;
+    T change = 0;
+    for (Index k = 0; k < d; ++k) change += std::abs(x[k] * dg[k * d * d + i]);
+    const T size = std::sqrt(std::abs(g[m * d + m])) * std::sqrt(std::abs(g[n * d + n]));
+    if (change * std::numeric_limits<T>::epsilon() >= static_cast<T>(kShare) * size) {
+      if (change > 0) return true;
+    }
+  }
+  return false;
+}
+
+/// Lanes that went on to an end where their coordinates x, [d, N], no longer say where they are.
+template <class T>
+void mark_saturated(const AnyMetric<T>& metric, View<const T, 2> x, View<PathStatus, 1> status) {
+  if (metric.unbounded()) return;
+  parallel_for(x.extent(1), 64, [&](Index begin, Index end, int) {
+    std::array<T, kMostDimensions> point;
+    for (Index n = begin; n < end; ++n) {
+      gather_point(x, n, point.data());
+      if (status(n) == PathStatus::ok && saturated(metric, point.data())) {
+        status(n) = PathStatus::saturated;
+      }
+    }
+  });
+}
+
+/// Accelerations of `count` lanes, planes [d, .] with rows `stride` apart.
+template <class T>
+void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index stride, Index count,
+                PathStatus* status) {
+  const Index d = metric.dimension();
+  const bool own = metric.accelerations(x, v, a, stride, count);
+  if (own && metric.unbounded() && all_finite(x, d, stride, count) &&
+      all_finite(a, 1, stride, count)) {
+    std::fill_n(status, count, PathStatus::ok);
+    return;
+  }
+  MetricSolver<T> solver(metric);
+  std::array<T, kMostDimensions> point, velocity, gradient, force;
+  std::array<T, kMostDimensions * kMostDimensions> g, along;
+  for (Index n = 0; n < count; ++n) {
+    for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n];
+    status[n] = status_of(metric.domain(point.data()));
+    if (own) {
+      if (status[n] == PathStatus::ok && !std::isfinite(a[n])) status[n] = PathStatus::singular;
+      continue;
+    }
+    for (Index m = 0; m < d; ++m) velocity[m] = v[m * stride + n];
+    force.fill(0);
+    if (status[n] == PathStatus::ok) {
+      metric.forces(point.data(), velocity.data(), g.data(), along.data(), gradient.data());
+      if (solver.factor(g.data())) {
+        status[n] = PathStatus::singular;
+      } else {
+        for (Index m = 0; m < d; ++m) {
+          force[m] = gradient[m] / 2;
+          for (Index r = 0; r < d; ++r) force[m] -= along[m * d + r] * velocity[r];
+        }
+        solver.solve(force.data());
+      }
+    }
+    for (Index m = 0; m < d; ++m) a[m * stride + n] = force[m];
+  }
+}
+
+/// (x, v)' = (v, a(x, v)).
+template <class T>
+auto geodesic_equation(const AnyMetric<T>& metric) {
+  return [&metric, d = metric.dimension()](const T* state, T* slope, Index stride, Index count,
+                                           PathStatus* status) {
+    const T* v = state + d * stride;
+    for (Index m = 0; m < d; ++m) std::copy_n(v + m * stride, count, slope + m * stride);
+    accelerate(metric, state, v, slope + d * stride, stride, count, status);
+  };
+}
+
+}  // namespace lior::geometry

@@ -1,0 +1,313 @@
+#pragma once
+// Boundary values by shooting: which velocity leads from x to y.
+
+#include "geometry/geodesic_equation.h"
+#include "geometry/point.h"
+#include "geometry/runge_kutta.h"
+#include "lior/linalg/small_matrix.h"
+
+namespace lior::geometry {
+
+/// Multiple shooting between one pair of points, by Newton's method.
+///
+/// The path is cut into K segments; unknown are the velocity at x and, for each later segment,
+/// where and how fast it starts: z = (v_0, x_1, v_1, ..). The equations say that each segment ends
+/// where the next begins, and the last one at y. One segment is plain shooting; more of them go
+/// where the end of one path answers too wildly to its start.
+///
+/// Coordinates are counted from x, so that near points lose no digits, and scaled by the metric at
+/// x, so that y is about 1 away. Then one tolerance and one step of differences serves all of them.
+template <class T>
+class Shooter {
+ public:
+  using Vector = std::array<T, kMostDimensions>;
+  struct Result {
+    Vector v{};
+    bool converged = false;
+    T error = std::numeric_limits<T>::infinity();  ///< of v, in the norm of g(x)
+  };
+
+  Shooter(const AnyMetric<T>& metric, const GeodesicOptions& options)
+      : metric_(metric), options_(options), d_(metric.dimension()) {
+    options_.method = Method::dopri5;
+    options_.most_steps = std::min(options.most_steps, kMostSteps);
+  }
+
+  /// The v that leads from x to x + displacement, by at most that share of the work that is
+  /// allowed.
+  Result shoot(const Vector& x, const Vector& displacement, double share) {
+    set_frame(x, displacement);
+    work_left_ = static_cast<Index>(share * kMostWork / static_cast<double>(d_ * (d_ * d_ + 60)));
+    if (!(size_ > 0 && std::isfinite(size_))) return {};
+    for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
+      if (segments > 1 && 2 * d_ * segments > kMostUnknowns) break;
+      set_straight(segments, 1);
+      const Result found = converge(1);
+      if (found.converged) return found;
+    }
+    return by_nearer_targets();
+  }
+
+ private:
+  static constexpr Index kMostSteps = 2000, kMostUnknowns = 200, kContinuationSegments = 4;
+  static constexpr int kMostIterations = 25;
+  static constexpr double kLeastPart = 1.0 / 256;  // of a Newton step, and of the way to y
+  // Of accelerations at d (d^2 + 60) operations each: enough for what can be found, and over within
+  // a second where nothing can.
+  static constexpr double kMostWork = 1e8;
+
+  void set_frame(const Vector& x, const Vector& displacement) {
+    origin_ = x;
+    std::array<T, kMostDimensions * kMostDimensions> g;
+    metric_.value(x.data(), g.data());
+    T square = 0;
+    for (Index m = 0; m < d_; ++m) {
+      unit_[m] = 1 / std::sqrt(std::abs(g[m * d_ + m]));
+      target_[m] = displacement[m] / unit_[m];
+      square += target_[m] * target_[m];
+    }
+    const T far = std::sqrt(square);
+    for (Index m = 0; m < d_; ++m) unit_[m] *= far, target_[m] /= far;
+    size_ = far;
+  }
+
+  /// Segments along the straight line to that part of the way.
+  void set_straight(Index segments, T part) {
+    segments_ = segments;
+    unknowns_.assign(static_cast<std::size_t>((2 * segments - 1) * d_), T(0));
+    for (Index k = 0; k < segments; ++k) {
+      for (Index m = 0; m < d_; ++m) {
+        if (k > 0) point(k)[m] = part * target_[m] * static_cast<T>(k) / static_cast<T>(segments);
+        velocity(k)[m] = part * target_[m];
+      }
+    }
+  }
+  T* point(Index k) { return unknowns_.data() + (2 * k - 1) * d_; }  // k >= 1
+  T* velocity(Index k) { return unknowns_.data() + 2 * k * d_; }
+
+  /// Each target from the solution for the one before, stretched.
+  Result by_nearer_targets() {
+    T reached = 0, step = T(0.25);
+    set_straight(kContinuationSegments, step);
+    std::vector<T> last;
+    while (reached < 1 && step >= kLeastPart && work_left_ > 0) {
+      const T next = std::min(T(1), reached + step);
+      if (reached > 0) {
+        unknowns_ = last;
+        for (T& z : unknowns_) z *= next / reached;
+      } else {
+        set_straight(kContinuationSegments, next);
+      }
+      const Result found = converge(next);
+      if (found.converged && next == 1) return found;
+      if (found.converged) {
+        last = unknowns_, reached = next, step *= T(1.5);
+      } else {
+        step /= 2;
+      }
+    }
+    return {};
+  }
+
+  /// Newton's method to that part of the way, as exact as the options ask for.
+  Result converge(T part) {
+    const T goal = static_cast<T>(std::max(10 * options_.rtol, 64.0 * epsilon()));
+    Result result;
+    for (double tolerance = std::max(options_.rtol / 100, 8 * epsilon());; tolerance /= 100) {
+      tolerance_ = std::max(tolerance, 8 * epsilon());
+      first_step_ = 1;
+      if (!newton(part, goal)) return {};
+      result = polished(part);
+      result.converged = result.error <= goal * norm(velocity(0), d_) * size_;
+      if (result.converged || tolerance_ <= 8 * epsilon() || !std::isfinite(result.error)) {
+        return result;
+      }
+    }
+  }
+
+  bool newton(T part, T goal) {
+    std::vector<T> residual, step, ahead, start;
+    if (!start_inside(residual, part)) return false;
+    for (int iteration = 0; iteration < kMostIterations; ++iteration) {
+      if (!set_jacobian()) return false;
+      step = residual;
+      solve(step);
+      const T length = norm(step.data(), size());
+      if (!std::isfinite(length)) return false;
+      if (length <= goal / 10 * norm(velocity(0), d_)) {
+        for (Index i = 0; i < size(); ++i) unknowns_[i] -= step[i];
+        return true;
+      }
+      // The longest part of the step after which the next one, by the same matrix, is shorter.
+      start = unknowns_;
+      T fraction = 1;
+      for (;; fraction /= 2) {
+        if (fraction < kLeastPart) return false;
+        for (Index i = 0; i < size(); ++i) unknowns_[i] = start[i] - fraction * step[i];
+        if (!evaluate(residual, part)) continue;
+        ahead = residual;
+        solve(ahead);
+        if (norm(ahead.data(), size()) <= (1 - fraction / 4) * length) break;
+      }
+    }
+    return false;
+  }
+
+  /// Where the first segment leaves the domain at once: aim shorter.
+  bool start_inside(std::vector<T>& residual, T part) {
+    for (T shorter = 1; shorter >= kLeastPart; shorter /= 2) {
+      if (evaluate(residual, part)) return true;
+      if (segments_ > 1) return false;
+      for (Index m = 0; m < d_; ++m) velocity(0)[m] /= 2;
+    }
+    return false;
+  }
+
+  /// One more step, with a residual that is much more exact than those before: what it moves is
+  /// what the tolerance left open.
+  Result polished(T part) {
+    std::vector<T> step, noise;
+    tolerance_ = std::max(tolerance_ / 32, 4 * epsilon());
+    first_step_ = 1.0 / 3;  // where one step is good enough for both, it is not the same one
+    if (!evaluate(step, part)) return {};
+    solve(step);
+    noise.assign(step.size(), static_cast<T>(4 * epsilon()));
+    solve(noise);
+    Result out;
+    std::array<T, kMostDimensions> moved{};
+    for (Index i = 0; i < size(); ++i) unknowns_[i] -= step[i];
+    for (Index m = 0; m < d_; ++m) {
+      out.v[m] = velocity(0)[m] * unit_[m];
+      moved[m] = std::abs(step[m]) + std::abs(noise[m]);
+    }
+    out.error = 2 * size_ * norm(moved.data(), d_);
+    return out;
+  }
+
+  Index size() const { return (2 * segments_ - 1) * d_; }
+  static double epsilon() { return std::numeric_limits<T>::epsilon(); }
+  static T norm(const T* a, Index count) {
+    T square = 0;
+    for (Index i = 0; i < count; ++i) square += a[i] * a[i];
+    return std::sqrt(square);
+  }
+
+  /// Ends of all segments, lanes [2 d, K]; false where one does not get there.
+  bool evaluate(std::vector<T>& residual, T part) {
+    starts_.resize(static_cast<std::size_t>(2 * d_ * segments_));
+    for (Index k = 0; k < segments_; ++k) put_start(k, k, segments_);
+    if (!integrate_lanes(segments_)) return false;
+    residual.resize(static_cast<std::size_t>(size()));
+    for (Index k = 0; k < segments_; ++k) {
+      for (Index c = 0; c < 2 * d_; ++c) {
+        const Index row = 2 * d_ * k + c;
+        if (row >= size()) continue;  // the velocity at y is free
+        const T end = ends_[c * segments_ + k];
+        residual[row] = end - (k + 1 < segments_ ? point(k + 1)[c] : part * target_[c]);
+      }
+    }
+    return true;
+  }
+
+  /// The state at the start of segment k, in that lane.
+  void put_start(Index k, Index lane, Index lanes) {
+    for (Index m = 0; m < d_; ++m) {
+      starts_[m * lanes + lane] = k > 0 ? point(k)[m] : T(0);
+      starts_[(d_ + m) * lanes + lane] = velocity(k)[m];
+    }
+  }
+
+  /// d residual / d unknowns by one-sided differences, all paths in one batch: of segment k the
+  /// path itself, which `evaluate` has followed too, and one for each unknown.
+  bool set_jacobian() {
+    const Index lanes = segments_ + size(), n = size();
+    const T step = static_cast<T>(std::sqrt(tolerance_));
+    starts_.resize(static_cast<std::size_t>(2 * d_ * lanes));
+    for (Index k = 0; k < segments_; ++k) put_start(k, k, lanes);
+    const auto segment_of = [&](Index unknown) { return (unknown + d_) / (2 * d_); };
+    for (Index unknown = 0; unknown < n; ++unknown) {
+      const Index k = segment_of(unknown), lane = segments_ + unknown;
+      put_start(k, lane, lanes);
+      const Index component = unknown - (2 * k - 1) * d_;  // of (x_k, v_k)
+      starts_[component * lanes + lane] += step;
+    }
+    if (!integrate_lanes(lanes)) return false;
+    jacobian_.assign(static_cast<std::size_t>(n * n), T(0));
+    for (Index unknown = 0; unknown < n; ++unknown) {
+      const Index k = segment_of(unknown);
+      for (Index c = 0; c < 2 * d_; ++c) {
+        const Index row = 2 * d_ * k + c;
+        if (row >= n) continue;
+        const T* ends = ends_.data() + c * lanes;
+        jacobian_[row * n + unknown] = (ends[segments_ + unknown] - ends[k]) / step;
+      }
+      if (unknown >= d_) jacobian_[(unknown - d_) * n + unknown] -= 1;  // where the one before ends
+    }
+    return factor();
+  }
+
+  /// Follows `lanes` paths from starts_ for the time of one segment.
+  bool integrate_lanes(Index lanes) {
+    if (work_left_ <= 0) return false;
+    ends_.resize(starts_.size());
+    const double time[] = {1.0 / static_cast<double>(segments_)};
+    GeodesicOptions options = options_;
+    options.rtol = options.atol = tolerance_;
+    options.step = first_step_ * time[0];
+    bool all = true;
+    integrate(
+        2 * d_, lanes, starts_.data(), std::span<const double>(time), options,
+        [&](const T* state, T* slope, Index stride, Index count, PathStatus* status) {
+          follow(state, slope, stride, count, status);
+        },
+        [&](Index lane, Index count, Index, const T* state, Index stride) {
+          for (Index c = 0; c < 2 * d_; ++c) {
+            std::copy_n(state + c * stride, count, ends_.data() + c * lanes + lane);
+          }
+        },
+        [&](Index, PathStatus why, double) { all = all && why == PathStatus::ok; });
+    return all;
+  }
+
+  /// The geodesic equation in this frame.
+  void follow(const T* state, T* slope, Index stride, Index count, PathStatus* status) {
+    work_left_ -= count;
+    if (work_left_ <= 0) {
+      std::fill_n(status, count, PathStatus::stalled);
+      return;
+    }
+    const auto planes = static_cast<std::size_t>(d_ * stride);
+    points_.resize(planes), velocities_.resize(planes);
+    for (Index m = 0; m < d_; ++m) {
+      for (Index n = m * stride; n < m * stride + count; ++n) {
+        points_[n] = origin_[m] + unit_[m] * state[n];
+        slope[n] = state[d_ * stride + n];
+        velocities_[n] = unit_[m] * slope[n];
+      }
+    }
+    T* a = slope + d_ * stride;
+    accelerate(metric_, points_.data(), velocities_.data(), a, stride, count, status);
+    for (Index m = 0; m < d_; ++m) {
+      for (Index n = m * stride; n < m * stride + count; ++n) a[n] /= unit_[m];
+    }
+  }
+
+  bool factor() {
+    order_.resize(static_cast<std::size_t>(size()));
+    return linalg::lu<T>({jacobian_.data(), {size(), size()}}, order_);
+  }
+  void solve(std::vector<T>& b) const {
+    linalg::lu_solve<T>({jacobian_.data(), {size(), size()}}, order_, b);
+  }
+
+  const AnyMetric<T>& metric_;
+  GeodesicOptions options_;
+  Index d_, segments_ = 1, work_left_ = 0;
+  double tolerance_ = 0, first_step_ = 1;  // the latter as a part of a segment
+  Vector origin_{}, unit_{}, target_{};    // y = origin + unit * target
+  T size_ = 0;                             // the length of the straight line in the metric at x
+  std::vector<T> unknowns_, starts_, ends_, points_, velocities_, jacobian_;
+  std::vector<int> order_;
+};
+
+}  // namespace lior::geometry
