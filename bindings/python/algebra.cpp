@@ -228,7 +228,8 @@ Source: docs/math/conventions.md, section 3.)");
   m.def("quaternion_rotate", &quaternion_rotate, "q"_a, "v"_a, nb::kw_only(), "out"_a = nb::none(),
         R"(q v conj(q): v turned by the unit quaternion q = cos(t/2) + sin(t/2) axis.
 
-q: (4, N) of unit length; v, out: (3, N); out may be v. |error| <= 16 eps |v|.)");
+q: (4, N) of unit length, else an error that names the quaternion; v, out: (3, N); out may be v.
+|error| <= 16 eps |v|.)");
   m.def("octonion_multiply", &octonion_multiply, "x"_a, "y"_a, nb::kw_only(), "out"_a = nb::none(),
         R"(x y, point by point: e_i e_j = +-e_(i xor j), by Cayley-Dickson doubling.
 

@@ -75,6 +75,26 @@ TYPED_TEST(QuaternionPlanes, WrongShapesAreNamed) {
   }
 }
 
+TYPED_TEST(QuaternionPlanes, ThatAreNotOfUnitLengthAreNoRotations) {
+  using T = TypeParam;
+  for (const Index count : {1, 5, 17, 20011}) {
+    Random random(3, static_cast<std::uint64_t>(count));
+    Array<T, 2> q = random_rotations<T>(random, count);
+    Array<T, 2> v({3, count}), out({3, count});
+    quaternion_rotate<T>(q.view(), v.view(), out.view());
+    for (Index m = 0; m < 4; ++m) q(m, count / 2) *= T(2);
+    try {
+      quaternion_rotate<T>(q.view(), v.view(), out.view());
+      FAIL() << "no error";
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      EXPECT_EQ(message.find(fmt::format("quaternion {} has length ", count / 2)), 0U) << message;
+    }
+    for (Index m = 0; m < 4; ++m) q(m, count / 2) = std::numeric_limits<T>::quiet_NaN();
+    EXPECT_NO_THROW(quaternion_rotate<T>(q.view(), v.view(), out.view()));  // NaN passes through
+  }
+}
+
 TEST(Quaternion, TurnsRightHanded) {
   const double half = std::numbers::pi / 12;  // a turn of 30 degrees about z
   const Quaternion<double> q{std::cos(half), 0, 0, std::sin(half)};

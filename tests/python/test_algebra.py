@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from formulas import conjugate, doubled, layouts
 
+import lior
 from lior import algebra
 
 
@@ -32,6 +33,9 @@ def test_quaternions(points, real):
     turned = doubled(doubled(q, pure), conjugate(q))
     assert np.allclose(turned[0], 0, atol=tolerance(real))
     np.testing.assert_allclose(algebra.quaternion_rotate(q, v), turned[1:], atol=tolerance(real))
+    if q.shape[1]:
+        with pytest.raises(lior.Error, match="quaternion 0 has length .*; expected 1"):
+            algebra.quaternion_rotate(2 * q, v)
 
 
 def test_octonions_in_every_layout(points, real):

@@ -61,7 +61,9 @@ void quaternion_multiply(View<const T, 2> p, View<const T, 2> q, View<T, 2> out)
 /// q: [4, N]; v, out: [3, N]; `out` may be v.
 ///
 /// Cost: 18 multiply-adds and 10 numbers moved a point; bound by memory.
-/// Accuracy: |error| <= 16 eps |v| a component. Threads, NaN and errors as above.
+/// Accuracy: |error| <= 16 eps |v| a component. Threads, NaN and errors as above; throws
+/// lior::Error that names a quaternion for which | |q|^2 - 1 | > sqrt(eps), `out` then being half
+/// written.
 template <class T>
 void quaternion_rotate(View<const T, 2> q, View<const T, 2> v, View<T, 2> out);
 

@@ -44,9 +44,12 @@ void quaternion_multiply_planes(const T* p, const T* q, T* out, Index stride,
   });
 }
 
+/// Where the first vector of points begins in which | |q|^2 - 1 | exceeds `most`, or -1.
 template <class T>
-void quaternion_rotate_planes(const T* q, const T* v, T* out, Index stride, Index count) noexcept {
-  for_lanes<T>(count, [=](auto d, Index n) {
+Index quaternion_rotate_planes(const T* q, const T* v, T most, T* out, Index stride,
+                               Index count) noexcept {
+  Index wrong = -1;
+  for_lanes<T>(count, [=, &wrong](auto d, Index n) {
     using V = hn::Vec<decltype(d)>;
     V quaternion[4], vector[3], inner[3], turned[3];
     load_planes(d, q + n, stride, quaternion);
@@ -57,7 +60,12 @@ void quaternion_rotate_planes(const T* q, const T* v, T* out, Index stride, Inde
     add_cross(inner, r, vector, inner);         // w v + r x v
     add_cross(vector, twice_r, inner, turned);  // v + 2 r x (w v + r x v)
     store_planes(turned, d, out + n, stride);
+    V excess = hn::Set(d, T(-1));
+    for (const V& component : quaternion) excess = hn::MulAdd(component, component, excess);
+    const bool unit = hn::AllFalse(d, hn::Gt(hn::Abs(excess), hn::Set(d, most)));
+    if (!unit && wrong < 0) wrong = n;
   });
+  return wrong;
 }
 
 }  // namespace lior::algebra::HWY_NAMESPACE
