@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "lior/core/text.h"
+#include "lior/geometry/kerr.h"
 
 namespace lior::geometry {
 namespace {
@@ -45,6 +46,14 @@ std::vector<MetricKind> make_kinds() {
            }),
       kind("schwarzschild", {{"mass", 1, 0}}, "a black hole",
            [](Values values) { return Schwarzschild{values["mass"]}; }),
+      kind("kerr", {{"mass", 1, 0}, {"spin", 0.9}}, "a black hole that rotates",
+           [](Values values) {
+             const Kerr hole{values["mass"], values["spin"]};
+             LIOR_CHECK(std::abs(hole.spin) <= hole.mass,
+                        "metric '{}': expected |spin| <= mass, not {} and {}", shown(values.text),
+                        hole.spin, hole.mass);
+             return hole;
+           }),
       kind("conformal", {kDimensions, {"a", 0.05}}, "exp(2 a |x|^2) times the flat metric",
            [](Values values) {
              const Index n = dimension(values);

@@ -204,6 +204,7 @@ TEST(Metrics, IgnorableCoordinatesAreThoseThatTheFormulaLacks) {
   EXPECT_EQ(ignorable("ball", {0.5, 0}), "00");  // on the axis d_1 g = 0
   EXPECT_EQ(ignorable("torus", {0, 0}), "01");
   EXPECT_EQ(ignorable("schwarzschild", {0, 8, 1, 0}), "1001");
+  EXPECT_EQ(ignorable("kerr", {0, 8, 1, 0}), "1001");
   EXPECT_EQ(ignorable("paraboloid", {0, 0}), "00");
 }
 
@@ -226,6 +227,7 @@ TEST(Metrics, WrongTextsSayWhatWouldBeRight) {
             "metric 'sphere:n=2.5': n is 2.5; expected an integer from 1 to 16");
   EXPECT_EQ(message("torus:minor=2"),
             "metric 'torus:minor=2': expected minor < major, not 2 and 2");
+  EXPECT_EQ(message("kerr:spin=2"), "metric 'kerr:spin=2': expected |spin| <= mass, not 2 and 1");
   EXPECT_EQ(message("sphere:r=0"), "metric 'sphere:r=0': r is 0; expected a number > 0");
   EXPECT_EQ(message("sphere:r=2,r=3"), "metric 'sphere:r=2,r=3' gives r twice; expected one value");
   EXPECT_NE(message("globe").find("expected euclidean, sphere"), std::string::npos);

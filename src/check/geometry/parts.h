@@ -6,5 +6,6 @@
 namespace lior::check {
 
 void add_distance_checks(Registry& registry);
+void add_kerr_checks(Registry& registry);
 
 }  // namespace lior::check
