@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "check/thread_scope.h"
 #include "lior/check/verify.h"
 #include "lior/core/parallel.h"
+#include "lior/core/thread_scope.h"
 #include "lior/core/timer.h"
 
 namespace lior::check {

@@ -5,9 +5,9 @@
 #include <limits>
 #include <memory>
 
-#include "check/thread_scope.h"
 #include "lior/check/compare.h"
 #include "lior/core/buffer.h"
+#include "lior/core/thread_scope.h"
 
 namespace lior::check {
 namespace {

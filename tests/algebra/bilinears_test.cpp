@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "lior/check/compare.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
+#include "support/equal.h"
 
 namespace lior::algebra {
 namespace {
@@ -118,17 +119,16 @@ TYPED_TEST(BilinearsOf, BitEqualAcrossThreadCounts) {
   using S = TypeParam;
   const auto gamma = random_array<S>(Shape<3>{8, 4, 4}, 5);
   const auto psi = random_array<S>(Shape<2>{5003, 4}, 6);
-  const int before = threads();
   for (const Pairs pairs : {Pairs::full, Pairs::packed}) {
     const Bilinears<S> bilinears(gamma.view(), pairs);
-    set_threads(1);
-    const auto one = run(bilinears, psi);
-    set_threads(3);
-    const auto many = run(bilinears, psi);
-    EXPECT_TRUE(std::equal(one.k1.span().begin(), one.k1.span().end(), many.k1.span().begin()));
-    EXPECT_TRUE(std::equal(one.k2.span().begin(), one.k2.span().end(), many.k2.span().begin()));
+    const auto on = [&](int count) {
+      const ThreadScope scope(count);
+      return run(bilinears, psi);
+    };
+    const auto one = on(1), many = on(3);
+    EXPECT_TRUE(equal(one.k1.span(), many.k1.span()));
+    EXPECT_TRUE(equal(one.k2.span(), many.k2.span()));
   }
-  set_threads(before);
 }
 
 TEST(Bilinears, RealSymmetricGammasHaveNoAntisymmetricPart) {

@@ -6,8 +6,10 @@
 #include <limits>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
+#include "support/equal.h"
+#include "support/error_of.h"
 
 namespace lior::algebra {
 namespace {
@@ -139,7 +141,7 @@ TYPED_TEST(Ci8, BitEqualAcrossThreadCounts) {
   const auto u = unit_octonions<T>(1, count);
   const auto x = uniform<T>(2, 16, count), g = uniform<T>(3, 16, count);
   const auto run = [&](int thread_count) {
-    set_threads(thread_count);
+    const ThreadScope scope(thread_count);
     Array<T, 2> out({56, count});
     const auto rows = [&](Index first, Index rows) {
       return View<T, 2>(out.data() + first * count, {rows, count});
@@ -149,28 +151,18 @@ TYPED_TEST(Ci8, BitEqualAcrossThreadCounts) {
     apply_adjoint<T>(Transition::left, u.view(), x.view(), g.view(), rows(32, 16), rows(48, 8));
     return out;
   };
-  const int before = threads();
   const auto one = run(1), three = run(3);
-  set_threads(before);
-  EXPECT_TRUE(std::equal(one.span().begin(), one.span().end(), three.span().begin()));
+  EXPECT_TRUE(equal(one.span(), three.span()));
 }
 
 TYPED_TEST(Ci8, WrongShapesAreNamed) {
   using T = TypeParam;
   Array<T, 2> u({8, 5}), x({16, 5}), seven({7, 5}), out({8, 5});
-  const auto message = [](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { apply<T>(Transition::right, u.view(), x.view(), out.view()); }),
+  EXPECT_EQ(error_of([&] { apply<T>(Transition::right, u.view(), x.view(), out.view()); }),
             "out has shape [8, 5]; expected [16, 5]");
-  EXPECT_EQ(message([&] { ci8_conjugate<T>(seven.view(), out.view()); }),
+  EXPECT_EQ(error_of([&] { ci8_conjugate<T>(seven.view(), out.view()); }),
             "x has shape [7, 5]; expected [8, N] (real) or [16, N] (complex)");
-  EXPECT_EQ(message([&] { ci8_multiply<T>(x.view(), u.view(), x.view()); }),
+  EXPECT_EQ(error_of([&] { ci8_multiply<T>(x.view(), u.view(), x.view()); }),
             "y has shape [8, 5]; expected [16, 5]");
 }
 

@@ -6,6 +6,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
+#include "support/error_of.h"
 
 namespace lior::algebra::compat {
 namespace {
@@ -79,19 +80,11 @@ TYPED_TEST(Compat, FanoAssociatorIsTheReferenceAtEverySize) {
 TYPED_TEST(Compat, WrongShapesAreNamed) {
   using T = TypeParam;
   Array<T, 2> eight({8, 5}), sixteen({16, 5}), seven({7, 5});
-  const auto message = [](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { fano_multiply<T>(eight.view(), sixteen.view(), eight.view()); }),
+  EXPECT_EQ(error_of([&] { fano_multiply<T>(eight.view(), sixteen.view(), eight.view()); }),
             "y has shape [16, 5]; expected [8, 5]");
-  EXPECT_EQ(message([&] { fano_multiply<T>(seven.view(), seven.view(), seven.view()); }),
+  EXPECT_EQ(error_of([&] { fano_multiply<T>(seven.view(), seven.view(), seven.view()); }),
             "x has shape [7, 5]; expected [8, N] (real) or [16, N] (complex)");
-  EXPECT_EQ(message([&] { componentwise_multiply<T>(eight.view(), eight.view(), eight.view()); }),
+  EXPECT_EQ(error_of([&] { componentwise_multiply<T>(eight.view(), eight.view(), eight.view()); }),
             "x has shape [8, 5]; expected [16, 5]");
 }
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "lior/core/parallel.h"
+#include "lior/core/thread_scope.h"
 
 namespace lior::check {
 namespace {
@@ -121,8 +121,7 @@ TEST_F(BenchRunner, SlowRowsTakeFewerSamplesAndSaySo) {
 }
 
 TEST_F(BenchRunner, RowsRunAtTheirOwnThreads) {
-  const int before = threads();
-  set_threads(4);
+  const ThreadScope four(4);
   Bench narrow = row(0.1, 0.1);
   narrow.threads = 3;
   int seen = 0;
@@ -133,9 +132,8 @@ TEST_F(BenchRunner, RowsRunAtTheirOwnThreads) {
   EXPECT_EQ(run(narrow).rows[0].threads, 3);
   EXPECT_EQ(seen, 3);
   EXPECT_EQ(threads(), 4);
-  set_threads(2);
+  const ThreadScope two(2);
   EXPECT_EQ(run(narrow).rows[0].threads, 2);
-  set_threads(before);
 }
 
 TEST_F(BenchRunner, FamiliesOfRowsAreFitted) {

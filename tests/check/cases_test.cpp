@@ -3,10 +3,10 @@
 #include <cmath>
 #include <fstream>
 
-#include "io/temporary_folder.h"
 #include "lior/check/registry.h"
 #include "lior/check/verify.h"
 #include "lior/io/safetensors.h"
+#include "support/temporary_folder.h"
 
 namespace lior::check {
 namespace {
@@ -28,7 +28,7 @@ class CaseFiles : public testing::Test {
     return report;
   }
 
-  io::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   /// Knows files "answer", whose tensor "x" should be 42.
   Registry registry_{
       .cases = {{"answer", [](std::shared_ptr<const io::SafeTensors> file) {

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "lior/core/thread_scope.h"
+
 namespace lior {
 namespace {
 
@@ -27,18 +29,9 @@ std::vector<Range> ranges(Index count, Index grain) {
   return seen;
 }
 
-/// Each test may set the thread count; the next one finds it as it was.
-class Parallel : public testing::Test {
- protected:
-  ~Parallel() override { set_threads(before_); }
-
- private:
-  int before_ = threads();
-};
-
-TEST_F(Parallel, RangesCoverOnceInOrder) {
+TEST(Parallel, RangesCoverOnceInOrder) {
   for (const int workers : {1, 2, 3, 8}) {
-    set_threads(workers);
+    const ThreadScope scope(workers);
     for (const Index count : {1, 2, 7, 8, 9, 1000}) {
       for (const Index grain : {1, 3, 100}) {
         const std::vector<Range> seen = ranges(count, grain);
@@ -56,18 +49,18 @@ TEST_F(Parallel, RangesCoverOnceInOrder) {
   }
 }
 
-TEST_F(Parallel, PartitionIsTheSameEachTime) {
-  set_threads(5);
+TEST(Parallel, PartitionIsTheSameEachTime) {
+  const ThreadScope scope(5);
   EXPECT_EQ(ranges(1237, 10), ranges(1237, 10));
 }
 
-TEST_F(Parallel, NothingToDoCallsNothing) {
+TEST(Parallel, NothingToDoCallsNothing) {
   EXPECT_TRUE(ranges(0, 1).empty());
   EXPECT_TRUE(ranges(-3, 1).empty());
 }
 
-TEST_F(Parallel, ExceptionOfAnyWorkerReachesTheCaller) {
-  set_threads(4);
+TEST(Parallel, ExceptionOfAnyWorkerReachesTheCaller) {
+  const ThreadScope scope(4);
   for (const int thrower : {0, 3}) {
     const auto body = [&](Index, Index, int worker) {
       if (worker == thrower) throw std::domain_error("from a worker");
@@ -77,15 +70,15 @@ TEST_F(Parallel, ExceptionOfAnyWorkerReachesTheCaller) {
   EXPECT_EQ(ranges(100, 1).size(), 4U);  // and the next call works
 }
 
-TEST_F(Parallel, InnerCallRunsOnTheCallingThread) {
-  set_threads(4);
+TEST(Parallel, InnerCallRunsOnTheCallingThread) {
+  const ThreadScope scope(4);
   std::vector<std::vector<Range>> inner(4);
   parallel_for(4, 1, [&](Index, Index, int worker) { inner[worker] = ranges(50, 1); });
   for (const auto& seen : inner) EXPECT_EQ(seen, (std::vector<Range>{{0, 50, 0}}));
   EXPECT_EQ(ranges(50, 1).size(), 4U);
 }
 
-TEST_F(Parallel, ThreadCountMustBePositive) {
+TEST(Parallel, ThreadCountMustBePositive) {
   EXPECT_THROW(set_threads(0), Error);
   EXPECT_THROW(set_threads(-2), Error);
   EXPECT_GE(available_cores(), 1);

@@ -8,9 +8,10 @@
 #include <new>
 #include <numbers>
 
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/field/diagnostics.h"
+#include "support/error_of.h"
+#include "support/on_thread_counts.h"
 
 namespace {
 std::atomic<long> allocations = 0, allocated_bytes = 0;
@@ -162,14 +163,9 @@ TEST(Evolution, BitEqualAcrossThreadCounts) {
   const Grid grid{96, 80, 2, 1};  // large enough for three threads
   const auto h = hamiltonian(grid);
   const auto start = smooth_field(grid), e = random_field(grid, 5);
-  const int before = threads();
-  set_threads(1);
   Evolution<double> one(h, kFull, start.view(), e.view());
-  one.run(5);
-  set_threads(3);
   Evolution<double> three(h, kFull, start.view(), e.view());
-  three.run(5);
-  set_threads(before);
+  on_thread_counts([&](int count) { (count == 1 ? one : three).run(5); });
   EXPECT_EQ(distance(one.field(), three.field()), 0);
 }
 
@@ -260,12 +256,7 @@ TEST(Evolution, WhatCannotRunIsRefusedBeforeTheFirstStep) {
   const auto h = hamiltonian(kGrid);
   const auto start = smooth_field(kGrid);
   const auto message = [&](const Settings& settings, ConstField<double> evidence = {}) {
-    try {
-      Evolution<double>(h, settings, start.view(), evidence);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { Evolution<double>(h, settings, start.view(), evidence); });
   };
   const double largest = largest_stable_step(h);
   EXPECT_EQ(message({.scheme = Scheme::rk4, .dt = 100}),

@@ -11,6 +11,8 @@
 #include "lior/field/collapse.h"
 #include "lior/field/compat.h"
 #include "lior/field/diagnostics.h"
+#include "support/equal.h"
+#include "support/error_of.h"
 
 namespace lior::field {
 namespace {
@@ -31,17 +33,6 @@ Array<double, 2> random_positive(const Grid& grid, std::uint64_t seed) {
   return values;
 }
 
-/// The message of the Error that `body` throws.
-template <class Body>
-std::string message_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Hamiltonian, IsTheOriginalsWithItsAxesSwapped) {
   for (const Grid grid : {Grid{1, 1, 1, 1}, Grid{2, 3, 1, 1}, Grid{5, 4, 3, 1}, Grid{6, 8, 2, 1}}) {
     const auto t = random_field<double>(grid, 1);
@@ -58,7 +49,7 @@ TEST(Hamiltonian, IsTheOriginalsWithItsAxesSwapped) {
 }
 
 TEST(Grid, SizesThatCannotBeCountedAreRefused) {
-  const auto message = [](const Grid& grid) { return message_of([&] { grid.check(); }); };
+  const auto message = [](const Grid& grid) { return error_of([&] { grid.check(); }); };
   constexpr Index kMost = std::numeric_limits<Index>::max();
   EXPECT_EQ(message({4, 4, kMost, 1}), fmt::format("the field's tensors are {0} x {0}; expected D "
                                                    "<= 1024",
@@ -122,7 +113,7 @@ TEST(Hamiltonian, BadInputIsNamed) {
   const Grid grid{4, 4, 1, 1};
   Array<double, 2> v({4, 4}), g({4, 4});
   const auto make = [&](Physics physics, InverseMetric metric) {
-    return message_of([&] { Hamiltonian<double>(grid, physics, metric, v.view()); });
+    return error_of([&] { Hamiltonian<double>(grid, physics, metric, v.view()); });
   };
   EXPECT_EQ(make({}, {.gxx = -1, .gyy = 2}),
             "the inverse metric is (-1, 2); expected finite numbers > 0");
@@ -131,9 +122,9 @@ TEST(Hamiltonian, BadInputIsNamed) {
   EXPECT_EQ(make({}, {.gxx_field = g.view(), .gyy_field = g.view()}),
             "the inverse metric at cell (0, 0) is (0, 0); expected finite numbers > 0");
   EXPECT_EQ(make({.hbar = 0}, {}), "hbar is 0; expected a finite number > 0");
-  EXPECT_NE(message_of([] { Grid{0, 4, 1, 1}.check(); }), "no error");
-  EXPECT_NE(message_of([] { Grid{4, 4, 0, 1}.check(); }), "no error");
-  EXPECT_NE(message_of([] { parse_name<Potential>("box", "potential"); }), "no error");
+  EXPECT_NE(error_of([] { Grid{0, 4, 1, 1}.check(); }), "no error");
+  EXPECT_NE(error_of([] { Grid{4, 4, 0, 1}.check(); }), "no error");
+  EXPECT_NE(error_of([] { parse_name<Potential>("box", "potential"); }), "no error");
 }
 
 TEST(Posterior, NeitherUnderflowsNorDividesByZero) {
@@ -202,7 +193,7 @@ TEST(Collapse, KeepsEachSitesNormAndFollowsItsProbabilities) {
   const double sites = static_cast<double>(grid.cells());
   EXPECT_NEAR(ones / sites, 0.64, 4 * std::sqrt(0.64 * 0.36 / sites));  // four deviations
   collapse<double>(same.view(), Outcome::drawn, 1, 2);
-  EXPECT_TRUE(std::equal(t.span().begin(), t.span().end(), same.span().begin()));
+  EXPECT_TRUE(equal(t.span(), same.span()));
   collapse<double>(same.view(), Outcome::drawn, 1, 3);  // what is collapsed stays
   for (Index k = 0; k < t.size(); ++k) EXPECT_LE(std::abs(t.data()[k] - same.data()[k]), 1e-14);
 }

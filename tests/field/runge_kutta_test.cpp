@@ -4,10 +4,11 @@
 #include <cmath>
 #include <numbers>
 
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/field/bayes.h"
 #include "lior/field/integrator.h"
+#include "support/equal.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::field {
 namespace {
@@ -52,11 +53,6 @@ double distance(const FieldArray<T>& a, const FieldArray<T>& b) {
     if (!(difference <= error)) error = difference;
   }
   return error;
-}
-
-template <class T>
-bool same_bits(const FieldArray<T>& a, const FieldArray<T>& b) {
-  return std::equal(a.data(), a.data() + a.size(), b.data());
 }
 
 // One cell, fewer cells than a vector has lanes, rows shorter than the margins, and two tiles.
@@ -159,8 +155,10 @@ TEST(RungeKutta, StepsBlockedInCacheHaveTheBitsOfSingleSteps) {
         for (int step = 0; step < 13; ++step) integrator.run(single, 1, sources);
         integrator.run(blocked, 13, sources);
         integrator.run(most, 13, sources, 13);
-        EXPECT_TRUE(same_bits(single, blocked)) << to_string(grid.shape()) << " order " << order;
-        EXPECT_TRUE(same_bits(single, most)) << to_string(grid.shape()) << " order " << order;
+        EXPECT_TRUE(equal(single.span(), blocked.span()))
+            << to_string(grid.shape()) << " order " << order;
+        EXPECT_TRUE(equal(single.span(), most.span()))
+            << to_string(grid.shape()) << " order " << order;
       }
     }
   }
@@ -176,25 +174,22 @@ TEST(RungeKutta, TheCarriedNormaliserIsTheSummedOne) {
   RungeKutta<double> integrator(h, 0.3);
   integrator.run(carried, 6, sources);
   for (int step = 0; step < 6; ++step) RungeKutta<double>(h, 0.3).run(summed, 1, sources);
-  EXPECT_TRUE(same_bits(carried, summed));
+  EXPECT_TRUE(equal(carried.span(), summed.span()));
 }
 
 TEST(RungeKutta, BitEqualAcrossThreadCounts) {
   const Grid grid{100, 90, 2, 1};
   const auto h = hamiltonian<float>(grid, false);
   const Parts<float> parts(grid);
-  const int before = threads();
   for (const bool bayes : {false, true}) {
     FieldArray<float> results[2];
-    for (const int count : {1, 3}) {
-      set_threads(count);
+    on_thread_counts([&](int count) {
       FieldArray<float>& t = results[count / 3];
       t = random_field<float>(grid, 7);
       RungeKutta<float>(h, 0.3).run(t, 5, parts.sources(true, bayes, false));
-    }
-    EXPECT_TRUE(same_bits(results[0], results[1]));
+    });
+    EXPECT_TRUE(equal(results[0].span(), results[1].span()));
   }
-  set_threads(before);
 }
 
 TEST(RungeKutta, EulerGrowsAModeAndOrderFourTurnsIt) {

@@ -6,26 +6,17 @@
 #include <numbers>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/geometry/complex_metric.h"
 #include "lior/geometry/curvature.h"
 #include "lior/geometry/learned_metric.h"
 #include "lior/geometry/metrics.h"
+#include "support/equal.h"
+#include "support/error_of.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::geometry {
 namespace {
-
-/// The message of the lior::Error that `action` throws.
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Positive definite only where x > 0.
 struct HalfDefinite {
@@ -77,13 +68,10 @@ TEST(Christoffel, BitEqualAcrossThreadCounts) {
   Array<double, 2> x({3, 501});
   Random(1).fill_uniform(x.span(), 0.3, 2.5);
   Array<double, 4> one({3, 3, 3, 501}), many(one.shape());
-  const int before = threads();
-  set_threads(1);
-  christoffel<double>(Sphere{3}, x.view(), one.view());
-  set_threads(3);
-  christoffel<double>(Sphere{3}, x.view(), many.view());
-  set_threads(before);
-  EXPECT_TRUE(std::equal(one.span().begin(), one.span().end(), many.span().begin()));
+  on_thread_counts([&](int count) {
+    christoffel<double>(Sphere{3}, x.view(), (count == 1 ? one : many).view());
+  });
+  EXPECT_TRUE(equal(one.span(), many.span()));
 }
 
 /// A learned metric with L = the unit matrix and random networks.

@@ -5,8 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "io/small_disk.h"
-#include "io/temporary_folder.h"
+#include "support/error_of.h"
+#include "support/small_disk.h"
+#include "support/temporary_folder.h"
 
 namespace lior::io {
 namespace {
@@ -83,7 +84,7 @@ TEST(JsonLines, AFullDiskIsARunErrorAndLeavesWholeLines) {
 TEST(JsonLines, NamesAPathThatCannotBeWritten) {
   const TemporaryFolder folder;
   const auto path = folder.file("missing/m.jsonl");
-  EXPECT_EQ(message([&] { JsonLines file(path); }),
+  EXPECT_EQ(error_of([&] { JsonLines file(path); }),
             path +
                 ": cannot be written (No such file or directory); give a path in an existing "
                 "folder that you may write to");

@@ -5,8 +5,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "io/small_disk.h"
-#include "io/temporary_folder.h"
+#include "support/error_of.h"
+#include "support/small_disk.h"
+#include "support/temporary_folder.h"
 
 namespace lior::io {
 namespace {
@@ -120,14 +121,14 @@ TEST(SafeTensors, ReadsThatWouldLoseAreNamed) {
   const NamedTensor written[] = {tensor("big", big), tensor("x", x), tensor("z", z)};
   write_safetensors(path, written);
   const auto file = SafeTensors::open(path);
-  EXPECT_EQ(message([&] { file.read<std::uint8_t>("big"); }),
+  EXPECT_EQ(error_of([&] { file.read<std::uint8_t>("big"); }),
             path + ": element 1 of tensor \"big\" (I64) does not fit in U8");
-  EXPECT_EQ(message([&] { file.read<int>("x"); }),
+  EXPECT_EQ(error_of([&] { file.read<int>("x"); }),
             path + ": tensor \"x\" of dtype F32 and shape [2] cannot be read as I32");
-  EXPECT_EQ(message([&] { file.read<double>("z"); }),
+  EXPECT_EQ(error_of([&] { file.read<double>("z"); }),
             path + ": tensor \"z\" of dtype C64 and shape [1] cannot be read as F64");
-  EXPECT_EQ(message([&] { file.read<float>("y"); }), path + ": no tensor \"y\" among its 3");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] { file.read<float>("y"); }), path + ": no tensor \"y\" among its 3");
+  EXPECT_EQ(error_of([&] {
               file.read_shaped<float>("x", Shape<2>{2, 1});
             }),
             path + ": tensor \"x\" has shape [2]; expected [2, 1]");
@@ -182,7 +183,7 @@ TEST(SafeTensors, WhatCannotBeWrittenIsNamed) {
   const TemporaryFolder folder;
   const auto path = folder.file("t.safetensors");
   const auto attempt = [&](std::vector<NamedTensor> tensors) {
-    return message([&] { write_safetensors(path, tensors); });
+    return error_of([&] { write_safetensors(path, tensors); });
   };
   const std::vector<float> two{1, 2};
   EXPECT_EQ(attempt({tensor("x", two), tensor("x", two)}),
@@ -194,7 +195,7 @@ TEST(SafeTensors, WhatCannotBeWrittenIsNamed) {
   EXPECT_NE(attempt({tensor("\xff", two)}).find("is not UTF-8"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(path));
   const auto nowhere = folder.file("missing/t.safetensors");
-  EXPECT_EQ(message([&] { write_safetensors(nowhere, {}); }),
+  EXPECT_EQ(error_of([&] { write_safetensors(nowhere, {}); }),
             nowhere +
                 ": cannot be written (No such file or directory); give a path in an existing "
                 "folder that you may write to");

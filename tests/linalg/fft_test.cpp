@@ -8,6 +8,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
 
 namespace lior::linalg {
 namespace {
@@ -74,12 +75,10 @@ TYPED_TEST(FftOf, ManyThreadsPlanAndRunAtOnce) {
   const Index rows = 12, n = 90;
   auto one = random_numbers<T>(rows * n, 3), many = random_numbers<T>(rows * n, 3);
   for (Index row = 0; row < rows; ++row) Fft<T>({n, 1, 1, n}).forward(one.data() + row * n);
-  const int before = threads();
-  set_threads(4);
+  const ThreadScope scope(4);
   parallel_for(rows, 1, [&](Index begin, Index end, int) {
     for (Index row = begin; row < end; ++row) Fft<T>({n, 1, 1, n}).forward(many.data() + row * n);
   });
-  set_threads(before);
   EXPECT_EQ(relative_error(many, one), 0);
 }
 

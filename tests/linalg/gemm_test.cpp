@@ -14,6 +14,8 @@
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "support/equal.h"
+#include "support/error_of.h"
 
 namespace lior::linalg {
 namespace {
@@ -131,26 +133,16 @@ TYPED_TEST(Gemm, BitEqualForEqualThreadCounts) {
   random.fill_normal(b.span());
   gemm<T>(kNo, kNo, 1, a.view(), b.view(), 0, first.view());
   gemm<T>(kNo, kNo, 1, a.view(), b.view(), 0, again.view());
-  EXPECT_TRUE(std::equal(first.span().begin(), first.span().end(), again.span().begin()));
-}
-
-template <class Call>
-std::string message(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  EXPECT_TRUE(equal(first.span(), again.span()));
 }
 
 TYPED_TEST(Gemm, ShapesThatDoNotFitAreNamed) {
   using T = TypeParam;
   Array<T, 2> a({3, 4}), b({5, 6}), c({3, 6});
-  EXPECT_EQ(message([&] { gemm<T>(kNo, kNo, 1, a.view(), b.view(), 0, c.view()); }),
+  EXPECT_EQ(error_of([&] { gemm<T>(kNo, kNo, 1, a.view(), b.view(), 0, c.view()); }),
             "op(a) is 3 x 4, op(b) 5 x 6, c 3 x 6; a product needs M x K, K x N and M x N");
   MatrixView<T> narrow(b.data(), 4, 6, 5);
-  EXPECT_EQ(message([&] { gemm<T>(kNo, kNo, 1, a.view(), narrow, 0, c.view()); }),
+  EXPECT_EQ(error_of([&] { gemm<T>(kNo, kNo, 1, a.view(), narrow, 0, c.view()); }),
             "rows of b are 5 elements apart; they hold 6, so the stride must be at least that");
 }
 
@@ -167,7 +159,7 @@ TEST(GemmBf16, IsTheReferenceWhereNativeAndAnErrorElsewhere) {
   for (Index i = 0; i < b.size(); ++i)
     b.data()[i] = to_float(b16.data()[i] = to_bfloat16(b.data()[i]));
   if (!bf16_is_native()) {
-    EXPECT_EQ(message([&] { gemm_bf16(kNo, kNo, a16.view(), b16.view(), 0, c.view()); }),
+    EXPECT_EQ(error_of([&] { gemm_bf16(kNo, kNo, a16.view(), b16.view(), 0, c.view()); }),
               "bf16 products need a processor with AVX-512 BF16 or AMX, which this one lacks; use "
               "float (f32)");
     return;

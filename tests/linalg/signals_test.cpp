@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
+#include "lior/core/thread_scope.h"
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
 
@@ -51,10 +51,9 @@ class Alarm {
 TEST(SignalsDuringProducts, NoHandlerRunsWhereTheStackPointerIsElsewhere) {
   const char frame = 0;
   test_frame = reinterpret_cast<std::uintptr_t>(&frame);
-  const int before = threads();
   Array<float, 2> a({256, 256}), b({256, 256}), c({256, 256});
   for (const int count : {1, 2, 4}) {
-    set_threads(count);
+    const ThreadScope scope(count);
     handled = off_the_stack = 0;
     const Alarm alarm;
     const Timer timer;
@@ -65,7 +64,6 @@ TEST(SignalsDuringProducts, NoHandlerRunsWhereTheStackPointerIsElsewhere) {
     EXPECT_GE(handled, 50) << count << " threads: signals must still arrive";
     EXPECT_EQ(off_the_stack, 0) << count << " threads";
   }
-  set_threads(before);
 }
 
 TEST(SignalsDuringProducts, ACallLeavesTheCallersMaskAsItWas) {

@@ -6,8 +6,10 @@
 #include <string>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "support/equal.h"
+#include "support/error_of.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::linalg {
 namespace {
@@ -307,27 +309,18 @@ TYPED_TEST(SmallMatrix, PlanesAreTheScalarSolution) {
 TYPED_TEST(SmallMatrix, PlanesAreBitEqualAcrossThreadsAndInPlace) {
   using T = TypeParam;
   Systems<T> s(4, 5003);
-  const int before = threads();
-  set_threads(1);
-  cholesky_solve_planes<T>(s.a.view(), s.b.view(), s.x.view());
-  set_threads(3);
-  cholesky_solve_planes<T>(s.a.view(), s.b.view(), s.b.view());
-  set_threads(before);
-  EXPECT_TRUE(std::equal(s.x.span().begin(), s.x.span().end(), s.b.span().begin()));
+  on_thread_counts([&](int count) {
+    cholesky_solve_planes<T>(s.a.view(), s.b.view(), (count == 1 ? s.x : s.b).view());
+  });
+  EXPECT_TRUE(equal(s.x.span(), s.b.span()));
 }
 
 TYPED_TEST(SmallMatrix, PlanesNameTheFirstPointThatFails) {
   using T = TypeParam;
   Systems<T> s(3, 5000);
   for (const Index n : {4321, 1234}) s.a(2, 0, n) = s.a(2, 1, n) = 0, s.a(2, 2, n) = -7;
-  try {
-    cholesky_solve_planes<T>(s.a.view(), s.b.view(), s.x.view());
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "matrix 1234 of 5000 is not positive definite: its pivot 2 is -7; all must be > 0");
-  }
+  EXPECT_EQ(error_of([&] { cholesky_solve_planes<T>(s.a.view(), s.b.view(), s.x.view()); }),
+            "matrix 1234 of 5000 is not positive definite: its pivot 2 is -7; all must be > 0");
   Systems<T> five(5, 2);
   EXPECT_THROW(cholesky_solve_planes<T>(five.a.view(), five.b.view(), five.x.view()), Error);
 }

@@ -6,8 +6,9 @@
 #include <limits>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "support/equal.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::memory {
 namespace {
@@ -160,17 +161,15 @@ TYPED_TEST(CausalConvolutionOf, BitEqualAcrossThreadCounts) {
   Array<T, 4> y[2] = {Array<T, 4>(shape), Array<T, 4>(shape)};
   Array<T, 4> d_x[2] = {Array<T, 4>(shape), Array<T, 4>(shape)};
   Array<T, 2> d_raw[2] = {Array<T, 2>({2, 12}), Array<T, 2>({2, 12})};
-  const int before = threads();
-  for (const int run : {0, 1}) {
-    set_threads(run == 0 ? 1 : 3);
+  on_thread_counts([&](int count) {
+    const int run = count / 3;
     Arena workspace = workspace_for(shape);
     memory.forward(x.view(), y[run].view(), workspace);
     memory.backward(x.view(), g.view(), d_x[run].view(), d_raw[run].view(), workspace);
-  }
-  set_threads(before);
-  EXPECT_TRUE(std::equal(y[0].span().begin(), y[0].span().end(), y[1].span().begin()));
-  EXPECT_TRUE(std::equal(d_x[0].span().begin(), d_x[0].span().end(), d_x[1].span().begin()));
-  EXPECT_TRUE(std::equal(d_raw[0].span().begin(), d_raw[0].span().end(), d_raw[1].span().begin()));
+  });
+  EXPECT_TRUE(equal(y[0].span(), y[1].span()));
+  EXPECT_TRUE(equal(d_x[0].span(), d_x[1].span()));
+  EXPECT_TRUE(equal(d_raw[0].span(), d_raw[1].span()));
 }
 
 // Past a megabyte of spectra the FFTs go column by column.

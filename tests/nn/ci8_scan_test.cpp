@@ -6,8 +6,9 @@
 #include <cmath>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
+#include "support/error_of.h"
 
 namespace lior::nn {
 namespace {
@@ -44,12 +45,7 @@ struct Trial {
 };
 
 std::string message_of(Trial& trial) {
-  try {
-    trial.run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { trial.run(); });
 }
 
 TEST(Ci8Scan, TwoHalvesAreTheWhole) {
@@ -213,9 +209,8 @@ TEST(Ci8Scan, ChunksThatForgetDoNotForgetNaN) {
 }
 
 TEST(Ci8Scan, AutomaticIsOneOfThePlans) {
-  const int before = threads();
   for (const int count : {1, 4}) {
-    set_threads(count);
+    const ThreadScope scope(count);
     for (const Index heads : {1, 4, 16}) {
       const ScanShape shape{.batch = 1, .length = 4000, .mixer = {.heads = heads}};
       const auto automatic = both_passes<float>(shape, ScanPlan::automatic);
@@ -226,7 +221,6 @@ TEST(Ci8Scan, AutomaticIsOneOfThePlans) {
       }
     }
   }
-  set_threads(before);
 }
 
 TEST(Ci8Scan, LongTurnsWithoutGatesStayWithinTheirRounding) {

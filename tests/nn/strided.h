@@ -8,9 +8,10 @@
 #include <span>
 
 #include "lior/core/buffer.h"
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 #include "lior/linalg/matrix_view.h"
+#include "support/error_of.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::nn {
 
@@ -82,28 +83,6 @@ constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
 
 /// Lengths around every vector width, and one past it.
 inline constexpr Index kLengths[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 131};
-
-/// Runs `body` on 1 and on 3 threads and gives back the thread count.
-template <class Body>
-void on_thread_counts(Body&& body) {
-  const int before = threads();
-  for (const int count : {1, 3}) {
-    set_threads(count);
-    body(count);
-  }
-  set_threads(before);
-}
-
-/// The message of the lior::Error that `body` throws.
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 using Types = testing::Types<float, double>;
 

@@ -6,8 +6,9 @@
 #include <limits>
 #include <numeric>
 
-#include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
+#include "support/equal.h"
 
 namespace lior::train {
 namespace {
@@ -115,7 +116,7 @@ TYPED_TEST(OptimizerSteps, EveryFormIsItsReference) {
 TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
   using T = TypeParam;
   const auto run = [](OptimizerKind kind, int count) {
-    set_threads(count);
+    const ThreadScope scope(count);
     Problem<T> problem({100000, 65536, 7, 30001});
     Optimizer<T> optimizer({.kind = kind}, problem.tensors);
     for (int t = 0; t < 3; ++t) {
@@ -124,12 +125,10 @@ TYPED_TEST(OptimizerSteps, BitEqualAcrossThreadCounts) {
     }
     return problem;
   };
-  const int before = threads();
   for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::lior}) {
     const auto one = run(kind, 1), many = run(kind, 3);
-    EXPECT_TRUE(std::equal(one.values.begin(), one.values.end(), many.values.begin()));
+    EXPECT_TRUE(equal(one.values, many.values));
   }
-  set_threads(before);
 }
 
 TYPED_TEST(OptimizerSteps, TensorsApartStepAsTheyDoInOneArray) {
@@ -152,7 +151,7 @@ TYPED_TEST(OptimizerSteps, TensorsApartStepAsTheyDoInOneArray) {
       other.measure(gradients);
       other.step(0.1, 1, values, gradients);
     }
-    EXPECT_TRUE(std::equal(together.values.begin(), together.values.end(), apart.values.begin()));
+    EXPECT_TRUE(equal(together.values, apart.values));
   }
 }
 

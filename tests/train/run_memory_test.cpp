@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lior/linalg/gemm.h"
+#include "support/error_of.h"
 
 namespace lior::train {
 namespace {
@@ -84,15 +85,10 @@ TEST(RunMemory, RoundedFactorsArePartOfIt) {
 }
 
 TEST(RunMemory, ABudgetThatCannotBeNamesBothNumbers) {
-  try {
-    plan_within(config_of(2), 1'500'000);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_NE(message.find("memory_budget is 1.5 MB"), std::string::npos) << message;
-    EXPECT_NE(message.find("needs "), std::string::npos) << message;
-    EXPECT_NE(message.find(" at least; a larger budget"), std::string::npos) << message;
-  }
+  const std::string message = error_of([] { plan_within(config_of(2), 1'500'000); });
+  EXPECT_NE(message.find("memory_budget is 1.5 MB"), std::string::npos) << message;
+  EXPECT_NE(message.find("needs "), std::string::npos) << message;
+  EXPECT_NE(message.find(" at least; a larger budget"), std::string::npos) << message;
 }
 
 }  // namespace

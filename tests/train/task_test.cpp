@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "lior/core/buffer.h"
+#include "support/equal.h"
+#include "support/error_of.h"
 
 namespace lior::train {
 namespace {
@@ -20,19 +22,10 @@ struct Batch {
   }
 };
 
-bool equal(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
-
 TEST(Task, NamesGoBothWaysAndWrongOnesListTheRightOnes) {
   for (const Task task : kAll) EXPECT_EQ(task_from_name(name(task)), task);
-  try {
-    task_from_name("a6");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "there is no task \"a6\"; the tasks are a5, s5, z60, parity, copy, induction");
-  }
+  EXPECT_EQ(error_of([] { task_from_name("a6"); }),
+            "there is no task \"a6\"; the tasks are a5, s5, z60, parity, copy, induction");
 }
 
 TEST(Task, TokensAndLabelsAreInRangeAndAllOccur) {

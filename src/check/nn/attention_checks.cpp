@@ -7,10 +7,10 @@
 #include <cstring>
 #include <functional>
 
-#include "check/thread_scope.h"
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
+#include "lior/core/thread_scope.h"
 #include "lior/nn/tiled_attention.h"
 
 namespace lior::check {

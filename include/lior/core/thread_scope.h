@@ -3,9 +3,9 @@
 
 #include "lior/core/parallel.h"
 
-namespace lior::check {
+namespace lior {
 
-/// Sets the thread count; restores it at its end.
+/// Sets the thread count; restores the one before at its end. Throws lior::Error unless count >= 1.
 class ThreadScope {
  public:
   explicit ThreadScope(int count) : before_(threads()) { set_threads(count); }
@@ -17,4 +17,4 @@ class ThreadScope {
   int before_;
 };
 
-}  // namespace lior::check
+}  // namespace lior
