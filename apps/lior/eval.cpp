@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "command.h"
-#include "lior/core/memory.h"
+#include "lior/core/available_memory.h"
 #include "lior/core/timer.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lior/core/memory.h"
+#include "lior/core/available_memory.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/evaluate.h"
 
@@ -37,10 +37,12 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated) {
   auto model = nn::Model<float>::planner(config.model);
   const std::size_t parameters = parameter_count(model);
-  const auto tokens = static_cast<std::size_t>(config.batch * config.length);
+  const auto tokens =
+      static_cast<std::size_t>(checked_product(config.batch, config.length, "tokens"));
   const bool rounds = config.dtype == linalg::Precision::bfloat16 && linalg::bf16_is_native();
   Index rows = 0;  // of the largest step
-  for (const auto& [batch, length] : batches) rows = std::max(rows, batch * length);
+  for (const auto& [batch, length] : batches)
+    rows = std::max(rows, checked_product(batch, length, "tokens"));
   const std::size_t around_step =
       2 * parameters * sizeof(float) +
       Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +

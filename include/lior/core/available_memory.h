@@ -7,7 +7,8 @@
 namespace lior {
 
 /// Bytes that this process can still fill without being stopped: the least of what the system says
-/// is available, what its control group leaves and what its address-space limit leaves.
+/// is available, what its control group and those above it leave, and what its address-space limit
+/// leaves.
 std::size_t available_memory();
 
 /// "512 bytes", "3.2 MB", "1.8 GB": powers of 1,000, for messages.

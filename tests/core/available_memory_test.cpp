@@ -1,0 +1,96 @@
+#include "lior/core/available_memory.h"
+
+#include <sys/resource.h>
+
+#include "core/control_group.h"
+#include "support/temporary_folder.h"
+
+namespace lior {
+namespace {
+
+TEST(AvailableMemory, IsLessUnderAnAddressSpaceLimit) {
+  const std::size_t before = available_memory();
+  EXPECT_GT(before, std::size_t{1} << 20);
+
+  rlimit unlimited{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &unlimited), 0);
+  rlimit limited = unlimited;
+  limited.rlim_cur = 64 << 20;  // less than is mapped already
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+  const std::size_t under_limit = available_memory();
+  setrlimit(RLIMIT_AS, &unlimited);
+  EXPECT_LT(under_limit, std::size_t{64} << 20);
+}
+
+/// A folder in place of /sys/fs/cgroup, and a file in place of /proc/self/cgroup.
+class ControlGroups : public testing::Test {
+ protected:
+  void write(const std::string& file, const std::string& text) {
+    const std::filesystem::path path = folder_.file(file);
+    std::filesystem::create_directories(path.parent_path());
+    write_plain(path.string(), text);
+  }
+  std::optional<std::size_t> left(const std::string& membership) {
+    write("membership", membership);
+    return left_in_control_groups(folder_.file("membership"), folder_.file("mount"));
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+TEST_F(ControlGroups, WithoutAnyLimitLeaveNoNumber) {
+  EXPECT_EQ(left("0::/\n"), std::nullopt);
+  write("mount/memory.max", "max\n");
+  EXPECT_EQ(left("0::/\n"), std::nullopt);
+  EXPECT_EQ(left("no colons\n0:one\n"), std::nullopt);
+}
+
+TEST_F(ControlGroups, OfTheProcessAndThoseAboveItCount) {
+  write("mount/a/memory.max", "1000\n");
+  write("mount/a/memory.current", "300\n");
+  write("mount/a/b/memory.max", "max\n");
+  write("mount/a/b/memory.current", "200\n");
+  write("mount/other/memory.max", "1\n");
+  EXPECT_EQ(left("0::/a/b\n"), 700);
+  write("mount/a/b/memory.max", "500\n");
+  EXPECT_EQ(left("0::/a/b\n"), 300);
+  EXPECT_EQ(left("0::/a\n"), 700);
+}
+
+TEST_F(ControlGroups, FilePagesThatCanBeGivenBackAreLeft) {
+  write("mount/a/memory.max", "1000\n");
+  write("mount/a/memory.current", "900\n");
+  write("mount/a/memory.stat", "anon 100\ninactive_file 600\nactive_file 200\n");
+  EXPECT_EQ(left("0::/a\n"), 700);
+}
+
+TEST_F(ControlGroups, OfTheFirstVersionAreReadToo) {
+  write("mount/memory/user/memory.limit_in_bytes", "1000\n");
+  write("mount/memory/user/memory.usage_in_bytes", "400\n");
+  write("mount/memory/user/memory.stat", "inactive_file 1\ntotal_inactive_file 100\n");
+  EXPECT_EQ(left("5:cpu:/\n4:cpuset,memory:/user/session\n0::/\n"), 700);
+  EXPECT_EQ(left("5:cpu:/user\n"), std::nullopt);
+}
+
+// In a container the file names the host's group, whose folder is mounted as the root.
+TEST_F(ControlGroups, ThatAreNotThereLeaveTheRootsLimit) {
+  write("mount/memory.max", "1000\n");
+  write("mount/memory.current", "1\n");
+  EXPECT_EQ(left("0::/kubepods/pod7/container\n"), 999);
+}
+
+TEST_F(ControlGroups, UsedPastTheLimitLeaveNothing) {
+  write("mount/memory.max", "1000\n");
+  write("mount/memory.current", "2000\n");
+  EXPECT_EQ(left("0::/\n"), 0);
+}
+
+TEST(BytesText, HasThreeDigitsAndPowersOfAThousand) {
+  EXPECT_EQ(bytes_text(512), "512 bytes");
+  EXPECT_EQ(bytes_text(3.2e6), "3.2 MB");
+  EXPECT_EQ(bytes_text(1.234e13), "12.3 TB");
+}
+
+}  // namespace
+}  // namespace lior
