@@ -1,19 +1,21 @@
 #include "lior/io/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
 
 #include "io/file_descriptor.h"
 #include "lior/core/error.h"
+#include "lior/core/text.h"
 
 namespace lior::io {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* action, int error) {
-  throw RunError(fmt::format("{}: {} failed ({}); an older file there is untouched", path, action,
-                             error_text(error)));
+  throw RunError(fmt::format("{}: {} failed ({}); an older file there is untouched",
+                             shown_path(path), action, error_text(error)));
 }
 
 std::string folder_of(const std::string& path) {
@@ -24,31 +26,49 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 struct AtomicFile::State {
   std::string path;
   std::string aside = path + ".partial";
-  FileDescriptor file{
-      ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};  // less umask
+  FileDescriptor file{};
+  struct stat made {};  // what `aside` was when it was made
+
+  /// Whether `aside` is still the file that is being written.
+  bool is_ours() const {
+    struct stat now {};
+    return ::lstat(aside.c_str(), &now) == 0 && now.st_dev == made.st_dev &&
+           now.st_ino == made.st_ino;
+  }
+  void make();
 };
 
+/// A file of its own: O_EXCL takes nothing that is there, so a link that somebody left under the
+/// name is removed and not followed. Its permissions are those of the file that it will replace.
+void AtomicFile::State::make() {
+  struct stat target {};
+  const bool replaces = ::stat(path.c_str(), &target) == 0 && S_ISREG(target.st_mode);
+  const mode_t mode = replaces ? target.st_mode & 07777 : 0666;  // the latter less the umask
+  constexpr int kTries = 3;
+  for (int attempt = 0; attempt < kTries && !file.is_open(); ++attempt) {
+    if (::unlink(aside.c_str()) != 0 && errno != ENOENT) break;
+    file = open_file(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0777);
+    if (!file.is_open() && errno != EEXIST) break;
+  }
+  if (!file.is_open()) return;
+  if (replaces) (void)::fchmod(file.get(), mode);  // past the umask; a wish where it is not ours
+  ::fstat(file.get(), &made);
+}
+
 AtomicFile::AtomicFile(const std::string& path) : state_(new State{.path = path}) {
+  LIOR_CHECK(path.find('\0') == std::string::npos,
+             "{}: the path holds a NUL byte; no file can be called so", shown_path(path));
+  state_->make();
   LIOR_CHECK(state_->file.is_open(),
              "{}: cannot be written ({}); give a path in an existing folder that you may write to",
-             path, error_text(errno));
+             shown_path(path), error_text(errno));
 }
 
 AtomicFile::~AtomicFile() {
-  if (state_) ::unlink(state_->aside.c_str());
+  if (state_ && state_->is_ours()) ::unlink(state_->aside.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -58,16 +78,21 @@ void AtomicFile::write(std::string_view bytes) {
 void AtomicFile::commit() {
   if (::fsync(state_->file.get()) != 0) fail(state_->path, "syncing", errno);
   if (!state_->file.close()) fail(state_->path, "closing", errno);
+  if (!state_->is_ours()) {
+    throw RunError(
+        fmt::format("{}: another program writes it too; an older file there is untouched",
+                    shown_path(state_->path)));
+  }
   if (std::rename(state_->aside.c_str(), state_->path.c_str()) != 0) {
     fail(state_->path, "renaming the new file", errno);
   }
   const std::string path = std::move(state_->path);
   state_.reset();
   // The new name is on the disk only when the folder is.
-  const FileDescriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor folder = open_file(folder_of(path), O_RDONLY | O_DIRECTORY);
   if (!folder.is_open() || ::fsync(folder.get()) != 0) {
-    throw RunError(
-        fmt::format("{}: written, but syncing its folder failed ({})", path, error_text(errno)));
+    throw RunError(fmt::format("{}: written, but syncing its folder failed ({})", shown_path(path),
+                               error_text(errno)));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "io/file_descriptor.h"
 #include "io/json_text.h"
+#include "lior/core/text.h"
 #include "lior/io/mapped_file.h"
 
 namespace lior::io {
@@ -39,13 +40,13 @@ Index whole_lines(const std::string& path) {
 
 struct JsonLines::State {
   std::string path;
-  FileDescriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+  FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
   Index size = 0;
 
   void cut() {
     if (::ftruncate(file.get(), size) != 0) {
-      throw RunError(
-          fmt::format("{}: cutting its last line off failed ({})", path, error_text(errno)));
+      throw RunError(fmt::format("{}: cutting its last line off failed ({})", shown_path(path),
+                                 error_text(errno)));
     }
   }
 };
@@ -53,7 +54,7 @@ struct JsonLines::State {
 JsonLines::JsonLines(const std::string& path) : state_(new State{.path = path}) {
   LIOR_CHECK(state_->file.is_open(),
              "{}: cannot be written ({}); give a path in an existing folder that you may write to",
-             path, error_text(errno));
+             shown_path(path), error_text(errno));
   state_->size = whole_lines(path);
   state_->cut();
 }
@@ -72,7 +73,8 @@ void JsonLines::append(std::span<const JsonField> object) {
   if (!write_all(state_->file.get(), line)) {
     const int error = errno;
     state_->cut();
-    throw RunError(fmt::format("{}: writing a line failed ({})", state_->path, error_text(error)));
+    throw RunError(
+        fmt::format("{}: writing a line failed ({})", shown_path(state_->path), error_text(error)));
   }
   state_->size += std::ssize(line);
 }

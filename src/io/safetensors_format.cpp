@@ -14,9 +14,8 @@ std::string to_string(std::span<const Index> shape) {
   return text + "]";
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kLongest = 80;
-  return json_string(text.substr(0, kLongest)) + (text.size() > kLongest ? "..." : "");
-}
+std::string in_quotes(std::string_view text) { return '"' + shown(text, 80) + '"'; }
+
+std::string in_brackets(std::span<const Index> sizes) { return shown(to_string(sizes)); }
 
 }  // namespace lior::io

@@ -4,7 +4,7 @@
 #include <array>
 #include <bit>
 
-#include "io/json_text.h"
+#include "lior/core/text.h"
 #include "lior/io/safetensors.h"
 
 namespace lior::io {
@@ -44,7 +44,10 @@ inline Index tensor_bytes(DType dtype, std::span<const Index> shape) {
   return bytes;
 }
 
-/// A name of a file, safe in a one-line message: in quotes, control characters escaped, cut short.
+/// A name from a file, in quotes, as a message may hold it.
 std::string in_quotes(std::string_view text);
+
+/// A shape or range from a file, as a message may hold it.
+std::string in_brackets(std::span<const Index> sizes);
 
 }  // namespace lior::io

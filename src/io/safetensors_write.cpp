@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "io/json_text.h"
 #include "io/safetensors_format.h"
 #include "lior/io/atomic_file.h"
 #include "lior/io/utf8.h"

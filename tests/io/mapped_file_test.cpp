@@ -1,6 +1,9 @@
 #include "lior/io/mapped_file.h"
 
-#include "io/temporary_folder.h"
+#include <sys/stat.h>
+
+#include "support/error_of.h"
+#include "support/temporary_folder.h"
 
 namespace lior::io {
 namespace {
@@ -25,14 +28,22 @@ TEST(MappedFile, OfAnEmptyFileIsEmpty) {
   EXPECT_TRUE(MappedFile(folder.file("a")).bytes().empty());
 }
 
+TEST(MappedFile, DoesNotWaitForTheOtherEndOfAPipe) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(error_of([&] { MappedFile file(path); }),
+            path + ": not a regular file; give the path of a readable file");
+}
+
 TEST(MappedFile, NamesWhatIsNotAFile) {
   const TemporaryFolder folder;
   const std::string missing = folder.file("missing"), itself = folder.file(".");
-  EXPECT_EQ(message([&] { MappedFile file(missing); }),
+  EXPECT_EQ(error_of([&] { MappedFile file(missing); }),
             missing +
                 ": cannot be opened (No such file or directory); give the path of a readable "
                 "file");
-  EXPECT_EQ(message([&] { MappedFile file(itself); }),
+  EXPECT_EQ(error_of([&] { MappedFile file(itself); }),
             itself + ": not a regular file; give the path of a readable file");
 }
 

@@ -2,9 +2,10 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "io/temporary_folder.h"
 #include "lior/core/random.h"
 #include "lior/io/safetensors.h"
+#include "support/error_of.h"
+#include "support/temporary_folder.h"
 
 namespace lior::io {
 namespace {
@@ -23,6 +24,12 @@ struct Damage {
 };
 
 std::ostream& operator<<(std::ostream& out, const Damage& damage) { return out << damage.name; }
+
+std::string repeated(std::string_view text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += text;
+  return all;
+}
 
 std::string nested(std::size_t depth) {
   return R"({"x":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
@@ -59,8 +66,19 @@ std::vector<Damage> damages() {
       {"trailing_text", assemble("{} {}", 0),
        "header is not JSON (at its byte 4); it must be a JSON object"},
       {"an_array", assemble("[]", 0), "header does not start with '{'; it must be a JSON object"},
-      {"nested", assemble(nested(100'000), 0),
+      {"nested", assemble(R"({"a":)" + nested(100'000) + "}", 0),
        "header nests deeper than 3 levels; tensors need no more"},
+      {"many_axes",
+       assemble(R"({"a":{"dtype":"U8","shape":[1)" + repeated(",1", 1'000'000) +
+                    R"(],"data_offsets":[0,1]}})",
+                1),
+       R"(tensor "a": "shape" holds more than 64 numbers; no tensor does)"},
+      {"dtype_not_text", one(R"({"dtype":7,"shape":[2],"data_offsets":[0,8]})"),
+       R"(tensor "a" has no string "dtype")"},
+      {"shape_not_array", one(R"({"dtype":"F32","shape":{},"data_offsets":[0,8]})"),
+       R"(tensor "a" has no array "shape"; it must be one of whole numbers)"},
+      {"metadata_nested", assemble(R"({"__metadata__":{"step":[]}})", 0),
+       R"(metadata "step" is array; it must be a string)"},
       {"name_twice",
        assemble(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                 R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
@@ -129,7 +147,7 @@ TEST_P(SafeTensorsDamage, IsNamed) {
   const TemporaryFolder folder;
   const auto path = folder.file("damaged.safetensors");
   write_plain(path, GetParam().file);
-  EXPECT_EQ(message([&] { SafeTensors::open(path); }), path + ": " + GetParam().message);
+  EXPECT_EQ(error_of([&] { SafeTensors::open(path); }), path + ": " + GetParam().message);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, SafeTensorsDamage, testing::ValuesIn(damages()),
@@ -147,10 +165,29 @@ TEST(SafeTensorsDamage, MessagesStayOnOneShortLine) {
   const auto path = folder.file("t.safetensors");
   const std::string name = R"(\n\u0000)" + std::string(100'000, 'x');
   write_plain(path, assemble(R"({")" + name + R"(":7})", 0));
-  const std::string text = message([&] { SafeTensors::open(path); });
+  const std::string text = error_of([&] { SafeTensors::open(path); });
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_NE(text.find("it must be an object"), std::string::npos);
   EXPECT_LT(text.size(), path.size() + 300);
+}
+
+// A reader that is quadratic in the tensors would not end within the hour.
+TEST(SafeTensorsDamage, ManyTensorsAndUnknownKeysLoad) {
+  const TemporaryFolder folder;
+  const auto path = folder.file("many.safetensors");
+  constexpr int kTensors = 80'000;
+  std::string header = R"({"__metadata__":{"step":"7"})";
+  for (int i = 0; i < kTensors; ++i) {
+    header += fmt::format(
+        R"(,"t{}":{{"dtype":"U8","shape":[1],"later":{{"x":1}},"data_offsets":[{},{}],"n":[2]}})",
+        i, i, i + 1);
+  }
+  write_plain(path, assemble(header + "}", kTensors));
+  const auto file = SafeTensors::open(path);
+  EXPECT_EQ(std::ssize(file.names()), kTensors);
+  EXPECT_EQ(file.names()[12'345], "t12345");
+  EXPECT_EQ(file.info("t79999").shape, std::vector<Index>{1});
+  EXPECT_EQ(file.metadata().at("step"), "7");
 }
 
 /// Bytes changed, cut or repeated at random: the file loads, and then its arrays lie inside it, or

@@ -10,11 +10,14 @@ namespace lior::io {
 
 /// Writes to `path`.partial in the same folder; `commit` syncs it to the disk, renames it to `path`
 /// and syncs the folder. Until then, and after any failure, an older file at `path` is untouched.
-/// Without `commit` the destructor removes what was written; a leftover of a killed program is
-/// overwritten by the next one. One writer of a path at a time.
+/// The new file has the older one's permissions.
 ///
-/// Throws lior::Error when the folder is missing or cannot be written to, lior::RunError when the
-/// system fails while writing (a full disk).
+/// Without `commit` the destructor removes what was written. What is found at `path`.partial, a
+/// leftover of a killed program or a link that somebody put there, is removed and never followed.
+/// One writer of a path at a time: `commit` sees where another has taken the name, and gives up.
+///
+/// Throws lior::Error when the folder is missing or cannot be written to, or the path holds a NUL
+/// byte; lior::RunError when the system fails while writing (a full disk).
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);
