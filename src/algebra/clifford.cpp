@@ -30,10 +30,10 @@ std::complex<T> entry(Pauli matrix, int row, int column) {
 
 template <class T>
 Array<std::complex<T>, 3> clifford_generators(int pluses, int minuses) {
-  LIOR_CHECK(
-      pluses >= 0 && minuses >= 0 && pluses + minuses >= 1 && pluses + minuses <= kMostGenerators,
-      "clifford_generators({}, {}): expected counts >= 0 with a sum in 1..{}", pluses, minuses,
-      kMostGenerators);
+  LIOR_CHECK(pluses >= 0 && minuses >= 0 && pluses <= kMostGenerators &&
+                 minuses <= kMostGenerators - pluses && pluses + minuses >= 1,
+             "clifford_generators({}, {}): expected counts >= 0 with a sum in 1..{}", pluses,
+             minuses, kMostGenerators);
   const int count = pluses + minuses, qubits = count / 2;
   const Index s = Index{1} << qubits;
   const auto bit = [&](Index index, int qubit) {

@@ -2,7 +2,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "lior/core/memory.h"
+#include "lior/core/available_memory.h"
 #include "lior/settings/settings.h"
 
 namespace lior::settings {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <fstream>
 
+#include "settings/depth.h"
+
 namespace lior::settings {
 namespace {
 
 constexpr std::size_t kMostBytes = 1'000'000;
-// Both parsers call themselves for what is nested, and end the program where the stack does.
-constexpr int kMostNested = 32;
 
 std::string text_of(const std::filesystem::path& path, const std::string& file) {
   std::error_code error;
@@ -23,32 +23,6 @@ std::string text_of(const std::filesystem::path& path, const std::string& file) 
   return text;
 }
 
-/// Brackets and, in a line of TOML, dots outside of strings are what the parsers nest by. Strings
-/// end with their line here: where one goes on past it, this can only count too much.
-void check_nesting(const std::string& text, bool counts_dots, const std::string& file) {
-  int brackets = 0, dots = 0, line = 1;
-  char quote = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') {
-      ++line;
-      dots = 0;
-      quote = 0;
-    } else if (quote != 0) {
-      if (c == '\\' && quote == '"') ++i;
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else {
-      brackets += (c == '[' || c == '{') - (c == ']' || c == '}');
-      dots += counts_dots && c == '.';
-    }
-    LIOR_CHECK(brackets <= kMostNested && dots <= kMostNested,
-               "{}:{}: nests deeper than {}; settings are names in tables", file, line,
-               kMostNested);
-  }
-}
-
 bool is_json(const std::filesystem::path& path, const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return path.extension() == ".json" || (first != std::string::npos && text[first] == '{');
@@ -59,9 +33,12 @@ bool is_json(const std::filesystem::path& path, const std::string& text) {
 std::vector<Setting> read_file(const std::filesystem::path& path) {
   const std::string file = shown(path.string());
   const std::string text = text_of(path, file);
-  const bool json = is_json(path, text);
-  check_nesting(text, !json, file);
-  return json ? parse_json(text, file) : parse_toml(text, file);
+  if (is_json(path, text)) {
+    check_json_depth(text, file);
+    return parse_json(text, file);
+  }
+  check_toml_depth(text, file);
+  return parse_toml(text, file);
 }
 
 void read_all(const Fields& fields, const std::filesystem::path& path) {

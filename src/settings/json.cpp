@@ -49,6 +49,8 @@ std::vector<Setting> parse_json(const std::string& text, const std::string& file
   } catch (const Json::parse_error& error) {
     throw Error(fmt::format("{}: not JSON at byte {}; a run's config.json is written by lior train",
                             file, error.byte));
+  } catch (const Json::out_of_range&) {
+    throw Error(fmt::format("{}: holds a number out of range, such as 1e999", file));
   }
   LIOR_CHECK(json.is_object(), "{}: holds {}; a configuration is an object", file,
              json.type_name());

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "lior/core/text.h"
 #include "lior/io/safetensors.h"
 
 namespace lior::train {
@@ -21,12 +22,13 @@ template <class T>
 T number(const io::SafeTensors& file, const std::string& key) {
   const auto found = file.metadata().find(key);
   LIOR_CHECK(found != file.metadata().end(), "{}: its metadata lack \"{}\"; a checkpoint has it",
-             file.path(), key);
+             shown_path(file.path()), key);
   const std::string& text = found->second;
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   LIOR_CHECK(error == std::errc{} && end == text.data() + text.size(),
-             "{}: its metadata say {} = \"{}\"; a number belongs there", file.path(), key, text);
+             "{}: its metadata say {} = \"{}\"; a number belongs there", shown_path(file.path()),
+             key, shown(text));
   return value;
 }
 
@@ -65,26 +67,38 @@ void append_tensors(const std::string& prefix, std::span<const nn::Parameter> pa
   }
 }
 
-void read_tensors(const io::SafeTensors& file, const std::string& prefix,
-                  std::span<const nn::Parameter> parameters, std::span<float> flat) {
+void check_count(const io::SafeTensors& file, std::size_t expected) {
+  LIOR_CHECK(file.names().size() == expected,
+             "{}: holds {} tensors; the configuration's model has {}", shown_path(file.path()),
+             file.names().size(), expected);
+}
+
+/// Whether the file has each parameter in its shape: looks at its header alone.
+void check_tensors(const io::SafeTensors& file, const std::string& prefix,
+                   std::span<const nn::Parameter> parameters) {
   for (const nn::Parameter& p : parameters) {
     const std::string name = prefix + p.name;
     const io::TensorInfo& info = file.info(name);
     LIOR_CHECK(info.dtype == io::DType::f32 && info.shape == p.shape,
-               "{}: {} is {} {}; the configuration's model has F32 {}", file.path(), name,
-               io::name(info.dtype), io::to_string(info.shape), io::to_string(p.shape));
-    const Buffer<float> values = file.read<float>(name);
-    LIOR_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
-               "{}: {} holds a number that is not finite; no checkpoint of ours does", file.path(),
-               name);
-    std::copy(values.begin(), values.end(), flat.begin() + p.offset);
+               "{}: {} is {} {}; the configuration's model has F32 {}", shown_path(file.path()),
+               name, io::name(info.dtype), shown(io::to_string(info.shape)),
+               io::to_string(p.shape));
   }
 }
 
-void check_count(const io::SafeTensors& file, std::size_t expected) {
-  LIOR_CHECK(file.names().size() == expected,
-             "{}: holds {} tensors; the configuration's model has {}", file.path(),
-             file.names().size(), expected);
+void read_tensors(const io::SafeTensors& file, const std::string& prefix,
+                  std::span<const nn::Parameter> parameters, std::span<float> flat) {
+  check_tensors(file, prefix, parameters);
+  for (const nn::Parameter& p : parameters) {
+    const std::string name = prefix + p.name;
+    const Buffer<float> values = file.read<float>(name);
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+      throw RunError(
+          fmt::format("{}: {} holds a number that is not finite; a good checkpoint has none",
+                      shown_path(file.path()), name));
+    }
+    std::copy(values.begin(), values.end(), flat.begin() + p.offset);
+  }
 }
 
 /// The optimiser's file of the model's step: under its own name, or the next one that a kill left.
@@ -100,8 +114,8 @@ io::SafeTensors open_optimizer(const fs::path& folder, Index model_step) {
   auto file = io::SafeTensors::open(current.string());
   const auto step = number<Index>(file, "step");
   LIOR_CHECK(step == model_step,
-             "{}: is of step {}, {} of step {}; a checkpoint's files are of one", current.string(),
-             step, kModelFile, model_step);
+             "{}: is of step {}, {} of step {}; a checkpoint's files are of one",
+             shown_path(current.string()), step, kModelFile, model_step);
   return file;
 }
 
@@ -163,9 +177,15 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
 
 TrainedModel load_model(const fs::path& folder) {
   const Config config = read_config(folder / "config.json");
-  nn::Model<float> model(config.model);
   const auto file = io::SafeTensors::open((folder / kModelFile).string());
-  check_count(file, model.parameters().size());
+  // Nothing of the model's size is taken before the file is seen to hold that much.
+  LIOR_CHECK(std::cmp_less(config.model.layers, file.names().size()),
+             "{}: holds {} tensors; the configuration's model has {} layers of several each",
+             shown_path(file.path()), file.names().size(), config.model.layers);
+  const auto planned = nn::Model<float>::planner(config.model);
+  check_count(file, planned.parameters().size());
+  check_tensors(file, "", planned.parameters());
+  nn::Model<float> model(config.model);
   read_tensors(file, "", model.parameters(), model.values());
   return {config, std::move(model)};
 }

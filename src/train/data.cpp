@@ -13,6 +13,8 @@ std::vector<std::int32_t> encode(std::string_view text) {
 
 Text::Text(const std::string& path, double held_out_fraction) : file_(path), path_(path) {
   LIOR_CHECK(size() > 0, "{}: the file is empty; data is a file with text in it", path);
+  LIOR_CHECK(held_out_fraction >= 0 && held_out_fraction <= 1,
+             "the part of the text that is held out is {}; expected 0 to 1", held_out_fraction);
   const auto held_out =
       static_cast<Index>(std::floor(static_cast<double>(size()) * held_out_fraction));
   training_size_ = static_cast<std::size_t>(size() - held_out);

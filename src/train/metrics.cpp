@@ -1,18 +1,44 @@
 #include "lior/train/metrics.h"
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "lior/core/text.h"
+#include "lior/io/atomic_file.h"
 
 namespace lior::train {
 namespace {
 
-/// Bytes of the leading lines that are whole and of a step up to `step`.
-std::uintmax_t kept_bytes(const std::filesystem::path& path, Index step) {
+/// The step of a line, which is a JSON object; nothing where it is damaged.
+std::optional<Index> step_of(const std::string& line) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object()) return {};
+  const auto step = json.find("step");
+  if (step == json.end() || !step->is_number_integer()) return {};
+  return step->get<Index>();
+}
+
+/// What a resumed run keeps of the lines that are there.
+struct Kept {
+  std::string text;   ///< the whole lines of a step up to the checkpoint's
+  Index damaged = 0;  ///< lines before them that are no record, and are left out
+};
+
+Kept kept_lines(const std::filesystem::path& path, Index step) {
   std::ifstream file(path, std::ios::binary);
-  std::uintmax_t kept = 0;
-  for (std::string line; std::getline(file, line) && !file.eof(); kept += line.size() + 1) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || json.value("step", step + 1) > step) break;
+  Kept kept;
+  Index damaged = 0;
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    const auto at = step_of(line);
+    if (at && *at > step) break;
+    if (at) {
+      kept.text += line + "\n";
+      kept.damaged = damaged;
+    } else {
+      ++damaged;
+    }
   }
   return kept;
 }
@@ -21,10 +47,14 @@ std::uintmax_t kept_bytes(const std::filesystem::path& path, Index step) {
 
 Metrics::Metrics(const std::filesystem::path& path, Index step)
     : path_(path), file_(nullptr, &std::fclose) {
-  if (std::filesystem::exists(path)) std::filesystem::resize_file(path, kept_bytes(path, step));
+  if (std::filesystem::exists(path)) {
+    const Kept kept = kept_lines(path, step);
+    damaged_lines_ = kept.damaged;
+    io::write_file_atomically(path.string(), kept.text);
+  }
   file_.reset(std::fopen(path.c_str(), "ab"));
   LIOR_CHECK(file_ != nullptr, "{}: cannot be written; a run's folder must be writable",
-             path.string());
+             shown_path(path.string()));
 }
 
 void Metrics::write(const MetricsLine& line) {
@@ -37,7 +67,8 @@ void Metrics::write(const MetricsLine& line) {
   if (line.val_accuracy) text += fmt::format(R"(, "val_accuracy": {:.6g})", *line.val_accuracy);
   text += "}\n";
   if (std::fputs(text.c_str(), file_.get()) < 0 || std::fflush(file_.get()) != 0) {
-    throw RunError(fmt::format("{}: cannot be written; is the disk full?", path_.string()));
+    throw RunError(fmt::format("{}: cannot be written ({})", shown_path(path_.string()),
+                               std::generic_category().message(errno)));
   }
 }
 

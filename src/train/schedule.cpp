@@ -27,8 +27,11 @@ std::vector<Index> Curriculum::lengths() const {
 }
 
 Index Curriculum::batch(Index batch, Index length) const {
+  LIOR_CHECK(batch >= 1 && length >= 1 && length <= full_,
+             "{} sequences of length {} are no batch; expected at least 1 and a length of 1 to {}",
+             batch, length, full_);
   const Index most = std::max(config_.batch, batch);
-  return std::min(most, batch * full_ / length);
+  return std::min(most, saturating_product(batch, full_) / length);
 }
 
 bool Curriculum::finished() const {

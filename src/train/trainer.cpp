@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "lior/core/memory.h"
+#include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
@@ -83,6 +83,10 @@ class Trainer {
     make_folder();
     write_config(config_, folder_ / "config.json");
     metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
+    if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
+      hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
+                             damaged == 1 ? "line was" : "lines were"));
+    }
     if (state_.step == 0) save();  // from here on there is always something to go on from
   }
 

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "support/error_of.h"
+
 namespace lior::train {
 namespace {
 
@@ -31,16 +33,6 @@ class ConfigFiles : public testing::Test {
 
 Setting flag(const std::string& key, const std::string& text) {
   return {key, TextValue{text}, "--" + key};
-}
-
-template <class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST_F(ConfigFiles, TomlSetsWhatItNames) {
@@ -75,7 +67,7 @@ TEST_F(ConfigFiles, MixersAreAListOfNames) {
   EXPECT_EQ(read_config(folder_ / "config.json").model.mixers, config.model.mixers);
   assign(fields(config), flag("model.mixers", "causal_field"));
   EXPECT_EQ(config.model.mixers, std::vector{Mixer::causal_field});
-  EXPECT_EQ(message_of([&] { assign(fields(config), flag("model.mixers", "attention,")); }),
+  EXPECT_EQ(error_of([&] { assign(fields(config), flag("model.mixers", "attention,")); }),
             "--model.mixers is \"attention,\"; it must be a string of names between "
             "commas, each one of \"geometric_mamba\", \"causal_field\", \"geometric_attention\", "
             "\"attention\"");
@@ -84,7 +76,7 @@ TEST_F(ConfigFiles, MixersAreAListOfNames) {
 TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {
   const auto message = [&](const std::string& text) {
     const auto path = file("run.toml", text);
-    std::string got = message_of([&] { new_config(read_file(path)); });
+    std::string got = error_of([&] { new_config(read_file(path)); });
     EXPECT_EQ(got.find(path), 0u) << got;
     return got.substr(std::min(path.size(), got.size()));
   };
@@ -132,7 +124,7 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
-  EXPECT_EQ(message_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
+  EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
             "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-field, "
             "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
             "reflections");
@@ -163,7 +155,7 @@ TEST_F(ConfigFiles, ConfigJsonComesBackWhole) {
     std::string changed = text;
     changed.replace(changed.find(from), from.size(), to);
     const std::string other = file("changed.json", changed);
-    return message_of([&] { read_config(other); }).substr(other.size());
+    return error_of([&] { read_config(other); }).substr(other.size());
   };
   EXPECT_EQ(replaced("\"heads\"", "\"hats\"").substr(0, 31), ": unknown key model.hats; the k");
   EXPECT_EQ(replaced("\"seed\": 0,", ""), ": lacks seed; every setting must be there");
@@ -180,7 +172,7 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_FALSE(longer.steps);
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("steps", "9")}).steps, 9);
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
-  EXPECT_EQ(message_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
+  EXPECT_EQ(error_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
             "--lr is 0.25, but the run to resume has 0.5; only threads, steps, minutes, "
             "memory_budget, save_every and log_every may change");
 }

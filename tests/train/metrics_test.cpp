@@ -52,5 +52,20 @@ TEST_F(MetricsFile, WhatLiesPastTheCheckpointIsCutOff) {
   EXPECT_EQ(text(), "");
 }
 
+// A loss of power leaves blocks of zeros where text was on its way to the disk.
+TEST_F(MetricsFile, DamagedLinesAreLeftOutAndCountedAndTheOthersStay) {
+  const std::string zeros(100, '\0'), first = "{\"step\": 10}\n", second = "{\"step\": 20}\n";
+  for (const std::string& damage :
+       {zeros, zeros + "{\"step\": 11}", std::string("{}"), std::string("[10]"),
+        std::string("{\"step\": \"x\"}"), std::string("{\"step\": 1.5}")}) {
+    std::ofstream(path) << first << damage << "\n" << second << "{\"step\": 30}\n";
+    const Metrics metrics(path, 20);
+    EXPECT_EQ(text(), first + second) << damage;
+    EXPECT_EQ(metrics.damaged_lines(), 1) << damage;
+  }
+  std::ofstream(path) << first << second;
+  EXPECT_EQ(Metrics(path, 20).damaged_lines(), 0);
+}
+
 }  // namespace
 }  // namespace lior::train

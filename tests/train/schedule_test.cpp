@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/error_of.h"
+
 namespace lior::train {
 namespace {
 
@@ -88,6 +90,9 @@ TEST(Curriculum, KeepsTheTokensOfAStep) {
   EXPECT_EQ(curriculum.batch(4, 8), 8);
   EXPECT_EQ(curriculum.batch(4, 2), 20);  // 32 would have as many tokens
   EXPECT_EQ(Curriculum({.start = 2}, 1, 16).batch(4, 2), 4);
+  EXPECT_EQ(error_of([&] { curriculum.batch(4, 0); }),
+            "4 sequences of length 0 are no batch; expected at least 1 and a length of 1 to 16");
+  EXPECT_NE(error_of([&] { curriculum.batch(0, 4); }), "no error");
 }
 
 TEST(Curriculum, IsTheFullLengthWithoutAStart) {

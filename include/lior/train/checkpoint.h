@@ -34,13 +34,15 @@ void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>
                      Optimizer<float>& optimizer, const RunState& state);
 
 /// Nothing when the folder holds no checkpoint yet. Throws lior::Error that names the file when one
-/// of the two is missing, damaged, of another step, or of another model.
+/// of the two is missing, damaged, of another step, or of another model; lior::RunError as
+/// load_model does.
 std::optional<RunState> load_checkpoint(const std::filesystem::path& folder,
                                         nn::Model<float>& model, Optimizer<float>& optimizer);
 
 /// A trained model, to evaluate or to generate with, and the settings of its run. Throws
 /// lior::Error that names the file when one is missing, damaged, or of another model than
-/// config.json's.
+/// config.json's, before it takes memory for the model; lior::RunError that names the tensor when
+/// one holds a NaN or an infinity.
 struct TrainedModel {
   Config config;
   nn::Model<float> model;

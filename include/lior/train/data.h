@@ -21,7 +21,7 @@ std::vector<std::int32_t> encode(std::string_view text);
 class Text {
  public:
   /// The last floor(size fraction) bytes are held out. Throws lior::Error when the file is missing
-  /// or empty.
+  /// or empty, or the fraction is not in [0, 1].
   Text(const std::string& path, double held_out_fraction);
 
   Index size() const { return static_cast<Index>(file_.bytes().size()); }

@@ -28,14 +28,17 @@ struct MetricsLine {
 class Metrics {
  public:
   /// Keeps the lines up to `step` (what a run wrote past its last checkpoint, or half wrote when it
-  /// was killed, is cut off) and appends from there.
+  /// was killed, is cut off) and appends from there. Lines between them that are no record, as a
+  /// loss of power leaves them, are left out and counted in damaged_lines().
   Metrics(const std::filesystem::path& path, Index step);
+  Index damaged_lines() const { return damaged_lines_; }
 
   /// Throws lior::RunError when the disk takes no more.
   void write(const MetricsLine& line);
 
  private:
   std::filesystem::path path_;
+  Index damaged_lines_ = 0;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

@@ -46,7 +46,8 @@ class Curriculum {
   /// All lengths of the way, in order.
   std::vector<Index> lengths() const;
   /// Sequences of a step at `length` for a run that takes `batch` at the full length: as many
-  /// tokens as there, but no more sequences than the setting.
+  /// tokens as there, but no more sequences than the setting. Throws lior::Error unless batch >= 1
+  /// and 1 <= length <= the full one.
   Index batch(Index batch, Index length) const;
   /// True when the full length has been learnt for `finish` batches.
   bool finished() const;

@@ -1,9 +1,10 @@
-#include "lior/io/text_file.h"
+#include "settings/depth.h"
+
+#include <gtest/gtest.h>
 
 #include "support/error_of.h"
-#include "support/temporary_folder.h"
 
-namespace lior::io {
+namespace lior::settings {
 namespace {
 
 std::string repeated(std::string_view text, Index count) {
@@ -20,18 +21,6 @@ std::string toml_error(const std::string& text) {
 }
 
 const std::string kNo = "no error";
-
-TEST(TextFile, IsReadWholeAndNoLargerThanSettingsAre) {
-  const TemporaryFolder folder;
-  const std::string path = folder.file("a");
-  write_plain(path, std::string("a\0b\n", 4));
-  EXPECT_EQ(read_text_file(path), std::string("a\0b\n", 4));
-  write_plain(path, "");
-  EXPECT_EQ(read_text_file(path), "");
-  std::filesystem::resize_file(path, kLargestTextFile + 1);
-  EXPECT_EQ(error_of([&] { read_text_file(path); }),
-            path + ": 16777217 bytes long; settings are a text file of at most 16777216");
-}
 
 TEST(JsonDepth, CountsObjectsAndArraysTogether) {
   EXPECT_EQ(json_error(repeated("[", 64) + repeated("]", 64)), kNo);
@@ -80,4 +69,4 @@ TEST(TomlDepth, SeesWhatFollowsAnyString) {
 }
 
 }  // namespace
-}  // namespace lior::io
+}  // namespace lior::settings

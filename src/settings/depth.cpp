@@ -1,12 +1,10 @@
-#include "lior/io/text_file.h"
+#include "settings/depth.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "lior/core/text.h"
-#include "lior/io/mapped_file.h"
 
-namespace lior::io {
+namespace lior::settings {
 namespace {
 
 /// Counts levels and lines, and throws past the deepest.
@@ -54,15 +52,6 @@ void skip_string(std::string_view& text, Depth& depth, bool triples) {
 
 }  // namespace
 
-std::string read_text_file(const std::string& path) {
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
-  LIOR_CHECK(std::cmp_less_equal(bytes.size(), kLargestTextFile),
-             "{}: {} bytes long; settings are a text file of at most {}", shown_path(path),
-             bytes.size(), kLargestTextFile);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 void check_json_depth(std::string_view text, const std::string& path) {
   Depth depth(path);
   while (!text.empty()) {
@@ -100,4 +89,4 @@ void check_toml_depth(std::string_view text, const std::string& path) {
   }
 }
 
-}  // namespace lior::io
+}  // namespace lior::settings
