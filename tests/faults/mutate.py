@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""Mutates the program's command lines and files, and looks at how it ends.
+
+    mutate.py [--minutes M] [--seed S] [--only train eval ...] [--keep DIR]
+
+Whatever comes in, a command must end within its time with status 0, 1, 2 or 130; a failure says so in
+one line on standard error that begins with "error: ", without control characters; what is printed as
+JSON is JSON, without NaN. What breaks a rule is kept in DIR with its files. The last line sums up;
+exit status 1 if a rule was broken.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("LIOR_BIN", ROOT / "build" / "release" / "bin" / "lior"))
+SECONDS = 30  # the longest that a mutated command may run; --minutes of a mutation is cut to less
+MEMORY = 3 << 30
+
+INTEGERS = ["0", "1", "-1", "2", "7", "64", "65536", "2147483648", "4294967296", "4611686018427387904",
+            "9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999"]
+REALS = ["0.0", "-1.0", "0.5", "1e-300", "1e300", "1e-9", "1e9", "nan", "inf", "-inf", "1e999", "-0.0", "0x1p3"]
+WORDS = ["", " ", "a", "none", "true", "val", "packet", "rk4", "é", "\x1b[31mred", "a" * 300, "a/" * 200, "../x",
+         "builtin:s5", "builtin:nosuch", "/dev/null", "/dev/zero", "/proc/self/mem", ".", "%s%n", "'", '"', "sphere",
+         "[", "(" * 2000, "-", "--", "--help", "\t", "a\nb"]
+
+TRAIN = """batch = 2
+length = 8
+steps = 2
+seed = 1
+lr = 0.001
+clip = 1.0
+save_every = 1
+log_every = 1
+eval_every = 1
+eval_count = 2
+[model]
+d_model = 8
+heads = 1
+layers = 2
+convolution = 2
+mlp_hidden = 8
+[optimizer]
+beta1 = 0.9
+[schedule]
+warmup = 0.1
+[curriculum]
+start = 4
+"""
+FIELD = """[grid]
+nx = 6
+ny = 5
+D = 2
+dx = 1.0
+[physics]
+hbar = 1.0
+m = 1.0
+lambda_qr = 0.01
+lambda_f = 0.01
+alpha = 0.5
+tau = 1.0
+[potential]
+kind = "harmonic"
+strength = 0.01
+[integrator]
+kind = "strang"
+dt = 0.1
+steps = 4
+[bayes]
+evidence = "builtin:spots"
+mode = "relax"
+[initial]
+kind = "packet"
+width = 2.0
+[output]
+every = 2
+frames = true
+"""
+
+
+def start_files(folder):
+    """What the commands read: settings, texts, a trained model, a field's run."""
+    (folder / "train.toml").write_text(TRAIN)
+    (folder / "field.toml").write_text(FIELD)
+    (folder / "text.txt").write_text("In the beginning was the word. " * 40)
+    for command in (
+        ["train", "--data", "text.txt", "--out", "model", "--config", "train.toml", "--progress", "none"],
+        ["evolve", "--out", "field", "--config", "field.toml", "--progress", "none"],
+    ):
+        subprocess.run([PROGRAM, *command], cwd=folder, check=True, capture_output=True)
+
+
+COMMANDS = {
+    "train": "train --data text.txt --out new --config train.toml --steps 2 --batch 2 --lr 0.01 --threads 1 --progress none",
+    "resume": "train --out model --resume --steps 3 --threads 1 --progress none",
+    "eval": "eval --model model --data text.txt --split val --count 3 --seed 1 --length 8 --threads 1",
+    "generate": "generate --model model --prompt word --max-tokens 5 --temperature 0.8 --top-k 3 --top-p 0.9 --seed 1",
+    "evolve": "evolve --out new --config field.toml --steps 4 --progress none --threads 1",
+    "go_on": "evolve --out field --resume --steps 6 --progress none",
+    "geodesic": "geodesic --metric sphere:n=2,r=1 --from 1,1 --velocity 0.5,0.5 --length 1 --samples 5 --method dopri5"
+    " --step 0.1 --rtol 1e-8 --atol 1e-10 --json",
+    "distance": "geodesic --metric half_plane:n=2 --from 0,1 --to 1,2 --samples 3 --json",
+    "verify": "verify --filter octonion.norm --level scalar --json report.json",
+    "info": "info",
+}
+FILES = {
+    "train": ["train.toml", "text.txt"],
+    "resume": ["model/config.json", "model/model.safetensors", "model/optimizer.safetensors", "model/metrics.jsonl"],
+    "eval": ["model/config.json", "model/model.safetensors", "text.txt"],
+    "generate": ["model/config.json", "model/model.safetensors"],
+    "evolve": ["field.toml"],
+    "go_on": ["field/config.toml", "field/checkpoint.safetensors", "field/diagnostics.jsonl"],
+    # field.h5 is trusted: libhdf5 crashes on hostile files, as io/hdf5.h says.
+}
+
+
+def other_value(chance, value):
+    kind = chance.random()
+    if kind < 0.4:
+        return chance.choice(INTEGERS)
+    if kind < 0.7:
+        return chance.choice(REALS)
+    if kind < 0.95:
+        return chance.choice(WORDS)
+    return value * chance.randrange(2, 50)
+
+
+def mutate_arguments(chance, arguments):
+    place = chance.randrange(1, len(arguments)) if len(arguments) > 1 else 0
+    kind = chance.random()
+    if kind < 0.7:
+        values = [k for k in range(1, len(arguments)) if not arguments[k].startswith("--")] or [place]
+        place = chance.choice(values)
+        arguments[place] = other_value(chance, arguments[place])
+    elif kind < 0.8:
+        del arguments[place]
+    elif kind < 0.9:
+        arguments.insert(place, chance.choice(arguments))
+    else:
+        arguments.insert(place, chance.choice(WORDS))
+
+
+def mutate_bytes(chance, data):
+    data = bytearray(data)
+    for _ in range(chance.choice([1, 1, 1, 2, 8])):
+        at = chance.randrange(len(data) + 1)
+        kind = chance.randrange(6)
+        if kind == 0 and at < len(data):
+            data[at] ^= 1 << chance.randrange(8)
+        elif kind == 1 and at < len(data):
+            data[at] = chance.choice([0, 0xFF, 0x80, ord("["), ord("{"), ord('"'), ord("\n"), ord("9")])
+        elif kind == 2:
+            data[at:at] = data[at : at + chance.randrange(1, 64)] * chance.choice([1, 2, 100])
+        elif kind == 3:
+            del data[at : at + chance.choice([1, 2, 16, 1 << 20])]
+        elif kind == 4:
+            data[at : at + 4] = b"\0" * chance.choice([1, 4, 4096])
+        else:
+            data[at:at] = chance.choice([b"\xff\xfe", b"\xc3\x28", b"[" * 20000, b"a." * 20000, b"\x1b[31m"])
+    return bytes(data)
+
+
+def mutate_line(chance, data):
+    """Another value behind one = or : of a text."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    places = [k for k, line in enumerate(lines) if "=" in line or ":" in line]
+    if not places:
+        return data
+    k = chance.choice(places)
+    mark = "=" if "=" in lines[k] else ":"
+    key, old = lines[k].split(mark, 1)
+    value = other_value(chance, old)
+    if chance.random() < 0.3:
+        value = json.dumps(value)
+    lines[k] = key + mark + " " + value + ("," if old.endswith(",") else "")
+    return "\n".join(lines).encode()
+
+
+def mutate_file(chance, path):
+    data = path.read_bytes()
+    is_text = path.suffix in (".toml", ".json", ".jsonl")
+    path.write_bytes(mutate_line(chance, data) if is_text and chance.random() < 0.7 else mutate_bytes(chance, data))
+
+
+def bounded():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28))
+
+
+def no_nan(name):
+    raise ValueError(f"{name} is no JSON")
+
+
+def broken_rule(command, ended, seconds):
+    """The rule that this end breaks, or None."""
+    if ended is None:
+        return f"ran longer than {SECONDS} s"
+    if ended.returncode not in (0, 1, 2, 130):
+        return f"status {ended.returncode}"
+    errors = ended.stderr.decode("utf-8", "replace").splitlines()
+    if ended.returncode in (1, 2):
+        said = [line for line in errors if line.startswith("error: ")]
+        if len(said) != 1:
+            return f"{len(said)} lines of errors"
+        if not all(letter.isprintable() for letter in said[0]):
+            return "control characters in the error"
+        if len(said[0]) > 6000:
+            return f"an error of {len(said[0])} letters"
+        for word in ("std::", "basic_", "stoll", "json.exception", "bad_cast", "filesystem error"):
+            if word in said[0]:
+                return f"a message of a library: {word}"
+    if ended.returncode == 0 and command in ("eval", "geodesic", "distance") and ended.stdout.startswith(b"{"):
+        try:
+            json.loads(ended.stdout, parse_constant=no_nan)
+        except ValueError as error:
+            return f"invalid JSON: {error}"
+    return None
+
+
+def trial(chance, original, folder, only):
+    """Runs one mutated command in a fresh copy of the files; (name, arguments, broken rule)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(original, folder)
+    name = chance.choice(only)
+    arguments = COMMANDS[name].split()
+    files = FILES.get(name, [])
+    if not files or chance.random() < 0.5:
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            mutate_arguments(chance, arguments)
+    else:
+        for _ in range(chance.choice([1, 1, 2])):
+            mutate_file(chance, folder / chance.choice(files))
+    arguments = [argument.replace("\0", "") for argument in arguments]
+    began = time.monotonic()
+    try:
+        ended = subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=folder,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+            preexec_fn=bounded,
+            env={**{k: v for k, v in os.environ.items() if not k.startswith("LIOR_")}},
+        )
+    except subprocess.TimeoutExpired:
+        ended = None
+    rule = broken_rule(name, ended, time.monotonic() - began)
+    return arguments, rule, ended
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--keep", type=Path, help="a folder for what breaks a rule")
+    given = parser.parse_args()
+
+    trials, ends, findings = 0, {}, []
+    with tempfile.TemporaryDirectory(prefix="lior-mutate-") as place:
+        original, folder = Path(place) / "original", Path(place) / "trial"
+        original.mkdir()
+        start_files(original)
+        until = time.monotonic() + 60 * given.minutes
+        while time.monotonic() < until:
+            seed = f"{given.seed}.{trials}"
+            arguments, rule, ended = trial(random.Random(seed), original, folder, given.only)
+            trials += 1
+            status = "timeout" if ended is None else ended.returncode
+            ends[status] = ends.get(status, 0) + 1
+            if rule:
+                findings.append(rule)
+                stderr = b"" if ended is None else ended.stderr[-300:]
+                print(f"{seed}: {rule}: {arguments} {stderr!r}", flush=True)
+                if given.keep:
+                    shutil.copytree(folder, given.keep / seed, dirs_exist_ok=True)
+    print(f"{trials} runs, {len(findings)} broke a rule; statuses {dict(sorted(ends.items(), key=str))}")
+    sys.exit(1 if findings or not trials else 0)
+
+
+if __name__ == "__main__":
+    main()
