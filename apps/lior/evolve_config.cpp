@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <numbers>
 
-#include "lior/core/memory.h"
+#include "lior/core/available_memory.h"
 #include "lior/core/random.h"
 #include "lior/field/diagnostics.h"
 #include "lior/io/hdf5.h"

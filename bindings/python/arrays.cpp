@@ -239,6 +239,7 @@ void Call::fit(const std::string& name, const dltensor& array, Dims dims, Index*
 const void* Call::input(const char* name, const Argument& argument, dtype dtype, Dims dims,
                         Index* shape) {
   dtype_of(name, argument);
+  kept_.push_back(argument.array);
   dltensor store;
   const dltensor& array = tensor_of(argument.array, store);
   check_device(name, array);
@@ -267,6 +268,7 @@ const void* Call::packed_input(const char* name, const dltensor& array) {
 std::span<const std::byte> Call::bytes(const char* name, const Argument& argument,
                                        std::vector<Index>& shape) {
   dtype_of(name, argument);
+  kept_.push_back(argument.array);
   dltensor store;
   const dltensor& array = tensor_of(argument.array, store);
   check_device(name, array);
@@ -413,6 +415,19 @@ nb::object new_array(dtype dtype, std::span<const Index> shape, void*& data) {
   });
   return nb::cast(nb::ndarray<nb::numpy>(data, extents.size(), extents.data(), owner, nullptr,
                                          dtype, nb::device::cpu::value));
+}
+
+std::string text_of(const char* what, nb::handle object) {
+  if (!nb::isinstance<nb::str>(object)) {
+    refuse_type(fmt::format("{} is a {}; expected a string", what, nb::inst_name(object).c_str()));
+  }
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
+  if (text == nullptr) {
+    PyErr_Clear();
+    throw Error(fmt::format("{} holds a letter without UTF-8; expected text that has one", what));
+  }
+  return {text, static_cast<std::size_t>(size)};
 }
 
 }  // namespace lior::python

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "lior/core/buffer.h"
+#include "unlocked.h"
 
 namespace lior::python {
 
@@ -166,7 +167,7 @@ class Call {
   Result run(Kernel&& kernel) {
     check_overlaps();
     {
-      const nb::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       for (const Copy& copy : before_) copy.run();
       kernel();
       for (const Copy& copy : after_) copy.run();
@@ -211,6 +212,9 @@ class Call {
 
   Outputs outputs_;
   InPlace in_place_ = InPlace::forbidden;
+  // Inputs are read while the GIL is open to other threads, which may drop their last reference to
+  // one; some, such as what __dlpack__ of a temporary gives, have no other owner to begin with.
+  std::vector<nb::ndarray<nb::ro>> kept_;
   std::vector<Letter> letters_;
   std::vector<Buffer<std::byte>> scratch_;
   std::vector<Copy> before_, after_;
@@ -298,6 +302,10 @@ auto for_complex_dtype(const std::string& dtype, Body&& body) {
   LIOR_CHECK(dtype == "complex128", "dtype is '{}'; expected 'complex64' or 'complex128'", dtype);
   return body.template operator()<double>();
 }
+
+/// The text of a Python string; `what` names it in the TypeError where it is none, or in the Error
+/// where it has no UTF-8 (a lone surrogate).
+std::string text_of(const char* what, nb::handle object);
 
 /// The value that `text` names.
 template <class Value>

@@ -82,8 +82,10 @@ void write_safetensors(const std::string& path, const nb::dict& tensors,
                        const std::map<std::string, std::string>& metadata) {
   Call call;
   std::vector<io::NamedTensor> named;
-  for (const auto& [key, value] : tensors) {
-    const auto name = nb::cast<std::string>(key);
+  // A list of its own: an array's __dlpack__, or another thread, may change the dict meanwhile.
+  for (const nb::handle item : tensors.items()) {
+    const std::string name = text_of("a tensor's name", item[0]);
+    const nb::object value = item[1];
     const auto array = nb::cast<Argument>(value);
     const auto dtype = dtype_of(name.c_str(), array);
     std::vector<Index> shape;

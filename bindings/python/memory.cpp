@@ -289,7 +289,7 @@ sigmoid(delta_logit), w = softmax(logits), omega in radians a unit of t, phi in 
 t^-delta ~ sum_j c_j e^(-r_j t) for lags 1 <= t <= horizon, in units of the step, for every delta in
 [delta_low, delta_high]; `error` is the certified largest relative error there.)")
       .def(nb::init<double, double, double, double>(), "tolerance"_a, "horizon"_a,
-           "delta_low"_a = 0.0, "delta_high"_a = 1.0, nb::call_guard<nb::gil_scoped_release>(),
+           "delta_low"_a = 0.0, "delta_high"_a = 1.0, nb::call_guard<Unlocked>(),
            R"(2 to 400 ms. Error unless 1e-10 <= tolerance < 1, horizon >= 1,
 0 <= delta_low <= delta_high <= 1 and 96 poles are enough.)")
       .def_prop_ro("poles", &PowerLawRule::poles)

@@ -36,6 +36,7 @@ nb::dict info() {
 NB_MODULE(_lior, m) {
   using namespace lior;
   using namespace lior::python;
+  watch_exit();
   nb::set_leak_warnings(false);  // what torch.library refers to outlives the interpreter
   m.doc() = "The compiled half of lior; its public names are those of the lior package.";
   nb::exception<Error>(m, "Error", PyExc_ValueError).doc() =

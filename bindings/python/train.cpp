@@ -124,15 +124,19 @@ nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
 
 /// A Python value as a setting's.
 settings::Setting setting_of(nb::handle key, nb::handle value) {
-  settings::Setting setting{.key = nb::cast<std::string>(key), .value = false, .where = "config"};
+  settings::Setting setting{
+      .key = text_of("a setting's name", key), .value = false, .where = "config"};
   if (nb::isinstance<nb::bool_>(value)) {
     setting.value = nb::cast<bool>(value);
   } else if (nb::isinstance<nb::int_>(value)) {
-    setting.value = nb::cast<Index>(value);
+    int overflow = 0;
+    const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+    setting.value = Index{number};
+    if (overflow != 0) setting.value = settings::OtherValue{"an integer past 64 bits"};
   } else if (nb::isinstance<nb::float_>(value)) {
     setting.value = nb::cast<double>(value);
   } else if (nb::isinstance<nb::str>(value)) {
-    setting.value = nb::cast<std::string>(value);
+    setting.value = text_of(setting.key.c_str(), value);
   } else {
     setting.value = settings::OtherValue{"a " + nb::cast<std::string>(nb::inst_name(value))};
   }

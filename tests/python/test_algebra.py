@@ -93,6 +93,14 @@ def basis(k, like):
     return e
 
 
+@pytest.mark.parametrize(
+    "pluses, minuses", [(0, 0), (-1, 4), (17, 0), (9, 8), (32768, 2147483647), (2147483647, 1)]
+)
+def test_counts_of_generators_that_cannot_be_are_refused(pluses, minuses):
+    with pytest.raises(lior.Error, match="a sum in 1..16"):
+        algebra.clifford_generators(pluses, minuses)
+
+
 @pytest.mark.parametrize("pluses, minuses", [(1, 0), (3, 1), (0, 5), (4, 4)])
 def test_clifford_relation(pluses, minuses):
     gamma = algebra.clifford_generators(pluses, minuses)

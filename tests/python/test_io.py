@@ -1,6 +1,8 @@
 """Safetensors files beside their definition: a length, a JSON header, the arrays."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -78,3 +80,74 @@ def test_damage_is_named(tmp_path):
     io.write_safetensors(str(path), {"a": np.ones(2)})
     with pytest.raises(lior.Error, match="'?b'?"):
         io.SafeTensors(str(path)).read("b")
+
+
+class Temporary:
+    """Speaks DLPack by an array that nothing else refers to."""
+
+    def __init__(self, value, tensors=None):
+        self.value, self.tensors = value, tensors
+
+    def __dlpack__(self, **options):
+        if self.tensors is not None:  # what is being written changes meanwhile
+            self.tensors.clear()
+            self.tensors["other"] = np.zeros(1)
+        return np.full((256, 256), self.value).__dlpack__()
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
+def test_temporaries_live_until_they_are_written(tmp_path):
+    path = str(tmp_path / "t.safetensors")
+    names = [f"t{k}" for k in range(20)]
+    io.write_safetensors(path, {name: Temporary(float(k)) for k, name in enumerate(names)})
+    back = io.read_safetensors(path)
+    assert all((back[name] == k).all() for k, name in enumerate(names))
+
+
+def test_the_dict_may_change_while_it_is_written(tmp_path):
+    path = str(tmp_path / "t.safetensors")
+    tensors = {}
+    for k in range(20):
+        tensors[f"t{k}"] = Temporary(float(k), tensors)
+    io.write_safetensors(path, tensors)
+    back = io.read_safetensors(path)
+    assert len(back) == 20 and all((back[f"t{k}"] == k).all() for k in range(20))
+
+
+def test_names_that_no_file_can_hold_are_refused(tmp_path):
+    path = tmp_path / "t.safetensors"
+    with pytest.raises(TypeError, match="a tensor's name is a int; expected a string"):
+        io.write_safetensors(str(path), {1: np.ones(2)})
+    with pytest.raises(lior.Error, match="a tensor's name holds a letter without UTF-8"):
+        io.write_safetensors(str(path), {"\udcff": np.ones(2)})
+    with pytest.raises(lior.Error, match="NUL byte"):
+        io.write_safetensors(str(tmp_path / "n\0x"), {"a": np.ones(2)})
+    assert not list(tmp_path.iterdir())
+
+
+AT_EXIT = """
+import sys, threading, numpy as np, lior
+from lior import io
+def work():
+    while True:
+        lior.algebra.octonion_multiply(x, x)
+x = np.ones((8, 20000))
+lior.set_threads(1)
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+for _ in range(20):
+    lior.algebra.octonion_multiply(x, x)
+"""
+
+
+def test_daemon_threads_inside_the_library_do_not_abort_the_exit():
+    for _ in range(5):
+        ended = subprocess.run(
+            [sys.executable, "-c", AT_EXIT],
+            env={"PYTHONPATH": lior.__path__[0] + "/.."},
+            capture_output=True,
+            timeout=120,
+        )
+        assert (ended.returncode, ended.stderr) == (0, b"")

@@ -191,3 +191,20 @@ def test_what_does_not_fit_is_named(run, tmp_path):
         model.logits(np.zeros((2, 4), int), np.zeros((2, 3), "f4"))
     with pytest.raises(lior.Error, match="model.head"):
         train.Config({"data": "builtin:a5", "model.head": 3})
+
+
+@pytest.mark.parametrize("fraction", [-5.0, -1e-9, 1.5, float("nan"), float("inf")])
+def test_a_part_that_is_held_out_is_of_the_text(tmp_path, fraction):
+    (tmp_path / "t.txt").write_text(TEXT)
+    with pytest.raises(lior.Error, match="expected 0 to 1"):
+        train.Data(str(tmp_path / "t.txt"), fraction)
+
+
+def test_settings_that_no_file_can_hold_are_refused():
+    for settings, fault in (
+        ({1: 2}, TypeError),
+        ({"steps": 10**30}, lior.Error),
+        ({"data": "\udcff"}, lior.Error),
+    ):
+        with pytest.raises(fault):
+            train.Config(settings)
