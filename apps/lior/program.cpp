@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <new>
 
 #include "lior/core/error.h"
@@ -73,7 +72,7 @@ std::string names(const std::vector<Command>& commands) {
 /// The parser's message on a flag whose value is wrong: "Could not convert: --threads = x",
 /// "--threads: 1 required N missing", "--filter: At Most 1 required but received 2".
 std::string in_our_words(const CLI::ParseError& error) {
-  const std::string message = error.what();
+  std::string message = error.what();
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
     return "'" + message.substr(message.find(": ") + 2) + "' is not a number that the flag takes";
   }

@@ -1,7 +1,6 @@
 #include "lior/core/profile.h"
 
 #include <string_view>
-#include <utility>
 
 namespace lior {
 

@@ -1,5 +1,7 @@
 #include "core/signal_mask.h"
 
+#include <initializer_list>
+
 namespace lior::detail {
 
 sigset_t signals_from_outside() {

@@ -9,7 +9,8 @@
 namespace lior::linalg {
 namespace {
 
-/// FFTW's two copies of one interface.
+/// FFTW's two copies of one interface. `make` and `run` are called like functions.
+// NOLINTBEGIN(readability-identifier-naming)
 template <class T>
 struct Fftw;
 template <>
@@ -32,6 +33,7 @@ struct Fftw<double> {
     return fftw_alignment_of(static_cast<double*>(const_cast<void*>(data)));
   }
 };
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace
 

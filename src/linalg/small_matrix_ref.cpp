@@ -1,5 +1,3 @@
-#include <vector>
-
 #include "lior/core/buffer.h"
 #include "lior/linalg/small_matrix.h"
 

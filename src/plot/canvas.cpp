@@ -43,8 +43,8 @@ void Canvas::segment(Point a, Point b, double radius, Colour colour) {
 void Canvas::text(Index x, Index y, const std::string& letters, Colour colour, int scale) {
   for (const char letter : letters) {
     const auto& rows = glyph(letter);
-    for (Index row = 0; row < kGlyphHeight * scale; ++row) {
-      for (Index column = 0; column < kGlyphWidth * scale; ++column) {
+    for (Index row = 0; row < Index{scale} * kGlyphHeight; ++row) {
+      for (Index column = 0; column < Index{scale} * kGlyphWidth; ++column) {
         const int bit = kGlyphWidth - 1 - static_cast<int>(column / scale);
         if ((rows[row / scale] >> bit) & 1) blend(x + column, y + row, colour, 1);
       }
@@ -57,6 +57,6 @@ Index Canvas::text_width(const std::string& letters, int scale) {
   return static_cast<Index>(letters.size()) * (kGlyphWidth + 1) * scale;
 }
 
-Index Canvas::text_height(int scale) { return kGlyphHeight * scale; }
+Index Canvas::text_height(int scale) { return Index{scale} * kGlyphHeight; }
 
 }  // namespace lior::plot

@@ -1,6 +1,5 @@
 #include "settings/files.h"
 
-#include <algorithm>
 #include <fstream>
 
 #include "settings/depth.h"
