@@ -132,7 +132,7 @@ def contract(g, dg):
 
 def christoffel_differences(p, x, step=5e-3):
     """The seed's "after", set right: all 2d evaluations in one batch, then einsum."""
-    d, shifts = x.shape[-1], step * torch.eye(x.shape[-1], dtype=x.dtype)
+    shifts = step * torch.eye(x.shape[-1], dtype=x.dtype)
     moved = torch.stack([x[:, None] + shifts, x[:, None] - shifts])  # [2, N, d, d]
     ahead, behind = metric(p, moved)
     dg = (ahead - behind) / (2 * step)

@@ -12,7 +12,6 @@ from typing import Iterator, Union
 import numpy
 
 from lior._lior import Error
-from lior._lior import train as _train
 from lior._lior.train import (
     Config,
     Curriculum,
