@@ -2,7 +2,7 @@
 // The kernels of the read-outs, for drivers that read states while they are in cache. Defined in
 // readout.cpp, which compiles them once per level.
 
-#include "lior/nn/config.h"
+#include "lior/nn/mixer_config.h"
 #include "nn/lane_planes.h"
 
 namespace lior::nn {

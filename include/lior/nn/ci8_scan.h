@@ -5,7 +5,7 @@
 
 #include "lior/core/view.h"
 #include "lior/linalg/matrix_view.h"
-#include "lior/nn/config.h"
+#include "lior/nn/mixer_config.h"
 
 namespace lior::nn {
 

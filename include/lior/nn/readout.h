@@ -2,7 +2,7 @@
 /// What a head shows of its state: its components, and the bilinears that do not see its sign.
 
 #include "lior/linalg/matrix_view.h"
-#include "lior/nn/config.h"
+#include "lior/nn/mixer_config.h"
 
 namespace lior::nn {
 

@@ -8,7 +8,7 @@
 
 #include <hwy/highway.h>
 
-#include "lior/nn/config.h"
+#include "lior/nn/mixer_config.h"
 #include "nn/lane_planes.h"
 
 HWY_BEFORE_NAMESPACE();
