@@ -98,8 +98,9 @@ CoreCall<T> ResidualBlock<T>::core_call(const LayerCall<T>& call, const Arrays& 
           call.arena};
 }
 
-/// W_in v + bias. A weight is rounded alike at every step, so what it makes of a recurrent state's
-/// turns adds up over the state's life: rows that say so stay exact (docs/decisions/043-bf16.md).
+/// W_in v + bias. A weight is rounded in the same way at every step, so what it does to a recurrent
+/// state's turns adds up over the state's life: rows that say so stay exact
+/// (docs/decisions/043-bf16.md).
 template <class T>
 void ResidualBlock<T>::project(const LayerCall<T>& call, const Arrays& arrays) const {
   const MatrixView<const T> weight(in_weight_.in(call.values));

@@ -1,8 +1,8 @@
 // Models as a file of version 0.1 has them: they load by name, and give the loss, scores and
 // gradients that were recorded beside them in double precision.
 //
-// LIOR_RECORD=1 nn_test --gtest_filter='RecordedModels.*' writes the files anew. That is right only
-// for a model that did not exist before: otherwise checkpoints of users would change too.
+// LIOR_RECORD=1 nn_test --gtest_filter='RecordedModels.*' writes the files again. That is right
+// only for a model that did not exist before: otherwise checkpoints of users would change too.
 #include <gtest/gtest.h>
 
 #include <cmath>

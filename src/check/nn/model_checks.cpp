@@ -160,12 +160,14 @@ double streaming_error(ModelConfig config) {
 template <class T>
 double checkpointing_error(ModelConfig config) {
   using enum nn::Keep;
-  config.layers = 3;
+  config.layers = std::max<Index>(3, static_cast<Index>(config.mixers.size()));
   double differing = 0;
-  for (const auto& kept :
+  for (const auto& in_turn :
        {std::array{products, products, products}, std::array{input, input, input},
         std::array{input, products, everything}}) {
     Trial<T> whole(config), less(config);
+    std::vector<nn::Keep> kept;
+    for (Index i = 0; i < config.layers; ++i) kept.push_back(in_turn[i % in_turn.size()]);
     less.model.set_kept(kept);
     const auto result =
         whole.model.loss_and_gradients(whole.tokens.view(), whole.targets.view(), whole.arena);
