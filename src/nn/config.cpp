@@ -17,6 +17,7 @@ void check_config(const ModelConfig& config) {
   at_least_one(config.causal_field_heads, "causal_field_heads");
   at_least_one(config.geometric_attention_heads, "geometric_attention_heads");
   at_least_one(config.attention_heads, "attention_heads");
+  at_least_one(config.linear_attention_heads, "linear_attention_heads");
   at_least_one(config.attention_window, "attention_window");
   LIOR_CHECK(!config.mixers.empty(), "mixers is empty; it must name at least one");
   LIOR_CHECK(config.convolution >= 0 && config.convolution <= kMostTaps,

@@ -17,6 +17,8 @@ std::unique_ptr<Core<T>> geometric_attention_core(const ModelConfig& config);
 template <class T>
 std::unique_ptr<Core<T>> attention_core(const ModelConfig& config);
 template <class T>
+std::unique_ptr<Core<T>> gated_linear_attention_core(const ModelConfig& config);
+template <class T>
 std::unique_ptr<Core<T>> swiglu_mlp_core(const ModelConfig& config);
 
 /// In a core's file, at its end: its maker, for both types of numbers.

@@ -28,6 +28,8 @@ constexpr Kind kKinds[] = {
     {name(Mixer::geometric_attention), geometric_attention_core<float>,
      geometric_attention_core<double>},
     {name(Mixer::attention), attention_core<float>, attention_core<double>},
+    {name(Mixer::gated_linear_attention), gated_linear_attention_core<float>,
+     gated_linear_attention_core<double>},
     {"swiglu_mlp", swiglu_mlp_core<float>, swiglu_mlp_core<double>},
 };
 constexpr std::size_t kCount = std::size(kKinds);

@@ -46,6 +46,7 @@ CASES = {
         "attention_window": 7,
     },
     "attention": {"mixers": "attention", "attention_heads": 3, "attention_window": 7},
+    "gated_linear_attention": {"mixers": "gated_linear_attention", "linear_attention_heads": 3},
     "hybrid": {
         "mixers": "attention, geometric_mamba, geometric_attention",
         "heads": 2,
@@ -274,9 +275,33 @@ def attention(layer, x, model):
     return x + attend(scores, v, model["attention_window"]) @ layer["out.weight"].T
 
 
+# -- 10.5: gated linear attention
+
+
+def gated_linear_attention(layer, x, model):
+    B, N, D = x.shape
+    H, E = model["linear_attention_heads"], D // model["linear_attention_heads"]
+    *parts, gate = np.split(projection(layer, x), 5, -1)
+    q, k, v, z = (part.reshape(B, N, H, E) for part in parts)
+    S, y = np.zeros((B, H, E, E)), np.empty((B, N, H, E))
+    for n in range(N):
+        S = S / (1 + np.exp(-z[:, n, :, :, None])) + k[:, n, :, :, None] * v[:, n, :, None]
+        y[:, n] = np.einsum("bhe,bhef->bhf", q[:, n], S) / np.sqrt(E)
+    return x + (y.reshape(B, N, D) * silu(gate)) @ layer["out.weight"].T
+
+
 # -- 11: the model
 
-MIXERS = {f.__name__: f for f in (geometric_mamba, causal_field, geometric_attention, attention)}
+MIXERS = {
+    f.__name__: f
+    for f in (
+        geometric_mamba,
+        causal_field,
+        geometric_attention,
+        attention,
+        gated_linear_attention,
+    )
+}
 READ = {"linear": (8, 16), "quadratic": (36, 64), "linear_quadratic": (44, 80), "invariants": (15, 22)}
 
 
@@ -289,6 +314,8 @@ def mixer_shapes(kind, model):
     D = model["d_model"]
     if kind == "attention":
         return 3 * D, D, {}
+    if kind == "gated_linear_attention":
+        return 5 * D, D, {}
     if kind == "geometric_attention":
         H = model["geometric_attention_heads"]
         return 40 * H, 16 * H, {"mix": (H, 4)}

@@ -77,6 +77,7 @@ LAYERS = {
     "causal field": lambda: lt.CausalField(32, heads=2),
     "geometric attention": lambda: lt.GeometricAttention(32, heads=2),
     "attention": lambda: lt.Layer("attention", 32, heads=2, window=8),
+    "gated linear attention": lambda: lt.Layer("gated_linear_attention", 32, heads=2),
 }
 
 
@@ -108,6 +109,9 @@ STREAMS = {
     "geometric attention": lambda: lt.GeometricAttention(32, heads=2, dtype=DOUBLE),
     "window of 4": lambda: lt.GeometricAttention(32, heads=2, window=4, dtype=DOUBLE),
     "attention": lambda: lt.Layer("attention", 32, heads=2, window=4, dtype=DOUBLE),
+    "gated linear attention": lambda: lt.Layer(
+        "gated_linear_attention", 32, heads=2, dtype=DOUBLE
+    ),
     "swiglu": lambda: lt.Layer("swiglu_mlp", 32, dtype=DOUBLE),
 }
 
@@ -334,6 +338,9 @@ GRADCHECKED = {
     "geometric attention": lambda: lt.GeometricAttention(8, heads=1, dtype=DOUBLE),
     "attention": lambda: lt.Layer("attention", 8, heads=2, dtype=DOUBLE),
     "swiglu": lambda: lt.Layer("swiglu_mlp", 8, dtype=DOUBLE),
+    "gated linear attention": lambda: lt.Layer(
+        "gated_linear_attention", 8, heads=2, dtype=DOUBLE
+    ),
     "turns alone": lambda: lt.GeometricMamba(8, heads=2, gates=False, dtype=DOUBLE),
     "memory": lambda: lt.LiorMemory(heads=2, horizon=4096, dtype=DOUBLE),
     "bilinears": lambda: lt.SpinorBilinears(3, 8, dtype=DOUBLE),

@@ -70,7 +70,7 @@ TEST_F(ConfigFiles, MixersAreAListOfNames) {
   EXPECT_EQ(error_of([&] { assign(fields(config), flag("model.mixers", "attention,")); }),
             "--model.mixers is \"attention,\"; it must be a string of names between "
             "commas, each one of \"geometric_mamba\", \"causal_field\", \"geometric_attention\", "
-            "\"attention\"");
+            "\"attention\", \"gated_linear_attention\"");
 }
 
 TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {

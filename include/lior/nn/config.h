@@ -9,13 +9,15 @@ namespace lior::nn {
 
 /// What lets the tokens of a block see earlier ones: mixers.h has formulas and options.
 enum class Mixer {
-  geometric_mamba,      ///< states of octonions, turned by the tokens
-  causal_field,         ///< memory of an associator current
-  geometric_attention,  ///< softmax attention by scores of spinors
-  attention,            ///< softmax attention
+  geometric_mamba,         ///< states of octonions, turned by the tokens
+  causal_field,            ///< memory of an associator current
+  geometric_attention,     ///< softmax attention by scores of spinors
+  attention,               ///< softmax attention
+  gated_linear_attention,  ///< a matrix a head that forgets by gates of its rows
 };
 constexpr auto enum_names(Mixer) {
-  return enum_words("geometric_mamba", "causal_field", "geometric_attention", "attention");
+  return enum_words("geometric_mamba", "causal_field", "geometric_attention", "attention",
+                    "gated_linear_attention");
 }
 
 /// Embedding, `layers` blocks of (short convolution, mixer, SwiGLU), RMS norm, output projection.
@@ -32,6 +34,7 @@ struct ModelConfig {
   Index causal_field_heads = 8;                       ///< of 16 numbers each
   Index geometric_attention_heads = 8;                ///< of 16 numbers each
   Index attention_heads = 4;                          ///< share d_model
+  Index linear_attention_heads = 4;                   ///< share d_model
   Index attention_window = 1024;  ///< positions that either attention sees, its own among them
 };
 

@@ -18,6 +18,9 @@
 ///                   Own parameters: mix [H, 4], l1..l4. Section 10.2.
 /// attention         c = q, k, v [D each], y = softmax attention with slopes 2^{-8 (h+1)/H} on
 ///                   distances (tiled_attention.h). Section 10.3.
+/// gated_linear_attention   c = q, k, v, z [D each] in heads of width E = D/H,
+///                   S_n = diag(sigmoid(z_n)) S_{n-1} + k_n v_n^T, y_n = q_n S_n / sqrt E, gated.
+///                   E <= 128. Cost: 4 R D E operations. Section 10.5.
 /// swiglu_mlp        c = a, b [F each], y = silu(a) * b; no bias. Not a mixer: the second half of a
 ///                   block. Shazeer, arXiv:2002.05202.
 ///
@@ -60,7 +63,8 @@ struct LayerOption {
 template <class Config, class Visitor>
 void visit_mixer_options(Config& config, Visitor&& visit) {
   constexpr std::string_view mamba = "geometric_mamba", field = "causal_field",
-                             spinors = "geometric_attention", softmax = "attention";
+                             spinors = "geometric_attention", softmax = "attention",
+                             linear = "gated_linear_attention";
   constexpr double most_heads = 1 << 14;
   visit(LayerOption{"causal_field_heads", "heads", "of 16 numbers each", {field}, 1, most_heads},
         config.causal_field_heads);
@@ -70,6 +74,9 @@ void visit_mixer_options(Config& config, Visitor&& visit) {
       config.geometric_attention_heads);
   visit(LayerOption{"attention_heads", "heads", "that share d_model", {softmax}, 1, most_heads},
         config.attention_heads);
+  visit(
+      LayerOption{"linear_attention_heads", "heads", "that share d_model", {linear}, 1, most_heads},
+      config.linear_attention_heads);
   visit(LayerOption{"attention_window",
                     "window",
                     "positions that are seen, its own among them",

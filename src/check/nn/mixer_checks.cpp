@@ -2,6 +2,7 @@
 // the formula of the block, and the causality of mixers.
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
@@ -163,6 +164,34 @@ struct AttentionReference {
   }
 };
 
+struct GatedLinearAttentionReference {
+  template <class T>
+  void operator()(const ReferenceCall<T>& call, View<T, 2> y) const {
+    const Index D = call.config.d_model, H = call.config.linear_attention_heads, E = D / H;
+    const auto& c = call.columns;
+    const Index N = call.sequences.length;
+    for (Index b = 0; b < call.sequences.batch; ++b) {
+      for (Index head = 0; head < H; ++head) {
+        const View<const T, 2> start(call.state[b].data() + head * E * E, {E, E});
+        std::vector<T> S(start.begin(), start.end());
+        for (Index n = b * N; n < (b + 1) * N; ++n) {
+          const auto at = [&](Index part, Index i) { return c(n, part * D + head * E + i); };
+          for (Index f = 0; f < E; ++f) y(n, head * E + f) = 0;
+          for (Index e = 0; e < E; ++e) {
+            const T a = 1 / (1 + std::exp(-at(3, e)));
+            for (Index f = 0; f < E; ++f) {
+              T& s = S[static_cast<std::size_t>(e * E + f)];
+              s = a * s + at(1, e) * at(2, f);
+              y(n, head * E + f) += at(0, e) * s / std::sqrt(static_cast<T>(E));
+            }
+          }
+        }
+        if (!call.end.empty()) std::copy(S.begin(), S.end(), call.end[b].data() + head * E * E);
+      }
+    }
+  }
+};
+
 struct SwigluMlpReference {
   template <class T>
   void operator()(const ReferenceCall<T>& call, View<T, 2> y) const {
@@ -178,6 +207,7 @@ void reference_core(std::string_view kind, const ReferenceCall<T>& call, View<T,
   if (kind == "causal_field") return CausalFieldReference()(call, y);
   if (kind == "geometric_attention") return GeometricAttentionReference()(call, y);
   if (kind == "attention") return AttentionReference()(call, y);
+  if (kind == "gated_linear_attention") return GatedLinearAttentionReference()(call, y);
   if (kind == "swiglu_mlp") return SwigluMlpReference()(call, y);
   LIOR_CHECK(false, "layer {} has no reference in mixer_checks.cpp", kind);
 }
