@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "lior/core/text.h"
+
 namespace lior::simd {
 namespace {
 
@@ -51,10 +53,13 @@ std::string_view name(Level level) {
 }
 
 Level level_from_name(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (const Level level : kAllLevels) {
-    if (text == name(level)) return level;
+    if (lower == name(level)) return level;
   }
-  throw Error(fmt::format("SIMD level '{}' is unknown; expected scalar, avx2 or avx512", text));
+  throw Error(
+      fmt::format("SIMD level '{}' is unknown; expected scalar, avx2 or avx512", shown(text)));
 }
 
 std::span<const Level> available_levels() {
