@@ -74,6 +74,19 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 
 [[noreturn]] void refuse_type(const std::string& message) { throw nb::type_error(message.c_str()); }
 
+bool is_list(nb::handle object) {
+  return PyList_Check(object.ptr()) || PyTuple_Check(object.ptr());
+}
+
+nb::object as_numpy(nb::handle object) {
+  return nb::module_::import_("numpy").attr("asarray")(object);
+}
+
+bool is_whole_number(dtype type) {
+  using Code = nb::dlpack::dtype_code;
+  return static_cast<Code>(type.code) == Code::Int || static_cast<Code>(type.code) == Code::UInt;
+}
+
 /// Why an object is no array that we can read, in the words of its own __dlpack__ where it has any.
 [[noreturn]] void refuse_object(const std::string& name, nb::handle object, const char* wanted) {
   std::string reason;
@@ -83,22 +96,55 @@ std::string shape_text(std::span<const std::int64_t> shape) {
     } catch (const nb::python_error& error) {
       reason = fmt::format(": {}", nb::str(error.value()).c_str());
     }
+  } else if (is_list(object)) {
+    try {
+      const nb::object type = as_numpy(object).attr("dtype");
+      reason =
+          fmt::format(" of numbers; of this NumPy makes one of dtype {}", nb::str(type).c_str());
+    } catch (const nb::python_error& error) {
+      reason = fmt::format(": {}", nb::str(error.value()).c_str());
+    }
   }
   refuse_type(fmt::format("{} is a {}; expected {}{}", name, nb::inst_name(object).c_str(), wanted,
                           reason));
 }
 
-/// A torch tensor under autograd would lose its gradient here without a word.
-void check_detached(const std::string& name, nb::handle object) {
-  if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "Tensor") != 0 &&
-      std::strcmp(Py_TYPE(object.ptr())->tp_name, "Parameter") != 0) {
-    return;
+bool is_torch_tensor(nb::handle object) {
+  const char* const type = Py_TYPE(object.ptr())->tp_name;
+  return std::strcmp(type, "Tensor") == 0 || std::strcmp(type, "Parameter") == 0;
+}
+
+bool says(nb::handle object, const char* method) {
+  return nb::hasattr(object, method) && nb::cast<bool>(object.attr(method)());
+}
+
+/// Refuses what an array's memory alone does not show: a torch tensor under autograd would lose its
+/// gradient here without a word, a masked array its mask.
+void check_whole(const std::string& name, nb::handle object) {
+  if (is_torch_tensor(object)) {
+    if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
+      refuse_type(
+          fmt::format("{} requires a gradient, which no function here records; expected "
+                      "{}.detach(), or use lior.torch",
+                      name, name));
+    }
+  } else if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "MaskedArray") == 0) {
+    if (nb::cast<bool>(nb::module_::import_("numpy.ma").attr("is_masked")(object))) {
+      refuse_type(
+          fmt::format("{} has masked entries, which no function here leaves out; expected "
+                      "{}.filled(value), or an array without a mask",
+                      name, name));
+    }
   }
-  if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
-    refuse_type(
-        fmt::format("{} requires a gradient, which no function here records; expected "
-                    "{}.detach(), or use lior.torch",
-                    name, name));
+}
+
+/// The same for an array that is written, whose memory must also be its numbers.
+void check_writable(const std::string& name, nb::handle object) {
+  check_whole(name, object);
+  if (is_torch_tensor(object) && (says(object, "is_conj") || says(object, "is_neg"))) {
+    refuse_type(fmt::format(
+        "{} is a lazily conjugated or negated view; expected a tensor whose memory is its numbers",
+        name));
   }
 }
 
@@ -168,12 +214,49 @@ std::string name_of(dtype dtype) {
   return fmt::format("{}{}", kind, dtype.bits);
 }
 
-dtype dtype_of(const char* name, const Argument& argument) {
+nb::object array_for(nb::handle source, bool& untyped) noexcept {
+  try {
+    untyped = is_list(source);
+    if (untyped) return as_numpy(source);
+    if (is_torch_tensor(source)) {
+      if (!says(source, "is_conj") && !says(source, "is_neg")) return {};
+      return source.attr("detach")().attr("resolve_conj")().attr("resolve_neg")();
+    }
+    const bool lies_in_memory = nb::ndarray_check(source);
+    return !lies_in_memory && nb::hasattr(source, "__array__") ? as_numpy(source) : nb::object();
+  } catch (...) {  // of Python's: refuse_object says what
+    return {};
+  }
+}
+
+namespace {
+
+/// The dtype that the memory has; TypeError where there is none to read.
+dtype stored_dtype(const char* name, const Argument& argument) {
   if (!argument.array.is_valid()) {
     refuse_object(name, argument.object, "an array (NumPy's, or any that speaks DLPack)");
   }
-  check_detached(name, argument.object);
+  check_whole(name, argument.object);
   return argument.array.dtype();
+}
+
+/// The array, or of a list one of that dtype, where its numbers are real or the dtype is complex.
+nb::ndarray<nb::ro> typed(const Argument& argument, dtype wanted) {
+  using Code = nb::dlpack::dtype_code;
+  const auto code = [](dtype type) { return static_cast<Code>(type.code); };
+  const dtype stored = argument.array.dtype();
+  const bool real = is_whole_number(stored) || code(stored) == Code::Float;
+  const bool fits = code(wanted) == Code::Complex || (real && code(wanted) == Code::Float);
+  if (!argument.untyped || stored == wanted || !fits) return argument.array;
+  const nb::object made = as_numpy(argument.object).attr("astype")(name_of(wanted).c_str());
+  return nb::cast<nb::ndarray<nb::ro>>(made);
+}
+
+}  // namespace
+
+dtype dtype_of(const char* name, const Argument& argument) {
+  const dtype stored = stored_dtype(name, argument);
+  return argument.untyped && is_whole_number(stored) ? dtype_of<double>() : stored;
 }
 
 void refuse_dtype(const char* name, dtype came, const char* fits) {
@@ -238,10 +321,10 @@ void Call::fit(const std::string& name, const dltensor& array, Dims dims, Index*
 
 const void* Call::input(const char* name, const Argument& argument, dtype dtype, Dims dims,
                         Index* shape) {
-  dtype_of(name, argument);
-  kept_.push_back(argument.array);
+  stored_dtype(name, argument);
+  kept_.push_back(typed(argument, dtype));
   dltensor store;
-  const dltensor& array = tensor_of(argument.array, store);
+  const dltensor& array = tensor_of(kept_.back(), store);
   check_device(name, array);
   check_dtype(name, array, dtype);
   fit(name, array, dims, shape);
@@ -267,7 +350,7 @@ const void* Call::packed_input(const char* name, const dltensor& array) {
 
 std::span<const std::byte> Call::bytes(const char* name, const Argument& argument,
                                        std::vector<Index>& shape) {
-  dtype_of(name, argument);
+  stored_dtype(name, argument);
   kept_.push_back(argument.array);
   dltensor store;
   const dltensor& array = tensor_of(argument.array, store);
@@ -279,7 +362,7 @@ std::span<const std::byte> Call::bytes(const char* name, const Argument& argumen
 
 const void* Call::integer_input(const char* name, const Argument& argument, Dims dims,
                                 Index* shape) {
-  const dtype came = dtype_of(name, argument);
+  const dtype came = stored_dtype(name, argument);
   if (came == dtype_of<std::int32_t>()) return input(name, argument, came, dims, shape);
   dltensor store;
   const dltensor& array = tensor_of(argument.array, store);
@@ -315,7 +398,7 @@ void* Call::writable(const std::string& name, const Output& given, dtype dtype, 
   if (!given.array.is_valid() || module.starts_with("jax")) {
     refuse_object(name, given.object, "a writable array");
   }
-  check_detached(name, given.object);
+  check_writable(name, given.object);
   dltensor store;
   const dltensor& array = tensor_of(given.array, store);
   check_device(name, array);

@@ -15,9 +15,11 @@
 //   }
 //
 // An input that is contiguous and aligned is read where it lies; any other is copied to one that
-// is. An output is a new NumPy array on a 64-byte boundary, or the caller's, written in place where
-// it is contiguous and through a copy where it is not. What does not fit is a TypeError (no array,
-// wrong dtype, wrong device) or a ValueError (wrong shape, overlap) that names the argument.
+// is. Lists, and what NumPy makes an array of (pandas, xarray), are inputs too; the numbers of a
+// list have no dtype of their own and take the one that is wanted. An output is a new NumPy array
+// on a 64-byte boundary, or the caller's, written in place where it is contiguous and through a
+// copy where it is not. What does not fit is a TypeError (no array, wrong dtype, wrong device) or a
+// ValueError (wrong shape, overlap) that names the argument.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -55,6 +57,7 @@ struct Result {
 struct Argument {
   nb::handle object;
   nb::ndarray<nb::ro> array;
+  bool untyped = false;  ///< a list or a tuple
 
   bool is_none() const { return object.is_none(); }
 };
@@ -70,6 +73,11 @@ struct Outputs {
   bool given = false, sequence = false;
   std::vector<Output> arrays;
 };
+
+/// The array to read in place of `source`: of a list, a tuple or an object with __array__ NumPy's,
+/// of a torch tensor that is conjugated or negated lazily one that is so in memory; null where
+/// `source` is read itself, or where none can be made.
+nb::object array_for(nb::handle source, bool& untyped) noexcept;
 
 /// "float32", "complex128".
 std::string name_of(nb::dlpack::dtype dtype);
@@ -330,11 +338,14 @@ namespace nanobind::detail {
 // Whatever comes is taken, so that the message about what does not fit can name the argument.
 template <>
 struct type_caster<lior::python::Argument> {
-  NB_TYPE_CASTER(lior::python::Argument, const_name("lior.typing.Array"))
+  NB_TYPE_CASTER(lior::python::Argument, const_name("lior.typing.ArrayLike"))
   bool from_python(handle source, std::uint32_t, cleanup_list* cleanup) noexcept {
     value.object = source;
+    if (source.is_none()) return true;
+    const object made = lior::python::array_for(source, value.untyped);
+    const handle from = made.is_valid() ? handle(made) : source;
     make_caster<ndarray<ro>> array;
-    if (!source.is_none() && array.from_python(source, 0, cleanup)) value.array = array.value;
+    if (array.from_python(from, 0, cleanup)) value.array = array.value;
     return true;
   }
 };

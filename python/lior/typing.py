@@ -1,6 +1,6 @@
 """What the signatures of lior say of their arguments."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Sequence, Union
 
 
 class Array(Protocol):
@@ -8,3 +8,13 @@ class Array(Protocol):
 
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __dlpack_device__(self) -> tuple[Any, int]: ...
+
+
+class MakesArray(Protocol):
+    """What NumPy makes an array of, such as a column of pandas or a DataArray of xarray."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+#: What is read: an array, or what makes one; the numbers of a list take the dtype that is wanted.
+ArrayLike = Union[Array, MakesArray, Sequence[Any]]

@@ -101,6 +101,65 @@ def test_torch_tensors(pair):
     assert (out.numpy() == expected).all()
 
 
+def test_lists_take_the_dtype_that_is_wanted(pair, real):
+    x, y = (part.astype(real) for part in pair)
+    expected = octonion_multiply(x, y)
+    got = octonion_multiply(x, y.tolist())
+    assert got.dtype == real and (got == expected).all()
+    assert octonion_multiply(y.tolist(), x.astype(float)).dtype == np.float64
+    whole = [[k] for k in range(8)]  # numbers that are whole are numbers all the same
+    assert (octonion_multiply(whole, whole) == octonion_multiply(np.array(whole, float), whole)).all()
+    assert octonion_multiply(tuple(map(tuple, x.tolist())), y.astype(float)).shape == (8, 5)
+
+
+class MakesArray:
+    """What pandas and xarray do."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def test_what_numpy_makes_an_array_of(pair):
+    x, y = pair
+    assert (octonion_multiply(MakesArray(x), MakesArray(y)) == octonion_multiply(x, y)).all()
+    with pytest.raises(TypeError, match="y has dtype float32; expected float64"):
+        octonion_multiply(x, MakesArray(y.astype("f4")))
+    with pytest.raises(TypeError, match="x is a test_arrays.MakesArray; expected an array"):
+        octonion_multiply(MakesArray(np.array([None])), y)
+
+
+def test_masked_entries_are_not_read(pair):
+    x, y = pair
+    masked = np.ma.array(x)
+    assert (octonion_multiply(masked, y) == octonion_multiply(x, y)).all()
+    masked[3, 2] = np.ma.masked
+    with pytest.raises(TypeError, match=r"x has masked entries.*x\.filled\(value\)"):
+        octonion_multiply(masked, y)
+    with pytest.raises(TypeError, match="out has masked entries"):
+        octonion_multiply(x, y, out=masked)
+
+
+def test_lazily_conjugated_tensors(rng):
+    c = torch.complex(*torch.from_numpy(rng.standard_normal((2, 4, 4, 1, 1))))
+    conjugate, real = c.conj(), c[..., 0, 0]
+    assert conjugate.is_conj() and real.conj().imag.is_neg()
+    posterior = lior.field.posterior
+    expected = posterior(c.conj().resolve_conj(), c, tau=0.5)
+    assert (posterior(conjugate, c, tau=0.5) == expected).all()
+    assert not (expected == posterior(c, c, tau=0.5)).all()
+
+    z = torch.complex(torch.ones(8, 3).double(), torch.full((8, 3), 2.0).double())
+    negated = z.conj().imag
+    assert (octonion_multiply(negated, negated) == octonion_multiply(-z.imag, -z.imag)).all()
+    with pytest.raises(TypeError, match="out is a lazily conjugated or negated view"):
+        octonion_multiply(z.real, z.real, out=negated)
+    with pytest.raises(TypeError, match="out is a lazily conjugated"):
+        posterior(c, c, tau=0.5, out=conjugate)
+
+
 class OnlyDLPack:
     """An array of a library that we never heard of."""
 
@@ -122,7 +181,13 @@ def test_any_dlpack_array(pair):
 @pytest.mark.parametrize(
     "error, message, change",
     [
-        (TypeError, "x is a list; expected an array", lambda x, y: ([1.0], y)),
+        (ValueError, r"x has shape \(1,\); expected \(8, N\)", lambda x, y: ([1.0], y)),
+        (TypeError, "x is a list; .*of dtype <U1", lambda x, y: (["a"], y)),
+        (TypeError, "x is a list; .*inhomogeneous shape", lambda x, y: ([[1.0], [1.0, 2.0]], y)),
+        (TypeError, "x has dtype bool", lambda x, y: ([[True]], y)),
+        (TypeError, "y has dtype complex128; expected float64", lambda x, y: (x, [[1j]])),
+        (TypeError, "x is a str; expected an array", lambda x, y: ("abc", y)),
+        (TypeError, "x is a dict; expected an array", lambda x, y: ({}, y)),
         (TypeError, "x has dtype int64; expected float32 or", lambda x, y: (x.astype(int), y)),
         (TypeError, "x has dtype float16", lambda x, y: (x.astype("f2"), y)),
         (TypeError, "native byte order", lambda x, y: (x.astype(">f8"), y)),
@@ -220,6 +285,7 @@ def test_threads_and_levels_are_settings(pair):
         np.testing.assert_allclose(octonion_multiply(*pair), expected, rtol=0, atol=1e-14)
         with pytest.raises(lior.Error, match="threads = 0"):
             lior.set_threads(0)
+        lior.set_level("SCALAR")
         with pytest.raises(lior.Error, match="'sse'.*expected scalar, avx2 or avx512"):
             lior.set_level("sse")
     finally:
