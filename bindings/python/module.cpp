@@ -30,12 +30,31 @@ nb::dict info() {
   return facts;
 }
 
+/// Classes are made once a process. Where the module is asked for again, its entry in sys.modules
+/// having been deleted, it shows what was made first.
+bool shows_the_first(nb::module_& m) {
+  static nb::handle first;
+  if (!first.is_valid()) {
+    first = m.inc_ref();
+    return false;
+  }
+  const nb::dict loaded = nb::module_::import_("sys").attr("modules");
+  for (const auto& [name, value] : nb::cast<nb::dict>(first.attr("__dict__"))) {
+    const std::string text = nb::cast<std::string>(name);
+    if (text.starts_with("__")) continue;
+    m.attr(name) = value;
+    if (PyModule_Check(value.ptr())) loaded[nb::cast("lior._lior." + text)] = value;
+  }
+  return true;
+}
+
 }  // namespace
 }  // namespace lior::python
 
 NB_MODULE(_lior, m) {
   using namespace lior;
   using namespace lior::python;
+  if (shows_the_first(m)) return;
   watch_exit();
   nb::set_leak_warnings(false);  // what torch.library refers to outlives the interpreter
   m.doc() = "The compiled half of lior; its public names are those of the lior package.";
@@ -52,7 +71,8 @@ NB_MODULE(_lior, m) {
       "The SIMD level in force: 'scalar', 'avx2' or 'avx512'.");
   m.def(
       "set_level", [](const std::string& name) { simd::set_level(simd::level_from_name(name)); },
-      "name"_a, "Chooses a SIMD level. Error where this processor lacks it.");
+      "name"_a,
+      "Chooses a SIMD level, in letters of either case. Error where this processor lacks it.");
   m.def("info", &info, "Version, build, licence of this binary, SIMD levels, threads.");
 
   const auto bind = [&](void (*module)(nb::module_&), const char* name, const char* doc) {

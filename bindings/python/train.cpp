@@ -5,8 +5,11 @@
 #include <nanobind/stl/vector.h>
 
 #include <mutex>
+#include <numbers>
 
 #include "bindings.h"
+#include "lior/core/text.h"
+#include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/data.h"
@@ -193,6 +196,7 @@ nb::dict evaluate(Model& model, const train::Data& data, const std::string& spli
              batch);
   constexpr Index kWindow = 256;
   train::EvalResult result;
+  const Timer timer;
   Call().run([&] {
     const std::lock_guard lock(model.mutex());
     train::Evaluator evaluator(model.get(), std::min(batch, count), std::min(length, kWindow));
@@ -203,9 +207,12 @@ nb::dict evaluate(Model& model, const train::Data& data, const std::string& spli
   });
   nb::dict facts;
   facts["loss"] = result.loss;
+  facts["bits_per_byte"] =
+      data.is_text() ? nb::cast(result.loss / std::numbers::ln2) : nb::object(nb::none());
   facts["accuracy"] = result.accuracy;
   facts["accuracy_last"] = result.accuracy_last;
   facts["tokens"] = result.tokens;
+  facts["seconds"] = timer.seconds();
   return facts;
 }
 
@@ -282,7 +289,11 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
             config.model.vocabulary = data.vocabulary();
             config.model.classes = data.classes();
           },
-          "data"_a, "Takes the model's vocabulary and classes from the data.");
+          "data"_a, "Takes the model's vocabulary and classes from the data.")
+      .def("__repr__", [](const Config& c) {
+        return fmt::format("Config(data='{}', batch={}, length={}, lr={}, seed={})", shown(c.data),
+                           c.batch, c.length, c.lr, c.seed);
+      });
 
   nb::class_<LossResult>(m, "LossResult", "Sums over the targets of one call.")
       .def_ro("loss_sum", &LossResult::loss_sum, "-ln p(target), nats.")
@@ -292,7 +303,11 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
       .def_ro("last_correct", &LossResult::last_correct)
       .def_prop_ro(
           "loss", [](const LossResult& r) { return r.loss_sum / static_cast<double>(r.targets); },
-          "Mean, nats a target.");
+          "Mean, nats a target.")
+      .def("__repr__", [](const LossResult& r) {
+        return fmt::format("LossResult(loss={:.6g}, targets={}, correct={})",
+                           r.loss_sum / static_cast<double>(r.targets), r.targets, r.correct);
+      });
 
   nb::class_<Model>(m, "Model", R"(A sequence model: tokens in, scores of classes out, float32.
 
@@ -374,11 +389,11 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
       },
       "config"_a, "progress"_a,
       "Of the learning rate, at `progress` in [0, 1]: a rise, then half a cosine.");
-  m.def(
-      "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
-      "length"_a = 256, "seed"_a = 1, "batch"_a = 64,
-      R"(A dict of loss (nats a target), accuracy, accuracy_last and tokens, as `lior eval` prints:
-count sequences of a length; of a text, its held-out tail (split='val') or all.)");
+  m.def("evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val",
+        "count"_a = 256, "length"_a = 256, "seed"_a = 1, "batch"_a = 64,
+        R"(A dict of loss (nats a target), bits_per_byte (of a text, else None), accuracy,
+accuracy_last, tokens and seconds, as `lior eval` prints: count sequences of a length; of a text, its
+held-out tail (split='val') or all.)");
   m.def("load_model", &load_model, "folder"_a,
         "(config, model) of a run's folder. Error that names the file that is missing or damaged.");
 

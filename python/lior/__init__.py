@@ -4,13 +4,18 @@ The modules are those of the C++ library: `algebra`, `geometry`, `memory`, `fiel
 `io`; `plot` draws (with matplotlib), `load` opens a model that the program trained.
 
 Arrays are NumPy's or any that speak DLPack (torch and JAX on the CPU): they are read where they lie
-if they are row-major without gaps, and copied first if they are not. Results are new NumPy arrays,
+if they are row-major without gaps, and copied first if they are not. Lists, and what NumPy makes an
+array of (pandas, xarray), are copied too. Results are new NumPy arrays,
 or arrays of yours given as `out=` (a tuple where there are several results).
 
 Errors: TypeError (no array, wrong dtype), `lior.Error` (a ValueError: wrong shape or value),
 `lior.RunError` (a RuntimeError: a run that failed with right arguments).
 """
 
+from lior import _waiting
+
+with _waiting.chosen():
+    from lior import _lior
 from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
 from lior import algebra, field, geometry, io, memory, nn, plot, train
 

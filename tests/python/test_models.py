@@ -118,8 +118,11 @@ def test_evaluation_is_the_programs(program, run):
     printed = json.loads(program("eval", "--model", run, "--data", model.config.data, "--count", 8))
     ours = model.evaluate(model.config.data, count=8, batch=8)
     assert ours["tokens"] == printed["tokens"]
+    assert ours.keys() == printed.keys()
     for name in ("loss", "accuracy"):
         assert f"{ours[name]:.6g}" == f"{printed[name]:.6g}"
+    assert ours["seconds"] > 0
+    assert ours["bits_per_byte"] is None or np.isclose(ours["bits_per_byte"], ours["loss"] / np.log(2))
 
 
 @pytest.mark.parametrize(

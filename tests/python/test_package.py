@@ -1,7 +1,10 @@
 """What the package says of itself: stubs, docstrings, exports."""
 
 import ast
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -49,3 +52,64 @@ def test_modules_show_the_compiled_ones(name):
 def test_version_is_the_librarys():
     assert lior.__version__ == lior.info()["version"]
     assert set(lior.__all__) <= set(vars(lior))
+
+
+def run(code, **environment):
+    """What a fresh interpreter prints."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    kept["PYTHONPATH"] = str(PACKAGE.parent)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+    ).stdout.strip()
+
+
+def test_imports_again_after_it_was_taken_out_of_sys_modules():
+    code = """
+import sys, numpy, lior
+first = lior
+for name in [name for name in sys.modules if name.split(".")[0] == "lior"]: del sys.modules[name]
+import lior, lior._lior.memory
+assert lior is not first and lior.Error is first.Error
+assert lior.memory.PowerLawRule is first.memory.PowerLawRule is lior._lior.memory.PowerLawRule
+try: lior.memory.PowerLawRule(2, 1)
+except lior.Error: print("same", lior.threads() == first.threads())
+"""
+    assert run(code) == "same True"
+
+
+def test_threads_wait_as_the_program_chooses_and_the_environment_stays():
+    code = """
+import os
+seen = []
+class Environment(type(os.environ)):
+    def __setitem__(self, key, value):
+        if key.startswith(("OMP", "GOMP")):
+            seen.append((key, value))
+        super().__setitem__(key, value)
+os.environ.__class__ = Environment
+import lior
+print(seen, "GOMP_SPINCOUNT" in os.environ)
+"""
+    assert run(code) in ("[('GOMP_SPINCOUNT', '0')] False", "[('GOMP_SPINCOUNT', '1000')] False")
+    assert run(code, OMP_WAIT_POLICY="active") == "[] False"
+    assert run(code, GOMP_SPINCOUNT="7") == "[] True"
+
+
+def test_level_of_the_environment_in_either_case():
+    assert run("import lior; print(lior.level())", LIOR_SIMD="Scalar") == "scalar"
+
+
+def test_objects_say_what_they_are():
+    config = lior.train.Config({"data": "builtin:parity", "batch": 3, "length": 8})
+    assert repr(config) == f"Config(data='builtin:parity', batch=3, length=8, lr={config.lr:g}, seed=0)"
+    data = lior.train.Data("builtin:parity", 0.1)
+    config.fit(data)
+    model = lior.train.Model(config)
+    model.initialize(0)
+    result = model.evaluate([[0, 1]], [[0, 1]])
+    assert repr(result) == f"LossResult(loss={result.loss:.6g}, targets=2, correct={result.correct})"
