@@ -351,6 +351,10 @@ const void* Call::packed_input(const char* name, const dltensor& array) {
 std::span<const std::byte> Call::bytes(const char* name, const Argument& argument,
                                        std::vector<Index>& shape) {
   stored_dtype(name, argument);
+  if (argument.untyped) {
+    refuse_type(fmt::format("{} is a {}; expected an array, since its dtype is what is kept", name,
+                            nb::inst_name(argument.object).c_str()));
+  }
   kept_.push_back(argument.array);
   dltensor store;
   const dltensor& array = tensor_of(argument.array, store);

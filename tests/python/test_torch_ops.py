@@ -182,6 +182,18 @@ def test_compile_keeps_one_graph(name):
         torch.testing.assert_close(got, want)
 
 
+def test_lazy_conjugation_and_negation_are_resolved():
+    psi, gamma = torch.complex(normal(5, 4), normal(5, 4)), torch.complex(normal(3, 4, 4), normal(3, 4, 4))
+    lazy, resolved = (psi.conj(), gamma.conj()), (psi.conj().resolve_conj(), gamma.conj().resolve_conj())
+    assert all(tensor.is_conj() for tensor in lazy)
+    for ours, theirs in zip(ops.bilinears(*lazy), ops.bilinears(*resolved)):
+        assert torch.equal(ours, theirs)
+    negated = psi.conj().imag
+    assert negated.is_neg() and torch.equal(
+        ops.bilinears(negated, gamma.real)[1], ops.bilinears(-psi.imag, gamma.real)[1]
+    )
+
+
 def test_bilinears_are_their_formula():
     psi, gamma = normal(7, 4, dtype=torch.complex128, grad=False), normal(
         3, 4, 4, dtype=torch.complex128, grad=False
