@@ -29,7 +29,7 @@ nb::dlpack::dtype in_memory(DType dtype) {
     case DType::i64: return dtype_of<std::int64_t>();
     case DType::u64: return dtype_of<std::uint64_t>();
     case DType::f16: return real(16);
-    case DType::bf16: return real(32);  // NumPy has no bfloat16
+    case DType::bf16:  // NumPy has no bfloat16
     case DType::f32: return real(32);
     case DType::f64: return real(64);
     case DType::c64: return dtype_of<std::complex<float>>();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "lior/check/bench.h"
 #include "lior/core/parallel.h"
 #include "lior/core/version.h"
 

@@ -8,7 +8,6 @@
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
-#include "lior/linalg/gemm.h"
 
 namespace lior::check {
 namespace {

@@ -7,7 +7,9 @@
 #include "lior/check/registry.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
-#include "lior/field/evolution.h"
+#include "lior/field/hamiltonian.h"
+#include "lior/field/integrator.h"
+#include "lior/linalg/fft.h"
 
 namespace lior::check {
 namespace {

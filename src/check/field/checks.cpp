@@ -2,7 +2,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/random.h"
 #include "lior/field/bayes.h"

@@ -1,7 +1,6 @@
 // Geodesics, exp, log, distance, transport and lengths: closed forms, conserved quantities, orders
 // of convergence, and how paths end.
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "check/geometry/learned_samples.h"

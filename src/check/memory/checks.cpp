@@ -1,7 +1,6 @@
 // LIoR memory: the kernel and its gradients, sums of exponentials, and closed forms.
 #include <cmath>
 
-#include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
 #include "lior/memory/causal_convolution.h"
@@ -99,7 +98,7 @@ void sum_of_poles(View<const T, 2> raw, const memory::PowerLawRule& rule, View<c
 }
 
 void add_convolution_checks(Registry& registry, memory::MemoryPlan plan, const char* name) {
-  constexpr Index B = 2, N = 37, H = 2;
+  static constexpr Index B = 2, N = 37, H = 2;
   // Channels below, at and across the lanes of every level.
   for (const Index C : {1, 16, 35}) {
     const auto rule = std::make_shared<memory::PowerLawRule>(1e-6, 1000);

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
 #include "lior/memory/causal_convolution.h"

@@ -13,7 +13,6 @@ namespace {
 using algebra::Transition;
 using nn::MixerConfig;
 using nn::ScanPlan;
-using nn::ScanShape;
 
 /// Every kind of step: the maps of each are made in their own way.
 const std::pair<const char*, MixerConfig> kMixers[] = {

@@ -1,5 +1,4 @@
 // The scan's plans beside each other, and how its time grows.
-#include <limits>
 
 #include "check/nn/random_scan.h"
 #include "lior/check/compare.h"
@@ -9,7 +8,6 @@
 namespace lior::check {
 namespace {
 
-using nn::MixerConfig;
 using nn::ScanPlan;
 using nn::ScanShape;
 
