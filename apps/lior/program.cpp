@@ -9,6 +9,7 @@
 
 #include "lior/core/error.h"
 #include "lior/core/parallel.h"
+#include "lior/core/text.h"
 #include "lior/core/version.h"
 
 namespace lior::app {
@@ -45,9 +46,11 @@ namespace {
 
 constexpr int kMostThreads = 1024;
 
+/// One line without control characters, whatever a message has taken in on its way here.
 int fail(int status, std::string message) {
+  constexpr std::size_t kLongest = 5000;
   std::replace(message.begin(), message.end(), '\n', ' ');
-  std::fprintf(stderr, "error: %s\n", message.c_str());
+  std::fprintf(stderr, "error: %s\n", shown(message, kLongest).c_str());
   return status;
 }
 

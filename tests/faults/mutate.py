@@ -43,14 +43,13 @@ save_every = 1
 log_every = 1
 eval_every = 1
 eval_count = 2
+optimizer = "adamw"
 [model]
 d_model = 8
 heads = 1
 layers = 2
 convolution = 2
 mlp_hidden = 8
-[optimizer]
-beta1 = 0.9
 [schedule]
 warmup = 0.1
 [curriculum]
@@ -135,7 +134,10 @@ def other_value(chance, value):
 
 
 def mutate_arguments(chance, arguments):
-    place = chance.randrange(1, len(arguments)) if len(arguments) > 1 else 0
+    if len(arguments) < 2:
+        arguments.append(chance.choice(WORDS))
+        return
+    place = chance.randrange(1, len(arguments))
     kind = chance.random()
     if kind < 0.7:
         values = [k for k in range(1, len(arguments)) if not arguments[k].startswith("--")] or [place]
