@@ -1,5 +1,5 @@
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test setup
+.PHONY: build run test setup fuzz asan tsan
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -12,6 +12,23 @@ test: build
 	cmake --preset python >build/cmake-python.log
 	cmake --build --preset python
 	scripts/run_tests.py
+
+# Every reader of files, MINUTES each (1), with bytes that nobody wrote.
+MINUTES = 1
+fuzz:
+	scripts/setup.sh fuzz
+	scripts/fuzz.sh $(MINUTES)
+
+# All C++ tests under sanitizers, addresses and undefined behaviour, and data races.
+asan: setup
+	cmake --preset asan-ubsan
+	cmake --build --preset asan-ubsan
+	ctest --preset asan-ubsan
+
+tsan: setup
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan
 
 setup:
 	scripts/setup.sh

@@ -3,6 +3,7 @@
 # looks: no apt, no pip.
 #   scripts/setup.sh          the packages
 #   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
+#   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -61,5 +62,9 @@ case "${1-}" in
     install_packages
     install_venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing or 'tests'" ;;
+  fuzz)
+    packages+=(clang-14 libclang-rt-14-dev)
+    install_packages
+    ;;
+  *) fail "unknown argument '$1'; expected nothing, 'tests' or 'fuzz'" ;;
 esac
