@@ -50,7 +50,7 @@ TEST(Arena, ScopeGivesBackAndPeakStays) {
   EXPECT_EQ(arena.used(), 0U);
 }
 
-TEST(Arena, RewoundItGivesTheSameArraysAgain) {
+TEST(Arena, AfterRewindGivesTheSameArraysAgain) {
   Arena arena(1024);
   arena.take<float, 1>({3});
   const std::size_t mark = arena.used();
@@ -63,7 +63,7 @@ TEST(Arena, RewoundItGivesTheSameArraysAgain) {
   EXPECT_EQ(again[7], 5);
 }
 
-TEST(Arena, TooSmallIsAnErrorWithTheNumbers) {
+TEST(Arena, ThatIsTooSmallIsAnErrorWithTheNumbers) {
   Arena arena(128);
   arena.take<std::byte, 1>({64});
   try {

@@ -29,10 +29,14 @@ void expect_nearest_even(Round round, std::uint16_t infinity) {
   }
 }
 
-TEST(Float16, EveryValueAndEveryTie) { expect_nearest_even<Float16>(to_float16, 0x7c00); }
-TEST(BFloat16, EveryValueAndEveryTie) { expect_nearest_even<BFloat16>(to_bfloat16, 0x7f80); }
+TEST(Float16, RoundsEveryValueAndTieToNearestEven) {
+  expect_nearest_even<Float16>(to_float16, 0x7c00);
+}
+TEST(BFloat16, RoundsEveryValueAndTieToNearestEven) {
+  expect_nearest_even<BFloat16>(to_bfloat16, 0x7f80);
+}
 
-TEST(Float16, KnownValues) {
+TEST(Float16, HasTheStandardsBits) {
   EXPECT_EQ(to_float(Float16{0x3c00}), 1.0f);
   EXPECT_EQ(to_float(Float16{0x0001}), 0x1p-24f);
   EXPECT_EQ(to_float(Float16{0xfbff}), -65504.0f);
@@ -43,7 +47,7 @@ TEST(Float16, KnownValues) {
   EXPECT_EQ(to_float16(-0x1.8p-25f).bits, 0x8001);
 }
 
-TEST(BFloat16, KnownValues) {
+TEST(BFloat16, HasTheUpperHalfOfAFloatsBits) {
   EXPECT_EQ(to_float(BFloat16{0x3f80}), 1.0f);
   EXPECT_EQ(to_bfloat16(1 + 0x1p-8f).bits, 0x3f80);  // a tie
   EXPECT_EQ(to_bfloat16(std::numeric_limits<float>::max()).bits, 0x7f80);

@@ -10,7 +10,7 @@ namespace {
 
 // Salmon et al., SC 2011: the known answers that the authors publish with Philox4x32-10.
 // Our 128-bit counter is (counter, stream), low word first; our key is the seed.
-TEST(Philox, KnownAnswers) {
+TEST(Philox, GivesThePublishedVectors) {
   using Block = std::array<std::uint32_t, 4>;
   constexpr std::uint64_t kOnes = ~std::uint64_t{0};
   EXPECT_EQ(philox(0, 0, 0), (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

@@ -143,7 +143,7 @@ std::vector<Damage> damages() {
 
 class SafeTensorsDamage : public testing::TestWithParam<Damage> {};
 
-TEST_P(SafeTensorsDamage, IsNamed) {
+TEST_P(SafeTensorsDamage, IsNamedWithFileAndFault) {
   const TemporaryFolder folder;
   const auto path = folder.file("damaged.safetensors");
   write_plain(path, GetParam().file);

@@ -82,13 +82,13 @@ void expect_no_allocation_per_step(const nn::ModelConfig& config, const Optimize
   EXPECT_EQ(allocations - before, 0);
 }
 
-TEST(Allocation, TheCounterCounts) {
+TEST(Allocation, IsCounted) {
   const std::int64_t before = allocations;
   const Buffer<float> buffer(100);
   EXPECT_EQ(allocations - before, 1);
 }
 
-TEST(Allocation, ATrainingStepMakesNone) {
+TEST(Allocation, HappensInNoTrainingStep) {
   using enum nn::Keep;
   expect_no_allocation_per_step(model_config(), {.kind = OptimizerKind::adamw},
                                 std::array{everything, everything});
@@ -107,13 +107,13 @@ nn::ModelConfig every_mixer() {
   return config;
 }
 
-TEST(Allocation, NorDoesOneWithEveryMixer) {
+TEST(Allocation, HappensInNoTrainingStepWithEveryMixer) {
   using enum nn::Keep;
   expect_no_allocation_per_step(every_mixer(), {.kind = OptimizerKind::adamw},
                                 std::array{everything, everything, products, input, products});
 }
 
-TEST(Allocation, AGeneratedTokenMakesNone) {
+TEST(Allocation, HappensForNoGeneratedToken) {
   nn::Model<float> model(every_mixer());
   model.initialize(1);
   Generator generator(model, {.temperature = 0.8, .top_k = 40, .top_p = 0.9}, 3);

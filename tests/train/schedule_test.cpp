@@ -17,7 +17,7 @@ TEST(Schedule, RisesToOneAndFallsToTheFloor) {
   EXPECT_DOUBLE_EQ(schedule_factor(config, 7), 0.2);
 }
 
-TEST(Schedule, NoWarmupAndNothingElse) {
+TEST(Schedule, WarmupOfNoneOrAllOfTheRunReachesOne) {
   EXPECT_DOUBLE_EQ(schedule_factor({.warmup = 0, .floor = 1}, 0), 1);
   EXPECT_DOUBLE_EQ(schedule_factor({.warmup = 1, .floor = 0.5}, 1), 1);
 }
