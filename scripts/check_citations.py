@@ -13,12 +13,25 @@ import sys
 from pathlib import Path
 
 PAGE = "docs/math/conventions.md"
-READ = ("include", "src", "apps", "bindings", "python", "tests", "examples", "bench", "scripts", "docs")
+READ = (
+    "include",
+    "src",
+    "apps",
+    "bindings",
+    "python",
+    "tests",
+    "examples",
+    "bench",
+    "scripts",
+    "docs",
+)
 SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md"}
 
 NUMBERS = r"\d+(?:\.\d+)?"
 LIST = rf"({NUMBERS}(?:(?:, | and |, and | to ){NUMBERS})*)"
-OF_PAGE = re.compile(rf"conventions(?:\.md)?\)?,? sections? {LIST}|sections? {LIST} of the \[?conventions")
+OF_PAGE = re.compile(
+    rf"conventions(?:\.md)?\)?,? sections? {LIST}|sections? {LIST} of the \[?conventions"
+)
 INSIDE_PAGE = re.compile(rf"[Ss]ections? {LIST}")
 DECISION = re.compile(r"[Dd]ecisions?(?:/| )(\d{3})(-[\w-]+\.md)?|\]\((\d{3})(-[\w-]+\.md)\)")
 HEADING = re.compile(rf"^#+ ({NUMBERS})\.? ")
@@ -56,7 +69,9 @@ def is_about(section, header):
 def wrong_citations(root):
     """Lines on all citations that are wrong, and the number of citations."""
     sections = sections_of(root / PAGE)
-    decisions = {path.name[:3]: path.name[3:] for path in (root / "docs" / "decisions").glob("[0-9]*.md")}
+    decisions = {
+        path.name[:3]: path.name[3:] for path in (root / "docs" / "decisions").glob("[0-9]*.md")
+    }
     files = [root / "README.md", root / "HACKING.md"]
     for top in READ:
         files += sorted(path for path in (root / top).rglob("*") if path.suffix in SUFFIXES)

@@ -45,14 +45,21 @@ def for_clang(arguments):
             kept.append(word)
     # g++ 12 has Highway's N_SCALAR as its lowest level, and our tables of kernels name it; clang would
     # have N_EMU128. The header of OpenMP is g++'s, the only one of its own folder that clang can read.
-    more = ["-DHWY_BROKEN_EMU128=1", "-Wno-unknown-warning-option", "-isystem", str(OUT / "include")]
+    more = [
+        "-DHWY_BROKEN_EMU128=1",
+        "-Wno-unknown-warning-option",
+        "-isystem",
+        str(OUT / "include"),
+    ]
     return [*kept, *more]
 
 
 def link_openmp():
     """Puts a link to g++'s omp.h, if there is one, into a folder of its own."""
     (OUT / "include").mkdir(parents=True, exist_ok=True)
-    found = subprocess.run(["g++", "-print-file-name=include/omp.h"], capture_output=True, text=True)
+    found = subprocess.run(
+        ["g++", "-print-file-name=include/omp.h"], capture_output=True, text=True
+    )
     link = OUT / "include" / "omp.h"
     link.unlink(missing_ok=True)
     link.symlink_to(found.stdout.strip())
@@ -119,7 +126,9 @@ def main():
     known = commands()
     link_openmp()
     (OUT / "compile_commands.json").write_text(json.dumps(list(known.values())))
-    names = [os.path.relpath(Path(name).resolve(), ROOT) for name in arguments.files] or sorted(known)
+    names = [os.path.relpath(Path(name).resolve(), ROOT) for name in arguments.files] or sorted(
+        known
+    )
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"check_tidy.py: no source of the build: {', '.join(unknown)}")
     version = subprocess.run([TIDY, "--version"], capture_output=True, text=True).stdout

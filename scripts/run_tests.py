@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-LEVELS = (".scalar", ".avx2", ".avx512")  # module.LEVEL is a GoogleTest program; see tests/CMakeLists.txt
+LEVELS = (
+    ".scalar",
+    ".avx2",
+    ".avx512",
+)  # module.LEVEL is a GoogleTest program; see tests/CMakeLists.txt
 NO_SUCH_LEVEL = "SKIP_RETURN_CODE=77"  # as ctest words it
 
 

@@ -98,7 +98,9 @@ class Row:
                 call = build()
             self.peer(name, call, tolerance)
         except Exception as reason:  # any: it is what the row shows
-            late = time.monotonic() - start >= limit  # Dynamo words the alarm as an error of its own
+            late = (
+                time.monotonic() - start >= limit
+            )  # Dynamo words the alarm as an error of its own
             message = f"did not end within {limit:g} s" if late else first_line(reason)
             self.sides.append(Side(name, None, message=message))
 

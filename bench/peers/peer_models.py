@@ -24,8 +24,9 @@ class SwiGlu(nn.Module):
     def __init__(self, width, hidden):
         super().__init__()
         self.norm = RmsNorm(width)
-        self.into, self.out = nn.Linear(width, 2 * hidden, bias=False), nn.Linear(
-            hidden, width, bias=False
+        self.into, self.out = (
+            nn.Linear(width, 2 * hidden, bias=False),
+            nn.Linear(hidden, width, bias=False),
         )
 
     def forward(self, x):
@@ -44,8 +45,9 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = RmsNorm(width)
-        self.into, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(
-            width, width, bias=False
+        self.into, self.out = (
+            nn.Linear(width, 3 * width, bias=False),
+            nn.Linear(width, width, bias=False),
         )
 
     def forward(self, x):

@@ -1,10 +1,9 @@
 """A step of the cognitive tensor field: explicit, with Bayes' term and a constant source."""
 
 import jax_sides
+import lior.field
 import torch
 from harness import row
-
-import lior.field
 
 HBAR, MASS, DT, LAMBDA, TAU, STRENGTH = 0.1, 1.0, 0.1, 0.01, 4.0, 1e-6
 

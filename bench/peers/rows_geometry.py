@@ -1,11 +1,10 @@
 """Spinor bilinears, and the geometry of the learned metric."""
 
 import jax_sides
+import lior.torch as lt
 import torch
 from harness import row
 from torch.func import grad, jacfwd, jvp, vmap
-
-import lior.torch as lt
 
 # ---- bilinears: K1 and K2 of every pair (m, n), real spinors ----------------------------------------
 
@@ -215,8 +214,9 @@ def geodesic(r):
         return end[0].T, end[1].T
 
     r.ours(ours)
-    loop, vectorised = through(lambda y: christoffel_loop(p, y)), through(
-        lambda y: christoffel_differences(p, y)
+    loop, vectorised = (
+        through(lambda y: christoffel_loop(p, y)),
+        through(lambda y: christoffel_differences(p, y)),
     )
     by_differences, exact = 2e-2 * step, 1e-5
     r.peer("torch loop", lambda: rk4(loop, x, v, step), by_differences)

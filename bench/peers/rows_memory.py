@@ -1,9 +1,8 @@
 """The LIoR memory of a sequence beside the convolution that torch users write: rfft, product, irfft."""
 
+import lior.torch as lt
 import torch
 from harness import row
-
-import lior.torch as lt
 
 
 def taps(kernel, length):

@@ -5,13 +5,12 @@ import tempfile
 from pathlib import Path
 
 import jax_sides
+import lior.torch as lt
+import lior.train
 import torch
 import torch_model
 from harness import row
 from torch.nn import functional as F
-
-import lior.torch as lt
-import lior.train
 
 
 @row("ci8_scan", shape="B=4, N=2,048, 32 real heads, forward")

@@ -1,10 +1,9 @@
 """Layers, the optimiser, training steps and generation."""
 
+import lior.torch as lt
 import torch
 from harness import row
 from torch.nn import functional as F
-
-import lior.torch as lt
 
 # ---- the original's Mamba layer ---------------------------------------------------------------------
 

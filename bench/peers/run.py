@@ -100,7 +100,9 @@ def run_apart(row, options):
             if done.exists():
                 return json.loads(done.read_text())
             side = progress.read_text() if progress.exists() else ""
-        reason = f"ended the process: {signal.strsignal(-ended) if ended < 0 else f'status {ended}'}"
+        reason = (
+            f"ended the process: {signal.strsignal(-ended) if ended < 0 else f'status {ended}'}"
+        )
         if not side or side in task["excluded"]:
             row.message = f"{side or 'a side'} {reason}"
             return {**record(row), "machine": machine(options.threads), "versions": versions()}
@@ -109,10 +111,9 @@ def run_apart(row, options):
 
 def run_task(task, threads):
     """Runs one row and writes its record."""
-    import torch
-
     import lior
     import rows  # noqa: F401  (registers them; before denormals go, of which NumPy would warn)
+    import torch
     from harness import ROWS, Settings, run_row
     from probe import Probe, machine, versions
 

@@ -6,7 +6,6 @@ python geodesics.py [PICTURE.png]
 import sys
 
 import numpy as np
-
 from lior import geometry, plot
 
 metric = geometry.Metric("schwarzschild:mass=1")  # coordinates t, r, theta, phi; horizon at r = 2
@@ -19,7 +18,9 @@ dt = 1 / np.sqrt(1 - 2 / 10 - 100 * speed**2)  # so that g(v, v) = -1
 v = np.stack([dt, 0 * dt, 0 * dt, speed * dt])
 
 paths = geometry.geodesics(metric, x, v, np.linspace(0, 400, 801), rtol=1e-10)
-for name, status, reached in zip(("0.80", "0.95", "1.00", "1.05", "1.10"), paths.status, paths.reached):
+for name, status, reached in zip(
+    ("0.80", "0.95", "1.00", "1.05", "1.10"), paths.status, paths.reached
+):
     print(f"{name} of a circle's speed: {geometry.PathStatus(status).name} at {reached:.1f}")
 
 # Nothing depends on t and phi, so energy and angular momentum stay what they were.

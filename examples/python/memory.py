@@ -6,7 +6,6 @@ python memory.py [PICTURE.png]
 import sys
 
 import numpy as np
-
 from lior import memory, plot
 
 raw = memory.default_kernel()
@@ -14,8 +13,10 @@ raw[memory.KERNEL_PARAMETERS.index("log_xi")] = np.log(1e-3)  # a tail of about 
 raw[memory.KERNEL_PARAMETERS.index("logit_power_law")] = 2.0
 
 rule = memory.PowerLawRule(tolerance=1e-6, horizon=4096)
-print(f"t^-delta for 1 <= t <= {rule.horizon:.0f}: {rule.poles} exponentials, "
-      f"relative error {rule.error:.1e}")
+print(
+    f"t^-delta for 1 <= t <= {rule.horizon:.0f}: {rule.poles} exponentials, "
+    f"relative error {rule.error:.1e}"
+)
 
 convolution = memory.CausalConvolution(heads=1, rule=rule)
 convolution.set(raw[None])

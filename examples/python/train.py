@@ -36,7 +36,9 @@ for step in range(config.steps):
     rate = config.lr * train.schedule_factor(config, (step + 1) / config.steps)
     optimizer.step(rate, clip=min(1.0, config.clip / norm))
     if step % 100 == 99:
-        print(f"step {step + 1}: loss {result.loss:.4f}, right {result.correct / result.targets:.3f}")
+        print(
+            f"step {step + 1}: loss {result.loss:.4f}, right {result.correct / result.targets:.3f}"
+        )
 
 for length in (64, 512, 4096):
     accuracy = train.evaluate(model, data, count=16, length=length)["accuracy"]

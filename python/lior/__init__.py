@@ -15,9 +15,9 @@ Errors: TypeError (no array, wrong dtype), `lior.Error` (a ValueError: wrong sha
 from lior import _waiting
 
 with _waiting.chosen():
-    from lior import _lior
-from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
+    from lior import _lior  # noqa: F401
 from lior import algebra, field, geometry, io, memory, nn, plot, train
+from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
 
 __version__ = info()["version"]
 __all__ = [

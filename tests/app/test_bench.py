@@ -12,8 +12,10 @@ def test_rows_stand_beside_their_limit(lior, tmp_path):
     result = lior("bench", *ROW, "--json", file, timeout=600)
     assert result.returncode == 0, result.stderr
     legend, header = result.stdout.splitlines()[:2]
-    assert all(f"{column}: " in legend and column in header.split()
-               for column in ("before", "after", "ratio", "limit"))
+    assert all(
+        f"{column}: " in legend and column in header.split()
+        for column in ("before", "after", "ratio", "limit")
+    )
     report = json.loads(file.read_text())
     assert set(report) == {"version", "machine", "probe", "rows", "growth"}
     assert set(report["machine"]) == {"cpu", "threads", "levels"}

@@ -58,4 +58,6 @@ def test_commands_have_flags_and_presets_of_the_program(lior, helped, page):
 
 def test_there_are_commands_to_read():
     found = [command for page in PAGES for command, _ in commands_of(page)]
-    assert len(found) > 30 and {"train", "eval", "generate", "evolve", "verify", "bench"} <= set(found)
+    assert len(found) > 30 and {"train", "eval", "generate", "evolve", "verify", "bench"} <= set(
+        found
+    )

@@ -17,7 +17,6 @@ import time
 import h5py
 import numpy as np
 import pytest
-
 from program import PROGRAM
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
@@ -131,7 +130,9 @@ def test_ctrl_c_saves_and_the_run_goes_on_bit_for_bit(lior, tmp_path):
     assert process.returncode in (130, 0)  # 0: it was faster than the signal
     if process.returncode == 130:
         assert said[-1].startswith("interrupted at step ")
-        assert said[-1].endswith(f" of 2000; saved in {cut}; to go on: lior evolve --out {cut} --resume")
+        assert said[-1].endswith(
+            f" of 2000; saved in {cut}; to go on: lior evolve --out {cut} --resume"
+        )
     assert lior("evolve", "--out", cut, "--resume").returncode == 0
     with h5py.File(whole / "field.h5") as a, h5py.File(cut / "field.h5") as b:
         assert np.array_equal(a["T"][:], b["T"][:])
@@ -176,7 +177,9 @@ def test_error_check_reports_a_second_order_difference(lior, tmp_path):
     result = lior("evolve", "--preset", "harmonic", "--steps", 60, "--out", out, "--error-check")
     assert result.returncode == 0
     assert result.stdout.startswith("error check: ")
-    numbers = re.search(r"differs by (\S+) at most, (\S+) of .* order (\S+) in dt .* about (\S+)\n", result.stdout)
+    numbers = re.search(
+        r"differs by (\S+) at most, (\S+) of .* order (\S+) in dt .* about (\S+)\n", result.stdout
+    )
     difference, relative, order, error = map(float, numbers.groups())
     assert 0 < relative < 0.05 and order == 2
     assert error == pytest.approx(difference * 4 / 3, rel=0.01)  # of printed digits
@@ -198,7 +201,10 @@ def test_a_run_past_the_memorys_horizon_names_its_key(lior, tmp_path):
         ("[grid]\nwidth = 3\n", "bad.toml:2: unknown key grid.width; the keys are grid.nx, "),
         ("[grid]\nnx = 3.5\n", "grid.nx is 3.5; it must be an integer"),
         ("[physics]\ntau = 0\n", "bad.toml:2: physics.tau is 0; it must be a number above 0"),
-        ("[physics]\nalpha = 1.5\n", "physics.alpha is 1.5; it must be a number above 0 and below 1"),
+        (
+            "[physics]\nalpha = 1.5\n",
+            "physics.alpha is 1.5; it must be a number above 0 and below 1",
+        ),
         ("[metric]\ngxx = -1\n", "metric.gxx is -1; it must be a number above 0"),
         ("[metric]\ngxx = nan\n", "metric.gxx is nan; it must be a number above 0"),
         ("[integrator]\nkind = 'rk4'\ndt = 1000\n", "the largest step that is stable is"),
@@ -240,14 +246,22 @@ def test_another_configuration_cannot_resume(lior, refused, tmp_path):
 
 def test_the_environment_stands_between_file_and_flag(lior, refused, tmp_path):
     command = ("evolve", "--preset", "free", "--out")
-    result = lior(*command, tmp_path / "run", "--steps", 2, LIOR_EVOLVE_INTEGRATOR_STEPS="7",
-                  LIOR_EVOLVE_GRID_NX="16", LIOR_EVOLVE_GRID_NZ="16")
+    result = lior(
+        *command,
+        tmp_path / "run",
+        "--steps",
+        2,
+        LIOR_EVOLVE_INTEGRATOR_STEPS="7",
+        LIOR_EVOLVE_GRID_NX="16",
+        LIOR_EVOLVE_GRID_NZ="16",
+    )
     assert result.returncode == 0, result.stderr
     assert "LIOR_EVOLVE_GRID_NZ is in the environment and is no setting" in result.stderr
     saved = (tmp_path / "run" / "config.toml").read_text()
     assert "nx = 16\n" in saved and "steps = 2\n" in saved
-    assert "LIOR_EVOLVE_GRID_NX is \"0\"; it must be an integer" in refused(
-        *command, tmp_path / "other", LIOR_EVOLVE_GRID_NX="0")
+    assert 'LIOR_EVOLVE_GRID_NX is "0"; it must be an integer' in refused(
+        *command, tmp_path / "other", LIOR_EVOLVE_GRID_NX="0"
+    )
 
 
 def test_a_field_that_breaks_names_its_step_and_cell(lior, tmp_path):
@@ -321,7 +335,9 @@ def test_help_lists_what_is_written(lior):
 
 def test_full_disk_is_a_failed_run_that_resumes_once_there_is_room(lior, tmp_path):
     # No file may grow past 1 MB: what a full disk looks like to the program.
-    file = config(tmp_path, SMALL.replace("every = 5", "every = 1").replace("frames = true", "frames = false"))
+    file = config(
+        tmp_path, SMALL.replace("every = 5", "every = 1").replace("frames = true", "frames = false")
+    )
     out, whole = tmp_path / "run", tmp_path / "whole"
     run = f"ulimit -f 1024; trap '' XFSZ; {PROGRAM} evolve --config {file} --out {out}"
     result = subprocess.run(["bash", "-c", run], capture_output=True, text=True, timeout=120)
@@ -381,7 +397,9 @@ def test_a_damaged_field_is_made_again_with_a_word(lior, tmp_path, how, word):
     assert differences(whole, out) == []
 
 
-@pytest.mark.parametrize("spoil", [lambda text: "", lambda text: text[:-40], lambda text: "\0" * len(text)])
+@pytest.mark.parametrize(
+    "spoil", [lambda text: "", lambda text: text[:-40], lambda text: "\0" * len(text)]
+)
 def test_missing_diagnostics_are_written_again(lior, tmp_path, spoil):
     file, whole, out = config(tmp_path), tmp_path / "whole", tmp_path / "run"
     assert lior("evolve", "--config", file, "--out", whole).returncode == 0
@@ -409,7 +427,9 @@ def test_a_field_open_in_another_program_is_left_alone(refused_run, lior, tmp_pa
     out = tmp_path / "run"
     assert lior("evolve", "--config", config(tmp_path), "--out", out, "--steps", 20).returncode == 0
     with h5py.File(out / "field.h5", "r+"):
-        assert "is open in another program" in refused_run("evolve", "--out", out, "--resume", "--steps", 40)
+        assert "is open in another program" in refused_run(
+            "evolve", "--out", out, "--resume", "--steps", 40
+        )
 
 
 def test_two_runs_in_one_folder(refused_run, lior, tmp_path):
@@ -428,7 +448,9 @@ def test_a_damaged_checkpoint_is_named(lior, refused, tmp_path, step):
     header = json.dumps({"__metadata__": {"step": step}}).encode()
     (out / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     message = refused("evolve", "--out", out, "--resume")
-    assert "checkpoint.safetensors: its step is '" in message and "expected a whole number" in message
+    assert (
+        "checkpoint.safetensors: its step is '" in message and "expected a whole number" in message
+    )
 
 
 def test_the_last_state_is_a_frame_and_a_longer_run_has_none_there(lior, tmp_path):
@@ -468,7 +490,9 @@ def evolve_from(lior, tmp_path, fill, text="[source]\nfile = '{file}'\n", out="r
     return lior("evolve", "--config", toml, "--out", tmp_path / out, "--progress", "none")
 
 
-CURRENT = np.random.default_rng(3).normal(size=(6, 5, 2, 2)) + 1j * np.random.default_rng(4).normal(size=(6, 5, 2, 2))
+CURRENT = np.random.default_rng(3).normal(size=(6, 5, 2, 2)) + 1j * np.random.default_rng(4).normal(
+    size=(6, 5, 2, 2)
+)
 
 
 def compound(names, types=("<f8", "<f8"), **more):
@@ -480,7 +504,9 @@ def compound(names, types=("<f8", "<f8"), **more):
 
 @pytest.mark.parametrize("names", [("r", "i"), ("real", "imag"), ("re", "im")])
 @pytest.mark.parametrize("types", [("<f8", "<f8"), (">f8", "<f8")])
-@pytest.mark.parametrize("options", [{}, {"compression": "gzip", "shuffle": True, "fletcher32": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "gzip", "shuffle": True, "fletcher32": True}]
+)
 def test_complex_numbers_by_any_of_their_names(lior, tmp_path, names, types, options):
     def fill(name, file):
         file.create_dataset("J", data=name, **options)
@@ -516,7 +542,10 @@ def put(value):
         (put(compound(("i", "r"))), "J holds a compound (i, r)"),
         (put(compound(("r", "i"), ("<f8", "<i8"))), "J holds a compound (r, i) of other types"),
         (put(np.zeros(CURRENT.shape, [("r", "<f8")])), "J holds a compound of 1 members"),
-        (put(np.zeros(CURRENT.shape, [("r", "<f8"), ("i", "<f8"), ("k", "<f8")])), "a compound of 3 members"),
+        (
+            put(np.zeros(CURRENT.shape, [("r", "<f8"), ("i", "<f8"), ("k", "<f8")])),
+            "a compound of 3 members",
+        ),
         (put(np.zeros(CURRENT.shape, "S4")), "J holds neither real nor complex numbers"),
         (put(np.zeros(CURRENT.shape, bool)), "J holds neither real nor complex numbers"),
         (put(np.zeros((6, 5, 2))), "J has shape [6, 5, 2]; expected [6, 5, 2, 2]"),
@@ -526,8 +555,14 @@ def put(value):
         (lambda file: file.create_group("J"), "J is no data set"),
         (external_storage, "J is stored in another file"),
         (virtual, "J is a virtual data set"),
-        (lambda file: file.create_dataset("J", data=CURRENT, compression="lzf"), "J passes through filter 32000"),
-        (put(np.where(np.arange(5)[:, None, None] == 3, np.nan, CURRENT)), "J has a number at cell (0, 3) that is"),
+        (
+            lambda file: file.create_dataset("J", data=CURRENT, compression="lzf"),
+            "J passes through filter 32000",
+        ),
+        (
+            put(np.where(np.arange(5)[:, None, None] == 3, np.nan, CURRENT)),
+            "J has a number at cell (0, 3) that is",
+        ),
     ],
 )
 def test_what_a_file_may_not_hold(refused, tmp_path, fill, expected):
@@ -548,19 +583,36 @@ def test_an_input_that_another_program_writes(refused, tmp_path):
     toml = tmp_path / "run.toml"
     toml.write_text(f"[source]\nfile = '{path}'\n")
     with h5py.File(path, "w"):
-        assert "is open in another program" in refused("evolve", "--config", toml, "--out", tmp_path / "run")
+        assert "is open in another program" in refused(
+            "evolve", "--config", toml, "--out", tmp_path / "run"
+        )
 
 
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("[grid]\nD = 9223372036854775807\n", "grid.D is 9223372036854775807; it must be an integer from 1"),
-        ("[grid]\nnx = 2147483648\nny = 2147483648\n", "grid.nx is 2147483648; it must be an integer from 1"),
+        (
+            "[grid]\nD = 9223372036854775807\n",
+            "grid.D is 9223372036854775807; it must be an integer from 1",
+        ),
+        (
+            "[grid]\nnx = 2147483648\nny = 2147483648\n",
+            "grid.nx is 2147483648; it must be an integer from 1",
+        ),
         ("[grid]\nnx = 65536\nny = 65536\n", "are available; choose a smaller grid"),
-        ("[grid]\ndx = 1e-160\n[integrator]\nkind = 'chebyshev'\n", "more than its numbers hold; the spacing dx"),
+        (
+            "[grid]\ndx = 1e-160\n[integrator]\nkind = 'chebyshev'\n",
+            "more than its numbers hold; the spacing dx",
+        ),
         ("[integrator]\nkind = 'chebyshev'\ndt = 1e9\n", "the largest dt that works is"),
-        ("[integrator]\nkind = 'chebyshev'\nsymbol = 'continuous'\n", "chebyshev cannot run with symbol continuous"),
-        ("[integrator]\nkind = 'rk4'\nsymbol = 'continuous'\n", "expected one of: strang, yoshida4"),
+        (
+            "[integrator]\nkind = 'chebyshev'\nsymbol = 'continuous'\n",
+            "chebyshev cannot run with symbol continuous",
+        ),
+        (
+            "[integrator]\nkind = 'rk4'\nsymbol = 'continuous'\n",
+            "expected one of: strang, yoshida4",
+        ),
     ],
 )
 def test_what_cannot_run_says_what_would(refused, tmp_path, text, expected):
@@ -574,6 +626,8 @@ def test_energy_is_that_of_the_symbol(lior, tmp_path):
     # A coherent state of the harmonic preset: the energy of the plane waves' Laplacian stays within
     # the splitting's O(dt^2) oscillation, 1e-4; that of the differences varies by a third.
     out = tmp_path / "run"
-    assert lior("evolve", "--preset", "harmonic", "--out", out, "--progress", "none").returncode == 0
+    assert (
+        lior("evolve", "--preset", "harmonic", "--out", out, "--progress", "none").returncode == 0
+    )
     energy = [line["energy"] for line in lines(out)]
     assert max(energy) - min(energy) < 2e-4 * energy[0]

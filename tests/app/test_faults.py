@@ -5,7 +5,9 @@ import importlib.util
 import pytest
 from program import ROOT
 
-specification = importlib.util.spec_from_file_location("faults", ROOT / "tests" / "faults" / "faults.py")
+specification = importlib.util.spec_from_file_location(
+    "faults", ROOT / "tests" / "faults" / "faults.py"
+)
 faults = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(faults)
 

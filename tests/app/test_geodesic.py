@@ -15,8 +15,19 @@ def test_circular_orbit_keeps_radius_energy_and_momentum(lior):
     r = 8.0
     t_dot = 1 / math.sqrt(1 - 3 / r)
     velocity = f"{t_dot},0,0,{t_dot * r**-1.5}"
-    path = rows(lior, "--metric", "schwarzschild", "--from", f"0,{r},{math.pi / 2},0",
-                "--velocity", velocity, "--length", 100, "--samples", 5)
+    path = rows(
+        lior,
+        "--metric",
+        "schwarzschild",
+        "--from",
+        f"0,{r},{math.pi / 2},0",
+        "--velocity",
+        velocity,
+        "--length",
+        100,
+        "--samples",
+        5,
+    )
     assert path["status"] == "ok" and len(path["rows"]) == 5
     for row in path["rows"]:
         assert abs(row["x"][1] - r) < 1e-6
@@ -33,8 +44,17 @@ def test_path_to_a_point_ends_there(lior):
 
 
 def test_fall_through_the_horizon_stops_with_its_status(lior):
-    path = rows(lior, "--metric", "schwarzschild", "--from", "0,6,1.5,0",
-                "--velocity", "1.5,-0.5,0,0", "--length", 100)
+    path = rows(
+        lior,
+        "--metric",
+        "schwarzschild",
+        "--from",
+        "0,6,1.5,0",
+        "--velocity",
+        "1.5,-0.5,0,0",
+        "--length",
+        100,
+    )
     assert path["status"] == "horizon" and path["reached"] < 100
     assert all(math.isfinite(x) for row in path["rows"] for x in row["x"])
 
@@ -46,8 +66,21 @@ def test_table_shows_invariants(lior):
 
 def test_plot_is_a_png(lior, tmp_path):
     picture = tmp_path / "path.png"
-    result = lior("geodesic", "--metric", "half_plane", "--from", "0,1", "--velocity", "1,0",
-                  "--length", 3, "--samples", 50, "--plot", picture)
+    result = lior(
+        "geodesic",
+        "--metric",
+        "half_plane",
+        "--from",
+        "0,1",
+        "--velocity",
+        "1,0",
+        "--length",
+        3,
+        "--samples",
+        50,
+        "--plot",
+        picture,
+    )
     assert result.returncode == 0, result.stderr
     assert picture.read_bytes().startswith(b"\x89PNG\r\n")
 
@@ -55,22 +88,35 @@ def test_plot_is_a_png(lior, tmp_path):
 @pytest.mark.parametrize("name", ["path.jpg", "path", "nowhere/path.png"])
 def test_a_plot_that_cannot_be_costs_no_path(refused, tmp_path, name):
     # On stdout, which `refused` finds empty, the table would be.
-    message = refused("geodesic", "--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--plot",
-                      tmp_path / name)
+    message = refused(
+        "geodesic",
+        "--metric",
+        "sphere",
+        "--from",
+        "1,1",
+        "--velocity",
+        "1,0",
+        "--plot",
+        tmp_path / name,
+    )
     assert f"--plot {tmp_path / name}: " in message and list(tmp_path.iterdir()) == []
 
 
 def test_help_names_metrics_with_keys_and_coordinates(lior):
     text = lior("geodesic", "--help").stdout
     listed = re.findall(r"^  ([a-z_]+:\S+=\S+) +\S", text, re.M)
-    assert {"euclidean", "sphere", "half_plane", "ball", "torus", "schwarzschild"} <= {m.split(":")[0] for m in listed}
+    assert {"euclidean", "sphere", "half_plane", "ball", "torus", "schwarzschild"} <= {
+        m.split(":")[0] for m in listed
+    }
     assert "sphere:n=2,r=1" in listed and "theta in (0, pi), phi of period 2 pi" in text
     for metric in listed:
         # The defaults are those of the program.
         hole = "r > " in text.split(metric)[1].split("\n")[0]
         point, v = ("0,3,1.5,0", "0,0.1,0.1,0.2") if hole else ("0.3,0.4", "0.1,0.2")
-        whole, short = (lior("geodesic", "--metric", name, "--from", point, "--velocity", v).stdout
-                        for name in (metric, metric.split(":")[0]))
+        whole, short = (
+            lior("geodesic", "--metric", name, "--from", point, "--velocity", v).stdout
+            for name in (metric, metric.split(":")[0])
+        )
         assert whole == short and "ok at t = 1" in whole
 
 
@@ -87,7 +133,9 @@ def test_the_way_to_a_point_says_how_far_and_how_sure(lior):
     assert "distance 0.23" in text and "not excluded" not in text
 
 
-@pytest.mark.parametrize("metric, start", [("ball", "0.5,0"), ("conformal", "0.5,0"), ("paraboloid", "0.5,0")])
+@pytest.mark.parametrize(
+    "metric, start", [("ball", "0.5,0"), ("conformal", "0.5,0"), ("paraboloid", "0.5,0")]
+)
 def test_a_path_along_an_axis_conserves_nothing_by_that(lior, metric, start):
     path = rows(lior, "--metric", metric, "--from", start, "--velocity", "0.1,0")
     assert all(row["momenta"] == {} for row in path["rows"])
@@ -99,13 +147,27 @@ def test_what_cannot_be_reached_is_given_up(lior):
 
 
 def test_a_path_that_saturates_at_the_rim_says_so(lior):
-    assert rows(lior, "--metric", "ball", "--from", "0,0", "--velocity", "30,0")["status"] == "saturated"
+    assert (
+        rows(lior, "--metric", "ball", "--from", "0,0", "--velocity", "30,0")["status"]
+        == "saturated"
+    )
 
 
 def test_tight_tolerance_does_not_hide_the_horizon(lior):
     for rtol in ("1e-12", "1e-13", "1e-14"):
-        path = rows(lior, "--metric", "schwarzschild", "--from", "0,6,1.5,0", "--velocity", "1.5,-0.5,0,0",
-                    "--length", 100, "--rtol", rtol)
+        path = rows(
+            lior,
+            "--metric",
+            "schwarzschild",
+            "--from",
+            "0,6,1.5,0",
+            "--velocity",
+            "1.5,-0.5,0,0",
+            "--length",
+            100,
+            "--rtol",
+            rtol,
+        )
         assert path["status"] == "horizon"
 
 
@@ -117,16 +179,36 @@ def test_tight_tolerance_does_not_hide_the_horizon(lior):
         (("--metric", "sphere", "--from", "1,x", "--velocity", "1,0"), "--from '1,x'"),
         (("--metric", "sphere", "--from", "1,1,1", "--velocity", "1,0"), "has 3 numbers"),
         (("--metric", "sphere", "--from", "1,nan", "--velocity", "1,0"), "--from '1,nan'"),
-        (("--metric", "sphere", "--from", "0,1", "--velocity", "1,0"), "outside the metric's domain"),
-        (("--metric", "ball", "--from", "0.6,0.8", "--velocity", "1,0"), "outside the metric's domain"),
+        (
+            ("--metric", "sphere", "--from", "0,1", "--velocity", "1,0"),
+            "outside the metric's domain",
+        ),
+        (
+            ("--metric", "ball", "--from", "0.6,0.8", "--velocity", "1,0"),
+            "outside the metric's domain",
+        ),
         (("--metric", "schwarzschild", "--from", "0,2,1,0", "--velocity", "1,0,0,0"), "horizon"),
         (("--metric", "sphere", "--from", "1,1"), "either --velocity"),
-        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--to", "1,2"), "either --velocity"),
-        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--method", "euler"),
-         "--method 'euler' is unknown; expected one of: dopri5, rk4, midpoint"),
-        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--samples", "1"), "--samples 1"),
-        (("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--length", "-1"), "--length -1"),
-        (("--metric", "missing.safetensors", "--from", "1,1", "--velocity", "1,0"), "missing.safetensors"),
+        (
+            ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--to", "1,2"),
+            "either --velocity",
+        ),
+        (
+            ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--method", "euler"),
+            "--method 'euler' is unknown; expected one of: dopri5, rk4, midpoint",
+        ),
+        (
+            ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--samples", "1"),
+            "--samples 1",
+        ),
+        (
+            ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--length", "-1"),
+            "--length -1",
+        ),
+        (
+            ("--metric", "missing.safetensors", "--from", "1,1", "--velocity", "1,0"),
+            "missing.safetensors",
+        ),
     ],
 )
 def test_bad_input_is_one_line(refused, arguments, message):

@@ -19,12 +19,30 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from evolve_kills import CONFIG, PROGRAM, differences
 
 CALLS = ["pwrite64", "write", "fsync", "rename", "ftruncate", "pread64", "openat"]
-FILES = ["", "config.toml", "config.toml.partial", "field.h5", "field.h5.partial", "diagnostics.jsonl"]
+FILES = [
+    "",
+    "config.toml",
+    "config.toml.partial",
+    "field.h5",
+    "field.h5.partial",
+    "diagnostics.jsonl",
+]
 FILES += ["checkpoint.safetensors", "checkpoint.safetensors.partial"]
 
 
 def evolve(folder, *flags, strace=()):
-    command = [*strace, PROGRAM, "evolve", "--out", folder, "--threads", "1", "--progress", "none", *flags]
+    command = [
+        *strace,
+        PROGRAM,
+        "evolve",
+        "--out",
+        folder,
+        "--threads",
+        "1",
+        "--progress",
+        "none",
+        *flags,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
@@ -36,7 +54,9 @@ def main():
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="evolve-faults-"))
     configuration = scratch / "run.toml"
     configuration.write_text(CONFIG.format(every=5, steps=120))
-    whole, half, folder, log = (scratch / name for name in ("whole", "half", "faulty", "strace.log"))
+    whole, half, folder, log = (
+        scratch / name for name in ("whole", "half", "faulty", "strace.log")
+    )
     assert evolve(whole, "--config", configuration).returncode == 0
     assert evolve(half, "--config", configuration, "--steps", "60").returncode == 0
 
@@ -63,13 +83,20 @@ def main():
                         found += differences(whole, folder)
                     elif ended.returncode not in (1, 2) or not said[0].startswith("error: "):
                         found.append(f"status {ended.returncode}: {said[0]}")
-                    again = ("--resume", "--steps", "120") if (folder / "config.toml").exists() else flags
+                    again = (
+                        ("--resume", "--steps", "120")
+                        if (folder / "config.toml").exists()
+                        else flags
+                    )
                     after = evolve(folder, *again)
                     found += [after.stderr] if after.returncode else differences(whole, folder)
                     if found:
                         wrong += 1
                     if found or n <= 2:
-                        print(f"{'resumed ' * resumed}{call} {error} {n}: {said[0]} {found}", flush=True)
+                        print(
+                            f"{'resumed ' * resumed}{call} {error} {n}: {said[0]} {found}",
+                            flush=True,
+                        )
     print(f"{faults} faults, {wrong} that ended wrong")
     sys.exit(1 if wrong else 0)
 

@@ -156,7 +156,9 @@ def injected(kind, folder, call, at, error, lasts, expected):
 def count_calls(kind, folder, call):
     out, count = folder / "counted", folder / "count"
     shutil.rmtree(out, ignore_errors=True)
-    run(kind.command(out, False), LD_PRELOAD=LIBRARY, FAULT_CALL=call, FAULT_AT=0, FAULT_COUNT=count)
+    run(
+        kind.command(out, False), LD_PRELOAD=LIBRARY, FAULT_CALL=call, FAULT_AT=0, FAULT_COUNT=count
+    )
     return int(count.read_text())
 
 

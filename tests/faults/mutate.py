@@ -29,12 +29,69 @@ SECONDS = 20  # after which Ctrl-C is pressed
 GRACE = 10  # seconds that it has then to end
 MEMORY = 3 << 30
 
-INTEGERS = ["0", "1", "-1", "2", "7", "64", "65536", "2147483648", "4294967296", "4611686018427387904",
-            "9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999"]
-REALS = ["0.0", "-1.0", "0.5", "1e-300", "1e300", "1e-9", "1e9", "nan", "inf", "-inf", "1e999", "-0.0", "0x1p3"]
-WORDS = ["", " ", "a", "none", "true", "val", "packet", "rk4", "é", "\x1b[31mred", "a" * 300, "a/" * 200, "../x",
-         "builtin:s5", "builtin:nosuch", "/dev/null", "/dev/zero", "/proc/self/mem", ".", "%s%n", "'", '"', "sphere",
-         "[", "(" * 2000, "-", "--", "--help", "\t", "a\nb"]
+INTEGERS = [
+    "0",
+    "1",
+    "-1",
+    "2",
+    "7",
+    "64",
+    "65536",
+    "2147483648",
+    "4294967296",
+    "4611686018427387904",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "99999999999999999999",
+]
+REALS = [
+    "0.0",
+    "-1.0",
+    "0.5",
+    "1e-300",
+    "1e300",
+    "1e-9",
+    "1e9",
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "-0.0",
+    "0x1p3",
+]
+WORDS = [
+    "",
+    " ",
+    "a",
+    "none",
+    "true",
+    "val",
+    "packet",
+    "rk4",
+    "é",
+    "\x1b[31mred",
+    "a" * 300,
+    "a/" * 200,
+    "../x",
+    "builtin:s5",
+    "builtin:nosuch",
+    "/dev/null",
+    "/dev/zero",
+    "/proc/self/mem",
+    ".",
+    "%s%n",
+    "'",
+    '"',
+    "sphere",
+    "[",
+    "(" * 2000,
+    "-",
+    "--",
+    "--help",
+    "\t",
+    "a\nb",
+]
 
 TRAIN = """batch = 2
 length = 8
@@ -95,7 +152,17 @@ def start_files(folder):
     (folder / "field.toml").write_text(FIELD)
     (folder / "text.txt").write_text("In the beginning was the word. " * 40)
     for command in (
-        ["train", "--data", "text.txt", "--out", "model", "--config", "train.toml", "--progress", "none"],
+        [
+            "train",
+            "--data",
+            "text.txt",
+            "--out",
+            "model",
+            "--config",
+            "train.toml",
+            "--progress",
+            "none",
+        ],
         ["evolve", "--out", "field", "--config", "field.toml", "--progress", "none"],
     ):
         subprocess.run([PROGRAM, *command], cwd=folder, check=True, capture_output=True)
@@ -116,7 +183,12 @@ COMMANDS = {
 }
 FILES = {
     "train": ["train.toml", "text.txt"],
-    "resume": ["model/config.json", "model/model.safetensors", "model/optimizer.safetensors", "model/metrics.jsonl"],
+    "resume": [
+        "model/config.json",
+        "model/model.safetensors",
+        "model/optimizer.safetensors",
+        "model/metrics.jsonl",
+    ],
     "eval": ["model/config.json", "model/model.safetensors", "text.txt"],
     "generate": ["model/config.json", "model/model.safetensors"],
     "evolve": ["field.toml"],
@@ -143,7 +215,9 @@ def mutate_arguments(chance, arguments):
     place = chance.randrange(1, len(arguments))
     kind = chance.random()
     if kind < 0.7:
-        values = [k for k in range(1, len(arguments)) if not arguments[k].startswith("--")] or [place]
+        values = [k for k in range(1, len(arguments)) if not arguments[k].startswith("--")] or [
+            place
+        ]
         place = chance.choice(values)
         arguments[place] = other_value(chance, arguments[place])
     elif kind < 0.8:
@@ -162,7 +236,9 @@ def mutate_bytes(chance, data):
         if kind == 0 and at < len(data):
             data[at] ^= 1 << chance.randrange(8)
         elif kind == 1 and at < len(data):
-            data[at] = chance.choice([0, 0xFF, 0x80, ord("["), ord("{"), ord('"'), ord("\n"), ord("9")])
+            data[at] = chance.choice(
+                [0, 0xFF, 0x80, ord("["), ord("{"), ord('"'), ord("\n"), ord("9")]
+            )
         elif kind == 2:
             data[at:at] = data[at : at + chance.randrange(1, 64)] * chance.choice([1, 2, 100])
         elif kind == 3:
@@ -170,7 +246,9 @@ def mutate_bytes(chance, data):
         elif kind == 4:
             data[at : at + 4] = b"\0" * chance.choice([1, 4, 4096])
         else:
-            data[at:at] = chance.choice([b"\xff\xfe", b"\xc3\x28", b"[" * 20000, b"a." * 20000, b"\x1b[31m"])
+            data[at:at] = chance.choice(
+                [b"\xff\xfe", b"\xc3\x28", b"[" * 20000, b"a." * 20000, b"\x1b[31m"]
+            )
     return bytes(data)
 
 
@@ -193,7 +271,11 @@ def mutate_line(chance, data):
 def mutate_file(chance, path):
     data = path.read_bytes()
     is_text = path.suffix in (".toml", ".json", ".jsonl")
-    path.write_bytes(mutate_line(chance, data) if is_text and chance.random() < 0.7 else mutate_bytes(chance, data))
+    path.write_bytes(
+        mutate_line(chance, data)
+        if is_text and chance.random() < 0.7
+        else mutate_bytes(chance, data)
+    )
 
 
 def bounded():
@@ -223,7 +305,11 @@ def broken_rule(command, ended):
         for word in ("std::", "basic_", "stoll", "json.exception", "bad_cast", "filesystem error"):
             if word in said[0]:
                 return f"a message of a library: {word}"
-    if ended.returncode == 0 and command in ("eval", "geodesic", "distance") and ended.stdout.startswith(b"{"):
+    if (
+        ended.returncode == 0
+        and command in ("eval", "geodesic", "distance")
+        and ended.stdout.startswith(b"{")
+    ):
         try:
             json.loads(ended.stdout, parse_constant=no_nan)
         except ValueError as error:
@@ -293,7 +379,9 @@ def main():
                 print(f"{seed}: {rule}: {arguments} {stderr!r}", flush=True)
                 if given.keep:
                     shutil.copytree(folder, given.keep / seed, dirs_exist_ok=True)
-    print(f"{trials} runs, {len(findings)} broke a rule; statuses {dict(sorted(ends.items(), key=str))}")
+    print(
+        f"{trials} runs, {len(findings)} broke a rule; statuses {dict(sorted(ends.items(), key=str))}"
+    )
     sys.exit(1 if findings or not trials else 0)
 
 

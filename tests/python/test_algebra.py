@@ -2,11 +2,10 @@
 
 import itertools
 
+import lior
 import numpy as np
 import pytest
 from formulas import conjugate, doubled, layouts
-
-import lior
 from lior import algebra
 
 
@@ -27,7 +26,9 @@ def tolerance(real):
 
 def test_quaternions(points, real):
     p, q, v = points(4), points(4), points(3)
-    np.testing.assert_allclose(algebra.quaternion_multiply(p, q), doubled(p, q), atol=tolerance(real))
+    np.testing.assert_allclose(
+        algebra.quaternion_multiply(p, q), doubled(p, q), atol=tolerance(real)
+    )
     q /= np.linalg.norm(q, axis=0)
     pure = np.concatenate([np.zeros_like(v[:1]), v])
     turned = doubled(doubled(q, pure), conjugate(q))
@@ -77,7 +78,10 @@ def test_operators_and_their_adjoint(points, real, transition, parts):
     np.testing.assert_allclose((dx * x).sum(0), (g * turned).sum(0), atol=atol)
     step = 1e-3  # the operators are polynomials of degree 2 in u: differences are exact
     for k in range(8):
-        moved = [algebra.apply(transition, v, x) for v in (u + step * basis(k, u), u - step * basis(k, u))]
+        moved = [
+            algebra.apply(transition, v, x)
+            for v in (u + step * basis(k, u), u - step * basis(k, u))
+        ]
         if transition == "two_sided":
             continue  # there only the part along the sphere is a gradient
         slope = (g * (moved[0] - moved[1])).sum(0) / (2 * step)
@@ -137,7 +141,11 @@ def test_bilinears(rng, dtype, pairs, adjoint, count):
         p = np.einsum("ni,mij,kjl,nl->nmk", left, gamma, gamma, psi)
         k1, k2 = (p - p.swapaxes(1, 2)) / 2, (p + p.swapaxes(1, 2)) / 2
         if pairs == "packed":
-            return k0, k1[(slice(None), *np.triu_indices(d, 1))], k2[(slice(None), *np.triu_indices(d))]
+            return (
+                k0,
+                k1[(slice(None), *np.triu_indices(d, 1))],
+                k2[(slice(None), *np.triu_indices(d))],
+            )
         return k0, k1.reshape(count, d * d), k2.reshape(count, d * d)
 
     plan = algebra.Bilinears(gamma, pairs=pairs, adjoint=adjoint)

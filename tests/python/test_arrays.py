@@ -5,12 +5,11 @@ import subprocess
 import sys
 import threading
 
+import lior
 import numpy as np
 import pytest
 import torch
 from formulas import layouts
-
-import lior
 from lior.algebra import octonion_multiply
 
 
@@ -108,7 +107,9 @@ def test_lists_take_the_dtype_that_is_wanted(pair, real):
     assert got.dtype == real and (got == expected).all()
     assert octonion_multiply(y.tolist(), x.astype(float)).dtype == np.float64
     whole = [[k] for k in range(8)]  # numbers that are whole are numbers all the same
-    assert (octonion_multiply(whole, whole) == octonion_multiply(np.array(whole, float), whole)).all()
+    assert (
+        octonion_multiply(whole, whole) == octonion_multiply(np.array(whole, float), whole)
+    ).all()
     assert octonion_multiply(tuple(map(tuple, x.tolist())), y.astype(float)).shape == (8, 5)
 
 
@@ -237,7 +238,9 @@ def test_out_that_does_not_fit_is_named(pair, error, message, out):
 
 def test_library_errors_are_value_errors():
     assert issubclass(lior.Error, ValueError) and issubclass(lior.RunError, RuntimeError)
-    with pytest.raises(lior.Error, match="transition 'up' is unknown; expected one of: right, left"):
+    with pytest.raises(
+        lior.Error, match="transition 'up' is unknown; expected one of: right, left"
+    ):
         lior.algebra.apply("up", np.zeros((8, 1)), np.zeros((8, 1)))
 
 

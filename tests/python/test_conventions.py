@@ -7,10 +7,9 @@ shapes of section 11.4, and written into a run's folder: it opens only if they a
 import json
 from itertools import combinations
 
+import lior
 import numpy as np
 import pytest
-
-import lior
 
 # Ours is in double, the program's in float: 150 roundings of 6e-8. The causal field's memory runs by poles,
 # whose error is at most 1e-4 of the power law (10.1); here it is the kernel itself.
@@ -262,7 +261,10 @@ def geometric_attention(layer, x, model):
     c = np.einsum("bnhk,bmhk->bhnm", z, z).real
     l1, l2, l3, l4 = layer["mix"].T[:, :, None, None]
     scores = (l1 * p + l2 * w + l3 * (p**2 + w**2) / 8 + l4 * c) / np.sqrt(8)
-    return x + attend(scores, v.reshape(B, N, H, 16), model["attention_window"]) @ layer["out.weight"].T
+    return (
+        x
+        + attend(scores, v.reshape(B, N, H, 16), model["attention_window"]) @ layer["out.weight"].T
+    )
 
 
 def attention(layer, x, model):
@@ -302,7 +304,12 @@ MIXERS = {
         gated_linear_attention,
     )
 }
-READ = {"linear": (8, 16), "quadratic": (36, 64), "linear_quadratic": (44, 80), "invariants": (15, 22)}
+READ = {
+    "linear": (8, 16),
+    "quadratic": (36, 64),
+    "linear_quadratic": (44, 80),
+    "invariants": (15, 22),
+}
 
 
 def kinds(model):
@@ -379,7 +386,9 @@ def random_tensors(model, rng):
     for name, shape in tensor_shapes(model).items():
         value = rng.normal(size=shape)
         if name.endswith("memory"):
-            value = 0.5 * value - 1  # rates of exp(-1 +- .5): a kernel that ends after some dozen steps
+            value = (
+                0.5 * value - 1
+            )  # rates of exp(-1 +- .5): a kernel that ends after some dozen steps
         elif name.endswith("weight") and len(shape) == 2 and "embedding" not in name:
             value /= np.sqrt(shape[1])
         elif name.endswith("norm.weight"):
@@ -400,7 +409,14 @@ def case(request, program, tmp_path_factory):
     (folder / "model.toml").write_text("\n".join(["[model]", *lines]))
     program(
         "train",
-        *("--data", folder / "text.txt", "--out", folder / "run", "--config", folder / "model.toml"),
+        *(
+            "--data",
+            folder / "text.txt",
+            "--out",
+            folder / "run",
+            "--config",
+            folder / "model.toml",
+        ),
         *("--steps", 1, "--batch", 1, "--length", 8, "--threads", 1, "--progress", "none"),
     )
     model = json.loads((folder / "run" / "config.json").read_text())["model"]

@@ -2,12 +2,11 @@
 
 import math
 
+import lior
 import mpmath
 import numpy as np
 import pytest
 from formulas import layouts
-
-import lior
 from lior import geometry
 from lior.geometry import PathStatus
 
@@ -90,7 +89,9 @@ def test_errors_name_what_is_wrong():
         (geometry.curve_length, [np.ones((3, 2, 1))]),
         (geometry.christoffel_differences, [x, 1e-4]),
     ]:
-        with pytest.raises(ValueError, match="metric 'spere' is unknown; expected euclidean, sphere"):
+        with pytest.raises(
+            ValueError, match="metric 'spere' is unknown; expected euclidean, sphere"
+        ):
             function("spere", *arguments)
         with pytest.raises(ValueError, match="has no key 'k'"):
             function("sphere:k=1", *arguments)
@@ -239,9 +240,9 @@ def test_distance_gradient(rng, parameters):
     for name in ("L", "resilience_net.2.weight"):
         move = rng.standard_normal(parameters[name].shape)
         ends = [
-            make({**parameters, name: parameters[name] + sign * step * move}).distance_with_gradient(
-                x, y, weight, options
-            )[0]
+            make(
+                {**parameters, name: parameters[name] + sign * step * move}
+            ).distance_with_gradient(x, y, weight, options)[0]
             for sign in (1, -1)
         ]
         slope = (weight * (ends[0] - ends[1])).sum() / (2 * step)
@@ -394,8 +395,11 @@ def exact_distance(name, x, y):
         a, b = embedded(x), embedded(y)
         return 2 * mpmath.atan2(mpmath.norm(a - b), mpmath.norm(a + b))
     square = sum((a - b) ** 2 for a, b in zip(x, y))
-    room = (4 * x[-1] * y[-1] if name == "half_plane"
-            else (1 - sum(a * a for a in x)) * (1 - sum(b * b for b in y)))
+    room = (
+        4 * x[-1] * y[-1]
+        if name == "half_plane"
+        else (1 - sum(a * a for a in x)) * (1 - sum(b * b for b in y))
+    )
     return 2 * mpmath.asinh(mpmath.sqrt(square / room))
 
 
@@ -435,16 +439,26 @@ def test_distances_beside_mpmath(rng, name, n):
     assert log.converged.all() and log.shortest.all()
     g = geometry.metric_values(f"{name}:n={n}", x)
     sizes = np.sqrt(np.einsum("mnp,mp,np->p", g, log.v, log.v))
-    np.testing.assert_allclose(sizes, found.length, rtol=1e-3 if name == "ball" else 1e-12)  # g rounds at the rim
+    np.testing.assert_allclose(
+        sizes, found.length, rtol=1e-3 if name == "ball" else 1e-12
+    )  # g rounds at the rim
 
 
 def test_distances_by_shooting_say_what_they_are_good_for(rng):
     # A quarter of a great circle, as a surface of revolution would have it: by the torus' outer equator.
-    found = geometry.distance("torus:minor=1,major=3", np.zeros((2, 3)), np.array([[0, 0, 0], [0.5, 6.5, -20.0]]),
-                              details=True)
+    found = geometry.distance(
+        "torus:minor=1,major=3",
+        np.zeros((2, 3)),
+        np.array([[0, 0, 0], [0.5, 6.5, -20.0]]),
+        details=True,
+    )
     turns = np.abs([0.5, 6.5 - 2 * np.pi, 20 - 6 * np.pi])
-    assert (np.abs(found.length - 4 * turns) <= found.error + 1e-12).all() and not found.shortest.any()
-    lost = geometry.distance("conformal", np.array([[1.0], [0.0]]), np.array([[1e15], [0.0]]), details=True)
+    assert (
+        np.abs(found.length - 4 * turns) <= found.error + 1e-12
+    ).all() and not found.shortest.any()
+    lost = geometry.distance(
+        "conformal", np.array([[1.0], [0.0]]), np.array([[1e15], [0.0]]), details=True
+    )
     assert np.isnan(lost.length).all() and np.isnan(lost.error).all()
     log = geometry.log_map("conformal", np.array([[1.0], [0.0]]), np.array([[1e15], [0.0]]))
     assert not log.converged.any() and np.isfinite(log.v).all()
@@ -455,14 +469,18 @@ def test_curvature_beside_a_pole_says_what_rounding_took():
     curved = geometry.curvature("sphere", np.stack([theta, np.zeros(10)]))
     assert (np.abs(curved.scalar - 2) <= curved.scalar_error).all()
     assert (np.abs(curved.kretschmann - 4) <= curved.kretschmann_error).all()
-    assert curved.scalar_error[0] < 1e-12 and curved.scalar_error[7] > 0.5  # at 1e-8 nothing is left
+    assert (
+        curved.scalar_error[0] < 1e-12 and curved.scalar_error[7] > 0.5
+    )  # at 1e-8 nothing is left
 
 
 def test_residuals_keep_nan():
     a = np.zeros((2, 2, 2))
     a[0, 1, 0], a[0, 1, 1] = 10, np.nan
     for array in (a, a[:, :, ::-1].copy()):
-        assert np.isnan(geometry.symmetry_residual(array)) and np.isnan(geometry.antisymmetry_residual(array))
+        assert np.isnan(geometry.symmetry_residual(array)) and np.isnan(
+            geometry.antisymmetry_residual(array)
+        )
     gamma = np.zeros((2, 2, 2, 1))
     gamma[0, 0, 0] = np.nan
     assert np.isnan(geometry.torsion_residual(gamma))
@@ -477,7 +495,10 @@ def test_texts_that_name_metrics(parameters):
         assert len(metric.coordinates) == len(metric.periods) == metric.dimension
     assert geometry.Metric("sphere:n=3").periods == [0, 0, 2 * math.pi]
     learned_metric = geometry.LearnedMetric.from_arrays(parameters)
-    assert repr(learned_metric) == "LearnedMetric(d=3, widths=(6, 5), resilience=True, spd_floor=False)"
+    assert (
+        repr(learned_metric)
+        == "LearnedMetric(d=3, widths=(6, 5), resilience=True, spd_floor=False)"
+    )
     with pytest.raises(lior.Error, match="LearnedMetric.from_file reads"):
         geometry.christoffel("m.safetensors", np.ones((2, 1)))
     with pytest.raises(lior.Error) as error:
@@ -492,6 +513,13 @@ def test_advice_is_for_the_metric_at_hand():
 
 
 def test_statuses_are_those_of_the_engine():
-    assert [status.name for status in PathStatus] == ["ok", "edge", "horizon", "singular", "stalled", "saturated"]
+    assert [status.name for status in PathStatus] == [
+        "ok",
+        "edge",
+        "horizon",
+        "singular",
+        "stalled",
+        "saturated",
+    ]
     end, status = geometry.exp_map("ball", np.zeros((2, 2)), np.array([[5.0, 30.0], [0, 0]]))
     assert list(status) == [PathStatus.ok, PathStatus.saturated]

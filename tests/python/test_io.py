@@ -4,10 +4,9 @@ import json
 import subprocess
 import sys
 
+import lior
 import numpy as np
 import pytest
-
-import lior
 from lior import io
 
 DTYPES = {

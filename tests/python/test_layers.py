@@ -2,11 +2,10 @@
 
 import math
 
+import lior
 import numpy as np
 import pytest
 from formulas import assert_gradients, layouts, sigmoid
-
-import lior
 from lior import nn
 
 
@@ -145,7 +144,9 @@ def test_gradients(draw):
 
 def test_what_does_not_fit_is_named(draw):
     x, w = draw("float64", 2, 4), draw("float64", 3, 4)
-    with pytest.raises(lior.Error, match=r"weight has shape \(3, 4\); expected \(O, K\) with K = 3"):
+    with pytest.raises(
+        lior.Error, match=r"weight has shape \(3, 4\); expected \(O, K\) with K = 3"
+    ):
         nn.linear_forward(x[:, :3], w)
     with pytest.raises(TypeError, match="bias"):
         nn.linear_forward(x, w, np.zeros(3, np.float32))
@@ -163,9 +164,13 @@ def test_what_does_not_fit_is_named(draw):
         layer.forward(p, x[None])
     with pytest.raises(lior.Error, match="parameters lack 'norm.weight'"):
         layer.forward({"out.weight": np.ones((4, 2))}, x[None])
-    with pytest.raises(lior.Error, match="layer 'mamba' is unknown; expected one of: geometric_mamba"):
+    with pytest.raises(
+        lior.Error, match="layer 'mamba' is unknown; expected one of: geometric_mamba"
+    ):
         nn.Layer("mamba", 4)
-    with pytest.raises(lior.Error, match="a swiglu_mlp layer has no option 'heads'; it has: hidden"):
+    with pytest.raises(
+        lior.Error, match="a swiglu_mlp layer has no option 'heads'; it has: hidden"
+    ):
         nn.Layer("swiglu_mlp", 4, heads=2)
     with pytest.raises(lior.Error, match="factors is 9; expected 1 to 8"):
         nn.Layer("geometric_mamba", 4, factors=9)

@@ -2,11 +2,10 @@
 
 import math
 
+import lior
 import numpy as np
 import pytest
 from formulas import layouts
-
-import lior
 from lior import memory
 
 
@@ -27,11 +26,13 @@ def kernel_terms(raw, t):
     times its own relative error an argument puts into the terms, in all, absolute."""
     a, beta, gamma, delta, xi, eta, omega, phi, zeta, w = values(np.asarray(raw, float))
     t = np.where(np.asarray(t, float) > 0, t, np.inf)  # K is 0 there
-    envelopes = np.stack([
-        w[0] * a * np.exp(-beta * t),
-        w[1] * gamma * t**-delta * np.exp(-xi * t),
-        w[2] * eta * np.exp(-zeta * t),
-    ])
+    envelopes = np.stack(
+        [
+            w[0] * a * np.exp(-beta * t),
+            w[1] * gamma * t**-delta * np.exp(-xi * t),
+            w[2] * eta * np.exp(-zeta * t),
+        ]
+    )
     t = np.where(t < np.inf, t, 0)
     angle = omega * t + phi
     terms = envelopes * np.stack([np.ones_like(t), np.ones_like(t), np.cos(angle)])
@@ -178,7 +179,9 @@ def test_fractional_calculus():
     weights = np.cumprod([1.0] + [(k - 1 - alpha) / k for k in range(1, n)])
     np.testing.assert_allclose(memory.grunwald_letnikov_weights(alpha, n), weights, rtol=1e-13)
     expected = dt**-alpha * np.array([weights[: k + 1] @ t[k::-1] for k in range(n)])
-    np.testing.assert_allclose(memory.grunwald_letnikov(alpha, dt, t[::-1][::-1]), expected, atol=1e-11)
+    np.testing.assert_allclose(
+        memory.grunwald_letnikov(alpha, dt, t[::-1][::-1]), expected, atol=1e-11
+    )
     k = np.arange(n)
     l1 = (k + 1.0) ** (1 - alpha) - k ** (1 - alpha)
     np.testing.assert_allclose(memory.l1_weights(alpha, n), l1, rtol=1e-11)

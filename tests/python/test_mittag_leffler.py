@@ -100,7 +100,9 @@ def test_of_arrays_and_numbers():
 
     z = np.array([-5.0, -0.5, 0.0, 2.0])
     values = memory.mittag_leffler(0.5, z, 1.5)
-    assert values.dtype == float and values.tolist() == [memory.mittag_leffler(0.5, x, 1.5) for x in z]
+    assert values.dtype == float and values.tolist() == [
+        memory.mittag_leffler(0.5, x, 1.5) for x in z
+    ]
     turned = memory.mittag_leffler(0.5, z[:2].astype(complex), beta=1.5)
     assert turned.dtype == complex and np.allclose(turned, values[:2], rtol=1e-14, atol=0)
     assert isinstance(memory.mittag_leffler(0.5, -1 + 0.5j), complex)

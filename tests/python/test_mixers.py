@@ -1,10 +1,9 @@
 """The parts that mixers are made of, beside their formulas in NumPy."""
 
+import lior
 import numpy as np
 import pytest
 from formulas import assert_gradients, layouts
-
-import lior
 from lior import nn
 
 
@@ -72,7 +71,9 @@ def test_short_convolution(draw, real, B, N, K):
 def test_short_convolution_gradient(draw):
     x, taps, weight = draw("float64", 2, 6, 3), draw("float64", 4, 3), draw("float64", 2, 6, 3)
     gradients = nn.short_convolution_backward(x, taps, weight)
-    assert_gradients(gradients, lambda x, taps: (weight * convolved(x, taps)).sum(), [x, taps], draw)
+    assert_gradients(
+        gradients, lambda x, taps: (weight * convolved(x, taps)).sum(), [x, taps], draw
+    )
 
 
 def spinors(octets):

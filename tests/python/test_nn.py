@@ -2,11 +2,10 @@
 
 import math
 
+import lior
 import numpy as np
 import pytest
 from formulas import along, doubled, layouts, sigmoid, slope
-
-import lior
 from lior import nn
 
 MIXERS = {
@@ -155,7 +154,9 @@ def test_readout_gradient(options, draw):
 
 def layer_parameters(draw, layer, dtype):
     """Numbers of size 1, matrices that keep the size of what they map."""
-    matrix = lambda name, shape: math.sqrt(shape[1]) if name.endswith("weight") and len(shape) == 2 else 1
+    matrix = lambda name, shape: (
+        math.sqrt(shape[1]) if name.endswith("weight") and len(shape) == 2 else 1
+    )
     return {
         name: np.asarray(draw(dtype, *shape) / matrix(name, shape), dtype)
         for name, shape in layer.shapes.items()
@@ -221,7 +222,6 @@ def test_layer_gradient(options, draw):
 
 
 def test_what_does_not_fit_is_named(draw):
-    mixer = nn.MixerConfig(heads=2)
     x = draw("float64", 1, 2, 6)
     layer = nn.Layer("geometric_mamba", 6, heads=2)
     p = layer_parameters(draw, layer, "float64")

@@ -6,9 +6,8 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 import lior
+import pytest
 from lior import _lior
 
 PACKAGE = pathlib.Path(lior.__file__).parent
@@ -106,10 +105,15 @@ def test_level_of_the_environment_in_either_case():
 
 def test_objects_say_what_they_are():
     config = lior.train.Config({"data": "builtin:parity", "batch": 3, "length": 8})
-    assert repr(config) == f"Config(data='builtin:parity', batch=3, length=8, lr={config.lr:g}, seed=0)"
+    assert (
+        repr(config)
+        == f"Config(data='builtin:parity', batch=3, length=8, lr={config.lr:g}, seed=0)"
+    )
     data = lior.train.Data("builtin:parity", 0.1)
     config.fit(data)
     model = lior.train.Model(config)
     model.initialize(0)
     result = model.evaluate([[0, 1]], [[0, 1]])
-    assert repr(result) == f"LossResult(loss={result.loss:.6g}, targets=2, correct={result.correct})"
+    assert (
+        repr(result) == f"LossResult(loss={result.loss:.6g}, targets=2, correct={result.correct})"
+    )

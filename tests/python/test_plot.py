@@ -5,9 +5,8 @@ import matplotlib
 matplotlib.use("agg")
 
 import numpy as np
-from matplotlib import pyplot
-
 from lior import geometry, memory, plot
+from matplotlib import pyplot
 
 
 def test_phase_is_hue_and_modulus_is_brightness():

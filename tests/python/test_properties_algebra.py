@@ -1,14 +1,13 @@
 """The algebra beside long double, for drawn shapes, layouts, types and sizes of numbers."""
 
+import lior
 import numpy as np
 import pytest
 from formulas import conjugate, doubled
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import REAL, any_array, arrays, few, out_like, wide
-
-import lior
 from lior import algebra
+from properties import REAL, any_array, arrays, few, out_like, wide
 
 COUNT = st.integers(0, 9)
 
@@ -77,7 +76,13 @@ def test_complex_octonions(data, real, count, conjugate_x, conjugate_y):
 
 
 @few
-@given(st.data(), REAL, COUNT, st.sampled_from(["right", "left", "two_sided"]), st.sampled_from([8, 16]))
+@given(
+    st.data(),
+    REAL,
+    COUNT,
+    st.sampled_from(["right", "left", "two_sided"]),
+    st.sampled_from([8, 16]),
+)
 def test_turns_and_their_adjoints(data, real, count, transition, rows):
     u, x, g = (data.draw(arrays((n, count), real)) for n in (8, rows, rows))
     u = (wide(u) / norm(u)).astype(real)

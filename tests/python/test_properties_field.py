@@ -1,15 +1,14 @@
 """The field beside SciPy's transforms and matrix exponentials, for drawn grids and settings."""
 
+import lior
 import numpy as np
 import pytest
 import scipy.fft
 import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import any_array, arrays, few, wide
-
-import lior
 from lior import field
+from properties import any_array, arrays, few, wide
 
 COMPLEX = st.sampled_from([np.dtype("c8"), np.dtype("c16")])
 SIDE, ENTRIES = st.integers(1, 6), st.integers(1, 3)
@@ -19,7 +18,9 @@ ANY_METRIC = {"hbar": 0.3, "mass": 0.7, "dx": 0.5, "gxx": 1.2, "gyy": 0.8}
 def dense(h, shape):
     """The Hamiltonian's matrix, from its action on each unit field."""
     size = int(np.prod(shape))
-    return np.stack([h.apply(unit.reshape(shape)).ravel() for unit in np.eye(size, dtype=complex)], 1)
+    return np.stack(
+        [h.apply(unit.reshape(shape)).ravel() for unit in np.eye(size, dtype=complex)], 1
+    )
 
 
 @few
@@ -30,7 +31,9 @@ def test_hamiltonian(data, dtype, nx, ny, d):
     h = field.Hamiltonian(v, d=d, dtype=dtype.name, **ANY_METRIC)
     kx, ky = (2 - 2 * np.cos(2 * np.pi * scipy.fft.fftfreq(n)) for n in (nx, ny))
     symbol = 0.3**2 / 1.4 / 0.5**2 * (1.2 * kx[:, None] + 0.8 * ky)
-    moving = scipy.fft.ifft2(symbol[..., None, None] * scipy.fft.fft2(t.astype(complex), axes=(0, 1)), axes=(0, 1))
+    moving = scipy.fft.ifft2(
+        symbol[..., None, None] * scipy.fft.fft2(t.astype(complex), axes=(0, 1)), axes=(0, 1)
+    )
     want = moving + v[..., None, None] * t
     size = (symbol.max() + abs(v).max()) * abs(t).max()
     assert abs(h.apply(t) - want).max() <= 16 * np.finfo(dtype).eps * size
@@ -45,7 +48,10 @@ def test_hamiltonian(data, dtype, nx, ny, d):
 @few
 @given(st.data(), st.integers(1, 4), st.integers(1, 4), st.floats(1e-3, 20), st.booleans())
 def test_chebyshev_is_the_exponential(data, nx, ny, dt, varying):
-    v, t = data.draw(arrays((nx, ny), np.dtype("f8"))), data.draw(arrays((nx, ny, 1, 1), np.dtype("c16")))
+    v, t = (
+        data.draw(arrays((nx, ny), np.dtype("f8"))),
+        data.draw(arrays((nx, ny, 1, 1), np.dtype("c16"))),
+    )
     metric = {"gxx_field": 1 + abs(v) / 9, "gyy_field": 2 - abs(v) / 99} if varying else {}
     h = field.Hamiltonian(v / 10, hbar=0.5, **metric)
     evolution = field.Evolution(h, t, scheme="chebyshev", dt=dt)
@@ -55,14 +61,21 @@ def test_chebyshev_is_the_exponential(data, nx, ny, dt, varying):
 
 
 @few
-@given(st.data(), st.sampled_from(["strang", "yoshida4", "crank_nicolson"]), st.integers(2, 6), st.integers(0, 20))
+@given(
+    st.data(),
+    st.sampled_from(["strang", "yoshida4", "crank_nicolson"]),
+    st.integers(2, 6),
+    st.integers(0, 20),
+)
 def test_unitary_schemes_keep_the_norm(data, scheme, side, steps):
     t = data.draw(arrays((side, side + 1, 2, 2), np.dtype("c16"), spread=0.5))
     h = field.Hamiltonian(data.draw(arrays((side, side + 1), np.dtype("f8"))), d=2)
     evolution = field.Evolution(h, t, scheme=scheme, dt=0.01)
     evolution.run(steps)
     # Crank-Nicolson solves to a tolerance of its own.
-    assert h.norm(evolution.field()) == pytest.approx(h.norm(t), rel=1e-8 if scheme[0] == "c" else 1e-12)
+    assert h.norm(evolution.field()) == pytest.approx(
+        h.norm(t), rel=1e-8 if scheme[0] == "c" else 1e-12
+    )
     assert evolution.step == steps
 
 
@@ -78,7 +91,9 @@ def test_posterior_is_bayes_rule(data, dtype, nx, ny, d, tau):
     # An exponent of size e is rounded to eps e of the weight.
     eps = np.finfo(dtype).eps
     slack = eps * (64 + 16 * abs(wide(t) - wide(evidence)).max() ** 2 / tau)
-    np.testing.assert_allclose(abs(wide(got)) ** 2, want, rtol=float(slack), atol=float(prior.sum() * 1e-30))
+    np.testing.assert_allclose(
+        abs(wide(got)) ** 2, want, rtol=float(slack), atol=float(prior.sum() * 1e-30)
+    )
     assert abs(np.angle(got * t.conj())).max() <= 8 * eps or (got == 0).any()
 
 
@@ -118,7 +133,10 @@ CALLS = {
 @few
 @given(st.sampled_from(sorted(CALLS)), st.data())
 def test_what_does_not_fit_is_an_error(name, data):
-    arguments = [np.ones(a, complex if len(a) == 4 else float) if isinstance(a, tuple) else a for a in CALLS[name]]
+    arguments = [
+        np.ones(a, complex if len(a) == 4 else float) if isinstance(a, tuple) else a
+        for a in CALLS[name]
+    ]
     arguments[data.draw(st.integers(0, len(CALLS[name]) - 1))] = data.draw(any_array())
     try:
         getattr(field, name)(*arguments)

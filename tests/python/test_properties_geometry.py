@@ -1,15 +1,13 @@
 """Geometry beside mpmath's derivatives and SciPy's integrator, at drawn points."""
 
+import lior
 import mpmath
 import numpy as np
-import pytest
 import scipy.integrate
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import any_array, few
-
-import lior
 from lior import geometry
+from properties import any_array, few
 
 #: Of each metric: g(x) in mpmath as a diagonal, bounds of points well inside its chart, and scalar
 #: curvature where it is constant.
@@ -64,7 +62,9 @@ def test_symbols_and_curvature(data, name):
         want = [float(entry) for entry in METRICS[name][0]([mpmath.mpf(float(c)) for c in x[:, n]])]
         np.testing.assert_allclose(g[..., n], np.diag(want), rtol=1e-13, atol=0)
         want = christoffel(name, x[:, n])
-        np.testing.assert_allclose(gamma[..., n], want, rtol=1e-11, atol=1e-12 * (1 + abs(want).max()))
+        np.testing.assert_allclose(
+            gamma[..., n], want, rtol=1e-11, atol=1e-12 * (1 + abs(want).max())
+        )
     pairs = np.triu_indices(d)
     assert (geometry.christoffel_packed(name, x) == gamma[:, pairs[0], pairs[1]]).all()
     curved = geometry.curvature(name, x)
@@ -89,10 +89,14 @@ def test_geodesics_beside_scipy(data, name, size):
 
         def slope(t, state):
             gamma = geometry.christoffel(name, state[:d, None])[..., 0]
-            return np.concatenate([state[d:], -np.einsum("lmn,m,n->l", gamma, state[d:], state[d:])])
+            return np.concatenate(
+                [state[d:], -np.einsum("lmn,m,n->l", gamma, state[d:], state[d:])]
+            )
 
         start = np.concatenate([x[:, n], v[:, n]])
-        want = scipy.integrate.solve_ivp(slope, (0, 1), start, method="DOP853", rtol=1e-11, atol=1e-12)
+        want = scipy.integrate.solve_ivp(
+            slope, (0, 1), start, method="DOP853", rtol=1e-11, atol=1e-12
+        )
         np.testing.assert_allclose(end[:, n], want.y[:d, -1], rtol=1e-8, atol=1e-8)
     back = geometry.log_map(name, x, end, rtol=1e-10, atol=1e-12)
     assert back.converged.all()
@@ -107,7 +111,9 @@ def test_distances_in_closed_form(seed, digits):
     x = np.stack([random.uniform(-2, 2, 4), random.uniform(0.5, 2, 4)])
     y = x + 10**digits * random.uniform(-0.4, 0.4, x.shape) * x[1]
     chord = np.sqrt(((x - y) ** 2).sum(0) / (4 * x[1] * y[1]))
-    np.testing.assert_allclose(geometry.distance("half_plane:n=2", x, y), 2 * np.arcsinh(chord), rtol=1e-6)
+    np.testing.assert_allclose(
+        geometry.distance("half_plane:n=2", x, y), 2 * np.arcsinh(chord), rtol=1e-6
+    )
 
 
 #: Every function of points, with arguments that fit the sphere.

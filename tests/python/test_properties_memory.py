@@ -1,5 +1,6 @@
 """Memory beside mpmath and SciPy, for drawn parameters, shapes, layouts and types."""
 
+import lior
 import mpmath
 import numpy as np
 import pytest
@@ -8,10 +9,8 @@ import scipy.signal
 import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import REAL, any_array, arrays, few, wide
-
-import lior
 from lior import memory
+from properties import REAL, any_array, arrays, few, wide
 
 RULE = memory.PowerLawRule(1e-9, 4096)
 ORDER = st.floats(1e-9, 1 - 1e-9) | st.sampled_from([1e-12, 0.5, 1 - 1e-12])
@@ -89,7 +88,9 @@ def test_sequences(data, real, batch, length, heads, channels, plan):
         kappa[:1] += form["w0"]
         if x[:, :, h].size:
             columns = x[:, :, h].astype(float)
-            want[:, :, h] = scipy.signal.fftconvolve(columns, kappa[None, :, None], axes=1)[:, :length]
+            want[:, :, h] = scipy.signal.fftconvolve(columns, kappa[None, :, None], axes=1)[
+                :, :length
+            ]
     got = convolution.forward(x, plan=plan)
     size = 64 * np.finfo(real).eps + 1e-8  # the rule's, of kappa's sum, which is about 1
     bound = size * abs(x).max(axis=(0, 1, 2), initial=0) + 1e-15 * abs(x).max(initial=0)
@@ -116,7 +117,9 @@ def test_weights_of_grunwald_and_letnikov(order, count):
     with mpmath.workdps(30):
         # (-1)^k binomial(order, k) = (-order)_k / k!
         want = [float(mpmath.rf(-mpmath.mpf(order), int(n)) / mpmath.factorial(int(n))) for n in k]
-    np.testing.assert_allclose(memory.grunwald_letnikov_weights(order, count), want, rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(
+        memory.grunwald_letnikov_weights(order, count), want, rtol=1e-13, atol=1e-300
+    )
 
 
 @few
@@ -141,7 +144,9 @@ def test_sums_over_samples(data, alpha, dt, count):
     l1 = np.zeros(count)
     l1[1:] = conv(memory.l1_weights(alpha, count - 1), np.diff(f))
     l1 *= dt**-alpha / scipy.special.gamma(2 - alpha)
-    np.testing.assert_allclose(memory.caputo_l1(alpha, dt, f), l1, rtol=0, atol=1e-13 * size * dt**-alpha)
+    np.testing.assert_allclose(
+        memory.caputo_l1(alpha, dt, f), l1, rtol=0, atol=1e-13 * size * dt**-alpha
+    )
 
     got = memory.product_trapezoid(alpha, dt, f)
     with mpmath.workdps(40):
@@ -159,7 +164,14 @@ def test_sums_over_samples(data, alpha, dt, count):
 
 
 @few
-@given(st.data(), REAL, st.floats(0.01, 0.99), st.floats(1e-3, 10), st.integers(0, 5), st.integers(1, 40))
+@given(
+    st.data(),
+    REAL,
+    st.floats(0.01, 0.99),
+    st.floats(1e-3, 10),
+    st.integers(0, 5),
+    st.integers(1, 40),
+)
 def test_integrals_step_by_step(data, real, alpha, dt, size, count):
     f = data.draw(arrays((count, size), real, spread=2))
     integral = memory.FractionalIntegral(alpha, dt, RULE, size, dtype=real.name)
@@ -167,7 +179,10 @@ def test_integrals_step_by_step(data, real, alpha, dt, size, count):
     for n in range(1, count):
         got = integral.tail() + integral.weight * f[n]
         scale = (n * dt) ** alpha * abs(f).max(axis=0, initial=0)
-        want = [memory.product_trapezoid(alpha, dt, f[: n + 1, i].astype(float))[-1] for i in range(size)]
+        want = [
+            memory.product_trapezoid(alpha, dt, f[: n + 1, i].astype(float))[-1]
+            for i in range(size)
+        ]
         assert (abs(got - want) <= (8 * np.finfo(real).eps + 2e-9) * scale + 1e-300).all()
         integral.accept(f[n])
     assert integral.step == count - 1

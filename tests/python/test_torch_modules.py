@@ -46,8 +46,9 @@ def recorded(name):
 def test_geometric_mamba_is_the_layer_in_plain_torch(options):
     torch.manual_seed(1)
     shape = torch_model.Shape(d_model=32, heads=3, **options)
-    plain, ours = torch_model.Mixer(shape).double(), lt.GeometricMamba(
-        32, heads=3, dtype=DOUBLE, **options
+    plain, ours = (
+        torch_model.Mixer(shape).double(),
+        lt.GeometricMamba(32, heads=3, dtype=DOUBLE, **options),
     )
     ours.load_state_dict({n.replace("into.", "in."): p for n, p in plain.state_dict().items()})
     x = torch.randn(2, 7, 32, dtype=DOUBLE)
@@ -109,9 +110,7 @@ STREAMS = {
     "geometric attention": lambda: lt.GeometricAttention(32, heads=2, dtype=DOUBLE),
     "window of 4": lambda: lt.GeometricAttention(32, heads=2, window=4, dtype=DOUBLE),
     "attention": lambda: lt.Layer("attention", 32, heads=2, window=4, dtype=DOUBLE),
-    "gated linear attention": lambda: lt.Layer(
-        "gated_linear_attention", 32, heads=2, dtype=DOUBLE
-    ),
+    "gated linear attention": lambda: lt.Layer("gated_linear_attention", 32, heads=2, dtype=DOUBLE),
     "swiglu": lambda: lt.Layer("swiglu_mlp", 32, dtype=DOUBLE),
 }
 
@@ -338,9 +337,7 @@ GRADCHECKED = {
     "geometric attention": lambda: lt.GeometricAttention(8, heads=1, dtype=DOUBLE),
     "attention": lambda: lt.Layer("attention", 8, heads=2, dtype=DOUBLE),
     "swiglu": lambda: lt.Layer("swiglu_mlp", 8, dtype=DOUBLE),
-    "gated linear attention": lambda: lt.Layer(
-        "gated_linear_attention", 8, heads=2, dtype=DOUBLE
-    ),
+    "gated linear attention": lambda: lt.Layer("gated_linear_attention", 8, heads=2, dtype=DOUBLE),
     "turns alone": lambda: lt.GeometricMamba(8, heads=2, gates=False, dtype=DOUBLE),
     "memory": lambda: lt.LiorMemory(heads=2, horizon=4096, dtype=DOUBLE),
     "bilinears": lambda: lt.SpinorBilinears(3, 8, dtype=DOUBLE),
@@ -364,7 +361,11 @@ def test_modules_pass_gradcheck(name):
 @pytest.mark.parametrize("name", ["metric", "geodesic", "memory", "bilinears"])
 def test_other_modules_compile_as_one_graph(name):
     torch.manual_seed(14)
-    metric, memory, pairs = lt.LearnedMetric(4), lt.LiorMemory(2, horizon=4096), lt.SpinorBilinears(3, 4)
+    metric, memory, pairs = (
+        lt.LearnedMetric(4),
+        lt.LiorMemory(2, horizon=4096),
+        lt.SpinorBilinears(3, 4),
+    )
     work = {
         "metric": lambda x: metric(x) + metric.christoffel(x).sum(-1),
         "geodesic": lambda x: metric.geodesic(x, x)[0],

@@ -183,8 +183,14 @@ def test_compile_keeps_one_graph(name):
 
 
 def test_lazy_conjugation_and_negation_are_resolved():
-    psi, gamma = torch.complex(normal(5, 4), normal(5, 4)), torch.complex(normal(3, 4, 4), normal(3, 4, 4))
-    lazy, resolved = (psi.conj(), gamma.conj()), (psi.conj().resolve_conj(), gamma.conj().resolve_conj())
+    psi, gamma = (
+        torch.complex(normal(5, 4), normal(5, 4)),
+        torch.complex(normal(3, 4, 4), normal(3, 4, 4)),
+    )
+    lazy, resolved = (
+        (psi.conj(), gamma.conj()),
+        (psi.conj().resolve_conj(), gamma.conj().resolve_conj()),
+    )
     assert all(tensor.is_conj() for tensor in lazy)
     for ours, theirs in zip(ops.bilinears(*lazy), ops.bilinears(*resolved)):
         assert torch.equal(ours, theirs)
@@ -195,8 +201,9 @@ def test_lazy_conjugation_and_negation_are_resolved():
 
 
 def test_bilinears_are_their_formula():
-    psi, gamma = normal(7, 4, dtype=torch.complex128, grad=False), normal(
-        3, 4, 4, dtype=torch.complex128, grad=False
+    psi, gamma = (
+        normal(7, 4, dtype=torch.complex128, grad=False),
+        normal(3, 4, 4, dtype=torch.complex128, grad=False),
     )
     p = torch.einsum("ni,mij,kjl,nl->nmk", psi.conj(), gamma, gamma, psi)
     k0, k1, k2 = ops.bilinears(psi, gamma)
@@ -207,9 +214,10 @@ def test_bilinears_are_their_formula():
 
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
 def test_learned_metric_is_its_formula(dtype):
-    x, parameters = normal(3, 6, dtype=dtype, grad=False), [
-        p.detach() for p in metric_parameters(dtype=dtype)
-    ]
+    x, parameters = (
+        normal(3, 6, dtype=dtype, grad=False),
+        [p.detach() for p in metric_parameters(dtype=dtype)],
+    )
     matrix, w1, b1, w2, b2, v1, c1, out, c2 = parameters
     hidden = torch.nn.functional.gelu(x.T @ w1.T + b1)
     h = (hidden @ w2.T + b2).view(6, 3, 3)
@@ -267,7 +275,13 @@ def test_what_has_no_gradient_says_so():
 
 def test_torch_accepts_the_advance_of_memory():
     raw = raw_kernels().detach()
-    inputs = normal(2, 5, 2, 3, grad=False), raw, ops.memory_start(2, 3, raw, 1e-6, 4096.0), 1e-6, 4096.0
+    inputs = (
+        normal(2, 5, 2, 3, grad=False),
+        raw,
+        ops.memory_start(2, 3, raw, 1e-6, 4096.0),
+        1e-6,
+        4096.0,
+    )
     results = torch.library.opcheck(ops.memory_advance, inputs)
     assert results and set(results.values()) == {"SUCCESS"}
 

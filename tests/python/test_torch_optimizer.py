@@ -77,7 +77,11 @@ def test_compile_keeps_a_training_step_in_one_graph(options):
         p = torch.nn.Parameter(start.clone())
         optimizer = lt.LIoROptimizer([p], lr=0.1, **options, **resilience)
         torch.compiler.reset()
-        step = torch.compile(optimizer.step, fullgraph=True, backend="aot_eager") if compiled else optimizer.step
+        step = (
+            torch.compile(optimizer.step, fullgraph=True, backend="aot_eager")
+            if compiled
+            else optimizer.step
+        )
         for _ in range(3):
             optimizer.zero_grad()
             (x @ p).square().mean().backward()

@@ -40,7 +40,10 @@ def run(tmp_path):
         ("include/lior/nn/causal_field.h", "/// Source: docs/math/conventions.md, section 3.2."),
         ("include/lior/nn/causal_field.h", "/// Source: docs/math/conventions.md, section 3."),
         ("src/nn/a.cpp", "// Golub and Van Loan, sections 7.2 and 4.4."),
-        ("docs/a.md", "[conventions](math/conventions.md), section 4; [040](decisions/040-scan-plans.md)"),
+        (
+            "docs/a.md",
+            "[conventions](math/conventions.md), section 4; [040](decisions/040-scan-plans.md)",
+        ),
         ("src/nn/a.cpp", "// (docs/decisions/040), decision 040"),
     ],
 )
@@ -52,12 +55,20 @@ def test_right_citation_passes(run, file, text):
 @pytest.mark.parametrize(
     "file, text, words",
     [
-        ("src/nn/a.cpp", "\n// docs/math/conventions.md, section 3.3.", "a.cpp:2: docs/math/conventions.md has no"),
+        (
+            "src/nn/a.cpp",
+            "\n// docs/math/conventions.md, section 3.3.",
+            "a.cpp:2: docs/math/conventions.md has no",
+        ),
         ("src/nn/a.cpp", "/// docs/math/conventions.md,\n/// section 5.", "no section 5"),
         ("src/nn/a.cpp", "// conventions.md, sections 3 and 5", "no section 5"),
         ("docs/a.md", "section 5 of the [conventions](math/conventions.md)", "no section 5"),
         ("python/lior/a.py", '"""docs/math/conventions.md, section 4.1"""', "no section 4.1"),
-        ("include/lior/nn/causal_field.h", "/// conventions.md, section 4.", "section 4 has no word of 'causal_field'"),
+        (
+            "include/lior/nn/causal_field.h",
+            "/// conventions.md, section 4.",
+            "section 4 has no word of 'causal_field'",
+        ),
         ("src/nn/a.cpp", "// docs/decisions/041-b.md", "no decision 041"),
         ("src/nn/a.cpp", "// docs/decisions/040-scans.md", "decision 040 is 040-scan-plans.md"),
         ("docs/decisions/040-scan-plans.md", "see [041](041-b.md)", "no decision 041"),
@@ -73,4 +84,7 @@ def test_wrong_citation_is_named(run, file, text, words):
 
 def test_the_page_itself_is_read(run):
     result = run("docs/a.md", "", page=PAGE + "As in section 4.7.\n")
-    assert result.returncode == 1 and "conventions.md:7: docs/math/conventions.md has no section 4.7" in result.stdout
+    assert (
+        result.returncode == 1
+        and "conventions.md:7: docs/math/conventions.md has no section 4.7" in result.stdout
+    )

@@ -19,7 +19,11 @@ def run(root, *flags):
     [
         ("include/lior/a.h", "#pragma once\n", f"// {LINE}\n#pragma once\n"),
         ("src/core/a.cpp", "", f"// {LINE}\n"),
-        ("scripts/a.py", '#!/usr/bin/env python3\n"""A."""\n', f'#!/usr/bin/env python3\n# {LINE}\n"""A."""\n'),
+        (
+            "scripts/a.py",
+            '#!/usr/bin/env python3\n"""A."""\n',
+            f'#!/usr/bin/env python3\n# {LINE}\n"""A."""\n',
+        ),
         (".ci/run", "#!/bin/bash\n# What\n", f"#!/bin/bash\n# {LINE}\n# What\n"),
         ("src/CMakeLists.txt", "add_library(a)\n", f"# {LINE}\nadd_library(a)\n"),
     ],

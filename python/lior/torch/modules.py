@@ -188,7 +188,9 @@ class Layer(nn.Module):
         self.description = ops.layer_of(self.spec)
         self.options, self.inner_names = self.description.options, self.description.inner_names
         real = dtype or torch.get_default_dtype()
-        seed = int(torch.randint(1 << 62, ()))  # torch's generator goes on, and torch.manual_seed holds
+        seed = int(
+            torch.randint(1 << 62, ())
+        )  # torch's generator goes on, and torch.manual_seed holds
         start = self.description.start(seed, dtype=str(real).removeprefix("torch."))
         for name, array in start.items():
             self._add(name, torch.from_numpy(array), start)

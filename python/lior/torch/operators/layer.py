@@ -77,9 +77,7 @@ def layer_inner_backward(
     layer, (projection, y, saved, dz) = layer_of(spec), all_dense((projection, y, saved, dz))
     d_projection = torch.empty_like(projection)
     d_own = projection.new_empty(sum(p.numel() for p in own))
-    views = [
-        flat.view(p.shape) for flat, p in zip(d_own.split([p.numel() for p in own]), own)
-    ]
+    views = [flat.view(p.shape) for flat, p in zip(d_own.split([p.numel() for p in own]), own)]
     d_state = projection.new_empty(0) if d_last is None else dense(d_last).clone()
     layer.inner_backward(
         _named(layer, own),

@@ -112,9 +112,7 @@ def _(x, parameters, resilience, spd_floor, d_gamma):
 
 def _christoffel_gradient(ctx, d_gamma):
     x, *parameters = ctx.saved_tensors
-    d_x, *d_parameters = christoffel_backward(
-        x, parameters, ctx.resilience, ctx.spd_floor, d_gamma
-    )
+    d_x, *d_parameters = christoffel_backward(x, parameters, ctx.resilience, ctx.spd_floor, d_gamma)
     return d_x, d_parameters, None, None
 
 
@@ -231,7 +229,9 @@ def geodesic_distance_backward(
     weight = torch.where(torch.from_numpy(distance > 0), d_distance / torch.from_numpy(distance), 0)
 
     def lowered(at, v):
-        return weight * torch.einsum("mnk,nk->mk", *map(torch.from_numpy, (metric.values(at)[0], v)))
+        return weight * torch.einsum(
+            "mnk,nk->mk", *map(torch.from_numpy, (metric.values(at)[0], v))
+        )
 
     return [-lowered(x, shot.v), lowered(y, ends.v[0]), *_in_order(named)]
 
