@@ -115,7 +115,7 @@ class Layer {
 template <class T>
 class Parameters {
  public:
-  /// Those that stand neither before nor behind the core.
+  /// Whether it belongs to the core, and not to a projection before or behind it.
   static bool is_inner(std::string_view name) {
     return !name.starts_with("norm.") && !name.starts_with("in.") && !name.starts_with("out.") &&
            name != "initial";

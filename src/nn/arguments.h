@@ -1,5 +1,5 @@
 #pragma once
-// What the drivers of row-wise ops share: checks of their arguments, and grains.
+// Shared by the drivers of row-wise ops: checks of their arguments, and grains.
 
 #include <algorithm>
 #include <span>

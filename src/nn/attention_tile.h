@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels of attention are given: one head of one sequence, and how its scores are made.
+// Arguments of the kernels of attention: one head of one sequence, and how its scores are made.
 
 #include <algorithm>
 

@@ -17,7 +17,7 @@ namespace {
 
 using linalg::MatrixView;
 
-/// What a chunked run keeps of every chunk.
+/// The arrays that a chunked run keeps of every chunk.
 template <class T>
 struct ChunkArrays {
   View<T, 4> maps;         ///< [B C, 9, S, H]
@@ -92,7 +92,7 @@ bool all_finite(View<const T, 3> numbers) {
   return std::all_of(span.begin(), span.end(), [](T x) { return std::isfinite(x); });
 }
 
-/// What a pass that reads or writes the projection `sweeps` times moves.
+/// Bytes that move in a pass that reads or writes the projection `sweeps` times.
 template <class T>
 double bytes_moved(const ScanShape& shape, double sweeps, Index shown) {
   const auto width = static_cast<double>(shape.width());

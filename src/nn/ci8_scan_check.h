@@ -1,5 +1,5 @@
 #pragma once
-// What every entry of the scan asks of its arguments.
+// Checks of arguments that every entry of the scan makes.
 
 #include "lior/nn/ci8_scan.h"
 

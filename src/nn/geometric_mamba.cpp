@@ -178,7 +178,7 @@ class GeometricMamba final : public Core<T> {
   }
 
  private:
-  /// What a pass of the scan works in.
+  /// Room for one pass of the scan.
   struct Scratch {
     View<T, 3> h;  ///< [B, S, H]
     std::span<T> workspace;

@@ -237,7 +237,7 @@ auto dot_scores(const TiledAttentionShape& shape, View<const T, 1> slopes) {
   };
 }
 
-/// What s holds of l1..l4 beside their terms p, w, p^2 + w^2, c.
+/// The factors of l1..l4 in s, beside their terms p, w, p^2 + w^2, c.
 constexpr double kMixFactor[] = {0.35355339059327376220, 0.35355339059327376220,
                                  0.35355339059327376220 / 8, 0.35355339059327376220};
 

@@ -1,6 +1,6 @@
 #pragma once
-/// What stands between the two projections of a residual block (residual_block.h): the part of a
-/// layer that makes it the kind it is. A file src/nn/KIND.cpp holds one, its formula first.
+/// The part of a layer between the two projections of its residual block (residual_block.h), which
+/// makes it the kind it is. A file src/nn/KIND.cpp holds one, its formula first.
 
 #include <algorithm>
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace lior::nn {
 
-/// What a core asks of its block.
+/// The widths of a core, and what it asks of its block.
 struct CoreShape {
   Index in = 0;         ///< columns of W_in v + bias that it reads
   Index out = 0;        ///< columns of y that it makes
@@ -22,7 +22,7 @@ struct CoreShape {
   const char* profile = nullptr;  ///< the op that all of the block counts as; null: its parts' own
 };
 
-/// What every pass of a core is given; as LayerCall.
+/// The arguments of every pass of a core, as LayerCall has those of a layer.
 template <class T>
 struct CoreCall {
   Sequences sequences;
@@ -55,7 +55,7 @@ class Core {
   /// Whether backward takes and gives gradients of states.
   virtual bool state_has_gradient() const { return false; }
 
-  /// Adds what forward leaves for backward, beside the columns and y.
+  /// Adds the arrays that forward leaves for backward, beside the columns and y.
   virtual void save(const Sequences&, SavedPlan&) const {}
 
   /// y [R, out]. State as Layer::forward's.

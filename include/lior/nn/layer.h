@@ -1,5 +1,5 @@
 #pragma once
-/// What a model is a list of: out = x + f(x) for rows x of sequences.
+/// The layers that a model is a list of: out = x + f(x) for rows x of sequences.
 ///
 /// A layer owns no numbers: its parameters lie in flat buffers of values and gradients, at the
 /// places that a Layout gave it when it was made. Layers: residual_block.h, short_convolution.h.
@@ -22,7 +22,7 @@ struct Sequences {
   Index rows() const { return batch * length; }
 };
 
-/// What every pass of a layer is given. On an arena that only counts, a pass takes what it would
+/// The arguments of every pass of a layer. On an arena that only counts, a pass takes what it would
 /// take and computes nothing.
 template <class T>
 struct LayerCall {
@@ -48,7 +48,7 @@ class Layer {
   /// says otherwise.
   virtual void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const;
 
-  /// What forward leaves for backward.
+  /// The arrays that forward leaves for backward.
   virtual SavedPlan plan(const Sequences&) const { return {}; }
 
   /// out [R, D] from x, distinct; an empty out is left out: what is saved is computed alone.

@@ -1,7 +1,6 @@
 #pragma once
-// A layer outside a model, with room for its passes: what bench rows time.
+// A layer outside a model, with room for its passes, for bench rows.
 
-#include <cstring>
 #include <vector>
 
 #include "lior/core/buffer.h"

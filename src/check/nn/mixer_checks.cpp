@@ -73,7 +73,7 @@ Op spinor_map_op(Index R, Index H) {
   return op;
 }
 
-/// What the reference of a core is given.
+/// The arguments of a core's reference.
 template <class T>
 struct ReferenceCall {
   const ModelConfig& config;
