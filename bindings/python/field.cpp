@@ -5,11 +5,11 @@
 
 #include "bindings.h"
 #include "either.h"
-#include "lior/core/timer.h"
 #include "lior/field/bayes.h"
 #include "lior/field/collapse.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
+#include "signal_watch.h"
 
 namespace lior::python {
 namespace {
@@ -128,22 +128,14 @@ class Evolution {
   /// Ctrl-C, and any signal whose handler in Python raises, ends it between two steps.
   void run(Index steps) {
     LIOR_CHECK(steps >= 0, "steps is {}; expected at least 0", steps);
-    bool raised = false;
+    SignalWatch signals;
     held_.visit([&](auto& evolution) {
       Call().run([&] {
         const std::lock_guard lock(mutex_);
-        Timer since_look;
-        evolution->run(steps, [&] {
-          constexpr double kSecondsBetweenLooks = 0.05;
-          if (since_look.seconds() < kSecondsBetweenLooks) return false;
-          since_look = Timer();
-          const nb::gil_scoped_acquire locked;
-          raised = PyErr_CheckSignals() != 0;
-          return raised;
-        });
+        evolution->run(steps, [&] { return signals.raised(); });
       });
     });
-    if (raised) throw nb::python_error();
+    signals.rethrow();
   }
 
   double energy(const Argument& t) {

@@ -15,6 +15,7 @@
 #include "lior/train/data.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
+#include "signal_watch.h"
 
 namespace lior::python {
 namespace {
@@ -231,10 +232,17 @@ class Generator {
       LIOR_CHECK(token >= 0 && token < model_.get().config().vocabulary,
                  "tokens hold {}; expected 0 to {}", token, model_.get().config().vocabulary - 1);
     }
+    SignalWatch signals;
     call.run([&] {
       const std::lock_guard lock(model_.mutex());
-      generator_.read(input.span());
+      std::span<const std::int32_t> rest = input.span();
+      while (!rest.empty() && !signals.raised()) {
+        const std::size_t count = std::min<std::size_t>(rest.size(), train::Generator::kWindow);
+        generator_.read(rest.first(count));
+        rest = rest.subspan(count);
+      }
     });
+    signals.rethrow();
   }
   std::int32_t next() {
     std::int32_t token = 0;
@@ -404,7 +412,8 @@ held-out tail (split='val') or all.)");
           nb::keep_alive<1, 2>(),
           R"(temperature: 0 is the likeliest; top_k: only so many (0: all); top_p: only the likeliest
 that hold so much.)")
-      .def("read", &Generator::read, "tokens"_a, "Takes in tokens: (N,) integers.")
+      .def("read", &Generator::read, "tokens"_a,
+           "Takes in tokens: (N,) integers. Ctrl-C ends it between windows of 256.")
       .def("next", &Generator::next,
            "Draws a token from the scores after all so far, takes it in.");
 }

@@ -1,16 +1,13 @@
 #include "lior/train/generate.h"
 
 namespace lior::train {
-namespace {
-constexpr Index kPromptWindow = 256;  // tokens of a prompt read at a time
-}  // namespace
 
 Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed)
     : model_(model),
       sampler_(sampling, seed, model.config().classes),
       state_({1, model.state_size()}),
       scores_({1, model.config().classes}),
-      arena_(model.inference_bytes(1, kPromptWindow)) {
+      arena_(model.inference_bytes(1, kWindow)) {
   LIOR_CHECK(model.config().classes == model.config().vocabulary,
              "a model with {} tokens and {} classes cannot go on with what it says; they must be "
              "equal",
@@ -20,8 +17,8 @@ Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, st
 
 void Generator::read(std::span<const std::int32_t> tokens) {
   const auto size = static_cast<Index>(tokens.size());
-  for (Index begin = 0; begin < size; begin += kPromptWindow) {
-    const Index width = std::min(kPromptWindow, size - begin);
+  for (Index begin = 0; begin < size; begin += kWindow) {
+    const Index width = std::min(kWindow, size - begin);
     arena_.reset();
     model_.logits(View<const std::int32_t, 2>(tokens.data() + begin, {1, width}), state_.view(),
                   scores_.view(), arena_);

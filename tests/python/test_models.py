@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -211,3 +212,33 @@ def test_settings_that_no_file_can_hold_are_refused():
     ):
         with pytest.raises(fault):
             train.Config(settings)
+
+
+def test_a_handler_that_raises_ends_the_reading_of_a_prompt(text_run):
+    """Handlers run while the prompt is read: held back to its end, many alarms would count as one."""
+    model, alarms = lior.load(text_run).model, []
+
+    def alarm(*_):
+        alarms.append(1)
+        if len(alarms) == 3:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    generator = train.Generator(model, temperature=0)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        with pytest.raises(KeyboardInterrupt):
+            generator.read(np.full(1_000_000, 65))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 0 <= generator.next() < 256  # and it goes on
+
+
+def test_a_prompt_in_windows_gives_the_bits_of_one(text_run):
+    model = lior.load(text_run).model
+    tokens = np.frombuffer(TEXT.encode()[:700], np.uint8)
+    generator = train.Generator(model, temperature=0)
+    generator.read(tokens)
+    scores = model.logits(tokens[None].astype(int))
+    assert generator.next() == scores[0].argmax()

@@ -11,7 +11,10 @@ class Generator {
  public:
   Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed);
 
-  /// Takes in tokens, at least one before the first `next`.
+  static constexpr Index kWindow = 256;  ///< tokens that are read at a time
+
+  /// Takes in tokens, at least one before the first `next`. Calls of kWindow tokens give the bits
+  /// of one call.
   void read(std::span<const std::int32_t> tokens);
 
   /// Draws a token from the scores after all so far, and takes it in.

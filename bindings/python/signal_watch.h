@@ -1,0 +1,33 @@
+#pragma once
+// Signals between the pieces of a long call, which runs without the GIL.
+
+#include <nanobind/nanobind.h>
+
+#include "lior/core/timer.h"
+
+namespace lior::python {
+
+/// Lets Python's signal handlers run. A call that takes long asks `raised` after each piece and
+/// stops where a handler has raised, as that of Ctrl-C does; then, with the GIL again, `rethrow`.
+class SignalWatch {
+ public:
+  /// Looks at most every 50 ms, so that pieces may be short.
+  bool raised() {
+    constexpr double kSecondsBetweenLooks = 0.05;
+    if (!raised_ && since_look_.seconds() >= kSecondsBetweenLooks) {
+      since_look_ = Timer();
+      const nanobind::gil_scoped_acquire locked;
+      raised_ = PyErr_CheckSignals() != 0;
+    }
+    return raised_;
+  }
+  void rethrow() const {
+    if (raised_) throw nanobind::python_error();
+  }
+
+ private:
+  Timer since_look_;
+  bool raised_ = false;
+};
+
+}  // namespace lior::python
