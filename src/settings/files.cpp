@@ -22,6 +22,18 @@ std::string text_of(const std::filesystem::path& path, const std::string& file) 
   return text;
 }
 
+/// Neither format has control characters but blanks and ends of lines, and toml++ 3.3.0 has an
+/// assertion in place of an error for some.
+void check_letters(const std::string& text, const std::string& file) {
+  int line = 1;
+  for (const char c : text) {
+    line += c == '\n';
+    const auto code = static_cast<unsigned char>(c);
+    LIOR_CHECK(code >= 0x20 || c == '\t' || c == '\n' || c == '\r',
+               "{}:{}: holds the control character \\x{:02x}; settings are text", file, line, code);
+  }
+}
+
 bool is_json(const std::filesystem::path& path, const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return path.extension() == ".json" || (first != std::string::npos && text[first] == '{');
@@ -32,6 +44,7 @@ bool is_json(const std::filesystem::path& path, const std::string& text) {
 std::vector<Setting> read_file(const std::filesystem::path& path) {
   const std::string file = shown(path.string());
   const std::string text = text_of(path, file);
+  check_letters(text, file);
   if (is_json(path, text)) {
     check_json_depth(text, file);
     return parse_json(text, file);

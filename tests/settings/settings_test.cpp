@@ -201,6 +201,17 @@ TEST_F(SettingsFile, TomlMistakesHaveTheirLine) {
   EXPECT_TRUE(read("coats = \n").starts_with(":1: "));
 }
 
+// libFuzzer found the first: an assertion of toml++ where its release goes on.
+TEST_F(SettingsFile, ControlCharactersAreNamedWithTheirLine) {
+  for (const std::string& text : {std::string("[\0a", 3), std::string("a = \"\x1b[31m\""),
+                                  std::string("{\"a\": \0}", 9), std::string("\x01")}) {
+    const auto path = file("a.toml", "\n" + text);
+    const std::string message = error_of([&] { read_file(path); });
+    EXPECT_TRUE(message.starts_with(path.string() + ":2: holds the control character \\x"))
+        << message;
+  }
+}
+
 // Both parsers recurse: so deep a file ended the program.
 TEST_F(SettingsFile, NestingAndSizeAreBounded) {
   const std::string deep = [] {
