@@ -266,112 +266,171 @@ void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const Sourc
   work_->merge(plan, h_->grid().nx);
 }
 
+/// What all tiles of one sweep share.
 template <class T>
-void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
-                          const SourceTerms<T>& terms) {
-  const Grid& grid = h_->grid();
-  const Index levels = plan.levels, cell = plan.cell, ny = grid.ny;
-  const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
-  const auto spread_cells = LIOR_SIMD_TABLE(spread<T>).chosen();
-  const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
-  const auto keep = LIOR_SIMD_TABLE(keep_roots<T>).chosen();
-  const auto stage = stage_function<T>(h_->varies(), plan.source, plan.slope);
-  const T* const t = reals<T>(from);
-  T* const result = reinterpret_cast<T*>(to.data());
-  const bool around = to.size() * static_cast<Index>(2 * sizeof(T)) >= kStreamedBytes;
+struct RungeKutta<T>::Sweep {
+  const Hamiltonian<T>& h;
+  const Plan& plan;
+  const SourceTerms<T>& terms;
+  Workspace& work;
+  double dt;
+  const T* from;
+  T* to;
+  bool around;  ///< the caches
+  StageFunction<T> stage = stage_function<T>(h.varies(), plan.source, plan.slope);
+};
 
-  const auto run_tile = [&](Index first_row, Index rows, Index tile, T* memory) {
+/// The part of a sweep that goes through one tile, row by row: a row is read, then each level
+/// advances one row, each one row behind the level that it reads.
+///
+///     row 0             +--------------------------------------+
+///                       |  margin, `levels` cells all round:   |
+///     levels            |    +----------------------------+    |
+///                       |    |  the tile: rows x width,   |    |
+///                       |    |  the only part written     |    |
+///     levels + rows     |    +----------------------------+    |
+///                       |  cells of the neighbours' tiles      |
+///     rows + 2 levels   +--------------------------------------+
+///                column 0  levels            levels + width   width + 2 levels
+///
+/// Rows and columns are counted from the margin's corner, and wrap around the grid. A stage reads
+/// one cell to each side, so that level l is right in rows and columns l to (their number - l):
+/// the last level in the tile itself.
+template <class T>
+struct RungeKutta<T>::Tile {
+  const Sweep& sweep;
+  Index number, first_row, rows;       ///< of the tile, in the grid
+  Index first_column, width, columns;  ///< columns: with both margins
+  std::array<Ring<T>, kMostLevels + 1> level_rows;
+  Ring<T> stencil, source, slope;
+
+  /// `memory`: Plan::numbers() of it.
+  Tile(const Sweep& all, Index tile, Index first, Index count, T* memory)
+      : sweep(all), number(tile), first_row(first), rows(count) {
+    const Plan& plan = sweep.plan;
+    first_column = tile * plan.width;
+    width = std::min(plan.width, sweep.h.grid().ny - first_column);
+    columns = width + 2 * plan.levels;
     const auto take = [&](Index ring_rows, Index planes) {
       const Ring<T> ring{memory, ring_rows, planes, plan.pitch};
       memory += ring_rows * planes * plan.pitch;
       return ring;
     };
-    std::array<Ring<T>, kMostLevels + 1> level_rows;
-    for (Index level = 0; level <= levels; ++level) {
+    for (Index level = 0; level <= plan.levels; ++level) {
       level_rows[level] = take(plan.ring_rows(level), 2);
     }
-    const Ring<T> stencil = take(levels + 1, plan.stencil_planes);
-    const Ring<T> source = plan.source ? take(levels + 1, 2) : Ring<T>{};
-    const Ring<T> slope = plan.slope ? take(levels + 1, 2) : Ring<T>{};
-    const Index first = tile * plan.width, width = std::min(plan.width, ny - first);
-    const Index columns = width + 2 * levels;
+    stencil = take(plan.levels + 1, plan.stencil_planes);
+    if (plan.source) source = take(plan.levels + 1, 2);
+    if (plan.slope) slope = take(plan.levels + 1, 2);
+  }
 
-    // Rows and columns are counted from the margins' corner.
-    const auto read = [&](Index row) {
-      const Index i = wrap(first_row - levels + row, grid.nx);
-      const Index ahead = (wrap(i + 1, grid.nx) - i) * ny * cell;
-      for (Index column = 0, count = 0; column < columns; column += count) {
-        const Index j = wrap(first - levels + column, ny);
-        count = std::min(columns - column, ny - j);
-        const Index at = column * cell, number = (i * ny + j) * cell;
-        const auto shifted = [at](Planes<T> planes) {
-          return planes.re ? Planes<T>{planes.re + at, planes.im + at} : planes;
-        };
-        const Planes<T> here = shifted(level_rows[0][row]);
-        unpack_cells(t + 2 * number, here, count * cell);
-        if (plan.source) {
-          fill_source(terms.from(number), here, shifted(source[row]), shifted(slope[row]),
-                      count * cell, ahead);
-        }
-        for (Index side = 0; side < plan.stencil_planes; ++side) {
-          spread_cells(&h_->stencil()(i, j, side), plan.stencil_planes, count, cell,
-                       stencil.plane(row, side) + at);
-        }
-      }
-    };
-    const auto advance = [&](Index level, Index row) {
-      const Index before = level - 1, start = before / plan.stages * plan.stages;
-      const Index divisor = plan.stages - before % plan.stages;  // Taylor's, innermost first
-      const Ring<T>& x = level_rows[before];
-      StageRow<T> work{.west = x[row - 1].re,
-                       .here = x[row].re,
-                       .east = x[row + 1].re,
-                       .base = level_rows[start][row].re,
-                       .source = source[row].re,
-                       .slope = slope[row].re,
-                       .out = level_rows[level][row].re,
-                       .imaginary = plan.pitch};
-      for (Index side = 0; side < plan.stencil_planes; ++side) {
-        work.stencil[side] = stencil.plane(row, side);
-      }
-      work.along_x = h_->sides()[0];
-      work.along_y = h_->sides()[2];
-      work.a = static_cast<T>(dt_ / (h_->physics().hbar * static_cast<double>(divisor)));
-      work.share = divisor == plan.stages ? T(0) : static_cast<T>(1.0 / (divisor + 1.0));
-      work.cell = cell;
-      if (level == 1) {
-        const Index i = wrap(first_row - levels + row + 2, grid.nx);
-        work.next = t + 2 * (i * ny + first) * cell;
-      }
-      if (level == levels) {
-        work.result = result + 2 * ((first_row - levels + row) * ny + first) * cell;
-        work.around = around;
-      }
-      stage(work, level * cell, (columns - level) * cell);
-    };
-    const auto sum_row = [&](Index row) {
-      const Index i = first_row - levels + row;
-      const Planes<T> done = level_rows[levels][row];
-      const Index at = (i * ny + first) * cell;
-      const Index ahead = i + 1 < grid.nx ? ny * cell : 0;
-      work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
-          keep({done.re + levels * cell, done.im + levels * cell}, terms.evidence + 2 * at,
-               width * cell, terms.rate, work_->next_roots.data() + at, ahead, around);
-    };
+  void run() {
+    const Index levels = sweep.plan.levels;
     for (Index arrived = 0; arrived < rows + 2 * levels; ++arrived) {
       read(arrived);
       for (Index level = 1; level <= levels && 2 * level <= arrived; ++level) {
         advance(level, arrived - level);
       }
-      if (terms.evidence && arrived >= 2 * levels) sum_row(arrived - levels);
+      if (sweep.terms.evidence && arrived >= 2 * levels) sum(arrived - levels);
     }
-  };
+  }
 
-  parallel_for(grid.nx, std::max(grid.row_grain(), 2 * levels),
+  /// A row of T, of the sources and of the stencil, into planes.
+  void read(Index row) {
+    const Plan& plan = sweep.plan;
+    const Index nx = sweep.h.grid().nx, ny = sweep.h.grid().ny, cell = plan.cell;
+    const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
+    const auto spread_cells = LIOR_SIMD_TABLE(spread<T>).chosen();
+    const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
+    const Index i = wrap(first_row - plan.levels + row, nx);
+    const Index ahead = (wrap(i + 1, nx) - i) * ny * cell;
+    for (Index column = 0, count = 0; column < columns; column += count) {
+      const Index j = wrap(first_column - plan.levels + column, ny);
+      count = std::min(columns - column, ny - j);
+      const Index at = column * cell, from = (i * ny + j) * cell;
+      const auto shifted = [at](Planes<T> planes) {
+        return planes.re ? Planes<T>{planes.re + at, planes.im + at} : planes;
+      };
+      const Planes<T> here = shifted(level_rows[0][row]);
+      unpack_cells(sweep.from + 2 * from, here, count * cell);
+      if (plan.source) {
+        fill_source(sweep.terms.from(from), here, shifted(source[row]), shifted(slope[row]),
+                    count * cell, ahead);
+      }
+      for (Index side = 0; side < plan.stencil_planes; ++side) {
+        spread_cells(&sweep.h.stencil()(i, j, side), plan.stencil_planes, count, cell,
+                     stencil.plane(row, side) + at);
+      }
+    }
+  }
+
+  /// A row of `level` from three of the level before.
+  void advance(Index level, Index row) {
+    const Plan& plan = sweep.plan;
+    const Hamiltonian<T>& h = sweep.h;
+    const Index before = level - 1, start = before / plan.stages * plan.stages;
+    const Index divisor = plan.stages - before % plan.stages;  // Taylor's, innermost first
+    const Index nx = h.grid().nx, ny = h.grid().ny, cell = plan.cell;
+    const Ring<T>& x = level_rows[before];
+    StageRow<T> work{.west = x[row - 1].re,
+                     .here = x[row].re,
+                     .east = x[row + 1].re,
+                     .base = level_rows[start][row].re,
+                     .source = source[row].re,
+                     .slope = slope[row].re,
+                     .out = level_rows[level][row].re,
+                     .imaginary = plan.pitch};
+    for (Index side = 0; side < plan.stencil_planes; ++side) {
+      work.stencil[side] = stencil.plane(row, side);
+    }
+    work.along_x = h.sides()[0];
+    work.along_y = h.sides()[2];
+    work.a = static_cast<T>(sweep.dt / (h.physics().hbar * static_cast<double>(divisor)));
+    work.share = divisor == plan.stages ? T(0) : static_cast<T>(1.0 / (divisor + 1.0));
+    work.cell = cell;
+    if (level == 1) {
+      const Index i = wrap(first_row - plan.levels + row + 2, nx);
+      work.next = sweep.from + 2 * (i * ny + first_column) * cell;
+    }
+    if (level == plan.levels) {
+      work.result = sweep.to + 2 * ((first_row - plan.levels + row) * ny + first_column) * cell;
+      work.around = sweep.around;
+    }
+    sweep.stage(work, level * cell, (columns - level) * cell);
+  }
+
+  /// A finished row's part of Bayes' normaliser.
+  void sum(Index row) {
+    const Plan& plan = sweep.plan;
+    const Index nx = sweep.h.grid().nx, ny = sweep.h.grid().ny, cell = plan.cell;
+    const auto keep = LIOR_SIMD_TABLE(keep_roots<T>).chosen();
+    const Index i = first_row - plan.levels + row, margin = plan.levels * cell;
+    const Planes<T> done = level_rows[plan.levels][row];
+    const Index at = (i * ny + first_column) * cell, ahead = i + 1 < nx ? ny * cell : 0;
+    sweep.work.parts[static_cast<std::size_t>(i * plan.tiles + number)] =
+        keep({done.re + margin, done.im + margin}, sweep.terms.evidence + 2 * at, width * cell,
+             sweep.terms.rate, sweep.work.next_roots.data() + at, ahead, sweep.around);
+  }
+};
+
+template <class T>
+void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
+                          const SourceTerms<T>& terms) {
+  const Grid& grid = h_->grid();
+  const bool around = to.size() * static_cast<Index>(2 * sizeof(T)) >= kStreamedBytes;
+  const Sweep shared{.h = *h_,
+                     .plan = plan,
+                     .terms = terms,
+                     .work = *work_,
+                     .dt = dt_,
+                     .from = reals<T>(from),
+                     .to = reinterpret_cast<T*>(to.data()),
+                     .around = around};
+  parallel_for(grid.nx, std::max(grid.row_grain(), 2 * plan.levels),
                [&](Index begin, Index end, int worker) {
                  T* const memory = work_->rows.data() + worker * plan.numbers();
                  for (Index tile = 0; tile < plan.tiles; ++tile) {
-                   run_tile(begin, end - begin, tile, memory);
+                   Tile(shared, tile, begin, end - begin, memory).run();
                  }
                  if (around) hwy::FlushStream();
                });

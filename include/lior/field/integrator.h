@@ -147,6 +147,8 @@ class RungeKutta {
  private:
   struct Plan;
   struct Workspace;
+  struct Sweep;
+  struct Tile;
   Index steps_at_once() const;
   template <class Sum>
   void sum_parts(const Plan& plan, const Sum& sum);
