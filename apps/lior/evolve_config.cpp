@@ -5,8 +5,9 @@
 #include <numbers>
 
 #include "lior/core/available_memory.h"
-#include "lior/core/random.h"
+#include "lior/core/names.h"
 #include "lior/field/diagnostics.h"
+#include "lior/field/setup.h"
 #include "lior/io/hdf5.h"
 
 namespace lior::app {
@@ -14,9 +15,10 @@ namespace {
 
 using Complex = std::complex<double>;
 using FieldArray = Array<Complex, 4>;
-/// x and y of a cell from the grid's middle, in units of length.
-double coordinate(Index i, Index count, double dx) {
-  return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
+
+enum class InitialKind { packet, plane_wave, random, file };
+constexpr auto enum_names(InitialKind) {
+  return enum_words("packet", "plane_wave", "random", "file");
 }
 
 FieldArray read_field(const std::string& file, const char* name, const field::Grid& grid) {
@@ -30,52 +32,26 @@ FieldArray read_field(const std::string& file, const char* name, const field::Gr
   return t;
 }
 
-/// value(x, y) times a matrix that differs from entry to entry, so that entries can be told apart.
-template <class Value>
-FieldArray fill(const field::Grid& grid, const Value& value) {
+FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
+  const auto kind = parse_name<InitialKind>(c.initial_kind, "initial.kind");
+  if (kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
   FieldArray t(grid.shape());
-  for (Index i = 0; i < grid.nx; ++i) {
-    for (Index j = 0; j < grid.ny; ++j) {
-      for (Index a = 0; a < grid.d; ++a) {
-        for (Index b = 0; b < grid.d; ++b) {
-          const double size = a == b ? 1 : 0.5;
-          t(i, j, a, b) =
-              size * value(coordinate(i, grid.nx, grid.dx), coordinate(j, grid.ny, grid.dx));
-        }
-      }
-    }
+  switch (kind) {
+    case InitialKind::packet:
+      field::fill_packet(grid,
+                         {.width = c.initial_width,
+                          .x0 = c.initial_x,
+                          .y0 = c.initial_y,
+                          .kx = c.initial_kx,
+                          .ky = c.initial_ky},
+                         t.view());
+      break;
+    case InitialKind::plane_wave:
+      field::fill_plane_wave(grid, c.initial_kx, c.initial_ky, t.view());
+      break;
+    default: field::fill_random(grid, static_cast<std::uint64_t>(c.initial_seed), t.view());
   }
   return t;
-}
-
-FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
-  const auto wave = [&](double x, double y) {
-    return std::polar(1.0, c.initial_kx * x + c.initial_ky * y);
-  };
-  if (c.initial_kind == "plane_wave") return fill(grid, wave);
-  if (c.initial_kind == "file") return read_field(c.initial_file, "T", grid);
-  if (c.initial_kind == "random") {
-    FieldArray t(grid.shape());
-    Random random(static_cast<std::uint64_t>(c.initial_seed));
-    for (Complex& entry : t.span()) entry = {random.normal(), random.normal()};
-    return t;
-  }
-  LIOR_CHECK(c.initial_kind == "packet",
-             "initial.kind '{}' is unknown; expected packet, plane_wave, random or file",
-             c.initial_kind);
-  return fill(grid, [&](double x, double y) {
-    const double u = x - c.initial_x, v = y - c.initial_y;
-    return std::exp(-(u * u + v * v) / (4 * c.initial_width * c.initial_width)) * wave(x, y);
-  });
-}
-
-/// Two spots of size 1, a quarter of the grid left and right of the middle.
-FieldArray spots(const field::Grid& grid) {
-  const double away = static_cast<double>(grid.nx) * grid.dx / 4, width = away / 3;
-  return fill(grid, [&](double x, double y) {
-    const double left = (x + away) * (x + away) + y * y, right = (x - away) * (x - away) + y * y;
-    return Complex(std::exp(-left / (2 * width * width)) + std::exp(-right / (2 * width * width)));
-  });
 }
 
 }  // namespace
@@ -227,14 +203,10 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
     std::copy(x.begin(), x.end(), gxx.data());
     std::copy(y.begin(), y.end(), gyy.data());
   } else if (c.metric_bump != 0) {
-    const double sigma = static_cast<double>(grid.smaller_extent()) / 6 * grid.dx;
-    for (Index i = 0; i < grid.nx; ++i) {
-      for (Index j = 0; j < grid.ny; ++j) {
-        const double x = coordinate(i, grid.nx, grid.dx), y = coordinate(j, grid.ny, grid.dx);
-        const double bump = c.metric_bump * std::exp(-(x * x + y * y) / (2 * sigma * sigma));
-        gxx(i, j) = c.metric_gxx * (1 + bump);
-        gyy(i, j) = c.metric_gyy * (1 + bump);
-      }
+    field::fill_bump(grid, c.metric_bump, gxx.view());
+    for (Index k = 0; k < grid.cells(); ++k) {
+      gyy.data()[k] = c.metric_gyy * gxx.data()[k];
+      gxx.data()[k] *= c.metric_gxx;
     }
   }
   if (!c.metric_file.empty() || c.metric_bump != 0) {
@@ -245,7 +217,8 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
       grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
   start = initial_field(c, grid);
   if (c.bayes_evidence == "builtin:spots") {
-    evidence = spots(grid);
+    evidence = FieldArray(grid.shape());
+    field::fill_spots(grid, evidence.view());
   } else if (!c.bayes_evidence.empty()) {
     evidence = read_field(c.bayes_evidence, "E", grid);
   }

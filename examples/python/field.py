@@ -10,7 +10,7 @@ import numpy as np
 from lior import field, plot
 
 nx, ny = 96, 48
-start = field.packet(nx, ny, width=5.0, centre=(-20.0, 0.0), k=(0.9, 0.0))
+start = field.packet(nx, ny, width=5.0, centre=(-20.0, 0.0), k=(0.9, 0.0), norm=1)
 barrier = np.zeros((nx, ny))
 barrier[nx // 2 : nx // 2 + 3] = 0.4  # beside a kinetic energy of hbar^2 (2 - 2 cos k) / 2m = 0.38
 

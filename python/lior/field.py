@@ -8,8 +8,9 @@ from typing import Dict, NamedTuple
 import numpy
 
 from lior._lior import Error, RunError
-from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, posterior, potential
-from lior._lior.field import variable_order_entropy
+from lior._lior import field as _field
+from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, plane_wave, posterior
+from lior._lior.field import potential, spots, variable_order_entropy
 
 __all__ = [
     "Evolution",
@@ -19,8 +20,10 @@ __all__ = [
     "entropy",
     "evolve",
     "packet",
+    "plane_wave",
     "posterior",
     "potential",
+    "spots",
     "variable_order_entropy",
 ]
 
@@ -33,23 +36,17 @@ class Evolved(NamedTuple):
     diagnostics: Dict[str, numpy.ndarray]  #: norm, energy, entropy: (F,) each
 
 
-def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), dtype="complex128"):
-    """A Gaussian packet in T[0, 0] of norm 1: exp(-|r - centre|^2 / (4 width^2) + i k.r).
+def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), norm=None, dtype="complex128"):
+    """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
-    r is the distance from the middle of the grid, (nx/2, ny/2), times dx; k in radians a unit of
-    length. width > 0.
+    On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from
+    the middle of the grid, (nx/2, ny/2), times dx; k in radians a unit of length; width > 0.
+    norm: what sum |T|^2 is scaled to; None: the packet's height is 1.
     """
-    if min(nx, ny, d) < 1:
-        raise Error(f"a field of {nx} x {ny} cells of {d} x {d}; each must be at least 1")
-    if not (width > 0 and numpy.isfinite(width)):
-        raise Error(f"width is {width}; expected a finite number > 0")
-    x = dx * (numpy.arange(nx) - nx / 2)[:, None]
-    y = dx * (numpy.arange(ny) - ny / 2)[None, :]
-    square = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
-    wave = numpy.exp(-square / (4 * width**2) + 1j * (k[0] * x + k[1] * y))
-    field = numpy.zeros((nx, ny, d, d), dtype)
-    field[:, :, 0, 0] = wave / numpy.linalg.norm(wave)
-    return field
+    field = _field.packet(nx, ny, d, dx, width, centre, k)
+    if norm is not None:
+        field *= numpy.sqrt(norm) / numpy.linalg.norm(field)
+    return field.astype(dtype, copy=False)
 
 
 def evolve(

@@ -152,7 +152,7 @@ def test_a_bell_on_one_row_is_a_quarter_of_its_length_wide(nx, ny):
 
 
 def test_evolve_returns_arrays(rng):
-    start = field.packet(16, 12, d=2, width=2.0)
+    start = field.packet(16, 12, d=2, width=2.0, norm=1)
     np.testing.assert_allclose(np.linalg.norm(start), 1)
     v = field.potential("harmonic", 0.01, 16, 12)
     result = field.evolve(start, v, steps=20, every=5, dt=0.1, hbar=HBAR)
@@ -239,13 +239,23 @@ def test_a_bar_shows_where_tqdm_is(monkeypatch):
 
 def test_packet_is_centred_where_the_conventions_say():
     for nx, ny in ((9, 12), (8, 7), (1, 5)):
-        density = np.abs(field.packet(nx, ny, width=0.8, k=(0.0, 0.0))[:, :, 0, 0]) ** 2
+        t = field.packet(nx, ny, d=2, width=0.8, k=(0.3, -0.7))
         x, y = np.arange(nx) - nx / 2, np.arange(ny) - ny / 2
         bell = np.outer(np.exp(-(x**2) / 1.28), np.exp(-(y**2) / 1.28))
-        np.testing.assert_allclose(density, bell / bell.sum(), rtol=1e-12)
+        wave = field.plane_wave(nx, ny, (0.3, -0.7))[:, :, 0, 0]
+        np.testing.assert_allclose(wave, np.exp(1j * (0.3 * x[:, None] - 0.7 * y)), rtol=1e-13)
+        expected = (np.sqrt(bell) * wave)[:, :, None, None] * np.array([[1, 0.5], [0.5, 1]])
+        np.testing.assert_allclose(t, expected, rtol=1e-12)
     for width in (0, -1, float("nan"), float("inf")):
         with pytest.raises(lior.Error, match="width is"):
             field.packet(8, 8, width=width)
+
+
+def test_spots_are_two_bells():
+    x, y = 0.5 * (np.arange(24) - 12)[:, None], 0.5 * (np.arange(10) - 5)[None, :]
+    bell = lambda x0: np.exp(-((x - x0) ** 2 + y**2) / 2)  # away 24 dx / 4 = 3, width a third of it
+    expected = (bell(-3) + bell(3))[:, :, None, None] * np.array([[1, 0.5], [0.5, 1]])
+    np.testing.assert_allclose(field.spots(24, 10, d=2, dx=0.5), expected, rtol=1e-12)
 
 
 def test_the_last_state_is_always_a_frame():

@@ -1,0 +1,36 @@
+#pragma once
+/// Fields to start from, evidence and metrics in closed form: one definition for the program, C++
+/// and Python.
+///
+/// x and y count from the grid's middle (Nx/2, Ny/2) in units of length. Entries can be told apart:
+/// T_ij = value(x, y) on the diagonal, half of it off the diagonal.
+
+#include "lior/field/grid.h"
+
+namespace lior::field {
+
+/// exp(-((x - x0)^2 + (y - y0)^2) / (4 width^2) + i (kx x + ky y)): |T|^2 has the standard
+/// deviation `width` along each axis, and the momentum hbar (kx, ky).
+struct Packet {
+  double width = 5;
+  double x0 = 0, y0 = 0;
+  double kx = 0.5, ky = 0;
+};
+/// t: [Nx, Ny, D, D]; so below. Throws lior::Error unless width is finite and > 0 and shapes agree.
+void fill_packet(const Grid& grid, const Packet& packet, Field<double> t);
+
+/// exp(i (kx x + ky y)).
+void fill_plane_wave(const Grid& grid, double kx, double ky, Field<double> t);
+
+/// Real and imaginary parts standard normal, by the counter generator of `seed`; all entries alike.
+void fill_random(const Grid& grid, std::uint64_t seed, Field<double> t);
+
+/// Two bells of height 1 and standard deviation Nx dx / 12, a quarter of the grid left and right of
+/// the middle.
+void fill_spots(const Grid& grid, Field<double> t);
+
+/// 1 + height exp(-r^2 / (2 sigma^2)), sigma = min(Nx, Ny) / 6 cells as in fill_potential: a factor
+/// of an inverse metric. out: [Nx, Ny].
+void fill_bump(const Grid& grid, double height, View<double, 2> out);
+
+}  // namespace lior::field
