@@ -2,8 +2,9 @@
 """Kills `lior evolve` at random moments, resumes it, and compares with a run that was left alone.
 
     build/venv/bin/python tests/faults/evolve_kills.py [--kills 300] [--every 1] [--seed 0] [--again 0.3]
+                                                       [--signal KILL]
 
-A case is a run that is killed (SIGKILL), with probability `again` once more while it resumes, and then
+A case is a run that is killed (SIGKILL, or INT or TERM), with probability `again` once more while it resumes, and then
 resumed to its end: status 0, all data sets of field.h5 and diagnostics.jsonl those of the whole run. The
 last line is `K kills, F cases that ended wrong`. tests/app/test_evolve.py runs a few of them.
 """
@@ -12,6 +13,7 @@ import argparse
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,8 +67,8 @@ def differences(whole, folder):
 class Kills:
     """Cases of one configuration in `scratch`."""
 
-    def __init__(self, scratch, every, steps=3000, seed=0):
-        self.scratch, self.random, self.kills = scratch, random.Random(seed), 0
+    def __init__(self, scratch, every, steps=3000, seed=0, sent=signal.SIGKILL):
+        self.scratch, self.random, self.sent, self.kills = scratch, random.Random(seed), sent, 0
         self.configuration = scratch / "run.toml"
         self.configuration.write_text(CONFIG.format(every=every, steps=steps))
         self.whole = scratch / "whole"
@@ -78,10 +80,12 @@ class Kills:
         """Whether the run was killed before its end."""
         process = start(folder, self.configuration)
         time.sleep(self.random.uniform(0, self.seconds))
-        process.kill()
+        process.send_signal(self.sent)
         process.communicate()
-        self.kills += process.returncode == -9
-        return process.returncode == -9
+        ended_by_it = process.returncode in (-self.sent, 128 + self.sent)
+        assert ended_by_it or process.returncode == 0, process.returncode
+        self.kills += ended_by_it
+        return ended_by_it
 
     def case(self, number, again=0.3):
         """What is wrong with the run at its end; empty: nothing."""
@@ -104,9 +108,11 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", type=float, default=0.3)
+    parser.add_argument("--signal", choices=["KILL", "INT", "TERM"], default="KILL")
     arguments = parser.parse_args()
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="evolve-kills-"))
-    kills = Kills(scratch, arguments.every, seed=arguments.seed)
+    sent = signal.Signals["SIG" + arguments.signal]
+    kills = Kills(scratch, arguments.every, seed=arguments.seed, sent=sent)
     print(f"a whole run takes {kills.seconds:.2f} s; {scratch}", flush=True)
     wrong, number = 0, 0
     while kills.kills < arguments.kills:
