@@ -261,9 +261,9 @@ inverted, with the point. Source: docs/math/conventions.md, section 6.)");
         "out"_a = nb::none());
   m.def("distance", with_metric(&distance), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
-  m.def("distance_details", with_metric(&distance_details), "metric"_a, "x"_a, "y"_a, "options"_a,
+  m.def("_distance_details", with_metric(&distance_details), "metric"_a, "x"_a, "y"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
-  m.def("path_statuses", &path_statuses);
+  m.def("_path_statuses", &path_statuses);
   m.def("metric_texts", &texts_of_kinds,
         "The kinds of metrics that texts name, each with its keys' defaults: 'sphere:n=2,r=1'.");
   m.def("transport", with_metric(&transport), "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a,

@@ -64,7 +64,7 @@ __all__ = [
 AnyMetric = Union[Metric, str]
 
 
-PathStatus = IntEnum("PathStatus", _geometry.path_statuses(), start=0, module=__name__)
+PathStatus = IntEnum("PathStatus", _geometry._path_statuses(), start=0, module=__name__)
 PathStatus.__doc__ = """Why a geodesic ended where it did.
 
 ok; edge: it left the metric's domain; horizon: it reached a horizon; singular: the metric cannot be inverted there;
@@ -153,7 +153,7 @@ def distance(metric: AnyMetric, x, y, *, details=False, out=None, **options):
     (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian.
     """
     if details:
-        return Distance(*_geometry.distance_details(metric, x, y, _options(options), out=out))
+        return Distance(*_geometry._distance_details(metric, x, y, _options(options), out=out))
     return _geometry.distance(metric, x, y, _options(options), out=out)
 
 
