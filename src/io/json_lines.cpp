@@ -1,7 +1,6 @@
 #include "lior/io/json_lines.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cmath>

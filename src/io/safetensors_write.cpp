@@ -50,7 +50,7 @@ std::string header(std::span<const NamedTensor* const> tensors,
                         json_string(name), io::name(info.dtype), to_string(info.shape), begin, end);
     begin = end;
   }
-  text += "}";
+  text += '}';
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;

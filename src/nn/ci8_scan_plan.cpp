@@ -142,13 +142,13 @@ class CostModel {
  private:
   /// Of each thread.
   double rounds(Index pairs) const {
-    const Index groups = (pairs + width_ - 1) / width_;
-    return static_cast<double>((groups + threads_ - 1) / threads_);
+    const Index groups = (pairs + width_ - 1) / width_, rounds = (groups + threads_ - 1) / threads_;
+    return static_cast<double>(rounds);
   }
   /// Runs of lanes that a group packs (lane_planes.h), but for the first.
   double more_runs(Index pairs) const {
-    const Index filled = std::min(pairs, width_), H = shape_.heads();
-    return static_cast<double>((filled + H - 1) / H - 1);
+    const Index filled = std::min(pairs, width_), H = shape_.heads(), runs = (filled + H - 1) / H;
+    return static_cast<double>(runs - 1);
   }
   double step(Index pairs) const { return step_ + more_runs(pairs) * packing_; }
   double in_chunks(const ScanChunks& chunks, double chunk) const {
