@@ -10,6 +10,7 @@
 #include <hwy/cache_control.h>
 
 #include "geometry/kernels/learned_layers.inl.h"
+#include "linalg/kernels/cholesky.inl.h"
 #include "simd/for_lanes.inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,75 +22,15 @@ using simd::HWY_NAMESPACE::store_part;
 
 constexpr Index kD = kMostDimensions;
 
-/// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, the diagonal inverted. `a` is packed by pairs
-/// j <= i of the upper triangle. Of kGroups vectors of points, which are the last index: each waits
-/// for its own roots. The lanes where a pivot is not > 0 are added to `failed`.
+/// Out of line: their loops are as long as all else.
 template <int kGroups, class D, class V>
 HWY_NOINLINE void cholesky(D tag, Index d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
                            hn::Mask<D>& failed) {
-  Index pair = 0;
-  for (Index j = 0; j < d; ++j) {
-    const V* row_j = l + j * (j + 1) / 2 * kGroups;
-    for (Index i = j; i < d; ++i, ++pair) {
-      V* row_i = l + i * (i + 1) / 2 * kGroups;
-      V sum[kGroups];
-#pragma GCC unroll 2
-      for (int group = 0; group < kGroups; ++group) sum[group] = a[pair * kGroups + group];
-      for (Index k = 0; k < j * kGroups; k += kGroups) {
-#pragma GCC unroll 2
-        for (int group = 0; group < kGroups; ++group) {
-          sum[group] = hn::NegMulAdd(row_i[k + group], row_j[k + group], sum[group]);
-        }
-      }
-#pragma GCC unroll 2
-      for (int group = 0; group < kGroups; ++group) {
-        const Index at = j * kGroups + group;
-        if (i == j) {
-          failed = hn::Or(failed, hn::Not(hn::Gt(sum[group], hn::Zero(tag))));
-          row_i[at] = hn::Div(constant(tag, 1), hn::Sqrt(sum[group]));
-        } else {
-          row_i[at] = hn::Mul(sum[group], row_j[at]);
-        }
-      }
-    }
-  }
+  linalg::HWY_NAMESPACE::cholesky_lanes<kGroups>(tag, d, a, l, failed);
 }
-
-/// b := A^-1 b for kColumns right sides at once, b[i kColumns + c], where kGroups vectors of points
-/// are the last index of l and b.
 template <int kColumns, int kGroups, class V>
 HWY_NOINLINE void cholesky_solve(Index d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
-  constexpr int kWidth = kColumns * kGroups;
-  V sum[kWidth];
-  for (Index i = 0; i < d; ++i) {
-    const V* row = l + i * (i + 1) / 2 * kGroups;
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
-    for (Index k = 0; k < i; ++k) {
-#pragma GCC unroll 12
-      for (int c = 0; c < kWidth; ++c) {
-        sum[c] = hn::NegMulAdd(row[k * kGroups + c % kGroups], b[k * kWidth + c], sum[c]);
-      }
-    }
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) {
-      b[i * kWidth + c] = hn::Mul(sum[c], row[i * kGroups + c % kGroups]);
-    }
-  }
-  for (Index i = d - 1; i >= 0; --i) {
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
-    for (Index k = i + 1; k < d; ++k) {
-      const V* entry = l + (k * (k + 1) / 2 + i) * kGroups;
-#pragma GCC unroll 12
-      for (int c = 0; c < kWidth; ++c) {
-        sum[c] = hn::NegMulAdd(entry[c % kGroups], b[k * kWidth + c], sum[c]);
-      }
-    }
-    const V* inverse = l + (i * (i + 1) / 2 + i) * kGroups;
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) b[i * kWidth + c] = hn::Mul(sum[c], inverse[c % kGroups]);
-  }
+  linalg::HWY_NAMESPACE::cholesky_solve_lanes<kColumns, kGroups>(d, l, b);
 }
 
 /// Copies a row of a block; past the caches where `stream` says so and `to` is on a line's

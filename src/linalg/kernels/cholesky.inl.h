@@ -15,43 +15,76 @@ HWY_BEFORE_NAMESPACE();
 namespace lior::linalg::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Where element (i, j), j <= i, lies in a lower triangle of d (d + 1) / 2 numbers.
-constexpr int packed(int i, int j) { return i * (i + 1) / 2 + j; }
-
-/// A = L L^T in place, but with 1 / L_ii on the diagonal: solves then multiply. Returns the lanes
-/// whose pivots were all > 0; the numbers in others mean nothing.
-template <int d, class D, class V>
-HWY_INLINE auto cholesky_lanes(D tag, V (&a)[d * (d + 1) / 2]) {
-  const V one = hn::Set(tag, 1);
-  auto positive = hn::Eq(one, one);
-#pragma GCC unroll 4
-  for (int j = 0; j < d; ++j) {
-    V pivot = a[packed(j, j)];
-    for (int k = 0; k < j; ++k) pivot = hn::NegMulAdd(a[packed(j, k)], a[packed(j, k)], pivot);
-    positive = hn::And(positive, hn::Gt(pivot, hn::Zero(tag)));
-    const V inverse = hn::Div(one, hn::Sqrt(pivot));
-    a[packed(j, j)] = inverse;
-    for (int i = j + 1; i < d; ++i) {
-      V sum = a[packed(i, j)];
-      for (int k = 0; k < j; ++k) sum = hn::NegMulAdd(a[packed(i, k)], a[packed(j, k)], sum);
-      a[packed(i, j)] = hn::Mul(sum, inverse);
+/// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, with 1 / L_ii on the diagonal, so that solves
+/// multiply. `a` is packed by its columns' lower parts: pairs (j, i), j <= i, in lexicographic
+/// order. Size: an integer, or a constant of a type. Of kGroups vectors of points, which are the
+/// last index: each waits for its own roots. Adds to `failed` the lanes where a pivot is not > 0,
+/// whose numbers mean nothing.
+template <int kGroups, class D, class Size, class V>
+HWY_INLINE void cholesky_lanes(D tag, Size d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
+                               hn::Mask<D>& failed) {
+  Index pair = 0;
+  for (Index j = 0; j < d; ++j) {
+    const V* row_j = l + j * (j + 1) / 2 * kGroups;
+    for (Index i = j; i < d; ++i, ++pair) {
+      V* row_i = l + i * (i + 1) / 2 * kGroups;
+      V sum[kGroups];
+#pragma GCC unroll 2
+      for (int group = 0; group < kGroups; ++group) sum[group] = a[pair * kGroups + group];
+      for (Index k = 0; k < j * kGroups; k += kGroups) {
+#pragma GCC unroll 2
+        for (int group = 0; group < kGroups; ++group) {
+          sum[group] = hn::NegMulAdd(row_i[k + group], row_j[k + group], sum[group]);
+        }
+      }
+#pragma GCC unroll 2
+      for (int group = 0; group < kGroups; ++group) {
+        const Index at = j * kGroups + group;
+        if (i == j) {
+          failed = hn::Or(failed, hn::Not(hn::Gt(sum[group], hn::Zero(tag))));
+          row_i[at] = hn::Div(hn::Set(tag, 1), hn::Sqrt(sum[group]));
+        } else {
+          row_i[at] = hn::Mul(sum[group], row_j[at]);
+        }
+      }
     }
   }
-  return positive;
 }
 
-/// b := A^-1 b from cholesky_lanes's triangle.
-template <int d, class V>
-HWY_INLINE void cholesky_solve_lanes(const V (&l)[d * (d + 1) / 2], V (&b)[d]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < d; ++i) {
-    for (int k = 0; k < i; ++k) b[i] = hn::NegMulAdd(l[packed(i, k)], b[k], b[i]);
-    b[i] = hn::Mul(b[i], l[packed(i, i)]);
+/// b := A^-1 b from cholesky_lanes, for kColumns right sides at once, b[i kColumns + c], where
+/// kGroups vectors of points are the last index of l and b.
+template <int kColumns, int kGroups, class Size, class V>
+HWY_INLINE void cholesky_solve_lanes(Size d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
+  constexpr int kWidth = kColumns * kGroups;
+  V sum[kWidth];
+  for (Index i = 0; i < d; ++i) {
+    const V* row = l + i * (i + 1) / 2 * kGroups;
+#pragma GCC unroll 12
+    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
+    for (Index k = 0; k < i; ++k) {
+#pragma GCC unroll 12
+      for (int c = 0; c < kWidth; ++c) {
+        sum[c] = hn::NegMulAdd(row[k * kGroups + c % kGroups], b[k * kWidth + c], sum[c]);
+      }
+    }
+#pragma GCC unroll 12
+    for (int c = 0; c < kWidth; ++c) {
+      b[i * kWidth + c] = hn::Mul(sum[c], row[i * kGroups + c % kGroups]);
+    }
   }
-#pragma GCC unroll 4
-  for (int i = d - 1; i >= 0; --i) {
-    for (int k = i + 1; k < d; ++k) b[i] = hn::NegMulAdd(l[packed(k, i)], b[k], b[i]);
-    b[i] = hn::Mul(b[i], l[packed(i, i)]);
+  for (Index i = d - 1; i >= 0; --i) {
+#pragma GCC unroll 12
+    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
+    for (Index k = i + 1; k < d; ++k) {
+      const V* entry = l + (k * (k + 1) / 2 + i) * kGroups;
+#pragma GCC unroll 12
+      for (int c = 0; c < kWidth; ++c) {
+        sum[c] = hn::NegMulAdd(entry[c % kGroups], b[k * kWidth + c], sum[c]);
+      }
+    }
+    const V* inverse = l + (i * (i + 1) / 2 + i) * kGroups;
+#pragma GCC unroll 12
+    for (int c = 0; c < kWidth; ++c) b[i * kWidth + c] = hn::Mul(sum[c], inverse[c % kGroups]);
   }
 }
 
@@ -59,23 +92,28 @@ HWY_INLINE void cholesky_solve_lanes(const V (&l)[d * (d + 1) / 2], V (&b)[d]) {
 /// there is none.
 template <class T, int d>
 Index solve_planes(const T* a, const T* b, T* x, Index stride, Index count) noexcept {
-  Index failed = count;
+  constexpr std::integral_constant<Index, d> kSize{};
+  Index first_failed = count;
   namespace vm = simd::HWY_NAMESPACE;
-  vm::for_parts<T>(count, [=, &failed](auto tag, Index n, Index lanes) {
+  vm::for_parts<T>(count, [=, &first_failed](auto tag, Index n, Index lanes) {
     using V = hn::Vec<decltype(tag)>;
-    V l[d * (d + 1) / 2], y[d];
-    for (int i = 0; i < d; ++i) {
-      for (int j = 0; j <= i; ++j)
-        l[packed(i, j)] = vm::load_part(tag, a + (i * d + j) * stride + n, lanes);
+    V entries[d * (d + 1) / 2], l[d * (d + 1) / 2], y[d];
+    for (int j = 0, pair = 0; j < d; ++j) {
+      for (int i = j; i < d; ++i, ++pair) {
+        entries[pair] = vm::load_part(tag, a + (i * d + j) * stride + n, lanes);
+      }
     }
     for (int i = 0; i < d; ++i) y[i] = vm::load_part(tag, b + i * stride + n, lanes);
-    const auto inside = hn::FirstN(tag, static_cast<std::size_t>(lanes));
-    const auto bad = hn::AndNot(cholesky_lanes<d>(tag, l), inside);
-    if (!hn::AllFalse(tag, bad)) failed = std::min(failed, n + Index(hn::FindFirstTrue(tag, bad)));
-    cholesky_solve_lanes<d>(l, y);
+    auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
+    cholesky_lanes<1>(tag, kSize, entries, l, failed);
+    failed = hn::And(failed, hn::FirstN(tag, static_cast<std::size_t>(lanes)));
+    if (!hn::AllFalse(tag, failed)) {
+      first_failed = std::min(first_failed, n + Index(hn::FindFirstTrue(tag, failed)));
+    }
+    cholesky_solve_lanes<1, 1>(kSize, l, y);
     for (int i = 0; i < d; ++i) vm::store_part(y[i], tag, x + i * stride + n, lanes);
   });
-  return failed;
+  return first_failed;
 }
 
 }  // namespace lior::linalg::HWY_NAMESPACE
