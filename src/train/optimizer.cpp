@@ -36,8 +36,8 @@ double lior_factor(const OptimizerConfig& config, double mean_square) {
   if (config.form == LiorForm::exact) {
     return config.power == 1 ? 1 / std::sqrt(1 + mean_square) : 1 / (1 + mean_square);
   }
-  const double r =
-      std::clamp(1 / std::sqrt(1 + mean_square), kSmallestResilience, kLargestResilience);
+  const double r = std::clamp(1 / std::sqrt(1 + mean_square), geometry::kLeastResilience,
+                              geometry::kMostResilience);
   return 1 / (r * r);
 }
 
@@ -146,7 +146,8 @@ void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const Tensor& tensor = tensors_[i];
       if (net_) {
-        const double r = resilience<T>(*net_, {values[i], static_cast<std::size_t>(tensor.size)});
+        const double r = geometry::resilience<double>(
+            *net_, std::span<const T>(values[i], static_cast<std::size_t>(tensor.size)));
         tensor_factors_[i] = 1 / (r * r);
       } else {
         tensor_factors_[i] = lior_factor(

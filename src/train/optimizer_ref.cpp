@@ -20,7 +20,9 @@ void lior_step(const OptimizerConfig& config, const std::optional<ResilienceNet<
     case LiorForm::compat:
       factor = std::pow(std::clamp(1 / std::sqrt(1 + mean_square), 0.1, 10.0), -2);
       break;
-    case LiorForm::manifold: factor = std::pow(resilience<T>(*net, values), -2); break;
+    case LiorForm::manifold:
+      factor = std::pow(geometry::resilience<double>(*net, std::span<const T>(values)), -2);
+      break;
   }
 
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -1,4 +1,5 @@
 #include "lior/train/optimizer.h"
+#include "lior/core/worst.h"
 
 #include <gtest/gtest.h>
 
@@ -90,7 +91,8 @@ double distance_from_reference(const OptimizerConfig& config,
     plain.scale_gradients(1 / clip);
     for (Index i = 0; i < fast.values.size(); ++i) {
       const double want = plain.values[i];
-      largest = std::max(largest, std::abs(fast.values[i] - want) / std::max(1.0, std::abs(want)));
+      largest = worst_of<double>(
+          {largest, std::abs(fast.values[i] - want) / std::max(1.0, std::abs(want))});
     }
   }
   return largest;
@@ -206,15 +208,19 @@ TEST(Adamw, ConstantGradientMovesByTheRate) {
 TEST(Resilience, ClosedForms) {
   Array<double, 2> v1({1, 2});
   Array<double, 1> c1({1}), w2({1});
-  const ResilienceNet<double> at_zero{v1.view(), c1.view(), w2.view(), 0};
-  const std::vector<double> point = {1, 2};
-  EXPECT_NEAR(resilience<double>(at_zero, point), std::log(2.0), 1e-15);  // softplus(0)
-  EXPECT_EQ(resilience<double>({v1.view(), c1.view(), w2.view(), 50}, point), 10);
-  EXPECT_EQ(resilience<double>({v1.view(), c1.view(), w2.view(), -50}, point), 0.1);
+  const auto net = [&](double c2) {
+    return ResilienceNet<double>{v1.view(), c1.view(), w2.view(), c2};
+  };
+  const ResilienceNet<double> at_zero = net(0);
+  const std::vector<double> coordinates = {1, 2};
+  const std::span<const double> point = coordinates;
+  EXPECT_NEAR(geometry::resilience<double>(at_zero, point), std::log(2.0), 1e-15);  // softplus(0)
+  EXPECT_EQ(geometry::resilience<double>(net(50), point), 10);
+  EXPECT_EQ(geometry::resilience<double>(net(-50), point), 0.1);
   v1(0, 0) = 1, v1(0, 1) = 7, w2(0) = 1;
   // One coordinate alone: the second counts as 0. gelu(1) = (1 + erf(1/sqrt 2))/2.
   const double gelu = 0.8413447460685429;
-  EXPECT_NEAR(resilience<double>(at_zero, std::span(point).first(1)), std::log1p(std::exp(gelu)),
+  EXPECT_NEAR(geometry::resilience<double>(at_zero, point.first(1)), std::log1p(std::exp(gelu)),
               1e-15);
 }
 

@@ -10,6 +10,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/geometry/metric.h"
+#include "lior/geometry/resilience.h"
 #include "lior/io/safetensors.h"
 
 namespace lior::geometry {
@@ -92,8 +93,7 @@ class LearnedMetric {
   T resilience_out_bias_;
 };
 
-inline constexpr double kTanhScale = 0.1, kUnitShare = 1e-4, kLeastResilience = 0.1,
-                        kMostResilience = 10;
+inline constexpr double kTanhScale = 0.1, kUnitShare = 1e-4;
 
 template <class T>
 template <class S>
@@ -123,19 +123,9 @@ void LearnedMetric<T>::operator()(const S* x, S* g) const {
 template <class T>
 template <class S>
 S LearnedMetric<T>::resilience(const S* x) const {
-  using std::erf, std::exp, std::log;
-  S sum = resilience_out_bias_;
-  for (Index k = 0; k < resilience_width_; ++k) {
-    S z = resilience_in_bias_(k);
-    for (Index m = 0; m < d_; ++m) z += resilience_in_(k, m) * x[m];
-    sum += resilience_out_(k) * (0.5 * z * (1.0 + erf(z * 0.70710678118654752440)));
-  }
-  const auto size = plain(sum);
-  if (size > kMostResilience) return S(kMostResilience);  // softplus(x) > x
-  const S softplus = log(1.0 + exp(sum));
-  if (plain(softplus) < kLeastResilience) return S(kLeastResilience);
-  if (plain(softplus) > kMostResilience) return S(kMostResilience);
-  return softplus;
+  const ResilienceNet<T> net{resilience_in_.view(), resilience_in_bias_.view(),
+                             resilience_out_.view(), resilience_out_bias_};
+  return geometry::resilience<S>(net, std::span<const S>(x, static_cast<std::size_t>(d_)));
 }
 
 namespace reference {

@@ -25,9 +25,11 @@
 
 #include "lior/core/buffer.h"
 #include "lior/core/names.h"
-#include "lior/train/resilience.h"
+#include "lior/geometry/resilience.h"
 
 namespace lior::train {
+
+using geometry::ResilienceNet;
 
 enum class OptimizerKind { adamw, lior };
 constexpr auto enum_names(OptimizerKind) { return enum_words("adamw", "lior"); }
