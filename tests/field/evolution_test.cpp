@@ -1,4 +1,5 @@
 #include "lior/field/evolution.h"
+#include "lior/core/worst.h"
 
 #include <gtest/gtest.h>
 
@@ -70,7 +71,8 @@ Array<Complex, 4> smooth_field(const Grid& grid) {
 
 double distance(ConstField<double> a, ConstField<double> b) {
   double error = 0;
-  for (Index k = 0; k < a.size(); ++k) error = std::max(error, std::abs(a.data()[k] - b.data()[k]));
+  for (Index k = 0; k < a.size(); ++k)
+    error = worst_of<double>({error, std::abs(a.data()[k] - b.data()[k])});
   return error;
 }
 

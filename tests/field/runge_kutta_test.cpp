@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 #include "lior/field/bayes.h"
 #include "lior/field/integrator.h"
 #include "support/equal.h"
@@ -50,7 +51,7 @@ double distance(const FieldArray<T>& a, const FieldArray<T>& b) {
   double error = 0;
   for (Index k = 0; k < a.size(); ++k) {
     const double difference = std::abs(std::complex<double>(a.data()[k] - b.data()[k]));
-    if (!(difference <= error)) error = difference;
+    error = worst_of<double>({error, difference});
   }
   return error;
 }

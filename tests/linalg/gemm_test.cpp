@@ -1,4 +1,5 @@
 #include "lior/linalg/gemm.h"
+#include "lior/core/worst.h"
 #include "lior/linalg/precision.h"
 
 #include <gtest/gtest.h>
@@ -242,8 +243,8 @@ TEST(GemmPrecision, RoundsTheFactorsWhileItsScopeLives) {
   }
   double error = 0, rounding = 0;
   for (Index i = 0; i < got.size(); ++i) {
-    error = std::max(error, std::abs(double{got.data()[i]} - want.data()[i]));
-    rounding = std::max(rounding, std::abs(double{got.data()[i]} - whole.data()[i]));
+    error = worst_of<double>({error, std::abs(double{got.data()[i]} - want.data()[i])});
+    rounding = worst_of<double>({rounding, std::abs(double{got.data()[i]} - whole.data()[i])});
     EXPECT_EQ(after.data()[i], whole.data()[i]);
   }
   EXPECT_LE(error, 70 * 16 * 1.2e-7);  // products are exact; the order of 70 sums may differ

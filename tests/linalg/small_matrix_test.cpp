@@ -1,4 +1,5 @@
 #include "lior/linalg/small_matrix.h"
+#include "lior/core/worst.h"
 
 #include <gtest/gtest.h>
 
@@ -63,7 +64,7 @@ double backward_error(const Matrix<T>& a, std::span<const T> x, std::span<const 
       sum -= double(a(i, j)) * double(x[j]);
       a_size = std::max(a_size, std::abs(double(a(i, j))));
     }
-    residual = std::max(residual, std::abs(sum));
+    residual = worst_of<double>({residual, std::abs(sum)});
     x_size = std::max(x_size, std::abs(double(x[i])));
   }
   return residual / (a_size * x_size);

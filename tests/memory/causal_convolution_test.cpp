@@ -1,4 +1,5 @@
 #include "lior/memory/causal_convolution.h"
+#include "lior/core/worst.h"
 
 #include <gtest/gtest.h>
 
@@ -42,7 +43,8 @@ template <class T>
 double relative_error(const Array<T, 4>& got, const Array<T, 4>& want) {
   double error = 0, scale = 1e-30;
   for (Index i = 0; i < want.size(); ++i) {
-    error = std::max(error, std::abs(static_cast<double>(got.data()[i]) - want.data()[i]));
+    error =
+        worst_of<double>({error, std::abs(static_cast<double>(got.data()[i]) - want.data()[i])});
     scale = std::max(scale, std::abs(static_cast<double>(want.data()[i])));
   }
   return error / scale;
@@ -52,7 +54,7 @@ double relative_error(const Array<T, 4>& got, const Array<T, 4>& want) {
 double max_error(const Array<double, 4>& start, const Array<double, 4>& whole) {
   double error = 0;
   for (Index i = 0; i < start.size(); ++i) {
-    error = std::max(error, std::abs(start.data()[i] - whole.data()[i]));
+    error = worst_of<double>({error, std::abs(start.data()[i] - whole.data()[i])});
   }
   return error;
 }

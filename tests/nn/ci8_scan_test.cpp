@@ -1,4 +1,5 @@
 #include "lior/nn/ci8_scan.h"
+#include "lior/core/worst.h"
 
 #include <gtest/gtest.h>
 
@@ -131,7 +132,8 @@ template <class T>
 double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
   double largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    largest = worst_of<double>(
+        {largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]))});
   }
   return largest;
 }
@@ -231,7 +233,8 @@ TEST(Ci8Scan, LongTurnsWithoutGatesStayWithinTheirRounding) {
   const auto chunked = both_passes<float>(shape, ScanPlan::chunked);
   double largest = 0;
   for (Index i = 0; i < kLength * 16; ++i) {  // the states
-    largest = std::max(largest, std::abs(static_cast<double>(sequential[i] - chunked[i])));
+    largest =
+        worst_of<double>({largest, std::abs(static_cast<double>(sequential[i] - chunked[i]))});
   }
   EXPECT_LT(largest, 1.4e-4);
 }

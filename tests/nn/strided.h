@@ -9,6 +9,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 #include "lior/linalg/matrix_view.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
@@ -64,7 +65,7 @@ double difference(linalg::MatrixView<T> got, linalg::MatrixView<T> want) {
   for (Index r = 0; r < want.rows; ++r) {
     for (Index k = 0; k < want.cols; ++k) {
       const double error = std::abs(static_cast<double>(got(r, k)) - want(r, k));
-      if (!(error <= largest)) largest = error;
+      largest = worst_of<double>({largest, error});
       scale = std::max(scale, std::abs(static_cast<double>(want(r, k))));
     }
   }

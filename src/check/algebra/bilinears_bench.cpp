@@ -5,6 +5,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 
 namespace lior::check {
 namespace {
@@ -77,7 +78,7 @@ Bench bilinears_bench(std::string name, const char* variable, Index points, Inde
                         for (Index m = 0; m < d; ++m) {
                           for (Index n = m; n < d; ++n) {
                             const auto check = [&](float got, float want) {
-                              error = std::max<double>(error, std::abs(got - want));
+                              error = worst_of<double>({error, std::abs(got - want)});
                             };
                             check(data->fast2(p, symmetric++), data->plain2(p, m * d + n));
                             if (n > m)

@@ -10,6 +10,7 @@
 #include "check/algebra/points.h"
 #include "lior/algebra/compat.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 
 namespace lior::check {
 namespace {
@@ -219,8 +220,8 @@ void add_operator_checks(Registry& registry, Transition f) {
     for (Index n = 0; n < kPoints; ++n) {
       Octonion<T> unit;
       for (int k = 0; k < 8; ++k) unit.e[k] = u.planes(k, n);
-      worst =
-          std::max<double>(worst, std::abs(determinant(algebra::operator_matrix(f, unit)) - T(1)));
+      worst = worst_of<double>(
+          {worst, std::abs(determinant(algebra::operator_matrix(f, unit)) - T(1))});
     }
     return worst;
   });

@@ -8,6 +8,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/op_harness.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 
 namespace lior::check {
 namespace {
@@ -40,7 +41,7 @@ double anticommutator_error(const Matrices<T>& gamma, const Metric& g) {
       const auto nm = product(&gamma(n, 0, 0), &gamma(m, 0, 0), s);
       for (Index k = 0; k < s * s; ++k) {
         const std::complex<T> unit = k % (s + 1) == 0 ? T(1) : T(0);
-        error = std::max<double>(error, std::abs(mn[k] + nm[k] - T(2) * T(g(m, n)) * unit));
+        error = worst_of<double>({error, std::abs(mn[k] + nm[k] - T(2) * T(g(m, n)) * unit)});
       }
     }
   }
@@ -52,10 +53,10 @@ double every_signature() {
   double error = 0;
   for (int p = 0; p <= 8; ++p) {
     for (int q = p == 0 ? 1 : 0; p + q <= 8; ++q) {
-      error =
-          std::max(error, anticommutator_error(clifford_generators<T>(p, q), [=](Index m, Index n) {
-                     return m != n ? 0 : m < p ? 1 : -1;
-                   }));
+      error = worst_of<double>(
+          {error, anticommutator_error(clifford_generators<T>(p, q), [=](Index m, Index n) {
+             return m != n ? 0 : m < p ? 1 : -1;
+           })});
     }
   }
   return error;
@@ -95,19 +96,19 @@ double dirac_spinor() {
   double error = std::abs(sandwich(product(g0, i_g5.data(), 4)) - Complex(16));
   constexpr T kCurrent[] = {31, 8, 10, 10};
   for (Index m = 0; m < 4; ++m) {
-    error =
-        std::max<double>(error, std::abs(sandwich(product(g0, &gamma(m, 0, 0), 4)) - kCurrent[m]));
+    error = worst_of<double>(
+        {error, std::abs(sandwich(product(g0, &gamma(m, 0, 0), 4)) - kCurrent[m])});
   }
   // K0 = psi-bar psi = -21, and K2 = eta K0.
   const Bilinears<Complex> bilinears(gamma.view(), Pairs::full, Adjoint::dirac);
   Array<Complex, 1> k0({1});
   Array<Complex, 2> k1({1, 16}), k2({1, 16});
   bilinears.forward({psi.data(), {1, 4}}, k0.view(), k1.view(), k2.view());
-  error = std::max<double>(error, std::abs(k0(0) + T(21)));
+  error = worst_of<double>({error, std::abs(k0(0) + T(21))});
   for (int m = 0; m < 4; ++m) {
     for (int n = 0; n < 4; ++n) {
       const T eta = m != n ? 0 : m == 0 ? 1 : -1;
-      error = std::max<double>(error, std::abs(k2(0, 4 * m + n) + T(21) * eta));
+      error = worst_of<double>({error, std::abs(k2(0, 4 * m + n) + T(21) * eta)});
     }
   }
   return error;
@@ -123,7 +124,7 @@ double gamma5() {
   double error = 0;
   const auto g5 = dirac_gamma5<T>();
   for (Index k = 0; k < 16; ++k) {
-    error = std::max<double>(error, std::abs(g5.data()[k] - std::complex<T>(0, 1) * p[k]));
+    error = worst_of<double>({error, std::abs(g5.data()[k] - std::complex<T>(0, 1) * p[k])});
   }
   return error;
 }
@@ -147,7 +148,7 @@ double rotor(int pluses, int minuses) {
   for (Index k = 0; k < s * s; ++k) {
     const Complex want =
         std::cos(angle) * (&e(0, 0, 0))[k] + square * std::sin(angle) * (&e(1, 0, 0))[k];
-    error = std::max<double>(error, std::abs(turned[k] - want));
+    error = worst_of<double>({error, std::abs(turned[k] - want)});
   }
   return error;
 }

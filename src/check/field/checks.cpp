@@ -4,6 +4,7 @@
 
 #include "lior/check/registry.h"
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 #include "lior/field/bayes.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
@@ -51,7 +52,7 @@ FieldArray random_field(const Grid& grid, std::uint64_t seed) {
 double distance(ConstField<double> a, ConstField<double> b) {
   double error = 0, scale = 0;
   for (Index k = 0; k < a.size(); ++k) {
-    error = std::max(error, std::abs(a.data()[k] - b.data()[k]));
+    error = worst_of<double>({error, std::abs(a.data()[k] - b.data()[k])});
     scale = std::max(scale, std::abs(b.data()[k]));
   }
   return error / scale;
@@ -164,7 +165,7 @@ double coherent_state() {
   for (int part = 1; part <= 10; ++part) {
     evolution.run(20);
     const double expected = kStart * std::cos(kFrequency * evolution.time());
-    worst = std::max(worst, std::abs(position(grid, evolution.field())[0] - expected));
+    worst = worst_of<double>({worst, std::abs(position(grid, evolution.field())[0] - expected)});
   }
   return worst;
 }
@@ -254,7 +255,7 @@ double bayes_rule() {
     const double p = std::norm(t.data()[k]) / prior;
     const double w = std::exp(-std::norm(t.data()[k] - e.data()[k]) / kTau);
     const double expected = p * w / (evidence / prior);
-    worst = std::max(worst, std::abs(std::norm(b.data()[k]) / prior - expected));
+    worst = worst_of<double>({worst, std::abs(std::norm(b.data()[k]) / prior - expected)});
   }
   return worst;
 }

@@ -5,6 +5,7 @@
 #include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/geodesic.h"
 
@@ -79,8 +80,8 @@ Bench christoffel_bench(Growth growth, Index d, Index count) {
                   .error =
                       [=] {
                         const double rounding = std::numeric_limits<float>::epsilon();
-                        return std::max(exact_error(data->fast, d, count),
-                                        exact_error(data->loop, d, count) * rounding * 64 / 0.02);
+                        return worst_of({exact_error(data->fast, d, count),
+                                         exact_error(data->loop, d, count) * rounding * 64 / 0.02});
                       },
                   .tolerance = 64 * std::numeric_limits<float>::epsilon()};
             }};
@@ -166,8 +167,8 @@ Bench geodesic_bench(Growth growth, Index d, Index count) {
             .after = [data] { data->step(data->direct, data->fast_x, data->fast_v); },
             .error =
                 [data] {
-                  return std::max(relative_difference(data->fast_x.span(), data->plain_x.span()),
-                                  relative_difference(data->fast_v.span(), data->plain_v.span()));
+                  return worst_of({relative_difference(data->fast_x.span(), data->plain_x.span()),
+                                   relative_difference(data->fast_v.span(), data->plain_v.span())});
                 },
             .tolerance = 64 * std::numeric_limits<float>::epsilon()};
       }};

@@ -5,6 +5,7 @@
 #include "check/geometry/learned_samples.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/curvature.h"
 
@@ -36,8 +37,8 @@ double value_error(Index d, Resilience resilience) {
     for (Index m = 0; m < d; ++m) point[m] = x64(m, n);
     want_r(n) = plain.resilience(point.data());
   }
-  return std::max(relative_difference(g.span(), want.span()),
-                  relative_difference(r.span(), want_r.span()));
+  return worst_of(
+      {relative_difference(g.span(), want.span()), relative_difference(r.span(), want_r.span())});
 }
 
 Array<double, 4> exact_christoffel(Index d, Resilience resilience) {

@@ -8,6 +8,7 @@
 #include "lior/check/registry.h"
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 #include "lior/linalg/gemm.h"
 #include "lior/linalg/small_matrix.h"
 
@@ -113,7 +114,7 @@ void add_cholesky_check(Registry& registry, Index d) {
                a_size = std::max(a_size, std::abs(static_cast<double>(a(i, j, n))));
              }
              x_size = std::max(x_size, std::abs(static_cast<double>(x(i, n))));
-             if (!(std::abs(residual) <= largest)) largest = std::abs(residual);
+             largest = worst_of<double>({largest, std::abs(residual)});
            }
          }
          return largest / (a_size * x_size);

@@ -7,6 +7,7 @@
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/random.h"
+#include "lior/core/worst.h"
 #include "lior/simd/math.h"
 
 namespace lior::check {
@@ -86,7 +87,7 @@ double largest_error(const Accuracy& row) {
                                  ? static_cast<long double>(std::numeric_limits<T>::epsilon())
                                  : last_place<T>(want) * (1 + row.growth * x[i] * x[i]);
     const double error = static_cast<double>(std::abs(got[i] - want) / unit);
-    if (!(error <= largest)) largest = error;
+    largest = worst_of<double>({largest, error});
     if (std::isnan(largest)) return largest;
   }
   return largest;

@@ -4,6 +4,7 @@
 
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
+#include "lior/core/worst.h"
 #include "lior/io/safetensors.h"
 #include "lior/train/optimizer.h"
 
@@ -63,7 +64,7 @@ double error_of_steps(const SafeTensors& file, const std::string& form, const st
     optimizer.step(kRecordedRate, 1, values.span(), gradients.span());
     const double error = relative_difference(values.span(), after.span());
     if (std::isnan(error)) return error;
-    largest = std::max(largest, error);
+    largest = worst_of<double>({largest, error});
   }
   return largest;
 }
