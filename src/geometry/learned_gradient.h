@@ -1,7 +1,7 @@
 #pragma once
 // The gradient of a learned metric at many points.
 
-#include "geometry/learned_plan.h"
+#include "geometry/learned_metric_kernel.h"
 #include "lior/geometry/metric_gradient.h"
 
 namespace lior::geometry {

@@ -6,7 +6,7 @@
 #define LIOR_GEOMETRY_KERNELS_LEARNED_LAYERS_INL_H
 #endif
 
-#include "geometry/learned_plan.h"
+#include "geometry/learned_metric_kernel.h"
 #include "lior/geometry/learned_metric.h"
 #include "simd/math.inl.h"
 
