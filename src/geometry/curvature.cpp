@@ -81,7 +81,7 @@ class PointCurvature {
     return sum;
   }
 
-  /// What rounding may make of each number of Riemann. To be called after `evaluate`, before the
+  /// Bounds of the rounding errors of Riemann's numbers. To be called after `evaluate`, before the
   /// contractions.
   void estimate_rounding() {
     invert();

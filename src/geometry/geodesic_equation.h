@@ -1,5 +1,5 @@
 #pragma once
-// What a geodesic obeys, on many lanes.
+// The geodesic equation on many lanes, and how a lane ends.
 
 #include "geometry/planes.h"
 #include "geometry/point.h"

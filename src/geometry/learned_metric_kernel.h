@@ -1,5 +1,5 @@
 #pragma once
-// What the driver hands to the kernels of the learned metric. Pairs are i <= j, lexicographic.
+// The arguments of the learned metric's kernels. Pairs are i <= j, lexicographic.
 
 #include "lior/core/buffer.h"
 

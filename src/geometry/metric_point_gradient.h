@@ -8,7 +8,7 @@
 
 namespace lior::geometry {
 
-/// What a number adds to a sum of gradients: itself, or of a dual number its slope.
+/// A number's share in a sum of gradients: itself, or the slope of a dual number.
 template <class T>
 T share(const T& v) {
   return v;

@@ -1,5 +1,5 @@
 #pragma once
-// What an integrator does to planes of numbers between two slopes.
+// The sums over planes of numbers that an integrator makes between two slopes.
 
 #include "lior/core/view.h"
 

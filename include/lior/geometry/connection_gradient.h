@@ -25,7 +25,7 @@ void christoffel_backward(const LearnedMetricModel<T>& model, View<const T, 2> x
                           View<const T, 4> dgamma, LearnedMetricParameters<T>& dparameters,
                           View<T, 2> dx);
 
-/// What a loss says of the ends of geodesics, and what of their starts: planes [d, N].
+/// Gradients of a loss with respect to the ends of geodesics, and to their starts: planes [d, N].
 template <class T>
 struct EndGradients {
   View<const T, 2> x, v;

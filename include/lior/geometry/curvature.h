@@ -12,7 +12,7 @@
 
 namespace lior::geometry {
 
-/// What to compute; empty views are left out.
+/// The results that are wanted; empty views are left out.
 template <class T>
 struct Curvature {
   View<T, 5> riemann{};      ///< [d, d, d, d, N], R^r_smn at (r, s, m, n)

@@ -85,7 +85,7 @@ struct Logarithm {
 /// paths that are far more exact. It gives up after a fixed amount of work, a second at most; a
 /// lane that has not converged says so, holds y - x, and has an error of NaN.
 ///
-/// What shooting finds is a geodesic, not always the shortest one. On a Riemannian metric both ways
+/// Shooting finds a geodesic, not always the shortest one. On a Riemannian metric both ways
 /// round are tried for each coordinate with a period, and the shorter one is kept; `shortest` stays
 /// false. On an indefinite metric no geodesic is the shortest: y - x is taken as it is.
 ///

@@ -74,7 +74,7 @@ class LearnedMetric {
   /// positive definite.
   void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const;
 
-  /// What the kernels read; it points into this metric.
+  /// The kernels' view of this metric, into which it points.
   LearnedPlan<T> plan() const;
 
  private:

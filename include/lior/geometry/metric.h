@@ -55,7 +55,7 @@ struct PlaneView {
   double circle = 0;          ///< radius of a horizon or edge about the origin; 0: none
 };
 
-/// What a metric's coordinates are, and how they are drawn. The plane is for two or more.
+/// A metric's coordinates and the plane that shows them, which is for two or more.
 struct Chart {
   std::vector<Coordinate> coordinates;
   PlaneView plane{};
@@ -114,7 +114,7 @@ class AnyMetric {
   std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const {
     return model_->logarithm(x, y, v);
   }
-  /// What may help where g cannot be inverted, or nullptr.
+  /// Advice where g cannot be inverted, or nullptr.
   const char* remedy() const { return model_->remedy(); }
 
   void value(const T* x, T* g) const { model_->value(x, g); }

@@ -228,7 +228,7 @@ void add_distance_checks(Registry& registry) {
     add("ball.log", shape, 1e-9, [=] { return exp_of_closed_log(PoincareBall{n}, ball_pairs(n)); });
     add("sphere.log", shape, 1e-9, [=] { return exp_of_closed_log(Sphere{n}, nearby(Pairs(n))); });
   }
-  // What the tolerance of paths, 1e-8, allows: ten times that.
+  // Ten times the tolerance of paths, 1e-8.
   constexpr double kShot = 1e-7;
   add("half_plane.shot", "n=2", kShot, [] {
     return distance_error(Shot{HalfPlane{2}}, nearby(Pairs(2)), half_plane_distance, false);

@@ -1,4 +1,5 @@
-// What an integrator does to planes of numbers between two slopes. Compiled once per level.
+// The sums over planes of numbers that an integrator makes between two slopes. Compiled once per
+// level.
 #if defined(LIOR_GEOMETRY_KERNELS_PLANES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_GEOMETRY_KERNELS_PLANES_INL_H
 #undef LIOR_GEOMETRY_KERNELS_PLANES_INL_H
