@@ -27,6 +27,8 @@ std::size_t utf8_character(std::string_view text) {
 
 namespace {
 
+constexpr const char* kReplacement = "\xef\xbf\xbd";
+
 /// Whether some bytes more would make `text`, shorter than a character, one.
 bool begins_character(std::string text) {
   // Of the bytes that may follow, one of these is right in every place: 0x80 is the least, 0xbf the
@@ -43,8 +45,9 @@ bool begins_character(std::string text) {
 
 }  // namespace
 
+std::string Utf8Repair::finish() { return std::exchange(held_, {}).empty() ? "" : kReplacement; }
+
 std::string Utf8Repair::push(char byte) {
-  constexpr const char* kReplacement = "\xef\xbf\xbd";
   std::string ready;
   held_.push_back(byte);
   if (held_.size() > 1 && utf8_character(held_) == 0 && !begins_character(held_)) {

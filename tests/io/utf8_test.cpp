@@ -51,6 +51,15 @@ TEST(Utf8Repair, HoldsBackThePartOfACharacter) {
   EXPECT_EQ(repair.push('\x80'), "\xF0\x9F\x98\x80");
 }
 
+TEST(Utf8Repair, ReplacesACharacterThatNeverEnds) {
+  Utf8Repair repair;
+  EXPECT_EQ(repair.finish(), "");
+  repair.push('\xF0');
+  repair.push('\x9F');
+  EXPECT_EQ(repair.finish(), "\xEF\xBF\xBD");
+  EXPECT_EQ(repair.finish(), "");
+}
+
 TEST(Utf8Repair, WritesUtf8WhateverComesIn) {
   std::uint32_t state = 1;
   Utf8Repair repair;

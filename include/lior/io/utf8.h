@@ -19,6 +19,8 @@ class Utf8Repair {
  public:
   /// What is ready now; often nothing.
   std::string push(char byte);
+  /// After the last byte: U+FFFD for a character that was begun, else nothing.
+  std::string finish();
 
  private:
   std::string held_;  // the beginning of a character
