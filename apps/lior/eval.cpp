@@ -8,7 +8,6 @@
 #include "lior/core/available_memory.h"
 #include "lior/core/timer.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/data.h"
 #include "lior/train/evaluate.h"
 
 namespace lior::app {
@@ -34,13 +33,20 @@ std::string number_or_null(const std::optional<double>& value) {
   return value ? fmt::format("{:.6g}", *value) : "null";
 }
 
-train::EvalResult evaluate(const Arguments& arguments, const train::TrainedModel& trained) {
+struct Result {
+  train::EvalResult eval;
+  bool of_text = false;
+};
+
+Result evaluate(const Arguments& arguments, const train::TrainedModel& trained) {
   const auto& [config, model] = trained;
-  const train::Data data = train::Data::open(arguments.data, config.val_fraction);
-  LIOR_CHECK(data.vocabulary() == config.model.vocabulary && data.classes() == config.model.classes,
-             "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
-             arguments.data, data.vocabulary(), data.classes(), arguments.model,
-             config.model.vocabulary, config.model.classes);
+  const auto data = train::open_source(arguments.data, config.val_fraction,
+                                       train::find_tokenizer(config.tokenizer));
+  LIOR_CHECK(
+      data->vocabulary() == config.model.vocabulary && data->classes() == config.model.classes,
+      "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
+      shown_path(arguments.data), data->vocabulary(), data->classes(), shown_path(arguments.model),
+      config.model.vocabulary, config.model.classes);
 
   const std::int64_t length = arguments.length.value_or(config.length);
   const std::int64_t batch = std::min(arguments.count, kMostTogether);
@@ -51,31 +57,27 @@ train::EvalResult evaluate(const Arguments& arguments, const train::TrainedModel
              "--count would fit",
              bytes_text(static_cast<double>(needed)),
              bytes_text(static_cast<double>(available_memory())));
-  train::Evaluator evaluator(model, batch, window);
-  if (!data.is_text()) {
-    return evaluator.task(data.task(), static_cast<std::uint64_t>(arguments.seed), arguments.count,
-                          length);
-  }
-  const auto bytes = arguments.split == "val" ? data.text().held_out() : data.text().all();
-  LIOR_CHECK(bytes.size() >= 2, "{}: its {} part has {} bytes; a prediction needs two",
-             arguments.data, arguments.split, bytes.size());
-  return evaluator.text(bytes, arguments.count, length);
+  const auto part = parse_name<train::Part>(arguments.split, "--split:");
+  const auto stream = data->evaluation(part, static_cast<std::uint64_t>(arguments.seed),
+                                       arguments.count, length, batch);
+  return {train::Evaluator(model, batch, window).run(*stream), data->text() != nullptr};
 }
 
 int run(const Arguments& arguments) {
-  LIOR_CHECK(arguments.split == "val" || arguments.split == "all",
-             "--split: \"{}\" is no part of the data; it must be val or all", arguments.split);
+  parse_name<train::Part>(arguments.split, "--split:");
   LIOR_CHECK(arguments.count >= 1, "--count: {} sequences; it must be at least 1", arguments.count);
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
   LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
              *arguments.length);
   const train::TrainedModel trained = train::load_model(arguments.model);
   const Timer timer;
-  const train::EvalResult result = evaluate(arguments, trained);
+  const auto [result, of_text] = evaluate(arguments, trained);
 
   std::optional<double> bits_per_byte;
-  if (!arguments.data.starts_with(train::kBuiltin)) {
-    bits_per_byte = result.loss / std::numbers::ln2;
+  if (of_text) {
+    const auto& tokenizer = train::find_tokenizer(trained.config.tokenizer);
+    bits_per_byte =
+        result.loss / std::numbers::ln2 / static_cast<double>(tokenizer.bytes_per_token);
   }
   fmt::print(
       "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"accuracy\": {:.6g}, "
@@ -91,7 +93,7 @@ Run eval_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
-  options.require("--data", arguments->data, "FILE|builtin:NAME", "what to predict");
+  options.require("--data", arguments->data, "FILE|-|builtin:NAME", "what to predict");
   options.add("--split", arguments->split, "PART",
               "of a file: val, its held-out tail, or all (val)");
   options.add("--count", arguments->count, "N", "sequences (256)");

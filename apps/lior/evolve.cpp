@@ -12,6 +12,7 @@
 #include "lior/field/diagnostics.h"
 #include "lior/io/atomic_file.h"
 #include "progress.h"
+#include "shell.h"
 
 namespace lior::app {
 namespace {
@@ -213,7 +214,7 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
 /// Where the run stands, where that is saved, and how it goes on.
 std::string ending_text(Index step, Index steps, const std::string& folder) {
   const std::string at = fmt::format("step {} of {}", step, steps);
-  const std::string resume = fmt::format("lior evolve --out {} --resume", folder);
+  const std::string resume = fmt::format("lior evolve --out {} --resume", shell_word(folder));
   if (step < steps) {
     return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
   }

@@ -11,7 +11,7 @@
 #include "interrupt.h"
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/data.h"
+#include "lior/train/tokenizer.h"
 
 namespace lior::app {
 namespace {
@@ -41,32 +41,36 @@ class TerminalLine {
 int run(const Arguments& arguments) {
   LIOR_CHECK(!arguments.prompt.empty(),
              "--prompt: is empty; a text of at least one byte is needed");
-  LIOR_CHECK(io::is_utf8(arguments.prompt), "--prompt: is not UTF-8; a text in UTF-8 is needed");
+  LIOR_CHECK(arguments.raw || io::is_utf8(arguments.prompt),
+             "--prompt: is not UTF-8; a text in UTF-8 is needed, or --raw, which takes any bytes");
   LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
              arguments.max_tokens);
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
   const train::TrainedModel trained = train::load_model(arguments.model);
-  LIOR_CHECK(!trained.config.data.starts_with(train::kBuiltin),
-             "{}: was trained on {}; text needs a model that was trained on text", arguments.model,
-             trained.config.data);
+  LIOR_CHECK(!train::names_task(trained.config.data),
+             "{}: was trained on {}; text needs a model that was trained on text",
+             shown_path(arguments.model), shown_path(trained.config.data));
 
   catch_interrupts();
   train::Generator generator(trained.model, arguments.sampling,
                              static_cast<std::uint64_t>(arguments.seed));
-  const std::vector<std::int32_t> prompt = train::encode(arguments.prompt);
-  generator.read(prompt);
-  io::Utf8Repair repair;
+  const train::Tokenizer& tokenizer = train::find_tokenizer(trained.config.tokenizer);
+  generator.read(train::encode(tokenizer, arguments.prompt));
+  using Form = train::Decoder::Form;
+  train::Decoder decoder(tokenizer, arguments.raw ? Form::bytes : Form::utf8);
   TerminalLine line;
-  for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
-    if (interrupted()) return interrupt_status();
-    const auto byte = static_cast<char>(generator.next());
-    const std::string text = arguments.raw ? std::string(1, byte) : repair.push(byte);
+  const auto write = [&](const std::string& text) {
     line.saw(text);
     std::fwrite(text.data(), 1, text.size(), stdout);
-    if (std::fflush(stdout) == 0) continue;
+    if (std::fflush(stdout) == 0) return;
     if (errno != EPIPE) throw RunError("cannot write the text; is the disk full?");
     request_interrupt(SIGPIPE);
+  };
+  for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
+    if (interrupted()) return interrupt_status();
+    write(decoder.push(generator.next()));
   }
+  write(decoder.finish());
   return kSuccess;
 }
 
@@ -76,7 +80,8 @@ Run generate_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
   options.require("--prompt", arguments->prompt, "TEXT", "what to go on from");
-  options.add("--max-tokens", arguments->max_tokens, "N", "bytes to write (256)");
+  options.add("--max-tokens", arguments->max_tokens, "N",
+              "tokens, which are bytes, to write (256)");
   options.add("--temperature", arguments->sampling.temperature, "X", "0: the likeliest (0.8)");
   options.add("--top-k", arguments->sampling.top_k, "N", "only the likeliest N; 0: all (0)");
   options.add("--top-p", arguments->sampling.top_p, "X", "only the likeliest that hold X (1)");

@@ -1,28 +1,33 @@
 #include "output.h"
 
-#include <cerrno>
-#include <cstring>
-#include <utility>
+#include <filesystem>
 
-#include "lior/core/error.h"
+#include "lior/core/text.h"
 
 namespace lior::app {
 
-OutputFile::OutputFile(std::string path)
-    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "w")) {
-  LIOR_CHECK(file_ != nullptr, "cannot write {}: {}; give a file in a folder that exists", path_,
-             std::strerror(errno));
-}
-
-OutputFile::~OutputFile() {
-  if (file_ != nullptr) std::fclose(file_);
+OutputFile::OutputFile(const std::string& path) : path_(path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  using std::filesystem::file_type;
+  if (type == file_type::regular || type == file_type::not_found) {
+    file_.emplace(path);  // an older file stays until there is something to put in its place
+    return;
+  }
+  device_.reset(std::fopen(path.c_str(), "w"));
+  LIOR_CHECK(device_ != nullptr, "cannot write {}; give a file in a folder that exists",
+             shown_path(path));
 }
 
 void OutputFile::write(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), file_) == text.size();
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (!written || !closed) {
-    throw RunError(fmt::format("writing {} failed: {}", path_, std::strerror(errno)));
+  if (file_) {
+    file_->write(text);
+    file_->commit();
+    return;
+  }
+  const bool written = std::fwrite(text.data(), 1, text.size(), device_.get()) == text.size();
+  if (!written || std::fflush(device_.get()) != 0) {
+    throw RunError(fmt::format("writing {} failed; is there a reader?", shown_path(path_)));
   }
 }
 

@@ -2,25 +2,32 @@
 /// Files that a command writes once, at its end.
 
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
+
+#include "lior/io/atomic_file.h"
 
 namespace lior::app {
 
-/// Opened before the work starts, so that a wrong path costs no run.
+/// Opened before the work starts, so that a wrong path costs no run; a file that is there keeps
+/// what it holds until all of the new text is written. Pipes and devices are written to as they
+/// are.
 class OutputFile {
  public:
   /// Throws lior::Error when `path` cannot be written.
-  explicit OutputFile(std::string path);
-  ~OutputFile();
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
+  explicit OutputFile(const std::string& path);
 
   /// Writes all of it and closes. Throws lior::RunError when the disk does not take it.
   void write(const std::string& text);
 
  private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
   std::string path_;
-  std::FILE* file_;
+  std::optional<io::AtomicFile> file_;
+  std::unique_ptr<std::FILE, Close> device_;
 };
 
 }  // namespace lior::app

@@ -9,45 +9,55 @@
 #include "interrupt.h"
 #include "lior/check/profile_report.h"
 #include "lior/io/atomic_file.h"
-#include "lior/train/data.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
+#include "shell.h"
 
 namespace lior::app {
 namespace {
 
+/// "a5: tracking, s5: reflections, ...".
+std::string default_presets() {
+  std::string text;
+  for (const train::Task& task : train::tasks()) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", task.name, task.preset);
+  }
+  return text;
+}
+
 /// The settings that have a flag, in the order of the help text.
 struct Flag {
-  const char* key;
-  const char* metavar;
-  const char* help;
+  std::string key, metavar, help;
 };
-constexpr Flag kFlags[] = {
-    {"data", "FILE|builtin:NAME", "text, or a task: a5, s5, z60, parity, copy, induction"},
-    {"preset", "NAME",
-     "tiny, small, medium, tiny-field, tiny-geometric-attention, tiny-attention, tiny-hybrid, "
-     "tracking, reflections (tiny; builtin tasks: tracking, s5: reflections)"},
-    {"optimizer", "NAME", "adamw or lior (adamw)"},
-    {"lr", "X", "largest learning rate"},
-    {"batch", "B", "sequences a step (presets of texts: 4; of tasks: 8)"},
-    {"length", "N", "tokens a sequence"},
-    {"dtype", "NAME", "of the layers' products: float32, or bfloat16 where native (float32)"},
-    {"seed", "N", "of start values and data (0)"},
-    {"steps", "N", "steps in all (2000, unless --minutes is given)"},
-    {"minutes", "M", "minutes in all"},
-    {"threads", "N", "threads to use (the cores the process may use)"},
-    {"memory_budget", "SIZE", "most memory to hold, as 512M or 2G, for a little more time"},
-    {"save_every", "N", "steps between checkpoints (500); one is kept every minute besides"},
-    {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
-    {"eval_every", "N", "steps between evaluations (200)"},
-    {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
-};
+const std::vector<Flag>& flags() {
+  static const std::vector<Flag> all = {
+      {"data", "FILE|-|builtin:NAME",
+       "text, from a file or a pipe, or a task: " + train::task_list()},
+      {"preset", "NAME",
+       fmt::format("{} (tiny; of tasks {})", train::preset_list(), default_presets())},
+      {"optimizer", "NAME", name_list<train::OptimizerKind>() + " (adamw)"},
+      {"lr", "X", "largest learning rate"},
+      {"batch", "B", "sequences a step (presets of texts: 4; of tasks: 8 or 32)"},
+      {"length", "N", "tokens a sequence"},
+      {"dtype", "NAME", "of the layers' products: float32, or bfloat16 where native (float32)"},
+      {"seed", "N", "of start values and data (0)"},
+      {"steps", "N", "steps in all (2000, unless --minutes is given)"},
+      {"minutes", "M", "minutes in all; with --steps too, what comes first ends the run"},
+      {"threads", "N", "threads to use (the cores the process may use)"},
+      {"memory_budget", "SIZE", "most memory to hold, as 512M or 2G, for a little more time"},
+      {"save_every", "N", "steps between checkpoints (500); one is kept every minute besides"},
+      {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
+      {"eval_every", "N", "steps between evaluations (200)"},
+      {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
+  };
+  return all;
+}
 
 /// Variables of other parts: the vector level (simd/dispatch.h), and lior evolve's settings.
 constexpr std::string_view kOtherVariables[] = {"LIOR_SIMD", "LIOR_EVOLVE_"};
 
-std::string flag_name(const char* key) {
-  std::string name = std::string("--") + key;
+std::string flag_name(const std::string& key) {
+  std::string name = "--" + key;
   for (char& c : name) c = c == '_' ? '-' : c;
   return name;
 }
@@ -56,7 +66,8 @@ struct Arguments {
   std::string out, progress = "auto";
   std::optional<std::string> config;
   bool resume = false, profile = false;
-  std::optional<std::string> values[std::size(kFlags)];
+  std::vector<std::optional<std::string>> values =
+      std::vector<std::optional<std::string>>(flags().size());
 
   /// File, then environment, then flags: later ones hold.
   std::vector<settings::Setting> settings(ProgressDisplay& display) const {
@@ -67,9 +78,9 @@ struct Arguments {
              train::fields(any), train::kVariablePrefix, kOtherVariables, display)) {
       all.push_back(std::move(setting));
     }
-    for (std::size_t i = 0; i < std::size(kFlags); ++i) {
+    for (std::size_t i = 0; i < flags().size(); ++i) {
       if (!values[i]) continue;
-      all.push_back({kFlags[i].key, settings::TextValue{*values[i]}, flag_name(kFlags[i].key)});
+      all.push_back({flags()[i].key, settings::TextValue{*values[i]}, flag_name(flags()[i].key)});
     }
     return all;
   }
@@ -93,9 +104,12 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
   const std::string at = fmt::format(
       "step {}{}, {:.3g}{} minutes", outcome.step, steps ? fmt::format(" of {}", *steps) : "",
       outcome.seconds / 60, minutes ? fmt::format(" of {:g}", *minutes) : "");
-  const std::string resume = fmt::format("lior train --out {} --resume", folder);
+  const std::string word = shell_word(folder);
+  const std::string resume = fmt::format("lior train --out {} --resume", word);
+  if (outcome.interrupted && outcome.step == 0) return "interrupted; nothing was written";
   if (outcome.interrupted) {
-    return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
+    return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, shown_path(folder),
+                       resume);
   }
   // What was asked, unless much more was done: a run ends with a step, a moment late.
   const double done = outcome.seconds / 60;
@@ -105,29 +119,38 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
                   steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
                         : fmt::format("--minutes {:.4g}", 2 * base));
   if (outcome.steps_made == 0) {
-    return fmt::format("the run in {} was over, at {}; nothing was trained; {}", folder, at,
-                       further);
+    return fmt::format("the run in {} was over, at {}; nothing was trained; {}", shown_path(folder),
+                       at, further);
   }
   const std::string& data = outcome.config.data;
-  const std::string use = data.starts_with(train::kBuiltin)
-                              ? fmt::format("lior eval --model {} --data {}", folder, data)
-                              : fmt::format("lior generate --model {} --prompt TEXT", folder);
-  return fmt::format("finished at {}; saved in {}\nto use it: {}\n{}", at, folder, use, further);
+  const std::string use =
+      train::names_task(data)
+          ? fmt::format("lior eval --model {} --data {}", word, shell_word(data))
+          : fmt::format("lior generate --model {} --prompt TEXT", word);
+  return fmt::format("finished at {}; saved in {}\nto use it: {}\n{}", at, shown_path(folder), use,
+                     further);
 }
 
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   catch_interrupts();
   Profile profile;
-  const train::Hooks hooks{.after_step =
-                               [&](const train::Progress& progress) {
-                                 const double done =
-                                     progress.last_step == progress.step ? 1 : progress.done;
-                                 if (display.due(done)) display.draw(done, progress_text(progress));
-                               },
-                           .interrupted = interrupted,
-                           .profile = arguments.profile ? &profile : nullptr,
-                           .say = [&](const std::string& line) { display.say(line); }};
+  train::Progress at;  // of the latest step
+  const train::Hooks hooks{
+      .after_step =
+          [&](const train::Progress& progress) {
+            at = progress;
+            const double done = progress.last_step == progress.step ? 1 : progress.done;
+            if (display.due(done)) display.draw(done, progress_text(progress));
+          },
+      .interrupted = interrupted,
+      .evaluating =
+          [&](double done) {
+            if (!display.due(0)) return;
+            display.draw(at.done, fmt::format("step {}  evaluating {:.0f}%", at.step, 100 * done));
+          },
+      .profile = arguments.profile ? &profile : nullptr,
+      .say = [&](const std::string& line) { display.say(line); }};
   const train::Outcome outcome =
       train::train(arguments.settings(display), arguments.out, arguments.resume, hooks);
   display.say(ending_text(outcome, arguments.out));
@@ -144,8 +167,9 @@ int run(const Arguments& arguments) {
 Run train_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--out", arguments->out, "DIR", "folder of the run; new, unless --resume");
-  for (std::size_t i = 0; i < std::size(kFlags); ++i) {
-    options.add(flag_name(kFlags[i].key), arguments->values[i], kFlags[i].metavar, kFlags[i].help);
+  for (std::size_t i = 0; i < flags().size(); ++i) {
+    options.add(flag_name(flags()[i].key), arguments->values[i], flags()[i].metavar,
+                flags()[i].help);
   }
   options.add("--config", arguments->config, "FILE",
               "settings, TOML or a run's config.json; flags and LIOR_* come before");

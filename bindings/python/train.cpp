@@ -12,9 +12,9 @@
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/data.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
+#include "lior/train/source.h"
 #include "signal_watch.h"
 
 namespace lior::python {
@@ -180,18 +180,26 @@ class Optimizer {
   train::Optimizer<float> optimizer_;
 };
 
-Pair training_batch(const train::Data& data, std::uint64_t seed, Index step, Index batch,
-                    Index length, bool generators) {
+/// A source under its Python name.
+struct Data {
+  std::unique_ptr<train::Source> source;
+  const train::Tokenizer& tokenizer;
+};
+
+Pair training_batch(const Data& data, std::uint64_t seed, Index step, Index batch, Index length,
+                    bool generators) {
   const auto alphabet = generators ? train::Alphabet::generators : train::Alphabet::all;
   Call call;
   const auto tokens = call.out<std::int32_t>({batch, length});
   const auto targets = call.out<std::int32_t>({batch, length});
-  return call.run([&] { data.fill_training(seed, step, tokens, targets, alphabet); });
+  return call.run([&] {
+    data.source->fill(train::Purpose::training, seed, step, 0, tokens, targets, alphabet);
+  });
 }
 
-nb::dict evaluate(Model& model, const train::Data& data, const std::string& split, Index count,
+nb::dict evaluate(Model& model, const Data& data, const std::string& split, Index count,
                   Index length, std::uint64_t seed, Index batch) {
-  LIOR_CHECK(split == "val" || split == "all", "split is '{}'; expected 'val' or 'all'", split);
+  const auto part = parse_name<train::Part>(split, "split");
   LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
              "count, length and batch are {}, {} and {}; expected at least 1", count, length,
              batch);
@@ -200,16 +208,16 @@ nb::dict evaluate(Model& model, const train::Data& data, const std::string& spli
   const Timer timer;
   Call().run([&] {
     const std::lock_guard lock(model.mutex());
-    train::Evaluator evaluator(model.get(), std::min(batch, count), std::min(length, kWindow));
-    result = !data.is_text()
-                 ? evaluator.task(data.task(), seed, count, length)
-                 : evaluator.text(split == "val" ? data.text().held_out() : data.text().all(),
-                                  count, length);
+    const auto stream = data.source->evaluation(part, seed, count, length, batch);
+    result = train::Evaluator(model.get(), std::min(batch, count), std::min(length, kWindow))
+                 .run(*stream);
   });
   nb::dict facts;
   facts["loss"] = result.loss;
+  const double bits = result.loss / std::numbers::ln2;
+  const auto width = static_cast<double>(data.tokenizer.bytes_per_token);
   facts["bits_per_byte"] =
-      data.is_text() ? nb::cast(result.loss / std::numbers::ln2) : nb::object(nb::none());
+      data.source->text() != nullptr ? nb::cast(bits / width) : nb::object(nb::none());
   facts["accuracy"] = result.accuracy;
   facts["accuracy_last"] = result.accuracy_last;
   facts["tokens"] = result.tokens;
@@ -282,6 +290,7 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
           },
           "path"_a)
       .def_ro("data", &Config::data)
+      .def_ro("tokenizer", &Config::tokenizer)
       .def_ro("seed", &Config::seed)
       .def_ro("threads", &Config::threads)
       .def_ro("batch", &Config::batch)
@@ -293,9 +302,9 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
       .def_ro("clip", &Config::clip)
       .def(
           "fit",
-          [](Config& config, const train::Data& data) {
-            config.model.vocabulary = data.vocabulary();
-            config.model.classes = data.classes();
+          [](Config& config, const Data& data) {
+            config.model.vocabulary = data.source->vocabulary();
+            config.model.classes = data.source->classes();
           },
           "data"_a, "Takes the model's vocabulary and classes from the data.")
       .def("__repr__", [](const Config& c) {
@@ -346,24 +355,58 @@ state_size) float32, which is updated in place, or from the start (None).)")
           R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
 `gradients` then hold those of its mean.)");
 
-  nb::class_<train::Data>(m, "Data", "A text's bytes, or a task's sequences.")
+  static const std::string data_help = fmt::format(
+      R"("builtin:a5" (tasks: {}), a file, or "-" for the standard input, whose last part `held_out`
+is never trained on, as tokens of `tokenizer`.)",
+      train::task_list());
+  nb::class_<Data>(m, "Data", "A text's tokens, or a task's sequences.")
       .def(
           "__init__",
-          [](train::Data* self, const std::string& name, double held_out) {
-            new (self) train::Data(train::Data::open(name, held_out));
+          [](Data* self, const std::string& name, double held_out, const std::string& tokenizer) {
+            const train::Tokenizer& found = train::find_tokenizer(tokenizer);
+            new (self) Data{train::open_source(name, held_out, found), found};
           },
-          "name"_a, "held_out"_a = 0.1,
-          R"("builtin:a5" (s5, z60, parity, copy, induction), or a file, whose last part `held_out` is
-never trained on.)")
-      .def_prop_ro("vocabulary", &train::Data::vocabulary)
-      .def_prop_ro("classes", &train::Data::classes)
-      .def_prop_ro("is_text", &train::Data::is_text)
-      .def_prop_ro("shortest_length", &train::Data::shortest_length)
+          "name"_a, "held_out"_a = 0.1, "tokenizer"_a = "byte", data_help.c_str())
+      .def_prop_ro("vocabulary", [](const Data& d) { return d.source->vocabulary(); })
+      .def_prop_ro("classes", [](const Data& d) { return d.source->classes(); })
+      .def_prop_ro("is_text", [](const Data& d) { return d.source->text() != nullptr; })
+      .def_prop_ro("shortest_length", [](const Data& d) { return d.source->shortest_length(); })
       .def(
           "training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
           "generators"_a = false,
           R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5
 and s5 alone, words of a few elements that make all others.)");
+
+  m.def(
+      "encode",
+      [](const std::string& tokenizer, const nb::bytes& text) {
+        return train::encode(train::find_tokenizer(tokenizer), {text.c_str(), text.size()});
+      },
+      "tokenizer"_a, "text"_a, "The tokens of bytes, as a list.");
+  nb::class_<train::Decoder>(m, "Decoder", "Tokens in, one by one, bytes of text out.")
+      .def(
+          "__init__",
+          [](train::Decoder* self, const std::string& tokenizer, bool raw) {
+            using Form = train::Decoder::Form;
+            new (self)
+                train::Decoder(train::find_tokenizer(tokenizer), raw ? Form::bytes : Form::utf8);
+          },
+          "tokenizer"_a, "raw"_a = false,
+          "raw: bytes as they come; else UTF-8, with U+FFFD where a byte fits nowhere.")
+      .def(
+          "push",
+          [](train::Decoder& decoder, std::int32_t token) {
+            const std::string text = decoder.push(token);
+            return nb::bytes(text.data(), text.size());
+          },
+          "token"_a, "What is ready now; often nothing.")
+      .def(
+          "finish",
+          [](train::Decoder& decoder) {
+            const std::string text = decoder.finish();
+            return nb::bytes(text.data(), text.size());
+          },
+          "What is left when no more tokens come.");
 
   nb::class_<Optimizer>(m, "Optimizer", R"(AdamW or the LIoR optimiser, as the configuration says.
 
@@ -378,8 +421,9 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
                                 "Lengths that double, each until its batches are learnt.")
       .def(
           "__init__",
-          [](train::Curriculum* self, const Config& config, const train::Data& data) {
-            new (self) train::Curriculum(config.curriculum, data.shortest_length(), config.length);
+          [](train::Curriculum* self, const Config& config, const Data& data) {
+            new (self)
+                train::Curriculum(config.curriculum, data.source->shortest_length(), config.length);
           },
           "config"_a, "data"_a)
       .def_prop_ro("length", &train::Curriculum::length)

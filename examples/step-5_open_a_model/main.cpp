@@ -13,7 +13,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/data.h"
+#include "lior/train/tokenizer.h"
 
 using namespace lior;
 
@@ -24,7 +24,8 @@ int main(int argc, char** argv) try {
   }
   const train::TrainedModel trained = train::load_model(argv[1]);
   const nn::Model<float>& model = trained.model;
-  const std::vector<std::int32_t> tokens = train::encode(argv[2]);
+  const std::vector<std::int32_t> tokens = 
+      train::encode(train::find_tokenizer(trained.config.tokenizer), argv[2]);
   const auto length = static_cast<Index>(tokens.size());
 
   // One sequence, from the state before the first byte. The state is left behind the last one: the

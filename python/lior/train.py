@@ -4,7 +4,6 @@
     print("".join(model.generate("In the beginning ", max_tokens=200)))
 """
 
-import codecs
 import json
 import pathlib
 from typing import Iterator, Union
@@ -16,10 +15,12 @@ from lior._lior.train import (
     Config,
     Curriculum,
     Data,
+    Decoder,
     Generator,
     LossResult,
     Model,
     Optimizer,
+    encode,
     evaluate,
     load_model,
     schedule_factor,
@@ -29,11 +30,13 @@ __all__ = [
     "Config",
     "Curriculum",
     "Data",
+    "Decoder",
     "Generator",
     "LossResult",
     "Model",
     "Optimizer",
     "TrainedModel",
+    "encode",
     "evaluate",
     "load_model",
     "schedule_factor",
@@ -58,7 +61,7 @@ class TrainedModel:
     def evaluate(self, data, **options) -> dict:
         """What `lior eval` prints: `data` is a name or a Data; options are train.evaluate's."""
         if not isinstance(data, Data):
-            data = Data(str(data), self.config.val_fraction)
+            data = Data(str(data), self.config.val_fraction, self.config.tokenizer)
         return evaluate(self.model, data, **{"length": self.config.length, **options})
 
     def generate(
@@ -80,25 +83,23 @@ class TrainedModel:
         if max_tokens < 0:
             raise Error(f"max_tokens is {max_tokens}; it must be at least 0")
         sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        if isinstance(prompt, str):
-            tokens = prompt.encode()
-        else:
-            tokens = prompt
+        is_text, tokens = isinstance(prompt, (str, bytes)), prompt
+        if is_text:
+            encoded = prompt.encode() if isinstance(prompt, str) else prompt
+            tokens = encode(self.config.tokenizer, encoded)
         tokens = numpy.array(list(tokens), numpy.int32)
         generator = Generator(self.model, **sampling)
         generator.read(tokens)
         drawn = (generator.next() for _ in range(max_tokens))
-        if isinstance(prompt, bytes):
-            return (bytes([token]) for token in drawn)
-        if isinstance(prompt, str):
-            return _text(drawn)
-        return drawn
+        if not is_text:
+            return drawn
+        pieces = _pieces(drawn, Decoder(self.config.tokenizer, raw=isinstance(prompt, bytes)))
+        return pieces if isinstance(prompt, bytes) else (piece.decode() for piece in pieces)
 
 
-def _text(tokens) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+def _pieces(tokens, decoder) -> Iterator[bytes]:
     for token in tokens:
-        if text := decoder.decode(bytes([token])):
-            yield text
-    if text := decoder.decode(b"", final=True):
-        yield text
+        if piece := decoder.push(token):
+            yield piece
+    if piece := decoder.finish():
+        yield piece

@@ -35,12 +35,12 @@ std::string holder_of(int folder) {
 FolderLock::FolderLock(const std::string& path)
     : folder_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   LIOR_CHECK(folder_ >= 0, "{}: cannot be opened ({}); a folder that may be read is needed",
-             shown(path), std::strerror(errno));
+             shown_path(path), std::strerror(errno));
   if (::flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   const std::string holder = holder_of(folder_);
   ::close(folder_);
   throw Error(fmt::format("{}: is in use by {}; one run at a time writes into a folder",
-                          shown(path), holder));
+                          shown_path(path), holder));
 }
 
 FolderLock::~FolderLock() { ::close(folder_); }

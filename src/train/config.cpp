@@ -13,8 +13,6 @@ using settings::Setting;
 
 constexpr Index kDefaultSteps = 2000;
 
-bool is_text(const std::string& data) { return !data.starts_with("builtin:"); }
-
 }  // namespace
 
 settings::Fields fields(Config& c) {
@@ -26,6 +24,7 @@ settings::Fields fields(Config& c) {
   settings::Fields all{
       {"preset", c.preset},
       {"data", c.data},
+      Field("tokenizer", c.tokenizer).absent_in_old_files(),
       {"seed", c.seed, kCountOrNone},
       Field("threads", c.threads, {1, 4096}).changes_on_resume(),
       {"batch", c.batch, kAnySize},
@@ -81,13 +80,13 @@ settings::Fields fields(Config& c) {
 
 Config new_config(std::span<const Setting> settings) {
   Config chosen;
-  for (const std::string_view key : {"data", "preset"}) {
+  for (const std::string_view key : {"data", "preset", "optimizer"}) {
     if (const Setting* setting = settings::last_of(settings, key)) {
       settings::assign(fields(chosen), *setting);
     }
   }
   if (chosen.preset.empty()) chosen.preset = default_preset(chosen.data);
-  Config config = preset_config(chosen.preset);
+  Config config = preset_config(chosen.preset, chosen.optimizer.kind);
   config.threads = available_cores();
   for (const Setting& setting : settings) settings::assign(fields(config), setting);
   if (!config.steps && !config.minutes) config.steps = kDefaultSteps;
@@ -103,7 +102,7 @@ Config resumed_config(const Config& saved, std::span<const Setting> settings) {
   for (const Setting& setting : settings) settings::assign(fields(config), setting);
 
   Config before = saved;
-  if (is_text(config.data) && is_text(saved.data)) before.data = config.data;
+  if (!names_task(config.data) && !names_task(saved.data)) before.data = config.data;
   settings::check_resumed(fields(before), fields(config), settings, "settings");
   return config;
 }

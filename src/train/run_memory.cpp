@@ -34,7 +34,8 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
   return std::count(kept.begin(), kept.end(), keep);
 }
 
-RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated) {
+RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,
+                      std::size_t held_text) {
   auto model = nn::Model<float>::planner(config.model);
   const std::size_t parameters = parameter_count(model);
   const auto tokens =
@@ -44,7 +45,7 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   for (const auto& [batch, length] : batches)
     rows = std::max(rows, checked_product(batch, length, "tokens"));
   const std::size_t around_step =
-      2 * parameters * sizeof(float) +
+      kProcessBytes + held_text + 2 * parameters * sizeof(float) +
       Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
       2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);

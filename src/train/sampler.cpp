@@ -23,6 +23,9 @@ Sampler::Sampler(const Sampling& sampling, std::uint64_t seed, Index classes)
 }
 
 std::int32_t Sampler::draw(std::span<const float> scores) {
+  if (!std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); })) {
+    throw RunError("the scores are not finite: the numbers of the model overflow");
+  }
   std::iota(order_.begin(), order_.end(), 0);
   const auto before = [&](std::int32_t a, std::int32_t b) {
     return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
@@ -32,7 +35,7 @@ std::int32_t Sampler::draw(std::span<const float> scores) {
   const auto all = static_cast<Index>(order_.size());
   Index count = sampling_.top_k == 0 ? all : std::min(sampling_.top_k, all);
   // Where nothing is left out any order will do; sorting took as long as tiny's products.
-  if (sampling_.top_k > 0 || sampling_.top_p < 1) {
+  if (count < all || sampling_.top_p < 1) {
     std::partial_sort(order_.begin(), order_.begin() + count, order_.end(), before);
   }
 

@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "lior/core/parallel.h"
-#include "lior/core/random.h"
+#include "lior/core/text.h"
 
 namespace lior::train {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {"a5",     "s5",   "z60",
-                                                    "parity", "copy", "induction"};
 constexpr std::int32_t kCopySymbols = 16;
 constexpr std::int32_t kSeparator = kCopySymbols;
 constexpr std::int32_t kInductionSymbols = 64;
@@ -70,31 +68,45 @@ class PermutationGroup {
   std::vector<std::int32_t> generators_;
 };
 
-const PermutationGroup& permutation_group(Task task) {
-  static const PermutationGroup alternating(true), symmetric(false);
-  return task == Task::a5 ? alternating : symmetric;
+/// The group of the even permutations, or of all, made when it is first asked for.
+template <bool even_only>
+const PermutationGroup& permutations() {
+  static const PermutationGroup group(even_only);
+  return group;
 }
+template <bool even_only>
+std::int32_t permutation_product(std::int32_t g, std::int32_t h) {
+  return permutations<even_only>().product(g, h);
+}
+template <bool even_only>
+std::span<const std::int32_t> permutation_generators() {
+  return permutations<even_only>().generators();
+}
+
+constexpr Group kA5{60, permutation_product<true>, permutation_generators<true>};
+constexpr Group kS5{120, permutation_product<false>, permutation_generators<false>};
+constexpr Group kZ60{60, [](std::int32_t g, std::int32_t h) { return (g + h) % 60; }};
+constexpr Group kBits{2, [](std::int32_t g, std::int32_t h) { return g ^ h; }};
 
 std::int32_t draw(Random& random, Index bound) {
   return static_cast<std::int32_t>(random.below(bound));
 }
 
-/// Labels are running products of the tokens; the identity is element 0 of every group here.
-void fill_word_problem(Task task, Alphabet alphabet, Random& random, View<std::int32_t, 1> tokens,
-                       View<std::int32_t, 1> targets) {
-  const auto draw_token = [&] {
-    if (alphabet == Alphabet::all) return draw(random, vocabulary(task));
-    const auto generators = permutation_group(task).generators();
-    return generators[draw(random, std::ssize(generators))];
-  };
+/// Labels are running products of the tokens; the identity is element 0 of every group.
+void fill_word_problem(const Task& task, Alphabet alphabet, Random& random,
+                       View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
+  const bool all = alphabet == Alphabet::all;
+  const auto generators = all ? std::span<const std::int32_t>() : task.group->generators();
   std::int32_t product = 0;
   for (Index t = 0; t < tokens.size(); ++t) {
-    tokens[t] = draw_token();
-    targets[t] = product = group_product(task, product, tokens[t]);
+    tokens[t] =
+        all ? draw(random, task.vocabulary) : generators[draw(random, std::ssize(generators))];
+    targets[t] = product = task.group->product(product, tokens[t]);
   }
 }
 
-void fill_copy(Random& random, View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
+void fill_copy(const Task&, Alphabet, Random& random, View<std::int32_t, 1> tokens,
+               View<std::int32_t, 1> targets) {
   const Index length = tokens.size(), n = length / 2;
   for (Index t = 0; t < n; ++t) tokens[t] = draw(random, kCopySymbols);
   tokens[n] = kSeparator;
@@ -102,7 +114,8 @@ void fill_copy(Random& random, View<std::int32_t, 1> tokens, View<std::int32_t, 
   for (Index t = 0; t < length; ++t) targets[t] = t >= n && t < 2 * n ? tokens[t - n] : kNoTarget;
 }
 
-void fill_induction(Random& random, View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
+void fill_induction(const Task&, Alphabet, Random& random, View<std::int32_t, 1> tokens,
+                    View<std::int32_t, 1> targets) {
   const Index last = tokens.size() - 1;
   const std::int32_t a = draw(random, kInductionSymbols);
   const Index place = random.below(last - 1);
@@ -115,80 +128,78 @@ void fill_induction(Random& random, View<std::int32_t, 1> tokens, View<std::int3
   targets[last] = tokens[place + 1];
 }
 
+/// Labels that are the running product of `group`.
+constexpr Task word_problem(std::string_view name, const Group& group, std::string_view preset) {
+  return {name, group.order, group.order, 1, fill_word_problem, preset, &group};
+}
+
+constexpr Task kTasks[] = {
+    word_problem("a5", kA5, "tracking"),
+    word_problem("s5", kS5, "reflections"),
+    word_problem("z60", kZ60, "tracking"),
+    word_problem("parity", kBits, "tracking"),
+    {"copy", kCopySymbols + 1, kCopySymbols, 2, fill_copy, "copy"},
+    {"induction", kInductionSymbols, kInductionSymbols, 3, fill_induction, "induction"},
+};
+
+/// Before a task's name, where it names data.
+constexpr std::string_view kBuiltin = "builtin:";
+
 }  // namespace
 
-Task task_from_name(std::string_view name) {
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  LIOR_CHECK(found != kNames.end(),
-             "there is no task \"{}\"; the tasks are a5, s5, z60, parity, copy, induction", name);
-  return static_cast<Task>(found - kNames.begin());
-}
+std::span<const Task> tasks() { return kTasks; }
 
-bool has_generators(Task task) { return task == Task::a5 || task == Task::s5; }
-
-std::string_view name(Task task) { return kNames[static_cast<std::size_t>(task)]; }
-
-Index vocabulary(Task task) {
-  switch (task) {
-    case Task::a5:
-    case Task::z60: return 60;
-    case Task::s5: return 120;
-    case Task::parity: return 2;
-    case Task::copy: return kCopySymbols + 1;
-    case Task::induction: return kInductionSymbols;
+std::string task_list() {
+  std::string text;
+  for (const Task& task : kTasks) {
+    text += text.empty() ? "" : ", ";
+    text += task.name;
   }
-  return 0;
+  return text;
 }
 
-Index classes(Task task) { return task == Task::copy ? kCopySymbols : vocabulary(task); }
-
-Index shortest_length(Task task) {
-  return task == Task::copy ? 2 : task == Task::induction ? 3 : 1;
-}
-
-std::int32_t group_product(Task task, std::int32_t g, std::int32_t h) {
-  switch (task) {
-    case Task::a5:
-    case Task::s5: return permutation_group(task).product(g, h);
-    case Task::z60: return (g + h) % 60;
-    case Task::parity: return g ^ h;
-    case Task::copy:
-    case Task::induction: break;
+const Task& find_task(std::string_view name) {
+  for (const Task& task : kTasks) {
+    if (task.name == name) return task;
   }
-  throw Error(fmt::format("the task {} has no group; a5, s5, z60 and parity have", name(task)));
+  throw Error(fmt::format("there is no task \"{}\"; the tasks are {}", shown(name), task_list()));
+}
+
+bool names_task(std::string_view data) { return data.starts_with(kBuiltin); }
+
+const Task& task_of_data(std::string_view data) {
+  LIOR_CHECK(names_task(data), "\"{}\" is no task; a task is {}NAME", shown(data), kBuiltin);
+  return find_task(data.substr(kBuiltin.size()));
 }
 
 std::uint64_t random_stream(Purpose purpose, Index step, Index row) {
-  LIOR_CHECK(step >= 0 && step < Index{1} << 38 && row >= 0 && row < Index{1} << 24,
+  LIOR_CHECK(step >= 0 && step < kMostSteps && row >= 0 && row < kMostRows,
              "step {} and row {} have no stream; they must be in [0, 2^38) and [0, 2^24)", step,
              row);
   const std::uint64_t kind = purpose == Purpose::training ? 1 : 2;
   return kind << 62 | static_cast<std::uint64_t>(step) << 24 | static_cast<std::uint64_t>(row);
 }
 
-void fill_sequence(Task task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+void fill_sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
                    View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets, Alphabet alphabet) {
   check_shape(targets, tokens.shape(), "targets");
-  LIOR_CHECK(alphabet == Alphabet::all || has_generators(task),
+  LIOR_CHECK(alphabet == Alphabet::all || task.has_generators(),
              "the task {} has no generators to begin with (curriculum.generators); a5 and s5 have",
-             name(task));
-  LIOR_CHECK(tokens.size() >= shortest_length(task),
-             "a sequence of {} has at least {} tokens; length is {}", name(task),
-             shortest_length(task), tokens.size());
+             task.name);
+  LIOR_CHECK(tokens.size() >= task.shortest_length,
+             "a sequence of {} has at least {} tokens; length is {}", task.name,
+             task.shortest_length, tokens.size());
   Random random(seed, random_stream(purpose, step, row));
-  switch (task) {
-    case Task::copy: return fill_copy(random, tokens, targets);
-    case Task::induction: return fill_induction(random, tokens, targets);
-    default: return fill_word_problem(task, alphabet, random, tokens, targets);
-  }
+  task.fill(task, alphabet, random, tokens, targets);
 }
 
-void fill_batch(Task task, Purpose purpose, std::uint64_t seed, Index step,
+void fill_batch(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index first_row,
                 View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets, Alphabet alphabet) {
   check_shape(targets, tokens.shape(), "targets");
   parallel_for(tokens.extent(0), 16, [&](Index begin, Index end, int) {
     for (Index row = begin; row < end; ++row) {
-      fill_sequence(task, purpose, seed, step, row, tokens[row], targets[row], alphabet);
+      fill_sequence(task, purpose, seed, step, first_row + row, tokens[row], targets[row],
+                    alphabet);
     }
   });
 }

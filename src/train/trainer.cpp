@@ -4,13 +4,16 @@
 
 #include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
+#include "lior/core/text.h"
 #include "lior/core/timer.h"
+#include "lior/io/atomic_file.h"
+#include "lior/io/folder_lock.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/data.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/metrics.h"
 #include "lior/train/run_memory.h"
+#include "lior/train/source.h"
 
 namespace lior::train {
 namespace {
@@ -20,6 +23,11 @@ namespace fs = std::filesystem;
 constexpr double kSaveSeconds = 60;  // a checkpoint at least this often, whatever save_every says
 constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
 
+constexpr const char* kDataCopy = "data";  // what came through a pipe, in the run's folder
+
+/// Thrown when the caller interrupts before there is anything to save.
+struct Interrupted {};
+
 /// Whether `folder` holds nothing, or what a run leaves that was killed as it wrote its settings.
 bool is_unused(const fs::path& folder) {
   return std::all_of(
@@ -27,24 +35,35 @@ bool is_unused(const fs::path& folder) {
       [](const auto& entry) { return entry.path().filename() == "config.json.partial"; });
 }
 
-/// The settings of the run in `folder`: from scratch, or from where it was left.
-Config settle(std::span<const settings::Setting> settings, const fs::path& folder, bool resume) {
-  if (resume) return resumed_config(read_config(folder / "config.json"), settings);
-  LIOR_CHECK(!fs::exists(folder) || fs::is_directory(folder), "{}: is a file; --out takes a folder",
-             folder.string());
+void check_unused(const fs::path& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  LIOR_CHECK(!error || status.type() == fs::file_type::not_found,
+             "--out \"{}\": cannot be used ({}); expected a folder that may be written",
+             shown_path(folder.string()), error.message());
+  if (status.type() == fs::file_type::not_found) return;
+  LIOR_CHECK(fs::is_directory(status), "{}: is a file; --out takes a folder",
+             shown_path(folder.string()));
   LIOR_CHECK(
-      !fs::exists(folder) || is_unused(folder),
+      is_unused(folder),
       "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
-      folder.string());
-  return new_config(settings);
+      shown_path(folder.string()));
+}
+
+/// The part of a run that is over: the larger one of its steps and of its minutes.
+double part_done(const Config& config, Index step, double seconds) {
+  double done = 0;
+  if (config.steps) done = static_cast<double>(step) / static_cast<double>(*config.steps);
+  if (config.minutes) done = std::max(done, seconds / (60 * *config.minutes));
+  return done;
 }
 
 /// Fills in the model's vocabulary and classes, or sees that they are the data's; begins with
 /// generators only where the data have them.
-void fit_to_data(Config& config, const Data& data) {
+void fit_to_data(Config& config, const Source& data) {
   const auto fit = [&](Index& setting, Index needed, const char* key) {
     LIOR_CHECK(setting == 0 || setting == needed, "{} is {}; data \"{}\" need {}", key, setting,
-               config.data, needed);
+               shown_path(config.data), needed);
     setting = needed;
   };
   fit(config.model.vocabulary, data.vocabulary(), "model.vocabulary");
@@ -59,9 +78,9 @@ class Trainer {
           const Hooks& hooks)
       : folder_(folder),
         hooks_(hooks),
-        config_(settle(settings, folder, resume)),
+        config_(settle(settings, resume)),
         data_(open_data()),
-        curriculum_(config_.curriculum, data_.shortest_length(), config_.length),
+        curriculum_(config_.curriculum, data_->shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
@@ -70,18 +89,17 @@ class Trainer {
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     arena_.emplace(plan_.step_bytes);
-    if (evaluates()) {
-      evaluator_.emplace(model_, eval_batch(), config_.length);
-      evaluator_->stop_when(hooks_.interrupted);
-    }
+    if (evaluates()) prepare_evaluation();
     fill_batch(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
-    state_.data_bytes = data_.is_text() ? data_.text().size() : 0;
-    state_.data_fingerprint = data_.is_text() ? data_.text().fingerprint() : 0;
+    if (const TextBytes* text = data_->text()) {
+      state_.data_bytes = text->size();
+      state_.data_fingerprint = text->fingerprint();
+    }
     if (resume) load();
-    make_folder();
-    write_config(config_, folder_ / "config.json");
+    timer_ = Timer();
+    if (!resume || !ended()) write_folder(resume);
     metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
     if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
       hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
@@ -92,16 +110,25 @@ class Trainer {
 
   Outcome run() {
     const Index first_step = state_.step;
+    timer_ = Timer();  // the run's minutes are those of its steps
     bool stopped = false;
-    while (!stopped && !ended()) {
-      step();
-      const bool last = ended();
-      const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
-      const bool evaluated = evaluation_due && evaluate();
-      stopped = hooks_.interrupted() && (!last || evaluated != evaluation_due);
-      if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
-      const bool due = saved_.seconds() >= kSaveSeconds;
-      if (last || stopped || due || state_.step % config_.save_every == 0) save();
+    while (!stopped && (state_.step == 0 || !ended())) {
+      try {
+        step();
+        const bool last = ended();
+        const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
+        const bool evaluated = evaluation_due && evaluate();
+        stopped = hooks_.interrupted() && (!last || evaluated != evaluation_due);
+        if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
+        const bool due = saved_.seconds() >= kSaveSeconds;
+        if (last || stopped || due || state_.step % config_.save_every == 0) save();
+      } catch (const TextLost& lost) {
+        save();
+        throw TextLost(
+            fmt::format("{}; the run is saved in {} at step {}, and goes on with "
+                        "--resume when the text is whole again",
+                        lost.what(), shown_path(folder_.string()), state_.step));
+      }
       hooks_.after_step(progress(first_step));
     }
     return {.interrupted = stopped,
@@ -112,16 +139,58 @@ class Trainer {
   }
 
  private:
-  Data open_data() {
+  /// The settings of the run in the folder: from scratch, or from where it was left.
+  Config settle(std::span<const settings::Setting> settings, bool resume) {
+    if (!resume) {
+      check_unused(folder_);
+      return new_config(settings);
+    }
+    const fs::path file = folder_ / "config.json";
+    std::error_code error;
+    LIOR_CHECK(fs::is_regular_file(file, error),
+               "{}: no such file; a run's folder holds config.json", shown_path(file.string()));
+    lock_.emplace(folder_.string());
+    before_ = read_config(file);
+    return resumed_config(*before_, settings);
+  }
+
+  std::unique_ptr<Source> open_data() {
     set_threads(static_cast<int>(config_.threads));
-    Data data = Data::open(config_.data, config_.val_fraction);
-    if (data.is_text()) config_.data = fs::absolute(config_.data).lexically_normal().string();
-    fit_to_data(config_, data);
+    auto data = open_source(config_.data, config_.val_fraction, find_tokenizer(config_.tokenizer),
+                            hooks_.interrupted);
+    if (hooks_.interrupted()) throw Interrupted();
+    if (const TextBytes* text = data->text(); text != nullptr && text->held().empty()) {
+      config_.data = fs::absolute(config_.data).lexically_normal().string();
+    }
+    fit_to_data(config_, *data);
     return data;
   }
 
-  bool evaluates() const { return !data_.is_text() || !data_.text().held_out().empty(); }
+  bool evaluates() const { return data_->has_held_out(); }
   Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
+  std::unique_ptr<Stream> evaluation() const {
+    return data_->evaluation(Part::val, kEvaluationSeed, config_.eval_count, config_.length,
+                             eval_batch());
+  }
+
+  void prepare_evaluation() {
+    evaluator_.emplace(model_, eval_batch(), config_.length);
+    evaluator_->stop_when([this](double done) {
+      hooks_.evaluating(done);
+      return hooks_.interrupted();
+    });
+    const auto stream = evaluation();
+    const double evaluated =
+        static_cast<double>(stream->count()) * static_cast<double>(stream->length());
+    const double trained = static_cast<double>(config_.eval_every) *
+                           static_cast<double>(config_.batch) * static_cast<double>(config_.length);
+    if (evaluated <= trained) return;
+    hooks_.say(
+        fmt::format("each evaluation reads {:.3g} times the tokens that are trained on between "
+                    "two: most of the "
+                    "time goes there; a smaller eval_count or a larger eval_every takes less",
+                    evaluated / trained));
+  }
 
   void use_bfloat16() {
     if (linalg::bf16_is_native()) {
@@ -136,7 +205,9 @@ class Trainer {
     for (const Index length : curriculum_.lengths()) {
       batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
-    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0);
+    const TextBytes* text = data_->text();
+    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0,
+                                 text != nullptr ? text->held().size() : 0);
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
           "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
@@ -153,22 +224,36 @@ class Trainer {
                    saved->data_fingerprint == state_.data_fingerprint,
                "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
                "resumed run needs the same text, wherever it lies now",
-               config_.data, state_.data_bytes, saved->data_bytes);
+               shown_path(config_.data), state_.data_bytes, saved->data_bytes);
+    if (const TextBytes* text = data_->text(); text != nullptr && text->is_sampled()) {
+      hooks_.say(
+          fmt::format("the text is taken to be the run's: its size is, and so are the samples "
+                      "of it that were compared, 4 MB of {}",
+                      bytes_text(static_cast<double>(text->size()))));
+    }
     state_ = *saved;
     curriculum_.restore(saved->curriculum);
     seconds_before_ = saved->seconds;
     tokens_before_ = saved->tokens;
+    say_how_the_rate_moves();
+  }
+
+  /// Where the run has another end than before, its schedule stands elsewhere.
+  void say_how_the_rate_moves() const {
+    const auto rate = [&](const Config& config) {
+      return config.lr *
+             schedule_factor(config.schedule, part_done(config, state_.step, state_.seconds));
+    };
+    const double old_rate = rate(*before_), new_rate = rate(config_);
+    if (state_.step == 0 || ended() || std::abs(new_rate - old_rate) <= 0.01 * old_rate) return;
+    hooks_.say(
+        fmt::format("the learning rate goes on at {:.3g}, from {:.3g}: its schedule ends with "
+                    "the run, which ends elsewhere now{}",
+                    new_rate, old_rate, new_rate > old_rate ? "; the loss may rise at first" : ""));
   }
 
   double seconds() const { return seconds_before_ + timer_.seconds(); }
-
-  /// The part of the run that is over: by steps where they are given, else by time.
-  double done() const {
-    if (config_.steps) {
-      return static_cast<double>(state_.step) / static_cast<double>(*config_.steps);
-    }
-    return seconds() / (60 * *config_.minutes);
-  }
+  double done() const { return part_done(config_, state_.step, seconds()); }
 
   bool ended() const {
     return (config_.steps && state_.step >= *config_.steps) ||
@@ -178,10 +263,10 @@ class Trainer {
   /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
   void fill_batch(Index step, Index length) {
     batch_shape_ = {curriculum_.batch(config_.batch, length), length};
-    data_.fill_training(static_cast<std::uint64_t>(config_.seed), step,
-                        View<std::int32_t, 2>(tokens_.data(), batch_shape_),
-                        View<std::int32_t, 2>(targets_.data(), batch_shape_),
-                        curriculum_.over_generators() ? Alphabet::generators : Alphabet::all);
+    data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step, 0,
+                View<std::int32_t, 2>(tokens_.data(), batch_shape_),
+                View<std::int32_t, 2>(targets_.data(), batch_shape_),
+                curriculum_.over_generators() ? Alphabet::generators : Alphabet::all);
   }
 
   /// One update: batch, gradients, clipping, optimiser.
@@ -203,9 +288,7 @@ class Trainer {
     const bool clips = config_.clip > 0 && line_.grad_norm > config_.clip;
     const double clip = clips ? config_.clip / line_.grad_norm : 1;
     // Step s of S ends at (s + 1)/S of the run: the first step has a rate above zero.
-    const double at =
-        config_.steps ? static_cast<double>(state_.step + 1) / static_cast<double>(*config_.steps)
-                      : done();
+    const double at = part_done(config_, state_.step + 1, seconds());
     line_.lr = config_.lr * schedule_factor(config_.schedule, at);
     optimizer_.step(line_.lr, clip, model_.values(), model_.gradients());
 
@@ -231,10 +314,8 @@ class Trainer {
 
   /// False where the run was interrupted meanwhile; nothing is kept then.
   bool evaluate() {
-    const EvalResult result =
-        data_.is_text()
-            ? evaluator_->text(data_.text().held_out(), config_.eval_count, config_.length)
-            : evaluator_->task(data_.task(), kEvaluationSeed, config_.eval_count, config_.length);
+    const auto stream = evaluation();
+    const EvalResult result = evaluator_->run(*stream);
     if (hooks_.interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
@@ -258,11 +339,26 @@ class Trainer {
     saved_ = Timer();
   }
 
-  void make_folder() const {
+  /// Makes the folder, and writes what a run has there from its start.
+  void write_folder(bool resume) {
+    const std::span<const std::byte> held =
+        data_->text() != nullptr ? data_->text()->held() : std::span<const std::byte>();
+    const fs::path copy = fs::absolute(folder_ / kDataCopy).lexically_normal();
+    if (!held.empty()) config_.data = copy.string();
+    static_cast<void>(settings::to_json(fields(config_)));  // what cannot be kept is found here
     std::error_code error;
     fs::create_directories(folder_, error);
     LIOR_CHECK(!error, "--out \"{}\": cannot be made ({}); expected a folder that may be written",
-               folder_.string(), error.message());
+               shown_path(folder_.string()), error.message());
+    if (!resume) {
+      lock_.emplace(folder_.string());
+      check_unused(folder_);  // another run may have begun since
+    }
+    if (!held.empty()) {
+      io::write_file_atomically(copy.string(),
+                                {reinterpret_cast<const char*>(held.data()), held.size()});
+    }
+    write_config(config_, folder_ / "config.json");
   }
 
   Progress progress(Index first_step) const {
@@ -279,14 +375,16 @@ class Trainer {
             .tokens_per_second = static_cast<double>(state_.tokens - tokens_before_) / here,
             .length = line_.length,
             .loss = line_.loss,
-            .accuracy = data_.is_text() ? std::nullopt : std::optional(line_.accuracy),
+            .accuracy = data_->text() != nullptr ? std::nullopt : std::optional(line_.accuracy),
             .val_loss = line_.val_loss};
   }
 
   fs::path folder_;
   const Hooks& hooks_;
+  std::optional<io::FolderLock> lock_;
+  std::optional<Config> before_;  // of a run that goes on, as it was saved
   Config config_;
-  Data data_;
+  std::unique_ptr<Source> data_;
   Curriculum curriculum_;
   RunMemory plan_;
   nn::Model<float> model_;
@@ -309,7 +407,11 @@ class Trainer {
 
 Outcome train(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
               const Hooks& hooks) {
-  return Trainer(settings, folder, resume, hooks).run();
+  try {
+    return Trainer(settings, folder, resume, hooks).run();
+  } catch (const Interrupted&) {
+    return {.interrupted = true};
+  }
 }
 
 }  // namespace lior::train

@@ -5,8 +5,10 @@ import os
 import pathlib
 import pty
 import random
+import re
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -80,9 +82,13 @@ def tensors(path):
     return data[8 + int.from_bytes(data[:8], "little"):]
 
 
-def assert_same_run(left, right):
+def assert_same_numbers(left, right):
     for name in ("model.safetensors", "optimizer.safetensors"):
         assert tensors(left / name) == tensors(right / name), name
+
+
+def assert_same_run(left, right):
+    assert_same_numbers(left, right)
     assert metrics(left) == metrics(right)
 
 
@@ -339,7 +345,230 @@ def test_ctrl_c_saves_and_exits_130(inputs, tmp_path):
     assert f'"step":"{last}"' in header
 
 
+def test_a_longer_run_says_how_its_rate_moves(lior, inputs, run_copy):
+    longer = lior("train", "--out", run_copy, "--resume", "--steps", 120, "--threads", 1)
+    assert longer.returncode == 0
+    before, after = re.search(r"goes on at (\S+), from (\S+): its schedule", longer.stderr).groups()[::-1]
+    assert float(after) > 2 * float(before) and "may rise" in longer.stderr
+
+
+def test_fewer_steps_than_are_done_change_nothing(lior, run_copy):
+    before = contents(run_copy)
+    over = lior("train", "--out", run_copy, "--resume", "--steps", 20, "--threads", 1)
+    assert over.returncode == 0 and "was over" in over.stderr
+    assert contents(run_copy) == before
+
+
+def test_steps_and_minutes_share_the_schedule(lior, inputs, tmp_path):
+    # Minutes are far nearer their end than steps: the rate falls with them.
+    out = tmp_path / "run"
+    assert lior(*arguments(inputs, out, "--steps", 10**7, "--minutes", 0.03)).returncode == 0
+    assert metrics(out)[-1]["lr"] < 0.2 * max(line["lr"] for line in metrics(out))
+
+
+def test_a_moment_is_a_run_too(lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    said = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--threads", 1,
+                "--out", out, "--minutes", "1e-12").stderr
+    assert "finished at step 1, " in said and metrics(out)[-1]["step"] == 1
+
+
+def test_a_resumed_run_says_that_the_text_is_sampled(lior, inputs, tmp_path):
+    text, out = tmp_path / "long.txt", tmp_path / "run"
+    text.write_bytes(bytes(range(256)) * 20_000)  # 5.1 MB
+    config = tmp_path / "no_val.toml"
+    config.write_text((inputs / "small.toml").read_text().replace("batch = 4", "batch = 4\nval_fraction = 0"))
+    train = ("train", "--data", text, "--config", config, "--out", out, "--threads", 1)
+    assert lior(*train, "--steps", 2).returncode == 0
+    assert "samples of it that were compared, 4 MB of 5.12 MB" in lior(
+        *train, "--steps", 3, "--resume").stderr
+
+
+def follow_up(stderr, opening):
+    """The command after `opening` in what a run said, as a shell takes it."""
+    return next(line.split(opening)[1] for line in stderr.splitlines() if opening in line)
+
+
+def test_commands_to_go_on_can_be_pasted(lior, inputs, tmp_path):
+    out = tmp_path / "r" / "ö ut 1's $(x)"
+    said = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml",
+                "--out", out, "--threads", 1, "--steps", 2).stderr
+    for opening in ("to use it: ", "to go further: "):
+        command = follow_up(said, opening).replace("TEXT", "line")
+        run = ["bash", "-c", command.replace("lior ", f"{PROGRAM} ", 1)]
+        result = subprocess.run(run, capture_output=True, timeout=60)
+        assert result.returncode == 0, result.stderr
+
+
+def test_one_run_at_a_time_writes_into_a_folder(lior, refused, inputs, tmp_path):
+    out = tmp_path / "run"
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 10**7, "--log-every", 1))]
+    process = subprocess.Popen(command)
+    while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").stat().st_size:
+        time.sleep(0.05)
+    message = refused("train", "--out", out, "--resume", *QUIET)
+    assert f"is in use by process {process.pid}" in message
+    process.kill()
+    process.wait()
+    assert lior("train", "--out", out, "--resume", "--steps", 1, *QUIET).returncode == 0
+
+
+def test_a_text_that_shrinks_ends_the_run_saved(lior, inputs, tmp_path):
+    text, out = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text(TEXT)
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 10**7, "--log-every", 1, data=text))]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").stat().st_size:
+        time.sleep(0.05)
+    os.truncate(text, 100)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert said.count("\n") == 1 and "text.txt: had " in said and "is saved in" in said
+    step = int(re.search(r"at step (\d+)", said)[1])
+    header = (out / "model.safetensors").read_bytes()[:1000].decode("utf-8", "replace")
+    assert f'"step":"{step}"' in header
+    text.write_text(TEXT)
+    assert lior("train", "--out", out, "--resume", "--steps", step + 1, *QUIET).returncode == 0
+
+
+def test_a_pipe_is_data_and_is_kept(inputs, trained, lior, tmp_path):
+    out = tmp_path / "run"
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data="-"))]
+    subprocess.run(command, input=TEXT.encode(), check=True, timeout=120)
+    assert (out / "data").read_text() == TEXT
+    assert_same_numbers(out, trained)
+    assert lior("train", "--out", out, "--resume", "--steps", 61, *QUIET).returncode == 0
+    evaluate = [PROGRAM, "eval", "--model", out, "--data", "-"]
+    report = subprocess.run(evaluate, input=TEXT.encode(), capture_output=True, check=True).stdout
+    assert json.loads(report)["loss"] > 0
+
+
+def test_a_fifo_is_data_and_waiting_for_it_ends_with_ctrl_c(inputs, trained, tmp_path):
+    fifo, out = tmp_path / "fifo", tmp_path / "run"
+    os.mkfifo(fifo)
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data=fifo))]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 143 and not out.exists(), said
+    process = subprocess.Popen(command)
+    fifo.write_text(TEXT)
+    assert process.wait(60) == 0
+    assert_same_numbers(out, trained)
+
+
+def test_an_evaluation_that_takes_most_of_the_time_is_said_before(lior, inputs, tmp_path):
+    train = ("train", "--data", "builtin:parity", "--config", inputs / "small.toml", "--threads", 1,
+             "--steps", 2, "--out")
+    dear = tmp_path / "dear.toml"
+    dear.write_text(SMALL.replace("eval_count = 4", "eval_count = 64\neval_every = 2"))
+    assert "an evaluation" not in lior(*train, tmp_path / "a").stderr
+    said = lior("train", "--data", "builtin:parity", "--preset", "tiny", "--config", dear, "--threads", 1,
+                "--steps", 2, "--out", tmp_path / "b").stderr
+    assert "each evaluation reads 8 times the tokens" in said
+
+
 # What is refused
+
+
+def test_paths_that_cannot_be(refused, inputs, tmp_path):
+    out = tmp_path / "run"
+    name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    with open(name, "wb") as file:
+        file.write(TEXT.encode())
+    command = [PROGRAM.encode(), b"train", b"--data", name, b"--out", os.fsencode(out), b"--steps", b"1"]
+    result = subprocess.run(command, capture_output=True, timeout=60)
+    assert result.returncode == 2 and b"\n" not in result.stderr[:-1]
+    assert b"not UTF-8" in result.stderr and b"caf\\xe9.txt" in result.stderr
+    assert not out.exists()
+    message = refused(*arguments(inputs, tmp_path / ("x" * 300)))
+    assert "--out" in message and "too long" in message
+    assert "config.json" in refused("eval", "--model", "y" * 300, "--data", "builtin:a5")
+
+
+def test_foreign_text_does_not_reach_the_terminal_as_it_is(inputs, run_copy, tmp_path):
+    config = run_copy / "config.json"
+    good = json.loads(config.read_text())
+    evil = "\x1b[31mred" + "x" * 5000
+    for change in ({"preset": evil, "batch": evil}, {evil: 1}, {"tokenizer": evil}):
+        config.write_text(json.dumps({**good, **change}))
+        commands = (("generate", "--model", run_copy, "--prompt", "a"),
+                    ("train", "--out", run_copy, "--resume"),
+                    ("train", "--config", config, "--out", tmp_path / "new"))
+        for command in commands:
+            result = subprocess.run([PROGRAM, *map(str, command)], capture_output=True, timeout=60)
+            assert result.returncode == 2, result
+            assert b"\x1b" not in result.stderr and len(result.stderr) < 1500, result.stderr
+    for flags in (("--data", evil), ("--preset", evil), ("--data", f"builtin:{evil}"), ("--out", evil)):
+        command = {"--data": inputs / "text.txt", "--out": tmp_path / "new", "--steps": "1",
+                   "--config": inputs / "small.toml", **dict([flags])}
+        words = [str(word) for pair in command.items() for word in pair]
+        result = subprocess.run([PROGRAM, "train", *words], capture_output=True, timeout=60)
+        assert result.returncode == 2 and b"\x1b" not in result.stderr, result.stderr
+
+
+def change_tensor(path, value):
+    """Writes a float over the first number of the last tensor of a safetensors file; its name."""
+    data = bytearray(path.read_bytes())
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    name = max(header, key=lambda tensor: header[tensor]["data_offsets"][0])
+    begin = 8 + size + header[name]["data_offsets"][0]
+    data[begin:begin + 4] = struct.pack("<f", value)
+    path.write_bytes(data)
+    return name
+
+
+def test_weights_that_are_not_finite_are_a_failed_run(lior, inputs, run_copy):
+    name = change_tensor(run_copy / "model.safetensors", float("nan"))
+    for command in (("eval", "--data", inputs / "text.txt"), ("generate", "--prompt", "a")):
+        result = lior(*command, "--model", run_copy)
+        assert result.returncode == 1 and result.stdout == ""
+        assert name in result.stderr and "not finite" in result.stderr
+
+
+def test_weights_that_overflow_are_a_failed_run(lior, inputs, run_copy):
+    path = run_copy / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    size = int.from_bytes(data[:8], "little")
+    numbers = (len(data) - 8 - size) // 4
+    data[8 + size:] = struct.pack("<f", 3e38) * numbers
+    path.write_bytes(data)
+    for command in (("eval", "--data", inputs / "text.txt"), ("generate", "--prompt", "a")):
+        result = lior(*command, "--model", run_copy)
+        assert result.returncode == 1 and result.stdout == "", result
+        assert "not finite" in result.stderr
+
+
+@pytest.mark.parametrize("count, length", [(256, 10**18), (4294967296, 4294967296), (2**63 - 1, 1)])
+def test_a_huge_count_means_all(lior, inputs, trained, count, length):
+    report = json.loads(lior("eval", "--model", trained, "--data", inputs / "text.txt", "--count", count,
+                             "--length", length).stdout)
+    assert report["loss"] > 0 and len(TEXT) // 10 - 64 <= report["tokens"] < len(TEXT) // 10
+
+
+def test_a_task_has_no_sequences_without_end(refused, lior, inputs, tmp_path):
+    out = tmp_path / "run"
+    assert lior(*arguments(inputs, out, "--steps", 1, data="builtin:a5")).returncode == 0
+    evaluate = ("eval", "--model", out, "--data", "builtin:a5")
+    assert "count = 4294967296" in refused(*evaluate, "--count", 2**32)
+    assert "are available" in refused(*evaluate, "--length", 4611686018427387904)
+
+
+def test_top_k_of_everything_is_no_top_k(trained):
+    def generate(*more):
+        command = [PROGRAM, "generate", "--model", trained, "--prompt", "line 1", "--raw", *more]
+        return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+    assert generate("--top-k", "256") == generate("--top-k", "300") == generate()
+
+
+def test_raw_takes_any_bytes_as_a_prompt(trained):
+    command = [PROGRAM.encode(), b"generate", b"--model", os.fsencode(trained), b"--raw", b"--max-tokens",
+               b"5", b"--prompt", b"caf\xe9"]
+    assert len(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout) == 5
 
 
 def test_an_output_folder_with_a_run_in_it_is_left_alone(refused, inputs, run_copy):

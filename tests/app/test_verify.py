@@ -116,3 +116,10 @@ def test_case_file_of_an_unknown_name_is_listed_and_does_not_fail(lior, tmp_path
     assert result.returncode == 0, result.stderr
     assert "not covered: mystery.safetensors" in result.stdout
     assert json.loads(report.read_text())["not_covered"] == ["mystery.safetensors"]
+
+
+def test_a_filter_that_matches_nothing_leaves_the_report(refused, tmp_path):
+    report = tmp_path / "mine.json"
+    report.write_text("mine")
+    assert "matches no check" in refused("verify", "--json", report, "--filter", "nosuch")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"] and report.read_text() == "mine"

@@ -127,7 +127,24 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
             "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-field, "
             "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
-            "reflections");
+            "reflections, copy, induction");
+}
+
+TEST(Config, EveryTaskHasAPresetThatIsThere) {
+  for (const Task& task : tasks()) {
+    const Config config =
+        new_config(std::vector<Setting>{flag("data", fmt::format("builtin:{}", task.name))});
+    EXPECT_EQ(config.preset, task.preset);
+  }
+}
+
+// The LIoR step has other units than AdamW's: at AdamW's rate it hardly moves.
+TEST(Config, TheRateIsTheOptimisers) {
+  const auto rate = [](std::vector<Setting> settings) { return new_config(settings).lr; };
+  EXPECT_EQ(rate({flag("optimizer", "adamw")}), preset_config("tiny").lr);
+  EXPECT_EQ(rate({flag("optimizer", "lior")}), 1);
+  EXPECT_EQ(rate({flag("optimizer", "lior"), flag("preset", "small")}), 1);
+  EXPECT_EQ(rate({flag("lr", "0.5"), flag("optimizer", "lior")}), 0.5);
 }
 
 TEST(Config, TwoThousandStepsWhereNothingEndsARun) {
@@ -148,6 +165,7 @@ TEST_F(ConfigFiles, ConfigJsonComesBackWhole) {
   EXPECT_FALSE(back.minutes);
   EXPECT_EQ(back.model.mixer.heads, 9);
   EXPECT_NO_THROW(resumed_config(config, {}));
+  EXPECT_EQ(back.tokenizer, "byte");
 
   std::ifstream stream(path);
   std::string text((std::istreambuf_iterator<char>(stream)), {});
@@ -159,6 +177,10 @@ TEST_F(ConfigFiles, ConfigJsonComesBackWhole) {
   };
   EXPECT_EQ(replaced("\"heads\"", "\"hats\"").substr(0, 31), ": unknown key model.hats; the k");
   EXPECT_EQ(replaced("\"seed\": 0,", ""), ": lacks seed; every setting must be there");
+  // A run of a version that knew bytes alone.
+  std::string old = text;
+  old.erase(old.find("\"tokenizer\": \"byte\","), 20);
+  EXPECT_EQ(read_config(file("old.json", old)).tokenizer, "byte");
   EXPECT_EQ(replaced("\"seed\": 0", "\"seed\": null"),
             ": seed is null; it must be an integer from 0 to 1e+15");
   EXPECT_EQ(replaced("{", "["),

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
 #include <set>
 
 #include "lior/core/random.h"
@@ -22,65 +27,135 @@ nn::Model<float> small_model(Index vocabulary, Index classes) {
   return model;
 }
 
+/// `count` sequences of the task, as an evaluator of that batch takes them.
+std::unique_ptr<Stream> sequences(const char* task, std::uint64_t seed, Index count, Index length,
+                                  Index batch) {
+  static const auto& a5 = *open_source("builtin:a5", 0, find_tokenizer("byte")).release();
+  static const auto& copy = *open_source("builtin:copy", 0, find_tokenizer("byte")).release();
+  static const auto& induction =
+      *open_source("builtin:induction", 0, find_tokenizer("byte")).release();
+  const std::string_view name = task;
+  const Source& source = name == "a5" ? a5 : name == "copy" ? copy : induction;
+  return source.evaluation(Part::val, seed, count, length, batch);
+}
+
+/// A text of random bytes that lives as long as it.
+class RandomText {
+ public:
+  RandomText(Index size, std::uint64_t seed) {
+    std::ofstream stream(path_, std::ios::binary);
+    Random random(seed);
+    for (Index i = 0; i < size; ++i) stream.put(static_cast<char>(random.below(256)));
+    stream.close();
+    source_ = open_source(path_, 0, find_tokenizer("byte"));
+  }
+  ~RandomText() { std::filesystem::remove(path_); }
+  const Source& source() const { return *source_; }
+  /// Evaluated by an evaluator of that batch and window.
+  EvalResult evaluate(const nn::Model<float>& model, Index batch, Index window, Index count,
+                      Index length) const {
+    const auto stream = source_->evaluation(Part::all, 1, count, length, batch);
+    return Evaluator(model, batch, window).run(*stream);
+  }
+
+ private:
+  std::string path_ =
+      (std::filesystem::temp_directory_path() / fmt::format("lior-evaluate-{}", ::getpid()))
+          .string();
+  std::unique_ptr<Source> source_;
+};
+
 // Float sums in another order: a few roundings of a mean.
 constexpr double kSumTolerance = 1e-5;
 
 TEST(Evaluator, ATaskDoesNotDependOnBatchOrWindow) {
   const auto model = small_model(60, 60);
   Evaluator whole(model, 5, 100), parts(model, 2, 7);
-  const EvalResult a = whole.task(Task::a5, 1, 5, 100), b = parts.task(Task::a5, 1, 5, 100);
+  const EvalResult a = whole.run(*sequences("a5", 1, 5, 100, 5)),
+                   b = parts.run(*sequences("a5", 1, 5, 100, 2));
   EXPECT_EQ(a.tokens, 500);
   EXPECT_EQ(b.tokens, 500);
   EXPECT_NEAR(a.loss, b.loss, kSumTolerance);
   EXPECT_DOUBLE_EQ(a.accuracy, b.accuracy);
   EXPECT_EQ(a.accuracy_last, b.accuracy_last);
   // Other sequences give another loss, so the equality above means something.
-  EXPECT_GT(std::abs(a.loss - whole.task(Task::a5, 2, 5, 100).loss), 10 * kSumTolerance);
+  EXPECT_GT(std::abs(a.loss - whole.run(*sequences("a5", 2, 5, 100, 5)).loss), 10 * kSumTolerance);
 }
 
 TEST(Evaluator, TasksCountTheirLabels) {
   const auto copy = small_model(17, 16), induction = small_model(64, 64);
-  EXPECT_EQ(Evaluator(copy, 4, 8).task(Task::copy, 1, 6, 20).tokens, 6 * 10);
-  const EvalResult last = Evaluator(induction, 4, 8).task(Task::induction, 1, 6, 21);
+  EXPECT_EQ(Evaluator(copy, 4, 8).run(*sequences("copy", 1, 6, 20, 4)).tokens, 6 * 10);
+  const EvalResult last = Evaluator(induction, 4, 8).run(*sequences("induction", 1, 6, 21, 4));
   EXPECT_EQ(last.tokens, 6);
   EXPECT_EQ(last.accuracy_last, last.accuracy);
-  EXPECT_THROW(Evaluator(induction, 4, 8).task(Task::induction, 1, 6, 2), Error);
+  EXPECT_THROW(sequences("induction", 1, 6, 2, 4), Error);
+  EXPECT_THROW(sequences("copy", 1, 0, 20, 4), Error);
+  EXPECT_THROW(sequences("copy", 1, Index{1} << 32, 20, 4), Error);
+  EXPECT_THROW(sequences("copy", 1, 1, Index{1} << 60, 4), Error);
 }
 
 TEST(Evaluator, TextCarriesItsStateAcrossWindows) {
   const auto model = small_model(256, 256);
-  std::vector<std::byte> bytes(1001);
-  Random random(4);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.below(256));
-  Evaluator whole(model, 1, 1000), windows(model, 1, 13);
-  const EvalResult a = whole.text(bytes, 10, 100), b = windows.text(bytes, 10, 100);
+  const RandomText text(1001, 4);
+  const EvalResult a = text.evaluate(model, 1, 1000, 10, 100),
+                   b = text.evaluate(model, 1, 13, 10, 100);
   EXPECT_EQ(a.tokens, 1000);
   EXPECT_EQ(b.tokens, 1000);
   EXPECT_NEAR(a.loss, b.loss, kSumTolerance);
-  EXPECT_EQ(windows.text(bytes, 3, 100).tokens, 300);
-  EXPECT_EQ(Evaluator(model, 8, 13).text(bytes, 100, 100).tokens, 1000);
-  EXPECT_THROW(whole.text(std::span(bytes).first(1), 1, 1), Error);
+  EXPECT_EQ(text.evaluate(model, 1, 13, 3, 100).tokens, 300);
+  EXPECT_EQ(text.evaluate(model, 8, 13, 100, 100).tokens, 1000);
+  EXPECT_THROW(RandomText(1, 4).evaluate(model, 1, 1, 1, 1), Error);
+}
+
+// Their product overflowed, and nothing was evaluated.
+TEST(Evaluator, AHugeCountOrLengthMeansAllOfAText) {
+  const auto model = small_model(256, 256);
+  const RandomText text(1001, 4);
+  constexpr Index kHuge = std::numeric_limits<Index>::max();
+  for (const auto& [count, length] :
+       {std::pair{kHuge, kHuge}, {Index{1} << 32, Index{1} << 32}, {kHuge, Index{1}}, {1, kHuge}}) {
+    EXPECT_EQ(text.evaluate(model, 1, 100, count, length).tokens, 1000) << count << " " << length;
+  }
 }
 
 // Each stretch begins without memory; more of them than a text has lengths would cost accuracy.
 TEST(Evaluator, AShortTextIsNotCutBelowTheLength) {
   const auto model = small_model(256, 256);
-  std::vector<std::byte> bytes(251);
-  Random random(6);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.below(256));
+  const RandomText text(251, 6);
   const auto loss = [&](Index batch, Index length) {
-    return Evaluator(model, batch, 50).text(bytes, 64, length).loss;
+    return text.evaluate(model, batch, 50, 64, length).loss;
   };
   EXPECT_EQ(loss(64, 100), loss(2, 100));
   EXPECT_EQ(loss(64, 400), loss(1, 400));
   EXPECT_GT(std::abs(loss(64, 50) - loss(2, 50)), 10 * kSumTolerance);
 }
 
+TEST(Evaluator, ScoresThatOverflowAreAFailedRun) {
+  auto model = small_model(60, 60);
+  for (float& value : model.values()) value = 1e30f;
+  EXPECT_THROW(Evaluator(model, 4, 32).run(*sequences("a5", 1, 4, 32, 4)), RunError);
+}
+
+TEST(Evaluator, SaysHowMuchIsOverAndStopsWhenItIsTold) {
+  const auto model = small_model(60, 60);
+  Evaluator evaluator(model, 2, 10);
+  std::vector<double> parts;
+  evaluator.stop_when([&](double done) {
+    parts.push_back(done);
+    return parts.size() == 6;
+  });
+  EXPECT_EQ(evaluator.run(*sequences("a5", 1, 4, 40, 2)).tokens, 2 * 50);
+  const std::vector<double> expected = {0, 0.125, 0.25, 0.375, 0.5, 0.625};
+  ASSERT_EQ(parts.size(), expected.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) EXPECT_DOUBLE_EQ(parts[i], expected[i]);
+}
+
 // A model at its start knows nothing: its loss is near ln V.
 TEST(Evaluator, UntrainedLossIsNearTheLogarithmOfTheClasses) {
   auto model = small_model(60, 60);
   model.initialize(3);
-  EXPECT_NEAR(Evaluator(model, 8, 32).task(Task::a5, 1, 64, 32).loss, std::log(60.0), 0.5);
+  EXPECT_NEAR(Evaluator(model, 8, 32).run(*sequences("a5", 1, 64, 32, 8)).loss, std::log(60.0),
+              0.5);
 }
 
 TEST(Generator, GoesOnAlikeHoweverThePromptIsRead) {

@@ -49,6 +49,20 @@ TEST(Sampler, TopKAndTopPLeaveTheRestOut) {
   EXPECT_EQ(frequencies({.top_p = 0.9}, 2000)[0], 0);
 }
 
+// It drew other text: with all classes kept they were sorted.
+TEST(Sampler, KeepingAllClassesIsNoRestriction) {
+  for (const Index top_k : {5, 6}) {
+    Sampler all({}, 3, 5), kept({.top_k = top_k}, 3, 5);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(all.draw(kScores), kept.draw(kScores));
+  }
+}
+
+TEST(Sampler, ScoresThatAreNotFiniteAreAFailedRun) {
+  Sampler sampler({.temperature = 0}, 1, 3);
+  EXPECT_THROW(sampler.draw(std::vector<float>{1, NAN, 2}), RunError);
+  EXPECT_THROW(sampler.draw(std::vector<float>{1, INFINITY, 2}), RunError);
+}
+
 TEST(Sampler, IsAFunctionOfTheSeed) {
   Sampler a({}, 1, 5), b({}, 1, 5), c({}, 2, 5);
   bool differs = false;

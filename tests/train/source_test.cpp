@@ -1,11 +1,14 @@
-#include "lior/train/data.h"
+#include "lior/train/source.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "lior/core/buffer.h"
 
@@ -24,85 +27,151 @@ struct CountingFile {
   ~CountingFile() { fs::remove(path); }
 };
 
+std::unique_ptr<Source> open_text(const std::string& path, double held_out) {
+  return open_source(path, held_out, find_tokenizer("byte"));
+}
+
 TEST(Text, FingerprintsTellTextsApart) {
   // Whole up to 4 MB; past that in pieces, of which the first and the last are always some.
   for (const int size : {1, 4095, 4097, 5'000'000}) {
     const CountingFile file(size);
-    const std::uint64_t fingerprint = Text(file.path, 0.1).fingerprint();
-    EXPECT_EQ(Text(file.path, 0.5).fingerprint(), fingerprint);
+    const std::uint64_t fingerprint = TextBytes(file.path).fingerprint();
+    EXPECT_EQ(TextBytes(file.path).is_sampled(), size == 5'000'000);
     for (const int place : {0, size - 1}) {
       std::fstream stream(file.path, std::ios::binary | std::ios::in | std::ios::out);
       stream.seekp(place).put(static_cast<char>(place + 1));
       stream.close();
-      EXPECT_NE(Text(file.path, 0.1).fingerprint(), fingerprint) << size << " " << place;
+      EXPECT_NE(TextBytes(file.path).fingerprint(), fingerprint) << size << " " << place;
       stream.open(file.path, std::ios::binary | std::ios::in | std::ios::out);
       stream.seekp(place).put(static_cast<char>(place));
     }
   }
 }
 
+// Checkpoints of earlier versions hold such numbers: FNV-1a of the bytes.
+TEST(Text, FingerprintIsWhatItWas) {
+  const CountingFile file(3);
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::uint64_t byte : {0, 1, 2}) hash = (hash ^ byte) * 0x100000001b3;
+  EXPECT_EQ(TextBytes(file.path).fingerprint(), hash);
+}
+
 TEST(Text, HoldsOutItsTail) {
   const CountingFile file(1005);
-  const Text text(file.path, 0.1);
-  EXPECT_EQ(text.size(), 1005);
-  EXPECT_EQ(text.training().size(), 905u);
-  EXPECT_EQ(text.held_out().size(), 100u);
-  EXPECT_EQ(std::to_integer<int>(text.held_out()[0]), 905 % 256);
-  EXPECT_TRUE(Text(file.path, 0).held_out().empty());
+  const auto text = open_text(file.path, 0.1);
+  EXPECT_TRUE(text->has_held_out());
+  const auto stream = text->evaluation(Part::val, 0, 100, 100, 1);
+  EXPECT_EQ(stream->length(), 99);  // of 100 bytes, each after the first
+  Array<std::int32_t, 2> tokens({1, 99}), targets({1, 99});
+  stream->read(0, 0, tokens.view(), targets.view());
+  EXPECT_EQ(tokens(0, 0), 905 % 256);
+  EXPECT_EQ(targets(0, 98), 1004 % 256);
+  EXPECT_FALSE(open_text(file.path, 0)->has_held_out());
+  EXPECT_THROW(open_text(file.path, -5), Error);
+  EXPECT_THROW(open_text(file.path, 1.5), Error);
 }
 
 TEST(Text, WindowsLieInTheTrainingPartAndReachItsEnds) {
   const CountingFile file(40);
-  const Text text(file.path, 0.5);  // bytes 0..19
+  const auto text = open_text(file.path, 0.5);  // bytes 0..19
   Array<std::int32_t, 2> tokens({64, 4}), targets({64, 4});
-  std::set<std::int32_t> starts;
-  for (Index step = 0; step < 20; ++step) {
-    text.fill_windows(1, step, tokens.view(), targets.view());
-    for (Index row = 0; row < 64; ++row) {
-      starts.insert(tokens(row, 0));
-      for (Index t = 0; t < 4; ++t) {
-        EXPECT_EQ(tokens(row, t), tokens(row, 0) + t);
-        EXPECT_EQ(targets(row, t), tokens(row, t) + 1);
+  const auto starts_of = [&](Purpose purpose) {
+    std::set<std::int32_t> starts;
+    for (Index step = 0; step < 20; ++step) {
+      text->fill(purpose, 1, step, 0, tokens.view(), targets.view());
+      for (Index row = 0; row < 64; ++row) {
+        starts.insert(tokens(row, 0));
+        for (Index t = 0; t < 4; ++t) {
+          EXPECT_EQ(tokens(row, t), tokens(row, 0) + t);
+          EXPECT_EQ(targets(row, t), tokens(row, t) + 1);
+        }
       }
     }
-  }
-  EXPECT_EQ(starts.size(), 16u);  // 0..15: the last target is byte 19
-  EXPECT_EQ(*starts.rbegin(), 15);
+    return starts;
+  };
+  const auto training = starts_of(Purpose::training), evaluation = starts_of(Purpose::evaluation);
+  EXPECT_EQ(training.size(), 16u);  // 0..15: the last target is byte 19
+  EXPECT_EQ(*training.rbegin(), 15);
+  EXPECT_EQ(evaluation.size(), 16u);
+  EXPECT_EQ(*evaluation.begin(), 20);
 }
 
-TEST(Text, WindowsAreFunctionsOfSeedAndStep) {
+TEST(Text, WindowsLongerThanAPieceAreReadWhole) {
+  const CountingFile file(20'000);
+  const auto text = open_text(file.path, 0);
+  Array<std::int32_t, 2> tokens({2, 9'000}), targets({2, 9'000});
+  text->fill(Purpose::training, 1, 0, 0, tokens.view(), targets.view());
+  for (Index t = 0; t < 9'000; ++t) {
+    EXPECT_EQ(tokens(1, t), (tokens(1, 0) + t) % 256);
+    EXPECT_EQ(targets(1, t), (tokens(1, t) + 1) % 256);
+  }
+}
+
+TEST(Text, WindowsAreFunctionsOfSeedStepAndRow) {
   const CountingFile file(5000);
-  const Text text(file.path, 0.1);
-  const auto windows = [&](std::uint64_t seed, Index step) {
+  const auto text = open_text(file.path, 0.1);
+  const auto windows = [&](std::uint64_t seed, Index step, Index first) {
     Array<std::int32_t, 2> tokens({8, 4}), targets({8, 4});
-    text.fill_windows(seed, step, tokens.view(), targets.view());
+    text->fill(Purpose::training, seed, step, first, tokens.view(), targets.view());
     return std::vector<std::int32_t>(tokens.span().begin(), tokens.span().end());
   };
-  EXPECT_EQ(windows(1, 2), windows(1, 2));
-  EXPECT_NE(windows(1, 2), windows(1, 3));
-  EXPECT_NE(windows(1, 2), windows(2, 2));
+  EXPECT_EQ(windows(1, 2, 0), windows(1, 2, 0));
+  EXPECT_NE(windows(1, 2, 0), windows(1, 3, 0));
+  EXPECT_NE(windows(1, 2, 0), windows(2, 2, 0));
+  const auto whole = windows(1, 2, 0), later = windows(1, 2, 5);
+  EXPECT_TRUE(std::equal(later.begin(), later.begin() + 12, whole.begin() + 20));
 }
 
 TEST(Text, TooLittleTextIsAnError) {
-  const CountingFile file(10), empty(0);
-  EXPECT_THROW(Text(empty.path, 0.1), Error);
+  const CountingFile empty(0);
+  EXPECT_THROW(TextBytes(empty.path), Error);
   const CountingFile five(5);
-  const Text text(five.path, 0);
+  const auto text = open_text(five.path, 0);
   Array<std::int32_t, 2> tokens({1, 5}), targets({1, 5});
-  EXPECT_THROW(text.fill_windows(1, 0, tokens.view(), targets.view()), Error);
+  EXPECT_THROW(text->fill(Purpose::training, 1, 0, 0, tokens.view(), targets.view()), Error);
+  EXPECT_THROW(TextBytes(fs::temp_directory_path().string()), Error);
 }
 
-TEST(Data, NamesWhatItIs) {
+// A mapped file that shrinks ends the program with SIGBUS.
+TEST(Text, AFileThatShrinksIsLost) {
+  const CountingFile file(5000);
+  const auto text = open_text(file.path, 0);
+  ASSERT_EQ(::truncate(file.path.c_str(), 2000), 0);
+  Array<std::int32_t, 2> tokens({1, 2500}), targets({1, 2500});
+  EXPECT_THROW(text->fill(Purpose::training, 1, 0, 0, tokens.view(), targets.view()), TextLost);
+}
+
+TEST(Text, ComesThroughAFifo) {
+  const std::string path =
+      (fs::temp_directory_path() / fmt::format("lior-fifo-{}", ::getpid())).string();
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  std::string bytes(300'000, 'x');
+  bytes.back() = 'y';
+  std::thread writer([&] { std::ofstream(path, std::ios::binary) << bytes; });
+  const TextBytes text(path);
+  writer.join();
+  EXPECT_EQ(text.size(), 300'000);
+  EXPECT_EQ(text.held().size(), 300'000u);
+  std::byte last[2];
+  text.read(299'998, last);
+  EXPECT_EQ(std::to_integer<char>(last[1]), 'y');
+  // Nobody writes: it hung in open.
+  int asked = 0;
+  EXPECT_EQ(TextBytes(path, [&] { return ++asked > 2; }).size(), 0);
+  fs::remove(path);
+}
+
+TEST(Source, NamesWhatItIs) {
   const CountingFile file(10);
-  const Data text = Data::open(file.path, 0.1), task = Data::open("builtin:copy", 0.1);
-  EXPECT_TRUE(text.is_text());
-  EXPECT_EQ(text.vocabulary(), 256);
-  EXPECT_FALSE(task.is_text());
-  EXPECT_EQ(task.vocabulary(), 17);
-  EXPECT_EQ(task.classes(), 16);
-  EXPECT_THROW(Data::open("builtin:a6", 0.1), Error);
-  EXPECT_THROW(Data::open("/no/such/file", 0.1), Error);
-  EXPECT_THROW(Data::open("", 0.1), Error);
+  const auto text = open_text(file.path, 0.1), task = open_text("builtin:copy", 0.1);
+  EXPECT_NE(text->text(), nullptr);
+  EXPECT_EQ(text->vocabulary(), 256);
+  EXPECT_EQ(task->text(), nullptr);
+  EXPECT_EQ(task->vocabulary(), 17);
+  EXPECT_EQ(task->classes(), 16);
+  EXPECT_THROW(open_text("builtin:a6", 0.1), Error);
+  EXPECT_THROW(open_text("/no/such/file", 0.1), Error);
+  EXPECT_THROW(open_text("", 0.1), Error);
 }
 
 }  // namespace

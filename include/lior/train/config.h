@@ -16,6 +16,7 @@
 #include "lior/settings/settings.h"
 #include "lior/train/optimizer.h"
 #include "lior/train/schedule.h"
+#include "lior/train/task.h"
 
 namespace lior::train {
 
@@ -25,7 +26,8 @@ inline constexpr std::string_view kVariablePrefix = "LIOR_";
 /// Everything that a run depends on, but for where it writes.
 struct Config {
   std::string preset{};
-  std::string data{};  ///< a file, or builtin:TASK
+  std::string data{};              ///< a file, or builtin:TASK
+  std::string tokenizer = "byte";  ///< of a text (tokenizer.h)
   Index seed = 0;
   Index threads = 1;
   Index batch = 16;
@@ -48,11 +50,14 @@ struct Config {
   CurriculumConfig curriculum{};
 };
 
-/// The settings of a preset (train/presets.cpp). Throws lior::Error that lists them.
-Config preset_config(std::string_view name);
+/// The settings of a preset (train/presets.cpp), with the rate that suits the optimiser. Throws
+/// lior::Error that lists them.
+Config preset_config(std::string_view name, OptimizerKind optimizer = OptimizerKind::adamw);
 
-/// The preset of data without one: tiny for files, reflections for builtin:s5, tracking for the
-/// other tasks.
+/// "tiny, small, ...": for help and errors.
+std::string preset_list();
+
+/// The preset of data without one: a task's own (task.h), tiny for texts.
 std::string default_preset(std::string_view data);
 
 /// Every setting of `config`, which must outlive them.

@@ -23,6 +23,7 @@ class Sampler {
   /// Throws lior::Error on a setting that cannot be.
   Sampler(const Sampling& sampling, std::uint64_t seed, Index classes);
 
+  /// Throws lior::RunError when a score is not finite.
   std::int32_t draw(std::span<const float> scores);
 
  private:

@@ -12,50 +12,77 @@
 ///   token, on the copy only. A copy of even length N ends before its last token.
 /// - induction: 64 symbols, ... a b ... a; the label is b, at the last position only. The last a
 ///   stands once before, at a uniform place.
+///
+/// A task is one row of the table in src/train/task.cpp. Help, errors, checks and tests read it.
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
+#include "lior/core/random.h"
 #include "lior/core/view.h"
 
 namespace lior::train {
 
-enum class Task { a5, s5, z60, parity, copy, induction };
+/// A finite group: elements are 0 .. order - 1, and the identity is 0.
+struct Group {
+  Index order;
+  /// The number of g h.
+  std::int32_t (*product)(std::int32_t g, std::int32_t h);
+  /// A few elements, the identity among them, whose products are all; null: none are known.
+  std::span<const std::int32_t> (*generators)() = nullptr;
+};
 
-/// "a5", ... Throws lior::Error that lists the names.
-Task task_from_name(std::string_view name);
-std::string_view name(Task task);
+/// Tokens that a training sequence of a group draws from: all, or its generators alone.
+enum class Alphabet { all, generators };
 
-Index vocabulary(Task task);       ///< token values are 0 .. vocabulary - 1
-Index classes(Task task);          ///< labels are 0 .. classes - 1
-Index shortest_length(Task task);  ///< 1, copy: 2, induction: 3
+struct Task {
+  std::string_view name;  ///< of the data: builtin:NAME
+  Index vocabulary;       ///< token values are 0 .. vocabulary - 1
+  Index classes;          ///< labels are 0 .. classes - 1
+  Index shortest_length;  ///< of a sequence
+  /// One sequence from the numbers of `random`; targets are kNoTarget where there is no label.
+  void (*fill)(const Task& task, Alphabet alphabet, Random& random, View<std::int32_t, 1> tokens,
+               View<std::int32_t, 1> targets);
+  std::string_view preset;       ///< of a run that names none
+  const Group* group = nullptr;  ///< whose running products the labels are, if they are
+
+  bool has_generators() const { return group != nullptr && group->generators != nullptr; }
+};
+
+/// All tasks.
+std::span<const Task> tasks();
+/// "a5, s5, ...": for help and errors.
+std::string task_list();
+/// By its name. Throws lior::Error that lists the names.
+const Task& find_task(std::string_view name);
+
+/// Whether data of this name are a task: "builtin:a5".
+bool names_task(std::string_view data);
+/// The task of such a name. Throws lior::Error that lists the names.
+const Task& task_of_data(std::string_view data);
 
 /// The target of a position that has no label.
 inline constexpr std::int32_t kNoTarget = -1;
 
-/// Tokens that a training sequence of a5 or s5 draws from: all, or a few whose products are all
-/// labels: the identity, and (i i+1 i+2) for a5 or (i i+1) for s5.
-enum class Alphabet { all, generators };
-bool has_generators(Task task);
-
 /// Which numbers are drawn: sequences of one purpose never share a stream with the other's.
 enum class Purpose { training, evaluation };
 
-/// Row `row` of step `step`. tokens, targets: [N]; N >= shortest_length(task); targets is kNoTarget
+/// Rows of a step, and steps, that have streams of their own.
+inline constexpr Index kMostRows = Index{1} << 24, kMostSteps = Index{1} << 38;
+
+/// Row `row` of step `step`. tokens, targets: [N]; N >= task.shortest_length; targets is kNoTarget
 /// where there is no label. step < 2^38, row < 2^24. Throws lior::Error on generators of a task
-/// other than a5 and s5.
-void fill_sequence(Task task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+/// that has none.
+void fill_sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
                    View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets,
                    Alphabet alphabet = Alphabet::all);
 
-/// Rows 0 .. B-1 of `step`. tokens, targets: [B, N].
-void fill_batch(Task task, Purpose purpose, std::uint64_t seed, Index step,
+/// Rows first_row .. first_row + B - 1 of `step`. tokens, targets: [B, N].
+void fill_batch(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index first_row,
                 View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
                 Alphabet alphabet = Alphabet::all);
-
-/// Composition in the group of a task: product(g, h) is the number of g h. a5, s5, z60 and parity
-/// only.
-std::int32_t group_product(Task task, std::int32_t g, std::int32_t h);
 
 /// The stream of the generator for `purpose`: above the small numbers that initialisation uses.
 std::uint64_t random_stream(Purpose purpose, Index step, Index row);

@@ -27,6 +27,8 @@ struct Progress {
 struct Hooks {
   std::function<void(const Progress&)> after_step = [](const Progress&) {};
   std::function<bool()> interrupted = [] { return false; };
+  /// Several times while an evaluation goes on, with the part of it that is over.
+  std::function<void(double done)> evaluating = [](double) {};
   /// Listens to every step but the first.
   Profile* profile = nullptr;
   /// One line about the run, for a person.
@@ -35,21 +37,24 @@ struct Hooks {
 
 /// How a run ended.
 struct Outcome {
-  bool interrupted = false;
-  Index steps_made = 0;  ///< by this call: 0 where the run to resume was already over
-  Index step = 0;        ///< in all
-  double seconds = 0;    ///< in all
-  Config config{};       ///< as it ran
+  bool interrupted = false;  ///< at step 0 with no seconds: before anything was written
+  Index steps_made = 0;      ///< by this call: 0 where the run to resume was already over
+  Index step = 0;            ///< in all
+  double seconds = 0;        ///< in all
+  Config config{};           ///< as it ran
 };
 
-/// Trains in `folder`, which must be new or empty, or hold the run to `resume`. All that can be
-/// wrong with the arguments is found before anything is written: lior::Error. Each step is a
-/// function of (settings, step), but for the learning rate where only minutes end the run; so with
-/// steps a resumed run equals one that was never interrupted, bit for bit, for equal threads and
-/// SIMD level. An interrupted run saves first.
+/// Trains in `folder`, which must be new or empty, or hold the run to `resume`, and which no other
+/// process may use meanwhile. All that can be wrong with the arguments is found before anything is
+/// written: lior::Error. Each step is a function of (settings, step), but for the learning rate
+/// where minutes are nearer their end than steps; so with steps alone a resumed run equals one that
+/// was never interrupted, bit for bit, for equal threads and SIMD level. An interrupted run saves
+/// first. Minutes count from the first step. A new run makes one step at least. A text that comes
+/// through a pipe is kept in the folder as `data`, where a resumed run finds it.
 ///
 /// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the
-/// step and the first tensor that is; the folder keeps the last checkpoint.
+/// step and the first tensor that is; the folder keeps the last checkpoint. Throws TextLost
+/// (text.h) when the text shrinks meanwhile; the run is then saved.
 Outcome train(std::span<const settings::Setting> settings, const std::filesystem::path& folder,
               bool resume, const Hooks& hooks);
 

@@ -59,14 +59,14 @@ void add_optimizer_checks(Registry& registry) {
 }
 
 /// Labels that differ from the running product of the tokens, in 100 sequences of 100.
-double wrong_labels(train::Task task) {
+double wrong_labels(const train::Task& task) {
   Array<std::int32_t, 2> tokens({100, 100}), labels({100, 100});
-  train::fill_batch(task, train::Purpose::training, 5, 0, tokens.view(), labels.view());
+  train::fill_batch(task, train::Purpose::training, 5, 0, 0, tokens.view(), labels.view());
   Index wrong = 0;
   for (Index row = 0; row < 100; ++row) {
     std::int32_t product = 0;
     for (Index t = 0; t < 100; ++t) {
-      product = train::group_product(task, product, tokens(row, t));
+      product = task.group->product(product, tokens(row, t));
       wrong += product != labels(row, t);
     }
   }
@@ -78,13 +78,14 @@ double wrong_labels(train::Task task) {
 void add_train_checks(Registry& registry) {
   add_optimizer_checks<float>(registry);
   add_optimizer_checks<double>(registry);
-  for (const train::Task task : {train::Task::a5, train::Task::s5, train::Task::z60}) {
-    registry.checks.push_back({.name = fmt::format("task.{}_labels", name(task)),
+  for (const train::Task& task : train::tasks()) {
+    if (task.group == nullptr) continue;
+    registry.checks.push_back({.name = fmt::format("task.{}_labels", task.name),
                                .module = "train",
                                .dtype = "i32",
                                .shape = "[100, 100]",
                                .tolerance = 0,
-                               .error = [=] { return wrong_labels(task); }});
+                               .error = [&task] { return wrong_labels(task); }});
   }
 }
 

@@ -1,0 +1,76 @@
+#pragma once
+/// What a model trains on and is evaluated on: sequences, wherever they come from.
+
+#include <functional>
+#include <memory>
+
+#include "lior/core/names.h"
+#include "lior/train/task.h"
+#include "lior/train/text.h"
+#include "lior/train/tokenizer.h"
+
+namespace lior::train {
+
+/// Which part of the data is evaluated: what is never trained on, or all. A task, whose sequences
+/// never end, has one part.
+enum class Part { val, all };
+constexpr auto enum_names(Part) { return enum_words("val", "all"); }
+
+/// Sequences of one length, for evaluation, read window by window.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  Index count() const { return count_; }
+  Index length() const { return length_; }
+  /// Most sequences that it holds at a time.
+  Index together() const { return together_; }
+  /// Positions of sequences first .. first + rows - 1 from `begin` on; tokens, targets: [rows,
+  /// width]. Of one `first` after another, and of one `begin` after another.
+  virtual void read(Index first, Index begin, View<std::int32_t, 2> tokens,
+                    View<std::int32_t, 2> targets) = 0;
+
+ protected:
+  Stream(Index count, Index length, Index together)
+      : count_(count), length_(length), together_(together) {}
+
+ private:
+  Index count_, length_, together_;
+};
+
+/// Data by a name. A model for them takes vocabulary() tokens and gives classes() scores.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual Index vocabulary() const = 0;
+  virtual Index classes() const = 0;
+  /// Tokens that a sequence has at least.
+  virtual Index shortest_length() const = 0;
+  /// Whether training may begin with a smaller alphabet.
+  virtual bool has_generators() const = 0;
+  /// The text behind it, or null: its sequences are made.
+  virtual const TextBytes* text() const = 0;
+  /// Whether there is something to evaluate on that is never trained on.
+  virtual bool has_held_out() const = 0;
+
+  /// Rows first_row .. first_row + B - 1 of a step: functions of (purpose, seed, step, row).
+  /// tokens, targets: [B, N]; a target is the token that should follow, or kNoTarget. Throws
+  /// lior::Error where there is too little of the data for N, or no such alphabet.
+  virtual void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
+                    View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
+                    Alphabet alphabet = Alphabet::all) const = 0;
+
+  /// What an evaluation of `count` sequences of `length` reads, at most `batch` side by side.
+  /// Of a text: its first count x length predictions (fewer where the part ends, so a huge count
+  /// means all), as at most `batch` stretches of equal length, each, unless the part is shorter, of
+  /// at least `length` predictions. Throws lior::Error where the part has no prediction.
+  virtual std::unique_ptr<Stream> evaluation(Part part, std::uint64_t seed, Index count,
+                                             Index length, Index batch) const = 0;
+};
+
+/// builtin:TASK, or a text (text.h), whose last floor(size held_out) bytes are held out.
+/// Throws lior::Error that says what names there are.
+std::unique_ptr<Source> open_source(
+    const std::string& name, double held_out, const Tokenizer& tokenizer,
+    const std::function<bool()>& interrupted = [] { return false; });
+
+}  // namespace lior::train

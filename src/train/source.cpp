@@ -1,0 +1,188 @@
+#include "lior/train/source.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lior/core/available_memory.h"
+#include "lior/core/buffer.h"
+#include "lior/core/random.h"
+
+namespace lior::train {
+namespace {
+
+/// Tokens begin .. begin + N - 1 of a text, and the one after each.
+void read_tokens(const TextBytes& text, const Tokenizer& tokenizer, Index begin,
+                 View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
+  std::array<std::byte, 4096> buffer;
+  const Index width = tokenizer.bytes_per_token, most = std::ssize(buffer) / width - 1;
+  const Index count = tokens.size();
+  for (Index done = 0; done < count; done += most) {
+    const Index some = std::min(most, count - done);
+    const auto bytes = std::span(buffer).first(static_cast<std::size_t>((some + 1) * width));
+    text.read((begin + done) * width, bytes);
+    const auto part = [&](View<std::int32_t, 1> all) {
+      return all.span().subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(some));
+    };
+    tokenizer.encode(bytes.first(static_cast<std::size_t>(some * width)), part(tokens));
+    tokenizer.encode(bytes.subspan(static_cast<std::size_t>(width)), part(targets));
+  }
+}
+
+/// Stretches of a text side by side.
+class TextStream : public Stream {
+ public:
+  TextStream(const TextBytes& text, const Tokenizer& tokenizer, Index begin, Index stretches,
+             Index length)
+      : Stream(stretches, length, stretches), text_(text), tokenizer_(tokenizer), begin_(begin) {}
+
+  void read(Index first, Index begin, View<std::int32_t, 2> tokens,
+            View<std::int32_t, 2> targets) override {
+    for (Index row = 0; row < tokens.extent(0); ++row) {
+      read_tokens(text_, tokenizer_, begin_ + (first + row) * length() + begin, tokens[row],
+                  targets[row]);
+    }
+  }
+
+ private:
+  const TextBytes& text_;
+  const Tokenizer& tokenizer_;
+  Index begin_;
+};
+
+class TextSource : public Source {
+ public:
+  TextSource(TextBytes text, double held_out, const Tokenizer& tokenizer)
+      : text_(std::move(text)), tokenizer_(tokenizer) {
+    const auto out = static_cast<Index>(std::floor(static_cast<double>(text_.size()) * held_out));
+    training_ = (text_.size() - out) / tokenizer.bytes_per_token;
+    all_ = text_.size() / tokenizer.bytes_per_token;
+  }
+
+  Index vocabulary() const override { return tokenizer_.vocabulary; }
+  Index classes() const override { return tokenizer_.vocabulary; }
+  Index shortest_length() const override { return 1; }
+  bool has_generators() const override { return false; }
+  const TextBytes* text() const override { return &text_; }
+  bool has_held_out() const override { return training_ < all_; }
+
+  void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
+            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
+            Alphabet alphabet) const override {
+    LIOR_CHECK(alphabet == Alphabet::all,
+               "a text has no generators to begin with; curriculum.generators must be 0");
+    const bool trains = purpose == Purpose::training;
+    const Index begin = trains ? 0 : training_, end = trains ? training_ : all_;
+    const Index length = tokens.extent(1), starts = end - begin - length;
+    const Index width = tokenizer_.bytes_per_token;
+    LIOR_CHECK(starts >= 1,
+               "{}: {} bytes to {} on are too few for windows of length {}; at least {} are needed",
+               shown_path(text_.path()), (end - begin) * width, trains ? "train" : "evaluate",
+               length, (length + 1) * width);
+    for (Index row = 0; row < tokens.extent(0); ++row) {
+      const Index start = Random(seed, random_stream(purpose, step, first_row + row)).below(starts);
+      read_tokens(text_, tokenizer_, begin + start, tokens[row], targets[row]);
+    }
+  }
+
+  std::unique_ptr<Stream> evaluation(Part part, std::uint64_t, Index count, Index length,
+                                     Index batch) const override {
+    LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
+               "count, length and batch are {}, {} and {}; expected at least 1", count, length,
+               batch);
+    const Index begin = part == Part::val ? training_ : 0, tokens = all_ - begin;
+    LIOR_CHECK(tokens >= 2, "{}: its {} part has {} bytes; a prediction needs two",
+               shown_path(text_.path()), name(part), tokens * tokenizer_.bytes_per_token);
+    const Index predictions = std::min(tokens - 1, saturating_product(count, length));
+    const Index stretches = std::clamp(predictions / length, Index{1}, std::min(batch, count));
+    return std::make_unique<TextStream>(text_, tokenizer_, begin, stretches,
+                                        predictions / stretches);
+  }
+
+ private:
+  TextBytes text_;
+  const Tokenizer& tokenizer_;
+  Index training_, all_;  // tokens
+};
+
+/// Sequences of a task, made whole a few at a time.
+class TaskStream : public Stream {
+ public:
+  TaskStream(const Task& task, std::uint64_t seed, Index count, Index length, Index together)
+      : Stream(count, length, together),
+        task_(task),
+        seed_(seed),
+        tokens_({together, length}),
+        targets_({together, length}) {}
+
+  void read(Index first, Index begin, View<std::int32_t, 2> tokens,
+            View<std::int32_t, 2> targets) override {
+    const Index rows = tokens.extent(0);
+    if (begin == 0) {
+      fill_batch(task_, Purpose::evaluation, seed_, 0, first,
+                 View<std::int32_t, 2>(tokens_.data(), {rows, length()}),
+                 View<std::int32_t, 2>(targets_.data(), {rows, length()}));
+    }
+    for (Index row = 0; row < rows; ++row) {
+      std::copy_n(&tokens_(row, begin), tokens.extent(1), tokens[row].data());
+      std::copy_n(&targets_(row, begin), tokens.extent(1), targets[row].data());
+    }
+  }
+
+ private:
+  const Task& task_;
+  std::uint64_t seed_;
+  Array<std::int32_t, 2> tokens_, targets_;
+};
+
+class TaskSource : public Source {
+ public:
+  explicit TaskSource(const Task& task) : task_(task) {}
+
+  Index vocabulary() const override { return task_.vocabulary; }
+  Index classes() const override { return task_.classes; }
+  Index shortest_length() const override { return task_.shortest_length; }
+  bool has_generators() const override { return task_.has_generators(); }
+  const TextBytes* text() const override { return nullptr; }
+  bool has_held_out() const override { return true; }
+
+  void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
+            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
+            Alphabet alphabet) const override {
+    fill_batch(task_, purpose, seed, step, first_row, tokens, targets, alphabet);
+  }
+
+  std::unique_ptr<Stream> evaluation(Part, std::uint64_t seed, Index count, Index length,
+                                     Index batch) const override {
+    LIOR_CHECK(count >= 1 && count <= kMostRows,
+               "count = {}; a task is evaluated on 1 to {} sequences", count, kMostRows);
+    LIOR_CHECK(length >= task_.shortest_length, "length = {}; sequences of {} need at least {}",
+               length, task_.name, task_.shortest_length);
+    // Sequences held at a time: 2 x 64 MB, whatever the length.
+    constexpr Index kMostTokens = Index{1} << 24;
+    const Index together = std::clamp(kMostTokens / length, Index{1}, std::min(batch, count));
+    const Index needed = saturating_product(2 * sizeof(std::int32_t) * together, length);
+    LIOR_CHECK(static_cast<std::size_t>(needed) <= available_memory(),
+               "length = {}; a sequence so long needs {} and {} are available", length,
+               bytes_text(static_cast<double>(needed)),
+               bytes_text(static_cast<double>(available_memory())));
+    return std::make_unique<TaskStream>(task_, seed, count, length, together);
+  }
+
+ private:
+  const Task& task_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_source(const std::string& name, double held_out,
+                                    const Tokenizer& tokenizer,
+                                    const std::function<bool()>& interrupted) {
+  LIOR_CHECK(held_out >= 0 && held_out <= 1,
+             "the part of the text that is held out is {}; expected 0 to 1", held_out);
+  LIOR_CHECK(!name.empty(), "no data is named; --data takes a file or builtin:NAME");
+  if (names_task(name)) return std::make_unique<TaskSource>(task_of_data(name));
+  return std::make_unique<TextSource>(TextBytes(name, interrupted), held_out, tokenizer);
+}
+
+}  // namespace lior::train
