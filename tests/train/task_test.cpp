@@ -32,7 +32,8 @@ struct Batch {
 TEST(Task, NamesGoBothWaysAndWrongOnesListTheRightOnes) {
   for (const Task& task : tasks()) EXPECT_EQ(&find_task(task.name), &task);
   EXPECT_EQ(error_of([] { find_task("a6"); }),
-            "there is no task \"a6\"; the tasks are a5, s5, z60, parity, copy, induction");
+            "there is no task \"a6\"; the tasks are " + task_list());
+  EXPECT_TRUE(task_list().starts_with("a5, s5, "));
 }
 
 TEST(Task, TokensAndLabelsAreInRangeAndAllOccur) {
