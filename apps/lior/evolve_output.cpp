@@ -1,9 +1,5 @@
 #include "evolve_output.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -66,17 +62,6 @@ void cut_file(const std::string& path, std::uintmax_t bytes) {
 }
 
 }  // namespace
-
-FolderLock::FolderLock(const std::string& folder)
-    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  LIOR_CHECK(descriptor_ >= 0, "{}: cannot be opened: {}", folder, std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(descriptor_);
-    throw RunError(fmt::format("{}: another lior evolve is at work in it", folder));
-  }
-}
-
-FolderLock::~FolderLock() { ::close(descriptor_); }
 
 struct EvolveOutput::Checkpoint {
   explicit Checkpoint(const std::string& path) : file(io::SafeTensors::open(path)) {

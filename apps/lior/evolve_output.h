@@ -7,23 +7,11 @@
 #include <optional>
 
 #include "evolve_config.h"
+#include "lior/io/folder_lock.h"
 #include "lior/io/hdf5.h"
 #include "lior/io/json_lines.h"
 
 namespace lior::app {
-
-/// One run at a time in a folder.
-class FolderLock {
- public:
-  /// Throws lior::RunError where another run holds it.
-  explicit FolderLock(const std::string& folder);
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock();
-
- private:
-  int descriptor_;
-};
 
 /// field.h5, diagnostics.jsonl, frames/NNNNNN.png and checkpoint.safetensors.
 ///
@@ -66,7 +54,7 @@ class EvolveOutput {
   Index frames_of(Index step) const { return (step + every_ - 1) / every_ + 1; }
 
   std::string folder_;
-  FolderLock lock_;
+  io::FolderLock lock_;
   const EvolveSetup* setup_;
   Index every_, steps_;
   bool pictures_;

@@ -432,12 +432,12 @@ def test_a_field_open_in_another_program_is_left_alone(refused_run, lior, tmp_pa
         )
 
 
-def test_two_runs_in_one_folder(refused_run, lior, tmp_path):
+def test_two_runs_in_one_folder(refused, lior, tmp_path):
     out = tmp_path / "run"
     assert lior("evolve", "--config", config(tmp_path), "--out", out, "--steps", 20).returncode == 0
     descriptor = os.open(out, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "another lior evolve is at work in it" in refused_run("evolve", "--out", out, "--resume")
+    assert f"is in use by process {os.getpid()}" in refused("evolve", "--out", out, "--resume")
     os.close(descriptor)
 
 
