@@ -1,5 +1,5 @@
 #pragma once
-// What reading and writing HDF5 share: identifiers that close themselves, and the reason of a
+// Shared by reading and writing HDF5: identifiers that close themselves, and the reason of a
 // failure in the system's words.
 
 #include <hdf5.h>
@@ -23,7 +23,7 @@ class Handle {
   ~Handle() { close(); }
   /// False when the library reports a failure that it had deferred: a chunk may be written here.
   bool close() { return id_ < 0 || close_(std::exchange(id_, -1)) >= 0; }
-  operator hid_t() const { return id_; }
+  explicit(false) operator hid_t() const { return id_; }
 
  private:
   hid_t id_ = -1;

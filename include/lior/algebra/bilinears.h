@@ -77,7 +77,7 @@ class Bilinears {
                 View<const S, 2> dk2, View<S, 2> dpsi, View<S, 3> dgamma, Arena& workspace) const;
 
  private:
-  static constexpr Index kParts = sizeof(S) / sizeof(T);  // reals a number
+  static constexpr Index kParts = std::is_same_v<S, T> ? 1 : 2;  // reals a number
   Index squares() const { return kParts == 1 ? s_ * (s_ + 1) / 2 : s_ * s_; }
   Index outputs() const { return 1 + k1_size() + k2_size(); }
   void check(View<const S, 2> psi, View<const S, 1> k0, View<const S, 2> k1,

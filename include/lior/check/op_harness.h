@@ -43,10 +43,10 @@ struct Tensor {
     return count;
   }
   T& operator[](Index i) const { return data[i]; }
-  operator std::span<T>() const { return {data, static_cast<std::size_t>(size())}; }
+  explicit(false) operator std::span<T>() const { return {data, static_cast<std::size_t>(size())}; }
   /// An absent argument (null data) converts to an empty view of any rank.
   template <std::size_t Rank>
-  operator View<T, Rank>() const {
+  explicit(false) operator View<T, Rank>() const {
     if (data == nullptr) return {};
     LIOR_CHECK(shape.size() == Rank, "argument {} has {} axes; the op asks for {}", name,
                shape.size(), Rank);
@@ -101,7 +101,7 @@ struct Generic {
 
   Generic() = default;
   template <class F>
-  Generic(F function) : f32(function), f64(function) {}
+  explicit(false) Generic(F function) : f32(function), f64(function) {}
 
   explicit operator bool() const { return f64 != nullptr; }
   template <class T>
@@ -129,10 +129,10 @@ struct OpOutput {
   std::vector<Index> shape;
 };
 
-/// What a result needs at least.
+/// The least work that a result needs.
 struct Cost {
   double flops = 0;
-  double numbers = 0;  ///< that must move; bytes = numbers * sizeof(T)
+  double numbers = 0;  ///< that must be moved; bytes = numbers * sizeof(T)
 };
 
 struct Op {

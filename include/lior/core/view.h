@@ -46,7 +46,7 @@ class View {
   constexpr View(T* data, const Shape<Rank>& shape) : data_(data), shape_(shape) {}
 
   template <class U>
-  requires(std::is_same_v<const U, T>) constexpr View(const View<U, Rank>& other)
+  requires(std::is_same_v<const U, T>) constexpr explicit(false) View(const View<U, Rank>& other)
       : data_(other.data()), shape_(other.shape()) {}
 
   constexpr T* data() const { return data_; }

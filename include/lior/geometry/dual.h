@@ -18,8 +18,8 @@ struct Dual {
   T slope{};
 
   constexpr Dual() = default;
-  constexpr Dual(double constant) : value(static_cast<T>(constant)) {}
-  constexpr Dual(const T& v) requires(!std::is_same_v<T, double>) : value(v) {}
+  constexpr explicit(false) Dual(double constant) : value(static_cast<T>(constant)) {}
+  constexpr explicit(false) Dual(const T& v) requires(!std::is_same_v<T, double>) : value(v) {}
   constexpr Dual(const T& v, const T& s) : value(v), slope(s) {}
 
   friend constexpr Dual operator+(const Dual& a, const Dual& b) {

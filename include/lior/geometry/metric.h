@@ -94,7 +94,7 @@ class AnyMetric {
   /// Throws lior::Error unless 1 <= dimension <= kMostDimensions.
   template <class M>
   requires(Metric<M> || requires(const M& m, const T* x, T* g) { m(x, g); })  //
-      AnyMetric(M metric)
+      explicit(false) AnyMetric(M metric)
       : model_(std::make_shared<const Model<M>>(std::move(metric))) {
     LIOR_CHECK(dimension() >= 1 && dimension() <= kMostDimensions,
                "a metric of {} dimensions; expected 1 to {}", dimension(), kMostDimensions);

@@ -24,11 +24,11 @@ struct MatrixView {
       : MatrixView(first, row_count, col_count, col_count) {}
   template <class U>
   requires(std::is_same_v<U, T> || std::is_same_v<const U, T>)  //
-      constexpr MatrixView(const View<U, 2>& view)
+      constexpr explicit(false) MatrixView(const View<U, 2>& view)
       : MatrixView(view.data(), view.extent(0), view.extent(1)) {}
   template <class U>
   requires(std::is_same_v<const U, T> && !std::is_same_v<U, T>)  //
-      constexpr MatrixView(const MatrixView<U>& other)
+      constexpr explicit(false) MatrixView(const MatrixView<U>& other)
       : MatrixView(other.data, other.rows, other.cols, other.stride) {}
 
   constexpr T& operator()(Index i, Index j) const {
