@@ -159,7 +159,7 @@ void make_paths_absolute(EvolveConfig& config) {
   }
 }
 
-/// What the run will take, beside what there is, before anything is taken.
+/// Compares the memory of the run with what there is, before anything is taken.
 void EvolveSetup::check_memory(const EvolveConfig& c) const {
   const bool driven = !c.source_file.empty();
   const bool varies = !c.metric_file.empty() || c.metric_bump != 0;

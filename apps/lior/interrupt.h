@@ -21,7 +21,7 @@ void catch_interrupts();
 /// Whether a signal has come, or request_interrupt was called.
 bool interrupted();
 
-/// What a broken pipe does: asks the command to end as a signal does. The first request counts.
+/// Asks the command to end as a signal does; a broken pipe calls it. The first request counts.
 void request_interrupt(int signal);
 
 /// 128 + the number of the signal that interrupted.

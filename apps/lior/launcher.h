@@ -1,5 +1,5 @@
 #pragma once
-/// What launched this process: alone, or as one of several ranks.
+/// How this process was launched: alone, or as one of several ranks.
 
 namespace lior::app {
 

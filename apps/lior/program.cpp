@@ -86,7 +86,7 @@ std::string in_our_words(const CLI::ParseError& error) {
   return message;
 }
 
-/// What the parser found wrong, said for the command in question.
+/// The parser's error, worded for the command in question.
 std::string explain(const CLI::ParseError& error, const CLI::App& program,
                     const std::vector<Command>& commands) {
   const auto chosen = program.get_subcommands();

@@ -53,7 +53,8 @@ struct Result {
   }
 };
 
-/// What came for an array: the object, and what it says of its memory (invalid: nothing).
+/// An argument that should be an array: the object, and what it says of its memory (invalid:
+/// nothing).
 struct Argument {
   nb::handle object;
   nb::ndarray<nb::ro> array;
@@ -62,13 +63,13 @@ struct Argument {
   bool is_none() const { return object.is_none(); }
 };
 
-/// What came for `out` or a state: as Argument, but writable.
+/// An argument `out` or a state: as Argument, but writable.
 struct Output {
   nb::handle object;
   nb::ndarray<> array;
 };
 
-/// What came for `out=`: nothing (None), an array, or a sequence of them.
+/// The argument `out=`: nothing (None), an array, or a sequence of them.
 struct Outputs {
   bool given = false, sequence = false;
   std::vector<Output> arrays;
@@ -112,7 +113,7 @@ struct Dim {
 
 /// Whether an output may be one of the inputs.
 enum class InPlace { forbidden, allowed };
-/// What an output holds before the kernel runs.
+/// The content of an output before the kernel runs.
 enum class Start { nothing, zeros };
 
 /// The arrays of one call: checks them, keeps them alive, runs the kernel, hands back the outputs.

@@ -1,4 +1,4 @@
-"""What the signatures of lior say of their arguments."""
+"""The types of arguments in the signatures of lior."""
 
 from typing import Any, Protocol, Sequence, Union
 

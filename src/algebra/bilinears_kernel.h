@@ -1,5 +1,5 @@
 #pragma once
-// What the driver hands to the kernels of bilinears. Complex numbers are pairs of reals (re, im).
+// The arguments of the kernels of bilinears. Complex numbers are pairs of reals (re, im).
 
 #include "lior/core/view.h"
 

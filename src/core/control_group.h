@@ -1,5 +1,5 @@
 #pragma once
-// What the control groups of this process leave it of memory.
+// The memory that the control groups of this process leave it.
 
 #include <cstddef>
 #include <filesystem>

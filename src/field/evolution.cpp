@@ -38,7 +38,7 @@ bool has_sources(const Settings& s, bool driven) {
   return s.lambda_qr != 0 || s.lambda_f != 0 || driven;
 }
 
-/// What a scheme cannot do is refused before anything is made for it.
+/// Refuses what a scheme cannot do before anything is made for it.
 void check_abilities(const Settings& s, bool sources, bool varies) {
   const SchemeTraits able = traits(s.scheme);
   const bool relaxes = s.lambda_qr != 0 && s.mode == BayesMode::relax;

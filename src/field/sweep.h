@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels of H and of the explicit sweep read and write.
+// The arguments of the kernels of H and of the explicit sweep.
 
 #include <cmath>
 #include <numbers>
@@ -8,7 +8,7 @@
 
 namespace lior::field {
 
-/// What |T - E|^2 is multiplied by: weights are powers of 2.
+/// The factor of |T - E|^2 in an exponent: weights are powers of 2.
 template <class T>
 T bayes_rate(double tau) {
   return static_cast<T>(std::numbers::log2e / tau);

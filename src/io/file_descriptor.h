@@ -1,5 +1,5 @@
 #pragma once
-// What the files of this module share: a descriptor that closes itself, and the system's words.
+// Shared by the files of this module: a descriptor that closes itself, and the system's words.
 
 #include <unistd.h>
 

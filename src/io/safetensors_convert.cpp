@@ -14,7 +14,7 @@ inline constexpr bool kIsComplex<std::complex<T>> = true;
 template <class T>
 inline constexpr bool kIsHalf = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
 
-/// What BOOL's bytes are read as: any byte may be there, and only 0 and 1 are bools.
+/// A byte of BOOL: any value may be there, and only 0 and 1 are bools.
 struct Bool8 {
   std::uint8_t byte;
 };

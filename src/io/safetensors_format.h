@@ -1,5 +1,5 @@
 #pragma once
-// What reading and writing safetensors share.
+// Shared by reading and writing safetensors.
 
 #include <array>
 #include <bit>

@@ -17,7 +17,7 @@
 namespace lior::linalg {
 namespace {
 
-/// What the library calls a leading dimension: at least a row, and at least 1.
+/// The library's leading dimension: at least a row, and at least 1.
 template <class T>
 dnnl_dim_t leading(MatrixView<T> x) {
   return std::max<Index>({1, x.stride, x.cols});

@@ -1,5 +1,5 @@
 #pragma once
-// What the recurrence's kernel reads of one head.
+// The tables of one head that the recurrence's kernel reads.
 
 #include "lior/memory/pole_form.h"
 

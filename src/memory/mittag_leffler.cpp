@@ -46,9 +46,9 @@ Complex log_root(const Arguments& a, int m) {
   return {std::log(std::abs(a.z)) / a.alpha, (std::arg(a.z) + 2 * kPi * m) / a.alpha};
 }
 
-/// What a pole adds to a sum with nodes offset + k step: its residue s^{1-beta} e^s / alpha times
-/// 1 / (1 - e^x), which goes from 1 where the path has the pole on its left to 0 on its right and
-/// cancels the error of the rule between.
+/// The share of a pole in a sum with nodes offset + k step: its residue s^{1-beta} e^s / alpha
+/// times 1 / (1 - e^x), which goes from 1 where the path has the pole on its left to 0 on its right
+/// and cancels the error of the rule between.
 Complex pole_term(const Arguments& a, const Pole& pole, Real offset, Real step) {
   const Complex x = -pole.sense * 2 * kPi * kI * (pole.at - offset) / step;
   const Complex exponent = std::exp(pole.log_s) + pole.log_s * (1 - a.beta);

@@ -18,9 +18,9 @@ struct LaneAngles {
   const T* sines = nullptr;
 };
 
-/// What a step needs of its projection besides planes: full vectors, in this order. They depend on
-/// no state, so a loop of their own makes them: roots and quotients of many steps run side by side
-/// there, where in the recurrence each would wait for its own.
+/// Numbers of a step that follow from its projection, beside its planes: full vectors, in this
+/// order. They depend on no state, so a loop of their own makes them: roots and quotients of many
+/// steps run side by side there, where in the recurrence each would wait for its own.
 struct StepScalars {
   Index factors;
   Index inverse_norm(Index factor) const { return factor; }  ///< 1 / |w|; 0 where |w| <= 1e-6

@@ -59,7 +59,7 @@ struct StepCosts {
   double forward, backward;
   double map;      ///< scale and companion
   double columns;  ///< of the matrix, while the gates have not forgotten
-  double packing_forward, packing_backward, packing_map;  ///< a run of lanes, but for the first
+  double packing_forward, packing_backward, packing_map;  ///< a run of lanes, except the first
 
   explicit StepCosts(const ScanShape& shape) {
     const MixerConfig& mixer = shape.mixer;
@@ -80,8 +80,8 @@ struct StepCosts {
   }
 };
 
-/// What the gates of the slowest head take off log |M| a step, by rows spread evenly through the
-/// sequences: the mean of log(1 + e^-z).
+/// The amount that the gates of the slowest head take off log |M| per step, by rows spread evenly
+/// through the sequences: the mean of log(1 + e^-z).
 template <class T>
 double slowest_decay(const ScanShape& shape, linalg::MatrixView<const T> projection) {
   if (!shape.mixer.gates) return 0;
@@ -145,7 +145,7 @@ class CostModel {
     const Index groups = (pairs + width_ - 1) / width_, rounds = (groups + threads_ - 1) / threads_;
     return static_cast<double>(rounds);
   }
-  /// Runs of lanes that a group packs (lane_planes.h), but for the first.
+  /// Runs of lanes that a group packs (lane_planes.h), except the first.
   double more_runs(Index pairs) const {
     const Index filled = std::min(pairs, width_), H = shape_.heads(), runs = (filled + H - 1) / H;
     return static_cast<double>(runs - 1);

@@ -12,7 +12,7 @@ namespace lior::nn {
 
 enum class ScanPass { forward, backward };
 
-/// What all runs of one call share. The shape's length is that of whole sequences.
+/// The data that all runs of one call share. The shape's length is that of whole sequences.
 template <class T>
 struct ScanCall {
   const ScanShape& shape;

@@ -32,7 +32,7 @@ LossResult loss_result(const CrossEntropy& sums, Tokens targets,
   return result;
 }
 
-/// In the place of the rest of a model: nobody reads what the layers put out.
+/// Stands for the rest of a model where the output of the layers is not used.
 struct Nothing {
   template <class X>
   LossResult operator()(const X&) const {

@@ -20,7 +20,7 @@ std::optional<Index> step_of(const std::string& line) {
   return step->get<Index>();
 }
 
-/// What a resumed run keeps of the lines that are there.
+/// The lines of an earlier run that a resumed run keeps.
 struct Kept {
   std::string text;   ///< the whole lines of a step up to the checkpoint's
   Index damaged = 0;  ///< lines before them that are no record, and are left out

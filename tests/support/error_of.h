@@ -1,5 +1,5 @@
 #pragma once
-// What a call says when it refuses its arguments.
+// The message of a call that refuses its arguments.
 
 #include <string>
 

@@ -1,9 +1,9 @@
 #pragma once
-/// Runs the registry's bench rows: `lior bench` without its face.
+/// Runs the registry's bench rows: what `lior bench` does, without its output.
 ///
-/// A row is checked, then timed: before and after in turn (A B A B ...), the limits that it stands
-/// beside probed just before and just after at its own threads and footprint, and all of it again
-/// while those moved by more than 10 %.
+/// A row is checked, then timed: `before` and `after` take turns (A B A B ...). The machine's
+/// limits are probed just before and just after, at the row's own threads and footprint. If they
+/// moved by more than 10 %, everything is measured again.
 
 #include <functional>
 #include <optional>
@@ -26,7 +26,7 @@ struct BenchResult {
   double before_s = 0, after_s = 0, before_spread = 0, after_spread = 0;
   double floor_s = 0;      ///< max(bytes / bandwidth, flops / rate) at the faster probe; 0: none
   double probe_moved = 0;  ///< the limits' largest relative change around the last measurement
-  int samples = 0;         ///< that the medians are of
+  int samples = 0;         ///< behind each median
 
   double ratio() const { return before_s / after_s; }
   double limit_fraction() const { return floor_s / after_s; }
@@ -62,15 +62,15 @@ struct BenchSettings {
 /// A limit that moved by more than this between its two probes asks for another measurement.
 inline constexpr double kSteadyProbe = 0.10;
 
-/// What a median needs at least. A row of fewer than BenchSettings::samples says so.
+/// Fewest samples of a median. A row with fewer than BenchSettings::samples says so.
 inline constexpr int kFewestSamples = 3;
 
 /// Runs the rows at the level in force, each at its own threads, at most threads(). Throws
 /// lior::Error when the filter is no regular expression or matches nothing.
 BenchReport bench(const Registry& registry, const Limits& limits, const BenchSettings& settings);
 
-/// What the table's columns are and its header, two lines, and one line of it; neither with its
-/// end.
+/// The table's heading (a line that explains the columns and a line of their names), and one line
+/// of the table; both without the last line break.
 std::string bench_header();
 std::string to_line(const BenchResult& row);
 std::string to_line(const GrowthResult& growth);

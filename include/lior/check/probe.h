@@ -1,5 +1,5 @@
 #pragma once
-/// What this machine does at most, now: the limits that bench rows stand beside.
+/// The limits of this machine, measured now, with which bench rows are compared.
 ///
 /// Machines are shared and drift, so a probe is good for the seconds around it.
 

@@ -1,9 +1,8 @@
 #pragma once
-/// What `lior verify` proves and what `lior bench` times: one registry, filled by one file a
-/// module.
+/// The registry of what `lior verify` proves and `lior bench` times, filled by src/check/MODULE.
 ///
 /// An entry is code that reads like the formula that it checks. The same entries run as GoogleTest
-/// parameters and in the program; nothing can be timed that is not checked in the same breath.
+/// parameters and in the program; nothing is timed without being checked first.
 
 #include <functional>
 #include <memory>

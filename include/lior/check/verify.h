@@ -1,5 +1,5 @@
 #pragma once
-/// Runs the registry's checks: `lior verify` without its face.
+/// Runs the registry's checks: what `lior verify` does, without its output.
 
 #include <functional>
 #include <string>

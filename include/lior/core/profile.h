@@ -20,7 +20,7 @@ struct ProfileRow {
 };
 
 /// Listens to the ops of one thread, the one that calls them, while one of its Scopes is alive.
-/// Where nobody listens an op costs a load and a branch.
+/// Without a profile an op costs a load and a branch.
 class Profile {
  public:
   Profile() = default;

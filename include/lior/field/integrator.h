@@ -52,7 +52,7 @@ class Splitting {
 
  private:
   using Number = std::complex<T>;
-  /// What one sweep over the rows does, in this order.
+  /// The parts of one sweep over the rows, in this order.
   struct RowSweep {
     bool back = false;
     const Number* kick = nullptr;
@@ -101,7 +101,7 @@ class CrankNicolson {
 template <class T>
 double largest_stable_step(const Hamiltonian<T>& h);
 
-/// What drives explicit steps beside H; a part that is empty is 0. All [Nx, Ny, D, D].
+/// The sources of explicit steps beside H; a part that is empty is 0. All [Nx, Ny, D, D].
 ///
 ///   S = constant + lambda (B(T_n) - T_n) - lambda_f (term + c (term - term_before)),
 ///

@@ -21,7 +21,7 @@ struct FramePlace {
 
 /// A new file that grows along "frame", the first axis of its series.
 ///
-/// What is written is sure to be there after `sync` alone: until then a killed program may leave a
+/// Only `sync` makes sure that what was written is there: until then a killed program may leave a
 /// file that HDF5 cannot open. Frames whose places are known are in it all the same (RawFrames).
 ///
 /// Throws lior::Error when the file cannot be made, lior::RunError with the system's reason when

@@ -1,5 +1,5 @@
 #pragma once
-/// What text a program of ours accepts as text.
+/// UTF-8: whether text is valid, and how bytes become valid text.
 
 #include <string>
 #include <string_view>
@@ -17,7 +17,7 @@ bool is_utf8(std::string_view text);
 /// whole, and what can be none becomes U+FFFD, one for each longest part of a character.
 class Utf8Repair {
  public:
-  /// What is ready now; often nothing.
+  /// The text that is ready now; often none.
   std::string push(char byte);
   /// After the last byte: U+FFFD for a character that was begun, else nothing.
   std::string finish();

@@ -11,7 +11,7 @@ enum class Precision {
 };
 constexpr auto enum_names(Precision) { return enum_words("float32", "bfloat16"); }
 
-/// What products on this thread take now: float32 where no scope says otherwise.
+/// The precision of products on this thread now: float32 where no scope says otherwise.
 Precision current_precision();
 
 /// While it lives, gemm<float> on this thread takes its factors in `precision`; scopes nest.

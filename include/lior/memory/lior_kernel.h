@@ -37,7 +37,7 @@ struct KernelParameters {
   }
 };
 
-/// What the formula reads.
+/// The numbers of the formula, after their exponentials.
 struct KernelValues {
   double a, beta, gamma, delta, xi, eta, omega, phi, zeta;
   std::array<double, 3> w;
@@ -72,7 +72,7 @@ struct RecurrenceParameters {
   double log_xi_r = -2;
 };
 
-/// What the original computes; see docs/math/conventions.md. Only to compare with it.
+/// The original's kernel; see docs/math/conventions.md, section 7.5. Only to compare with it.
 namespace compat {
 
 /// Lags below 0.1 count as 0.1, exponents are held to [-20, 20] and K to [-100, 100].

@@ -19,7 +19,7 @@ struct CompatTransition {
 /// algebra/compat.h; invariants_n = (|h_0|^2, -|h_1|^2, ..., -|h_7|^2), |h_k|^2 = Re^2 + Im^2.
 ///
 /// u [B, N, 16], Re 0..7 then Im 0..7; state [B, 16]: h_0 in, h_N out; invariants [B, N, 8].
-/// From h_0 = 0 the state is zero for ever; from any other it grows or dies geometrically.
+/// From h_0 = 0 the state is zero forever; from any other it grows or dies geometrically.
 ///
 /// Cost a token: 80 multiply-adds and 24 numbers moved. Component j of a block of four meets
 /// component j of the others only: a vector holds four of them, as they lie in memory, and two

@@ -1,5 +1,5 @@
 #pragma once
-/// What a model is made of: plain numbers and choices, no parsing.
+/// The configuration of a model: plain numbers and choices, no parsing.
 
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace lior::nn {
 
-/// What lets the tokens of a block see earlier ones: mixers.h has formulas and options.
+/// The part of a block that lets its tokens see earlier ones; mixers.h has formulas and options.
 enum class Mixer {
   geometric_mamba,         ///< states of octonions, turned by the tokens
   causal_field,            ///< memory of an associator current

@@ -7,7 +7,8 @@
 
 namespace lior::nn {
 
-/// What a head shows of its state h. Numbers a head, real state and complex state:
+/// The numbers that a head shows of its state h. Their count per head, real state and complex
+/// state:
 enum class Readout {
   linear,            ///< the components of h: 8, 16
   quadratic,         ///< |h_k|^2, then Re and Im of h_j conj(h_k), j < k: 36, 64

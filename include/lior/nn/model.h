@@ -21,7 +21,7 @@ struct LossResult {
   Index last_correct = 0;
 };
 
-/// What a training step keeps of a block between its forward and its backward.
+/// The part of a block's arrays that a training step keeps between forward and backward.
 enum class Keep {
   everything,  ///< all that backward reads
   products,    ///< outputs of products and scans; norms, read-outs and gates are computed again
@@ -52,7 +52,7 @@ class Model {
   /// Start values, a function of the seed alone.
   void initialize(std::uint64_t seed);
 
-  /// What a training step keeps of each block: everything, unless it is set. Memory against time,
+  /// Sets what a training step keeps of each block (at first everything). Memory against time,
   /// with bit-equal gradients.
   void set_kept(std::span<const Keep> of_blocks);
   std::span<const Keep> kept() const;

@@ -1,5 +1,6 @@
 #pragma once
-/// What a head shows of its state: its components, and the bilinears that do not see its sign.
+/// The numbers that a head shows of its state: its components, and the bilinears that do not see
+/// its sign.
 
 #include "lior/linalg/matrix_view.h"
 #include "lior/nn/mixer_config.h"

@@ -6,7 +6,7 @@
 ///
 /// Each head on its own. A tile of queries passes over tiles of keys with a running maximum and sum
 /// (the online softmax) and leaves only L_i = ln sum_j e^{s_ij}, from which backward makes the
-/// weights of each tile anew. Two forms of the score s share the engine:
+/// weights of each tile again. Two forms of the score s share the engine:
 /// - dot: s_ij = q_i . k_j / sqrt(E) - slope (i - j);
 /// - spinor: q = k = z in C^8; p = Re(z_i^dagger z_j), w = Im(z_i^dagger z_j), c = Re(z_i^T z_j),
 ///   s_ij = (l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c) / sqrt 8: tensor term, wedge (w_ij = -w_ji),
@@ -61,7 +61,7 @@ void dot_attention_forward(const TiledAttentionShape& shape, linalg::MatrixView<
                            linalg::MatrixView<T> out, View<T, 3> log_sums);
 
 /// dq, dk, dv, overwritten, of a call that nothing came before. Cost: N^2 / 2 (3 E + 2 F)
-/// multiply-adds a head: scores are made anew. Threads over sequences, heads and groups of 128
+/// multiply-adds a head: scores are computed again. Threads over sequences, heads and groups of 128
 /// positions or more, of which a small call has at most 32; bit-equal across thread counts.
 template <class T>
 void dot_attention_backward(const TiledAttentionShape& shape, linalg::MatrixView<const T> q,

@@ -125,7 +125,7 @@ class Field {
   using Member =
       std::variant<bool*, Index*, double*, std::string*, ByteCount*, std::optional<Index>*,
                    std::optional<double>*, std::optional<ByteCount>*, std::shared_ptr<WordMember>>;
-  /// What a member holds, as a file has it.
+  /// The value of a member, as a file has it.
   using Value = std::variant<Absent, bool, Index, double, std::string>;
 
   template <class T>
@@ -158,7 +158,7 @@ class Field {
   Value value() const;
   /// The value in the words of the messages: "absent", "512 MB", "attention, causal_field".
   std::string text() const;
-  /// What would fit: "an integer from 1 to 8", "one of \"adamw\", \"lior\"".
+  /// A description of values that fit: "an integer from 1 to 8", "one of \"adamw\", \"lior\"".
   std::string fitting() const;
   /// Takes the setting's value, unless its type or bounds forbid.
   bool assign(const Setting& setting) const;

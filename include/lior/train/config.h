@@ -23,7 +23,7 @@ namespace lior::train {
 /// Before the key of a setting in the environment.
 inline constexpr std::string_view kVariablePrefix = "LIOR_";
 
-/// Everything that a run depends on, but for where it writes.
+/// Everything that a run depends on, except where it writes.
 struct Config {
   std::string preset{};
   std::string data{};              ///< a file, or builtin:TASK

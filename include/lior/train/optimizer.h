@@ -81,7 +81,7 @@ class Optimizer {
   void step(double rate, double clip, std::span<T* const> values,
             std::span<const T* const> gradients);
 
-  /// What a checkpoint holds besides the parameters: flat arrays laid out as they are, and t.
+  /// The optimiser's part of a checkpoint: flat arrays laid out as they are, and t.
   struct StateArray {
     std::string_view name;
     std::span<T> values;

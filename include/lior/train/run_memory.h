@@ -1,5 +1,5 @@
 #pragma once
-/// What a run will hold, known before any of it is taken, and what its blocks keep for that.
+/// The memory of a run, known before any of it is taken, and what its blocks keep for that.
 
 #include <vector>
 

@@ -1,5 +1,5 @@
 #pragma once
-/// What changes while a run goes on: the learning rate, and the length of sequences.
+/// Schedules of a run: its learning rate, and the length of its sequences.
 
 #include <vector>
 

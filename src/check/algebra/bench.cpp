@@ -22,7 +22,7 @@ using Planes = std::vector<Array<T, 2>>;
 template <class T>
 using Function = std::function<void(const Planes<T>& in, Planes<T>& out)>;
 
-/// What a row is.
+/// A row of the bench.
 struct Row {
   std::string name;
   std::vector<Index> in, out;  ///< components of each array of planes

@@ -14,7 +14,7 @@ using algebra::ci8_norm;
 namespace compat = algebra::compat;
 using File = std::shared_ptr<const io::SafeTensors>;
 
-/// What recorded float64 outputs are compared to, relative to their largest entry.
+/// Tolerance of recorded float64 outputs, relative to their largest entry.
 constexpr double kRecordedTolerance = 1e-10;
 
 /// [..., components] from the file as planes [components, N].

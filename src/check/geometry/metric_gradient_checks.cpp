@@ -288,7 +288,7 @@ void add_metric_gradient_checks(Registry& registry) {
   add_checks(registry, geodesic_op(kPoints));
 }
 
-// What fitting pays for a value with its gradient, beside the value alone.
+// The time of a value with its gradient, as fitting needs it, beside the value alone.
 void add_metric_gradient_benches(Registry& registry) {
   add_benches<float>(registry, metric_op(Resilience::on, kSpeedPoints));
   add_benches<float>(registry, curve_op(CurveSum::length, kSpeedPoints));

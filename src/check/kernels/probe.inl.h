@@ -1,4 +1,4 @@
-// What the machine can do at most: multiply-adds without memory, memory without arithmetic.
+// The limits of the machine: multiply-adds without memory, memory without arithmetic.
 // Compiled once per level.
 #if defined(LIOR_CHECK_KERNELS_PROBE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_CHECK_KERNELS_PROBE_INL_H

@@ -161,7 +161,7 @@ HWY_INLINE void transpose_to_planes(const T* rows, Index count, Index width, T* 
   clear_lanes(planes, width, count);
 }
 
-/// e^x where x <= 0 but for rounding: to 2 eps (1 + |x|); 0 where that is no normal number.
+/// e^x where x <= 0 except for rounding: to 2 eps (1 + |x|); 0 where that is no normal number.
 template <class D, class V>
 HWY_INLINE V weight_of(D d, V x) {
   return vm::exp2_negative(d, hn::Mul(x, hn::Set(d, std::numbers::log2e_v<hn::TFromD<D>>)));

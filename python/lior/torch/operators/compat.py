@@ -12,7 +12,7 @@ from lior.torch.operators.tensors import all_dense, dense
 @torch.library.custom_op("lior::compat_mamba", mutates_args=())
 def compat_mamba(x: Tensor, state: Tensor, parameters: List[Tensor]) -> Tuple[Tensor, Tensor]:
     """The original's geometric Mamba layer: x [B, N, D], state [B, 16] -> the output and the last state. Has
-    no gradient: its state is zero for ever, or grows or dies geometrically."""
+    no gradient: its state is zero forever, or grows or dies geometrically."""
     x = dense(x)
     state, out = state.detach().clone(memory_format=torch.contiguous_format), torch.empty_like(x)
     _lior.compat.mamba(all_dense(parameters), x, state, out=out)

@@ -1,4 +1,4 @@
-"""What stands between the two projections of a layer: one operator for every kind."""
+"""The core of a layer, between its two projections: one operator for every kind."""
 
 import functools
 import json

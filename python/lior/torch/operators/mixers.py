@@ -1,4 +1,4 @@
-"""What the causal field and geometric attention are made of."""
+"""The parts of the causal field and of geometric attention."""
 
 from typing import Tuple
 
