@@ -95,10 +95,10 @@ Run eval_command(Options& options) {
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
   options.require("--data", arguments->data, "FILE|-|builtin:NAME", "what to predict");
   options.add("--split", arguments->split, "PART",
-              "of a file: val, its held-out tail, or all (val)");
+              "part of a file: val, its held-out tail, or all (val)");
   options.add("--count", arguments->count, "N", "sequences (256)");
-  options.add("--seed", arguments->seed, "N", "of a task's sequences (1)");
-  options.add("--length", arguments->length, "N", "tokens a sequence (the training's)");
+  options.add("--seed", arguments->seed, "N", "seed of a task's sequences (1)");
+  options.add("--length", arguments->length, "N", "tokens per sequence (the training's)");
   options.add_switch("--json", arguments->json, "print one JSON object, as always");
   return [=] { return run(*arguments); };
 }

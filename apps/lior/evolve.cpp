@@ -294,7 +294,7 @@ Run evolve_command(Options& options) {
               "free, packet, harmonic, barrier, belief, memory or curved");
   options.add("--config", arguments->config, "FILE.toml",
               "settings in place of a preset; --steps and LIOR_EVOLVE_* come before");
-  options.add("--steps", arguments->steps, "N", "steps in all, in place of the settings'");
+  options.add("--steps", arguments->steps, "N", "total steps, in place of the settings'");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,
                      "run again at half the step and print the largest difference");

@@ -79,16 +79,17 @@ int run(const Arguments& arguments) {
 Run generate_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
-  options.require("--prompt", arguments->prompt, "TEXT", "what to go on from");
+  options.require("--prompt", arguments->prompt, "TEXT", "the text to continue");
   options.add("--max-tokens", arguments->max_tokens, "N",
               "tokens, which are bytes, to write (256)");
-  options.add("--temperature", arguments->sampling.temperature, "X", "0: the likeliest (0.8)");
-  options.add("--top-k", arguments->sampling.top_k, "N", "only the likeliest N; 0: all (0)");
-  options.add("--top-p", arguments->sampling.top_p, "X", "only the likeliest that hold X (1)");
-  options.add("--seed", arguments->seed, "N", "of the draws (0)");
-  options.add_switch(
-      "--raw", arguments->raw,
-      "bytes as they come; without it always UTF-8, U+FFFD where a byte fits nowhere");
+  options.add("--temperature", arguments->sampling.temperature, "X",
+              "temperature of sampling; 0: always the likeliest (0.8)");
+  options.add("--top-k", arguments->sampling.top_k, "N", "only the N likeliest tokens; 0: all (0)");
+  options.add("--top-p", arguments->sampling.top_p, "X",
+              "only the likeliest tokens whose probabilities reach X (1)");
+  options.add("--seed", arguments->seed, "N", "seed of the sampling (0)");
+  options.add_switch("--raw", arguments->raw,
+                     "bytes as they come; without it invalid UTF-8 becomes U+FFFD");
   return [=] { return run(*arguments); };
 }
 
