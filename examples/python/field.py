@@ -6,7 +6,6 @@ python field.py [PICTURE.png]
 import sys
 
 import numpy as np
-
 from lior import field, plot
 
 nx, ny = 96, 48

@@ -9,8 +9,17 @@ import numpy
 
 from lior._lior import Error, RunError
 from lior._lior import field as _field
-from lior._lior.field import Evolution, Hamiltonian, collapse, entropy, plane_wave, posterior
-from lior._lior.field import potential, spots, variable_order_entropy
+from lior._lior.field import (
+    Evolution,
+    Hamiltonian,
+    collapse,
+    entropy,
+    plane_wave,
+    posterior,
+    potential,
+    spots,
+    variable_order_entropy,
+)
 
 __all__ = [
     "Evolution",
@@ -36,7 +45,18 @@ class Evolved(NamedTuple):
     diagnostics: Dict[str, numpy.ndarray]  #: norm, energy, entropy: (F,) each
 
 
-def packet(nx, ny, *, d=1, dx=1.0, width=5.0, centre=(0.0, 0.0), k=(0.5, 0.0), norm=None, dtype="complex128"):
+def packet(
+    nx,
+    ny,
+    *,
+    d=1,
+    dx=1.0,
+    width=5.0,
+    centre=(0.0, 0.0),
+    k=(0.5, 0.0),
+    norm=None,
+    dtype="complex128",
+):
     """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
     On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from

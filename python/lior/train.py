@@ -1,7 +1,7 @@
 """Models that the program trained, and the parts of its training loop.
 
-    model = lior.load("run")
-    print("".join(model.generate("In the beginning ", max_tokens=200)))
+model = lior.load("run")
+print("".join(model.generate("In the beginning ", max_tokens=200)))
 """
 
 import json

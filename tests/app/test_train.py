@@ -13,7 +13,6 @@ import subprocess
 import time
 
 import pytest
-
 from program import PROGRAM
 
 # A model so small that a step takes about a millisecond.
@@ -41,8 +40,17 @@ def inputs(tmp_path_factory):
 
 
 def arguments(inputs, out, *more, data=None):
-    return ("train", "--data", data or inputs / "text.txt", "--config", inputs / "small.toml",
-            "--out", out, *QUIET, *more)
+    return (
+        "train",
+        "--data",
+        data or inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--out",
+        out,
+        *QUIET,
+        *more,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,7 @@ def metrics(folder):
 def tensors(path):
     """The bytes of a safetensors file after its header, which holds the run's seconds."""
     data = path.read_bytes()
-    return data[8 + int.from_bytes(data[:8], "little"):]
+    return data[8 + int.from_bytes(data[:8], "little") :]
 
 
 def assert_same_numbers(left, right):
@@ -107,8 +115,19 @@ def test_a_run_learns_and_writes_its_folder(trained):
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_path):
-    result = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml",
-                  "--out", tmp_path / "run", "--steps", 5, "--threads", 1)
+    result = lior(
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--out",
+        tmp_path / "run",
+        "--steps",
+        5,
+        "--threads",
+        1,
+    )
     assert result.returncode == 0 and result.stdout == ""
     assert result.stderr.splitlines()[-4].startswith("step 5/5  0:00 left  loss ")
     assert "\r" not in result.stderr
@@ -116,14 +135,35 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_pa
 
 def test_a_profile_names_the_ops_beside_their_limits(lior, inputs, tmp_path):
     out = tmp_path / "run"
-    result = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--out",
-                  out, "--steps", 5, "--threads", 1, "--profile")
+    result = lior(
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--out",
+        out,
+        "--steps",
+        5,
+        "--threads",
+        1,
+        "--profile",
+    )
     assert result.returncode == 0
     assert "4 steps of " in result.stderr and "cross entropy" in result.stderr
     profile = json.loads((out / "profile.json").read_text())
     seconds = {op["op"]: op["seconds"] for op in profile["ops"]}
-    assert set(seconds) == {"embedding", "convolution", "norm", "product", "scan", "gate",
-                            "cross entropy", "optimizer", "other"}
+    assert set(seconds) == {
+        "embedding",
+        "convolution",
+        "norm",
+        "product",
+        "scan",
+        "gate",
+        "cross entropy",
+        "optimizer",
+        "other",
+    }
     assert sum(seconds.values()) == pytest.approx(profile["step_seconds"])
     assert profile["limits"]["fma_f32"] > 1e9
 
@@ -136,25 +176,51 @@ def test_the_environment_stands_between_file_and_flag(lior, inputs, tmp_path):
 
 def test_a_run_s_config_json_is_a_configuration(lior, inputs, trained, tmp_path):
     out = tmp_path / "run"
-    assert lior("train", "--config", trained / "config.json", "--out", out, "--seed", 3, "--steps", 2,
-                *QUIET).returncode == 0
+    assert (
+        lior(
+            "train",
+            "--config",
+            trained / "config.json",
+            "--out",
+            out,
+            "--seed",
+            3,
+            "--steps",
+            2,
+            *QUIET,
+        ).returncode
+        == 0
+    )
     before, after = (json.loads((run / "config.json").read_text()) for run in (trained, out))
     assert {key for key in after if after[key] != before[key]} == {"seed", "steps"}
 
 
 def test_a_variable_that_is_no_setting_is_named(lior, inputs, tmp_path):
-    train = ("train", "--config", inputs / "small.toml", "--data", inputs / "text.txt", "--threads", 1,
-             "--steps", 1, "--out")
+    train = (
+        "train",
+        "--config",
+        inputs / "small.toml",
+        "--data",
+        inputs / "text.txt",
+        "--threads",
+        1,
+        "--steps",
+        1,
+        "--out",
+    )
     said = lior(*train, tmp_path / "run", LIOR_BACTH="3", LIOR_BATCH="3", LIOR_SIMD="scalar").stderr
     assert [line for line in said.splitlines() if line.startswith("warning: ")] == [
-        "warning: LIOR_BACTH is in the environment and is no setting; nothing reads it"]
+        "warning: LIOR_BACTH is in the environment and is no setting; nothing reads it"
+    ]
 
 
 @pytest.mark.parametrize("task", ["a5", "s5", "z60", "parity", "copy", "induction"])
 def test_every_task_trains_and_is_evaluated(lior, inputs, tmp_path, task):
     out = tmp_path / "run"
     assert lior(*arguments(inputs, out, "--steps", 3, data=f"builtin:{task}")).returncode == 0
-    result = lior("eval", "--model", out, "--data", f"builtin:{task}", "--count", 5, "--length", 300)
+    result = lior(
+        "eval", "--model", out, "--data", f"builtin:{task}", "--count", 5, "--length", 300
+    )
     report = json.loads(result.stdout)
     assert report["tokens"] == 5 * {"copy": 150, "induction": 1}.get(task, 300)
     assert report["bits_per_byte"] is None
@@ -163,19 +229,47 @@ def test_every_task_trains_and_is_evaluated(lior, inputs, tmp_path, task):
 
 def test_eval_counts_text_by_windows_that_carry_the_state(lior, inputs, trained):
     report = json.loads(lior("eval", "--model", trained, "--data", inputs / "text.txt").stdout)
-    assert list(report) == ["loss", "bits_per_byte", "accuracy", "accuracy_last", "tokens", "seconds"]
+    assert list(report) == [
+        "loss",
+        "bits_per_byte",
+        "accuracy",
+        "accuracy_last",
+        "tokens",
+        "seconds",
+    ]
     held_out = len(TEXT) // 10
     assert held_out - 256 <= report["tokens"] <= held_out - 1
     assert report["bits_per_byte"] == pytest.approx(report["loss"] / 0.6931471806, rel=1e-4)
-    fewer = lior("eval", "--model", trained, "--data", inputs / "text.txt", "--count", 3, "--split",
-                 "all", "--length", 7)
+    fewer = lior(
+        "eval",
+        "--model",
+        trained,
+        "--data",
+        inputs / "text.txt",
+        "--count",
+        3,
+        "--split",
+        "all",
+        "--length",
+        7,
+    )
     assert json.loads(fewer.stdout)["tokens"] == 21
 
 
 def test_generate_streams_as_many_bytes_as_asked(trained):
     def generate(*more):
-        command = [PROGRAM, "generate", "--model", trained, "--prompt", "line 1", "--max-tokens",
-                   "50", "--raw", *more]
+        command = [
+            PROGRAM,
+            "generate",
+            "--model",
+            trained,
+            "--prompt",
+            "line 1",
+            "--max-tokens",
+            "50",
+            "--raw",
+            *more,
+        ]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
     assert len(generate()) == 50
@@ -186,11 +280,24 @@ def test_generate_streams_as_many_bytes_as_asked(trained):
 def test_generate_writes_utf8_unless_it_is_told_not_to(inputs, tmp_path):
     text, out = tmp_path / "text.txt", tmp_path / "run"
     text.write_text("αβγ δε ζη θικ λμν ξοπ ρστ υφχ ψω, κύριε ἐλέησον. " * 100)
-    subprocess.run([PROGRAM, *map(str, arguments(inputs, out, "--steps", 5, data=text))], check=True)
+    subprocess.run(
+        [PROGRAM, *map(str, arguments(inputs, out, "--steps", 5, data=text))], check=True
+    )
 
     def generate(*more):
-        command = [PROGRAM, "generate", "--model", out, "--prompt", "α", "--max-tokens", "400",
-                   "--temperature", "3", *more]
+        command = [
+            PROGRAM,
+            "generate",
+            "--model",
+            out,
+            "--prompt",
+            "α",
+            "--max-tokens",
+            "400",
+            "--temperature",
+            "3",
+            *more,
+        ]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
     raw, repaired = generate("--raw"), generate()
@@ -200,17 +307,40 @@ def test_generate_writes_utf8_unless_it_is_told_not_to(inputs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "preset", ["tiny-field", "tiny-geometric-attention", "tiny-attention", "tiny-hybrid"])
+    "preset", ["tiny-field", "tiny-geometric-attention", "tiny-attention", "tiny-hybrid"]
+)
 def test_every_mixer_trains_and_generates_past_its_window(lior, inputs, tmp_path, preset):
     config, out = tmp_path / "window.toml", tmp_path / "run"
     config.write_text("[model]\nattention_window = 12\n")
-    assert lior("train", "--data", inputs / "text.txt", "--preset", preset, "--config", config,
-                "--out", out, "--steps", 40, "--batch", 4, "--length", 32, "--log-every", 1,
-                *QUIET).returncode == 0
+    assert (
+        lior(
+            "train",
+            "--data",
+            inputs / "text.txt",
+            "--preset",
+            preset,
+            "--config",
+            config,
+            "--out",
+            out,
+            "--steps",
+            40,
+            "--batch",
+            4,
+            "--length",
+            32,
+            "--log-every",
+            1,
+            *QUIET,
+        ).returncode
+        == 0
+    )
     losses = [line["loss"] for line in metrics(out) if "loss" in line]
     assert losses[-1] < losses[0] - 1
-    generated = [lior("generate", "--model", out, "--prompt", "line 1", "--max-tokens", 40,
-                      "--seed", 2) for _ in range(2)]
+    generated = [
+        lior("generate", "--model", out, "--prompt", "line 1", "--max-tokens", 40, "--seed", 2)
+        for _ in range(2)
+    ]
     assert generated[0].returncode == 0 and generated[0].stdout
     assert generated[0].stdout == generated[1].stdout
     scores = lior("eval", "--model", out, "--data", inputs / "text.txt", "--count", 4)
@@ -234,7 +364,9 @@ def test_a_run_says_where_it_is_saved_and_how_to_go_on(lior, inputs, tmp_path):
     over = lior("train", "--out", out, "--resume", "--minutes", 0.00001)
     assert "was over, at step 5, " in over.stderr
     done = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["seconds"] / 60
-    assert float(over.stderr.split("--minutes ")[1]) > 1.5 * done  # more than was done, not than was asked
+    assert (
+        float(over.stderr.split("--minutes ")[1]) > 1.5 * done
+    )  # more than was done, not than was asked
     over = lior("train", "--out", out, "--resume", "--steps", 2, "--threads", 1)
     assert over.stderr.rstrip().endswith("--steps 10")
 
@@ -265,8 +397,21 @@ def test_text_presets_take_small_batches(lior, inputs, tmp_path):
     help_text = lior("train", "--help").stdout
     assert "presets of texts: 4" in help_text and "every minute" in help_text
     out = tmp_path / "run"
-    assert lior("train", "--data", inputs / "text.txt", "--out", out, "--steps", 1, *QUIET,
-                "--length", 16).returncode == 0
+    assert (
+        lior(
+            "train",
+            "--data",
+            inputs / "text.txt",
+            "--out",
+            out,
+            "--steps",
+            1,
+            *QUIET,
+            "--length",
+            16,
+        ).returncode
+        == 0
+    )
     assert json.loads((out / "config.json").read_text())["batch"] == 4
 
 
@@ -322,7 +467,16 @@ def test_a_kill_between_the_two_files_loses_nothing(lior, inputs, trained, run_c
 
 
 def test_generated_text_ends_its_line_on_a_terminal_only(trained):
-    command = [PROGRAM, "generate", "--model", str(trained), "--prompt", "line", "--max-tokens", "20"]
+    command = [
+        PROGRAM,
+        "generate",
+        "--model",
+        str(trained),
+        "--prompt",
+        "line",
+        "--max-tokens",
+        "20",
+    ]
     text = subprocess.run(command, capture_output=True, check=True).stdout
     assert not text.endswith(b"\n")  # else the line below would say nothing
     reader, writer = pty.openpty()
@@ -348,7 +502,9 @@ def test_ctrl_c_saves_and_exits_130(inputs, tmp_path):
 def test_a_longer_run_says_how_its_rate_moves(lior, inputs, run_copy):
     longer = lior("train", "--out", run_copy, "--resume", "--steps", 120, "--threads", 1)
     assert longer.returncode == 0
-    before, after = re.search(r"goes on at (\S+), from (\S+): its schedule", longer.stderr).groups()[::-1]
+    before, after = re.search(
+        r"goes on at (\S+), from (\S+): its schedule", longer.stderr
+    ).groups()[::-1]
     assert float(after) > 2 * float(before) and "may rise" in longer.stderr
 
 
@@ -368,8 +524,19 @@ def test_steps_and_minutes_share_the_schedule(lior, inputs, tmp_path):
 
 def test_a_moment_is_a_run_too(lior, inputs, tmp_path):
     out = tmp_path / "run"
-    said = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--threads", 1,
-                "--out", out, "--minutes", "1e-12").stderr
+    said = lior(
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--threads",
+        1,
+        "--out",
+        out,
+        "--minutes",
+        "1e-12",
+    ).stderr
     assert "finished at step 1, " in said and metrics(out)[-1]["step"] == 1
 
 
@@ -377,11 +544,15 @@ def test_a_resumed_run_says_that_the_text_is_sampled(lior, inputs, tmp_path):
     text, out = tmp_path / "long.txt", tmp_path / "run"
     text.write_bytes(bytes(range(256)) * 20_000)  # 5.1 MB
     config = tmp_path / "no_val.toml"
-    config.write_text((inputs / "small.toml").read_text().replace("batch = 4", "batch = 4\nval_fraction = 0"))
+    config.write_text(
+        (inputs / "small.toml").read_text().replace("batch = 4", "batch = 4\nval_fraction = 0")
+    )
     train = ("train", "--data", text, "--config", config, "--out", out, "--threads", 1)
     assert lior(*train, "--steps", 2).returncode == 0
-    assert "samples of it that were compared, 4 MB of 5.12 MB" in lior(
-        *train, "--steps", 3, "--resume").stderr
+    assert (
+        "samples of it that were compared, 4 MB of 5.12 MB"
+        in lior(*train, "--steps", 3, "--resume").stderr
+    )
 
 
 def follow_up(stderr, opening):
@@ -391,8 +562,19 @@ def follow_up(stderr, opening):
 
 def test_commands_to_go_on_can_be_pasted(lior, inputs, tmp_path):
     out = tmp_path / "r" / "ö ut 1's $(x)"
-    said = lior("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml",
-                "--out", out, "--threads", 1, "--steps", 2).stderr
+    said = lior(
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--out",
+        out,
+        "--threads",
+        1,
+        "--steps",
+        2,
+    ).stderr
     for opening in ("to use it: ", "to go further: "):
         command = follow_up(said, opening).replace("TEXT", "line")
         run = ["bash", "-c", command.replace("lior ", f"{PROGRAM} ", 1)]
@@ -416,7 +598,10 @@ def test_one_run_at_a_time_writes_into_a_folder(lior, refused, inputs, tmp_path)
 def test_a_text_that_shrinks_ends_the_run_saved(lior, inputs, tmp_path):
     text, out = tmp_path / "text.txt", tmp_path / "run"
     text.write_text(TEXT)
-    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 10**7, "--log-every", 1, data=text))]
+    command = [
+        PROGRAM,
+        *map(str, arguments(inputs, out, "--steps", 10**7, "--log-every", 1, data=text)),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").stat().st_size:
         time.sleep(0.05)
@@ -433,7 +618,10 @@ def test_a_text_that_shrinks_ends_the_run_saved(lior, inputs, tmp_path):
 
 def test_a_pipe_is_data_and_is_kept(inputs, trained, lior, tmp_path):
     out = tmp_path / "run"
-    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data="-"))]
+    command = [
+        PROGRAM,
+        *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data="-")),
+    ]
     subprocess.run(command, input=TEXT.encode(), check=True, timeout=120)
     assert (out / "data").read_text() == TEXT
     assert_same_numbers(out, trained)
@@ -446,7 +634,10 @@ def test_a_pipe_is_data_and_is_kept(inputs, trained, lior, tmp_path):
 def test_a_fifo_is_data_and_waiting_for_it_ends_with_ctrl_c(inputs, trained, tmp_path):
     fifo, out = tmp_path / "fifo", tmp_path / "run"
     os.mkfifo(fifo)
-    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data=fifo))]
+    command = [
+        PROGRAM,
+        *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20, data=fifo)),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     time.sleep(1)
     process.send_signal(signal.SIGTERM)
@@ -459,13 +650,36 @@ def test_a_fifo_is_data_and_waiting_for_it_ends_with_ctrl_c(inputs, trained, tmp
 
 
 def test_an_evaluation_that_takes_most_of_the_time_is_said_before(lior, inputs, tmp_path):
-    train = ("train", "--data", "builtin:parity", "--config", inputs / "small.toml", "--threads", 1,
-             "--steps", 2, "--out")
+    train = (
+        "train",
+        "--data",
+        "builtin:parity",
+        "--config",
+        inputs / "small.toml",
+        "--threads",
+        1,
+        "--steps",
+        2,
+        "--out",
+    )
     dear = tmp_path / "dear.toml"
     dear.write_text(SMALL.replace("eval_count = 4", "eval_count = 64\neval_every = 2"))
     assert "an evaluation" not in lior(*train, tmp_path / "a").stderr
-    said = lior("train", "--data", "builtin:parity", "--preset", "tiny", "--config", dear, "--threads", 1,
-                "--steps", 2, "--out", tmp_path / "b").stderr
+    said = lior(
+        "train",
+        "--data",
+        "builtin:parity",
+        "--preset",
+        "tiny",
+        "--config",
+        dear,
+        "--threads",
+        1,
+        "--steps",
+        2,
+        "--out",
+        tmp_path / "b",
+    ).stderr
     assert "each evaluation reads 8 times the tokens" in said
 
 
@@ -477,7 +691,16 @@ def test_paths_that_cannot_be(refused, inputs, tmp_path):
     name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     with open(name, "wb") as file:
         file.write(TEXT.encode())
-    command = [PROGRAM.encode(), b"train", b"--data", name, b"--out", os.fsencode(out), b"--steps", b"1"]
+    command = [
+        PROGRAM.encode(),
+        b"train",
+        b"--data",
+        name,
+        b"--out",
+        os.fsencode(out),
+        b"--steps",
+        b"1",
+    ]
     result = subprocess.run(command, capture_output=True, timeout=60)
     assert result.returncode == 2 and b"\n" not in result.stderr[:-1]
     assert b"not UTF-8" in result.stderr and b"caf\\xe9.txt" in result.stderr
@@ -493,16 +716,28 @@ def test_foreign_text_does_not_reach_the_terminal_as_it_is(inputs, run_copy, tmp
     evil = "\x1b[31mred" + "x" * 5000
     for change in ({"preset": evil, "batch": evil}, {evil: 1}, {"tokenizer": evil}):
         config.write_text(json.dumps({**good, **change}))
-        commands = (("generate", "--model", run_copy, "--prompt", "a"),
-                    ("train", "--out", run_copy, "--resume"),
-                    ("train", "--config", config, "--out", tmp_path / "new"))
+        commands = (
+            ("generate", "--model", run_copy, "--prompt", "a"),
+            ("train", "--out", run_copy, "--resume"),
+            ("train", "--config", config, "--out", tmp_path / "new"),
+        )
         for command in commands:
             result = subprocess.run([PROGRAM, *map(str, command)], capture_output=True, timeout=60)
             assert result.returncode == 2, result
             assert b"\x1b" not in result.stderr and len(result.stderr) < 1500, result.stderr
-    for flags in (("--data", evil), ("--preset", evil), ("--data", f"builtin:{evil}"), ("--out", evil)):
-        command = {"--data": inputs / "text.txt", "--out": tmp_path / "new", "--steps": "1",
-                   "--config": inputs / "small.toml", **dict([flags])}
+    for flags in (
+        ("--data", evil),
+        ("--preset", evil),
+        ("--data", f"builtin:{evil}"),
+        ("--out", evil),
+    ):
+        command = {
+            "--data": inputs / "text.txt",
+            "--out": tmp_path / "new",
+            "--steps": "1",
+            "--config": inputs / "small.toml",
+            **dict([flags]),
+        }
         words = [str(word) for pair in command.items() for word in pair]
         result = subprocess.run([PROGRAM, "train", *words], capture_output=True, timeout=60)
         assert result.returncode == 2 and b"\x1b" not in result.stderr, result.stderr
@@ -512,11 +747,11 @@ def change_tensor(path, value):
     """Writes a float over the first number of the last tensor of a safetensors file; its name."""
     data = bytearray(path.read_bytes())
     size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + size])
+    header = json.loads(data[8 : 8 + size])
     header.pop("__metadata__", None)
     name = max(header, key=lambda tensor: header[tensor]["data_offsets"][0])
     begin = 8 + size + header[name]["data_offsets"][0]
-    data[begin:begin + 4] = struct.pack("<f", value)
+    data[begin : begin + 4] = struct.pack("<f", value)
     path.write_bytes(data)
     return name
 
@@ -534,7 +769,7 @@ def test_weights_that_overflow_are_a_failed_run(lior, inputs, run_copy):
     data = bytearray(path.read_bytes())
     size = int.from_bytes(data[:8], "little")
     numbers = (len(data) - 8 - size) // 4
-    data[8 + size:] = struct.pack("<f", 3e38) * numbers
+    data[8 + size :] = struct.pack("<f", 3e38) * numbers
     path.write_bytes(data)
     for command in (("eval", "--data", inputs / "text.txt"), ("generate", "--prompt", "a")):
         result = lior(*command, "--model", run_copy)
@@ -544,8 +779,19 @@ def test_weights_that_overflow_are_a_failed_run(lior, inputs, run_copy):
 
 @pytest.mark.parametrize("count, length", [(256, 10**18), (4294967296, 4294967296), (2**63 - 1, 1)])
 def test_a_huge_count_means_all(lior, inputs, trained, count, length):
-    report = json.loads(lior("eval", "--model", trained, "--data", inputs / "text.txt", "--count", count,
-                             "--length", length).stdout)
+    report = json.loads(
+        lior(
+            "eval",
+            "--model",
+            trained,
+            "--data",
+            inputs / "text.txt",
+            "--count",
+            count,
+            "--length",
+            length,
+        ).stdout
+    )
     assert report["loss"] > 0 and len(TEXT) // 10 - 64 <= report["tokens"] < len(TEXT) // 10
 
 
@@ -566,8 +812,17 @@ def test_top_k_of_everything_is_no_top_k(trained):
 
 
 def test_raw_takes_any_bytes_as_a_prompt(trained):
-    command = [PROGRAM.encode(), b"generate", b"--model", os.fsencode(trained), b"--raw", b"--max-tokens",
-               b"5", b"--prompt", b"caf\xe9"]
+    command = [
+        PROGRAM.encode(),
+        b"generate",
+        b"--model",
+        os.fsencode(trained),
+        b"--raw",
+        b"--max-tokens",
+        b"5",
+        b"--prompt",
+        b"caf\xe9",
+    ]
     assert len(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout) == 5
 
 
@@ -615,11 +870,22 @@ def test_a_configuration_that_cannot_be(refused, inputs, tmp_path):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("flag, value", [("--steps", "0"), ("--lr", "fast"), ("--batch", "-1"),
-                                         ("--threads", "0"), ("--preset", "huge"),
-                                         ("--progress", "loud"), ("--optimizer", "sgd")])
+@pytest.mark.parametrize(
+    "flag, value",
+    [
+        ("--steps", "0"),
+        ("--lr", "fast"),
+        ("--batch", "-1"),
+        ("--threads", "0"),
+        ("--preset", "huge"),
+        ("--progress", "loud"),
+        ("--optimizer", "sgd"),
+    ],
+)
 def test_flags_that_cannot_be(refused, inputs, tmp_path, flag, value):
-    message = refused("train", "--data", inputs / "text.txt", "--out", tmp_path / "run", flag, value)
+    message = refused(
+        "train", "--data", inputs / "text.txt", "--out", tmp_path / "run", flag, value
+    )
     assert value.lstrip("-") in message
     assert not (tmp_path / "run").exists()
 
@@ -633,19 +899,46 @@ def test_a_batch_that_cannot_fit(refused, inputs, tmp_path):
 def test_a_model_that_cannot_fit(refused, inputs, tmp_path):
     config = tmp_path / "large.toml"
     config.write_text("[model]\nd_model = 65536\nlayers = 1024\n")
-    message = refused("train", "--data", inputs / "text.txt", "--config", config, "--out",
-                      tmp_path / "run", "--batch", 1, "--length", 1)
+    message = refused(
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        config,
+        "--out",
+        tmp_path / "run",
+        "--batch",
+        1,
+        "--length",
+        1,
+    )
     assert "B are available" in message and "need" in message
     assert not (tmp_path / "run").exists()
 
 
 def test_a_memory_budget_changes_nothing_but_memory(lior, refused, inputs, tmp_path):
     deep = tmp_path / "deep.toml"
-    deep.write_text(SMALL.replace("layers = 1", "layers = 8").replace("mlp_hidden = 0", "mlp_hidden = 24"))
+    deep.write_text(
+        SMALL.replace("layers = 1", "layers = 8").replace("mlp_hidden = 0", "mlp_hidden = 24")
+    )
 
     def train(out, *more):
-        return ("train", "--data", inputs / "text.txt", "--config", deep, "--out", tmp_path / out,
-                "--steps", 5, "--log-every", 1, "--threads", 1, *more)
+        return (
+            "train",
+            "--data",
+            inputs / "text.txt",
+            "--config",
+            deep,
+            "--out",
+            tmp_path / out,
+            "--steps",
+            5,
+            "--log-every",
+            1,
+            "--threads",
+            1,
+            *more,
+        )
 
     assert lior(*train("whole")).returncode == 0
     planned = metrics(tmp_path / "whole")[0]["planned_bytes"]
@@ -665,13 +958,24 @@ def test_a_memory_budget_changes_nothing_but_memory(lior, refused, inputs, tmp_p
 
 def test_bfloat16_is_used_or_said_not_to_be(lior, inputs, tmp_path):
     native = "not native" not in lior("info").stdout
-    common = ("train", "--data", inputs / "text.txt", "--config", inputs / "small.toml", "--steps", 3,
-              "--threads", 1)
+    common = (
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--config",
+        inputs / "small.toml",
+        "--steps",
+        3,
+        "--threads",
+        1,
+    )
     rounded = lior(*common, "--out", tmp_path / "rounded", "--dtype", "bfloat16")
     assert rounded.returncode == 0
     assert ("goes on in float32" in rounded.stderr) != native
     assert lior(*common, "--out", tmp_path / "whole").returncode == 0
-    same = tensors(tmp_path / "whole/model.safetensors") == tensors(tmp_path / "rounded/model.safetensors")
+    same = tensors(tmp_path / "whole/model.safetensors") == tensors(
+        tmp_path / "rounded/model.safetensors"
+    )
     assert same != native
 
 
@@ -714,7 +1018,14 @@ def test_a_checkpoint_that_cannot_be(refused, inputs, run_copy):
 
 def test_prompts_that_cannot_be(refused, trained):
     assert "empty" in refused("generate", "--model", trained, "--prompt", "")
-    command = [PROGRAM.encode(), b"generate", b"--model", str(trained).encode(), b"--prompt", b"\xff"]
+    command = [
+        PROGRAM.encode(),
+        b"generate",
+        b"--model",
+        str(trained).encode(),
+        b"--prompt",
+        b"\xff",
+    ]
     result = subprocess.run(command, capture_output=True, timeout=60)
     assert result.returncode == 2 and result.stdout == b""
     assert result.stderr.count(b"\n") == 1 and b"UTF-8" in result.stderr

@@ -89,7 +89,9 @@ def test_json_in_a_folder_that_is_missing(refused, tmp_path):
 
 def test_output_that_cannot_be_written_is_a_failed_run():
     with open("/dev/full", "w") as full:
-        result = subprocess.run([PROGRAM, "verify", *FEW], stdout=full, stderr=subprocess.PIPE, text=True)
+        result = subprocess.run(
+            [PROGRAM, "verify", *FEW], stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
 
@@ -122,4 +124,6 @@ def test_a_filter_that_matches_nothing_leaves_the_report(refused, tmp_path):
     report = tmp_path / "mine.json"
     report.write_text("mine")
     assert "matches no check" in refused("verify", "--json", report, "--filter", "nosuch")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"] and report.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "mine.json"
+    ] and report.read_text() == "mine"

@@ -94,7 +94,11 @@ class Kills:
             pass
         process = start(folder, self.configuration)
         said = process.communicate()[1]
-        wrong = [f"status {process.returncode}: {said}"] if process.returncode else differences(self.whole, folder)
+        wrong = (
+            [f"status {process.returncode}: {said}"]
+            if process.returncode
+            else differences(self.whole, folder)
+        )
         if "from step 0" in said:
             wrong.append("the run started again")
         if not wrong:

@@ -5,11 +5,10 @@ import sys
 import threading
 import types
 
+import lior
 import numpy as np
 import pytest
 from formulas import layouts
-
-import lior
 from lior import field
 
 HBAR, MASS, DX, GXX, GYY = 0.3, 0.7, 0.5, 1.2, 0.8
@@ -88,9 +87,7 @@ def test_schemes(rng, draw, dtype, scheme):
     assert evolution.step == 20 and np.isclose(evolution.time, 0.02)
     np.testing.assert_allclose(evolution.field(), strang(v, t, 1e-5, 2000), atol=2e-4)
     if scheme == "strang":
-        np.testing.assert_allclose(
-            evolution.field(), strang(v, t, 1e-3, 20), atol=50 * atol(dtype)
-        )
+        np.testing.assert_allclose(evolution.field(), strang(v, t, 1e-3, 20), atol=50 * atol(dtype))
 
 
 def test_posterior(draw, dtype):
@@ -159,7 +156,9 @@ def test_evolve_returns_arrays(rng):
     assert result.frames.shape == (5, 16, 12, 2, 2) and (result.frames[0] == start).all()
     np.testing.assert_allclose(result.time, [0, 0.5, 1, 1.5, 2])
     np.testing.assert_allclose(result.diagnostics["norm"], 1, rtol=1e-12)
-    np.testing.assert_allclose(result.diagnostics["energy"], result.diagnostics["energy"][0], rtol=1e-3)
+    np.testing.assert_allclose(
+        result.diagnostics["energy"], result.diagnostics["energy"][0], rtol=1e-3
+    )
     assert set(result.diagnostics) == {"norm", "energy", "entropy"}
 
 
@@ -188,7 +187,9 @@ def test_errors_name_what_is_wrong(draw):
         field.evolve(field.packet(4, 4), steps=-1)
     with pytest.raises(lior.Error, match="strang"):
         field.evolve(start, steps=1, scheme="euler")
-    with pytest.raises(lior.Error, match=r"evidence has shape \(3, 4, 1, 1\); expected \(4, 4, 1, 1\)"):
+    with pytest.raises(
+        lior.Error, match=r"evidence has shape \(3, 4, 1, 1\); expected \(4, 4, 1, 1\)"
+    ):
         field.evolve(start, steps=1, evidence=start[:3])
     with pytest.raises(lior.Error, match="tau"):
         field.posterior(start, start, -1.0)

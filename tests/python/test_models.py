@@ -4,10 +4,9 @@ import json
 import os
 import signal
 
+import lior
 import numpy as np
 import pytest
-
-import lior
 from lior import train
 
 TEXT = "In the beginning was the word, and the word was with the machine. " * 40
@@ -123,7 +122,9 @@ def test_evaluation_is_the_programs(program, run):
     for name in ("loss", "accuracy"):
         assert f"{ours[name]:.6g}" == f"{printed[name]:.6g}"
     assert ours["seconds"] > 0
-    assert ours["bits_per_byte"] is None or np.isclose(ours["bits_per_byte"], ours["loss"] / np.log(2))
+    assert ours["bits_per_byte"] is None or np.isclose(
+        ours["bits_per_byte"], ours["loss"] / np.log(2)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,9 @@ def test_evaluation_is_the_programs(program, run):
     [{}, {"temperature": 0.0}, {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "seed": 7}],
 )
 def test_generation_is_the_programs(program, text_run, options):
-    flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+    flags = [
+        part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
+    ]
     written = program(
         "generate", "--model", text_run, "--prompt", "In the ", "--max-tokens", 60, "--raw", *flags
     )
