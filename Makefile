@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
 .PHONY: build run test setup fuzz asan tsan
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` installs: liblior, its public headers with the umbrella <lior/lior.h>, the
 # package that find_package(lior) finds, and the program. Layer 8 (check) is the program's own.
 include(GNUInstallDirs)

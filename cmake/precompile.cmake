@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Headers of the standard library and fmt, which most sources include: parsed once a target, not once
 # a file; further headers by name. Sources name what they use all the same;
 # -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON shows it.

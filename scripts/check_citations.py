@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails if a citation of the project's own documents leads nowhere, or to a page on something else.
 
 A section of docs/math/conventions.md ("conventions.md, section 6.3", "sections 3 and 10"; inside that page,

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails unless each public header compiles alone, twice in a row, without a warning.
 
 A header is compiled again only when it, a header of ours that it includes, the compiler or the flags

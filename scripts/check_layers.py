@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails if a file includes a higher layer, another module of its own layer, or what is private.
 
 A file may include its own module and the modules of lower layers. tests/M may also include check,

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails if a relative link of a paper (*.md at the root, docs/**/*.md) names a file that does not exist.
 
 Usage: check_links.py [ROOT]; one line a broken link on stdout, exit status 1 if there is one.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Fails if a Python file is not as ruff formats it, or breaks a rule of pyproject.toml. To write it so:
 # scripts/check_python.sh --fix. ruff is of build/venv (scripts/setup.sh tests), so its version is pinned.
 set -euo pipefail

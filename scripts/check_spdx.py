@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails if a source file does not name its licence at the top; with --fix it writes the line.
 
 The line is the first, or the second where a script's interpreter stands on the first.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails if clang-tidy finds something in a source file, by the checks of .clang-tidy.
 
     check_tidy.py              every source of src, apps and bindings, without clang's static analyser

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the wheel as a user does, installs it into an environment of its own, and fails if it does
 # not work there or links what it must not. Quick after a build of the tree, by ccache.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the libFuzzer targets of tests/fuzz and runs each for a while, from the seeds kept there.
 #   scripts/fuzz.sh [MINUTES] [TARGET...]     1 minute each; all targets
 # What is found, and the inputs that reached something new, stay in build/fuzz/found and

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The main job in two minutes: a model that tracks the states of A5, and a model that writes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

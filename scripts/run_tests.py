@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs every test of a build and sums them; the last line is `N passed, M failed`.
 
 ctest runs the module tests once per SIMD level, and the installed package; pytest runs the program,

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what this Debian 12 machine lacks to build and test the project. With all in place it only
 # looks: no apt, no pip.
 #   scripts/setup.sh          the packages

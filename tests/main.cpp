@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The main of every GoogleTest program: LIOR_TEST_LEVEL chooses the SIMD level of the whole run,
 // and a level that this processor lacks ends the run as skipped (77) before any test.
 #include <gtest/gtest.h>

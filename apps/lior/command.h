@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The pattern of a subcommand: one file, one function. It declares its options into variables that
 /// it shares with the function that it returns, which runs after the command line was read and

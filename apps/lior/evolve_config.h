@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The settings of `lior evolve` (settings/settings.h), the presets, and what they make.
 

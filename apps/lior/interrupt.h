@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Signals that ask the program to end: SIGINT (Ctrl-C), SIGTERM, SIGHUP, and a broken pipe.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The only file that includes the command-line parser, which is slow to compile.
 #include "program.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows of a comparison: the same inputs, threads and process; results compared first, then timed in turn.
 
 A row is a function of one argument, its `Row`, that makes inputs and names its sides:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JAX's sides of rows, on the processor, jitted; none where jax is not installed."""
 
 try:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models that ours are compared with: a transformer, an LSTM, and a diagonal selective state-space model.
 
 Each maps tokens [B, N] and a state (None at first) to scores [B, N, classes] and the next state; `width` is the

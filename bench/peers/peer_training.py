@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data, training and evaluation of the torch models: as `lior train` and `lior eval` do it."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The limits of the machine, measured now, with which times are compared."""
 
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Learning in equal wall time: our models by the program beside torch's, on the same text and tasks.
 
     python bench/peers/quality.py --text FILE --seconds 300 --seeds 0 1 2

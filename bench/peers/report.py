@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/results.md: sections between marks, each written by its own command."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All rows, in the order of the report."""
 # ruff: noqa: F401, I001  (each module registers its rows as it is imported)
 

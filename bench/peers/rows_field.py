@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A step of the cognitive tensor field: explicit, with Bayes' term and a constant source."""
 
 import jax_sides

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Spinor bilinears, and the geometry of the learned metric."""
 
 import jax_sides

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The LIoR memory of a sequence beside the convolution that torch users write: rfft, product, irfft."""
 
 import lior.torch as lt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The recurrence alone; training steps and generation of whole models, from the same start values."""
 
 import itertools

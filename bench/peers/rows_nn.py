@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers, the optimiser, training steps and generation."""
 
 import lior.torch as lt

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Ours beside PyTorch and JAX on the processor: same inputs, threads and process, samples in turn.
 
     python bench/peers/run.py [--filter REGEX]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program's model in plain torch. Parameters have the program's names, except `into` for `in`."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Arrays between Python and the library: NumPy's, or any that speak DLPack or the buffer protocol.
 //

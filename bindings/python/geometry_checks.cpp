@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bindings.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/complex_metric.h"

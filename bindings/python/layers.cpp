@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bindings.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/cross_entropy.h"

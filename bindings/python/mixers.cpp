@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bindings.h"
 #include "lior/nn/associator_current.h"
 #include "lior/nn/short_convolution.h"

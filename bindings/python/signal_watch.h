@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Signals between the pieces of a long call, which runs without the GIL.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Kernels run without the GIL, and come back for it; at the interpreter's end there may be none.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Memory for one call of a function that works in an arena, or takes what it saved as writable.
 

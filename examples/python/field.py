@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A wave packet meets a barrier: frames, what is conserved, and what gets through.
 
 python field.py [PICTURE.png]

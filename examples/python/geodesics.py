@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Light and planets around a black hole: geodesics, what they conserve, and a picture.
 
 python geodesics.py [PICTURE.png]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A memory with a power-law tail, in a few poles: the same outputs by the sum and by streaming.
 
 python memory.py [PICTURE.png]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains a model to keep a running parity, at length 64, and asks it about sequences of 4,096.
 
 python train.py

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step 1: octonions, and why a recurrence can be made of them.
 //
 // Shows the product (one at a time, and many at a time as planes), that it is not associative, that

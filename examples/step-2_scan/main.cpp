@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step 2: the recurrence of one layer, h_n = a_n (h_{n-1} u_n) + sqrt(1 - a_n^2) c_n.
 //
 // Shows how its inputs lie in one matrix (the projection: planes w, z, c of H heads), that a call a

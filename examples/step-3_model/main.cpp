@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step 3: a model from C++: make it, take training steps, ask it for scores.
 //
 // The task: the parity of the bits so far. A model of one layer learns it from gradients of the

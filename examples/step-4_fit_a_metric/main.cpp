@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step 4: learn a metric from distances alone, and read off its curvature.
 //
 // A learned metric, R^2 g, is fitted to geodesic distances between random points of the unit sphere

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step 5: a model that `lior train` wrote, from C++: what it expects after a text.
 //
 //     step-5_open_a_model run "In the beginning "

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Geometric state-space models, differential geometry, LIoR memory and the cognitive tensor field.
 
 The modules are those of the C++ library: `algebra`, `geometry`, `memory`, `field`, `nn`, `train`,

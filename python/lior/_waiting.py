@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the threads of kernels wait, as the program chooses it: docs/decisions/021."""
 
 import contextlib

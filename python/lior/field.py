@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cognitive tensor field: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J on a periodic grid.
 
 A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.

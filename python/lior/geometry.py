@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Metrics, Christoffel symbols, curvature, geodesics, parallel transport.
 
 Points lie in planes: x is (d, N), coordinates first. A metric is a Metric, a LearnedMetric, or the

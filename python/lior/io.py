@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Named arrays in safetensors files: read with every check, written whole."""
 
 from typing import Dict

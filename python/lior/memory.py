@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The LIoR kernel, power laws as sums of exponentials, the memory of sequences, fractional calculus.
 
 rule = memory.PowerLawRule(tolerance=1e-6, horizon=4096)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of fields, geodesics and kernels; needs matplotlib, which is imported at the first one.
 
 Each function draws into `axes` (new ones without) and returns them.

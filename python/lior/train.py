@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that the program trained, and the parts of its training loop.
 
 model = lior.load("run")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The types of arguments in the signatures of lior."""
 
 from typing import Any, Protocol, Sequence, Union

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradients by the squares q_k(psi): K = q M with a constant matrix M of the gammas, so
 // dq = dK M^T and dM = q^T dK; then back through the squares, and through the products of gammas.
 #include "algebra/bilinears_kernel.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Products of the small complex matrices that bilinears prepare; off every hot path.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/control_group.h"
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/signal_mask.h"
 
 #include <initializer_list>

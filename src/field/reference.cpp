@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plain text of H and of an explicit step.
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Sums over the grid in one order for any number of threads: each row by one thread, rows in order.
 

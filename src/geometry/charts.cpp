@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Coordinates of the metrics in closed form, and how they are drawn.
 #include "lior/geometry/metrics.h"
 

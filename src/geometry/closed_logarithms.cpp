@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shortest geodesics in closed form. Each is written so that nothing cancels: points may be next to
 // each other, opposite, or next to the edge of their chart.
 #include "lior/geometry/metrics.h"

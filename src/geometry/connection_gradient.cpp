@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/geometry/connection_gradient.h"
 
 #include "geometry/borrowed_metric.h"

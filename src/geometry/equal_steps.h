@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Explicit Runge-Kutta methods with equal steps: all lanes are at one parameter.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The geodesic equation on many lanes, and how a lane ends.
 

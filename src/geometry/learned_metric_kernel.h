@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The arguments of the learned metric's kernels. Pairs are i <= j, lexicographic.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inverse of the exponential map, and the distance that it gives.
 #include "geometry/shooting.h"
 #include "lior/geometry/geodesic.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The gradient of a learned metric at one point, for numbers S: T, or Dual<T>, whose slopes are the
 // derivative of that gradient as the point moves.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Solves g y = b at one point: by Cholesky where the metric is Riemannian, by LDL^T where it is
 // not.

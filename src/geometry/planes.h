@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The sums over planes of numbers that an integrator makes between two slopes.
 

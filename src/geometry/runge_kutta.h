@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Explicit Runge-Kutta methods on many lanes, each with its own parameter and step.
 

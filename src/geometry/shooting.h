@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Boundary values by shooting: which velocity leads from x to y.
 

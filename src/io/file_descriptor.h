@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Shared by the files of this module: a descriptor that closes itself, and the system's words.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Shared by reading and writing HDF5: identifiers that close themselves, and the reason of a
 // failure in the system's words.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the bytes of a tensor to numbers of the caller's type.
 #include <cstring>
 #include <utility>

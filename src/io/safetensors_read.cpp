@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opening a safetensors file: from bytes that may be anything to arrays that can be trusted.
 #include <algorithm>
 #include <cstring>

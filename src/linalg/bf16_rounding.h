@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Matrices of floats with each number rounded to the nearest bf16, by the vector level in force.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads are core/parallel's, so that a product inside a parallel_for stays on its thread.
 #define EIGEN_DONT_PARALLELIZE
 #include <Eigen/Core>

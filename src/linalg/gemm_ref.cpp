@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/linalg/gemm.h"
 
 namespace lior::linalg::reference {

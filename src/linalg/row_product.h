@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // y = alpha B x + beta y for one vector: what a product of one row comes to.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/core/buffer.h"
 #include "lior/linalg/small_matrix.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/memory/causal_convolution.h"
 
 namespace lior::memory::reference {

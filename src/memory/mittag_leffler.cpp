@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // E(z) = 1/(2 pi i) int e^s s^{alpha-beta} / (s^alpha - z) ds, on a path that comes from -infinity
 // below the branch cut s < 0 and goes back above it, to the right of all poles.
 //

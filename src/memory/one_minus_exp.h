@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // 1 - e^{-x} without cancellation for small x.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Shared by the drivers of row-wise ops: checks of their arguments, and grains.
 

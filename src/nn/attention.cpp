@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax attention: y = attention(q, k, v), columns q | k | v of D numbers, H heads in each.
 //
 // Positions enter by slopes on distances (ALiBi), s_ij = q_i . k_j / sqrt E - 2^{-8 (h+1)/H} (i -

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Arguments of the kernels of attention: one head of one sequence, and how its scores are made.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The causal field: y = memory of j along time (memory/causal_convolution.h),
 // j = ((a b) c - a (b c)) P/|P|, columns a, b, c head by head (48 H).
 #include <cstring>

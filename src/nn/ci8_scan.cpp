@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/ci8_scan.h"
 
 #include <algorithm>

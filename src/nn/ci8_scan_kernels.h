@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The scan's kernels: one lane group over one tile of time each. Defined in ci8_scan_forward.cpp,
 // ci8_scan_backward.cpp and ci8_scan_map.cpp, which compile them once per level.

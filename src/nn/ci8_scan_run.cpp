@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "nn/ci8_scan_run.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Runs of the recurrence and its adjoint over lanes: what every plan of a scan is made of. A run
 // takes its sequences from start to end; RowMap says whether they are whole or chunks of longer

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Gradients of parameters that all rows share: sums over rows in an order that depends on their
 // number alone, so that they are bit-equal across thread counts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The kinds of cores, by the files that hold them; mixers.cpp lists them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gated linear attention: S_n = diag(a_n) S_{n-1} + k_n v_n^T, a = sigmoid(z), y_n = q_n S_n / sqrt
 // E in each of H heads of width E = D/H; columns q | k | v | z of D numbers.
 #undef HWY_TARGET_INCLUDE

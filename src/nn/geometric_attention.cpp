@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Geometric attention: y = attention(z, values) with the spinor scores of tiled_attention.h,
 // z = spinor_map(octets), columns octets (A, B, Theta head by head: 24 H) | values (16 H).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Geometric Mamba: y = W_q q,  q = readout(h),  h = ci8_scan(w, z, phi, c), columns (w, z, phi, c)
 // as ci8_scan.h has them. Its states are never stored: only those that tiles of the scan begin
 // from.

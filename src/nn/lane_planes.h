@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Lanes over (sequence, head) pairs: pair s H + h is lane (s H + h) mod W of group (s H + h) / W.
 // Where H is a multiple of the vector's W lanes, a group's numbers already lie side by side in the

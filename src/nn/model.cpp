@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/model.h"
 
 #include "lior/nn/cross_entropy.h"

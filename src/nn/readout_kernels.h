@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The kernels of the read-outs, for drivers that read states while they are in cache. Defined in
 // readout.cpp, which compiles them once per level.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/scan_composition.h"
 
 #include "nn/ci8_scan_check.h"

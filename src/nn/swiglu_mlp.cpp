@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SwiGLU, the second half of a block: y = silu(a) * b, columns a | b.
 #include "lior/nn/activation.h"
 #include "nn/cores.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // How deep a text nests that people write, looked at before a parser sees it.
 

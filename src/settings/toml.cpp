@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The only file that includes toml++: it costs seconds to compile.
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>

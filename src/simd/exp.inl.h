@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exponentials of vectors of float or double, any level, any number of lanes. NaN gives NaN.
 //
 // Largest errors 1.6 units in the last place, 1.2 with FMA (checks simd.math.*).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lanes over points: the loop of every elementwise kernel, and planes in and out of registers.
 // Compiled once per level.
 #if defined(LIOR_SIMD_FOR_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)

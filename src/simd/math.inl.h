@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions on vectors of float or double, any level, any number of lanes.
 //
 // Each takes and returns a vector of descriptor d. NaN gives NaN; infinities and arguments out of

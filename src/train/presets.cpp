@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The presets: one row each, in the units of Config. What a row does not name is Config's default.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/algebra/ci8.h"
 
 #include <gtest/gtest.h>

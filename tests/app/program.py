@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the built program is: LIOR_BIN, or build/release/bin/lior."""
 
 import os

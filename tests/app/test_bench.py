@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 import json
 
 ROW = ("--filter", "^octonion.multiply$", "--threads", "1")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands in the documents: each names a subcommand, flags and presets that the program has."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """lior evolve: its files as other tools read them, resuming, and bad input."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A few of the faults that tests/faults/faults.py goes through in full."""
 
 import importlib.util

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ends a run from outside: signals, a reader that goes away, closed standard streams."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """lior train, eval and generate: what they write, what they refuse, and what a kill leaves."""
 
 import json

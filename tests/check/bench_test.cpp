@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bench runner on a clock and limits of our own: a call advances the clock by what it costs.
 #include "lior/check/bench.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The harness on y_n = a x_n^3, where every derivative is known, and on the ways to get it wrong.
 #include "lior/check/op_harness.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // That probes run and are of the machine's order; what they say is not ours to promise.
 #include "lior/check/probe.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every check of the registry, at the level of the run: what `lior verify` runs.
 #include "lior/check/registry.h"
 

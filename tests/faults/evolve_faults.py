@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fails the n-th system call of `lior evolve` on its folder, for every n, with strace.
 
     build/venv/bin/python tests/faults/evolve_faults.py [--errors EIO ENOSPC] [--calls pwrite64 fsync ...]

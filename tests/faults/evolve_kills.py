@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Kills `lior evolve` at random moments, resumes it, and compares with a run that was left alone.
 
     build/venv/bin/python tests/faults/evolve_kills.py [--kills 300] [--every 1] [--seed 0] [--again 0.3]

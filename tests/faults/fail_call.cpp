@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library to preload, which makes one call to the system fail. It stands between the program and
 // the C library, so every byte that the program writes through these calls passes here; standard
 // output and pipes are let through.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the system fail under short runs of the program, and kills them: what is kept must be good.
 
     faults.py calls [--run train|evolve] [--call write ...] [--stride K]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Mutates the program's command lines and files, and looks at how it ends.
 
     mutate.py [--minutes M] [--seed S] [--only train eval ...] [--keep DIR]

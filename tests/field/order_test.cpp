@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How errors fall with dt, beside what convergence_order says.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The explicit sweep beside its plain text, however it is cut.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What every target does with an input: it goes in as a file, and comes out as a value or an error.
 

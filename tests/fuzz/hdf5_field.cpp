@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as an HDF5 file that holds a field T. libhdf5 itself crashes on hostile files, which
 // the reader's header says; this target finds what our own code around it does.
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as the lines that a resumed run finds: it appends, and what it appended is whole.
 #include "lior/io/json_lines.h"
 

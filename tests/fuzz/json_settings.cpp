@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as a run's config.json. What is read is written and read again to the same settings.
 #include <filesystem>
 #include <fstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as the name of a metric: "sphere:n=2,r=1".
 #include "fuzz.h"
 #include "lior/geometry/metrics.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any two files as a run's folder. The input is the text of config.json, a NUL byte, and the bytes
 // of model.safetensors.
 #include <filesystem>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a safetensors file: it loads, and its arrays lie inside it, or it is an error.
 #include "lior/io/safetensors.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as a TOML file of settings, for lior train.
 #include "fuzz.h"
 #include "lior/train/config.h"

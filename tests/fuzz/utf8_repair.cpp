@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes through the repair: what comes out is UTF-8, and UTF-8 comes out as it went in. The
 // same for what messages show.
 #include "lior/io/utf8.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bad input of metrics, Christoffel symbols and curvature; their values are checks (lior verify).
 #include "lior/geometry/christoffel.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Edges of geodesics, logarithms and distances; their values are checks (lior verify).
 #include "lior/geometry/geodesic.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each way in which a safetensors file can be wrong: one line that says what and where.
 #include <cstdint>
 #include <nlohmann/json.hpp>

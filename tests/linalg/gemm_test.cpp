@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lior/linalg/gemm.h"
 #include "lior/core/worst.h"
 #include "lior/linalg/precision.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signals while products run: core/signal_mask.h says why a thread blocks them.
 #include <gtest/gtest.h>
 #include <signal.h>

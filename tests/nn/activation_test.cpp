@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gates and GELU: the references at every length, strided and in place.
 #include "lior/nn/activation.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The original's recurrence: the reference at every count of sequences and length, one call against
 // many, and errors.
 #include "lior/nn/compat_mamba.h"

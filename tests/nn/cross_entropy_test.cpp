@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cross entropy: the reference at every vocabulary, across chunks; ln V, ties, rows left out.
 #include "lior/nn/cross_entropy.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Affine maps and embeddings: the references at small and odd sizes, what is written and what
 // added.
 #include "lior/nn/linear.h"

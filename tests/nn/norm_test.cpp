@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RMS and layer normalisation: the references at every length, strided rows, sums of parameters.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models as a file of version 0.1 has them: they load by name, and give the loss, scores and
 // gradients that were recorded beside them in double precision.
 //

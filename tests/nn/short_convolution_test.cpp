@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Short convolutions: impulses, sequences that do not see each other, and the rows between calls.
 #include "lior/nn/short_convolution.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Matrices inside wider arrays, and comparisons, for the tests of row-wise ops.
 #include <gtest/gtest.h>

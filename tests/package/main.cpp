@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A user's program on the installed library: its headers, kernels, threads and errors.
 #include <lior/lior.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python package as the build made it: LIOR_PYTHON, or build/release/python."""
 
 import os

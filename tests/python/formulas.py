@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Formulas and arrays that several tests use."""
 
 import numpy

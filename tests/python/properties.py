@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests by hypothesis share: few cases, the same ones each time, and arrays of any layout."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The algebra beside formulas of NumPy's, written here from their definitions."""
 
 import itertools

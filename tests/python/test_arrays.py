@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What goes in and out of every binding: layouts, frameworks, messages. The octonion product stands
 for all, since all take their arrays through one header (bindings/python/arrays.h)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model of docs/math/conventions.md in NumPy, written from that page alone, beside the program's.
 
 Numbers in parentheses are the page's sections. The tensors of each case are drawn here, by the names and

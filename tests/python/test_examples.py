@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples run, hold what they assert, and draw their pictures."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The field beside finite differences and Fourier transforms in NumPy."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Geometry beside closed forms and NumPy's formulas."""
 
 import math

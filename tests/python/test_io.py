@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Safetensors files beside their definition: a length, a JSON header, the arrays."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The layers that work row by row, beside their formulas in NumPy."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory beside its formulas in NumPy."""
 
 import math

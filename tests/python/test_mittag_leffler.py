@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Mittag-Leffler function beside mpmath: its series in as many digits as cancel, and far out its
 asymptotic series with exponentials. `python test_mittag_leffler.py SEED COUNT` sweeps further."""
 

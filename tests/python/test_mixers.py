@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts that mixers are made of, beside their formulas in NumPy."""
 
 import lior

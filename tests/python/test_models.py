@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that the program trained, opened in Python: the same numbers, to the last bit."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers beside the formulas of docs/math/conventions.md, section 4, in NumPy."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the package says of itself: stubs, docstrings, exports."""
 
 import ast

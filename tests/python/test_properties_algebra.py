@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The algebra beside long double, for drawn shapes, layouts, types and sizes of numbers."""
 
 import lior

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The field beside SciPy's transforms and matrix exponentials, for drawn grids and settings."""
 
 import lior

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Geometry beside mpmath's derivatives and SciPy's integrator, at drawn points."""
 
 import lior

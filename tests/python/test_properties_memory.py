@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory beside mpmath and SciPy, for drawn parameters, shapes, layouts and types."""
 
 import lior

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python in README.md runs as it stands there."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signals with a handler, as a timer's or a launcher's, while products run.
 
 A handler whose frame was written where oneDNN keeps its buffers ended the process: it runs apart.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """lior.torch's modules: against the same layers in plain torch, and against recorded outputs where they are."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """torch.ops.lior: values against formulas in torch, gradients by gradcheck, torch.library's own checks, and
 torch.compile without a break of the graph."""
 

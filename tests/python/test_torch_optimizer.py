@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """LIoROptimizer against its formulas in torch."""
 
 import pytest

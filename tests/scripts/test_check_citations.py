@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/check_citations.py finds each kind of wrong citation, and lets right ones pass."""
 
 import subprocess

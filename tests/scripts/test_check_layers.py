@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/check_layers.py finds each kind of wrong include, and lets right ones pass."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/check_links.py finds a link that leads nowhere in any paper."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/check_spdx.py finds a source without its licence, and puts the line where it belongs."""
 
 import subprocess

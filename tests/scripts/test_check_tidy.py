@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/check_tidy.py gives clang-tidy commands that clang can follow."""
 
 import importlib.util

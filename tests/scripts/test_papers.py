@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the papers at the root repeat of each other is the same."""
 
 import re

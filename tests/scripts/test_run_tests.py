@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """scripts/run_tests.py counts what the runners report, and misses no run that died."""
 
 import importlib.util

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Edges, tails and errors of the elementary functions; accuracy is the registry's (simd.math.*).
 #include "lior/simd/math.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Spinor bilinears: the scalar, antisymmetric and symmetric tensors that a spinor field carries.
 ///

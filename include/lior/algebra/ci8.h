@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// CI8, the complex octonions, and the three families of operators that turn them.
 ///

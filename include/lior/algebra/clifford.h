@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Generators of Clifford algebras as matrices: gamma_m gamma_n + gamma_n gamma_m = 2 eta_mn I.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The products that the original Python program uses where it speaks of octonions: kept to compare
 /// with its recorded outputs, and nothing else stands on them. Neither is the octonion product.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Octonions: one at a time as a value, many at a time as planes.
 ///

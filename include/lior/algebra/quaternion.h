@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Quaternions: one at a time as a value, many at a time as planes [4, N], and the rotations of
 /// three-dimensional vectors that unit quaternions are.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Runs the registry's bench rows: what `lior bench` does, without its output.
 ///

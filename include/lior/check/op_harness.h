@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// One registration of an op gives its checks (value, gradient, repeatability) and its bench rows.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The limits of this machine, measured now, with which bench rows are compared.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The registry of what `lior verify` proves and `lior bench` times, filled by src/check/MODULE.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Memory for what lives for one call or one training step, planned before and reused after.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Owning storage: a flat aligned buffer, and an array that is a buffer with a shape.
 

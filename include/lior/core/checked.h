@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Products of sizes that come from outside: an overflow is an error, not a small number.
 

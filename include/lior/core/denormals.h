@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Denormal numbers as zeros, for the calling thread, for a while.
 

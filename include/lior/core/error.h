@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Errors: a user's mistake and a failed run are exceptions; a mistake of ours is an assertion.
 

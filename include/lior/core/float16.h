@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The two 16-bit floating-point formats, as storage: convert, compute in float, convert back.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The words of an enumeration, written once beside it and read by settings, help, errors and
 /// bindings.

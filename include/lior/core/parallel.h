@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Threads: one fixed partition of an index range, the same for equal thread counts.
 

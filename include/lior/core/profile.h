@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Where a step's time goes: ops name themselves, and are summed up while somebody listens.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Counter-based random numbers: the same (seed, stream, counter) gives the same number on every
 /// machine, in any order, from any thread.

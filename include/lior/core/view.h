@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Non-owning views of row-major arrays: what every public function takes and fills.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The largest of many residuals, where a NaN is worse than any number.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Bayes' rule for |T|^2, with evidence E of the field's own shape.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Bessel functions of the first kind and of whole orders: the weights of a plane wave in Chebyshev
 /// polynomials.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The field as the original program computes it, in double and on a grid of spacing 1, to compare
 /// with it: its names of the axes, its signs and its factors. Source: docs/math/conventions.md.

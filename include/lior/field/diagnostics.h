@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Numbers that tell how a field fares: norm, energy, entropies, and where it broke.
 

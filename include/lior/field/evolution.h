@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The master equation, all terms: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The periodic grid that a cognitive tensor field lives on, and the potentials.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The Hamiltonian of the field, on a flat grid, an anisotropic one, or a curved one.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// One step of i hbar dT/dt = H[T] + S, five ways.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The integrators by name, and what each can do: evolution, configuration, help and bindings read
 /// it here.

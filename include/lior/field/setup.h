@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Fields to start from, evidence and metrics in closed form: one definition for the program, C++
 /// and Python.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Christoffel symbols of any metric: Gamma^l_mn = 1/2 g^lr (d_m g_nr + d_n g_mr - d_r g_mn).
 ///

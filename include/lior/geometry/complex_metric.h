@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The complex metric G = A + i B: A = R^2 g of the learned metric, B an antisymmetric form made of
 /// a phase. G is Hermitian, so its eigenvalues are real; they need not be positive.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Gradients of the learned metric's Christoffel symbols and geodesics, with respect to points,
 /// velocities and the numbers of the metric.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Curvature of any metric, from its exact second derivatives.
 ///

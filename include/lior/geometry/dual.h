@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Numbers with a derivative: f(x + e) = f(x) + f'(x) e, e^2 = 0.
 ///

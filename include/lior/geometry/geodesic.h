@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Geodesics, x'' = -Gamma(x)(x', x'), many at a time: the exponential map, its inverse,
 /// distances, parallel transport, lengths of curves.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The learned metric: a fixed matrix and a small network, and its resilience, a conformal factor.
 ///

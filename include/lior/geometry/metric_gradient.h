@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Gradients with respect to the numbers of a learned metric: of the metric itself, of lengths
 /// and energies of curves, and of geodesic distances, so that a metric can be fitted to any.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Metrics in closed form. Each is its own formula; see metric.h for what a metric is.
 

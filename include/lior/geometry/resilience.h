@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The resilience R(x) of a point: a small net with a bounded positive value.
 ///   R(x) = clamp(softplus(w2 . gelu(V1 x + c1) + c2), 0.1, 10),   gelu(z) = z (1 + erf(z / sqrt

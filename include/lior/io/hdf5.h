@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// HDF5 files: a growing series of complex frames to write, whole arrays to read.
 ///

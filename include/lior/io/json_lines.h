@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Records appended to a text file, one JSON object a line: metrics.jsonl, diagnostics.jsonl.
 

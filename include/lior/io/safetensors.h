@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Named arrays in one file: the safetensors format, read with every check and written whole.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// UTF-8: whether text is valid, and how bytes become valid text.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Complex discrete Fourier transforms, many at a time, in place, along any axis of an array.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Products of matrices, all of them: float by oneDNN, double by Eigen, bf16 by oneDNN where the
 /// processor has the instructions.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A matrix that somebody else owns, row-major, its rows `stride` elements apart.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Small symmetric systems, d x d with d <= 16, one at a time and one a lane.
 ///

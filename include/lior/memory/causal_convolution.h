@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The LIoR memory of a sequence: every output mixes its own input with all earlier ones.
 ///

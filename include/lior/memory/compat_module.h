@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The memory module as the original program computes it, in double, to compare with it.
 /// Source: docs/math/conventions.md, "compat". For use, take causal_convolution.h.

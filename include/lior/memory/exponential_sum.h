@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Power laws as sums of exponentials with positive weights: memory in O(1) a step.
 ///

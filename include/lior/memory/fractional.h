@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Derivatives and integrals of fractional order on a uniform grid, from stored samples or, in
 /// O(poles) a step, from a sum of exponentials.

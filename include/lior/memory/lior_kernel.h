@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The LIoR memory kernel: an exponential, a damped power law and a damped oscillation.
 ///

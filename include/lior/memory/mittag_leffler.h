@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The Mittag-Leffler function of two parameters: the exponential of fractional calculus.
 ///

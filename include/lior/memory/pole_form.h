@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The memory of a sequence as a few poles: what a streaming step needs of the LIoR kernel.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Elementwise activations of matrices: the SiLU gate (and SwiGLU, which is one), and GELU.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The current of the causal field: how far three complex octonions are from associating.
 ///

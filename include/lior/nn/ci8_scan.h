@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The geometric recurrence: a state of octonions, turned by unit octonions that the input chooses.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The original program's geometric Mamba layer: kept to compare with its recorded outputs, and
 /// nothing else stands on it. The layer of this project is geometric_mamba of nn/mixers.h.

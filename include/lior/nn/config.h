@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The configuration of a model: plain numbers and choices, no parsing.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The part of a layer between the two projections of its residual block (residual_block.h), which
 /// makes it the kind it is. A file src/nn/KIND.cpp holds one, its formula first.

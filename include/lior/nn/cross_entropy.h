@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Softmax cross entropy together with the projection to classes, so that the scores of all rows
 /// never lie in memory at once.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The layers that a model is a list of: out = x + f(x) for rows x of sequences.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Where named tensors lie in one flat buffer of values (and of gradients), and how they start.
 

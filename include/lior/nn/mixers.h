@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The kinds of layers that are a core in a residual block (residual_block.h), by name: what makes
 /// them, and their options. Configuration, help, errors, checks and bindings read these lists.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A sequence model: tokens in, scores of classes out, with a state of constant size between.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The numbers that a head shows of its state: its components, and the bilinears that do not see
 /// its sign.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The layer around a core: norm, projection, core, gate, projection, residual.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The arrays that a layer's forward leaves for its backward, by name.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A stretch of the geometric recurrence as one affine map of the state, h -> M h + b, and the
 /// associative composition of such maps: what lets chunks, threads and ranks share one sequence.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A convolution over the last few tokens, one filter a channel, added to what it reads.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Causal attention in tiles: no array of N x N numbers, forward or backward.
 ///

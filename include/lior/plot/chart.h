@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Charts of lines as PNG pictures: axes, ticks, labels; no window, no Python.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The settings of a program: their names, their order of precedence, and the files that keep them.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Which vector instructions our kernels use, decided once and asked once a public call.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Elementary functions of arrays: the face of src/simd/math.inl.h, which kernels include.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A run's folder: config.json, model.safetensors, optimizer.safetensors, metrics.jsonl.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The settings of a run, and the file that keeps them (settings/settings.h).
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// From gradients to the next parameters: AdamW and the LIoR optimiser.
 ///

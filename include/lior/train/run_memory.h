@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The memory of a run, known before any of it is taken, and what its blocks keep for that.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Schedules of a run: its learning rate, and the length of its sequences.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What a model trains on and is evaluated on: sequences, wherever they come from.
 

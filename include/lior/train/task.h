@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Sequence tasks with known answers: what a recurrence must be able to do, made from counters.
 ///

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernels for PyTorch: operators with gradients, modules, an optimiser.
 
     import torch, lior.torch

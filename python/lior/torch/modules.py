@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernels as modules. Parameter names are those of the original program's modules where there is one, and
 those of `lior train`'s checkpoints otherwise, so that a state dict of either loads."""
 

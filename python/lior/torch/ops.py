@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernels as operators of PyTorch: `torch.ops.lior.*`.
 
 Each is a `torch.library` operator with a shape function and gradients, so that autograd, torch.compile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The LIoR optimiser for PyTorch."""
 
 import torch

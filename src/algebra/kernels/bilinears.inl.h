@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bilinears of one spinor after another, the lanes over the outputs of a point: complex numbers are
 // pairs of reals throughout. Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_BILINEARS_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One complex octonion in each lane: products, the operators R_u, L_u, B_u and their adjoints; then
 // the planes of them. Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_CI8_INL_H) == defined(HWY_TARGET_TOGGLE)

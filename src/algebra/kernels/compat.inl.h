@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The original's products, one pair of numbers of eight or sixteen components in each lane.
 // Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_COMPAT_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sixteen numbers in each lane as two parts of eight: the complex form of any real product of
 // eight. Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_COMPLEX_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One octonion in each lane: the arithmetic that every CI8 kernel is made of, and the product of
 // planes. Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_OCTONION_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One quaternion in each lane. Compiled once per level.
 #if defined(LIOR_ALGEBRA_KERNELS_QUATERNION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_ALGEBRA_KERNELS_QUATERNION_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products and operators of planes, beside the plain text of their formulas.
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // K0, K1 and K2: all pairs at once beside the loop over m and n, with growth in d and in points.
 #include <limits>
 

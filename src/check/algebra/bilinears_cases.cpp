@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recorded bilinears: gamma [d, s, s] and psi [..., s] -> K0 [...], K1 and K2 [..., d, d]; complex
 // numbers carry a last axis of 2.
 #include "lior/algebra/bilinears.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorded file "octonion": the original's products in float64, arrays [..., 16] with the
 // components last.
 #include "lior/algebra/ci8.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quaternions, octonions and CI8: the identities that make them what they are, on our kernels.
 //
 // Each check is a statement about all points of random planes; `*` is the kernel's product, `e(k)`

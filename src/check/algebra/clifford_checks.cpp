@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clifford generators and spinor bilinears: the anticommutators, the Dirac spinor of
 // docs/math/conventions.md, the rotor, the vielbein; gradients under the op harness.
 #include <cmath>

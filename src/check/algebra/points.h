@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Random quaternions, octonions and CI8 that are multiplied by our kernels and compared as planes:
 /// the words in which algebra_checks.cpp states its identities.

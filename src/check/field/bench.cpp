@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Strang steps of the field, beside the same parts one after another and beside the FFTs alone.
 #include <cmath>
 #include <numbers>

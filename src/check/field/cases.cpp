@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // field.safetensors and evolve.safetensors: the field as the original computes it.
 #include <cmath>
 

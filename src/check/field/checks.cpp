@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The field: what it must hold in double, from closed forms and symmetries.
 #include <cmath>
 #include <numbers>

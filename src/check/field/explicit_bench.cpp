@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Explicit steps of the field: one sweep beside a sweep a term and stage, and several steps a sweep
 // beside one.
 #include <cmath>

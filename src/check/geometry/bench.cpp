@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Christoffel symbols of the learned metric, exact derivatives a point a lane, beside the
 // original's loop over central differences; growth in points and in d.
 #include <limits>

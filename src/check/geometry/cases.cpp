@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recorded outputs of the original's manifold: the learned metric, its symbols, one geodesic step,
 // the exponential map, the straight-line distance, the phase, and the two projections.
 #include <cmath>

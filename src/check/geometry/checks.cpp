@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Metrics, Christoffel symbols and curvature: closed forms of docs/math/conventions.md, section 6,
 // and identities.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The complex metric: A symmetric and positive, B antisymmetric, closed and not zero, eigenvalues
 // real.
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Distances and logarithms: closed forms in the precision of long double beside ours, and shooting
 // beside both.
 #include <cmath>

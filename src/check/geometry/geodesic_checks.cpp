@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Geodesics, exp, log, distance, transport and lengths: closed forms, conserved quantities, orders
 // of convergence, and how paths end.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kerr's hole: vacuum, its one scalar, what its geodesics keep, circular orbits, and the limit
 // without spin.
 #include <cmath>

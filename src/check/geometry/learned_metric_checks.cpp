@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The learned metric: its kernels against the formula itself, in double, with derivatives from
 // numbers with e^2 = 0; recorded outputs of the original.
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Learned metrics with random numbers, for checks and bench rows.
 

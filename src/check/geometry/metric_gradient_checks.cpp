@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A learned metric, its symbols and geodesics, lengths, energies and distances with their gradients
 // with respect to its numbers, under the op harness.
 #include "check/geometry/learned_samples.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The limits of the machine: multiply-adds without memory, memory without arithmetic.
 // Compiled once per level.
 #if defined(LIOR_CHECK_KERNELS_PROBE_INL_H) == defined(HWY_TARGET_TOGGLE)

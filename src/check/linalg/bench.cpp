@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix products, beside the sum over k; small systems, beside one point at a time.
 #include <cmath>
 #include <limits>

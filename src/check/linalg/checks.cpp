@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix products: what holds for any matrices, and a product known exactly. Small systems: what is
 // left of A x = b.
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory of a sequence, beside the FFT and beside itself; the field's memory, beside a stored
 // history.
 #include <algorithm>

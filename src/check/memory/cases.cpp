@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lior_memory.safetensors: the kernel, the recurrence and the memory module of the original.
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LIoR memory: the kernel and its gradients, sums of exponentials, and closed forms.
 #include <cmath>
 

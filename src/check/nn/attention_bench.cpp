@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention in tiles beside attention with its score matrices in memory, forward and backward, at
 // one number of tokens and growing lengths.
 #include <cmath>

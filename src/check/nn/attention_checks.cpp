@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention in tiles: value, gradients and repeatability of both forms of the score, and what
 // follows from the definitions.
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorded file "geometric_mamba_legacy": one layer of the original in float64, its parameters
 // under its own names.
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The original's recurrence and layer: value, repeatability, and what follows from their formulas.
 #include <cmath>
 

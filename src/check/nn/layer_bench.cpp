@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole layers beside the time of their matrix products alone: a ratio of 1 would be a layer whose
 // scan, norms, read-outs and gates cost nothing.
 #include <cmath>

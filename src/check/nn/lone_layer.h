@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A layer outside a model, with room for its passes, for bench rows.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layers that are a core in a residual block: each core beside its formula, each layer beside
 // the formula of the block, and the causality of mixers.
 #include <cmath>

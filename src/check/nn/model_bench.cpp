@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole models: a training step, a step that computes blocks again, a generated token.
 #include <cmath>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks and the whole model: what follows from the definitions and needs no recorded
 // number.
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A scan on random numbers, for checks and bench rows of its plans.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The row-wise ops of layers: each registered once for value, gradient, repeatability and speed.
 #include <vector>
 

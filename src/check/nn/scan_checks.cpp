@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CI8 recurrence and its read-outs: value, gradients and repeatability of every option, and the
 // statements that hold without a reference.
 #include "lior/check/op_harness.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plans of the scan and the composition of its maps: what makes it parallel.
 #include <array>
 #include <limits>

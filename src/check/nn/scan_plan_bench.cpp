@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scan's plans beside each other, and how its time grows.
 
 #include "check/nn/random_scan.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions against the C library in long double: the accuracy that lior/simd/math.h
 // states.
 #include <cmath>

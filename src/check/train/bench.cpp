@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An optimiser's step over 10 M parameters in 60 tensors: memory is its limit.
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"

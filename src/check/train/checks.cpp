@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The optimisers' two sweeps against the text of their formulas, and their closed forms.
 #include <limits>
 

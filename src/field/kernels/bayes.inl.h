@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bayes' weights: the sums of its normaliser, and the posterior. Lanes over numbers. Compiled once
 // per level.
 #if defined(LIOR_FIELD_KERNELS_BAYES_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // H of one row. Lanes over the reals of a row. Compiled once per level.
 #if defined(LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H

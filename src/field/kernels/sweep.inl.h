@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of the explicit sweep: into planes with their sources, one stage, and back. Lanes over
 // numbers. Compiled once per level.
 #if defined(LIOR_FIELD_KERNELS_SWEEP_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gradient of the learned metric with respect to its numbers and its points, a point a lane.
 // Compiled once per level.
 #if defined(LIOR_GEOMETRY_KERNELS_LEARNED_GRADIENT_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The learned metric's two small networks, a point a lane. Compiled once per level.
 #if defined(LIOR_GEOMETRY_KERNELS_LEARNED_LAYERS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_GEOMETRY_KERNELS_LEARNED_LAYERS_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The learned metric, a point a lane; with its symbols and accelerations. Compiled once per level.
 #if defined(LIOR_GEOMETRY_KERNELS_LEARNED_METRIC_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_GEOMETRY_KERNELS_LEARNED_METRIC_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Christoffel symbols of the learned metric, a point a lane. Compiled once per level.
 #if defined(LIOR_GEOMETRY_KERNELS_LEARNED_SYMBOLS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_GEOMETRY_KERNELS_LEARNED_SYMBOLS_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sums over planes of numbers that an integrator makes between two slopes. Compiled once per
 // level.
 #if defined(LIOR_GEOMETRY_KERNELS_PLANES_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Floats rounded to bf16, to the bit as to_bfloat16 does. Compiled once per level.
 #if defined(LIOR_LINALG_KERNELS_BF16_ROUNDING_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_LINALG_KERNELS_BF16_ROUNDING_INL_H

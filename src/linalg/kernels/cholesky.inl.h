@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One positive definite d x d system in each lane. Compiled once per level.
 #if defined(LIOR_LINALG_KERNELS_CHOLESKY_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_LINALG_KERNELS_CHOLESKY_INL_H

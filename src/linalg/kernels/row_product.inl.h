@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A row times the rows of a matrix. Compiled once per level.
 #if defined(LIOR_LINALG_KERNELS_ROW_PRODUCT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_LINALG_KERNELS_ROW_PRODUCT_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chunks of the recurrence, and the spectrum's product. Lanes over channels. Compiled once per
 // level.
 #if defined(LIOR_MEMORY_KERNELS_CAUSAL_CONVOLUTION_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The direct sum. Lanes over channels. Compiled once per level.
 #if defined(LIOR_MEMORY_KERNELS_DIRECT_SUM_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_MEMORY_KERNELS_DIRECT_SUM_INL_H

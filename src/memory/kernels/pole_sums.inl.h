@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sums behind the gradients of the kernel's parameters. Lanes over channels. Compiled once per
 // level.
 #if defined(LIOR_MEMORY_KERNELS_POLE_SUMS_INL_H) == defined(HWY_TARGET_TOGGLE)

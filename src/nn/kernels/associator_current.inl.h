@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The transported associator of three complex octonions a row, and its adjoint; a row in each lane.
 // Compiled once per level.
 #if defined(LIOR_NN_KERNELS_ASSOCIATOR_CURRENT_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The adjoint of the CI8 recurrence (conventions 4.3) over a tile, a (sequence, head) in each lane.
 #if defined(LIOR_NN_KERNELS_CI8_SCAN_BACKWARD_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_CI8_SCAN_BACKWARD_INL_H

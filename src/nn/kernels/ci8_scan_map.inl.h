@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The matrix of a stretch of the CI8 recurrence, a (sequence, head) pair in
 // each lane.
 //

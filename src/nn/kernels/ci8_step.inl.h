@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step of the CI8 recurrence, in pieces: what its kernels share. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_CI8_STEP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_CI8_STEP_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The original's recurrence, and its gate with the read-out inside. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_COMPAT_MAMBA_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_COMPAT_MAMBA_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Additions into rows of a table, lanes along the row. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_EMBEDDING_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_EMBEDDING_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recurrence of gated linear attention and its adjoint, one head of one sequence, lanes over
 // the columns of the state. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_GATED_LINEAR_ATTENTION_INL_H) == defined(HWY_TARGET_TOGGLE)

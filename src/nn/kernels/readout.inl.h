@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Read-outs of the state and their adjoint, a (row, head) pair in each lane.
 #if defined(LIOR_NN_KERNELS_READOUT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_READOUT_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Root-mean-square normalisation, lanes along the row. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_RMS_NORM_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_RMS_NORM_INL_H

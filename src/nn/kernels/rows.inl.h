@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lanes along a row: sums of one row, and sums over rows. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_ROWS_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Short convolutions along the rows of one sequence, lanes over channels. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_SHORT_CONVOLUTION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_SHORT_CONVOLUTION_INL_H

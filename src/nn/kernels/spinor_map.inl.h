@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Spinors from octets, lanes over the eight components. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_SPINOR_MAP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_NN_KERNELS_SPINOR_MAP_INL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention of one tile of queries, lanes over queries: scores as products of tiles, the online
 // softmax down the keys, and the adjoint of both. Compiled once per level.
 #if defined(LIOR_NN_KERNELS_TILED_ATTENTION_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sweeps of the optimisers over a piece of one tensor. Compiled once per level.
 #if defined(LIOR_TRAIN_KERNELS_OPTIMIZER_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_TRAIN_KERNELS_OPTIMIZER_INL_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The original program's layer and its recurrence."""
 
 from typing import List, Tuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core of a layer, between its two projections: one operator for every kind."""
 
 import functools

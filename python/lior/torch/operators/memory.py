@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The LIoR kernel and the memory of sequences."""
 
 from functools import lru_cache

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learned metric, its Christoffel symbols, geodesics and distances."""
 
 from typing import List, Sequence, Tuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of the causal field and of geometric attention."""
 
 from typing import Tuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A step of the LIoR optimiser."""
 
 from typing import List

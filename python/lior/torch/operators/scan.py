@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CI8 scan, and what heads show of their states."""
 
 from typing import Optional, Tuple

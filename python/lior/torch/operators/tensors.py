@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tensors as the kernels take them."""
 
 from typing import List, Sequence
