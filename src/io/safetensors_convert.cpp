@@ -72,6 +72,7 @@ bool convert(S value, T& out) {
 /// Converts until a value does not fit; returns how many did.
 template <class T, class S>
 std::size_t convert_all(std::span<const std::byte> bytes, std::span<T> out) {
+  if (out.empty()) return 0;  // memcpy takes no null pointer, not even for no bytes
   if constexpr (std::is_same_v<T, S>) {
     std::memcpy(out.data(), bytes.data(), bytes.size());
   } else {
