@@ -32,8 +32,8 @@ Bench gemm_bench(std::string name, Transpose transpose_a, Index m, Index k, Inde
             struct Data {
               Array<T, 2> a, b, plain, fast;
             };
-            auto data = std::make_shared<Data>(Array<T, 2>(a_shape), Array<T, 2>({k, n}),
-                                               Array<T, 2>({m, n}), Array<T, 2>({m, n}));
+            auto data = std::make_shared<Data>(Data{Array<T, 2>(a_shape), Array<T, 2>({k, n}),
+                                                    Array<T, 2>({m, n}), Array<T, 2>({m, n})});
             Random random(21);
             random.fill_normal(data->a.span());
             random.fill_normal(data->b.span());
@@ -70,8 +70,9 @@ Bench cholesky_bench(Index d, Index count) {
               Array<T, 3> a;
               Array<T, 2> b, plain, fast;
             };
-            auto data = std::make_shared<Data>(Array<T, 3>({d, d, count}), Array<T, 2>({d, count}),
-                                               Array<T, 2>({d, count}), Array<T, 2>({d, count}));
+            auto data =
+                std::make_shared<Data>(Data{Array<T, 3>({d, d, count}), Array<T, 2>({d, count}),
+                                            Array<T, 2>({d, count}), Array<T, 2>({d, count})});
             Random random(22);
             random.fill_uniform(data->a.span(), -1, 1);
             random.fill_uniform(data->b.span(), -1, 1);

@@ -54,9 +54,9 @@ Bench convolution_bench(Index batch, Index length, Index channels, MemoryPlan ot
           Arena workspace;
         };
         Arena planner = Arena::planner();
-        auto data = std::make_shared<Data>(CausalConvolution<float>(1, *rule),
-                                           Array<float, 4>(shape), Array<float, 4>(shape),
-                                           Array<float, 4>(shape), Arena::planner());
+        auto data = std::make_shared<Data>(Data{CausalConvolution<float>(1, *rule),
+                                                Array<float, 4>(shape), Array<float, 4>(shape),
+                                                Array<float, 4>(shape), Arena::planner()});
         data->memory.forward(data->x.view(), data->plain.view(), planner, other);
         data->workspace = Arena(planner.peak() + kAlignment);
         Random(31).fill_normal(data->x.span());
