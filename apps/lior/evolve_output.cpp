@@ -48,7 +48,7 @@ std::optional<std::uintmax_t> bytes_of_lines(const std::string& path, Index coun
   std::string line;
   for (Index k = 0; k < count; ++k) {
     if (!std::getline(in, line) || in.eof()) return {};
-    if (!line.starts_with(fmt::format("{{\"step\": {}, ", step_of(k))) || !line.ends_with("}")) {
+    if (!line.starts_with(fmt::format("{{\"step\": {}, ", step_of(k))) || !line.ends_with('}')) {
       return {};
     }
     bytes += line.size() + 1;

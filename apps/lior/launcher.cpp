@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher.h"
 
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 namespace lior::app {
@@ -18,6 +20,13 @@ constexpr Variables kLaunchers[] = {
     {"SLURM_NTASKS", "SLURM_PROCID"},
 };
 
+int number_or(const char* text, int otherwise) {
+  if (text == nullptr) return otherwise;
+  int number = otherwise;
+  std::from_chars(text, text + std::strlen(text), number);
+  return number;
+}
+
 /// A job's script runs once, however many tasks its job has: srun starts them, and says so by
 /// SLURM_STEP_NUM_TASKS.
 bool is_batch_script() {
@@ -33,7 +42,7 @@ Launch launch_from_environment() {
     if (ranks == nullptr) continue;
     if (std::string_view(size) == "SLURM_NTASKS" && is_batch_script()) continue;
     const char* own = std::getenv(rank);
-    return {own != nullptr ? std::atoi(own) : 0, std::atoi(ranks)};
+    return {number_or(own, 0), number_or(ranks, 1)};
   }
   return {};
 }

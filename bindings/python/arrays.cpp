@@ -129,13 +129,12 @@ void check_whole(const std::string& name, nb::handle object) {
                       "{}.detach(), or use lior.torch",
                       name, name));
     }
-  } else if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "MaskedArray") == 0) {
-    if (nb::cast<bool>(nb::module_::import_("numpy.ma").attr("is_masked")(object))) {
-      refuse_type(
-          fmt::format("{} has masked entries, which no function here leaves out; expected "
-                      "{}.filled(value), or an array without a mask",
-                      name, name));
-    }
+  } else if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "MaskedArray") == 0 &&
+             nb::cast<bool>(nb::module_::import_("numpy.ma").attr("is_masked")(object))) {
+    refuse_type(
+        fmt::format("{} has masked entries, which no function here leaves out; expected "
+                    "{}.filled(value), or an array without a mask",
+                    name, name));
   }
 }
 

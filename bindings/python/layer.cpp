@@ -85,7 +85,8 @@ class Layer {
   nb::dict options() const {
     nb::dict all;
     nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
-      if (option.belongs_to(kind_)) all[std::string(option.name).c_str()] = option_value(member);
+      if (option.belongs_to(kind_))
+        all[nb::str(option.name.data(), option.name.size())] = option_value(member);
     });
     return all;
   }

@@ -124,7 +124,7 @@ bool assign_to(T& member, const Setting& setting, const Bounds& bounds) {
 std::string fitting_number(const char* kind, const Bounds& bounds) {
   if (bounds.low == -kMost) return fmt::format("{} that is finite", kind);
   const char* from = bounds.above ? "above" : bounds.high == kMost ? "of at least" : "from";
-  const std::string low = fmt::format("{} {} {:.15g}", kind, from, bounds.low);
+  std::string low = fmt::format("{} {} {:.15g}", kind, from, bounds.low);
   if (bounds.high == kMost) return low;
   return fmt::format("{} {} {:.15g}", low, bounds.below ? "and below" : "to", bounds.high);
 }

@@ -2,6 +2,7 @@
 #include "lior/train/trainer.h"
 
 #include <cmath>
+#include <exception>
 
 #include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
@@ -27,7 +28,7 @@ constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every eva
 constexpr const char* kDataCopy = "data";  // what came through a pipe, in the run's folder
 
 /// Thrown when the caller interrupts before there is anything to save.
-struct Interrupted {};
+struct Interrupted : std::exception {};
 
 /// Whether `folder` holds nothing, or what a run leaves that was killed as it wrote its settings.
 bool is_unused(const fs::path& folder) {

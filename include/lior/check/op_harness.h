@@ -44,6 +44,8 @@ struct Tensor {
     return count;
   }
   T& operator[](Index i) const { return data[i]; }
+  // clang-tidy does not see explicit(false) in a template.
+  // NOLINTBEGIN(google-explicit-constructor)
   explicit(false) operator std::span<T>() const { return {data, static_cast<std::size_t>(size())}; }
   /// An absent argument (null data) converts to an empty view of any rank.
   template <std::size_t Rank>
@@ -55,6 +57,7 @@ struct Tensor {
     std::copy(shape.begin(), shape.end(), extents.begin());
     return {data, extents};
   }
+  // NOLINTEND(google-explicit-constructor)
 };
 
 /// Arguments by name: `in("x")`.

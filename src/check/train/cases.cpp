@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recorded steps of the original's LIoR optimisers: its basic form and both manifold forms.
-#include <algorithm>
 #include <cmath>
 
 #include "lior/check/compare.h"
