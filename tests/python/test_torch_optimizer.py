@@ -124,6 +124,11 @@ def test_what_cannot_be_is_refused():
     for options in (dict(form="best"), dict(power=3), dict(memory=True), dict(form="manifold")):
         with pytest.raises(ValueError):
             lt.LIoROptimizer([p], **options)
+    for number in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="lr is"):
+            lt.LIoROptimizer([p], lr=number)
+        with pytest.raises(ValueError, match="kappa is"):
+            lt.LIoROptimizer([p], kappa=number)
     turned = torch.nn.Parameter(torch.ones(3, 4).T)
     turned.grad = torch.ones(4, 3)
     with pytest.raises(RuntimeError, match="view"):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The LIoR optimiser for PyTorch."""
 
+import math
+
 import torch
 from torch.optim import Optimizer
 
@@ -24,6 +26,10 @@ class LIoROptimizer(Optimizer):
     ):
         if form not in ("exact", "compat", "manifold"):
             raise ValueError(f"form is {form!r}; expected 'exact', 'compat' or 'manifold'")
+        if not (math.isfinite(lr) and lr >= 0):
+            raise ValueError(f"lr is {lr!r}; expected a finite number of at least 0")
+        if not (math.isfinite(kappa) and kappa > 0):
+            raise ValueError(f"kappa is {kappa!r}; expected a finite number above 0")
         if power not in (1, 2):
             raise ValueError(f"power is {power!r}; expected 1 or 2")
         if (form == "manifold") != (resilience is not None):
