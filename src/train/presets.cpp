@@ -17,6 +17,14 @@ using nn::Readout;
 /// at AdamW's rate (AdamW itself: 1.53).
 constexpr double kLiorRate = 1;
 
+/// States that forget, and attention that finds places: what tiny-hybrid and the task copy take.
+const nn::ModelConfig kHybridModel{
+    .d_model = 128,
+    .layers = 3,
+    .mlp_hidden = 224,
+    .mixers = {Mixer::geometric_mamba, Mixer::attention},
+    .mixer = {.heads = 12, .transition = Transition::right, .readout = Readout::linear_quadratic}};
+
 const Config kPresets[] = {
     // Texts: many small steps learn more in the same time than few large ones
     // (docs/decisions/023-batch-of-text.md).
@@ -67,16 +75,7 @@ const Config kPresets[] = {
      .batch = 4,
      .lr = 3e-3,
      .model = {.d_model = 128, .layers = 3, .mlp_hidden = 336, .mixers = {Mixer::attention}}},
-    {.preset = "tiny-hybrid",
-     .batch = 4,
-     .lr = 3e-3,
-     .model = {.d_model = 128,
-               .layers = 3,
-               .mlp_hidden = 224,
-               .mixers = {Mixer::geometric_mamba, Mixer::attention},
-               .mixer = {.heads = 12,
-                         .transition = Transition::right,
-                         .readout = Readout::linear_quadratic}}},
+    {.preset = "tiny-hybrid", .batch = 4, .lr = 3e-3, .model = kHybridModel},
     // State tracking: unit states that are turned and never forgotten. Turns are found over a few
     // generators within seconds; the long lengths make them exact, since their errors add up
     // (docs/decisions/020-state-tracking.md).
@@ -124,13 +123,7 @@ const Config kPresets[] = {
      .length = 32,
      .eval_count = 64,
      .lr = 3e-3,
-     .model = {.d_model = 128,
-               .layers = 3,
-               .mlp_hidden = 224,
-               .mixers = {Mixer::geometric_mamba, Mixer::attention},
-               .mixer = {.heads = 12,
-                         .transition = Transition::right,
-                         .readout = Readout::linear_quadratic}}},
+     .model = kHybridModel},
     // To find what followed a symbol before: a convolution that puts neighbours together, attention
     // that finds the place; short sequences first, in large batches, since each has one label.
     {.preset = "induction",
