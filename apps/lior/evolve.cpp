@@ -34,7 +34,7 @@ Index steps_at_once(const EvolveSetup& setup) {
   return static_cast<Index>(std::clamp(kNumbers / numbers, 1.0, kMostSteps));
 }
 
-/// What a step that takes long will take, before it is gone into; nothing of others.
+/// Says how long a long step will take, before it starts; silent for short ones.
 std::string length_text(const EvolveSetup& setup, Index steps) {
   constexpr double kNumbers = 1 << 29;  // some ten seconds
   if (static_cast<double>(setup.grid.numbers()) * applications(setup) < kNumbers) return "";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What a run of `lior evolve` leaves in its folder, and how it goes on from it after any end:
+/// The files of a run of `lior evolve`, and how it goes on from them after any end:
 /// done, interrupted, killed, out of disk (docs/decisions/034-frames-that-stay.md).
 
 #include <functional>

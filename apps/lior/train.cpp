@@ -114,7 +114,8 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
     return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, shown_path(folder),
                        resume);
   }
-  // What was asked, unless much more was done: a run ends with a step, a moment late.
+  // The minutes that were asked for, unless many more were used: a run ends with a step, a moment
+  // late.
   const double done = outcome.seconds / 60;
   const double base = minutes && done <= 1.1 * *minutes ? *minutes : done;
   const std::string further =

@@ -101,7 +101,7 @@ class Layer {
   std::mutex& mutex() { return mutex_; }
 
  private:
-  /// What a model would also refuse.
+  /// Refuses what a model would also refuse.
   void check_config(nn::ModelConfig config) const {
     config.attention_window = std::max<Index>(config.attention_window, 1);
     nn::check_config(config);

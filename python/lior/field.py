@@ -39,7 +39,7 @@ __all__ = [
 
 
 class Evolved(NamedTuple):
-    """What `evolve` returns: F frames."""
+    """Result of `evolve`: F frames."""
 
     time: numpy.ndarray  #: (F,)
     frames: numpy.ndarray  #: (F, Nx, Ny, D, D), the start first

@@ -75,7 +75,7 @@ near an edge that one rounding of its coordinates changes the metric by 1 % or m
 
 
 class Curvature(NamedTuple):
-    """What `curvature` returns."""
+    """Result of `curvature`."""
 
     riemann: numpy.ndarray  #: (d, d, d, d, N), R^r_smn at [r, s, m, n]
     ricci: numpy.ndarray  #: (d, d, N)
@@ -86,7 +86,7 @@ class Curvature(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """What `geodesics` returns: K samples of N paths."""
+    """Result of `geodesics`: K samples of N paths."""
 
     x: numpy.ndarray  #: (K, d, N)
     v: numpy.ndarray  #: (K, d, N)
@@ -95,7 +95,7 @@ class Paths(NamedTuple):
 
 
 class Logarithm(NamedTuple):
-    """What `log_map` returns."""
+    """Result of `log_map`."""
 
     v: numpy.ndarray  #: (d, N), exp_x(v) = y, up to the periods of coordinates
     converged: numpy.ndarray  #: (N,) bool
@@ -104,7 +104,7 @@ class Logarithm(NamedTuple):
 
 
 class Distance(NamedTuple):
-    """What `distance` returns with details=True."""
+    """Result of `distance` with details=True."""
 
     length: numpy.ndarray  #: (N,), NaN where no geodesic was found, and only there
     error: numpy.ndarray  #: (N,), estimate of |length - exact length|

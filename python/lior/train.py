@@ -60,7 +60,7 @@ class TrainedModel:
         return self.model.logits(tokens, state)
 
     def evaluate(self, data, **options) -> dict:
-        """What `lior eval` prints: `data` is a name or a Data; options are train.evaluate's."""
+        """The numbers that `lior eval` prints: `data` is a name or a Data; options are train.evaluate's."""
         if not isinstance(data, Data):
             data = Data(str(data), self.config.val_fraction, self.config.tokenizer)
         return evaluate(self.model, data, **{"length": self.config.length, **options})

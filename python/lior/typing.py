@@ -12,7 +12,7 @@ class Array(Protocol):
 
 
 class MakesArray(Protocol):
-    """What NumPy makes an array of, such as a column of pandas or a DataArray of xarray."""
+    """Anything that NumPy makes an array of, such as a column of pandas or a DataArray of xarray."""
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
 

@@ -56,10 +56,13 @@ void quaternion_rotate(View<const T, 2> q, View<const T, 2> v, View<T, 2> out) {
   });
 }
 
-template void quaternion_multiply(View<const float, 2>, View<const float, 2>, View<float, 2>);
-template void quaternion_multiply(View<const double, 2>, View<const double, 2>, View<double, 2>);
-template void quaternion_rotate(View<const float, 2>, View<const float, 2>, View<float, 2>);
-template void quaternion_rotate(View<const double, 2>, View<const double, 2>, View<double, 2>);
+#define LIOR_INSTANTIATE(T)                                                          \
+  template void quaternion_multiply(View<const T, 2>, View<const T, 2>, View<T, 2>); \
+  template void quaternion_rotate(View<const T, 2>, View<const T, 2>, View<T, 2>)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::algebra
 #endif

@@ -335,10 +335,13 @@ double Evolution<T>::energy(ConstField<T> t, Field<T> work, std::span<double> ro
   return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real();
 }
 
-template Index planned_bytes<float>(const Grid&, const Settings&, bool, bool);
-template Index planned_bytes<double>(const Grid&, const Settings&, bool, bool);
-template Index state_bytes<float>(const Grid&, const Settings&, bool);
-template Index state_bytes<double>(const Grid&, const Settings&, bool);
+#define LIOR_INSTANTIATE(T)                                                  \
+  template Index planned_bytes<T>(const Grid&, const Settings&, bool, bool); \
+  template Index state_bytes<T>(const Grid&, const Settings&, bool)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 template class Evolution<float>;
 template class Evolution<double>;
 

@@ -116,15 +116,14 @@ void runge_kutta(const Hamiltonian<T>& h, double dt, int order, const Sources<T>
   }
 }
 
-template void posterior(ConstField<float>, ConstField<float>, double, Field<float>,
-                        std::span<double>);
-template void posterior(ConstField<double>, ConstField<double>, double, Field<double>,
-                        std::span<double>);
-template void hamiltonian(const Hamiltonian<float>&, ConstField<float>, Field<float>);
-template void hamiltonian(const Hamiltonian<double>&, ConstField<double>, Field<double>);
-template void runge_kutta(const Hamiltonian<float>&, double, int, const Sources<float>&,
-                          ConstField<float>, Field<float>, View<std::complex<float>, 5>);
-template void runge_kutta(const Hamiltonian<double>&, double, int, const Sources<double>&,
-                          ConstField<double>, Field<double>, View<std::complex<double>, 5>);
+#define LIOR_INSTANTIATE(T)                                                                       \
+  template void posterior(ConstField<T>, ConstField<T>, double, Field<T>, std::span<double>);     \
+  template void hamiltonian(const Hamiltonian<T>&, ConstField<T>, Field<T>);                      \
+  template void runge_kutta(const Hamiltonian<T>&, double, int, const Sources<T>&, ConstField<T>, \
+                            Field<T>, View<std::complex<T>, 5>)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::field::reference

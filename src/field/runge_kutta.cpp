@@ -267,7 +267,7 @@ void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const Sourc
   work_->merge(plan, h_->grid().nx);
 }
 
-/// What all tiles of one sweep share.
+/// State shared by all tiles of one sweep.
 template <class T>
 struct RungeKutta<T>::Sweep {
   const Hamiltonian<T>& h;

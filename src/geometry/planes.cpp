@@ -21,10 +21,13 @@ bool all_finite(const T* x, Index rows, Index stride, Index count) {
   return LIOR_SIMD_TABLE(finite_planes<T>).chosen()(x, rows, stride, count);
 }
 
-template void advance(const float*, float, const SlopeSum<float>&, float*, Index);
-template void advance(const double*, double, const SlopeSum<double>&, double*, Index);
-template bool all_finite(const float*, Index, Index, Index);
-template bool all_finite(const double*, Index, Index, Index);
+#define LIOR_INSTANTIATE(T)                                          \
+  template void advance(const T*, T, const SlopeSum<T>&, T*, Index); \
+  template bool all_finite(const T*, Index, Index, Index)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::geometry
 #endif

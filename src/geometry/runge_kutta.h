@@ -58,8 +58,9 @@ double least_step(std::span<const double> times) {
   return 16 * std::numeric_limits<T>::epsilon() * (span > 0 ? span : 1);
 }
 
-/// What stops a lane at y, with that slope, whose steps have become too small or too many: the
-/// first trouble that lies just ahead, if any. Planes [size, .] with rows `stride` apart.
+/// The reason why a lane at y, with that slope, cannot go on when its steps have become too small
+/// or too many: the first trouble that lies just ahead, if any. Planes [size, .] with rows `stride`
+/// apart.
 template <class T, class F>
 PathStatus status_ahead(F& f, Index size, const T* y, const T* slope, Index stride, double least) {
   // From steps that still count to those that rounding leaves uncertain, for tight tolerances end

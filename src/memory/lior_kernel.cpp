@@ -103,12 +103,13 @@ void kernel_backward(View<const T, 1> raw, View<const T, 1> t, View<const T, 1> 
   for (int p = 0; p < kKernelParameters; ++p) d_raw(p) = static_cast<T>(raw_sum[p]);
 }
 
-template void kernel_forward(View<const float, 1>, View<const float, 1>, View<float, 1>);
-template void kernel_forward(View<const double, 1>, View<const double, 1>, View<double, 1>);
-template void kernel_backward(View<const float, 1>, View<const float, 1>, View<const float, 1>,
-                              View<float, 1>);
-template void kernel_backward(View<const double, 1>, View<const double, 1>, View<const double, 1>,
-                              View<double, 1>);
+#define LIOR_INSTANTIATE(T)                                                     \
+  template void kernel_forward(View<const T, 1>, View<const T, 1>, View<T, 1>); \
+  template void kernel_backward(View<const T, 1>, View<const T, 1>, View<const T, 1>, View<T, 1>)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 double phase(double delta, double omega) {
   return std::numbers::pi * delta / 2 - delta * std::log(std::max(std::abs(omega), 1e-8));

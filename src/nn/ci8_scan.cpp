@@ -9,7 +9,7 @@
 #include "lior/nn/scan_composition.h"
 #include "nn/arguments.h"
 #include "nn/ci8_scan_check.h"
-#include "nn/ci8_scan_kernels.h"
+#include "nn/ci8_scan_kernel.h"
 #include "nn/ci8_scan_plan.h"
 #include "nn/ci8_scan_run.h"
 

@@ -25,10 +25,13 @@ GateProduct<T> gate_product_kernel() {
   return LIOR_SIMD_TABLE(gate_product_tile<T>).chosen();
 }
 
-template GateProduct<float> gate_product_kernel();
-template GateProduct<double> gate_product_kernel();
-template ScanMapKernels<float> scan_map_kernels(const MixerConfig&);
-template ScanMapKernels<double> scan_map_kernels(const MixerConfig&);
+#define LIOR_INSTANTIATE(T)                      \
+  template GateProduct<T> gate_product_kernel(); \
+  template ScanMapKernels<T> scan_map_kernels(const MixerConfig&)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn
 #endif

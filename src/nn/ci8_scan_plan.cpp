@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "lior/core/parallel.h"
-#include "nn/ci8_scan_kernels.h"
+#include "nn/ci8_scan_kernel.h"
 
 namespace lior::nn {
 namespace {

@@ -199,17 +199,15 @@ void ci8_scan_backward(const ScanShape& shape, linalg::MatrixView<const T> proje
   }
 }
 
-template void ci8_scan_forward(const ScanShape&, linalg::MatrixView<const float>,
-                               View<const float, 3>, View<const float, 2>, View<float, 4>);
-template void ci8_scan_forward(const ScanShape&, linalg::MatrixView<const double>,
-                               View<const double, 3>, View<const double, 2>, View<double, 4>);
-template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const float>,
-                                View<const float, 3>, View<const float, 2>, View<const float, 4>,
-                                View<const float, 4>, linalg::MatrixView<float>, View<float, 3>,
-                                View<float, 3>);
-template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const double>,
-                                View<const double, 3>, View<const double, 2>, View<const double, 4>,
-                                View<const double, 4>, linalg::MatrixView<double>, View<double, 3>,
-                                View<double, 3>);
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template void ci8_scan_forward(const ScanShape&, linalg::MatrixView<const T>, View<const T, 3>,  \
+                                 View<const T, 2>, View<T, 4>);                                    \
+  template void ci8_scan_backward(const ScanShape&, linalg::MatrixView<const T>, View<const T, 3>, \
+                                  View<const T, 2>, View<const T, 4>, View<const T, 4>,            \
+                                  linalg::MatrixView<T>, View<T, 3>, View<T, 3>)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn::reference

@@ -9,7 +9,7 @@
 #include "lior/core/denormals.h"
 #include "lior/core/parallel.h"
 #include "lior/nn/readout.h"
-#include "nn/readout_kernels.h"
+#include "nn/readout_kernel.h"
 
 namespace lior::nn {
 namespace {

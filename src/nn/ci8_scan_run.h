@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "lior/nn/ci8_scan.h"
-#include "nn/ci8_scan_kernels.h"
+#include "nn/ci8_scan_kernel.h"
 
 namespace lior::nn {
 

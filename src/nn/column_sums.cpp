@@ -34,10 +34,13 @@ void add_column_sums(linalg::MatrixView<const T> rows, std::span<T> sums, Arena&
   add_block_sums<T>(partial, sums);
 }
 
-template void add_block_sums(linalg::MatrixView<const float>, std::span<float>);
-template void add_block_sums(linalg::MatrixView<const double>, std::span<double>);
-template void add_column_sums(linalg::MatrixView<const float>, std::span<float>, Arena&);
-template void add_column_sums(linalg::MatrixView<const double>, std::span<double>, Arena&);
+#define LIOR_INSTANTIATE(T)                                                \
+  template void add_block_sums(linalg::MatrixView<const T>, std::span<T>); \
+  template void add_column_sums(linalg::MatrixView<const T>, std::span<T>, Arena&)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn
 #endif

@@ -11,7 +11,7 @@
 #include "lior/nn/readout.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
-#include "nn/readout_kernels.h"
+#include "nn/readout_kernel.h"
 
 namespace lior::nn {
 namespace {
@@ -136,19 +136,17 @@ void readout_backward(const MixerConfig& mixer, linalg::MatrixView<const T> stat
   });
 }
 
-template void readout_forward(const MixerConfig&, linalg::MatrixView<const float>,
-                              linalg::MatrixView<float>);
-template void readout_forward(const MixerConfig&, linalg::MatrixView<const double>,
-                              linalg::MatrixView<double>);
-template void readout_backward(const MixerConfig&, linalg::MatrixView<const float>,
-                               linalg::MatrixView<const float>, linalg::MatrixView<float>);
-template void readout_backward(const MixerConfig&, linalg::MatrixView<const double>,
-                               linalg::MatrixView<const double>, linalg::MatrixView<double>);
+#define LIOR_INSTANTIATE(T)                                                           \
+  template void readout_forward(const MixerConfig&, linalg::MatrixView<const T>,      \
+                                linalg::MatrixView<T>);                               \
+  template void readout_backward(const MixerConfig&, linalg::MatrixView<const T>,     \
+                                 linalg::MatrixView<const T>, linalg::MatrixView<T>); \
+  template ReadoutForwardKernel<T> readout_forward_kernel(Readout, bool);             \
+  template ReadoutBackwardKernel<T> readout_backward_kernel(Readout, bool)
 
-template ReadoutForwardKernel<float> readout_forward_kernel(Readout, bool);
-template ReadoutForwardKernel<double> readout_forward_kernel(Readout, bool);
-template ReadoutBackwardKernel<float> readout_backward_kernel(Readout, bool);
-template ReadoutBackwardKernel<double> readout_backward_kernel(Readout, bool);
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn
 #endif

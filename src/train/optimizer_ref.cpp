@@ -53,13 +53,14 @@ void adamw_step(const OptimizerConfig& config, bool decay, double rate, Index t,
   }
 }
 
-template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<float>>&, double,
-                        std::span<float>, std::span<const float>, std::span<float>);
-template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<double>>&, double,
-                        std::span<double>, std::span<const double>, std::span<double>);
-template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<float>,
-                         std::span<const float>, std::span<float>, std::span<float>);
-template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<double>,
-                         std::span<const double>, std::span<double>, std::span<double>);
+#define LIOR_INSTANTIATE(T)                                                                       \
+  template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<T>>&, double, \
+                          std::span<T>, std::span<const T>, std::span<T>);                        \
+  template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<T>,             \
+                           std::span<const T>, std::span<T>, std::span<T>)
+
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::train::reference

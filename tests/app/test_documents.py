@@ -12,7 +12,7 @@ COMMANDS = ("train", "eval", "generate", "evolve", "geodesic", "verify", "bench"
 
 
 def code_of(text):
-    """What stands in backticks, and indented lines with their continuations."""
+    """The commands of a document: text in backticks, and indented lines with their continuations."""
     text = re.sub(r"\\\n\s*", "", text)
     yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text))
     yield from re.findall(r"^    (\S.*)$", text, re.MULTILINE)

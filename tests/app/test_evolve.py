@@ -287,7 +287,7 @@ def test_a_field_that_breaks_names_its_step_and_cell(lior, tmp_path):
 
 
 def shown_on_a_terminal(out, columns):
-    """What lior evolve draws on a terminal so wide."""
+    """The text that lior evolve draws on a terminal of this width."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command = [PROGRAM, "evolve", "--preset", "free", "--steps", "40", "--out", out]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ends a run from outside: signals, a reader that goes away, closed standard streams."""
+"""Ends of a run that come from outside: signals, a reader that goes away, closed standard streams."""
 
 import os
 import signal

@@ -101,7 +101,7 @@ def assert_same_run(left, right):
     assert metrics(left) == metrics(right)
 
 
-# What a run writes
+# Files that a run writes
 
 
 def test_a_run_learns_and_writes_its_folder(trained):
@@ -684,7 +684,7 @@ def test_an_evaluation_that_takes_most_of_the_time_is_said_before(lior, inputs, 
     assert "each evaluation reads 8 times the tokens" in said
 
 
-# What is refused
+# Inputs that are refused
 
 
 def test_paths_that_cannot_be(refused, inputs, tmp_path):

@@ -11,7 +11,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// What both formats owe: every value of theirs survives the way through float, and a float
+/// The promise of both formats: every value of theirs survives the way through float, and a float
 /// half-way between neighbours goes to the even one, anything nearer to the nearer.
 template <class Half, class Round>
 void expect_nearest_even(Round round, std::uint16_t infinity) {

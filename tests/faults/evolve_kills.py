@@ -53,7 +53,7 @@ def start(folder, configuration):
 
 
 def differences(whole, folder):
-    """What of `folder` is not as in `whole`."""
+    """Names of the datasets and files of `folder` that differ from those of `whole`."""
     wrong = []
     with h5py.File(whole / "field.h5") as a, h5py.File(folder / "field.h5") as b:
         for name in a:
@@ -89,7 +89,7 @@ class Kills:
         return ended_by_it
 
     def case(self, number, again=0.3):
-        """What is wrong with the run at its end; empty: nothing."""
+        """Everything that is wrong with the run at its end; empty: nothing."""
         folder = self.scratch / str(number)
         while self.killed(folder) and self.random.random() < again:
             pass

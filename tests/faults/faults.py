@@ -67,7 +67,7 @@ class Train:
         return shared + ["--data", "builtin:parity", "--config", self.settings]
 
     def result(self, out):
-        """What must not depend on what happened on the way."""
+        """The outputs that must not depend on what happened on the way."""
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return {
             "model": (out / "model.safetensors").read_bytes(),
@@ -132,7 +132,7 @@ def finish(kind, out):
 
 
 def injected(kind, folder, call, at, error, lasts, expected):
-    """What is wrong after this fault, or None."""
+    """The first thing that is wrong after this fault, or None."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     ended = run(
@@ -192,7 +192,7 @@ def all_calls(names, calls, stride, report=lambda text: None):
 
 
 def killed(kind, folder, delay, expected):
-    """What is wrong after a kill `delay` seconds into the run, or None."""
+    """The first thing that is wrong after a kill `delay` seconds into the run, or None."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     process = subprocess.Popen(

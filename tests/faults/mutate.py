@@ -148,7 +148,7 @@ frames = true
 
 
 def start_files(folder):
-    """What the commands read: settings, texts, a trained model, a field's run."""
+    """The inputs of the commands: settings, texts, a trained model, a field's run."""
     (folder / "train.toml").write_text(TRAIN)
     (folder / "field.toml").write_text(FIELD)
     (folder / "text.txt").write_text("In the beginning was the word. " * 40)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What every target does with an input: it goes in as a file, and comes out as a value or an error.
+// Every target's treatment of an input: it goes in as a file, and comes out as a value or an error.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -42,7 +42,7 @@ class MemoryFile {
   int descriptor_;
 };
 
-/// What a user reads stays on one line of a bounded length, whatever the input holds.
+/// An error stays on one line of a bounded length, whatever the input holds.
 inline void check_message(std::string_view message) {
   if (message.size() > 4000) fail("a message is too long", message.substr(0, 200));
   if (shown(message, message.size()) != message) fail("a message has control characters", message);

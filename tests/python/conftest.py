@@ -29,7 +29,7 @@ PROGRAM = pathlib.Path(os.environ.get("LIOR_BIN", str(ROOT / "build" / "release"
 
 
 def output(path, *arguments):
-    """What a built program prints, as bytes."""
+    """The output of a built program, as bytes."""
     command = [str(path), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
 

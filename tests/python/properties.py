@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests by hypothesis share: few cases, the same ones each time, and arrays of any layout."""
+"""Settings shared by the tests with hypothesis: few cases, the same ones each time, and arrays of any layout."""
 
 import numpy as np
 from formulas import layouts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes in and out of every binding: layouts, frameworks, messages. The octonion product stands
+"""Arrays in and out of every binding: layouts, frameworks, messages. The octonion product stands
 for all, since all take their arrays through one header (bindings/python/arrays.h)."""
 
 import subprocess
@@ -115,7 +115,7 @@ def test_lists_take_the_dtype_that_is_wanted(pair, real):
 
 
 class MakesArray:
-    """What pandas and xarray do."""
+    """An array wrapped as pandas and xarray wrap theirs."""
 
     def __init__(self, array):
         self.array = array

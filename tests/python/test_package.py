@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the package says of itself: stubs, docstrings, exports."""
+"""The package's description of itself: stubs, docstrings, exports."""
 
 import ast
 import os
@@ -55,7 +55,7 @@ def test_version_is_the_librarys():
 
 
 def run(code, **environment):
-    """What a fresh interpreter prints."""
+    """The output of a fresh interpreter."""
     kept = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     kept["PYTHONPATH"] = str(PACKAGE.parent)
     return subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the papers at the root repeat of each other is the same."""
+"""Facts that several papers at the root state are the same in each."""
 
 import re
 from pathlib import Path

@@ -232,7 +232,7 @@ TEST_F(SettingsFile, NestingAndSizeAreBounded) {
               read_file(file("long", std::string(2'000'000, ' ')));
             }).find("larger than a megabyte"),
             std::string::npos);
-  // What is inside of strings does not nest.
+  // Brackets inside strings do not nest.
   Paint paint;
   for (const Setting& s : read_file(file("a.toml", "name = \"" + std::string(100, '.') + "[[[\"")))
     assign(fields(paint), s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs per step or per token takes no memory: operator new is counted for the whole program.
-// Calls out of oneDNN's own code are left out: its products make one each, whoever calls them.
+// Code that runs per step or per token takes no memory: operator new is counted for the whole
+// program. Calls out of oneDNN's own code are left out: its products make one each, whoever calls
+// them.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 

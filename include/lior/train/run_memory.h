@@ -19,12 +19,12 @@ struct RunMemory {
   Index blocks_that_keep(nn::Keep keep) const;
 };
 
-/// What a process holds before a run takes anything: libraries and their tables. 32 MB were seen on
+/// Memory of the process before a run takes any: libraries and their tables. 32 MB were seen on
 /// Debian 12, whatever the run.
 inline constexpr std::size_t kProcessBytes = 35'000'000;
 
-/// What linalg::PrecisionScope keeps of the blocks' products with `rows` tokens in bfloat16: the
-/// largest left and the largest right factor, rounded.
+/// Memory that linalg::PrecisionScope keeps for the blocks' products with `rows` tokens in
+/// bfloat16: the largest left and the largest right factor, rounded.
 std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows);
 
 /// The plan of a run whose steps take batches of these shapes [B, N], with `evaluated` sequences in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What a model trains on and is evaluated on: sequences, wherever they come from.
+/// The sequences that a model trains on and is evaluated on, wherever they come from.
 
 #include <functional>
 #include <memory>
@@ -60,10 +60,11 @@ class Source {
                     View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
                     Alphabet alphabet = Alphabet::all) const = 0;
 
-  /// What an evaluation of `count` sequences of `length` reads, at most `batch` side by side.
-  /// Of a text: its first count x length predictions (fewer where the part ends, so a huge count
-  /// means all), as at most `batch` stretches of equal length, each, unless the part is shorter, of
-  /// at least `length` predictions. Throws lior::Error where the part has no prediction.
+  /// The stream that an evaluation of `count` sequences of `length` reads, at most `batch` side by
+  /// side. Of a text: its first count x length predictions (fewer where the part ends, so a huge
+  /// count means all), as at most `batch` stretches of equal length, each, unless the part is
+  /// shorter, of at least `length` predictions. Throws lior::Error where the part has no
+  /// prediction.
   virtual std::unique_ptr<Stream> evaluation(Part part, std::uint64_t seed, Index count,
                                              Index length, Index batch) const = 0;
 };

@@ -33,7 +33,7 @@ class TextBytes {
 
   const std::string& path() const { return path_; }
   Index size() const { return size_; }
-  /// What came through a pipe; empty for a file.
+  /// The bytes that came through a pipe; empty for a file.
   std::span<const std::byte> held() const { return held_; }
 
   /// Bytes begin .. begin + to.size() - 1 into `to`. Throws TextLost.

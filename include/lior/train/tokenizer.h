@@ -41,9 +41,9 @@ class Decoder {
   enum class Form { bytes, utf8 };
   Decoder(const Tokenizer& tokenizer, Form form) : tokenizer_(tokenizer), form_(form) {}
 
-  /// What is ready now; often nothing.
+  /// The text that is complete by now; often empty.
   std::string push(std::int32_t token);
-  /// What is left when no more tokens come: U+FFFD for a letter that was begun.
+  /// The rest, once no more tokens come: U+FFFD for a letter that was begun.
   std::string finish();
 
  private:

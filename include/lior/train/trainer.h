@@ -11,7 +11,7 @@
 
 namespace lior::train {
 
-/// What a run shows of itself after each step.
+/// Progress of a run, reported after each step.
 struct Progress {
   Index step = 0;
   std::optional<Index> last_step;  ///< where steps end the run

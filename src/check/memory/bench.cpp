@@ -164,7 +164,7 @@ Bench fractional_bench(Index d, Index past, double tolerance) {
         }
         data->fast.start(data->history.view()[0].span());
         for (Index n = 1; n < past; ++n) data->fast.accept(data->history.view()[n].span());
-        // What a step does goes on here, so that the poles stay where the history ends.
+        // The steps are taken here as well, so that the poles stay where the history ends.
         data->moving.start(data->history.view()[0].span());
         // The integral of an impulse at each sample is that sample's weight.
         Buffer<double> impulse(past + 1), response(past + 1);

@@ -8,7 +8,7 @@
 #define LIOR_FIELD_KERNELS_BAYES_INL_H
 #endif
 
-#include "field/sweep.h"
+#include "field/sweep_kernel.h"
 #include "simd/exp.inl.h"
 #include "simd/for_lanes.inl.h"
 

@@ -7,7 +7,7 @@
 #define LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H
 #endif
 
-#include "field/sweep.h"
+#include "field/sweep_kernel.h"
 #include "simd/for_lanes.inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -10,7 +10,7 @@
 
 #include <hwy/cache_control.h>
 
-#include "memory/chunk_tables.h"
+#include "memory/causal_convolution_kernel.h"
 #include "memory/kernels/direct_sum.inl.h"
 #include "memory/kernels/pole_sums.inl.h"
 
@@ -110,7 +110,7 @@ HWY_INLINE void advance_states(ChannelTile<kVectors, T>& tile, const double* gro
   }
 }
 
-/// What a chunk finds and leaves: states that are 0 before it, or that nobody reads after it, cost
+/// Ends of a chunk. States that are 0 before it, or that nobody reads after it, cost
 /// nothing.
 struct ChunkEnds {
   bool states_before, states_after;

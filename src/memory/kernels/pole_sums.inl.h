@@ -10,7 +10,7 @@
 
 #include <hwy/highway.h>
 
-#include "memory/chunk_tables.h"
+#include "memory/causal_convolution_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::memory::HWY_NAMESPACE {

@@ -8,7 +8,7 @@
 #endif
 
 #include "algebra/kernels/ci8.inl.h"
-#include "nn/ci8_scan_kernels.h"
+#include "nn/ci8_scan_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::nn::HWY_NAMESPACE {

@@ -14,7 +14,7 @@
 #include <numbers>
 
 #include "lior/nn/gradient.h"
-#include "nn/attention_tile.h"
+#include "nn/tiled_attention_kernel.h"
 #include "simd/exp.inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -10,7 +10,7 @@
 #include <hwy/highway.h>
 
 #include "simd/for_lanes.inl.h"
-#include "train/kernels/adamw_step.h"
+#include "train/optimizer_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::train::HWY_NAMESPACE {

@@ -114,7 +114,7 @@ def _reader_of(states: Tensor, kind: str):
 
 @torch.library.custom_op("lior::readout", mutates_args=())
 def readout(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
-    """What heads show of their states [B, N, S, H]: [B, N, Q, H]. kind: linear, quadratic, linear_quadratic or
+    """Read-out of the heads' states [B, N, S, H]: [B, N, Q, H]. kind: linear, quadratic, linear_quadratic or
     invariants."""
     states, reader = dense(states), _reader_of(states, kind)
     batch, length, _, heads = states.shape
