@@ -20,11 +20,11 @@ constexpr std::int64_t kWindow = 256;       // tokens of them at a time
 constexpr const char* kWhat =
     R"(Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
 least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
-from the start of the same tail, so it differs from this.
+four in a row at places spread over the same tail, so it differs from this.
 )";
 
 struct Arguments {
-  std::string model, data, split = "val";
+  std::string model, data, split = "val", weights = "best";
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
   bool json = false;  ///< the only form there is
@@ -70,7 +70,8 @@ int run(const Arguments& arguments) {
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
   LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
              *arguments.length);
-  const train::TrainedModel trained = train::load_model(arguments.model);
+  const train::TrainedModel trained = train::load_model(
+      arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   const Timer timer;
   const auto [result, of_text] = evaluate(arguments, trained);
 
@@ -97,6 +98,8 @@ Run eval_command(Options& options) {
   options.require("--data", arguments->data, "FILE|-|builtin:NAME", "what to predict");
   options.add("--split", arguments->split, "PART",
               "part of a file: val, its held-out tail, or all (val)");
+  options.add("--weights", arguments->weights, "WHICH",
+              "of the run: best, those of its best val, or last (best)");
   options.add("--count", arguments->count, "N", "sequences (256)");
   options.add("--seed", arguments->seed, "N", "seed of a task's sequences (1)");
   options.add("--length", arguments->length, "N", "tokens per sequence (the training's)");

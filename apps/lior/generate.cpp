@@ -18,7 +18,7 @@ namespace lior::app {
 namespace {
 
 struct Arguments {
-  std::string model, prompt;
+  std::string model, prompt, weights = "best";
   std::int64_t max_tokens = 256, seed = 0;
   bool raw = false;
   train::Sampling sampling{.temperature = 0.8};
@@ -47,7 +47,8 @@ int run(const Arguments& arguments) {
   LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
              arguments.max_tokens);
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
-  const train::TrainedModel trained = train::load_model(arguments.model);
+  const train::TrainedModel trained = train::load_model(
+      arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   LIOR_CHECK(!train::names_task(trained.config.data),
              "{}: was trained on {}; text needs a model that was trained on text",
              shown_path(arguments.model), shown_path(trained.config.data));
@@ -81,6 +82,8 @@ Run generate_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
   options.require("--prompt", arguments->prompt, "TEXT", "the text to continue");
+  options.add("--weights", arguments->weights, "WHICH",
+              "of the run: best, those of its best val, or last (best)");
   options.add("--max-tokens", arguments->max_tokens, "N",
               "tokens, which are bytes, to write (256)");
   options.add("--temperature", arguments->sampling.temperature, "X",

@@ -51,6 +51,7 @@ const std::vector<Flag>& flags() {
       {"save_every", "N", "steps between checkpoints (500); one is kept every minute besides"},
       {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
       {"eval_every", "N", "steps between evaluations (200)"},
+      {"patience", "N", "evaluations after the best val that end a run on a text; 0: none do (0)"},
       {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
   };
   return all;
@@ -101,6 +102,20 @@ std::string progress_text(const train::Progress& progress) {
   return text;
 }
 
+/// Where val was best, and what became of it; empty where the run has no best.
+std::string val_text(const train::Outcome& outcome) {
+  if (!outcome.best || outcome.steps_made == 0) return "";
+  const auto& [step, val] = *outcome.best;
+  if (step == outcome.step || !outcome.val_loss) {
+    return fmt::format("val was best at step {}: {:.3f} nats\n", step, val);
+  }
+  return fmt::format(
+      "val was best at step {}: {:.3f} nats; it has risen since, to {:.3f}. eval and generate take "
+      "the "
+      "weights of step {}; --weights last takes the last\n",
+      step, val, *outcome.val_loss, step);
+}
+
 /// Where a run is saved, and how to go on.
 std::string ending_text(const train::Outcome& outcome, const std::string& folder) {
   const auto& [steps, minutes] = std::pair(outcome.config.steps, outcome.config.minutes);
@@ -118,10 +133,10 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
   // late.
   const double done = outcome.seconds / 60;
   const double base = minutes && done <= 1.1 * *minutes ? *minutes : done;
+  const std::string longer = steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
+                                   : fmt::format("--minutes {:.4g}", 2 * base);
   const std::string further =
-      fmt::format("to go further: {} {}", resume,
-                  steps ? fmt::format("--steps {}", 2 * std::max(*steps, outcome.step))
-                        : fmt::format("--minutes {:.4g}", 2 * base));
+      fmt::format("to go further: {} {}", resume, outcome.lost_patience ? "--patience 0" : longer);
   if (outcome.steps_made == 0) {
     return fmt::format("the run in {} was over, at {}; nothing was trained; {}", shown_path(folder),
                        at, further);
@@ -131,7 +146,8 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
       train::names_task(data)
           ? fmt::format("lior eval --model {} --data {}", word, shell_word(data))
           : fmt::format("lior generate --model {} --prompt TEXT", word);
-  return fmt::format("finished at {}; saved in {}\nto use it: {}\n{}", at, shown_path(folder), use,
+  return fmt::format("{}finished at {}{}; saved in {}\nto use it: {}\n{}", val_text(outcome), at,
+                     outcome.lost_patience ? ", out of patience" : "", shown_path(folder), use,
                      further);
 }
 

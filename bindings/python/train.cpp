@@ -267,8 +267,9 @@ class Generator {
   train::Generator generator_;
 };
 
-nb::tuple load_model(const std::filesystem::path& folder) {
-  train::TrainedModel trained = train::load_model(folder);
+nb::tuple load_model(const std::filesystem::path& folder, const std::string& weights) {
+  train::TrainedModel trained =
+      train::load_model(folder, parse_name<train::Weights>(weights, "weights"));
   return nb::make_tuple(std::move(trained.config), Model(std::move(trained.model)));
 }
 
@@ -447,8 +448,10 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
         R"(A dict of loss (nats a target), bits_per_byte (of a text, else None), accuracy,
 accuracy_last, tokens and seconds, as `lior eval` prints: count sequences of a length; of a text, its
 held-out tail (split='val') or all.)");
-  m.def("load_model", &load_model, "folder"_a,
-        "(config, model) of a run's folder. Error that names the file that is missing or damaged.");
+  m.def(
+      "load_model", &load_model, "folder"_a, "weights"_a = "best",
+      R"((config, model) of a run's folder. weights: "best", those of the best val where a run on a text
+has them, or "last". Error that names the file that is missing or damaged.)");
 
   nb::class_<Generator>(m, "Generator", "A text that goes on, in memory that does not grow.")
       .def(

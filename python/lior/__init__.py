@@ -41,9 +41,10 @@ __all__ = [
 ]
 
 
-def load(folder) -> train.TrainedModel:
+def load(folder, weights="best") -> train.TrainedModel:
     """The model that `lior train --out FOLDER` made.
 
+    weights: "best", those of its best val (where a run on a text has them), or "last".
     Raises lior.Error that names the file that is missing, damaged or of another model.
     """
-    return train.TrainedModel(folder)
+    return train.TrainedModel(folder, weights)

@@ -47,11 +47,12 @@ __all__ = [
 class TrainedModel:
     """The model in a run's folder, with the settings of its run.
 
-    Its numbers are the program's to the last bit, for equal threads, batch and SIMD level.
+    weights: "best", those of the best val (where a run on a text has them), or "last". Its numbers
+    are the program's to the last bit, for equal threads, batch and SIMD level.
     """
 
-    def __init__(self, folder):
-        self.config, self.model = load_model(pathlib.Path(folder))
+    def __init__(self, folder, weights="best"):
+        self.config, self.model = load_model(pathlib.Path(folder), weights)
         #: every setting, as config.json has them
         self.settings = json.loads((pathlib.Path(folder) / "config.json").read_text())
 

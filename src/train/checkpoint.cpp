@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kNextOptimizerFile = "optimizer.safetensors.next";
+constexpr const char* kBestFile = "best.safetensors";
+constexpr const char* kNextBestFile = "best.safetensors.next";
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -34,29 +36,41 @@ T number(const io::SafeTensors& file, const std::string& key) {
 }
 
 Metadata to_metadata(const RunState& state, Index optimizer_steps) {
-  return {{"step", fmt::format("{}", state.step)},
-          {"seconds", fmt::format("{}", state.seconds)},
-          {"tokens", fmt::format("{}", state.tokens)},
-          {"data_bytes", fmt::format("{}", state.data_bytes)},
-          {"data_fingerprint", fmt::format("{}", state.data_fingerprint)},
-          {"curriculum.length", fmt::format("{}", state.curriculum.length)},
-          {"curriculum.streak", fmt::format("{}", state.curriculum.streak)},
-          {"curriculum.lost", fmt::format("{}", state.curriculum.lost)},
-          {"curriculum.over_generators", fmt::format("{:d}", state.curriculum.over_generators)},
-          {"optimizer.steps", fmt::format("{}", optimizer_steps)}};
+  Metadata metadata{
+      {"step", fmt::format("{}", state.step)},
+      {"seconds", fmt::format("{}", state.seconds)},
+      {"tokens", fmt::format("{}", state.tokens)},
+      {"data_bytes", fmt::format("{}", state.data_bytes)},
+      {"data_fingerprint", fmt::format("{}", state.data_fingerprint)},
+      {"curriculum.length", fmt::format("{}", state.curriculum.length)},
+      {"curriculum.streak", fmt::format("{}", state.curriculum.streak)},
+      {"curriculum.lost", fmt::format("{}", state.curriculum.lost)},
+      {"curriculum.over_generators", fmt::format("{:d}", state.curriculum.over_generators)},
+      {"optimizer.steps", fmt::format("{}", optimizer_steps)}};
+  if (state.best) {
+    metadata["best.step"] = fmt::format("{}", state.best->step);
+    metadata["best.val_loss"] = fmt::format("{}", state.best->val_loss);
+  }
+  return metadata;
+}
+
+/// Runs from before there were best weights, and runs on tasks, have none.
+std::optional<Best> best_from_metadata(const io::SafeTensors& file) {
+  if (!file.metadata().contains("best.step")) return {};
+  return Best{number<Index>(file, "best.step"), number<double>(file, "best.val_loss")};
 }
 
 RunState from_metadata(const io::SafeTensors& file) {
-  return {
-      .step = number<Index>(file, "step"),
-      .seconds = number<double>(file, "seconds"),
-      .tokens = number<Index>(file, "tokens"),
-      .data_bytes = number<Index>(file, "data_bytes"),
-      .data_fingerprint = number<std::uint64_t>(file, "data_fingerprint"),
-      .curriculum = {.length = number<Index>(file, "curriculum.length"),
-                     .streak = number<Index>(file, "curriculum.streak"),
-                     .lost = number<Index>(file, "curriculum.lost"),
-                     .over_generators = number<Index>(file, "curriculum.over_generators") != 0}};
+  return {.step = number<Index>(file, "step"),
+          .seconds = number<double>(file, "seconds"),
+          .tokens = number<Index>(file, "tokens"),
+          .data_bytes = number<Index>(file, "data_bytes"),
+          .data_fingerprint = number<std::uint64_t>(file, "data_fingerprint"),
+          .curriculum = {.length = number<Index>(file, "curriculum.length"),
+                         .streak = number<Index>(file, "curriculum.streak"),
+                         .lost = number<Index>(file, "curriculum.lost"),
+                         .over_generators = number<Index>(file, "curriculum.over_generators") != 0},
+          .best = best_from_metadata(file)};
 }
 
 /// One tensor a parameter, named prefix + name, out of a flat array.
@@ -102,22 +116,29 @@ void read_tensors(const io::SafeTensors& file, const std::string& prefix,
   }
 }
 
-/// The optimiser's file of the model's step: under its own name, or the next one that a kill left.
-io::SafeTensors open_optimizer(const fs::path& folder, Index model_step) {
-  const fs::path current = folder / kOptimizerFile, next = folder / kNextOptimizerFile;
+/// The file of that step: under its own name, or the next one that a kill left, which takes it.
+io::SafeTensors open_of_step(const fs::path& current, const fs::path& next, Index expected,
+                             const char* whose) {
   if (fs::exists(next)) {
     auto file = io::SafeTensors::open(next.string());
-    if (number<Index>(file, "step") == model_step) {
+    if (number<Index>(file, "step") == expected) {
       fs::rename(next, current);
       return file;
     }
+    fs::remove(next);  // of a checkpoint that never was
   }
   auto file = io::SafeTensors::open(current.string());
   const auto step = number<Index>(file, "step");
-  LIOR_CHECK(step == model_step,
-             "{}: is of step {}, {} of step {}; a checkpoint's files are of one",
-             shown_path(current.string()), step, kModelFile, model_step);
+  LIOR_CHECK(step == expected, "{}: is of step {}, {} of step {}; a checkpoint's files are of one",
+             shown_path(current.string()), step, whose, expected);
   return file;
+}
+
+void write_weights(const fs::path& path, std::span<const nn::Parameter> parameters,
+                   std::span<const float> values, Index step) {
+  std::vector<io::NamedTensor> tensors;
+  append_tensors("", parameters, values, tensors);
+  io::write_safetensors(path.string(), tensors, {{"step", fmt::format("{}", step)}});
 }
 
 }  // namespace
@@ -139,22 +160,25 @@ std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters) {
 }
 
 void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
-                     Optimizer<float>& optimizer, const RunState& state) {
+                     Optimizer<float>& optimizer, const RunState& state,
+                     std::span<const float> best_values) {
   const auto parameters = model.parameters();
   if (const auto bad = first_not_finite(parameters, model.values())) {
     throw RunError(fmt::format("step {}: {} is not finite; {} keeps the last good checkpoint",
                                state.step, *bad, folder.string()));
   }
-  std::vector<io::NamedTensor> moments, values;
+  std::vector<io::NamedTensor> moments;
   for (const auto& array : optimizer.state()) {
     append_tensors(std::string(array.name) + ".", parameters, array.values, moments);
   }
-  append_tensors("", parameters, model.values(), values);
 
   io::write_safetensors((folder / kNextOptimizerFile).string(), moments,
                         to_metadata(state, optimizer.steps()));
-  io::write_safetensors((folder / kModelFile).string(), values,
-                        {{"step", fmt::format("{}", state.step)}});
+  if (!best_values.empty()) {
+    write_weights(folder / kNextBestFile, parameters, best_values, state.best->step);
+  }
+  write_weights(folder / kModelFile, parameters, model.values(), state.step);
+  if (!best_values.empty()) fs::rename(folder / kNextBestFile, folder / kBestFile);
   fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
 }
 
@@ -162,8 +186,15 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
                                         Optimizer<float>& optimizer) {
   if (!fs::exists(folder / kModelFile) && !fs::exists(folder / kOptimizerFile)) return {};
   const auto model_file = io::SafeTensors::open((folder / kModelFile).string());
-  const auto optimizer_file = open_optimizer(folder, number<Index>(model_file, "step"));
+  const auto optimizer_file = open_of_step(folder / kOptimizerFile, folder / kNextOptimizerFile,
+                                           number<Index>(model_file, "step"), kModelFile);
   const RunState state = from_metadata(optimizer_file);
+  if (state.best) {
+    const auto best_file = open_of_step(folder / kBestFile, folder / kNextBestFile,
+                                        state.best->step, "the best evaluation is");
+    check_count(best_file, model.parameters().size());
+    check_tensors(best_file, "", model.parameters());
+  }
 
   const auto parameters = model.parameters();
   check_count(model_file, parameters.size());
@@ -176,9 +207,10 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
   return state;
 }
 
-TrainedModel load_model(const fs::path& folder) {
+TrainedModel load_model(const fs::path& folder, Weights weights) {
   const Config config = read_config(folder / "config.json");
-  const auto file = io::SafeTensors::open((folder / kModelFile).string());
+  const bool has_best = weights == Weights::best && fs::exists(folder / kBestFile);
+  const auto file = io::SafeTensors::open((folder / (has_best ? kBestFile : kModelFile)).string());
   // Nothing of the model's size is taken before the file is seen to hold that much.
   LIOR_CHECK(std::cmp_less(config.model.layers, file.names().size()),
              "{}: holds {} tensors; the configuration's model has {} layers of several each",

@@ -36,7 +36,7 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
 }
 
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,
-                      std::size_t held_text) {
+                      bool keeps_best, std::size_t held_text) {
   auto model = nn::Model<float>::planner(config.model);
   const std::size_t parameters = parameter_count(model);
   const auto tokens =
@@ -46,7 +46,7 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   for (const auto& [batch, length] : batches)
     rows = std::max(rows, checked_product(batch, length, "tokens"));
   const std::size_t around_step =
-      kProcessBytes + held_text + 2 * parameters * sizeof(float) +
+      kProcessBytes + held_text + (keeps_best ? 3 : 2) * parameters * sizeof(float) +
       Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
       2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);

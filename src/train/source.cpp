@@ -30,25 +30,33 @@ void read_tokens(const TextBytes& text, const Tokenizer& tokenizer, Index begin,
   }
 }
 
-/// Stretches of a text side by side.
+/// Stretches of a text, the first from `begin` on, the last from `last` on, the others evenly
+/// between.
 class TextStream : public Stream {
  public:
-  TextStream(const TextBytes& text, const Tokenizer& tokenizer, Index begin, Index stretches,
-             Index length)
-      : Stream(stretches, length, stretches), text_(text), tokenizer_(tokenizer), begin_(begin) {}
+  TextStream(const TextBytes& text, const Tokenizer& tokenizer, Index begin, Index last,
+             Index stretches, Index length)
+      : Stream(stretches, length, stretches),
+        text_(text),
+        tokenizer_(tokenizer),
+        begin_(begin),
+        span_(last - begin) {}
 
   void read(Index first, Index begin, View<std::int32_t, 2> tokens,
             View<std::int32_t, 2> targets) override {
     for (Index row = 0; row < tokens.extent(0); ++row) {
-      read_tokens(text_, tokenizer_, begin_ + (first + row) * length() + begin, tokens[row],
-                  targets[row]);
+      read_tokens(text_, tokenizer_, start(first + row) + begin, tokens[row], targets[row]);
     }
   }
 
  private:
+  Index start(Index stretch) const {
+    return count() == 1 ? begin_ : begin_ + stretch * span_ / (count() - 1);
+  }
+
   const TextBytes& text_;
   const Tokenizer& tokenizer_;
-  Index begin_;
+  Index begin_, span_;
 };
 
 class TextSource : public Source {
@@ -96,8 +104,21 @@ class TextSource : public Source {
                shown_path(text_.path()), name(part), tokens * tokenizer_.bytes_per_token);
     const Index predictions = std::min(tokens - 1, saturating_product(count, length));
     const Index stretches = std::clamp(predictions / length, Index{1}, std::min(batch, count));
-    return std::make_unique<TextStream>(text_, tokenizer_, begin, stretches,
-                                        predictions / stretches);
+    const Index of_each = predictions / stretches;
+    return std::make_unique<TextStream>(text_, tokenizer_, begin, begin + (stretches - 1) * of_each,
+                                        stretches, of_each);
+  }
+
+  std::unique_ptr<Stream> sample(std::uint64_t seed, Index count, Index length,
+                                 Index batch) const override {
+    const Index predictions = saturating_product(count, length), all = all_ - training_ - 1;
+    const Index stretches = (count + kSampledTogether - 1) / kSampledTogether;
+    if (predictions >= all || stretches == 1) {
+      return evaluation(Part::val, seed, count, length, batch);
+    }
+    const Index of_each = predictions / stretches;
+    return std::make_unique<TextStream>(text_, tokenizer_, training_, all_ - 1 - of_each, stretches,
+                                        of_each);
   }
 
  private:

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -112,9 +114,8 @@ void TextBytes::read(Index begin, std::span<std::byte> to) const {
 
 bool TextBytes::is_sampled() const { return size_ > kPieces * kPieceBytes; }
 
-std::uint64_t TextBytes::fingerprint() const {
+void TextBytes::visit_pieces(const std::function<void(std::span<const std::byte>)>& visit) const {
   const Index pieces = std::min(kPieces, (size_ + kPieceBytes - 1) / kPieceBytes);
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   std::vector<std::byte> bytes(static_cast<std::size_t>(kPieceBytes));
   for (Index piece = 0; piece < pieces; ++piece) {
     const Index begin =
@@ -122,11 +123,33 @@ std::uint64_t TextBytes::fingerprint() const {
     const auto some =
         std::span(bytes).first(static_cast<std::size_t>(std::min(kPieceBytes, size_ - begin)));
     read(begin, some);
-    for (const std::byte b : some) {
+    visit(some);
+  }
+}
+
+std::uint64_t TextBytes::fingerprint() const {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  visit_pieces([&](std::span<const std::byte> piece) {
+    for (const std::byte b : piece) {
       hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3;
     }
-  }
+  });
   return hash;
+}
+
+double TextBytes::entropy() const {
+  std::array<Index, 256> counts{};
+  Index total = 0;
+  visit_pieces([&](std::span<const std::byte> piece) {
+    for (const std::byte b : piece) ++counts[static_cast<std::size_t>(b)];
+    total += std::ssize(piece);
+  });
+  double bits = 0;
+  for (const Index count : counts) {
+    const double p = static_cast<double>(count) / static_cast<double>(total);
+    if (count > 0) bits -= p * std::log2(p);
+  }
+  return bits;
 }
 
 }  // namespace lior::train

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <exception>
+#include <utility>
 
 #include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
@@ -11,6 +12,7 @@
 #include "lior/io/atomic_file.h"
 #include "lior/io/folder_lock.h"
 #include "lior/linalg/gemm.h"
+#include "lior/train/advice.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/metrics.h"
@@ -92,6 +94,7 @@ class Trainer {
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     arena_.emplace(plan_.step_bytes);
     if (evaluates()) prepare_evaluation();
+    if (keeps_best()) best_ = BestWeights(std::ssize(model_.values()));
     fill_batch(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
@@ -102,6 +105,7 @@ class Trainer {
     if (resume) load();
     timer_ = Timer();
     if (!resume || !ended()) write_folder(resume);
+    if (!resume && data_->text() != nullptr) advise_on(*data_->text());  // the run can begin
     metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
     if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
       hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
@@ -137,6 +141,9 @@ class Trainer {
             .steps_made = state_.step - first_step,
             .step = state_.step,
             .seconds = seconds(),
+            .lost_patience = lost_patience(),
+            .best = best_.best(),
+            .val_loss = line_.val_loss,
             .config = config_};
   }
 
@@ -165,14 +172,28 @@ class Trainer {
       config_.data = fs::absolute(config_.data).lexically_normal().string();
     }
     fit_to_data(config_, *data);
+    LIOR_CHECK(config_.patience == 0 || (data->text() != nullptr && data->has_held_out()),
+               "patience = {} counts evaluations on the held-out part of a text, and data \"{}\" "
+               "with val_fraction = {} have none; 0 is right here",
+               config_.patience, shown_path(config_.data), config_.val_fraction);
     return data;
   }
 
+  void advise_on(const TextBytes& text) const {
+    const auto training =
+        static_cast<Index>(static_cast<double>(text.size()) * (1 - config_.val_fraction));
+    for (const auto& advice :
+         {advice_on_bytes(text), advice_on_size(config_, std::ssize(model_.values()), training)}) {
+      if (advice) hooks_.say(*advice);
+    }
+  }
+
   bool evaluates() const { return data_->has_held_out(); }
+  /// A task has new sequences for every step, so that the last weights are its best.
+  bool keeps_best() const { return evaluates() && data_->text() != nullptr; }
   Index eval_batch() const { return std::min(config_.batch, config_.eval_count); }
   std::unique_ptr<Stream> evaluation() const {
-    return data_->evaluation(Part::val, kEvaluationSeed, config_.eval_count, config_.length,
-                             eval_batch());
+    return data_->sample(kEvaluationSeed, config_.eval_count, config_.length, eval_batch());
   }
 
   void prepare_evaluation() {
@@ -208,7 +229,7 @@ class Trainer {
       batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
     const TextBytes* text = data_->text();
-    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0,
+    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
                                  text != nullptr ? text->held().size() : 0);
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
@@ -235,6 +256,7 @@ class Trainer {
     }
     state_ = *saved;
     curriculum_.restore(saved->curriculum);
+    best_.restore(saved->best);
     seconds_before_ = saved->seconds;
     tokens_before_ = saved->tokens;
     say_how_the_rate_moves();
@@ -259,7 +281,13 @@ class Trainer {
 
   bool ended() const {
     return (config_.steps && state_.step >= *config_.steps) ||
-           (config_.minutes && seconds() >= 60 * *config_.minutes) || curriculum_.finished();
+           (config_.minutes && seconds() >= 60 * *config_.minutes) || curriculum_.finished() ||
+           lost_patience();
+  }
+  /// Whether `patience` evaluations have come after the best one.
+  bool lost_patience() const {
+    return config_.patience > 0 && best_.best() &&
+           state_.step - best_.best()->step >= config_.patience * config_.eval_every;
   }
 
   /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
@@ -321,7 +349,14 @@ class Trainer {
     if (hooks_.interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
+    if (keeps_best()) compare_with_best({.step = state_.step, .val_loss = result.loss});
     return true;
+  }
+
+  void compare_with_best(const Best& now) {
+    best_.observe(now, model_.values());
+    const auto advice = advice_on_val(config_, *best_.best(), now);
+    if (advice && !std::exchange(has_advised_on_val_, true)) hooks_.say(*advice);
   }
 
   void log(bool evaluated) {
@@ -337,7 +372,9 @@ class Trainer {
   void save() {
     state_.seconds = seconds();
     state_.curriculum = curriculum_.state();
-    save_checkpoint(folder_, model_, optimizer_, state_);
+    state_.best = best_.best();
+    save_checkpoint(folder_, model_, optimizer_, state_, best_.unsaved());
+    best_.saved();
     saved_ = Timer();
   }
 
@@ -397,6 +434,8 @@ class Trainer {
   std::optional<Evaluator> evaluator_;
   std::optional<Metrics> metrics_;
   MetricsLine line_;  // of the latest step; its evaluation: the latest
+  BestWeights best_;
+  bool has_advised_on_val_ = false;
   RunState state_;
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;

@@ -92,7 +92,7 @@ def tensors(path):
 
 
 def assert_same_numbers(left, right):
-    for name in ("model.safetensors", "optimizer.safetensors"):
+    for name in ("best.safetensors", "model.safetensors", "optimizer.safetensors"):
         assert tensors(left / name) == tensors(right / name), name
 
 
@@ -105,8 +105,8 @@ def assert_same_run(left, right):
 
 
 def test_a_run_learns_and_writes_its_folder(trained):
-    names = {"config.json", "model.safetensors", "optimizer.safetensors", "metrics.jsonl"}
-    assert set(contents(trained)) == names
+    weights = {"best.safetensors", "model.safetensors", "optimizer.safetensors"}
+    assert set(contents(trained)) == {"config.json", "metrics.jsonl", *weights}
     lines = metrics(trained)
     assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
     assert lines[-1]["loss"] < lines[0]["loss"]
@@ -130,7 +130,9 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(lior, inputs, tmp_pa
         1,
     )
     assert result.returncode == 0 and result.stdout == ""
-    assert result.stderr.splitlines()[-4].startswith("step 5/5  0:00 left  loss ")
+    lines = result.stderr.splitlines()
+    assert lines[-5].startswith("step 5/5  0:00 left  loss ")
+    assert lines[-4].startswith("val was best at step 5: ")
     assert "\r" not in result.stderr
 
 
@@ -747,7 +749,7 @@ def change_tensor(path, value):
 
 
 def test_weights_that_are_not_finite_are_a_failed_run(lior, inputs, run_copy):
-    name = change_tensor(run_copy / "model.safetensors", float("nan"))
+    name = change_tensor(run_copy / "best.safetensors", float("nan"))
     for command in (("eval", "--data", inputs / "text.txt"), ("generate", "--prompt", "a")):
         result = lior(*command, "--model", run_copy)
         assert result.returncode == 1 and result.stdout == ""
@@ -755,7 +757,7 @@ def test_weights_that_are_not_finite_are_a_failed_run(lior, inputs, run_copy):
 
 
 def test_weights_that_overflow_are_a_failed_run(lior, inputs, run_copy):
-    path = run_copy / "model.safetensors"
+    path = run_copy / "best.safetensors"
     data = bytearray(path.read_bytes())
     size = int.from_bytes(data[:8], "little")
     numbers = (len(data) - 8 - size) // 4
@@ -974,6 +976,7 @@ def test_a_model_folder_that_cannot_be(refused, inputs, run_copy, tmp_path):
     generate = ("generate", "--prompt", "a", "--model")
     for command in (evaluate, generate):
         assert "config.json" in refused(*command, tmp_path / "nowhere")
+    (run_copy / "best.safetensors").unlink()  # the last weights are what is left
     model, config = run_copy / "model.safetensors", run_copy / "config.json"
     good_model, good_config = model.read_bytes(), config.read_text()
 

@@ -59,17 +59,20 @@ class Train:
     def __init__(self, folder):
         self.settings = folder / "small.toml"
         self.settings.write_text(SMALL)
+        self.text = folder / "text.txt"
+        self.text.write_text("a text that repeats itself " * 20)
 
     def command(self, out, resume):
         shared = ["train", "--out", out, "--steps", 6, "--threads", 1, "--progress", "none"]
         if resume:
             return shared + ["--resume"]
-        return shared + ["--data", "builtin:parity", "--config", self.settings]
+        return shared + ["--data", self.text, "--config", self.settings]
 
     def result(self, out):
         """The outputs that must not depend on what happened on the way."""
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return {
+            "best": (out / "best.safetensors").read_bytes(),
             "model": (out / "model.safetensors").read_bytes(),
             "steps": [line["step"] for line in lines],
             "losses": [line["loss"] for line in lines],

@@ -200,7 +200,7 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
   EXPECT_EQ(error_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
             "--lr is 0.25, but the run to resume has 0.5; only threads, steps, minutes, "
-            "memory_budget, save_every and log_every may change");
+            "memory_budget, save_every, log_every and patience may change");
 }
 
 }  // namespace

@@ -72,6 +72,28 @@ TEST(Text, HoldsOutItsTail) {
   EXPECT_THROW(open_text(file.path, 1.5), Error);
 }
 
+TEST(Text, EntropyIsOfItsBytes) {
+  EXPECT_NEAR(TextBytes(CountingFile(256).path).entropy(), 8, 1e-12);
+  EXPECT_NEAR(TextBytes(CountingFile(2).path).entropy(), 1, 1e-12);
+  EXPECT_EQ(TextBytes(CountingFile(1).path).entropy(), 0);
+}
+
+TEST(Text, SamplesReachFromTheStartOfItsTailToItsEnd) {
+  const CountingFile file(2000);
+  const auto text = open_text(file.path, 0.5);  // bytes 1000 .. 1999, 999 predictions
+  constexpr Index kCount = 12, kLength = 10;    // three stretches of 40
+  const auto stream = text->sample(0, kCount, kLength, 4);
+  ASSERT_EQ(stream->count(), 3);
+  ASSERT_EQ(stream->length(), 40);
+  Array<std::int32_t, 2> tokens({3, 40}), targets({3, 40});
+  stream->read(0, 0, tokens.view(), targets.view());
+  EXPECT_EQ(tokens(0, 0), 1000 % 256);
+  EXPECT_EQ(tokens(1, 0), (1000 + 959 / 2) % 256);
+  EXPECT_EQ(targets(2, 39), 1999 % 256);
+  // All of the tail, where it has no more.
+  EXPECT_EQ(text->sample(0, 200, kLength, 4)->length(), 999 / 4);
+}
+
 TEST(Text, WindowsLieInTheTrainingPartAndReachItsEnds) {
   const CountingFile file(40);
   const auto text = open_text(file.path, 0.5);  // bytes 0..19

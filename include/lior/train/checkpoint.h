@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// A run's folder: config.json, model.safetensors, optimizer.safetensors, metrics.jsonl.
+/// A run's folder: config.json, model.safetensors, optimizer.safetensors, metrics.jsonl, and for a
+/// text with a held-out part best.safetensors, the weights of its best evaluation.
 ///
 /// A checkpoint is two files that belong together. Both carry the step; the optimiser's file is
 /// written whole beside the old one first, then replacing the model's file commits, then the new
@@ -8,13 +9,16 @@
 ///   optimizer.safetensors.next written   the model is still the old one: the old pair counts
 ///   model.safetensors replaced           its step is .next's: that pair counts
 ///   .next renamed                        the new pair under its own names
-/// and what is read is the model with the optimiser's file of the same step.
+/// and what is read is the model with the optimiser's file of the same step. The best weights take
+/// the same way: best.safetensors.next before the model's file, their name after it; the
+/// optimiser's file says of which step they are.
 
 #include <filesystem>
 #include <map>
 #include <optional>
 
 #include "lior/nn/model.h"
+#include "lior/train/best.h"
 #include "lior/train/config.h"
 
 namespace lior::train {
@@ -28,17 +32,25 @@ struct RunState {
   Index data_bytes = 0;                ///< size of the text, 0 for tasks
   std::uint64_t data_fingerprint = 0;  ///< of the text, 0 for tasks: another text is another run
   Curriculum::State curriculum;
+  std::optional<Best> best;  ///< evaluation so far; absent where none was, or for tasks
 };
 
+/// `best_values`: the weights of state.best where the folder does not have them yet, else empty.
 /// Throws lior::RunError, and leaves the last checkpoint, when a parameter is NaN or infinite.
 void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>& model,
-                     Optimizer<float>& optimizer, const RunState& state);
+                     Optimizer<float>& optimizer, const RunState& state,
+                     std::span<const float> best_values);
 
 /// Nothing when the folder holds no checkpoint yet. Throws lior::Error that names the file when one
-/// of the two is missing, damaged, of another step, or of another model; lior::RunError as
+/// of its files is missing, damaged, of another step, or of another model; lior::RunError as
 /// load_model does.
 std::optional<RunState> load_checkpoint(const std::filesystem::path& folder,
                                         nn::Model<float>& model, Optimizer<float>& optimizer);
+
+/// Which weights of a run: those of its best evaluation where it has any (best.safetensors), else
+/// the last ones; or the last ones in any case.
+enum class Weights { best, last };
+constexpr auto enum_names(Weights) { return enum_words("best", "last"); }
 
 /// A trained model, to evaluate or to generate with, and the settings of its run. Throws
 /// lior::Error that names the file when one is missing, damaged, or of another model than
@@ -48,7 +60,7 @@ struct TrainedModel {
   Config config;
   nn::Model<float> model;
 };
-TrainedModel load_model(const std::filesystem::path& folder);
+TrainedModel load_model(const std::filesystem::path& folder, Weights weights = Weights::best);
 
 /// The name of the first parameter with a NaN or an infinity among `values` (or gradients).
 std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,

@@ -40,7 +40,8 @@ struct Config {
   Index save_every = 500;  ///< these four in steps
   Index log_every = 10;
   Index eval_every = 200;
-  Index eval_count = 32;      ///< sequences of an evaluation while training
+  Index eval_count = 32;  ///< sequences of an evaluation while training
+  Index patience = 0;  ///< evaluations past the best one that end the run (of a text); 0: none do
   double val_fraction = 0.1;  ///< the tail of a file that is never trained on
   linalg::Precision dtype = linalg::Precision::float32;  ///< of the layers' products
   double lr = 1e-3;

@@ -67,6 +67,17 @@ class Source {
   /// prediction.
   virtual std::unique_ptr<Stream> evaluation(Part part, std::uint64_t seed, Index count,
                                              Index length, Index batch) const = 0;
+
+  /// What a run reads again and again to see how it does: evaluation(Part::val, ...) of a task. Of
+  /// a text that has more: count x length predictions of the held-out part in stretches of
+  /// kSampledTogether x length, spread evenly from its start to its end.
+  virtual std::unique_ptr<Stream> sample(std::uint64_t seed, Index count, Index length,
+                                         Index batch) const {
+    return evaluation(Part::val, seed, count, length, batch);
+  }
+  /// Sequences of `sample` that follow one another: a state that starts from nothing at each of
+  /// them would make the loss larger than that of the whole part, which is read in one go.
+  static constexpr Index kSampledTogether = 4;
 };
 
 /// builtin:TASK, or a text (text.h), whose last floor(size held_out) bytes are held out.

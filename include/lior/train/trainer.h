@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lior/core/profile.h"
+#include "lior/train/best.h"
 #include "lior/train/config.h"
 
 namespace lior::train {
@@ -38,11 +39,14 @@ struct Hooks {
 
 /// How a run ended.
 struct Outcome {
-  bool interrupted = false;  ///< at step 0 with no seconds: before anything was written
-  Index steps_made = 0;      ///< by this call: 0 where the run to resume was already over
-  Index step = 0;            ///< in all
-  double seconds = 0;        ///< in all
-  Config config{};           ///< as it ran
+  bool interrupted = false;          ///< at step 0 with no seconds: before anything was written
+  Index steps_made = 0;              ///< by this call: 0 where the run to resume was already over
+  Index step = 0;                    ///< in all
+  double seconds = 0;                ///< in all
+  bool lost_patience = false;        ///< ended by config.patience
+  std::optional<Best> best{};        ///< evaluation of a text, whose weights best.safetensors has
+  std::optional<double> val_loss{};  ///< of the last evaluation that this call made
+  Config config{};                   ///< as it ran
 };
 
 /// Trains in `folder`, which must be new or empty, or hold the run to `resume`, and which no other
