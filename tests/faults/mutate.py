@@ -187,11 +187,12 @@ FILES = {
     "resume": [
         "model/config.json",
         "model/model.safetensors",
+        "model/best.safetensors",
         "model/optimizer.safetensors",
         "model/metrics.jsonl",
     ],
-    "eval": ["model/config.json", "model/model.safetensors", "text.txt"],
-    "generate": ["model/config.json", "model/model.safetensors"],
+    "eval": ["model/config.json", "model/best.safetensors", "text.txt"],
+    "generate": ["model/config.json", "model/best.safetensors"],
     "evolve": ["field.toml"],
     "go_on": ["field/config.toml", "field/checkpoint.safetensors", "field/diagnostics.jsonl"],
     # field.h5 is trusted: libhdf5 crashes on hostile files, as io/hdf5.h says.
