@@ -5,8 +5,8 @@
     layer = lior.torch.GeometricMamba(d_model=128, heads=12)
     out, state = layer(torch.randn(4, 256, 128))
 
-Operators are `torch.ops.lior.*` (functions of `lior.torch.ops`): they have gradients, do not break the graphs of
-torch.compile, and read and write tensors where they lie, on the processor. Needs torch 2.5 or later.
+Operators are functions of `lior.torch.ops`: they have gradients of any order, work under torch.func, do not break the
+graphs of torch.compile, and read and write tensors where they lie, on the processor. Needs torch 2.5 or later.
 """
 
 from lior.torch import ops

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels as operators of PyTorch: `torch.ops.lior.*`.
+"""The kernels as operators of PyTorch.
 
-Each is a `torch.library` operator with a shape function and gradients, so that autograd, torch.compile
-(without a break of the graph) and functional transforms know it. Tensors are on the processor; their
-memory is read and written where it lies. float32 and float64, complex too where the text says so.
+autograd, torch.func (grad, vmap, jacrev, jvp and their compositions), forward mode and torch.compile (without a break
+of the graph, whose nodes are `torch.ops.lior.*`) know each. Values and gradients are the kernels'; gradients of
+gradients and forward mode go by the formulas in plain torch (`OPERATOR.formula`), or raise where there is none. Tensors
+are on the processor; their memory is read and written where it lies. float32 and float64, complex too where the text
+says so.
 
 Letters: B batch, N sequence length or points, H heads, S numbers in one head's state (8 real, 16
 complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
@@ -32,6 +34,7 @@ from lior.torch.operators.metric import (
     geodesic_backward,
     geodesic_distance,
     geodesic_distance_backward,
+    geodesic_log,
     learned_metric,
     learned_metric_backward,
 )
@@ -59,6 +62,7 @@ __all__ = [
     "geodesic_backward",
     "geodesic_distance",
     "geodesic_distance_backward",
+    "geodesic_log",
     "layer_inner",
     "layer_inner_backward",
     "layer_of",

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from lior import algebra
+from lior.torch.operators import formulas
+from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
-def _bilinear_outputs(psi: Tensor, gamma: Tensor, packed: bool) -> Tuple[Tensor, Tensor, Tensor]:
+def _bilinear_outputs(psi, gamma, packed=False, dirac=False):
     count, d = psi.shape[0], gamma.shape[0]
     sizes = (d * (d - 1) // 2, d * (d + 1) // 2) if packed else (d * d, d * d)
     return psi.new_empty(count), psi.new_empty(count, sizes[0]), psi.new_empty(count, sizes[1])
@@ -22,7 +24,25 @@ def _bilinears_of(gamma: Tensor, packed: bool, dirac: bool) -> algebra.Bilinears
     )
 
 
-@torch.library.custom_op("lior::bilinears", mutates_args=())
+@operator(
+    shapes=lambda psi, gamma, *rest: (psi.new_empty(psi.shape), gamma.new_empty(gamma.shape)),
+    formula=lambda *args: pullback(formulas.bilinears, args[:4], args[4:]),
+)
+def bilinears_backward(
+    psi: Tensor, gamma: Tensor, packed: bool, dirac: bool, dk0: Tensor, dk1: Tensor, dk2: Tensor
+) -> Tuple[Tensor, Tensor]:
+    """Gradients with respect to psi and gamma."""
+    psi, gamma = dense(psi), dense(gamma)
+    gradients = torch.empty_like(psi), torch.empty_like(gamma)
+    _bilinears_of(gamma, packed, dirac).backward(psi, *all_dense((dk0, dk1, dk2)), out=gradients)
+    return gradients
+
+
+@operator(
+    shapes=_bilinear_outputs,
+    gradient=lambda call: (*bilinears_backward(*call.args, *call.grads), None, None),
+    formula=formulas.bilinears,
+)
 def bilinears(
     psi: Tensor, gamma: Tensor, packed: bool = False, dirac: bool = False
 ) -> Tuple[Tensor, Tensor, Tensor]:
@@ -35,37 +55,3 @@ def bilinears(
     outputs = _bilinear_outputs(psi, gamma, packed)
     _bilinears_of(gamma, packed, dirac).forward(psi, out=outputs)
     return outputs
-
-
-@bilinears.register_fake
-def _(psi, gamma, packed=False, dirac=False):
-    return _bilinear_outputs(psi, gamma, packed)
-
-
-@torch.library.custom_op("lior::bilinears_backward", mutates_args=())
-def bilinears_backward(
-    psi: Tensor, gamma: Tensor, packed: bool, dirac: bool, dk0: Tensor, dk1: Tensor, dk2: Tensor
-) -> Tuple[Tensor, Tensor]:
-    """Gradients with respect to psi and gamma."""
-    psi, gamma = dense(psi), dense(gamma)
-    gradients = torch.empty_like(psi), torch.empty_like(gamma)
-    _bilinears_of(gamma, packed, dirac).backward(psi, *all_dense((dk0, dk1, dk2)), out=gradients)
-    return gradients
-
-
-@bilinears_backward.register_fake
-def _(psi, gamma, packed, dirac, dk0, dk1, dk2):
-    return psi.new_empty(psi.shape), gamma.new_empty(gamma.shape)
-
-
-def _bilinears_setup(ctx, inputs, output):
-    psi, gamma, ctx.packed, ctx.dirac = inputs
-    ctx.save_for_backward(psi, gamma)
-
-
-def _bilinears_gradient(ctx, dk0, dk1, dk2):
-    psi, gamma = ctx.saved_tensors
-    return *bilinears_backward(psi, gamma, ctx.packed, ctx.dirac, dk0, dk1, dk2), None, None
-
-
-bilinears.register_autograd(_bilinears_gradient, setup_context=_bilinears_setup)

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from lior import _lior, nn
+from lior.torch.operators.define import operator
 from lior.torch.operators.tensors import all_dense, dense
 
 
-@torch.library.custom_op("lior::compat_mamba", mutates_args=())
+@operator(shapes=lambda x, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)))
 def compat_mamba(x: Tensor, state: Tensor, parameters: List[Tensor]) -> Tuple[Tensor, Tensor]:
     """The original's geometric Mamba layer: x [B, N, D], state [B, 16] -> the output and the last state. Has
     no gradient: its state is zero forever, or grows or dies geometrically."""
@@ -20,12 +21,12 @@ def compat_mamba(x: Tensor, state: Tensor, parameters: List[Tensor]) -> Tuple[Te
     return out, state
 
 
-@compat_mamba.register_fake
-def _(x, state, parameters):
-    return x.new_empty(x.shape), state.new_empty(state.shape)
-
-
-@torch.library.custom_op("lior::compat_recurrence", mutates_args=())
+@operator(
+    shapes=lambda u, state, *rest: (
+        u.new_empty(*u.shape[:2], 8),
+        state.new_empty(state.shape),
+    )
+)
 def compat_recurrence(
     u: Tensor, state: Tensor, theta: Tensor, omega: Tensor, sigma: Tensor
 ) -> Tuple[Tensor, Tensor]:
@@ -33,8 +34,3 @@ def compat_recurrence(
     state. Has no gradient."""
     ends = nn.compat_recurrence(*all_dense((theta, omega, sigma, u, state)))
     return torch.from_numpy(ends[0]), torch.from_numpy(ends[1])
-
-
-@compat_recurrence.register_fake
-def _(u, state, theta, omega, sigma):
-    return u.new_empty(*u.shape[:2], 8), state.new_empty(state.shape)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from lior import nn
+from lior.torch.operators import formulas
+from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -39,42 +41,50 @@ def _fakes(spec, projection):
     )
 
 
-@torch.library.custom_op("lior::layer_inner", mutates_args=())
-def layer_inner(
-    spec: str, projection: Tensor, own: List[Tensor], state: Optional[Tensor]
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    """z [B, N, out], which W_o reads, of a projection W_in v + bias [B, N, P] and the parameters of its own that the
-    layer has between the two (nn.Layer.inner_names); the last state [B, state_size], empty without a first one; and y
-    and what else the way back needs. spec: layer_spec()."""
-    layer, projection = layer_of(spec), dense(projection)
-    outputs = _fakes(spec, projection)
-    last = projection.new_empty(0) if state is None else dense(state).clone()
-    layer.inner_forward(
-        _named(layer, own), projection, None if state is None else last, out=outputs
+def _gradient_shapes(spec, projection, own, state, y, saved, dz, d_last):
+    return (
+        projection.new_empty(projection.shape),
+        projection.new_empty(sum(p.numel() for p in own)),
+        projection.new_empty(0) if d_last is None else d_last.new_empty(d_last.shape),
     )
-    z, y, saved = outputs
-    return z, last, y, saved
 
 
-@layer_inner.register_fake
-def _(spec, projection, own, state):
-    z, y, saved = _fakes(spec, projection)
-    last = projection.new_empty(0) if state is None else state.new_empty(state.shape)
-    return z, last, y, saved
+def _core(spec, projection, own, state):
+    """z and the last state by the formula of the layer's kind."""
+    layer = layer_of(spec)
+    return formulas.CORES[layer.kind](projection, own, state, **layer.options)
 
 
-@torch.library.custom_op("lior::layer_inner_backward", mutates_args=())
+def _inner_formula(spec, projection, own, state):
+    """The outputs of layer_inner, with anything for those that have no derivatives."""
+    z, last = _core(spec, projection, own, state)
+    return z, z if last is None else last, z, z
+
+
+def _gradient_formula(spec, projection, own, state, y, saved, dz, d_last):
+    def of_outputs(*args):
+        return _core(spec, *args) if d_last is not None else _core(spec, *args)[0]
+
+    grads = (dz,) if d_last is None else (dz, d_last)
+    d_projection, *rest = pullback(of_outputs, (projection, own, state), grads)
+    d_state = projection.new_zeros(0) if d_last is None else rest.pop()
+    d_own = [part.reshape(-1) for part in rest[: len(own)]]
+    return d_projection, torch.cat(d_own) if own else projection.new_zeros(0), d_state
+
+
+@operator(shapes=_gradient_shapes, formula=_gradient_formula)
 def layer_inner_backward(
     spec: str,
     projection: Tensor,
     own: List[Tensor],
+    state: Optional[Tensor],
     y: Tensor,
     saved: Tensor,
     dz: Tensor,
     d_last: Optional[Tensor],
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    """Gradients with respect to projection, to all of `own` one behind the other, and to the first state. y: forward's,
-    or z where that is empty."""
+    """Gradients with respect to projection, to all of `own` one behind the other, and to the first state, where d_last
+    says that of the last one. y: forward's, or z where that is empty."""
     layer, (projection, y, saved, dz) = layer_of(spec), all_dense((projection, y, saved, dz))
     d_projection = torch.empty_like(projection)
     d_own = projection.new_empty(sum(p.numel() for p in own))
@@ -92,38 +102,51 @@ def layer_inner_backward(
     return d_projection, d_own, d_state
 
 
-@layer_inner_backward.register_fake
-def _(spec, projection, own, y, saved, dz, d_last):
-    return (
-        projection.new_empty(projection.shape),
-        projection.new_empty(sum(p.numel() for p in own)),
-        projection.new_empty(0) if d_last is None else d_last.new_empty(d_last.shape),
-    )
+def _is_smooth(spec, state):
+    return state is not None and layer_of(spec).inner_shape[2]
 
 
-def _setup(ctx, inputs, output):
-    ctx.spec, projection, own, state = inputs
-    z, last, y, saved = output
-    _, gated, smooth = layer_of(ctx.spec).inner_shape
-    ctx.with_state = state is not None
-    ctx.count = len(own)
-    ctx.mark_non_differentiable(y, saved, *(() if smooth and ctx.with_state else (last,)))
-    ctx.smooth = smooth and ctx.with_state
-    ctx.save_for_backward(projection, y if gated else z, saved, *own)
-
-
-def _gradient(ctx, dz, d_last, *_):
-    projection, y, saved, *own = ctx.saved_tensors
-    if ctx.with_state and not ctx.smooth:
+def _inner_gradient(call):
+    spec, projection, own, state = call.args
+    z, _, y, saved = call.outputs
+    dz, d_last, *_ = call.grads
+    smooth = _is_smooth(spec, state)
+    if state is not None and not smooth:
         raise RuntimeError(
             "lior: a layer of this kind has no gradient from a given state; run whole sequences"
         )
+    gated = layer_of(spec).inner_shape[1]
     d_projection, d_own, d_state = layer_inner_backward(
-        ctx.spec, projection, own, y, saved, dz, d_last if ctx.smooth else None
+        spec, projection, own, state, y if gated else z, saved, dz, d_last if smooth else None
     )
     sizes = [p.numel() for p in own]
     gradients = [flat.view(p.shape) for flat, p in zip(d_own.split(sizes), own)]
-    return None, d_projection, gradients, d_state if ctx.smooth else None
+    return None, d_projection, gradients, d_state if smooth else None
 
 
-layer_inner.register_autograd(_gradient, setup_context=_setup)
+def _inner_shapes(spec, projection, own, state):
+    z, y, saved = _fakes(spec, projection)
+    last = projection.new_empty(0) if state is None else state.new_empty(state.shape)
+    return z, last, y, saved
+
+
+@operator(
+    shapes=_inner_shapes,
+    gradient=_inner_gradient,
+    formula=_inner_formula,
+    silent=lambda spec, projection, own, state: (2, 3) if _is_smooth(spec, state) else (1, 2, 3),
+)
+def layer_inner(
+    spec: str, projection: Tensor, own: List[Tensor], state: Optional[Tensor]
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    """z [B, N, out], which W_o reads, of a projection W_in v + bias [B, N, P] and the parameters of its own that the
+    layer has between the two (nn.Layer.inner_names); the last state [B, state_size], empty without a first one; and y
+    and what else the way back needs. spec: layer_spec()."""
+    layer, projection = layer_of(spec), dense(projection)
+    outputs = _fakes(spec, projection)
+    last = projection.new_empty(0) if state is None else dense(state).clone()
+    layer.inner_forward(
+        _named(layer, own), projection, None if state is None else last, out=outputs
+    )
+    z, y, saved = outputs
+    return z, last, y, saved

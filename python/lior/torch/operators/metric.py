@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from lior import geometry
+from lior.torch.operators import formulas
+from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 METRIC_NAMES = (
@@ -33,7 +35,37 @@ def _in_order(named) -> List[Tensor]:
     return [torch.from_numpy(named[name]) for name in METRIC_NAMES]
 
 
-@torch.library.custom_op("lior::learned_metric", mutates_args=())
+def _like(*tensors):
+    return [tensor.new_empty(tensor.shape) for tensor in tensors]
+
+
+@operator(
+    shapes=lambda x, parameters, *rest: _like(x, *parameters),
+    formula=lambda *args: pullback(formulas.learned_metric, args[:4], args[4:]),
+)
+def learned_metric_backward(
+    x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool, dg: Tensor
+) -> List[Tensor]:
+    """Gradients with respect to x and to each of the parameters."""
+    d_x, named = _metric_of(parameters, resilience, spd_floor).backward(dense(x), dense(dg))
+    return [torch.from_numpy(d_x), *_in_order(named)]
+
+
+def _of_points(backward):
+    """The gradient of an operator of (x, parameters, resilience, spd_floor)."""
+
+    def gradient(call):
+        d_x, *d_parameters = backward(*call.args, *call.grads)
+        return d_x, d_parameters, None, None
+
+    return gradient
+
+
+@operator(
+    shapes=lambda x, *rest: x.new_empty(len(x), *x.shape),
+    gradient=_of_points(learned_metric_backward),
+    formula=formulas.learned_metric,
+)
 def learned_metric(
     x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool
 ) -> Tensor:
@@ -46,57 +78,10 @@ def learned_metric(
     return g
 
 
-@learned_metric.register_fake
-def _(x, parameters, resilience, spd_floor):
-    d, count = x.shape
-    return x.new_empty(d, d, count)
-
-
-@torch.library.custom_op("lior::learned_metric_backward", mutates_args=())
-def learned_metric_backward(
-    x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool, dg: Tensor
-) -> List[Tensor]:
-    """Gradients with respect to x and to each of the parameters."""
-    d_x, named = _metric_of(parameters, resilience, spd_floor).backward(dense(x), dense(dg))
-    return [torch.from_numpy(d_x), *_in_order(named)]
-
-
-@learned_metric_backward.register_fake
-def _(x, parameters, resilience, spd_floor, dg):
-    return [tensor.new_empty(tensor.shape) for tensor in (x, *parameters)]
-
-
-def _learned_metric_setup(ctx, inputs, output):
-    x, parameters, ctx.resilience, ctx.spd_floor = inputs
-    ctx.save_for_backward(x, *parameters)
-
-
-def _learned_metric_gradient(ctx, dg):
-    x, *parameters = ctx.saved_tensors
-    d_x, *d_parameters = learned_metric_backward(x, parameters, ctx.resilience, ctx.spd_floor, dg)
-    return d_x, d_parameters, None, None
-
-
-learned_metric.register_autograd(_learned_metric_gradient, setup_context=_learned_metric_setup)
-
-
-@torch.library.custom_op("lior::christoffel", mutates_args=())
-def christoffel(x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool) -> Tensor:
-    """Gamma [d, d, d, N], upper index first, at planes of points x [d, N], by exact derivatives."""
-    x = dense(x)
-    d, count = x.shape
-    gamma = x.new_empty(d, d, d, count)
-    geometry.christoffel(_metric_of(parameters, resilience, spd_floor), x, out=gamma)
-    return gamma
-
-
-@christoffel.register_fake
-def _(x, parameters, resilience, spd_floor):
-    d, count = x.shape
-    return x.new_empty(d, d, d, count)
-
-
-@torch.library.custom_op("lior::christoffel_backward", mutates_args=())
+@operator(
+    shapes=lambda x, parameters, *rest: _like(x, *parameters),
+    formula=lambda *args: pullback(formulas.christoffel, args[:4], args[4:]),
+)
 def christoffel_backward(
     x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool, d_gamma: Tensor
 ) -> List[Tensor]:
@@ -106,21 +91,58 @@ def christoffel_backward(
     return [torch.from_numpy(d_x), *_in_order(named)]
 
 
-@christoffel_backward.register_fake
-def _(x, parameters, resilience, spd_floor, d_gamma):
-    return [tensor.new_empty(tensor.shape) for tensor in (x, *parameters)]
+@operator(
+    shapes=lambda x, *rest: x.new_empty(len(x), len(x), *x.shape),
+    gradient=_of_points(christoffel_backward),
+    formula=formulas.christoffel,
+)
+def christoffel(x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool) -> Tensor:
+    """Gamma [d, d, d, N], upper index first, at planes of points x [d, N], by exact derivatives."""
+    x = dense(x)
+    d, count = x.shape
+    gamma = x.new_empty(d, d, d, count)
+    geometry.christoffel(_metric_of(parameters, resilience, spd_floor), x, out=gamma)
+    return gamma
 
 
-def _christoffel_gradient(ctx, d_gamma):
-    x, *parameters = ctx.saved_tensors
-    d_x, *d_parameters = christoffel_backward(x, parameters, ctx.resilience, ctx.spd_floor, d_gamma)
-    return d_x, d_parameters, None, None
+@operator(
+    shapes=lambda x, v, parameters, *rest: _like(x, v, *parameters),
+    formula=lambda *args: pullback(formulas.geodesic, args[:7], args[7:]),
+)
+def geodesic_backward(
+    x: Tensor,
+    v: Tensor,
+    parameters: List[Tensor],
+    resilience: bool,
+    spd_floor: bool,
+    time: float,
+    step: float,
+    d_x_end: Tensor,
+    d_v_end: Tensor,
+) -> List[Tensor]:
+    """Gradients with respect to x, v and each of the parameters."""
+    metric = _metric_of(parameters, resilience, spd_floor)
+    start, named = metric.geodesic_backward(
+        dense(x), dense(v), time, step, dense(d_x_end), dense(d_v_end)
+    )
+    return [*map(torch.from_numpy, start), *_in_order(named)]
 
 
-christoffel.register_autograd(_christoffel_gradient, setup_context=_learned_metric_setup)
+def _of_pairs(backward):
+    """The gradient of an operator of two planes, the parameters and four numbers."""
+
+    def gradient(call):
+        first, second, *d_parameters = backward(*call.args, *call.grads)
+        return first, second, d_parameters, *(None,) * 4
+
+    return gradient
 
 
-@torch.library.custom_op("lior::geodesic", mutates_args=())
+@operator(
+    shapes=lambda x, v, *rest: tuple(_like(x, v)),
+    gradient=_of_pairs(geodesic_backward),
+    formula=formulas.geodesic,
+)
 def geodesic(
     x: Tensor,
     v: Tensor,
@@ -142,52 +164,31 @@ def geodesic(
     return torch.from_numpy(ends.x)[0], torch.from_numpy(ends.v)[0]
 
 
-@geodesic.register_fake
-def _(x, v, parameters, resilience, spd_floor, time, step):
-    return x.new_empty(x.shape), v.new_empty(v.shape)
+def _logarithm_gradient(call):
+    """exp_x(v) = y holds along any change: dv = (d exp/d v)^-1 (dy - d exp/d(x, parameters))."""
+    x, y, parameters, resilience, spd_floor, *_ = call.args
+    (v,), (dv,) = call.outputs, call.grads
+
+    def end(x, v, *parameters):
+        return geodesic(x, v, list(parameters), resilience, spd_floor, 1.0, _STEP)[0]
+
+    _, pull = torch.func.vjp(end, x, v, *parameters)
+    rows = []
+    for k in range(len(x)):
+        unit = torch.zeros_like(x)
+        unit[k] = 1
+        rows.append(pull(unit)[1])
+    jacobian = torch.stack(rows).permute(2, 1, 0)  # [N, k of v, l of y]: transposed
+    d_y = torch.linalg.solve(jacobian, dv.T).T
+    d_x, _, *d_parameters = pull(-d_y)
+    return d_x, d_y, d_parameters, *(None,) * 4
 
 
-@torch.library.custom_op("lior::geodesic_backward", mutates_args=())
-def geodesic_backward(
-    x: Tensor,
-    v: Tensor,
-    parameters: List[Tensor],
-    resilience: bool,
-    spd_floor: bool,
-    time: float,
-    step: float,
-    d_x_end: Tensor,
-    d_v_end: Tensor,
-) -> List[Tensor]:
-    """Gradients with respect to x, v and each of the parameters."""
-    metric = _metric_of(parameters, resilience, spd_floor)
-    start, named = metric.geodesic_backward(
-        dense(x), dense(v), time, step, dense(d_x_end), dense(d_v_end)
-    )
-    return [*map(torch.from_numpy, start), *_in_order(named)]
+_STEP = 0.02  # of the geodesics behind second derivatives of distances: RK4's error is below 1e-8 on smooth metrics
 
 
-@geodesic_backward.register_fake
-def _(x, v, parameters, *rest):
-    return [tensor.new_empty(tensor.shape) for tensor in (x, v, *parameters)]
-
-
-def _geodesic_setup(ctx, inputs, output):
-    x, v, parameters, *ctx.settings = inputs
-    ctx.save_for_backward(x, v, *parameters)
-
-
-def _geodesic_gradient(ctx, d_x_end, d_v_end):
-    x, v, *parameters = ctx.saved_tensors
-    d_x, d_v, *d_parameters = geodesic_backward(x, v, parameters, *ctx.settings, d_x_end, d_v_end)
-    return d_x, d_v, d_parameters, *(None,) * 4
-
-
-geodesic.register_autograd(_geodesic_gradient, setup_context=_geodesic_setup)
-
-
-@torch.library.custom_op("lior::geodesic_distance", mutates_args=())
-def geodesic_distance(
+@operator(shapes=lambda x, *rest: x.new_empty(x.shape), gradient=_logarithm_gradient)
+def geodesic_log(
     x: Tensor,
     y: Tensor,
     parameters: List[Tensor],
@@ -196,18 +197,37 @@ def geodesic_distance(
     rtol: float,
     atol: float,
 ) -> Tensor:
-    """The length [N] of the geodesic between points x and y, planes [d, N], found by shooting to those
-    tolerances; NaN, without a gradient, where shooting does not converge."""
+    """The velocity v [d, N] at x of the geodesic that is at y at parameter 1, found by shooting to those tolerances;
+    NaN where shooting does not converge."""
     metric = _metric_of(parameters, resilience, spd_floor)
-    return torch.from_numpy(geometry.distance(metric, dense(x), dense(y), rtol=rtol, atol=atol))
+    shot = geometry.log_map(metric, dense(x), dense(y), rtol=rtol, atol=atol)
+    v = torch.from_numpy(shot.v)
+    return torch.where(torch.from_numpy(shot.converged), v, torch.nan)
 
 
-@geodesic_distance.register_fake
-def _(x, y, parameters, resilience, spd_floor, rtol, atol):
-    return x.new_empty(x.shape[1])
+def _distance_gradient(x, y, parameters, resilience, spd_floor, rtol, atol, d_distance):
+    """The first variation: with v = log_x(y), L = |v|, the gradient of y is the momentum p = g(y) v_end/L, that of x
+    is -g(x) v/L, and that of the parameters d|v| - p . d exp_x(v), both at fixed v."""
+    kind = (resilience, spd_floor)
+    v = geodesic_log(x, y, parameters, *kind, rtol, atol)
+    end_v = geodesic(x, v, parameters, *kind, 1.0, _STEP)[1]
+
+    def lowered(at, v):
+        return torch.einsum("mni,ni->mi", learned_metric(at, parameters, *kind), v)
+
+    start = lowered(x, v)
+    weight = d_distance / (v * start).sum(0).sqrt()
+    end = weight * lowered(y, end_v)
+    fixed = learned_metric_backward(x, parameters, *kind, weight / 2 * v[:, None] * v)[1:]
+    ending = (1.0, _STEP, end, torch.zeros_like(end))
+    moved = geodesic_backward(x, v, parameters, *kind, *ending)[2:]
+    return [-weight * start, end, *(a - b for a, b in zip(fixed, moved))]
 
 
-@torch.library.custom_op("lior::geodesic_distance_backward", mutates_args=())
+@operator(
+    shapes=lambda x, y, parameters, *rest: _like(x, y, *parameters),
+    formula=_distance_gradient,
+)
 def geodesic_distance_backward(
     x: Tensor,
     y: Tensor,
@@ -237,17 +257,20 @@ def geodesic_distance_backward(
     return [-lowered(x, shot.v), lowered(y, ends.v[0]), *_in_order(named)]
 
 
-@geodesic_distance_backward.register_fake
-def _(x, y, parameters, *rest):
-    return [tensor.new_empty(tensor.shape) for tensor in (x, y, *parameters)]
-
-
-def _geodesic_distance_gradient(ctx, d_distance):
-    x, y, *parameters = ctx.saved_tensors
-    d_x, d_y, *d_parameters = geodesic_distance_backward(
-        x, y, parameters, *ctx.settings, d_distance
-    )
-    return d_x, d_y, d_parameters, *(None,) * 4
-
-
-geodesic_distance.register_autograd(_geodesic_distance_gradient, setup_context=_geodesic_setup)
+@operator(
+    shapes=lambda x, *rest: x.new_empty(x.shape[1]),
+    gradient=_of_pairs(geodesic_distance_backward),
+)
+def geodesic_distance(
+    x: Tensor,
+    y: Tensor,
+    parameters: List[Tensor],
+    resilience: bool,
+    spd_floor: bool,
+    rtol: float,
+    atol: float,
+) -> Tensor:
+    """The length [N] of the geodesic between points x and y, planes [d, N], found by shooting to those
+    tolerances; NaN, without a gradient, where shooting does not converge."""
+    metric = _metric_of(parameters, resilience, spd_floor)
+    return torch.from_numpy(geometry.distance(metric, dense(x), dense(y), rtol=rtol, atol=atol))

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from lior._lior import mixers as _mixers
+from lior.torch.operators import formulas
+from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -15,21 +17,15 @@ def _flat(tensor: Tensor) -> Tensor:
     return tensor.view(-1, tensor.shape[-1])
 
 
-@torch.library.custom_op("lior::associator_current", mutates_args=())
-def associator_current(factors: Tensor, transport: Tensor) -> Tensor:
-    """((a b) c - a (b c)) P/|P| [B, N, 16 H] of factors a, b, c [B, N, 48 H] and transport P [H, 8]."""
-    factors, transport = dense(factors), dense(transport)
-    current = factors.new_empty(*factors.shape[:2], factors.shape[2] // 3)
-    _mixers.associator_current_forward(_flat(factors), transport, out=_flat(current))
-    return current
-
-
-@associator_current.register_fake
-def _(factors, transport):
-    return factors.new_empty(*factors.shape[:2], factors.shape[2] // 3)
-
-
-@torch.library.custom_op("lior::associator_current_backward", mutates_args=())
+@operator(
+    shapes=lambda factors, transport, *rest: (
+        factors.new_empty(factors.shape),
+        transport.new_empty(transport.shape),
+    ),
+    formula=lambda factors, transport, current, d_current: pullback(
+        formulas.associator_current, (factors, transport), (d_current,)
+    ),
+)
 def associator_current_backward(
     factors: Tensor, transport: Tensor, current: Tensor, d_current: Tensor
 ) -> Tuple[Tensor, Tensor]:
@@ -46,41 +42,29 @@ def associator_current_backward(
     return d_factors, d_transport
 
 
-@associator_current_backward.register_fake
-def _(factors, transport, current, d_current):
-    return factors.new_empty(factors.shape), transport.new_empty(transport.shape)
+def _current_shape(factors, transport):
+    return factors.new_empty(*factors.shape[:2], factors.shape[2] // 3)
 
 
-def _associator_current_setup(ctx, inputs, output):
-    ctx.save_for_backward(*inputs, output)
-
-
-def _associator_current_gradient(ctx, d_current):
-    return associator_current_backward(*ctx.saved_tensors, d_current)
-
-
-associator_current.register_autograd(
-    _associator_current_gradient, setup_context=_associator_current_setup
+@operator(
+    shapes=_current_shape,
+    gradient=lambda call: associator_current_backward(*call.args, *call.outputs, *call.grads),
+    formula=formulas.associator_current,
 )
+def associator_current(factors: Tensor, transport: Tensor) -> Tensor:
+    """((a b) c - a (b c)) P/|P| [B, N, 16 H] of factors a, b, c [B, N, 48 H] and transport P [H, 8]."""
+    factors, transport = dense(factors), dense(transport)
+    current = _current_shape(factors, transport)
+    _mixers.associator_current_forward(_flat(factors), transport, out=_flat(current))
+    return current
 
 
-@torch.library.custom_op("lior::spinor_attention", mutates_args=())
-def spinor_attention(z: Tensor, v: Tensor, mix: Tensor, window: int = 0) -> Tuple[Tensor, Tensor]:
-    """Causal attention of values v by spinor scores of z, both [B, N, 16 H], mix [H, 4] = l1..l4, and the
-    logarithms of the softmax's sums [B, H, N], which have no gradient. window: positions that are seen, 0: all.
-    """
-    z, v, mix = all_dense((z, v, mix))
-    outputs = torch.empty_like(v), z.new_empty(z.shape[0], mix.shape[0], z.shape[1])
-    _mixers.spinor_attention_forward(z, v, mix, window, out=outputs)
-    return outputs
-
-
-@spinor_attention.register_fake
-def _(z, v, mix, window=0):
-    return v.new_empty(v.shape), z.new_empty(z.shape[0], mix.shape[0], z.shape[1])
-
-
-@torch.library.custom_op("lior::spinor_attention_backward", mutates_args=())
+@operator(
+    shapes=lambda *args: tuple(tensor.new_empty(tensor.shape) for tensor in args[:3]),
+    formula=lambda z, v, mix, window, attended, log_sums, d_attended: pullback(
+        lambda *args: formulas.spinor_attention(*args)[0], (z, v, mix, window), (d_attended,)
+    ),
+)
 def spinor_attention_backward(
     z: Tensor,
     v: Tensor,
@@ -97,22 +81,23 @@ def spinor_attention_backward(
     return gradients
 
 
-@spinor_attention_backward.register_fake
-def _(z, v, mix, window, attended, log_sums, d_attended):
-    return tuple(tensor.new_empty(tensor.shape) for tensor in (z, v, mix))
-
-
-def _spinor_attention_setup(ctx, inputs, output):
-    z, v, mix, ctx.window = inputs
-    ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(z, v, mix, *output)
-
-
-def _spinor_attention_gradient(ctx, d_attended, _):
-    z, v, mix, attended, log_sums = ctx.saved_tensors
-    return *spinor_attention_backward(z, v, mix, ctx.window, attended, log_sums, d_attended), None
-
-
-spinor_attention.register_autograd(
-    _spinor_attention_gradient, setup_context=_spinor_attention_setup
+@operator(
+    shapes=lambda z, v, mix, window=0: (
+        v.new_empty(v.shape),
+        z.new_empty(z.shape[0], mix.shape[0], z.shape[1]),
+    ),
+    gradient=lambda call: (
+        *spinor_attention_backward(*call.args, *call.outputs, call.grads[0]),
+        None,
+    ),
+    formula=formulas.spinor_attention,
+    silent=lambda *args: (1,),
 )
+def spinor_attention(z: Tensor, v: Tensor, mix: Tensor, window: int = 0) -> Tuple[Tensor, Tensor]:
+    """Causal attention of values v by spinor scores of z, both [B, N, 16 H], mix [H, 4] = l1..l4, and the
+    logarithms of the softmax's sums [B, H, N], which have no gradient. window: positions that are seen, 0: all.
+    """
+    z, v, mix = all_dense((z, v, mix))
+    outputs = torch.empty_like(v), z.new_empty(z.shape[0], mix.shape[0], z.shape[1])
+    _mixers.spinor_attention_forward(z, v, mix, window, out=outputs)
+    return outputs

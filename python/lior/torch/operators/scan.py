@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from lior import nn
+from lior.torch.operators import formulas
+from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -22,38 +24,20 @@ def _mixer_of(initial, factors, transition, complex_state, gates, phase, rotatio
     )
 
 
-@torch.library.custom_op("lior::ci8_scan", mutates_args=())
-def ci8_scan(
-    projection: Tensor,
-    initial: Tensor,
-    angles: Optional[Tensor] = None,
-    factors: int = 1,
-    transition: str = "right",
-    complex_state: bool = False,
-    gates: bool = True,
-    phase: bool = False,
-    rotation: bool = False,
-) -> Tensor:
-    """h_n = a_n e^{i phi_n} F_k(... F_1(D h_{n-1})) + sqrt(1 - a_n^2) c_n -> every h_n [B, N, S, H].
-
-    projection [B, N, P] holds planes of H columns: w (8 a factor), z, phi, c, each where it is used; initial
-    [B, S, H] is h_0; angles [8, H] are D's, with `rotation`. transition: right, left or two_sided.
-    """
-    mixer = _mixer_of(initial, factors, transition, complex_state, gates, phase, rotation)
-    projection, initial = dense(projection), dense(initial)
-    states = projection.new_empty(*projection.shape[:2], *initial.shape[1:])
-    nn.ci8_scan_forward(
-        mixer, projection, initial, None if angles is None else dense(angles), out=states
+def _scan_gradients(projection, initial, angles, *rest):
+    return (
+        projection.new_empty(projection.shape),
+        initial.new_empty(initial.shape),
+        initial.new_empty(8, initial.shape[2]),
     )
-    return states
 
 
-@ci8_scan.register_fake
-def _(projection, initial, angles=None, *options):
-    return projection.new_empty(*projection.shape[:2], *initial.shape[1:])
+def _scan_pullback(projection, initial, angles, states, d_states, *options):
+    gradients = pullback(formulas.ci8_scan, (projection, initial, angles, *options), (d_states,))
+    return (*gradients, initial.new_zeros(8, initial.shape[2]))[:3]
 
 
-@torch.library.custom_op("lior::ci8_scan_backward", mutates_args=())
+@operator(shapes=_scan_gradients, formula=_scan_pullback)
 def ci8_scan_backward(
     projection: Tensor,
     initial: Tensor,
@@ -84,26 +68,44 @@ def ci8_scan_backward(
     return d_projection, d_initial, d_angles.sum(0)
 
 
-@ci8_scan_backward.register_fake
-def _(projection, initial, angles, states, d_states, *options):
-    d_angles = initial.new_empty(8, initial.shape[2])
-    return projection.new_empty(projection.shape), initial.new_empty(initial.shape), d_angles
-
-
-def _ci8_scan_setup(ctx, inputs, output):
-    projection, initial, angles, *ctx.options = inputs
-    ctx.save_for_backward(projection, initial, angles, output)
-
-
-def _ci8_scan_gradient(ctx, d_states):
-    d_projection, d_initial, d_angles = ci8_scan_backward(
-        *ctx.saved_tensors, d_states, *ctx.options
+def _scan_gradient(call):
+    projection, initial, angles, *options = call.args
+    *gradients, d_angles = ci8_scan_backward(
+        projection, initial, angles, *call.outputs, *call.grads, *options
     )
-    given = ctx.saved_tensors[2] is not None
-    return d_projection, d_initial, d_angles if given else None, *(None,) * 6
+    return *gradients, None if angles is None else d_angles, *(None,) * 6
 
 
-ci8_scan.register_autograd(_ci8_scan_gradient, setup_context=_ci8_scan_setup)
+@operator(
+    shapes=lambda projection, initial, *rest: projection.new_empty(
+        *projection.shape[:2], *initial.shape[1:]
+    ),
+    gradient=_scan_gradient,
+    formula=formulas.ci8_scan,
+)
+def ci8_scan(
+    projection: Tensor,
+    initial: Tensor,
+    angles: Optional[Tensor] = None,
+    factors: int = 1,
+    transition: str = "right",
+    complex_state: bool = False,
+    gates: bool = True,
+    phase: bool = False,
+    rotation: bool = False,
+) -> Tensor:
+    """h_n = a_n e^{i phi_n} F_k(... F_1(D h_{n-1})) + sqrt(1 - a_n^2) c_n -> every h_n [B, N, S, H].
+
+    projection [B, N, P] holds planes of H columns: w (8 a factor), z, phi, c, each where it is used; initial
+    [B, S, H] is h_0; angles [8, H] are D's, with `rotation`. transition: right, left or two_sided.
+    """
+    mixer = _mixer_of(initial, factors, transition, complex_state, gates, phase, rotation)
+    projection, initial = dense(projection), dense(initial)
+    states = projection.new_empty(*projection.shape[:2], *initial.shape[1:])
+    nn.ci8_scan_forward(
+        mixer, projection, initial, None if angles is None else dense(angles), out=states
+    )
+    return states
 
 
 def _reader_of(states: Tensor, kind: str):
@@ -112,25 +114,10 @@ def _reader_of(states: Tensor, kind: str):
     )
 
 
-@torch.library.custom_op("lior::readout", mutates_args=())
-def readout(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
-    """Read-out of the heads' states [B, N, S, H]: [B, N, Q, H]. kind: linear, quadratic, linear_quadratic or
-    invariants."""
-    states, reader = dense(states), _reader_of(states, kind)
-    batch, length, _, heads = states.shape
-    shown = states.new_empty(batch, length, reader.readout_width, heads)
-    nn.readout_forward(reader, states, out=shown)
-    return shown
-
-
-@readout.register_fake
-def _(states, kind="linear_quadratic"):
-    batch, length, size, heads = states.shape
-    width = nn.MixerConfig(heads=1, complex_state=bool(size == 16), readout=kind).readout_width
-    return states.new_empty(batch, length, width, heads)
-
-
-@torch.library.custom_op("lior::readout_backward", mutates_args=())
+@operator(
+    shapes=lambda states, *rest: states.new_empty(states.shape),
+    formula=lambda states, d_shown, kind: pullback(formulas.readout, (states, kind), (d_shown,))[0],
+)
 def readout_backward(states: Tensor, d_shown: Tensor, kind: str) -> Tensor:
     """Gradient with respect to the states."""
     states = dense(states)
@@ -139,18 +126,23 @@ def readout_backward(states: Tensor, d_shown: Tensor, kind: str) -> Tensor:
     return d_states
 
 
-@readout_backward.register_fake
-def _(states, d_shown, kind):
-    return states.new_empty(states.shape)
+def _shown_shape(states, kind="linear_quadratic"):
+    batch, length, size, heads = states.shape
+    width = nn.MixerConfig(heads=1, complex_state=bool(size == 16), readout=kind).readout_width
+    return states.new_empty(batch, length, width, heads)
 
 
-def _readout_setup(ctx, inputs, output):
-    states, ctx.kind = inputs
-    ctx.save_for_backward(states)
+def _readout_gradient(call):
+    states, kind = call.args
+    return readout_backward(states, *call.grads, kind), None
 
 
-def _readout_gradient(ctx, d_shown):
-    return readout_backward(*ctx.saved_tensors, d_shown, ctx.kind), None
-
-
-readout.register_autograd(_readout_gradient, setup_context=_readout_setup)
+@operator(shapes=_shown_shape, gradient=_readout_gradient, formula=formulas.readout)
+def readout(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
+    """Read-out of the heads' states [B, N, S, H]: [B, N, Q, H]. kind: linear, quadratic, linear_quadratic or
+    invariants."""
+    states, reader = dense(states), _reader_of(states, kind)
+    batch, length, _, heads = states.shape
+    shown = states.new_empty(batch, length, reader.readout_width, heads)
+    nn.readout_forward(reader, states, out=shown)
+    return shown

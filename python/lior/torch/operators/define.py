@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes an operator of a kernel: one definition for autograd, torch.func, torch.compile and forward mode.
+
+An operator has a *kernel* (the decorated function, on dense tensors), its *shapes*, a *gradient* that calls another
+operator, and, where there is one, a *formula* in plain torch. Kernels give values and first gradients; what goes
+further (gradients of gradients, forward mode) is taken from the formula, and raises where there is none: never is a
+derivative silently zero.
+"""
+
+import functools
+import inspect
+from typing import List, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+_library = torch.library.Library("lior", "FRAGMENT")
+
+
+class Call(NamedTuple):
+    """One call of an operator, as its gradient sees it."""
+
+    args: tuple  # all of them, defaults too
+    outputs: tuple
+    grads: tuple  # of the outputs
+    needs: list  # of each argument, and of each of a list: whether its gradient is asked for
+
+
+def _flatten(args):
+    """(layout, tensors and numbers without lists): autograd.Function sees no tensors inside lists."""
+    layout, flat = [], []
+    for value in args:
+        listed = isinstance(value, (list, tuple))
+        layout.append(len(value) if listed else None)
+        flat += value if listed else [value]
+    return tuple(layout), flat
+
+
+def _unflatten(layout, flat):
+    rest = iter(flat)
+    return [next(rest) if n is None else [next(rest) for _ in range(n)] for n in layout]
+
+
+def _of_tensors(function, args):
+    """`function` as one of the tensors of its arguments alone, and these."""
+    layout, flat = _flatten(args)
+    at = [i for i, value in enumerate(flat) if isinstance(value, Tensor)]
+
+    def call(*tensors):
+        given = list(flat)
+        for i, tensor in zip(at, tensors):
+            given[i] = tensor
+        out = function(*_unflatten(layout, given))
+        return out if isinstance(out, Tensor) else tuple(out)
+
+    return call, [flat[i] for i in at]
+
+
+def pullback(formula, args, grads):
+    """Gradients with respect to each tensor of `args`, in order, of a formula whose outputs have gradients `grads`."""
+    call, tensors = _of_tensors(formula, args)
+    out, pull = torch.func.vjp(call, *tensors)
+    return pull(grads[0] if isinstance(out, Tensor) else tuple(grads))
+
+
+def _pushforward(call, tensors, moves):
+    """Derivatives along `moves`: the pullback is linear in its gradients, and its own pullback is this. Unlike
+    torch.func.jvp it works inside forward_ad.dual_level()."""
+    if _forward_mode():
+        tensors = [forward_ad.unpack_dual(t).primal for t in tensors]
+    out, pull = torch.func.vjp(call, *tensors)
+    zeros = torch.zeros_like(out) if isinstance(out, Tensor) else tuple(map(torch.zeros_like, out))
+    return torch.func.vjp(pull, zeros)[1](tuple(moves))[0]
+
+
+def _alive(tensor):
+    """Without the wrappers of transforms that have ended: what a gradient saved may have several."""
+    while (inner := torch._C._functorch.unwrap_if_dead(tensor)) is not tensor:
+        tensor = inner
+    return tensor
+
+
+def _forward_mode():
+    return forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
+
+
+def _differentiated(flat):
+    """Whether a transform or autograd has to know of a call."""
+    return (
+        torch._C._are_functorch_transforms_active()
+        or _forward_mode()
+        or torch.is_grad_enabled()
+        and any(isinstance(value, Tensor) and value.requires_grad for value in flat)
+    )
+
+
+def _looped(function, info, dims, args):
+    """vmap's rule: the calls one after another, stacked. The kernels' own loops run over what a call holds."""
+    rows = []
+    for i in range(info.batch_size):
+        rows.append(
+            function(*(a if d is None else a.select(d, i) for a, d in zip(args, dims, strict=True)))
+        )
+    if isinstance(rows[0], Tensor):
+        return torch.stack(rows), 0
+    stacked = tuple(torch.stack(parts) for parts in zip(*rows))
+    return stacked, (0,) * len(stacked)
+
+
+def _function_of(name, raw, gradient, formula, silent):
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(layout, *flat):
+            out = raw(*_unflatten(layout, flat))
+            return out if isinstance(out, Tensor) else tuple(out)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.layout, *flat = inputs
+            outputs = (output,) if isinstance(output, Tensor) else output
+            ctx.constants = [None if isinstance(value, Tensor) else value for value in flat]
+            ctx.at = [i for i, value in enumerate(flat) if isinstance(value, Tensor)]
+            ctx.silent = silent(*_unflatten(ctx.layout, flat))
+            ctx.mark_non_differentiable(*(outputs[i] for i in ctx.silent))
+            tensors = [flat[i] for i in ctx.at]
+            ctx.save_for_backward(*tensors, *outputs)
+            ctx.save_for_forward(*tensors)
+
+        @staticmethod
+        def _args(ctx, saved):
+            flat = list(ctx.constants)
+            for i, tensor in zip(ctx.at, saved):
+                flat[i] = tensor
+            return tuple(_unflatten(ctx.layout, flat))
+
+        @staticmethod
+        def backward(ctx, *grads):
+            saved = tuple(map(_alive, ctx.saved_tensors))  # read once: checkpoints count
+            args, outputs = Function._args(ctx, saved), saved[len(ctx.at) :]
+            if gradient is not None:
+                needs = _unflatten(ctx.layout, ctx.needs_input_grad[1:])
+                return None, *_flatten(gradient(Call(args, outputs, grads, needs)))[1]
+            if formula is None:
+                raise NotImplementedError(f"lior.{name} has no gradient")
+            given = iter(pullback(formula, args, grads))
+            return None, *(next(given) if i in ctx.at else None for i in range(len(ctx.constants)))
+
+        @staticmethod
+        def jvp(ctx, _, *tangents):
+            if formula is None:
+                raise NotImplementedError(
+                    f"lior.{name} has no derivative in forward mode; reverse mode (grad, jacrev) has it"
+                )
+            call, tensors = _of_tensors(formula, Function._args(ctx, ctx.saved_tensors))
+            moves = [tangents[i] for i in ctx.at]
+            moves = [torch.zeros_like(t) if m is None else m for m, t in zip(moves, tensors)]
+            out = _pushforward(call, tensors, moves)
+            if isinstance(out, Tensor):
+                return out
+            return tuple(None if i in ctx.silent else move for i, move in enumerate(out))
+
+        @staticmethod
+        def vmap(info, dims, layout, *flat):
+            return _looped(functools.partial(Function.apply, layout), info, dims[1:], flat)
+
+    Function.__name__ = Function.__qualname__ = "Lior_" + name
+    return Function
+
+
+def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
+    """The operator torch.ops.lior.NAME: what graphs of torch.compile hold."""
+    _library.define(name + torch.library.infer_schema(kernel, mutates_args=()))
+    raw = getattr(torch.ops.lior, name).default
+    function = function_of(raw)
+
+    def autograd(keyset, *args):
+        if torch._C._are_functorch_transforms_active():
+            raise RuntimeError(
+                f"torch.ops.lior.{name} inside a transform of torch.func: call lior.torch.ops.{name}"
+            )
+        layout, flat = _flatten(complete(args))
+        if not _differentiated(flat):
+            with torch._C._AutoDispatchBelowAutograd():
+                return raw.redispatch(keyset & torch._C._after_autograd_keyset, *args)
+        out = function.apply(layout, *flat)
+        return out if isinstance(out, Tensor) or not listed else list(out)
+
+    def batched(info, dims, *args):
+        layout, flat = _flatten(complete(args))
+        dims = _flatten([*dims, *(None,) * (len(layout) - len(dims))])[1]
+        out, at = _looped(lambda *a: raw(*_unflatten(layout, a)), info, dims, flat)
+        return (out, at) if isinstance(out, Tensor) or not listed else (list(out), list(at))
+
+    listed = inspect.signature(kernel).return_annotation == List[Tensor]
+    _library.impl(name, kernel, "CPU")
+    _library.impl(name, autograd, "Autograd", with_keyset=True)
+    torch.library.register_fake(f"lior::{name}", shapes, lib=_library)
+    torch.library.register_vmap(f"lior::{name}", batched, lib=_library)
+    return raw, function, listed
+
+
+def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
+    """Makes an operator of a kernel; calls go to it by the kernel's name and signature.
+
+    shapes(*args): empty tensors like the kernel's results. gradient(Call): a tuple as the arguments, None for numbers
+    and what has none; without one the formula is differentiated. silent(*args): the outputs without gradients."""
+
+    def made(kernel):
+        name, signature = kernel.__name__, inspect.signature(kernel)
+        defaults = [p.default for p in signature.parameters.values()]
+
+        def complete(args):
+            return (*args, *defaults[len(args) :])
+
+        raw, function, listed = _add_to_dispatcher(
+            name,
+            kernel,
+            shapes,
+            complete,
+            lambda raw: _function_of(name, raw, gradient, formula, silent),
+        )
+
+        @functools.wraps(kernel)
+        def call(*args, **named):
+            if named:
+                args = signature.bind(*args, **named).args
+            if torch.compiler.is_compiling():
+                return raw(*args)
+            layout, flat = _flatten(complete(args))
+            if not _differentiated(flat):
+                return raw(*args)
+            out = function.apply(layout, *flat)
+            return list(out) if listed else out
+
+        call.raw, call.formula = raw, formula
+        return call
+
+    return made
