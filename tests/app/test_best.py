@@ -72,8 +72,9 @@ def test_the_best_weights_are_what_is_used(lior, inputs, risen):
     of_step = vals(out)
     best = min(of_step, key=of_step.get)
     assert best < 100 and step_of(out / "best.safetensors") == best
-    first, last = held_out_loss(lior, out, inputs), held_out_loss(
-        lior, out, inputs, "--weights", "last"
+    first, last = (
+        held_out_loss(lior, out, inputs),
+        held_out_loss(lior, out, inputs, "--weights", "last"),
     )
     assert first < last
     assert first == held_out_loss(lior, out, inputs, "--weights", "best")
@@ -141,7 +142,9 @@ def test_patience_ends_a_run_and_may_be_taken_back(lior, inputs, risen, tmp_path
 def test_patience_needs_a_text_to_evaluate_on(refused, inputs, tmp_path):
     task = ("train", "--data", "builtin:parity", "--out", tmp_path / "run", "--patience", 3)
     assert "patience = 3" in refused(*task, *QUIET)
-    message = refused(*train(inputs, tmp_path / "run", "--patience", 3, "--val-fraction", 0, *QUIET))
+    message = refused(
+        *train(inputs, tmp_path / "run", "--patience", 3, "--val-fraction", 0, *QUIET)
+    )
     assert "val_fraction = 0" in message
 
 
@@ -169,6 +172,14 @@ def test_a_text_that_is_compressed_or_small_is_said_to_be(lior, inputs, tmp_path
     said = lior(*train(inputs, tmp_path / "b", "--steps", 1, "--threads", 1)).stderr
     assert "entropy" not in said and "small for" not in said
     said = lior(
-        "train", "--data", inputs / "text.txt", "--out", tmp_path / "c", "--steps", 1, "--threads", 1
+        "train",
+        "--data",
+        inputs / "text.txt",
+        "--out",
+        tmp_path / "c",
+        "--steps",
+        1,
+        "--threads",
+        1,
     ).stderr
     assert "the text is small for tiny: " in said
