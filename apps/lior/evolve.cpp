@@ -290,16 +290,17 @@ int run(const Arguments& arguments) {
 Run evolve_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--out", arguments->out, "DIR", "folder of the run; new, unless --resume");
-  options.add_note(kOutputs);
-  options.add("--preset", arguments->preset, "NAME",
-              "free, packet, harmonic, barrier, belief, memory or curved");
+  options.add_note(evolve_presets_note() + "\n" + kOutputs);
+  options.add("--preset", arguments->preset, "NAME", evolve_preset_list());
+  options.suggest("--preset", evolve_preset_list());
   options.add("--config", arguments->config, "FILE.toml",
-              "settings in place of a preset; --steps and LIOR_EVOLVE_* come before");
+              "settings in place of a preset (lior help evolve-settings)");
   options.add("--steps", arguments->steps, "N", "total steps, in place of the settings'");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,
                      "run again at half the step and print the largest difference");
   options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
+  options.suggest("--progress", "auto, bar, plain, none");
   return [=] { return run(*arguments); };
 }
 

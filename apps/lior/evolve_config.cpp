@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evolve_config.h"
 
-#include <cmath>
 #include <filesystem>
-#include <numbers>
 
 #include "lior/core/available_memory.h"
-#include "lior/core/names.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/setup.h"
 #include "lior/io/hdf5.h"
@@ -16,11 +13,6 @@ namespace {
 
 using Complex = std::complex<double>;
 using FieldArray = Array<Complex, 4>;
-
-enum class InitialKind { packet, plane_wave, random, file };
-constexpr auto enum_names(InitialKind) {
-  return enum_words("packet", "plane_wave", "random", "file");
-}
 
 FieldArray read_field(const std::string& file, const char* name, const field::Grid& grid) {
   FieldArray t(grid.shape());
@@ -34,10 +26,9 @@ FieldArray read_field(const std::string& file, const char* name, const field::Gr
 }
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
-  const auto kind = parse_name<InitialKind>(c.initial_kind, "initial.kind");
-  if (kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
+  if (c.initial_kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
   FieldArray t(grid.shape());
-  switch (kind) {
+  switch (c.initial_kind) {
     case InitialKind::packet:
       field::fill_packet(grid,
                          {.width = c.initial_width,
@@ -101,57 +92,6 @@ settings::Fields fields(EvolveConfig& c) {
   };
 }
 
-EvolveConfig evolve_preset(const std::string& name) {
-  EvolveConfig c;
-  if (name == "packet") return c;
-  if (name == "free") {
-    c.initial_kind = "plane_wave";
-    c.initial_kx = 2 * std::numbers::pi / 64 * 2;
-    c.initial_ky = 2 * std::numbers::pi / 64;
-  } else if (name == "harmonic") {  // a coherent state of frequency .1
-    c.grid_dx = 0.5;
-    c.potential_kind = "harmonic";
-    c.potential_strength = 0.01;
-    c.integrator_symbol = "continuous";
-    c.integrator_steps = 252;
-    c.initial_width = std::sqrt(0.5);
-    c.initial_x = 4;
-    c.initial_kx = 0;
-    c.output_every = 6;
-  } else if (name == "barrier") {
-    c.potential_kind = "gaussian_barrier";
-    c.potential_strength = 0.005;
-    c.integrator_dt = 0.5;
-    c.initial_width = 4;
-    c.initial_x = -24;
-    c.initial_kx = 0.9;
-  } else if (name == "belief") {  // the field moves to what the evidence supports
-    c.physics_lambda_qr = 0.02;
-    c.bayes_mode = "relax";
-    c.bayes_evidence = "builtin:spots";
-    c.initial_width = 16;
-    c.initial_kx = 0;
-    c.integrator_steps = 400;
-  } else if (name == "memory") {
-    c.physics_lambda_f = 0.004;
-    c.integrator_dt = 0.1;
-    c.integrator_steps = 400;
-  } else if (name == "curved") {
-    c.metric_bump = 2;
-    c.integrator_kind = "chebyshev";
-    c.integrator_dt = 1;
-    c.integrator_steps = 400;
-    c.initial_x = -16;
-    c.initial_kx = 0.8;
-  } else {
-    throw Error(fmt::format(
-        "preset '{}' is unknown; expected free, packet, harmonic, barrier, belief, memory or "
-        "curved",
-        name));
-  }
-  return c;
-}
-
 void make_paths_absolute(EvolveConfig& config) {
   for (std::string* file :
        {&config.metric_file, &config.bayes_evidence, &config.source_file, &config.initial_file}) {
@@ -180,12 +120,12 @@ void EvolveSetup::check_memory(const EvolveConfig& c) const {
 EvolveSetup::EvolveSetup(const EvolveConfig& c)
     : grid{.nx = c.grid_nx, .ny = c.grid_ny, .d = c.grid_D, .dx = c.grid_dx} {
   grid.check();
-  settings = {.scheme = parse_name<field::Scheme>(c.integrator_kind, "integrator"),
+  settings = {.scheme = c.integrator_kind,
               .dt = c.integrator_dt,
-              .symbol = parse_name<field::Symbol>(c.integrator_symbol, "integrator.symbol"),
+              .symbol = c.integrator_symbol,
               .lambda_qr = c.physics_lambda_qr,
               .tau = c.physics_tau,
-              .mode = parse_name<field::BayesMode>(c.bayes_mode, "Bayes mode"),
+              .mode = c.bayes_mode,
               .update_every = c.bayes_update_every,
               .lambda_f = c.physics_lambda_f,
               .alpha = c.physics_alpha,
@@ -194,8 +134,7 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
-  field::fill_potential(parse_name<field::Potential>(c.potential_kind, "potential"),
-                        c.potential_strength, grid, v.view());
+  field::fill_potential(c.potential_kind, c.potential_strength, grid, v.view());
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
     const auto shape = v.shape();

@@ -4,12 +4,17 @@
 
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "lior/field/evolution.h"
 #include "lior/settings/settings.h"
 
 namespace lior::app {
+
+enum class InitialKind { packet, plane_wave, random, file };
+constexpr auto enum_names(InitialKind) {
+  return enum_words("packet", "plane_wave", "random", "file");
+}
 
 /// One member a setting, named table_key; the defaults are the `packet` preset's.
 struct EvolveConfig {
@@ -17,30 +22,35 @@ struct EvolveConfig {
   double grid_dx = 1;
   double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
   double physics_alpha = 0.5, physics_tau = 0.5;
-  std::string potential_kind = "zero";
+  field::Potential potential_kind = field::Potential::zero;
   double potential_strength = 0;
   double metric_gxx = 1, metric_gyy = 1;
-  double metric_bump = 0;   ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
-  std::string metric_file;  ///< HDF5: gxx, gyy [x, y]
-  std::string integrator_kind = "strang", integrator_symbol = "discrete";
+  double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
+  std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
+  field::Scheme integrator_kind = field::Scheme::strang;
+  field::Symbol integrator_symbol = field::Symbol::discrete;
   double integrator_dt = 0.25;
   Index integrator_steps = 800;
   Index bayes_update_every = 0;
-  std::string bayes_mode = "source";
-  std::string bayes_evidence;  ///< HDF5: E [x, y, i, j]; or builtin:spots
-  std::string source_file;     ///< HDF5: J [x, y, i, j]
+  field::BayesMode bayes_mode = field::BayesMode::source;
+  std::string bayes_evidence{};  ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string source_file{};     ///< HDF5: J [x, y, i, j]
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
-  std::string initial_kind = "packet";  ///< packet, plane_wave, random, file (HDF5: T [x, y, i, j])
-  std::string initial_file;
+  InitialKind initial_kind = InitialKind::packet;
+  std::string initial_file{};  ///< HDF5: T [x, y, i, j]; read where the kind is file
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
   Index initial_seed = 0;
   Index output_every = 20;
   bool output_frames = true;  ///< a PNG picture a frame
 };
 
-/// free, packet, harmonic, barrier, belief, memory or curved. Throws lior::Error that lists them.
-EvolveConfig evolve_preset(const std::string& name);
+/// The settings of a preset (evolve_presets.cpp). Throws lior::Error that lists their names.
+EvolveConfig evolve_preset(std::string_view name);
+/// "free, packet, ...".
+std::string evolve_preset_list();
+/// For help: each preset and what it shows.
+std::string evolve_presets_note();
 /// Every setting, with its bounds.
 settings::Fields fields(EvolveConfig& config);
 /// Before the key of a setting in the environment: LIOR_EVOLVE_GRID_NX.

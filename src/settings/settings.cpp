@@ -86,6 +86,14 @@ std::string changeable_list(const Fields& fields) {
 
 }  // namespace
 
+std::string describe(const Fields& fields) {
+  std::string text;
+  for (const Field& field : fields) {
+    text += fmt::format("  {:<32} {:<17} {}\n", field.key(), field.text(), field.fitting());
+  }
+  return text;
+}
+
 void assign(const Fields& fields, const Setting& setting) {
   const auto found = std::find_if(fields.begin(), fields.end(),
                                   [&](const Field& f) { return f.key() == setting.key; });

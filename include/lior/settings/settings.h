@@ -175,6 +175,9 @@ class Field {
 /// not outlive the configuration.
 using Fields = std::vector<Field>;
 
+/// A line for each field: its key, the value that it has now, and what fits. For help.
+std::string describe(const Fields& fields);
+
 /// Sets one setting. Throws lior::Error on an unknown key, a wrong type, a value out of bounds.
 void assign(const Fields& fields, const Setting& setting);
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The presets of `lior evolve`: one row each. What a row does not name is EvolveConfig's default.
+#include <algorithm>
+#include <numbers>
+
+#include "evolve_config.h"
+#include "lior/core/text.h"
+
+namespace lior::app {
+namespace {
+
+struct Preset {
+  std::string_view name, shows;
+  EvolveConfig config;
+};
+
+const Preset kPresets[] = {
+    {"free",
+     "a plane wave without forces",
+     {.initial_kind = InitialKind::plane_wave,
+      .initial_kx = 2 * std::numbers::pi / 64 * 2,
+      .initial_ky = 2 * std::numbers::pi / 64}},
+    {"packet", "a wave packet that moves and spreads", {}},
+    {"harmonic",
+     "a coherent state of frequency 0.1 in a harmonic potential",
+     {.grid_dx = 0.5,
+      .potential_kind = field::Potential::harmonic,
+      .potential_strength = 0.01,
+      .integrator_symbol = field::Symbol::continuous,
+      .integrator_steps = 252,
+      .initial_width = std::numbers::sqrt2 / 2,
+      .initial_x = 4,
+      .initial_kx = 0,
+      .output_every = 6}},
+    {"barrier",
+     "a packet that meets a barrier: part goes through",
+     {.potential_kind = field::Potential::gaussian_barrier,
+      .potential_strength = 0.005,
+      .integrator_dt = 0.5,
+      .initial_width = 4,
+      .initial_x = -24,
+      .initial_kx = 0.9}},
+    {"belief",
+     "a field that moves to what the evidence supports",
+     {.physics_lambda_qr = 0.02,
+      .integrator_steps = 400,
+      .bayes_mode = field::BayesMode::relax,
+      .bayes_evidence = "builtin:spots",
+      .initial_width = 16,
+      .initial_kx = 0}},
+    {"memory",
+     "a packet with power-law memory",
+     {.physics_lambda_f = 0.004, .integrator_dt = 0.1, .integrator_steps = 400}},
+    {"curved",
+     "a packet over a bump of the metric",
+     {.metric_bump = 2,
+      .integrator_kind = field::Scheme::chebyshev,
+      .integrator_dt = 1,
+      .integrator_steps = 400,
+      .initial_x = -16,
+      .initial_kx = 0.8}},
+};
+
+}  // namespace
+
+EvolveConfig evolve_preset(std::string_view name) {
+  const auto* found = std::ranges::find(kPresets, name, &Preset::name);
+  LIOR_CHECK(found != std::end(kPresets), "preset '{}' is unknown; expected one of: {}",
+             shown(name), evolve_preset_list());
+  return found->config;
+}
+
+std::string evolve_preset_list() {
+  std::string text;
+  for (const Preset& preset : kPresets) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", preset.name);
+  }
+  return text;
+}
+
+std::string evolve_presets_note() {
+  std::string text = "Presets:\n";
+  for (const Preset& preset : kPresets) {
+    text += fmt::format("  {:<24} {}\n", preset.name, preset.shows);
+  }
+  return text;
+}
+
+}  // namespace lior::app
