@@ -19,6 +19,14 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
 install(TARGETS lior EXPORT lior-targets)
 if(TARGET lior_program)
   install(TARGETS lior_program)
+  if(NOT CMAKE_CROSSCOMPILING)
+    set(pages ${PROJECT_BINARY_DIR}/manual)  # apps/lior/CMakeLists.txt
+    install(DIRECTORY ${pages}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
+    install(FILES ${pages}/lior.bash RENAME lior
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${pages}/_lior DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+    install(FILES ${pages}/lior.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  endif()
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lior ${PROJECT_BINARY_DIR}/include/lior
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

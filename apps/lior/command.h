@@ -18,6 +18,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -27,10 +28,21 @@ namespace lior::app {
 
 inline constexpr int kSuccess = 0, kFailure = 1, kBadInput = 2;
 
-/// The options of one command; keeps the parser's headers out of the commands' files.
+/// A flag as help, manual pages and completions show it. An argument without a flag has no name, a
+/// flag without a value no metavar.
+struct FlagText {
+  std::string name{}, metavar{}, help{};
+  bool required = false;
+  std::vector<std::string> words{};  ///< values that a shell may suggest
+};
+
+struct CommandText;  // help.h
+
+/// The options of one command, declared to the parser and written down in the manual; keeps the
+/// parser's headers out of the commands' files.
 class Options {
  public:
-  explicit Options(CLI::App& command) : command_(command) {}
+  Options(CLI::App& command, CommandText& text) : command_(command), text_(text) {}
 
   /// `flag` takes one value into `target`. T: std::string, int, std::int64_t, double, or
   /// std::optional of one of them, which stays empty when the flag is not given. `metavar` stands
@@ -43,11 +55,17 @@ class Options {
                const std::string& help);
   /// A flag without a value.
   void add_switch(const std::string& flag, bool& target, const std::string& help);
+  /// A value without a flag, which may be left out.
+  void add_argument(std::optional<std::string>& target, const std::string& metavar,
+                    const std::string& help);
   /// Text below the flags in --help.
   void add_note(const std::string& text);
+  /// Values of a flag for a shell to suggest: "tiny, small".
+  void suggest(const std::string& flag, const std::string& words);
 
  private:
   CLI::App& command_;
+  CommandText& text_;
 };
 
 /// Runs a command whose options were read; returns the exit status.
@@ -61,5 +79,6 @@ Run geodesic_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);
 Run info_command(Options& options);
+Run doctor_command(Options& options);
 
 }  // namespace lior::app

@@ -274,6 +274,7 @@ Run geodesic_command(Options& options) {
   options.add("--length", flags->length, "T", "parameter at the end (1)");
   options.add("--samples", flags->samples, "K", "rows, ends included (21)");
   options.add("--method", flags->method, "NAME", name_list<Method>() + " (dopri5)");
+  options.suggest("--method", name_list<Method>());
   options.add("--step", flags->step, "H", "longest step of rk4 and midpoint (0.1)");
   options.add("--rtol", flags->rtol, "R", "relative tolerance of dopri5 (1e-8)");
   options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 (1e-10)");

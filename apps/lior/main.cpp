@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <string_view>
 
 #include "command.h"
 #include "interrupt.h"
@@ -28,6 +29,17 @@ int others_running() {
     least = std::min(least, running - 1);
   }
   return least;
+}
+
+/// Whether a command line asks for words alone, which need no threads.
+bool asks_for_words(int argc, char** argv) {
+  using namespace std::string_view_literals;
+  static constexpr std::string_view kWords[] = {"--help"sv, "-h"sv,   "--version"sv,  "help"sv,
+                                                "man"sv,    "info"sv, "completion"sv, "doctor"sv};
+  if (argc < 2) return true;
+  return std::ranges::find(kWords, argv[1]) != std::end(kWords) ||
+         std::any_of(argv + 2, argv + argc,
+                     [](std::string_view word) { return word == "--help" || word == "-h"; });
 }
 
 /// How long OpenMP's threads spin before they sleep: 15 us on an idle machine, where waking one
@@ -68,7 +80,7 @@ void refuse_ranks() {
 int main(int argc, char** argv) {
   open_standard_streams();
   refuse_ranks();
-  choose_waiting(argv);
+  if (!asks_for_words(argc, argv)) choose_waiting(argv);
   using namespace lior::app;
   take_signals();
   return run_program(
@@ -80,5 +92,9 @@ int main(int argc, char** argv) {
        {"geodesic", "follow a geodesic of a metric", geodesic_command},
        {"verify", "check every formula against its identities and references", verify_command},
        {"bench", "time every kernel beside its reference and the machine's limit", bench_command},
-       {"info", "show version, build, processor and libraries", info_command}});
+       {"info", "show version, build, processor and libraries", info_command},
+       {"doctor", "say what is slow or odd on this machine", doctor_command},
+       {"help", "explain a command or a topic", help_command},
+       {"man", "print a manual page", man_command},
+       {"completion", "print a shell's completions", completion_command}});
 }

@@ -19,16 +19,36 @@ template <class T>
 void Options::add(const std::string& flag, T& target, const std::string& metavar,
                   const std::string& help) {
   command_.add_option(flag, target, help)->option_text(metavar);
+  text_.flags.push_back({.name = flag, .metavar = metavar, .help = help});
 }
 template <class T>
 void Options::require(const std::string& flag, T& target, const std::string& metavar,
                       const std::string& help) {
   command_.add_option(flag, target, help)->option_text(metavar)->required();
+  text_.flags.push_back({.name = flag, .metavar = metavar, .help = help, .required = true});
 }
 void Options::add_switch(const std::string& flag, bool& target, const std::string& help) {
   command_.add_flag(flag, target, help);
+  text_.flags.push_back({.name = flag, .help = help});
 }
-void Options::add_note(const std::string& text) { command_.footer(text); }
+void Options::add_argument(std::optional<std::string>& target, const std::string& metavar,
+                           const std::string& help) {
+  command_.add_option(metavar, target, help)->option_text("");
+  text_.flags.push_back({.metavar = metavar, .help = help});
+}
+void Options::add_note(const std::string& text) {
+  command_.footer(text);
+  text_.note = text;
+}
+void Options::suggest(const std::string& flag, const std::string& words) {
+  const auto found = std::ranges::find(text_.flags, flag, &FlagText::name);
+  LIOR_CHECK(found != text_.flags.end(), "no flag {} is declared", flag);
+  for (std::size_t begin = 0; begin < words.size();) {
+    const std::size_t end = std::min(words.find(", ", begin), words.size());
+    found->words.push_back(words.substr(begin, end - begin));
+    begin = end + 2;
+  }
+}
 
 #define LIOR_OPTION_TYPE(T)                                                                   \
   template void Options::add(const std::string&, T&, const std::string&, const std::string&); \
@@ -120,13 +140,20 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
 
   int thread_count = available_cores();
   std::vector<std::pair<CLI::App*, Run>> runs;
-  for (const Command& command : commands) {
+  Manual manual(commands.size());
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const Command& command = commands[i];
     CLI::App* parser = program.add_subcommand(command.name, command.summary);
     parser->footer("");
-    Options options(*parser);
-    runs.emplace_back(parser, command.declare(options));
-    if (parser->get_option_no_throw("--threads") != nullptr) continue;  // a setting of the command
-    options.add("--threads", thread_count, "N", "threads to use (the cores the process may use)");
+    manual[i].name = command.name;
+    manual[i].summary = command.summary;
+    Options options(*parser, manual[i]);
+    runs.emplace_back(parser, command.declare(options, manual));
+    const bool has_threads = parser->get_option_no_throw("--threads") != nullptr;
+    if (command.computes && !has_threads) {
+      options.add("--threads", thread_count, "N", "threads to use (the cores the process may use)");
+    }
+    manual[i].help = parser->help("lior");
   }
 
   try {

@@ -5,14 +5,23 @@
 #include <string>
 #include <vector>
 
-#include "command.h"
+#include "help.h"
 
 namespace lior::app {
 
 struct Command {
+  Command(std::string name, std::string summary, Run (*declare)(Options&))
+      : name(std::move(name)),
+        summary(std::move(summary)),
+        declare([declare](Options& options, const Manual&) { return declare(options); }) {}
+  /// A command that speaks of the others.
+  Command(std::string name, std::string summary, Run (*declare)(Options&, const Manual&))
+      : name(std::move(name)), summary(std::move(summary)), computes(false), declare(declare) {}
+
   std::string name;
-  std::string summary;  ///< one line, for `lior --help`
-  Run (*declare)(Options& options);
+  std::string summary;   ///< one line, for `lior --help`
+  bool computes = true;  ///< has --threads
+  std::function<Run(Options&, const Manual&)> declare;
 };
 
 /// Reads the command line, applies --threads, runs the command, returns the exit status. Whatever
