@@ -421,10 +421,24 @@ std::vector<std::string> kinds() {
   return {all.begin(), all.end()};
 }
 
+/// name -> key of a model's configuration.
+nb::dict layer_option_keys(const std::string& kind) {
+  nn::ModelConfig config;
+  nb::dict keys;
+  nn::visit_layer_options(config, [&](const nn::LayerOption& option, auto&) {
+    if (!option.belongs_to(kind)) return;
+    keys[nb::str(option.name.data(), option.name.size())] =
+        nb::str(option.key.data(), option.key.size());
+  });
+  return keys;
+}
+
 }  // namespace
 
 void bind_layer(nb::module_& m) {
   m.def("layer_kinds", &kinds, "The kinds of lior.nn.Layer.");
+  m.def("layer_option_keys", &layer_option_keys, "kind"_a,
+        "The options of a kind, each with its key among a model's settings.");
   nb::class_<Layer>(
       m, "Layer",
       R"(One layer, out = x + W_o core(W_in RMSNorm(x) + bias), of a kind of layer_kinds().

@@ -291,6 +291,9 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
             train::write_config(config, path);
           },
           "path"_a)
+      .def_prop_ro(
+          "json", [](Config config) { return settings::to_json(train::fields(config)); },
+          "Every setting, the text of config.json.")
       .def_ro("data", &Config::data)
       .def_ro("tokenizer", &Config::tokenizer)
       .def_ro("seed", &Config::seed)

@@ -82,21 +82,26 @@ class TrainedModel:
         token numbers gives numbers. The bytes are those of `lior generate --raw` with the
         same options.
         """
-        if max_tokens < 0:
-            raise Error(f"max_tokens is {max_tokens}; it must be at least 0")
         sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        is_text, tokens = isinstance(prompt, (str, bytes)), prompt
-        if is_text:
-            encoded = prompt.encode() if isinstance(prompt, str) else prompt
-            tokens = encode(self.config.tokenizer, encoded)
-        tokens = numpy.array(list(tokens), numpy.int32)
-        generator = Generator(self.model, **sampling)
-        generator.read(tokens)
-        drawn = (generator.next() for _ in range(max_tokens))
-        if not is_text:
-            return drawn
-        pieces = _pieces(drawn, Decoder(self.config.tokenizer, raw=isinstance(prompt, bytes)))
-        return pieces if isinstance(prompt, bytes) else (piece.decode() for piece in pieces)
+
+        def drawn(tokens):
+            generator = Generator(self.model, **sampling)
+            generator.read(numpy.array(tokens, numpy.int32))
+            return (generator.next() for _ in range(max_tokens))
+
+        return continued(prompt, self.config.tokenizer, max_tokens, drawn)
+
+
+def continued(prompt, tokenizer, max_tokens, drawn) -> Iterator[Union[str, bytes, int]]:
+    """The pieces of drawn(tokens of the prompt), an iterator of tokens, in the prompt's own form."""
+    if max_tokens < 0:
+        raise Error(f"max_tokens is {max_tokens}; it must be at least 0")
+    if not isinstance(prompt, (str, bytes)):
+        return drawn(list(prompt))
+    text = prompt.encode() if isinstance(prompt, str) else prompt
+    decoder = Decoder(tokenizer, raw=isinstance(prompt, bytes))
+    pieces = _pieces(drawn(encode(tokenizer, text)), decoder)
+    return pieces if isinstance(prompt, bytes) else (piece.decode() for piece in pieces)
 
 
 def _pieces(tokens, decoder) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ graphs of torch.compile, and read and write tensors where they lie, on the proce
 """
 
 from lior.torch import ops
+from lior.torch.model import Model, ShortConvolution, draw, export, from_run
 from lior.torch.modules import (
     CausalField,
     CompatMamba,
@@ -33,6 +34,11 @@ __all__ = [
     "LearnedMetric",
     "LiorKernel",
     "LiorMemory",
+    "Model",
+    "ShortConvolution",
     "SpinorBilinears",
+    "draw",
+    "export",
+    "from_run",
     "ops",
 ]

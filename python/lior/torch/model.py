@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole models of `lior train` as torch modules, and their way into a run's folder and out of it."""
+
+import json
+import pathlib
+from typing import Iterator, Optional, Union
+
+import torch
+from torch import Tensor, nn
+
+from lior import Error, io
+from lior import nn as lior_nn
+from lior import train as lior_train
+from lior.torch.modules import Layer, RmsNorm
+
+
+class ShortConvolution(nn.Module):
+    """x_n + sum_k weight_k x_(n-k), channel by channel, of x [B, N, D]: docs/math/conventions.md, section 11.2."""
+
+    def __init__(self, taps, d_model, dtype=None):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(taps, d_model, dtype=dtype))
+
+    def start_state(self, x: Tensor):
+        """Zeros [B, (taps - 1) D]: the rows before the first."""
+        return x.new_zeros(len(x), (len(self.weight) - 1) * self.weight.shape[1])
+
+    def forward(self, x: Tensor):
+        return self.run(x, self.start_state(x))[0]
+
+    def run(self, x: Tensor, state: Tensor):
+        """(out, the last rows of x [B, state_size]) after those of `state`."""
+        taps = len(self.weight)
+        rows = torch.cat([state.unflatten(1, (taps - 1, x.shape[2])), x], 1)
+        length = x.shape[1]
+        out = x
+        for k, weight in enumerate(self.weight):
+            begin = taps - 1 - k
+            out = out + weight * rows[:, begin : begin + length]
+        return out, rows[:, length:].flatten(1)
+
+
+class Block(nn.Module):
+    """Of a model: its short convolution, its mixer and its SwiGLU, those that it has."""
+
+    def __init__(self, settings, mixer, dtype=None):
+        super().__init__()
+        width, layers = settings["d_model"], settings["layers"]
+
+        def layer(kind):
+            keys = lior_nn.layer_option_keys(kind)
+            options = {name: settings[key] for name, key in keys.items()}
+            return Layer(kind, width, dtype=dtype, layers=layers, **options)
+
+        if settings["convolution"]:
+            self.convolution = ShortConvolution(settings["convolution"], width, dtype)
+        self.mixer = layer(mixer)
+        if settings["mlp_hidden"]:
+            self.mlp = layer("swiglu_mlp")
+
+
+class Model(nn.Module):
+    """A model of `lior train`: tokens [B, N] to scores [B, N, classes].
+
+    settings: a lior.train.Config, or a dict of settings as it takes them, such as {"data": "builtin:a5",
+    "model.d_model": 64, "model.vocabulary": 60, "model.classes": 60}. Parameters have the names of model.safetensors and
+    the start values of the program. Between calls stands a state of constant size, that of lior.train.Model."""
+
+    def __init__(self, settings, dtype=None):
+        super().__init__()
+        config = lior_train.Config(settings) if isinstance(settings, dict) else settings
+        #: every setting, as config.json has them
+        self.settings = json.loads(config.json)
+        model = self.settings["model"]
+        mixers = [name.strip() for name in model["mixers"].split(",")]
+        width, real = model["d_model"], dtype or torch.get_default_dtype()
+        self.embedding = nn.Embedding(model["vocabulary"], width, dtype=dtype)
+        self.blocks = nn.ModuleList(
+            Block(model, mixers[i % len(mixers)], dtype) for i in range(model["layers"])
+        )
+        self.norm = RmsNorm(width, dtype)
+        self.output = nn.Linear(width, model["classes"], dtype=dtype)
+        if model["tied"]:
+            self.output.weight = self.embedding.weight
+        start = lior_train.Model(config)
+        start.initialize(int(torch.randint(1 << 62, ())))
+        self.load_arrays(start.parameters)
+        self.to(real)
+
+    def layers(self):
+        """All layers in their order: of each block the convolution, the mixer, the SwiGLU."""
+        return [layer for block in self.blocks for layer in block.children()]
+
+    @torch.no_grad()
+    def load_arrays(self, arrays):
+        """Takes values by the names of model.safetensors; all of them, and no others."""
+        own = dict(self.named_parameters())
+        if own.keys() != arrays.keys():
+            raise Error(f"tensors differ by {sorted(own.keys() ^ arrays.keys())}")
+        for name, parameter in own.items():
+            parameter.copy_(torch.from_numpy(arrays[name]))
+
+    def _start_states(self, batch):
+        like = self.norm.weight.new_empty(batch, 0)
+        return [layer.start_state(like) for layer in self.layers()]
+
+    def start_state(self, tokens: Tensor):
+        """The state before the first token of tokens [B, N]: [B, state_size]."""
+        return torch.cat(self._start_states(len(tokens)), 1)
+
+    def run(self, tokens: Tensor, state: Tensor):
+        """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
+        those of the layers: most kinds have none."""
+        x, ends = self.embedding(tokens), []
+        sizes = [part.shape[1] for part in self._start_states(1)]
+        for layer, part in zip(self.layers(), state.split(sizes, 1)):
+            x, end = layer.run(x, part) if part.shape[1] else (layer(x), part)
+            ends.append(end)
+        return self.output(self.norm(x)), torch.cat(ends, 1)
+
+    def forward(self, tokens: Tensor):
+        x = self.embedding(tokens)
+        for layer in self.layers():
+            x = layer(x)
+        return self.output(self.norm(x))
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor, state: Optional[Tensor] = None):
+        """(scores, state) of tokens [B, n] after what `state` (None: nothing) holds: any split of a sequence into steps
+        gives forward's result, in time and memory that do not grow."""
+        return self.run(tokens, self.start_state(tokens) if state is None else state)
+
+    def generate(
+        self, prompt, *, max_tokens=256, temperature=0.8, top_k=0, top_p=1.0, generator=None
+    ) -> Iterator[Union[str, bytes, int]]:
+        """Goes on from the prompt, as lior.load(folder).generate, with torch's random numbers (of `generator`)."""
+
+        def drawn(tokens):
+            scores, state = self.step(torch.tensor([tokens]))
+            for _ in range(max_tokens):
+                token = draw(scores[0, -1], temperature, top_k, top_p, generator)
+                yield int(token)
+                scores, state = self.step(token.view(1, 1), state)
+
+        return lior_train.continued(prompt, self.settings["tokenizer"], max_tokens, drawn)
+
+
+def draw(scores: Tensor, temperature=0.8, top_k=0, top_p=1.0, generator=None) -> Tensor:
+    """A token by its scores [classes]. temperature 0: the likeliest; top_k: of so many (0: all); top_p: of the
+    likeliest that hold so much."""
+    if temperature == 0:
+        return scores.argmax()
+    ordered, order = torch.sort(scores.double() / temperature, descending=True, stable=True)
+    if top_k > 0:
+        ordered = ordered[:top_k]
+    weights = torch.softmax(ordered, 0)
+    weights = weights * (weights.cumsum(0) - weights < top_p)
+    return order[torch.multinomial(weights, 1, generator=generator)[0]]
+
+
+def from_run(folder, weights="best", dtype=None) -> Model:
+    """The model that `lior train --out FOLDER` made. weights: as in lior.load."""
+    config, trained = lior_train.load_model(pathlib.Path(folder), weights)
+    model = Model(config, dtype)
+    model.load_arrays(trained.parameters)
+    return model
+
+
+def export(model: Model, folder):
+    """Writes what from_run, lior.load and the program's `eval` and `generate` open: config.json and model.safetensors,
+    in float32. The folder is made, and may hold no run."""
+    folder = pathlib.Path(folder)
+    for name in ("optimizer.safetensors", "best.safetensors", "metrics.jsonl"):
+        if (folder / name).exists():
+            raise Error(f"{folder} holds a run ({name}); export into a folder of its own")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(model.settings, indent=2) + "\n")
+    tensors = {
+        name: parameter.detach().float().contiguous().numpy()
+        for name, parameter in model.named_parameters()
+    }
+    io.write_safetensors(str(folder / "model.safetensors"), tensors)
