@@ -97,6 +97,12 @@ class Layer {
     if (!held) held.emplace(kind_, config_);
     return *held;
   }
+  /// Whether its first state is learned; the inner passes do not see that parameter.
+  bool has_initial() {
+    const auto& all = block<float>().layout.parameters();
+    return std::any_of(all.begin(), all.end(),
+                       [](const nn::Parameter& p) { return p.name == "initial"; });
+  }
   /// A layer works in tables of its own: one call at a time.
   std::mutex& mutex() { return mutex_; }
 
@@ -356,6 +362,10 @@ Triple inner_forward(Layer& self, const nb::dict& parameters, const Argument& pr
     Call call(out);
     const Inner<T> inner(call, self, projection);
     const Parameters<T> given(call, self, parameters, true);
+    LIOR_CHECK(!state.object.is_none() || !self.has_initial(),
+               "state is None; expected one, since this {} layer starts from its parameter "
+               "'initial'",
+               self.kind());
     const auto h = state_or_none<T>(call, "state", state, inner.core.state_size());
     const auto z = call.out<T>({'B', 'N', inner.shape.out});
     const auto ungated = call.out<T>({'B', inner.shape.gate ? call['N'] : 0, inner.shape.out});

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """lior.torch's modules: against the same layers in plain torch, and against recorded outputs where they are."""
 
+import copy
 import json
 import os
 import pathlib
+import pickle
 import sys
 
 import numpy
@@ -17,6 +19,8 @@ import lior.torch as lt  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = pathlib.Path(os.environ.get("LIOR_CASES", ROOT.parent / "shared" / "golden"))
 sys.path.insert(0, str(ROOT / "bench" / "peers"))
+from torch.nn.utils import prune  # noqa: E402
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 import torch_model  # noqa: E402  the same model, written for the comparison of speed
 
 DOUBLE = torch.float64
@@ -151,6 +155,139 @@ def test_projections_are_called_as_modules():
         layer.get_submodule(name).register_forward_hook(lambda *_, name=name: seen.append(name))
     layer(torch.randn(1, 3, 16))
     assert seen == ["norm", "in", "out"]
+
+
+@pytest.mark.parametrize("options", [dict(), dict(complex_state=True, rotation=True)])
+def test_layers_without_gates_start_from_their_learned_states(options):
+    torch.manual_seed(9)
+    layer = lt.Layer("geometric_mamba", 16, heads=2, gates=False, dtype=DOUBLE, **options)
+    x = torch.randn(2, 5, 16, dtype=DOUBLE)
+    arrays = {name: value.numpy() for name, value in layer.state_dict().items()}
+    twin = lior.nn.Layer("geometric_mamba", 16, heads=2, gates=False, **options)
+    want = torch.from_numpy(twin.forward(arrays, x.numpy())[0])
+    torch.testing.assert_close(layer(x), want)
+    torch.testing.assert_close(layer.step(x)[0], want)
+    layer(x).sum().backward()
+    assert layer.initial.grad.abs().max() > 0
+    inner = {name: arrays[name] for name in twin.inner_names}
+    with pytest.raises(lior.Error, match="state is None; expected one"):
+        twin.inner_forward(inner, numpy.zeros((1, 3, twin.projection_width)))
+
+
+MAMBAS = [
+    dict(),
+    dict(gates=False, transition="left", readout="quadratic"),
+    dict(complex_state=True, phase=True, rotation=True, factors=2, readout="invariants"),
+]
+
+
+@pytest.mark.parametrize("options", MAMBAS)
+def test_a_layer_by_its_parts_is_the_operator(options):
+    """A hook on the readout takes the way by parts."""
+    torch.manual_seed(10)
+    layer = lt.GeometricMamba(16, heads=2, dtype=DOUBLE, **options)
+    x, seen = torch.randn(2, 6, 16, dtype=DOUBLE, requires_grad=True), []
+    learned = [x, *layer.parameters()]
+    results = []
+    for hooked in (False, True):
+        if hooked:
+            layer.readout.register_forward_hook(lambda *_: seen.append(1))
+        out, state = layer(x)
+        results.append((out, state, torch.autograd.grad(out.sin().sum(), learned)))
+    assert seen == [1]
+    torch.testing.assert_close(results[1], results[0])
+
+
+class LowRank(torch.nn.Module):
+    """An adapter in the place of a Linear, as PEFT puts one there."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base = base
+        self.down = torch.nn.Linear(base.in_features, 2, bias=False, dtype=base.weight.dtype)
+        self.up = torch.nn.Linear(2, base.out_features, bias=False, dtype=base.weight.dtype)
+
+    weight = property(lambda self: self.base.weight)
+    bias = property(lambda self: self.base.bias)
+    out_features = property(lambda self: self.base.out_features)
+    in_features = property(lambda self: self.base.in_features)
+
+    def forward(self, x):
+        return self.base(x) + self.up(self.down(x))
+
+
+def adapt(parent, name):
+    parent.add_module(name, LowRank(parent.get_submodule(name)))
+
+
+def spectral(parent, name):
+    torch.nn.utils.spectral_norm(parent.get_submodule(name))
+
+
+CHANGES = {
+    "adapter": adapt,
+    "pruning": lambda parent, name: prune.l1_unstructured(
+        parent.get_submodule(name), "weight", 0.5
+    ),
+    "spectral norm": spectral,
+    "parametrization": lambda parent, name: torch.nn.utils.parametrizations.spectral_norm(
+        parent.get_submodule(name)
+    ),
+    "hook": lambda parent, name: parent.get_submodule(name).register_forward_hook(
+        lambda module, given, out: 2 * out
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", ["in", "readout", "out"])
+def test_changes_of_a_projection_are_seen(change, name):
+    torch.manual_seed(11)
+    layer, x = lt.GeometricMamba(16, heads=2, dtype=DOUBLE), torch.randn(1, 4, 16, dtype=DOUBLE)
+    before = layer(x)[0]
+    CHANGES[change](layer, name)
+    after = layer(x)[0]
+    assert not torch.allclose(after, before)
+    after.sum().backward()
+    learned = [p for p in layer.get_submodule(name).parameters() if p.requires_grad]
+    assert learned and all(p.grad is not None for p in learned)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_that_a_kernel_cannot_see_are_refused(change):
+    metric, original = lt.LearnedMetric(3), lt.CompatMamba(8)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.GELU(), torch.nn.Linear(2, 1))
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.ones(3)
+    calls = [
+        (metric.metric_net, "0", lambda: metric(torch.ones(2, 3))),
+        (original, "gate", lambda: original(torch.ones(1, 2, 8), torch.zeros(1, 16))),
+        (net, "0", lambda: lt.LIoROptimizer([p], form="manifold", resilience=net).step()),
+    ]
+    for parent, name, call in calls:
+        CHANGES[change](parent, name)
+        if change == "parametrization":
+            call()
+        else:
+            with pytest.raises(RuntimeError, match="hooks and adapters on it would not be seen"):
+                call()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_checkpointing_without_reentry_gives_the_same_gradients(name):
+    torch.manual_seed(12)
+    layer, x = LAYERS[name](), torch.randn(2, 5, 32, requires_grad=True)
+    learned = [x, *layer.parameters()]
+    again = checkpoint(lambda a: result(layer, a), x, use_reentrant=False)
+    slopes = [torch.autograd.grad(out.sin().sum(), learned) for out in (result(layer, x), again)]
+    torch.testing.assert_close(slopes[1], slopes[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_copied_and_pickled(name):
+    layer, x = LAYERS[name](), torch.randn(1, 3, 32)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(result(twin, x), result(layer, x))
 
 
 def test_gradients_reach_a_given_state_where_the_kind_has_them():

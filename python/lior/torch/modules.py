@@ -3,12 +3,39 @@
 those of `lior train`'s checkpoints otherwise, so that a state dict of either loads."""
 
 import math
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lior.torch import ops
+
+
+def is_plain(module, kind=nn.Linear):
+    """Whether a call of the module is that of its kind by its weights, and nothing more: no adapter in its place, no
+    hooks. Parametrizations are seen, since they are in what its weight is."""
+    return (
+        type(module).forward is kind.forward
+        and "forward" not in vars(module)
+        and not (
+            module._forward_hooks
+            or module._forward_pre_hooks
+            or module._backward_hooks
+            or module._backward_pre_hooks
+        )
+    )
+
+
+def weights_of(module, kind=nn.Linear):
+    """(weight, bias) of a module that a kernel works by without calling it; refused where a call would do more."""
+    if not is_plain(module, kind):
+        raise RuntimeError(
+            f"lior works by the weights of this {kind.__name__} and does not call it, so hooks and adapters on it would "
+            "not be seen: merge or remove them first (PEFT: merge_and_unload, prune: remove), or use "
+            "torch.nn.utils.parametrizations"
+        )
+    return module.weight, module.bias
 
 
 class SpinorBilinears(nn.Module):
@@ -53,7 +80,7 @@ class LearnedMetric(nn.Module):
             self.resilience_net[0],
             self.resilience_net[2],
         )
-        return [self.L, *(tensor for layer in nets for tensor in (layer.weight, layer.bias))]
+        return [self.L, *(tensor for layer in nets for tensor in weights_of(layer))]
 
     def _planes(self, x: Tensor):
         return x.reshape(-1, self.d).T.contiguous()
@@ -175,6 +202,10 @@ class RmsNorm(nn.Module):
         return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
 
 
+# The options of ops.ci8_scan, in its order.
+_SCAN_OPTIONS = ("factors", "transition", "complex_state", "gates", "phase", "rotation")
+
+
 class Layer(nn.Module):
     """out = x + W_o core(W_in RMSNorm(x) + bias), of any kind of lior.nn.layer_kinds(): x [B, N, d_model].
 
@@ -186,15 +217,25 @@ class Layer(nn.Module):
     def __init__(self, kind, d_model, dtype=None, **options):
         super().__init__()
         self.spec = ops.layer_spec(kind, d_model, **options)
-        self.description = ops.layer_of(self.spec)
-        self.options, self.inner_names = self.description.options, self.description.inner_names
+        description = self.description
+        self.options, self.inner_names = description.options, description.inner_names
+        # numbers in one sequence's state; doubles inside of floats take the room of two
+        self.state_sizes = {
+            dtype: description.state_size(dtype=str(dtype).removeprefix("torch."))
+            for dtype in (torch.float32, torch.float64)
+        }
         real = dtype or torch.get_default_dtype()
         seed = int(
             torch.randint(1 << 62, ())
         )  # torch's generator goes on, and torch.manual_seed holds
-        start = self.description.start(seed, dtype=str(real).removeprefix("torch."))
+        start = description.start(seed, dtype=str(real).removeprefix("torch."))
         for name, array in start.items():
             self._add(name, torch.from_numpy(array), start)
+
+    @property
+    def description(self):
+        """The lior.nn.Layer of this kind; made by its text, so that copies and pickles need no C++ object."""
+        return ops.layer_of(self.spec)
 
     def _add(self, name, value, start):
         module, _, leaf = name.rpartition(".")
@@ -221,16 +262,39 @@ class Layer(nn.Module):
             own.append(getattr(self.get_submodule(module), leaf))
         return own
 
+    def _core(self, projection: Tensor, state: Optional[Tensor], spec: str):
+        """What W_o reads, and the last state; by one operator, or, where the readout's call is more than its product,
+        by its parts."""
+        if "readout" in self._modules and not is_plain(self.readout):
+            return self._scanned(projection, state)
+        return ops.layer_inner(spec, projection, self._own(), state)[:2]
+
+    def _scanned(self, projection: Tensor, state: Optional[Tensor]):
+        heads, kind, *options = (self.options[n] for n in ("heads", "readout", *_SCAN_OPTIONS))
+        gate = self.out.in_features
+        columns, gate = projection.split([projection.shape[2] - gate, gate], -1)
+        size = 16 if self.options["complex_state"] else 8
+        if state is None:
+            state = projection.new_zeros(len(projection), size * heads)
+        start = state.unflatten(1, (size, heads))
+        states = ops.ci8_scan(columns, start, self._parameters.get("angles"), *options)
+        last = torch.cat([start.unsqueeze(1), states], 1)[:, -1]
+        shown = self.readout(ops.readout(states, kind).flatten(2))
+        return shown * F.silu(gate), last.flatten(1)
+
     def run(self, x: Tensor, state: Tensor = None, spec: str = None):
         """(out, the last state [B, state_size], which is empty without a first one)."""
+        if state is None and "initial" in self._parameters:
+            state = self.start_state(x)
         projection = self._modules["in"](self.norm(x))
-        z, last, *_ = ops.layer_inner(spec or self.spec, projection, self._own(), state)
+        z, last = self._core(projection, state, spec or self.spec)
         return x + self.out(z), last
 
     def start_state(self, x: Tensor):
-        """The state before the first token of x, [B, state_size]."""
-        size = self.description.state_size(dtype=str(x.dtype).removeprefix("torch."))
-        return x.new_zeros(x.shape[0], size)
+        """The state before the first token of x, [B, state_size]: zeros, or each head's learned unit state."""
+        if "initial" in self._parameters:
+            return F.normalize(self.initial, dim=0).flatten().expand(len(x), -1)
+        return x.new_zeros(x.shape[0], self.state_sizes[x.dtype])
 
     def forward(self, x: Tensor):
         return self.run(x)[0]
@@ -253,13 +317,9 @@ class GeometricMamba(Layer):
 
     def initial_state(self, batch):
         """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
-        if "initial" not in self._parameters:
-            size = 16 if self.options["complex_state"] else 8
-            return self.out.weight.new_zeros(batch, size, self.options["heads"])
-        return F.normalize(self.initial, dim=0).expand(batch, -1, -1)
-
-    def start_state(self, x: Tensor):
-        return self.initial_state(x.shape[0]).flatten(1)
+        size = 16 if self.options["complex_state"] else 8
+        state = self.start_state(self.out.weight.new_empty(batch, 0))
+        return state.unflatten(1, (size, self.options["heads"]))
 
     def forward(self, x: Tensor, state: Tensor = None):
         """The layer's output and its last state."""
@@ -345,17 +405,17 @@ class CompatMamba(nn.Module):
         self.norm = nn.LayerNorm(d_model, dtype=dtype)
 
     def forward(self, x: Tensor, state: Tensor):
-        wedge, trinor, both = self.wedge, self.trinor, lambda layer: (layer.weight, layer.bias)
+        wedge, trinor, both = self.wedge, self.trinor, weights_of
         parameters = [
             *both(self.in_proj),
             torch.cat([wedge.basis_real, wedge.basis_imag], 1),
-            *both(wedge.layer_norm),
+            *both(wedge.layer_norm, nn.LayerNorm),
             trinor.theta,
             trinor.omega,
             trinor.sigma,
             *both(self.spinor.projection),
             *both(self.gate),
             *both(self.out_proj),
-            *both(self.norm),
+            *both(self.norm, nn.LayerNorm),
         ]
         return ops.compat_mamba(x, state, parameters)

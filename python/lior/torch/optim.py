@@ -7,6 +7,7 @@ import torch
 from torch.optim import Optimizer
 
 from lior.torch import ops
+from lior.torch.modules import weights_of
 
 
 class LIoROptimizer(Optimizer):
@@ -43,7 +44,8 @@ class LIoROptimizer(Optimizer):
         if self._net is None:
             return []
         first, last = self._net[0], self._net[2]
-        tensors = (first.weight, first.bias, last.weight.reshape(-1), last.bias)
+        (weight, bias), (out, shift) = weights_of(first), weights_of(last)
+        tensors = (weight, bias, out.reshape(-1), shift)
         return [tensor.detach().to(dtype).contiguous() for tensor in tensors]
 
     @torch.no_grad()
