@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 #include <numbers>
 
 #include "command.h"
 #include "lior/core/available_memory.h"
+#include "lior/core/text.h"
 #include "lior/core/timer.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
+#include "output.h"
+#include "progress.h"
 
 namespace lior::app {
 namespace {
@@ -18,15 +23,19 @@ constexpr std::int64_t kMostTogether = 64;  // sequences at a time
 constexpr std::int64_t kWindow = 256;       // tokens of them at a time
 
 constexpr const char* kWhat =
-    R"(Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
+    R"(Prints one JSON object a length. wrong: positions; exact: sequences without one; accuracy_low and
+accuracy_high: its 95 % interval, each sequence taken as one draw, since its positions share their errors.
+
+Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
 least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
 four in a row at places spread over the same tail, so it differs from this.
 )";
 
 struct Arguments {
-  std::string model, data, split = "val", weights = "best";
+  std::string model, data, split = "val", weights = "best", progress = "auto";
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
+  std::optional<std::string> lengths, by_position;
   bool json = false;  ///< the only form there is
 };
 
@@ -34,34 +43,121 @@ std::string number_or_null(const std::optional<double>& value) {
   return value ? fmt::format("{:.6g}", *value) : "null";
 }
 
-struct Result {
-  train::EvalResult eval;
-  bool of_text = false;
+/// "32,128,512" as numbers.
+std::vector<std::int64_t> parse_lengths(std::string_view text) {
+  std::vector<std::int64_t> lengths;
+  for (std::string_view rest = text; lengths.empty() || !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const char* const end = rest.data() + comma;
+    std::int64_t length = 0;
+    const auto [read, error] = std::from_chars(rest.data(), end, length);
+    const bool ends_well = comma == rest.size() || comma + 1 < rest.size();
+    LIOR_CHECK(error == std::errc{} && read == end && length >= 1 && ends_well,
+               "--lengths: \"{}\" is no list of lengths; expected numbers of at least 1, such as "
+               "32,128,512",
+               shown(text));
+    lengths.push_back(length);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return lengths;
+}
+
+/// An evaluation that is going on, on stderr: nothing where it is over before anyone would look.
+class EvalProgress {
+ public:
+  explicit EvalProgress(const std::string& mode) : display_(mode) {}
+
+  void show(std::int64_t length, double done) {
+    constexpr double kPatience = 2;  // seconds
+    if (timer_.seconds() < kPatience || !display_.due(0)) return;
+    display_.draw(done, fmt::format("length {}  {:.0f}%", length, 100 * done));
+  }
+
+ private:
+  ProgressDisplay display_;
+  Timer timer_;
 };
 
-Result evaluate(const Arguments& arguments, const train::TrainedModel& trained) {
-  const auto& [config, model] = trained;
-  const auto data = train::open_source(arguments.data, config.val_fraction,
-                                       train::find_tokenizer(config.tokenizer));
-  LIOR_CHECK(
-      data->vocabulary() == config.model.vocabulary && data->classes() == config.model.classes,
-      "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
-      shown_path(arguments.data), data->vocabulary(), data->classes(), shown_path(arguments.model),
-      config.model.vocabulary, config.model.classes);
+/// What an evaluation was of, and what it found.
+struct Report {
+  std::int64_t length = 0;  ///< of the sequences that were read
+  train::EvalResult result;
+  std::optional<double> bits_per_byte;
+  double seconds = 0;
+};
 
-  const std::int64_t length = arguments.length.value_or(config.length);
-  const std::int64_t batch = std::min(arguments.count, kMostTogether);
-  const std::int64_t window = std::min(length, kWindow);
-  const std::size_t needed = train::Evaluator::bytes(model, batch, window);
-  LIOR_CHECK(needed <= available_memory(),
-             "evaluating needs {} and {} are available; a smaller "
-             "--count would fit",
-             bytes_text(static_cast<double>(needed)),
-             bytes_text(static_cast<double>(available_memory())));
-  const auto part = parse_name<train::Part>(arguments.split, "--split:");
-  const auto stream = data->evaluation(part, static_cast<std::uint64_t>(arguments.seed),
-                                       arguments.count, length, batch);
-  return {train::Evaluator(model, batch, window).run(*stream), data->text() != nullptr};
+/// One model on one kind of data, at any length.
+class Evaluation {
+ public:
+  Evaluation(const Arguments& arguments, const train::TrainedModel& trained)
+      : arguments_(arguments),
+        trained_(trained),
+        tokenizer_(train::find_tokenizer(trained.config.tokenizer)),
+        data_(train::open_source(arguments.data, trained.config.val_fraction, tokenizer_)) {
+    const nn::ModelConfig& model = trained.config.model;
+    LIOR_CHECK(data_->vocabulary() == model.vocabulary && data_->classes() == model.classes,
+               "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
+               shown_path(arguments.data), data_->vocabulary(), data_->classes(),
+               shown_path(arguments.model), model.vocabulary, model.classes);
+  }
+
+  /// What is read at a length; too little data, or too little memory, is found here.
+  std::unique_ptr<train::Stream> open(std::int64_t length) const {
+    const std::size_t needed = train::Evaluator::bytes(trained_.model, batch(), window(length));
+    LIOR_CHECK(needed <= available_memory(),
+               "evaluating needs {} and {} are available; a smaller --count would fit",
+               bytes_text(static_cast<double>(needed)),
+               bytes_text(static_cast<double>(available_memory())));
+    const auto part = parse_name<train::Part>(arguments_.split, "--split:");
+    return data_->evaluation(part, static_cast<std::uint64_t>(arguments_.seed), arguments_.count,
+                             length, batch());
+  }
+
+  Report run(std::int64_t length, EvalProgress& progress) const {
+    const Timer timer;
+    const auto stream = open(length);
+    train::Evaluator evaluator(trained_.model, batch(), window(length));
+    evaluator.stop_when([&](double done) {
+      progress.show(length, done);
+      return false;
+    });
+    Report report{stream->length(), evaluator.run(*stream), {}, timer.seconds()};
+    if (data_->text() != nullptr) {
+      report.bits_per_byte =
+          report.result.loss / std::numbers::ln2 / static_cast<double>(tokenizer_.bytes_per_token);
+    }
+    return report;
+  }
+
+ private:
+  std::int64_t batch() const { return std::min(arguments_.count, kMostTogether); }
+  static std::int64_t window(std::int64_t length) { return std::min(length, kWindow); }
+
+  const Arguments& arguments_;
+  const train::TrainedModel& trained_;
+  const train::Tokenizer& tokenizer_;
+  std::unique_ptr<train::Source> data_;
+};
+
+std::string to_json(const Report& report) {
+  const auto& [length, result, bits_per_byte, seconds] = report;
+  return fmt::format(
+      "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"accuracy\": {:.6g}, \"accuracy_last\": {}, "
+      "\"tokens\": {}, \"seconds\": {:.3f}, \"length\": {}, \"sequences\": {}, \"wrong\": {}, "
+      "\"exact\": {}, \"accuracy_low\": {:.6g}, \"accuracy_high\": {:.6g}}}\n",
+      result.loss, number_or_null(bits_per_byte), result.accuracy,
+      number_or_null(result.accuracy_last), result.tokens, seconds, length, result.sequences,
+      result.wrong, result.exact, result.interval.low, result.interval.high);
+}
+
+std::string to_csv(const Report& report) {
+  std::string text;
+  for (const train::PositionBin& bin : report.result.by_position) {
+    const double accuracy = static_cast<double>(bin.correct) / static_cast<double>(bin.targets);
+    text += fmt::format("{},{},{},{},{},{}\n", report.length, bin.begin, bin.end, bin.targets,
+                        bin.correct, bin.targets > 0 ? fmt::format("{:.6g}", accuracy) : "");
+  }
+  return text;
 }
 
 int run(const Arguments& arguments) {
@@ -70,22 +166,27 @@ int run(const Arguments& arguments) {
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
   LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
              *arguments.length);
+  LIOR_CHECK(!arguments.length || !arguments.lengths,
+             "--length and --lengths are both given; one of them says which lengths");
+  std::vector<std::int64_t> lengths;
+  if (arguments.lengths) lengths = parse_lengths(*arguments.lengths);
+  EvalProgress progress(arguments.progress);
   const train::TrainedModel trained = train::load_model(
       arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
-  const Timer timer;
-  const auto [result, of_text] = evaluate(arguments, trained);
+  if (lengths.empty()) lengths = {arguments.length.value_or(trained.config.length)};
+  const Evaluation evaluation(arguments, trained);
+  for (const std::int64_t length : lengths) evaluation.open(length);  // before the first takes time
+  std::optional<OutputFile> table;
+  if (arguments.by_position) table.emplace(*arguments.by_position);
 
-  std::optional<double> bits_per_byte;
-  if (of_text) {
-    const auto& tokenizer = train::find_tokenizer(trained.config.tokenizer);
-    bits_per_byte =
-        result.loss / std::numbers::ln2 / static_cast<double>(tokenizer.bytes_per_token);
+  std::string csv = "length,begin,end,targets,correct,accuracy\n";
+  for (const std::int64_t length : lengths) {
+    const Report report = evaluation.run(length, progress);
+    fmt::print("{}", to_json(report));
+    std::fflush(stdout);
+    csv += to_csv(report);
   }
-  fmt::print(
-      "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"accuracy\": {:.6g}, "
-      "\"accuracy_last\": {}, \"tokens\": {}, \"seconds\": {:.3f}}}\n",
-      result.loss, number_or_null(bits_per_byte), result.accuracy,
-      number_or_null(result.accuracy_last), result.tokens, timer.seconds());
+  if (table) table->write(csv);
   return kSuccess;
 }
 
@@ -103,7 +204,11 @@ Run eval_command(Options& options) {
   options.add("--count", arguments->count, "N", "sequences (256)");
   options.add("--seed", arguments->seed, "N", "seed of a task's sequences (1)");
   options.add("--length", arguments->length, "N", "tokens per sequence (the training's)");
-  options.add_switch("--json", arguments->json, "print one JSON object, as always");
+  options.add("--lengths", arguments->lengths, "N,N,...", "several lengths, one after another");
+  options.add("--by-position", arguments->by_position, "FILE",
+              "write the accuracy by position, as CSV; at most 1,024 rows a length");
+  options.add_switch("--json", arguments->json, "print JSON, as always");
+  options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
   return [=] { return run(*arguments); };
 }
 

@@ -198,8 +198,17 @@ Pair training_batch(const Data& data, std::uint64_t seed, Index step, Index batc
   });
 }
 
+/// (begin, end, targets, correct) of each bin.
+nb::list position_table(const std::vector<train::PositionBin>& bins) {
+  nb::list rows;
+  for (const train::PositionBin& bin : bins) {
+    rows.append(nb::make_tuple(bin.begin, bin.end, bin.targets, bin.correct));
+  }
+  return rows;
+}
+
 nb::dict evaluate(Model& model, const Data& data, const std::string& split, Index count,
-                  Index length, std::uint64_t seed, Index batch) {
+                  Index length, std::uint64_t seed, Index batch, bool by_position) {
   const auto part = parse_name<train::Part>(split, "split");
   LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
              "count, length and batch are {}, {} and {}; expected at least 1", count, length,
@@ -207,9 +216,11 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   constexpr Index kWindow = 256;
   train::EvalResult result;
   const Timer timer;
+  Index read_length = 0;
   Call().run([&] {
     const std::lock_guard lock(model.mutex());
     const auto stream = data.source->evaluation(part, seed, count, length, batch);
+    read_length = stream->length();
     result = train::Evaluator(model.get(), std::min(batch, count), std::min(length, kWindow))
                  .run(*stream);
   });
@@ -223,6 +234,13 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   facts["accuracy_last"] = result.accuracy_last;
   facts["tokens"] = result.tokens;
   facts["seconds"] = timer.seconds();
+  facts["length"] = read_length;
+  facts["sequences"] = result.sequences;
+  facts["wrong"] = result.wrong;
+  facts["exact"] = result.exact;
+  facts["accuracy_low"] = result.interval.low;
+  facts["accuracy_high"] = result.interval.high;
+  if (by_position) facts["by_position"] = position_table(result.by_position);
   return facts;
 }
 
@@ -446,11 +464,14 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
       },
       "config"_a, "progress"_a,
       "Of the learning rate, at `progress` in [0, 1]: a rise, then half a cosine.");
-  m.def("evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val",
-        "count"_a = 256, "length"_a = 256, "seed"_a = 1, "batch"_a = 64,
-        R"(A dict of loss (nats a target), bits_per_byte (of a text, else None), accuracy,
-accuracy_last, tokens and seconds, as `lior eval` prints: count sequences of a length; of a text, its
-held-out tail (split='val') or all.)");
+  m.def(
+      "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
+      "length"_a = 256, "seed"_a = 1, "batch"_a = 64, "by_position"_a = false,
+      R"(A dict as `lior eval` prints it: loss (nats a target), bits_per_byte (of a text, else None),
+accuracy, accuracy_last, tokens, seconds, length; sequences, wrong positions, exact (sequences without
+one), and accuracy_low and accuracy_high, its 95 % interval where each sequence is one draw. Of count
+sequences of a length; of a text, its held-out tail (split='val') or all. by_position: also a list of
+(begin, end, targets, correct), at most 1024 bins of positions.)");
   m.def(
       "load_model", &load_model, "folder"_a, "weights"_a = "best",
       R"((config, model) of a run's folder. weights: "best", those of the best val where a run on a text

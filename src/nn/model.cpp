@@ -72,7 +72,8 @@ struct Model<T>::Impl {
 
   /// RMSNorm of what leaves the last layer, [R, D]; `state` goes on to the last token.
   View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
-  LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena) const;
+  LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
+                      View<std::int32_t, 2> predicted) const;
 
   /// One call of loss_and_gradients.
   struct Pass {
@@ -245,11 +246,13 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
 }
 
 template <class T>
-LossResult Model<T>::Impl::evaluate(Tokens tokens, Tokens targets, View<T, 2> state,
-                                    Arena& arena) const {
+LossResult Model<T>::Impl::evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
+                                    View<std::int32_t, 2> predictions) const {
   check_shape(targets, tokens.shape(), "targets");
+  if (!predictions.empty()) check_shape(predictions, tokens.shape(), "predicted");
   const Arena::Scope scope(arena);
-  const auto predicted = arena.take<std::int32_t, 1>({tokens.size()}).span();
+  const auto predicted = predictions.empty() ? arena.take<std::int32_t, 1>({tokens.size()}).span()
+                                             : predictions.span();
   const auto normed = infer(tokens, state, arena);
   const CrossEntropy sums =
       cross_entropy_forward<T>(classifier(normed), targets.span(), predicted, arena);
@@ -354,7 +357,7 @@ template <class T>
 std::size_t Model<T>::inference_bytes(Index batch, Index length) const {
   Arena planner = Arena::planner();
   const Tokens none(nullptr, {batch, length});
-  impl_->evaluate(none, none, {nullptr, {batch, state_size()}}, planner);
+  impl_->evaluate(none, none, {nullptr, {batch, state_size()}}, planner, {});
   return planner.peak();
 }
 
@@ -377,10 +380,10 @@ LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
 
 template <class T>
 LossResult Model<T>::evaluate(View<const std::int32_t, 2> tokens,
-                              View<const std::int32_t, 2> targets, View<T, 2> state,
-                              Arena& arena) const {
+                              View<const std::int32_t, 2> targets, View<T, 2> state, Arena& arena,
+                              View<std::int32_t, 2> predicted) const {
   check_shape(state, {tokens.extent(0), state_size()}, "state");
-  return impl_->evaluate(tokens, targets, state, arena);
+  return impl_->evaluate(tokens, targets, state, arena, predicted);
 }
 
 template <class T>

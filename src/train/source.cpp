@@ -5,8 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "lior/core/available_memory.h"
-#include "lior/core/buffer.h"
+#include "lior/core/parallel.h"
 #include "lior/core/random.h"
 
 namespace lior::train {
@@ -127,34 +126,31 @@ class TextSource : public Source {
   Index training_, all_;  // tokens
 };
 
-/// Sequences of a task, made whole a few at a time.
+/// Sequences of a task, made as they are read.
 class TaskStream : public Stream {
  public:
   TaskStream(const Task& task, std::uint64_t seed, Index count, Index length, Index together)
-      : Stream(count, length, together),
-        task_(task),
-        seed_(seed),
-        tokens_({together, length}),
-        targets_({together, length}) {}
+      : Stream(count, length, together), task_(task), seed_(seed) {}
 
   void read(Index first, Index begin, View<std::int32_t, 2> tokens,
             View<std::int32_t, 2> targets) override {
-    const Index rows = tokens.extent(0);
     if (begin == 0) {
-      fill_batch(task_, Purpose::evaluation, seed_, 0, first,
-                 View<std::int32_t, 2>(tokens_.data(), {rows, length()}),
-                 View<std::int32_t, 2>(targets_.data(), {rows, length()}));
+      sequences_.clear();
+      for (Index row = 0; row < tokens.extent(0); ++row) {
+        sequences_.emplace_back(task_, Purpose::evaluation, seed_, 0, first + row, length());
+      }
     }
-    for (Index row = 0; row < rows; ++row) {
-      std::copy_n(&tokens_(row, begin), tokens.extent(1), tokens[row].data());
-      std::copy_n(&targets_(row, begin), tokens.extent(1), targets[row].data());
-    }
+    parallel_for(tokens.extent(0), 1, [&](Index begin_row, Index end_row, int) {
+      for (Index row = begin_row; row < end_row; ++row) {
+        sequences_[static_cast<std::size_t>(row)].write(tokens[row], targets[row]);
+      }
+    });
   }
 
  private:
   const Task& task_;
   std::uint64_t seed_;
-  Array<std::int32_t, 2> tokens_, targets_;
+  std::vector<Sequence> sequences_;
 };
 
 class TaskSource : public Source {
@@ -178,17 +174,10 @@ class TaskSource : public Source {
                                      Index batch) const override {
     LIOR_CHECK(count >= 1 && count <= kMostRows,
                "count = {}; a task is evaluated on 1 to {} sequences", count, kMostRows);
-    LIOR_CHECK(length >= task_.shortest_length, "length = {}; sequences of {} need at least {}",
-               length, task_.name, task_.shortest_length);
-    // Sequences held at a time: 2 x 64 MB, whatever the length.
-    constexpr Index kMostTokens = Index{1} << 24;
-    const Index together = std::clamp(kMostTokens / length, Index{1}, std::min(batch, count));
-    const Index needed = saturating_product(2 * sizeof(std::int32_t) * together, length);
-    LIOR_CHECK(static_cast<std::size_t>(needed) <= available_memory(),
-               "length = {}; a sequence so long needs {} and {} are available", length,
-               bytes_text(static_cast<double>(needed)),
-               bytes_text(static_cast<double>(available_memory())));
-    return std::make_unique<TaskStream>(task_, seed, count, length, together);
+    LIOR_CHECK(length >= task_.shortest_length && length <= kLongestSequence,
+               "length = {}; a sequence of {} has {} to {} tokens", length, task_.name,
+               task_.shortest_length, kLongestSequence);
+    return std::make_unique<TaskStream>(task_, seed, count, length, std::min(batch, count));
   }
 
  private:

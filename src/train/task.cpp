@@ -94,44 +94,49 @@ std::int32_t draw(Random& random, Index bound) {
 }
 
 /// Labels are running products of the tokens; the identity is element 0 of every group.
-void fill_word_problem(const Task& task, Alphabet alphabet, Random& random,
-                       View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
-  const bool all = alphabet == Alphabet::all;
+void write_word_problem(const Task& task, SequenceState& state, View<std::int32_t, 1> tokens,
+                        View<std::int32_t, 1> targets) {
+  const bool all = state.alphabet == Alphabet::all;
   const auto generators = all ? std::span<const std::int32_t>() : task.group->generators();
-  std::int32_t product = 0;
-  for (Index t = 0; t < tokens.size(); ++t) {
-    tokens[t] =
-        all ? draw(random, task.vocabulary) : generators[draw(random, std::ssize(generators))];
-    targets[t] = product = task.group->product(product, tokens[t]);
+  for (Index i = 0; i < tokens.size(); ++i) {
+    tokens[i] = all ? draw(state.random, task.vocabulary)
+                    : generators[draw(state.random, std::ssize(generators))];
+    targets[i] = state.value = task.group->product(state.value, tokens[i]);
   }
 }
 
-void fill_copy(const Task&, Alphabet, Random& random, View<std::int32_t, 1> tokens,
-               View<std::int32_t, 1> targets) {
-  const Index length = tokens.size(), n = length / 2;
-  for (Index t = 0; t < n; ++t) tokens[t] = draw(random, kCopySymbols);
-  tokens[n] = kSeparator;
-  for (Index t = n + 1; t < length; ++t) tokens[t] = tokens[t - n - 1];
-  for (Index t = 0; t < length; ++t) targets[t] = t >= n && t < 2 * n ? tokens[t - n] : kNoTarget;
+void write_copy(const Task&, SequenceState& state, View<std::int32_t, 1> tokens,
+                View<std::int32_t, 1> targets) {
+  const Index n = state.length / 2;
+  for (Index i = 0; i < tokens.size(); ++i) {
+    const Index t = state.at + i;
+    tokens[i] = t < n ? draw(state.random, kCopySymbols) : t == n ? kSeparator : state.value;
+    targets[i] = t < n || t == 2 * n ? kNoTarget : draw(state.again, kCopySymbols);
+    state.value = targets[i];
+  }
 }
 
-void fill_induction(const Task&, Alphabet, Random& random, View<std::int32_t, 1> tokens,
-                    View<std::int32_t, 1> targets) {
-  const Index last = tokens.size() - 1;
-  const std::int32_t a = draw(random, kInductionSymbols);
-  const Index place = random.below(last - 1);
-  for (Index t = 0; t < last; ++t) {
-    const std::int32_t other = draw(random, kInductionSymbols - 1);
-    tokens[t] = other < a ? other : other + 1;  // any symbol but a
+void write_induction(const Task&, SequenceState& state, View<std::int32_t, 1> tokens,
+                     View<std::int32_t, 1> targets) {
+  const Index last = state.length - 1;
+  if (state.at == 0) {
+    state.symbol = draw(state.random, kInductionSymbols);
+    state.place = state.random.below(last - 1);
   }
-  tokens[place] = tokens[last] = a;
-  std::fill(targets.begin(), targets.end(), kNoTarget);
-  targets[last] = tokens[place + 1];
+  for (Index i = 0; i < tokens.size(); ++i) {
+    const Index t = state.at + i;
+    const std::int32_t a = state.symbol;
+    const std::int32_t other = t < last ? draw(state.random, kInductionSymbols - 1) : 0;
+    const bool asked = t == state.place || t == last;
+    tokens[i] = asked ? a : other < a ? other : other + 1;  // elsewhere any symbol but a
+    if (t == state.place + 1) state.value = tokens[i];
+    targets[i] = t == last ? state.value : kNoTarget;
+  }
 }
 
 /// Labels that are the running product of `group`.
 constexpr Task word_problem(std::string_view name, const Group& group, std::string_view preset) {
-  return {name, group.order, group.order, 1, fill_word_problem, preset, &group};
+  return {name, group.order, group.order, 1, write_word_problem, preset, &group};
 }
 
 constexpr Task kTasks[] = {
@@ -139,8 +144,8 @@ constexpr Task kTasks[] = {
     word_problem("s5", kS5, "reflections"),
     word_problem("z60", kZ60, "tracking"),
     word_problem("parity", kBits, "tracking"),
-    {"copy", kCopySymbols + 1, kCopySymbols, 2, fill_copy, "copy"},
-    {"induction", kInductionSymbols, kInductionSymbols, 3, fill_induction, "induction"},
+    {"copy", kCopySymbols + 1, kCopySymbols, 2, write_copy, "copy"},
+    {"induction", kInductionSymbols, kInductionSymbols, 3, write_induction, "induction"},
 };
 
 /// Before a task's name, where it names data.
@@ -181,17 +186,32 @@ std::uint64_t random_stream(Purpose purpose, Index step, Index row) {
   return kind << 62 | static_cast<std::uint64_t>(step) << 24 | static_cast<std::uint64_t>(row);
 }
 
-void fill_sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
-                   View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets, Alphabet alphabet) {
-  check_shape(targets, tokens.shape(), "targets");
+Sequence::Sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+                   Index length, Alphabet alphabet)
+    : task_(&task),
+      state_{.random = Random(seed, random_stream(purpose, step, row)),
+             .length = length,
+             .alphabet = alphabet} {
   LIOR_CHECK(alphabet == Alphabet::all || task.has_generators(),
              "the task {} has no generators to begin with (curriculum.generators); a5 and s5 have",
              task.name);
-  LIOR_CHECK(tokens.size() >= task.shortest_length,
-             "a sequence of {} has at least {} tokens; length is {}", task.name,
-             task.shortest_length, tokens.size());
-  Random random(seed, random_stream(purpose, step, row));
-  task.fill(task, alphabet, random, tokens, targets);
+  LIOR_CHECK(length >= task.shortest_length && length <= kLongestSequence,
+             "a sequence of {} has {} to {} tokens; length is {}", task.name, task.shortest_length,
+             kLongestSequence, length);
+}
+
+void Sequence::write(View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets) {
+  check_shape(targets, tokens.shape(), "targets");
+  LIOR_CHECK(tokens.size() <= state_.length - state_.at,
+             "{} positions are asked of a sequence that has {} left", tokens.size(),
+             state_.length - state_.at);
+  task_->write(*task_, state_, tokens, targets);
+  state_.at += tokens.size();
+}
+
+void fill_sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+                   View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets, Alphabet alphabet) {
+  Sequence(task, purpose, seed, step, row, tokens.size(), alphabet).write(tokens, targets);
 }
 
 void fill_batch(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index first_row,

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -81,6 +82,76 @@ TEST(Evaluator, ATaskDoesNotDependOnBatchOrWindow) {
   EXPECT_EQ(a.accuracy_last, b.accuracy_last);
   // Other sequences give another loss, so the equality above means something.
   EXPECT_GT(std::abs(a.loss - whole.run(*sequences("a5", 2, 5, 100, 5)).loss), 10 * kSumTolerance);
+}
+
+// By hand: 8 of 10 right is Wilson's (0.490, 0.943); 0 and all of 4 are closed on one side.
+TEST(Evaluator, IntervalsAreWilsons) {
+  const Interval most = wilson_interval(0.8, 10), none = wilson_interval(0, 4),
+                 all = wilson_interval(1, 4);
+  EXPECT_NEAR(most.low, 0.4902, 5e-5);
+  EXPECT_NEAR(most.high, 0.9433, 5e-5);
+  EXPECT_EQ(none.low, 0);
+  EXPECT_NEAR(none.high, 0.4899, 5e-5);
+  EXPECT_NEAR(all.low, 1 - none.high, 1e-15);
+  EXPECT_EQ(all.high, 1);
+  EXPECT_EQ(wilson_interval(0, 0).high, 1);
+}
+
+/// Right and wrong of each position of each sequence, by one call a position.
+std::vector<std::vector<bool>> right_by_position(const nn::Model<float>& model, Stream& stream) {
+  const Shape<2> one{stream.count(), 1};
+  Array<std::int32_t, 2> tokens(one), targets(one), predicted(one);
+  Array<float, 2> state({stream.count(), model.state_size()});
+  Arena arena(model.inference_bytes(stream.count(), 1));
+  model.initial_state(state.view());
+  std::vector<std::vector<bool>> right;
+  for (Index t = 0; t < stream.length(); ++t) {
+    stream.read(0, t, tokens.view(), targets.view());
+    model.evaluate(tokens.view(), targets.view(), state.view(), arena, predicted.view());
+    right.emplace_back();
+    for (Index row = 0; row < stream.count(); ++row) {
+      right.back().push_back(predicted.view()(row, 0) == targets.view()(row, 0));
+    }
+  }
+  return right;
+}
+
+TEST(Evaluator, CountsPositionsAndSequences) {
+  constexpr Index kCount = 40, kLength = 2;
+  const auto model = small_model(2, 2);  // guesses a bit: right about half of the time
+  static const auto& parity = *open_source("builtin:parity", 0, find_tokenizer("byte")).release();
+  const auto together = parity.evaluation(Part::val, 1, kCount, kLength, kCount);
+  const auto right = right_by_position(model, *together);
+  const auto few = parity.evaluation(Part::val, 1, kCount, kLength, 7);
+  const EvalResult result = Evaluator(model, 7, 1).run(*few);
+  Index wrong = 0, exact = 0;
+  ASSERT_EQ(std::ssize(result.by_position), kLength);
+  for (Index t = 0; t < kLength; ++t) {
+    const Index correct = std::count(right[t].begin(), right[t].end(), true);
+    wrong += kCount - correct;
+    EXPECT_EQ(result.by_position[t], (PositionBin{t, t + 1, kCount, correct}));
+  }
+  for (Index row = 0; row < kCount; ++row) exact += right[0][row] && right[1][row];
+  EXPECT_GT(exact, 0);
+  EXPECT_LT(exact, kCount);
+  EXPECT_EQ(result.sequences, kCount);
+  EXPECT_EQ(result.exact, exact);
+  EXPECT_EQ(result.wrong, wrong);
+  EXPECT_LT(result.interval.low, result.accuracy);
+  EXPECT_GT(result.interval.high, result.accuracy);
+}
+
+TEST(Evaluator, LongSequencesHaveBinsOfEqualWidth) {
+  const auto model = small_model(60, 60);
+  const auto bins = Evaluator(model, 1, 512).run(*sequences("a5", 1, 1, 2500, 1)).by_position;
+  ASSERT_EQ(bins.size(), 834u);  // of 3 positions
+  Index end = 0;
+  for (const PositionBin& bin : bins) {
+    EXPECT_EQ(bin.begin, end);
+    EXPECT_EQ(bin.targets, bin.end - bin.begin);
+    end = bin.end;
+  }
+  EXPECT_EQ(end, 2500);
 }
 
 TEST(Evaluator, TasksCountTheirLabels) {

@@ -78,6 +78,28 @@ TEST(Task, ARowDoesNotNeedTheOthers) {
   }
 }
 
+TEST(Task, ASequenceInPiecesIsTheWholeOne) {
+  for (const Task& task : tasks()) {
+    for (const Index length : {16, 17}) {
+      const Batch whole(task, Purpose::evaluation, 7, 0, 3, length);
+      Sequence sequence(task, Purpose::evaluation, 7, 0, 2, length);
+      for (Index begin = 0, width = 1; begin < length; begin += width, width = 3) {
+        width = std::min(width, length - begin);
+        Array<std::int32_t, 1> tokens({width}), targets({width});
+        sequence.write(tokens.view(), targets.view());
+        for (Index t = 0; t < width; ++t) {
+          EXPECT_EQ(tokens.data()[t], whole.tokens(2, begin + t)) << task.name << " " << begin + t;
+          EXPECT_EQ(targets.data()[t], whole.targets(2, begin + t))
+              << task.name << " " << begin + t;
+        }
+      }
+      Array<std::int32_t, 1> more({1});
+      EXPECT_THROW(sequence.write(more.view(), more.view()), Error);
+    }
+  }
+  EXPECT_THROW(Sequence(a5(), Purpose::evaluation, 7, 0, 0, kLongestSequence + 1), Error);
+}
+
 TEST(Task, ABatchMayBeginAtAnyRow) {
   const Batch whole(a5(), Purpose::evaluation, 7, 0, 20, 9);
   Array<std::int32_t, 2> tokens({6, 9}), targets({6, 9});

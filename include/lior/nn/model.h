@@ -75,9 +75,10 @@ class Model {
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
                                 View<const std::int32_t, 2> targets, Arena& arena);
 
-  /// Loss only, from `state`, which then holds the state after the last token.
+  /// Loss only, from `state`, which then holds the state after the last token. `predicted` [B, N],
+  /// unless it is empty, takes the class of the largest score, -1 where no target counts.
   LossResult evaluate(View<const std::int32_t, 2> tokens, View<const std::int32_t, 2> targets,
-                      View<T, 2> state, Arena& arena) const;
+                      View<T, 2> state, Arena& arena, View<std::int32_t, 2> predicted = {}) const;
 
   /// Scores after the last token [B, classes], from `state`, which is updated.
   void logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View<T, 2> last_logits,

@@ -4,17 +4,45 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "lior/nn/model.h"
 #include "lior/train/source.h"
 
 namespace lior::train {
 
+/// Where a number lies with 95 % probability.
+struct Interval {
+  double low = 0, high = 1;
+};
+
+/// Wilson's score interval of a mean of `count` independent numbers in [0, 1], whose variance is at
+/// most mean (1 - mean); [0, 1] where count is 0.
+/// Source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927), 209-212.
+Interval wilson_interval(double mean, Index count);
+
+/// Positions begin .. end - 1 of all sequences.
+struct PositionBin {
+  Index begin = 0, end = 0;
+  Index targets = 0, correct = 0;
+
+  friend bool operator==(const PositionBin&, const PositionBin&) = default;
+};
+
 struct EvalResult {
   double loss = 0;  ///< mean, nats a target
   double accuracy = 0;
   std::optional<double> accuracy_last;  ///< at sequences' last positions, where they are labelled
   Index tokens = 0;                     ///< targets counted
+  Index wrong = 0;                      ///< of them
+  Index sequences = 0;                  ///< that were read
+  Index exact = 0;                      ///< of them: without a wrong target
+  Interval interval; /**< of the accuracy: each sequence is one draw, since its positions
+                        share their errors */
+  std::vector<PositionBin> by_position; /**< equal bins, at most kMostBins: single positions where
+                                           the length allows */
+
+  static constexpr Index kMostBins = 1024;
 };
 
 /// Runs the sequences of a stream, of any length, through a model in windows that carry the state:
@@ -36,16 +64,21 @@ class Evaluator {
   EvalResult run(Stream& stream);
 
  private:
-  void run_window(Index rows, Index width, bool last);
+  void start(const Stream& stream);
+  void run_window(Index rows, Index begin, Index width, bool last);
+  void count_positions(Index row, Index begin, Index width);
   EvalResult result() const;
 
   const nn::Model<float>& model_;
   Index batch_, window_;
-  Array<std::int32_t, 2> tokens_, targets_;  // [batch, window]
-  Array<float, 2> state_;                    // [batch, state_size]
+  Array<std::int32_t, 2> tokens_, targets_, predicted_;  // [batch, window]
+  Array<float, 2> state_;                                // [batch, state_size]
   Arena arena_;
   std::function<bool(double)> stopped_ = [](double) { return false; };
   nn::LossResult sum_;
+  std::vector<Index> wrong_;  // of each sequence that is being read
+  Index sequences_ = 0, exact_ = 0;
+  std::vector<PositionBin> bins_;
 };
 
 }  // namespace lior::train

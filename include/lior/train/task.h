@@ -38,14 +38,29 @@ struct Group {
 /// Tokens that a training sequence of a group draws from: all, or its generators alone.
 enum class Alphabet { all, generators };
 
+struct Task;
+
+/// A sequence that is being written, from its first position to its last.
+struct SequenceState {
+  Random random;          ///< of the numbers to come
+  Random again = random;  ///< the same from the start, for what is said twice
+  Index length;           ///< of the whole sequence
+  Alphabet alphabet = Alphabet::all;
+  Index at = 0;             ///< positions that are written
+  std::int32_t value = 0;   ///< what labels must know of the positions before: a product, a symbol
+  std::int32_t symbol = 0;  ///< induction: the last token, and where it stands before
+  Index place = 0;
+};
+
 struct Task {
   std::string_view name;  ///< of the data: builtin:NAME
   Index vocabulary;       ///< token values are 0 .. vocabulary - 1
   Index classes;          ///< labels are 0 .. classes - 1
   Index shortest_length;  ///< of a sequence
-  /// One sequence from the numbers of `random`; targets are kNoTarget where there is no label.
-  void (*fill)(const Task& task, Alphabet alphabet, Random& random, View<std::int32_t, 1> tokens,
-               View<std::int32_t, 1> targets);
+  /// The next positions of a sequence (the caller counts them); targets are kNoTarget where there
+  /// is no label.
+  void (*write)(const Task& task, SequenceState& state, View<std::int32_t, 1> tokens,
+                View<std::int32_t, 1> targets);
   std::string_view preset;       ///< of a run that names none
   const Group* group = nullptr;  ///< whose running products the labels are, if they are
 
@@ -72,6 +87,22 @@ enum class Purpose { training, evaluation };
 
 /// Rows of a step, and steps, that have streams of their own.
 inline constexpr Index kMostRows = Index{1} << 24, kMostSteps = Index{1} << 38;
+
+/// One sequence in pieces of any size, in memory that does not depend on its length.
+class Sequence {
+ public:
+  /// As fill_sequence's, with its errors; length <= kLongestSequence.
+  Sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index step, Index row,
+           Index length, Alphabet alphabet = Alphabet::all);
+
+  /// The next positions, of which `length` remain at least. tokens, targets: one shape.
+  void write(View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets);
+
+ private:
+  const Task* task_;
+  SequenceState state_;
+};
+inline constexpr Index kLongestSequence = Index{1} << 40;
 
 /// Row `row` of step `step`. tokens, targets: [N]; N >= task.shortest_length; targets is kNoTarget
 /// where there is no label. step < 2^38, row < 2^24. Throws lior::Error on generators of a task
