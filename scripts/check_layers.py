@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 LAYERS = [
     ("core",),
     ("simd", "io", "settings"),
-    ("linalg",),
+    ("linalg", "expr"),
     ("algebra",),
     ("geometry", "memory"),
     ("field",),
