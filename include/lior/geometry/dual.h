@@ -40,6 +40,12 @@ struct Dual {
   constexpr Dual& operator+=(const Dual& b) { return *this = *this + b; }
   constexpr Dual& operator-=(const Dual& b) { return *this = *this - b; }
   constexpr Dual& operator*=(const Dual& b) { return *this = *this * b; }
+  constexpr Dual& operator/=(const Dual& b) { return *this = *this / b; }
+
+  // Numbers are compared by their values.
+  friend constexpr bool operator<(const Dual& a, const Dual& b) { return a.value < b.value; }
+  friend constexpr bool operator<=(const Dual& a, const Dual& b) { return a.value <= b.value; }
+  friend constexpr bool operator==(const Dual& a, const Dual& b) { return a.value == b.value; }
 
   friend Dual sqrt(const Dual& a) {
     using std::sqrt;
@@ -62,6 +68,45 @@ struct Dual {
   friend Dual cos(const Dual& a) {
     using std::cos, std::sin;
     return {cos(a.value), -(sin(a.value) * a.slope)};
+  }
+  friend Dual tan(const Dual& a) {
+    using std::tan;
+    const T t = tan(a.value);
+    return {t, (T(1.0) + t * t) * a.slope};
+  }
+  friend Dual asin(const Dual& a) {
+    using std::asin, std::sqrt;
+    return {asin(a.value), a.slope / sqrt(T(1.0) - a.value * a.value)};
+  }
+  friend Dual acos(const Dual& a) {
+    using std::acos, std::sqrt;
+    return {acos(a.value), -(a.slope / sqrt(T(1.0) - a.value * a.value))};
+  }
+  friend Dual atan(const Dual& a) {
+    using std::atan;
+    return {atan(a.value), a.slope / (T(1.0) + a.value * a.value)};
+  }
+  friend Dual atan2(const Dual& y, const Dual& x) {
+    using std::atan2;
+    return {atan2(y.value, x.value),
+            (x.value * y.slope - y.value * x.slope) / (x.value * x.value + y.value * y.value)};
+  }
+  friend Dual sinh(const Dual& a) {
+    using std::cosh, std::sinh;
+    return {sinh(a.value), cosh(a.value) * a.slope};
+  }
+  friend Dual cosh(const Dual& a) {
+    using std::cosh, std::sinh;
+    return {cosh(a.value), sinh(a.value) * a.slope};
+  }
+  /// At 0 the slope from the right.
+  friend Dual abs(const Dual& a) { return a.value < T(0.0) ? -a : a; }
+  /// Of a base that is not positive only the power by a constant has a slope.
+  friend Dual pow(const Dual& a, const Dual& b) {
+    using std::log, std::pow;
+    const T p = pow(a.value, b.value);
+    const T by_base = b.value * pow(a.value, b.value - T(1.0)) * a.slope;
+    return {p, b.slope == T(0.0) ? by_base : by_base + p * log(a.value) * b.slope};
   }
   friend Dual tanh(const Dual& a) {
     using std::tanh;
