@@ -66,8 +66,8 @@ void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index 
                 PathStatus* status) {
   const Index d = metric.dimension();
   const bool own = metric.accelerations(x, v, a, stride, count);
-  if (own && metric.unbounded() && all_finite(x, d, stride, count) &&
-      all_finite(a, 1, stride, count)) {
+  if (own && (metric.unbounded() || metric.kernels_know_domain()) &&
+      all_finite(x, d, stride, count) && all_finite(a, 1, stride, count)) {
     std::fill_n(status, count, PathStatus::ok);
     return;
   }

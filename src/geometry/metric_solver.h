@@ -15,7 +15,8 @@ template <class T>
 class MetricSolver {
  public:
   explicit MetricSolver(const AnyMetric<T>& metric)
-      : d_(metric.dimension()), riemannian_(metric.riemannian()) {}
+      : MetricSolver(metric.dimension(), metric.riemannian()) {}
+  MetricSolver(Index dimension, bool riemannian) : d_(dimension), riemannian_(riemannian) {}
 
   /// Keeps the factors of g: [d, d]; the failed pivot where it is singular, or not positive
   /// definite though the metric is Riemannian.

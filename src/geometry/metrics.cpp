@@ -4,7 +4,9 @@
 
 #include <charconv>
 
+#include "geometry/metric_presets.h"
 #include "lior/core/text.h"
+#include "lior/geometry/expression_metric.h"
 #include "lior/geometry/kerr.h"
 
 namespace lior::geometry {
@@ -25,7 +27,7 @@ using Values = const MetricValues&;
 
 Index dimension(Values values) { return static_cast<Index>(values["n"]); }
 
-std::vector<MetricKind> make_kinds() {
+std::vector<MetricKind> kinds_in_closed_form() {
   return {
       kind("euclidean", {kDimensions}, "flat space",
            [](Values values) { return Euclidean{dimension(values)}; }),
@@ -91,6 +93,43 @@ double value_of(std::string_view text, const MetricKey& key, std::string_view nu
   return value;
 }
 
+/// The kind that a description is, whose keys are its parameters. The row names parts of it.
+MetricKind kind_of(std::shared_ptr<const MetricDescription> description) {
+  MetricKind out{description->name, description->summary, {}, {}, {}};
+  for (const MetricParameter& parameter : description->parameters) {
+    out.keys.push_back({parameter.name, parameter.value});
+  }
+  out.make_float = [description](const MetricValues& values) {
+    return metric_from_expression<float>(*description, values.values);
+  };
+  out.make_double = [description](const MetricValues& values) {
+    return metric_from_expression<double>(*description, values.values);
+  };
+  return out;
+}
+
+std::vector<MetricKind> make_kinds() {
+  std::vector<MetricKind> kinds = kinds_in_closed_form();
+  for (const MetricPreset& preset : metric_presets()) {
+    kinds.push_back(kind_of(
+        std::make_shared<const MetricDescription>(read_metric_text(preset.text, preset.name))));
+  }
+  return kinds;
+}
+
+/// Where the name of a metric ends in a text: before the colon and its keys.
+std::string_view name_of(std::string_view text) {
+  for (const std::string_view ending : {".toml", ".json"}) {
+    for (std::size_t at = text.find(ending); at != text.npos; at = text.find(ending, at + 1)) {
+      const std::size_t end = at + ending.size();
+      if (end == text.size() || text[end] == ':') return text.substr(0, end);
+    }
+  }
+  return text.substr(0, text.find(':'));
+}
+
+bool is_file(std::string_view name) { return name.ends_with(".toml") || name.ends_with(".json"); }
+
 MetricValues parse(std::string_view text, const MetricKind& kind) {
   MetricValues out{text, kind.keys, {}};
   for (const MetricKey& key : kind.keys) out.values.push_back(key.value);
@@ -112,6 +151,16 @@ MetricValues parse(std::string_view text, const MetricKind& kind) {
     out.values[place] = value_of(text, *key, item.substr(equals + 1));
   }
   return out;
+}
+
+template <class T>
+AnyMetric<T> make(const MetricKind& kind, std::string_view text) {
+  const MetricValues values = parse(text, kind);
+  if constexpr (std::is_same_v<T, float>) {
+    return kind.make_float(values);
+  } else {
+    return kind.make_double(values);
+  }
 }
 
 }  // namespace
@@ -140,7 +189,7 @@ std::string describe_metric_kinds() {
   std::string lines;
   for (const MetricKind& kind : metric_kinds()) {
     const std::string text = kind.text();
-    const AnyMetric<double> metric = metric_from_text<double>(text);
+    const AnyMetric<double> metric = make<double>(kind, text);
     std::string coordinates;
     for (const Coordinate& x : metric.chart().coordinates) {
       coordinates += fmt::format("{}{}{}{}", coordinates.empty() ? "" : ", ", x.name,
@@ -153,18 +202,22 @@ std::string describe_metric_kinds() {
 
 template <class T>
 AnyMetric<T> metric_from_text(std::string_view text) {
-  const std::string_view name = text.substr(0, text.find(':'));
-  for (const MetricKind& kind : metric_kinds()) {
-    if (kind.name != name) continue;
-    const MetricValues values = parse(text, kind);
-    if constexpr (std::is_same_v<T, float>) {
-      return kind.make_float(values);
-    } else {
-      return kind.make_double(values);
-    }
+  constexpr std::string_view kStatements = "expr:";
+  if (text.starts_with(kStatements)) {
+    return metric_from_expression<T>(read_metric_statements(text.substr(kStatements.size())));
   }
-  throw Error(fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2)",
-                          shown(name), names(metric_kinds(), ", ")));
+  const std::string_view name = name_of(text);
+  if (is_file(name)) {
+    const MetricDescription description = read_metric_file(std::filesystem::path(name));
+    return make<T>(kind_of(std::make_shared<const MetricDescription>(description)), text);
+  }
+  for (const MetricKind& kind : metric_kinds()) {
+    if (kind.name == name) return make<T>(kind, text);
+  }
+  throw Error(
+      fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2), "
+                  "FILE.toml, or expr: and formulas",
+                  shown(name), names(metric_kinds(), ", ")));
 }
 
 template AnyMetric<float> metric_from_text(std::string_view);

@@ -59,14 +59,19 @@ void raise_christoffel(MetricSolver<T>& solver, const T* c, Index d, T* gamma) {
   }
 }
 
+template <class T>
+void check_points(const AnyMetric<T>& metric, View<const T, 2> x) {
+  LIOR_CHECK(x.extent(0) == metric.dimension(), "x has shape {}; expected [{}, N]",
+             to_string(x.shape()), metric.dimension());
+}
+
 /// Calls body(x, n, workspace) for each point n of planes x, where the metric is in its domain, on
 /// all threads; `workspace` is one array of that size a thread.
 template <class T, class Body>
 void for_each_point(const AnyMetric<T>& metric, View<const T, 2> x, Index workspace,
                     const Body& body) {
   constexpr Index kPointsPerThread = 8;
-  LIOR_CHECK(x.extent(0) == metric.dimension(), "x has shape {}; expected [{}, N]",
-             to_string(x.shape()), metric.dimension());
+  check_points(metric, x);
   parallel_for(x.extent(1), kPointsPerThread, [&](Index begin, Index end, int) {
     std::array<T, kMostDimensions> point;
     std::vector<T> numbers(static_cast<std::size_t>(workspace));

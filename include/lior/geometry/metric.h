@@ -13,14 +13,22 @@
 ///     ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
 ///     const char* remedy() const;                           advice where g cannot be inverted
 /// and, where it can do better than derivatives along one axis after another,
+///     void first(const T* x, T* g, T* dg) const;
+///     void second(const T* x, T* g, T* dg, T* ddg) const;
 ///     void forces(const T* x, const T* v, T* g, T* along, T* gradient) const;
+///     bool ignorable(Index m) const;
+///     bool unbounded() const;
+///     kernels of many points, for which `bool kernels_know_domain() const` says whether they give
+///     NaN outside the domain:
 ///     void accelerations(const T* x, const T* v, T* a, Index stride, Index count) const;
-/// (see AnyMetric).
+///     void symbols(const T* x, Index x_stride, T* gamma, Index stride, Index count) const;
+/// (see AnyMetric). One with `first` and `second` needs only operator() of its own T.
 /// Index order and signs: docs/math/conventions.md, section 6.
 
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -49,7 +57,7 @@ struct Coordinate {
 /// How a plane shows points.
 struct PlaneView {
   std::array<std::string, 2> labels{"x0", "x1"};
-  std::array<double, 2> (*project)(const double* x) = [](const double* x) {
+  std::function<std::array<double, 2>(const double* x)> project = [](const double* x) {
     return std::array{x[0], x[1]};
   };
   bool equal_scales = false;  ///< one unit is as long on both axes
@@ -73,7 +81,7 @@ struct ClosedLogarithm {
 inline Chart numbered_chart(Index d, const char* range = "") {
   Chart chart;
   for (Index m = 0; m < d; ++m) {
-    chart.coordinates.push_back({"x" + std::to_string(m), m + 1 == d ? range : ""});
+    chart.coordinates.push_back({fmt::format("x{}", m), m + 1 == d ? range : ""});
   }
   return chart;
 }
@@ -130,6 +138,14 @@ class AnyMetric {
   bool accelerations(const T* x, const T* v, T* a, Index stride, Index count) const {
     return model_->accelerations(x, v, a, stride, count);
   }
+  /// Christoffel symbols by the metric's own kernel: points in planes [d, count] with rows x_stride
+  /// apart, gamma packed as in christoffel.h in rows `stride` apart; NaN somewhere in the column of
+  /// a point where g cannot be inverted. False, and nothing done, if it has no kernel.
+  bool symbols(const T* x, Index x_stride, T* gamma, Index stride, Index count) const {
+    return model_->symbols(x, x_stride, gamma, stride, count);
+  }
+  /// Whether these kernels give NaN outside the domain too: in the first row of accelerations.
+  bool kernels_know_domain() const { return model_->kernels_know_domain(); }
 
  private:
   struct Interface {
@@ -147,6 +163,8 @@ class AnyMetric {
     virtual void second(const T* x, T* g, T* dg, T* ddg) const = 0;
     virtual void forces(const T* x, const T* v, T* g, T* along, T* gradient) const = 0;
     virtual bool accelerations(const T* x, const T* v, T* a, Index stride, Index count) const = 0;
+    virtual bool symbols(const T* x, Index x_stride, T* gamma, Index stride, Index count) const = 0;
+    virtual bool kernels_know_domain() const = 0;
   };
   template <class M>
   struct Model;
@@ -180,9 +198,21 @@ struct AnyMetric<T>::Model final : Interface {
     return Domain::inside;
   }
   bool unbounded() const override {
+    if constexpr (requires { metric.unbounded(); }) return metric.unbounded();
     return !requires(const T* x) { metric.domain(x); };
   }
+  bool kernels_know_domain() const override {
+    if constexpr (requires { metric.kernels_know_domain(); }) return metric.kernels_know_domain();
+    return false;
+  }
   bool ignorable(Index m, const T* x) const override {
+    if constexpr (requires { metric.ignorable(m); }) {
+      return metric.ignorable(m);
+    } else {
+      return ignorable_by_slopes(m, x);
+    }
+  }
+  bool ignorable_by_slopes(Index m, const T* x) const {
     // A slope that is NaN goes through every operation, even a product with 0.
     const Index d = metric.dimension();
     std::array<Dual<T>, kMostDimensions> point;
@@ -216,6 +246,13 @@ struct AnyMetric<T>::Model final : Interface {
   void value(const T* x, T* g) const override { metric(x, g); }
 
   void first(const T* x, T* g, T* dg) const override {
+    if constexpr (requires { metric.first(x, g, dg); }) {
+      metric.first(x, g, dg);
+    } else {
+      first_by_slopes(x, g, dg);
+    }
+  }
+  void first_by_slopes(const T* x, T* g, T* dg) const {
     const Index d = metric.dimension();
     std::array<Dual<T>, kMostDimensions> point;
     std::array<Dual<T>, kSize> jet;
@@ -227,6 +264,13 @@ struct AnyMetric<T>::Model final : Interface {
   }
 
   void second(const T* x, T* g, T* dg, T* ddg) const override {
+    if constexpr (requires { metric.second(x, g, dg, ddg); }) {
+      metric.second(x, g, dg, ddg);
+    } else {
+      second_by_slopes(x, g, dg, ddg);
+    }
+  }
+  void second_by_slopes(const T* x, T* g, T* dg, T* ddg) const {
     const Index d = metric.dimension();
     std::array<Dual<Dual<T>>, kMostDimensions> point;
     std::array<Dual<Dual<T>>, kSize> jet;
@@ -253,10 +297,22 @@ struct AnyMetric<T>::Model final : Interface {
     return false;
   }
 
+  bool symbols(const T* x, Index x_stride, T* gamma, Index stride, Index count) const override {
+    if constexpr (requires { metric.symbols(x, x_stride, gamma, stride, count); }) {
+      metric.symbols(x, x_stride, gamma, stride, count);
+      return true;
+    }
+    return false;
+  }
+
   void forces(const T* x, const T* v, T* g, T* along, T* gradient) const override {
     if constexpr (requires { metric.forces(x, v, g, along, gradient); }) {
-      return metric.forces(x, v, g, along, gradient);
+      metric.forces(x, v, g, along, gradient);
+    } else {
+      forces_by_slopes(x, v, g, along, gradient);
     }
+  }
+  void forces_by_slopes(const T* x, const T* v, T* g, T* along, T* gradient) const {
     const Index d = metric.dimension();
     std::array<Dual<T>, kMostDimensions> point;
     std::array<Dual<T>, kSize> jet;

@@ -240,8 +240,8 @@ struct MetricKind {
   std::string_view name;
   std::string_view summary;
   std::vector<MetricKey> keys;
-  AnyMetric<float> (*make_float)(const MetricValues& values);
-  AnyMetric<double> (*make_double)(const MetricValues& values);
+  std::function<AnyMetric<float>(const MetricValues& values)> make_float;
+  std::function<AnyMetric<double>(const MetricValues& values)> make_double;
 
   std::string text() const;  ///< with the defaults: "sphere:n=2,r=1"
 };
@@ -252,7 +252,9 @@ std::span<const MetricKind> metric_kinds();
 /// A line a kind: its text with the defaults, what it is, its coordinates.
 std::string describe_metric_kinds();
 
-/// The metric that a text names: a kind and some of its keys, such as "torus" or "sphere:n=3,r=2".
+/// The metric that a text names: a kind and some of its keys, such as "torus" or "sphere:n=3,r=2",
+/// a file of formulas and some of its parameters, "hole.toml:mass=2", or the formulas themselves,
+/// "expr:r, phi; dr^2 + sinh(r)^2*dphi^2" (lior/geometry/expression_metric.h).
 /// Throws lior::Error that lists the names, or the keys of that name, or says which value is wrong.
 template <class T>
 AnyMetric<T> metric_from_text(std::string_view text);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "check/geometry/learned_samples.h"
+#include "check/geometry/parts.h"
 #include "lior/check/compare.h"
 #include "lior/check/registry.h"
 #include "lior/core/worst.h"
@@ -188,6 +189,7 @@ void add_geometry_benches(Registry& registry) {
       registry.benches.push_back(bench(Growth::dimensions, d, 4096));
     }
   }
+  add_expression_metric_benches(registry);
   add_metric_gradient_benches(registry);
 }
 

@@ -397,6 +397,7 @@ void add_geodesic_checks(Registry& registry) {
     return ends_as(Fading{}, {0, 0}, {1, 0.2}, 60, PathStatus::singular);
   });
   add_distance_checks(registry);
+  add_expression_metric_checks(registry);
   add_kerr_checks(registry);
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The formulas of a metric as nodes of one graph.
+
+#include <functional>
+#include <map>
+
+#include "lior/expr/parse.h"
+#include "lior/geometry/expression_metric.h"
+
+namespace lior::geometry {
+
+/// Inputs 0 to d - 1 are the coordinates, d to 2 d - 1 velocities: the differentials of a line
+/// element, and what accelerations depend on.
+class MetricFormulas {
+ public:
+  /// Reads them all. Throws as metric_from_expression does.
+  MetricFormulas(const MetricDescription& description, std::span<const double> values);
+
+  Index dimension() const { return d_; }
+  expr::Graph& graph() { return graph_; }
+  /// Entry m, n of g.
+  expr::Id entry(Index m, Index n) const { return g_[m * d_ + n]; }
+  expr::Id coordinate(Index m) { return graph_.input(m); }
+  expr::Id velocity(Index m) { return graph_.input(d_ + m); }
+  /// 1 where they hold; the constant 1 where nothing is said.
+  expr::Id edge() const { return edge_; }
+  expr::Id horizon() const { return horizon_; }
+  Chart chart() const { return chart_; }
+  /// What a picture shows, if the description says so: two nodes.
+  const std::vector<expr::Id>& plane() const { return plane_; }
+
+  /// Coordinates that g ties together: each block of g that is not zero.
+  std::vector<std::vector<Index>> blocks() const;
+
+ private:
+  std::optional<expr::Id> find(std::string_view name, bool differentials);
+  expr::Id definition(std::size_t k);
+  expr::Id read(const MetricFormula& formula);
+  double constant(const MetricFormula& formula);
+  std::vector<std::string> names() const;
+  void read_components();
+  void read_line_element();
+  void check_quadratic(expr::Id form);
+  void check_expected();
+  void read_chart();
+
+  const MetricDescription& description_;
+  std::vector<double> values_;
+  Index d_;
+  expr::Graph graph_;
+  std::vector<expr::Id> g_, plane_;
+  expr::Id edge_, horizon_;
+  Chart chart_;
+  std::vector<expr::Id> definitions_;  // -1: not read yet
+  std::vector<std::size_t> open_;      // definitions that are being read
+};
+
+}  // namespace lior::geometry
