@@ -14,7 +14,9 @@
 
 #include "command.h"
 #include "geodesic_plot.h"
+#include "geodesic_starts.h"
 #include "lior/geometry/metrics.h"
+#include "lior/geometry/velocity.h"
 
 namespace lior::app {
 namespace {
@@ -28,15 +30,25 @@ std::string metrics_note() {
 p_m = g_mn v^n for each coordinate m that the metric's formula does not contain. --to takes the shortest way where
 the metric has a closed form; elsewhere it says that a shorter one is not excluded. Coordinates with a period lead the
 shorter way round.
+By formulas: 'expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2' has coordinates, definitions and the line element; d(f)
+is the differential of a formula; signature = - + + + says which metric has minus signs, domain.edge = r > 0 where it
+ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets.
 )";
 }
 
 struct Flags {
   std::string metric, from, method = "dopri5";
-  std::optional<std::string> velocity, to, plot;
+  std::optional<std::string> velocity, to, plot, starts, out;
   double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
   std::int64_t samples = 21;
-  bool json = false, spd_floor = false;
+  bool json = false, spd_floor = false, timelike = false, null = false;
+
+  /// g(v, v) that the first velocity is set to.
+  std::optional<double> square() const {
+    if (timelike) return -1;
+    if (null) return 0;
+    return {};
+  }
 };
 
 AnyMetric<double> open_metric(const Flags& flags) {
@@ -135,6 +147,11 @@ struct Aim {
   bool shortest;
 };
 
+/// The metric's text without the folders of a file.
+std::string title_of(const std::string& metric) {
+  return metric.starts_with("expr:") ? metric : std::filesystem::path(metric).filename().string();
+}
+
 /// A number of JSON, which has no NaN.
 std::string json_number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : "null";
@@ -155,8 +172,8 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
   fmt::print(
       "{{\"metric\": {}, \"coordinates\": [{}], \"method\": \"{}\", \"status\": \"{}\", "
       "\"reached\": {}, {}\"rows\": [",
-      nlohmann::json(std::filesystem::path(flags.metric).filename().string()).dump(), coordinates,
-      flags.method, name(path.status(0)), path.reached(0), shooting);
+      nlohmann::json(title_of(flags.metric)).dump(), coordinates, flags.method,
+      name(path.status(0)), path.reached(0), shooting);
   for (Index k = 0; k < path.valid(); ++k) {
     const auto kept = invariants(metric, path, k);
     std::string momenta;
@@ -227,10 +244,26 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
   return velocity;
 }
 
-int run(const Flags& flags) {
-  if (flags.plot) check_picture(*flags.plot);
+/// Throws unless the flags say one thing.
+void check_flags(const Flags& flags) {
+  LIOR_CHECK(!(flags.timelike && flags.null), "give either --timelike or --null");
+  if (flags.starts) {
+    LIOR_CHECK(flags.from.empty() && !flags.velocity && !flags.to && !flags.plot && !flags.json,
+               "--starts has points and velocities, and its table is all that is written; leave "
+               "out --from, --velocity, --to, --plot and --json");
+    return;
+  }
+  LIOR_CHECK(!flags.from.empty(), "give --from (where the path starts) or --starts (a table)");
   LIOR_CHECK(flags.velocity.has_value() != flags.to.has_value(),
              "give either --velocity (a path) or --to (the path to a point)");
+  LIOR_CHECK(!flags.out, "--out is of --starts; the table of one path is on standard output");
+  LIOR_CHECK(!flags.to || !flags.square(),
+             "--timelike and --null are of a --velocity; the way to a point has its own");
+}
+
+int run(const Flags& flags) {
+  if (flags.plot) check_picture(*flags.plot);
+  check_flags(flags);
   LIOR_CHECK(flags.samples >= 2 && flags.samples <= 1000000, "--samples {}: expected 2 to 1000000",
              flags.samples);
   LIOR_CHECK(std::isfinite(flags.length) && flags.length > 0, "--length {}: expected a number > 0",
@@ -240,11 +273,23 @@ int run(const Flags& flags) {
                                 .atol = flags.atol,
                                 .step = flags.step};
   const AnyMetric<double> metric = open_metric(flags);
+  if (flags.starts) {
+    follow_many(metric, {.starts = *flags.starts,
+                         .out = flags.out,
+                         .length = flags.length,
+                         .samples = flags.samples,
+                         .options = options,
+                         .square = flags.square()});
+    return kSuccess;
+  }
   const Index d = metric.dimension();
   const Array<double, 2> from = numbers("--from", flags.from, d);
   std::optional<Aim> aim;
-  const Array<double, 2> velocity = flags.velocity ? numbers("--velocity", *flags.velocity, d)
-                                                   : aim_at(metric, flags, from, options, aim);
+  Array<double, 2> velocity = flags.velocity ? numbers("--velocity", *flags.velocity, d)
+                                             : aim_at(metric, flags, from, options, aim);
+  if (flags.square()) {
+    complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view());
+  }
   const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
   if (flags.plot) {
     // A line between two rows of the table may cut through what the path goes around.
@@ -266,10 +311,17 @@ int run(const Flags& flags) {
 Run geodesic_command(Options& options) {
   const auto flags = std::make_shared<Flags>();
   options.add_note(metrics_note());
-  options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE",
-                  "a metric in closed form, or a learned one (FILE.safetensors)");
-  options.require("--from", flags->from, "A,B,...", "where the path starts");
+  options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE|expr:...",
+                  "a metric of the list, by formulas in FILE.toml or behind expr:, or a learned "
+                  "one in FILE.safetensors");
+  options.add("--from", flags->from, "A,B,...", "where the path starts");
   options.add("--velocity", flags->velocity, "C,D,...", "its velocity there");
+  options.add_switch("--timelike", flags->timelike,
+                     "set the first number of --velocity so that g(v,v) = -1: proper time");
+  options.add_switch("--null", flags->null, "the same for light: g(v,v) = 0");
+  options.add("--starts", flags->starts, "FILE.csv",
+              "many paths: a column for each coordinate r, and dr of its velocity");
+  options.add("--out", flags->out, "FILE.csv", "where their samples go (standard output)");
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
   options.add("--length", flags->length, "T", "parameter at the end (1)");
   options.add("--samples", flags->samples, "K", "rows, ends included (21)");

@@ -110,10 +110,16 @@ def test_help_names_metrics_with_keys_and_coordinates(lior):
         m.split(":")[0] for m in listed
     }
     assert "sphere:n=2,r=1" in listed and "theta in (0, pi), phi of period 2 pi" in text
+    points = {
+        2: ("0.3,0.4", "0.1,0.2"),
+        3: ("0.5,0.3,0.1", "0.1,0.2,0.1"),
+        4: ("0.5,3,1.5,0.4", "0,0.1,0.1,0.2"),
+    }
     for metric in listed:
         # The defaults are those of the program.
-        hole = "r > " in text.split(metric)[1].split("\n")[0]
-        point, v = ("0,3,1.5,0", "0,0.1,0.1,0.2") if hole else ("0.3,0.4", "0.1,0.2")
+        coordinates = text.split(metric)[1].split("\n")[0].split("; ")[-1]
+        names = re.findall(r"(?:^|, )[a-z]\w*(?= |,|$)", coordinates)
+        point, v = points[len(names)]
         whole, short = (
             lior("geodesic", "--metric", name, "--from", point, "--velocity", v).stdout
             for name in (metric, metric.split(":")[0])

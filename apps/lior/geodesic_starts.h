@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Many paths of `lior geodesic`: from a table of starts to a table of samples.
+
+#include <optional>
+#include <string>
+
+#include "lior/geometry/geodesic.h"
+
+namespace lior::app {
+
+struct ManyPaths {
+  std::string starts;              ///< CSV: a column for each coordinate x, and dx of its velocity
+  std::optional<std::string> out;  ///< CSV; standard output without it
+  double length;
+  Index samples;
+  geometry::GeodesicOptions options;
+  std::optional<double> square;  ///< g(v, v) that the first velocities are set to
+};
+
+/// Follows all paths, writes their samples (path, parameter, coordinates, velocities, and how the
+/// path ended) and says on stderr how many ended how. Throws lior::Error that names file, line or
+/// column where the table is not of this metric.
+void follow_many(const geometry::AnyMetric<double>& metric, const ManyPaths& paths);
+
+}  // namespace lior::app

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics by formulas on the command line."""
+
+import json
+import math
+
+import pytest
+
+SURFACE = """
+summary = "a surface of revolution"
+coordinates = "r, phi"
+line_element = "d(r*cos(phi))^2 + d(r*sin(phi))^2 + d(height)^2"
+[parameters]
+slope = 1
+[definitions]
+height = "slope*r"
+[periods]
+phi = "2*pi"
+[domain]
+edge = "r > 0"
+[plane]
+x = "r*cos(phi)"
+y = "r*sin(phi)"
+equal_scales = true
+"""
+
+
+def path_of(lior, *arguments):
+    result = lior("geodesic", *arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_formulas_on_the_line_are_the_shipped_metric(lior):
+    start = ("--from", "0,8,1.5,0", "--velocity", "1.2,0,0.01,0.03", "--length", 20, "--samples", 3)
+    formulas = (
+        "expr:t, r, theta, phi; signature = - + + +; f = 1 - 2/r; "
+        "-f*dt^2 + dr^2/f + r^2*(dtheta^2 + sin(theta)^2*dphi^2)"
+    )
+    ours = path_of(lior, "--metric", formulas, *start)
+    shipped = path_of(lior, "--metric", "schwarzschild", *start)
+    assert ours["coordinates"] == ["t", "r", "theta", "phi"]
+    for a, b in zip(ours["rows"], shipped["rows"]):
+        assert a["x"] == pytest.approx(b["x"], rel=1e-9, abs=1e-9)
+        assert a["momenta"] == pytest.approx(b["momenta"], rel=1e-9)
+
+
+def test_file_with_a_parameter_its_distances_and_picture(lior, tmp_path):
+    """A cone unrolls into a flat sector: angles shrink by 1/sqrt(1 + slope^2)."""
+    file = tmp_path / "cone.toml"
+    file.write_text(SURFACE)
+    picture = tmp_path / "cone.png"
+    slope = 0.75
+    path = path_of(
+        lior,
+        "--metric",
+        f"{file}:slope={slope}",
+        "--from",
+        "2,0",
+        "--to",
+        "3,1.2",
+        "--plot",
+        picture,
+    )
+    scale = math.hypot(1, slope)
+    angle = 1.2 / scale
+    want = scale * math.sqrt(2**2 + 3**2 - 2 * 2 * 3 * math.cos(angle))
+    assert path["distance"] == pytest.approx(want, rel=1e-7)
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_every_metric_that_ships_as_a_file_is_in_the_help(lior):
+    text = lior("geodesic", "--help").stdout
+    for name in ("kerr_newman:charge=0.3,mass=1,spin=0.8", "goedel:a=1", "alcubierre", "spd"):
+        assert name in text, name
+
+
+@pytest.mark.parametrize(
+    "metric, words",
+    [
+        ("expr:r, phi; dr^2 + r^2*dphi", ("line_element", "not quadratic")),
+        ("expr:r; dr^2*(1 + ", ("line_element", "column 10", "▶")),
+        ("expr:r; " + "(" * 10_000 + "dr^2", ("nested deeper than 200",)),
+        ("no_such_file.toml", ("no_such_file.toml", "no such file")),
+        ("kerr_newman:spin=2", ("expected", "spin^2", "spin=2")),
+        ("expr:x; a = b; b = a; dx^2", ("refers to itself", "a -> b -> a")),
+    ],
+)
+def test_wrong_formulas_are_refused_in_one_line(refused, metric, words):
+    line = refused("geodesic", "--metric", metric, "--from", "1,1", "--velocity", "1,1")
+    assert all(word in line for word in words), line
+
+
+def test_file_of_a_megabyte_is_refused(refused, tmp_path):
+    file = tmp_path / "long.toml"
+    file.write_text(f'coordinates = "x"\nmetric.x.x = "{"x+" * 400_000}1"\n')
+    line = refused("geodesic", "--metric", file, "--from", "1", "--velocity", "1")
+    assert "long.toml:2: metric.x.x: a formula of 800001 characters" in line
+
+
+def test_start_outside_the_domain_is_refused(refused):
+    line = refused(
+        "geodesic", "--metric", "kerr_newman", "--from", "0,1,1,0", "--velocity", "1,0,0,0"
+    )
+    assert "on or inside the horizon" in line

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Velocities of particles and light, and many paths at once."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+
+def one(lior, *arguments):
+    result = lior("geodesic", *arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("flag, square", [("--timelike", -1), ("--null", 0)])
+@pytest.mark.parametrize(
+    "metric, start, velocity",
+    [
+        ("schwarzschild", "0,8,1.5,0", "0,-0.1,0.01,0.03"),
+        ("kerr:spin=0.9", "0,1.6,1.5,0", "0,0,0,1.5"),  # inside the ergosphere
+        ("eddington_finkelstein", "0,1.5,1.5,0", "0,-1,0,0"),  # inside the horizon
+    ],
+)
+def test_velocity_is_that_of_a_particle_or_of_light(lior, flag, square, metric, start, velocity):
+    path = one(
+        lior,
+        "--metric",
+        metric,
+        "--from",
+        start,
+        "--velocity",
+        velocity,
+        flag,
+        "--length",
+        0.5,
+        "--samples",
+        3,
+    )
+    assert path["rows"][0]["v"][0] >= 0  # 0: light along the ingoing coordinate itself
+    for row in path["rows"]:
+        assert row["speed2"] == pytest.approx(square, abs=1e-7)
+
+
+def test_table_of_starts_gives_the_paths_that_one_by_one_have(lior, tmp_path):
+    starts, out = tmp_path / "starts.csv", tmp_path / "paths.csv"
+    rows = [(8, 1.5, 0.03), (12, 1.2, 0.02), (6, 1.5, 0)]
+    starts.write_text(
+        "# orbits\nt,r,theta,phi,dr,dtheta,dphi\n"
+        + "".join(f"0,{r},{theta},0,0,0,{spin}\n" for r, theta, spin in rows)
+    )
+    result = lior(
+        "geodesic",
+        "--metric",
+        "schwarzschild",
+        "--starts",
+        starts,
+        "--out",
+        out,
+        "--timelike",
+        "--length",
+        40,
+        "--samples",
+        5,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "3 paths: 1 ok, 2 horizon\n" and result.stdout == ""
+    table = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert list(table[0]) == ("path,parameter,t,r,theta,phi,dt,dr,dtheta,dphi,status".split(","))
+    for n, (r, theta, spin) in enumerate(rows):
+        alone = one(
+            lior,
+            "--metric",
+            "schwarzschild",
+            "--from",
+            f"0,{r},{theta},0",
+            "--velocity",
+            f"0,0,0,{spin}",
+            "--timelike",
+            "--length",
+            40,
+            "--samples",
+            5,
+        )
+        ours = [row for row in table if row["path"] == str(n)]
+        assert len(ours) == len(alone["rows"]) and ours[0]["status"] == alone["status"]
+        for row, want in zip(ours, alone["rows"]):
+            assert float(row["parameter"]) == want["t"]
+            assert [float(row[x]) for x in ("t", "r", "theta", "phi")] == want["x"]
+            assert [float(row[x]) for x in ("dt", "dr", "dtheta", "dphi")] == want["v"]
+    assert math.isclose(
+        float(table[0]["dt"]) ** 2 * (1 - 2 / 8), 1 + (8 * math.sin(1.5) * 0.03) ** 2
+    )
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("r,theta\n1,2\n", "lacks column 't'; expected t, r, theta, phi, dt, dr, dtheta, dphi"),
+        ("t,r,q\n1,2,3\n", "column 'q' is none of the metric's"),
+        ("t,r,theta,phi,dt,dr,dtheta,dphi\n0,8,1,0,1,x,0,0\n", "starts.csv:2: 'dr' is 'x'"),
+        ("t,r,theta,phi,dt,dr,dtheta,dphi\n0,1,1,0,1,0,0,0\n", "on or inside the horizon"),
+    ],
+)
+def test_wrong_tables_are_refused(refused, tmp_path, text, words):
+    file = tmp_path / "starts.csv"
+    file.write_text(text)
+    assert words in refused("geodesic", "--metric", "schwarzschild", "--starts", file)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("--metric", "sphere", "--from", "1,0", "--velocity", "0,1", "--null"), "Riemannian"),
+        (
+            ("--metric", "schwarzschild", "--from", "0,8,1,0", "--to", "9,8,1,1", "--null"),
+            "of a --velocity",
+        ),
+        (("--metric", "sphere", "--velocity", "0,1"), "--from"),
+        (
+            ("--metric", "kerr", "--from", "0,1.6,1.5,0", "--velocity", "0,0,0,0", "--timelike"),
+            "no first component",
+        ),
+    ],
+)
+def test_wrong_velocities_are_refused(refused, arguments, words):
+    assert words in refused("geodesic", *arguments)
