@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test setup fuzz asan tsan
+.PHONY: build run test setup fuzz asan tsan site
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -19,6 +19,13 @@ MINUTES = 1
 fuzz:
 	scripts/setup.sh fuzz
 	scripts/fuzz.sh $(MINUTES)
+
+# The documentation, build/site/index.html. The Python package is built for its stubs.
+site:
+	scripts/setup.sh site
+	cmake --preset python >build/cmake-python.log
+	cmake --build --preset python --target lior_python
+	scripts/site.sh
 
 # All C++ tests under sanitizers, addresses and undefined behaviour, and data races.
 asan: setup

@@ -20,6 +20,7 @@ FOLDERS = (
     "include",
     "python",
     "scripts",
+    "site",
     "src",
     "tests",
 )

@@ -5,6 +5,7 @@
 #   scripts/setup.sh          the packages
 #   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
+#   scripts/setup.sh site     what `tests` does, and Doxygen, KaTeX and the site's Python in build/site-venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -45,7 +46,7 @@ install_packages() {
 
 # The stamp identifies what the environment was made from.
 install_venv() {
-  local requirements=scripts/requirements.txt venv=build/venv stamp
+  local requirements=$1 venv=$2 stamp
   stamp=$({ /usr/bin/python3 --version; cat "$requirements"; } | sha256sum)
   [ "$(cat $venv/stamp 2>/dev/null)" != "$stamp" ] || return 0
 
@@ -61,11 +62,17 @@ case "${1-}" in
   "") install_packages ;;
   tests)
     install_packages
-    install_venv
+    install_venv scripts/requirements.txt build/venv
     ;;
   fuzz)
     packages+=(clang-14 libclang-rt-14-dev)
     install_packages
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'tests' or 'fuzz'" ;;
+  site)
+    packages+=(doxygen libjs-katex fonts-katex)
+    install_packages
+    install_venv scripts/requirements.txt build/venv
+    install_venv site/requirements.txt build/site-venv
+    ;;
+  *) fail "unknown argument '$1'; expected nothing, 'tests', 'fuzz' or 'site'" ;;
 esac

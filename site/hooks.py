@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the site has beside docs/: the papers of the root, sources that pages link to, both APIs, KaTeX.
+
+Events of MkDocs, in the order in which they come.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from markdown.extensions.toc import slugify
+from mkdocs.structure.files import File, InclusionLevel
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import cpp_api  # noqa: E402
+import prose  # noqa: E402
+import repository  # noqa: E402
+
+ROOT = repository.ROOT
+THEME = ROOT / "site" / "theme"
+KATEX = Path("/usr/share/javascript/katex")  # Debian's libjs-katex and fonts-katex
+CONVENTIONS = "docs/math/conventions.md"
+KATEX_FILES = ("katex.min.css", "katex.min.js")
+PYTHON = (
+    "lior",
+    "algebra",
+    "geometry",
+    "memory",
+    "field",
+    "nn",
+    "train",
+    "io",
+    "plot",
+    "torch",
+    "typing",
+)
+
+
+def modules():
+    """{folder below include/lior: what it holds}, as the map in HACKING.md has them."""
+    rows = re.findall(
+        r"^\| \d+ \| `(\w+)` \| (.*) \|$", (ROOT / "HACKING.md").read_text(), re.MULTILINE
+    )
+    found = {name: holds for name, holds in rows if (ROOT / "include" / "lior" / name).is_dir()}
+    if lacking := {
+        path.name for path in (ROOT / "include" / "lior").iterdir() if path.is_dir()
+    } - set(found):
+        raise SystemExit(f"site: HACKING.md's map lacks {', '.join(sorted(lacking))}")
+    return found
+
+
+def on_config(config):
+    headers = sorted(path.relative_to(ROOT / "include") for path in (ROOT / "include").rglob("*.h"))
+    for entry in config.nav:
+        if entry.get("Decisions"):
+            decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+            entry["Decisions"] = [
+                "decisions/README.md",
+                *(f"decisions/{path.name}" for path in decisions),
+            ]
+        if entry.get("Guides"):
+            guides = sorted(
+                path for path in (ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md"
+            )
+            entry["Guides"] = ["guides/README.md", *(f"guides/{path.name}" for path in guides)]
+        if entry.get("API"):
+            entry["API"] = [
+                "api/README.md",
+                {"Python": [{title_of(name): f"api/python/{name}.md"} for name in PYTHON]},
+                *(
+                    {
+                        f"C++: {name}": [
+                            {path.stem: f"api/{path}.md"}
+                            for path in headers
+                            if path.parts[1] == name
+                        ]
+                    }
+                    for name in modules()
+                ),
+            ]
+    return config
+
+
+def title_of(name):
+    return name if name == "lior" else f"lior.{name}"
+
+
+def on_files(files, config):
+    def add(page, text=None, source=None):
+        file = (
+            File.generated(config, page, content=text)
+            if source is None
+            else File.generated(config, page, abs_src_path=str(source))
+        )
+        if page.startswith("source/"):
+            file.inclusion = InclusionLevel.NOT_IN_NAV
+        files.append(file)
+
+    add("index.md", source=ROOT / repository.HOME)
+    for paper in repository.PAPERS:
+        add(paper, source=ROOT / paper)
+    documents = documents_of(files)
+    for page, text in repository.source_pages(documents).items():
+        add(page, text)
+    for page, text in api_pages(documents).items():
+        add(page, text)
+    for name in KATEX_FILES:
+        add(f"assets/katex/{name}", source=KATEX / name)
+    for font in sorted((KATEX / "fonts").glob("*.woff2")):
+        add(f"assets/katex/fonts/{font.name}", source=font)
+    add("assets/katex/LICENSE.txt", source="/usr/share/doc/libjs-katex/copyright")
+    for path in sorted(THEME.iterdir()):
+        add(f"assets/{path.name}", source=path)
+    return files
+
+
+def documents_of(files):
+    """{path in the repository: text} of what people wrote."""
+    return {
+        repository.file_of(file.src_uri): file.content_string
+        for file in files.documentation_pages()
+        if not file.src_uri.startswith(("api/", "source/"))
+    }
+
+
+def anchors_of(markdown):
+    """{"4.1": "41-the-step"}: the anchors of numbered sections, as Markdown's toc makes them."""
+    headings = re.findall(r"^#+ ((\d+(?:\.\d+)?)\.? .*)$", markdown, re.MULTILINE)
+    return {number: slugify(title, "-") for title, number in headings}
+
+
+def linker(page, documents):
+    """A function that gives the page's link to a document, or to a section of the conventions; or None."""
+    anchors = anchors_of(documents[CONVENTIONS])
+
+    def link(document, section):
+        if document not in documents:
+            return None
+        to = os.path.relpath(repository.page_of(document), os.path.dirname(page))
+        return f"{to}#{anchors[section]}" if section in anchors and document == CONVENTIONS else to
+
+    return link
+
+
+def api_pages(documents):
+    found = cpp_api.Headers(ROOT / "build" / "site-work" / "doxygen")
+    pages = {}
+    for header in found.files:
+        page = f"api/{header}.md"
+        pages[page] = found.page(header, linker(page, documents))
+    for name in PYTHON:
+        pages[f"api/python/{name}.md"] = f"# {title_of(name)}\n\n::: {title_of(name)}\n"
+    pages["api/README.md"] = index_of_api(sorted(found.files))
+    return pages
+
+
+def index_of_api(headers):
+    rows = [
+        "# API",
+        "From the sources, as they stand: Python's docstrings, and the public headers of C++.",
+        "## Python",
+        "",
+    ]
+    rows.append(", ".join(f"[{title_of(name)}](python/{name}.md)" for name in PYTHON) + ".")
+    rows += ["## C++", "| module | holds | headers |\n|---|---|---|"]
+    table = []
+    for module, holds in modules().items():
+        own = [header for header in headers if header.startswith(f"lior/{module}/")]
+        table.append(
+            f"| {module} | {holds} | " + ", ".join(f"[{Path(h).stem}]({h}.md)" for h in own) + " |"
+        )
+    rows[-1] += "\n" + "\n".join(table)
+    return "\n\n".join(rows) + "\n"
+
+
+def on_page_content(html, page, config, files):
+    """Links from docstrings to the documents that they cite."""
+    if not page.file.src_uri.startswith("api/python/"):
+        return html
+    documents = documents_of(files)
+    link = linker(page.file.src_uri, documents)
+
+    def cited(match):
+        target = link(match[1] or match[0], match[2])
+        return f'<a href="{target.replace(".md", ".html")}">{match[0]}</a>' if target else match[0]
+
+    return re.sub(prose.CITED, cited, html)
+
+
+def on_page_markdown(markdown, page, config, files):
+    uri = page.file.src_uri
+    if uri.startswith(("api/", "source/")):
+        return markdown
+    return repository.rewritten(markdown, uri, repository.file_of(uri))

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation site: its pages exist, its links lead to pages, and comments keep their words."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "site"))
+import prose  # noqa: E402
+import repository  # noqa: E402
+
+
+def test_the_navigation_names_every_document_once():
+    pages = re.findall(
+        r"^ +- (?:[\w' ]+: )?([\w/-]+\.md)$", (ROOT / "site/mkdocs.yml").read_text(), re.MULTILINE
+    )
+    made = {"api/README.md"}  # hooks.py writes it, and adds the guides and decisions
+    for page in set(pages) - made:
+        assert (ROOT / repository.file_of(page)).is_file(), page
+    documents = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "math").glob("*.md")]
+    expected = {repository.page_of(str(path.relative_to(ROOT))) for path in documents}
+    expected |= {"index.md", "decisions/README.md", *repository.PAPERS, *made}
+    assert sorted(pages) == sorted(expected)
+
+
+def test_links_between_documents_and_to_sources_become_links_of_pages():
+    text = "[tour](docs/TOUR.md#part) [new](CHANGELOG.md) [code](src/nn/model.cpp) [far](https://x.org/a.md)"
+    assert repository.rewritten(text, "index.md", "README.md") == (
+        "[tour](TOUR.md#part) [new](CHANGELOG.md) [code](source/src/nn/model.cpp.md) [far](https://x.org/a.md)"
+    )
+    below = repository.rewritten("[up](../../README.md)", "guides/text.md", "docs/guides/text.md")
+    assert below == "[up](../index.md)"
+
+
+def test_links_in_code_stay():
+    for text in ("`[a](b.md)`", "    [a](b.md)", "```\n[a](b.md)\n```"):
+        assert repository.rewritten(text, "index.md", "README.md") == text
+
+
+def test_every_file_of_a_linked_folder_has_a_page():
+    pages = repository.source_pages({"README.md": "[examples](examples/python)"})
+    assert "source/examples/python/train.py.md" in pages
+    assert "(python/train.py.md)" in pages["source/examples/python.md"]
+    assert "lior.set_threads(1)" in pages["source/examples/python/train.py.md"]
+
+
+def test_comments_keep_their_formulas():
+    text = "h_n = a_n *and* |x| < 2^k [B, N] of `a_b`:\n  y = x_1 * x_2\n\nthen"
+    assert prose.markdown(text) == (
+        "h\\_n = a\\_n *and* |x| &lt; 2^k \\[B, N\\] of `a_b`:\n\n~~~text\ny = x_1 * x_2\n~~~\n\nthen"
+    )
+
+
+def test_a_line_that_says_what_an_argument_is_stays_a_line():
+    assert prose.markdown("Product.\nx, y: (8, N) real.\nout: (8, N).") == (
+        "Product.  \nx, y: (8, N) real.  \nout: (8, N)."
+    )
+
+
+def test_citations_become_links():
+    def link(page, section):
+        return f"{page}#{section}" if page == "docs/math/conventions.md" else None
+
+    assert prose.markdown("Source: docs/math/conventions.md, section 4.1.", link) == (
+        "Source: [docs/math/conventions.md, section 4.1](docs/math/conventions.md#4.1)."
+    )
+    assert prose.markdown("See docs/other.md.", link) == "See docs/other.md."
