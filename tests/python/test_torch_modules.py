@@ -19,9 +19,9 @@ import lior.torch as lt  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = pathlib.Path(os.environ.get("LIOR_CASES", ROOT.parent / "shared" / "golden"))
 sys.path.insert(0, str(ROOT / "bench" / "peers"))
+import torch_model  # noqa: E402  the same model, written for the comparison of speed
 from torch.nn.utils import prune  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
-import torch_model  # noqa: E402  the same model, written for the comparison of speed
 
 DOUBLE = torch.float64
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lior import Error, io
 from lior import nn as lior_nn
 from lior import train as lior_train
-from lior.torch.modules import Layer, RmsNorm
+from lior.torch.modules import Layer, RmsNorm, working_dtype
 
 
 class ShortConvolution(nn.Module):
@@ -23,7 +23,8 @@ class ShortConvolution(nn.Module):
 
     def start_state(self, x: Tensor):
         """Zeros [B, (taps - 1) D]: the rows before the first."""
-        return x.new_zeros(len(x), (len(self.weight) - 1) * self.weight.shape[1])
+        size = (len(self.weight) - 1) * self.weight.shape[1]
+        return x.new_zeros(len(x), size, dtype=working_dtype(x.dtype))
 
     def forward(self, x: Tensor):
         return self.run(x, self.start_state(x))[0]
@@ -31,13 +32,13 @@ class ShortConvolution(nn.Module):
     def run(self, x: Tensor, state: Tensor):
         """(out, the last rows of x [B, state_size]) after those of `state`."""
         taps = len(self.weight)
-        rows = torch.cat([state.unflatten(1, (taps - 1, x.shape[2])), x], 1)
+        rows = torch.cat([state.unflatten(1, (taps - 1, x.shape[2])), x.to(state.dtype)], 1)
         length = x.shape[1]
         out = x
         for k, weight in enumerate(self.weight):
             begin = taps - 1 - k
             out = out + weight * rows[:, begin : begin + length]
-        return out, rows[:, length:].flatten(1)
+        return out.to(x.dtype), rows[:, length:].flatten(1)
 
 
 class Block(nn.Module):

@@ -38,6 +38,11 @@ def weights_of(module, kind=nn.Linear):
     return module.weight, module.bias
 
 
+def working_dtype(dtype):
+    """What kernels and states are in, where tensors are in `dtype`: nothing narrower than float32."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
 class SpinorBilinears(nn.Module):
     """K0 [...], K1 and K2 [..., d, d] of spinors psi [..., s]; `gamma` [d, s, s] is learned.
 
@@ -55,7 +60,8 @@ class SpinorBilinears(nn.Module):
             psi.reshape(-1, psi.shape[-1]), self.gamma, self.packed, self.dirac
         )
         shape = (-1,) if self.packed else (d, d)
-        return (k0.reshape(leading), *(k.reshape(*leading, *shape) for k in pairs))
+        k1, k2 = (k.reshape(*leading, *shape).to(psi.dtype) for k in pairs)
+        return k0.reshape(leading).to(psi.dtype), k1, k2
 
 
 class LearnedMetric(nn.Module):
@@ -87,12 +93,12 @@ class LearnedMetric(nn.Module):
 
     def forward(self, x: Tensor):
         g = ops.learned_metric(self._planes(x), self.tensors(), self.resilience, self.spd_floor)
-        return g.permute(2, 0, 1).reshape(*x.shape, self.d)
+        return g.permute(2, 0, 1).reshape(*x.shape, self.d).to(x.dtype)
 
     def christoffel(self, x: Tensor):
         """Gamma [..., l, m, n], the upper index first."""
         gamma = ops.christoffel(self._planes(x), self.tensors(), self.resilience, self.spd_floor)
-        return gamma.permute(3, 0, 1, 2).reshape(*x.shape, self.d, self.d)
+        return gamma.permute(3, 0, 1, 2).reshape(*x.shape, self.d, self.d).to(x.dtype)
 
     def geodesic(self, x: Tensor, v: Tensor, time=1.0, step=0.1):
         """Point and velocity at parameter `time` of the geodesic from (x, v), by RK4 in steps of at most `step`."""
@@ -105,12 +111,12 @@ class LearnedMetric(nn.Module):
             time,
             step,
         )
-        return tuple(end.T.reshape(x.shape) for end in ends)
+        return tuple(end.T.reshape(x.shape).to(x.dtype) for end in ends)
 
     def distance(self, x: Tensor, y: Tensor, rtol=None, atol=None):
         """The geodesic distance [...] of points x and y [..., d], found by shooting to those tolerances (1e-8 and
         1e-10, of float32 1e-5 and 1e-6); NaN, without a gradient, where shooting does not converge."""
-        tolerances = (1e-5, 1e-6) if x.dtype == torch.float32 else (1e-8, 1e-10)
+        tolerances = (1e-8, 1e-10) if x.dtype == torch.float64 else (1e-5, 1e-6)
         distance = ops.geodesic_distance(
             self._planes(x),
             self._planes(y),
@@ -120,7 +126,7 @@ class LearnedMetric(nn.Module):
             tolerances[0] if rtol is None else rtol,
             tolerances[1] if atol is None else atol,
         )
-        return distance.reshape(x.shape[:-1])
+        return distance.reshape(x.shape[:-1]).to(x.dtype)
 
     def _squares(self, path: Tensor):
         """|dx|^2 [..., K - 1] of the steps of paths [..., K, d], by the metric in their middle."""
@@ -172,7 +178,7 @@ class LiorKernel(nn.Module):
         )
 
     def forward(self, lag: Tensor):
-        return ops.lior_kernel(self.raw(), lag.reshape(-1)).reshape(lag.shape)
+        return ops.lior_kernel(self.raw(), lag.reshape(-1)).reshape(lag.shape).to(lag.dtype)
 
 
 class LiorMemory(nn.Module):
@@ -186,9 +192,8 @@ class LiorMemory(nn.Module):
 
     def forward(self, x: Tensor):
         raw = torch.stack([kernel.raw() for kernel in self.kernels])
-        return ops.memory(
-            x.unflatten(-1, (len(self.kernels), -1)), raw, self.tolerance, self.horizon
-        ).flatten(2)
+        channels = x.unflatten(-1, (len(self.kernels), -1))
+        return ops.memory(channels, raw, self.tolerance, self.horizon).flatten(2).to(x.dtype)
 
 
 class RmsNorm(nn.Module):
@@ -228,9 +233,9 @@ class Layer(nn.Module):
         seed = int(
             torch.randint(1 << 62, ())
         )  # torch's generator goes on, and torch.manual_seed holds
-        start = description.start(seed, dtype=str(real).removeprefix("torch."))
+        start = description.start(seed, dtype=str(working_dtype(real)).removeprefix("torch."))
         for name, array in start.items():
-            self._add(name, torch.from_numpy(array), start)
+            self._add(name, torch.from_numpy(array).to(real), start)
 
     @property
     def description(self):
@@ -275,26 +280,29 @@ class Layer(nn.Module):
         columns, gate = projection.split([projection.shape[2] - gate, gate], -1)
         size = 16 if self.options["complex_state"] else 8
         if state is None:
-            state = projection.new_zeros(len(projection), size * heads)
+            dtype = working_dtype(projection.dtype)
+            state = projection.new_zeros(len(projection), size * heads, dtype=dtype)
         start = state.unflatten(1, (size, heads))
         states = ops.ci8_scan(columns, start, self._parameters.get("angles"), *options)
         last = torch.cat([start.unsqueeze(1), states], 1)[:, -1]
-        shown = self.readout(ops.readout(states, kind).flatten(2))
+        shown = self.readout(ops.readout(states, kind).flatten(2).to(projection.dtype))
         return shown * F.silu(gate), last.flatten(1)
 
     def run(self, x: Tensor, state: Tensor = None, spec: str = None):
-        """(out, the last state [B, state_size], which is empty without a first one)."""
+        """(out, the last state [B, state_size], which is empty without a first one). The projections work in the dtype
+        of their weights, or of autocast; what stands between them, and states, in float32 at least."""
         if state is None and "initial" in self._parameters:
             state = self.start_state(x)
         projection = self._modules["in"](self.norm(x))
         z, last = self._core(projection, state, spec or self.spec)
-        return x + self.out(z), last
+        return x + self.out(z.to(projection.dtype)), last
 
     def start_state(self, x: Tensor):
         """The state before the first token of x, [B, state_size]: zeros, or each head's learned unit state."""
+        dtype = working_dtype(x.dtype)
         if "initial" in self._parameters:
-            return F.normalize(self.initial, dim=0).flatten().expand(len(x), -1)
-        return x.new_zeros(x.shape[0], self.state_sizes[x.dtype])
+            return F.normalize(self.initial.to(dtype), dim=0).flatten().expand(len(x), -1)
+        return x.new_zeros(len(x), self.state_sizes[dtype], dtype=dtype)
 
     def forward(self, x: Tensor):
         return self.run(x)[0]
@@ -356,7 +364,7 @@ class GeometricAttention(Layer):
         window = 0 if state is None else (state.shape[1] - 1) // row
         if held + x.shape[1] > window:
             window = max(64, 2 * window, held + x.shape[1])
-            grown = x.new_zeros(x.shape[0], 1 + window * row)
+            grown = x.new_zeros(len(x), 1 + window * row, dtype=working_dtype(x.dtype))
             if state is not None:
                 grown[:, : state.shape[1]] = state
             state = grown
@@ -418,4 +426,5 @@ class CompatMamba(nn.Module):
             *both(self.out_proj),
             *both(self.norm, nn.LayerNorm),
         ]
-        return ops.compat_mamba(x, state, parameters)
+        out, state = ops.compat_mamba(x, state, parameters)
+        return out.to(x.dtype), state

@@ -5,7 +5,7 @@ autograd, torch.func (grad, vmap, jacrev, jvp and their compositions), forward m
 of the graph, whose nodes are `torch.ops.lior.*`) know each. Values and gradients are the kernels'; gradients of
 gradients and forward mode go by the formulas in plain torch (`OPERATOR.formula`), or raise where there is none. Tensors
 are on the processor; their memory is read and written where it lies. float32 and float64, complex too where the text
-says so.
+says so; float16 and bfloat16 are taken as float32 and give float32.
 
 Letters: B batch, N sequence length or points, H heads, S numbers in one head's state (8 real, 16
 complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.

@@ -42,6 +42,20 @@ def _unflatten(layout, flat):
     return [next(rest) if n is None else [next(rest) for _ in range(n)] for n in layout]
 
 
+_NARROW = torch.float16, torch.bfloat16
+
+
+def _widened(args):
+    """Arguments as kernels take them: half and bfloat16 as float32."""
+
+    def wide(value):
+        if isinstance(value, Tensor):
+            return value.float() if value.dtype in _NARROW else value
+        return [wide(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return tuple(wide(value) for value in args)
+
+
 def _of_tensors(function, args):
     """`function` as one of the tensors of its arguments alone, and these."""
     layout, flat = _flatten(args)
@@ -225,6 +239,7 @@ def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
         def call(*args, **named):
             if named:
                 args = signature.bind(*args, **named).args
+            args = _widened(args)
             if torch.compiler.is_compiling():
                 return raw(*args)
             layout, flat = _flatten(complete(args))
