@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """LIoROptimizer against its formulas in torch."""
 
+import copy
+import pickle
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -129,10 +132,103 @@ def test_what_cannot_be_is_refused():
             lt.LIoROptimizer([p], lr=number)
         with pytest.raises(ValueError, match="kappa is"):
             lt.LIoROptimizer([p], kappa=number)
-    turned = torch.nn.Parameter(torch.ones(3, 4).T)
-    turned.grad = torch.ones(4, 3)
-    with pytest.raises(RuntimeError, match="view"):
-        lt.LIoROptimizer([turned]).step()
+    with pytest.raises(ValueError, match="weight_decay is -1"):
+        lt.LIoROptimizer([p], weight_decay=-1)
+
+
+def one_step(p, gradient, **options):
+    p = torch.nn.Parameter(p)
+    p.grad = gradient
+    lt.LIoROptimizer([p], lr=0.1, **options).step()
+    return p.detach()
+
+
+def manifold():
+    torch.manual_seed(6)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.GELU(), torch.nn.Linear(3, 1))
+    return dict(form="manifold", memory=True, resilience=net)
+
+
+OPTIONS = {"exact": dict, "compat": lambda: dict(form="compat"), "manifold": manifold}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_layout_gives_the_same_step(name):
+    """Channels last, transposed, sparse: parameters and gradients."""
+    options = OPTIONS[name]()
+    torch.manual_seed(5)
+    p, g = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    want = one_step(p.clone(), g, **options)
+    last = dict(memory_format=torch.channels_last)
+    assert torch.equal(one_step(p.clone(), g.contiguous(**last), **options), want)
+    got = one_step(p.clone(**last), g.clone(**last), **options)
+    assert got.is_contiguous(**last) and torch.equal(got, want)
+    matrix, slope = p[0, 0].clone(), g[0, 0].clone()
+    want = one_step(matrix.clone(), slope, **options)
+    assert torch.equal(one_step(matrix.T.contiguous().T, slope, **options), want)
+    slope[1] = 0
+    want = one_step(matrix.clone(), slope, **options)
+    assert torch.equal(one_step(matrix.clone(), slope.to_sparse(), **options), want)
+
+
+def test_gradients_of_sparse_embeddings_are_taken():
+    embedding = torch.nn.Embedding(10, 4, sparse=True)
+    before = embedding.weight.detach().clone()
+    embedding(torch.tensor([2, 2, 7])).sum().backward()
+    lt.LIoROptimizer(embedding.parameters(), lr=0.1).step()
+    moved = (embedding.weight != before).any(1)
+    assert moved.nonzero().flatten().tolist() == [2, 7]
+
+
+def test_narrow_parameters_are_stepped_in_float32():
+    torch.manual_seed(7)
+    p, g = torch.randn(50).bfloat16(), torch.randn(50).bfloat16()
+    want = one_step(p.float(), g.float()).bfloat16()
+    assert torch.equal(one_step(p.clone(), g), want)
+
+
+def test_weight_decay_and_maximize():
+    p, g = torch.tensor([2.0, -1.0]), torch.tensor([3.0, 4.0])
+    scale = (1 + g.square().mean()) ** -0.5
+    decayed = one_step(p.clone(), g, weight_decay=0.5)
+    torch.testing.assert_close(decayed, 0.95 * p - 0.1 * scale * g)
+    torch.testing.assert_close(one_step(p.clone(), g, maximize=True), p + 0.1 * scale * g)
+    up, down = (
+        one_step(p.clone(), g, maximize=True, **manifold()),
+        one_step(p.clone(), g, **manifold()),
+    )
+    torch.testing.assert_close(up - p, p - down)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_copies_go_on_alike(name, copied):
+    torch.manual_seed(8)
+    p = torch.nn.Parameter(torch.randn(3, 4))
+    optimizer = lt.LIoROptimizer([p], lr=0.1, weight_decay=0.1, **OPTIONS[name]())
+    p.grad = torch.randn(3, 4)
+    optimizer.step()
+    twin = copied(optimizer)
+    q = twin.param_groups[0]["params"][0]
+    q.grad = p.grad.clone()
+    optimizer.step()
+    twin.step()
+    assert torch.equal(p, q)
+
+
+def test_schedulers_and_settings_of_before():
+    p = torch.nn.Parameter(torch.ones(3))
+    optimizer = lt.LIoROptimizer([p], lr=torch.tensor(0.5))
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    p.grad = torch.zeros(3)
+    optimizer.step()
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0.25
+    state = optimizer.__getstate__()
+    for group in state["param_groups"]:
+        del group["weight_decay"], group["maximize"]
+    optimizer.__setstate__(state)
+    assert optimizer.param_groups[0]["weight_decay"] == 0
 
 
 def test_parameters_without_gradients_stay():

@@ -4,14 +4,27 @@
 import math
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lior.torch import ops
-from lior.torch.modules import weights_of
+from lior.torch.modules import weights_of, working_dtype
+
+FORMS = ("exact", "compat", "manifold")
+
+
+def _is_sharded(tensor: Tensor) -> bool:
+    """Whether this process has a part of it alone (torch.distributed.tensor.DTensor)."""
+    return hasattr(tensor, "to_local")
+
+
+def _dense_gradient(p: Tensor, maximize: bool) -> Tensor:
+    gradient = p.grad.to_dense() if p.grad.layout != torch.strided else p.grad
+    return -gradient if maximize else gradient
 
 
 class LIoROptimizer(Optimizer):
-    """p <- p - lr kappa R^-q g, with R of each tensor:
+    """p <- (1 - lr weight_decay) p - lr kappa R^-q g, with R of each tensor:
 
     form="exact"     R = sqrt(1 + mean g^2), q = power: 1 (a step g/R, bounded by 1) or 2
     form="compat"    R = clamp(1/sqrt(1 + mean g^2), 0.1, 10), q = 2: as the original, big gradients take bigger
@@ -19,16 +32,28 @@ class LIoROptimizer(Optimizer):
     form="manifold"  R = resilience(first d entries of the tensor), q = 2; with `memory`, m <- 0.9 m + 0.1 R^-2 g
                      from m = 0, and p <- p - lr kappa m
 
-    `resilience`: a LearnedMetric, or its resilience_net; the manifold form's. Tensors are row-major, on the
-    processor, float32 or float64, and are stepped where they lie."""
+    `resilience`: a LearnedMetric, or its resilience_net; the manifold form's. `maximize`: g is taken negative. Row-major
+    tensors of float32 and float64 are stepped where they lie; others (channels last, bfloat16) in a copy. Of sharded
+    tensors (DTensor) the mean is that over all shards; the manifold form does not take them."""
 
     def __init__(
-        self, params, lr=1e-3, form="exact", power=1, kappa=1.0, memory=False, resilience=None
+        self,
+        params,
+        lr=1e-3,
+        form="exact",
+        power=1,
+        kappa=1.0,
+        memory=False,
+        resilience=None,
+        *,
+        weight_decay=0.0,
+        maximize=False,
     ):
-        if form not in ("exact", "compat", "manifold"):
+        if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected 'exact', 'compat' or 'manifold'")
-        if not (math.isfinite(lr) and lr >= 0):
-            raise ValueError(f"lr is {lr!r}; expected a finite number of at least 0")
+        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0")
         if not (math.isfinite(kappa) and kappa > 0):
             raise ValueError(f"kappa is {kappa!r}; expected a finite number above 0")
         if power not in (1, 2):
@@ -37,8 +62,18 @@ class LIoROptimizer(Optimizer):
             raise ValueError("the manifold form, and no other, takes a resilience net")
         if memory and form != "manifold":
             raise ValueError("memory belongs to the manifold form")
-        super().__init__(params, dict(lr=lr, form=form, power=power, kappa=kappa, memory=memory))
+        defaults = dict(lr=lr, form=form, power=power, kappa=kappa, memory=memory)
+        super().__init__(params, {**defaults, "weight_decay": weight_decay, "maximize": maximize})
         self._net = getattr(resilience, "resilience_net", resilience)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_net": self._net}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:  # of before 0.2
+            group.setdefault("weight_decay", 0.0)
+            group.setdefault("maximize", False)
 
     def _net_tensors(self, dtype):
         if self._net is None:
@@ -56,24 +91,54 @@ class LIoROptimizer(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             stepped = [p for p in group["params"] if p.grad is not None]
-            for dtype in dict.fromkeys(p.dtype for p in stepped):
-                self._step(group, dtype, [p for p in stepped if p.dtype == dtype])
+            if group["weight_decay"] > 0:
+                for p in stepped:
+                    p.mul_(1 - float(group["lr"]) * group["weight_decay"])
+            for p in filter(_is_sharded, stepped):
+                self._step_shard(group, p)
+            whole = [p for p in stepped if not _is_sharded(p)]
+            for dtype in dict.fromkeys(p.dtype for p in whole):
+                self._step(group, dtype, [p for p in whole if p.dtype == dtype])
         return loss
 
     def _step(self, group, dtype, params):
+        wide = working_dtype(dtype)
+        # row-major tensors of the kernels' types are the parameters themselves
+        values = [
+            p if p.is_contiguous() and wide == dtype else p.to(wide).contiguous() for p in params
+        ]
         memories = []
         if group["memory"]:
             for p in params:
                 if "memory" not in self.state[p]:
-                    self.state[p]["memory"] = torch.zeros_like(p)
+                    form = torch.contiguous_format
+                    self.state[p]["memory"] = torch.zeros_like(p, dtype=wide, memory_format=form)
             memories = [self.state[p]["memory"] for p in params]
         ops.lior_step(
-            params,
-            [p.grad for p in params],
+            values,
+            [_dense_gradient(p, group["maximize"]).to(wide) for p in params],
             memories,
-            self._net_tensors(dtype),
+            self._net_tensors(wide),
             group["form"],
             group["power"],
             group["kappa"],
-            group["lr"],
+            float(group["lr"]),
         )
+        for p, value in zip(params, values):
+            if value is not p:
+                p.copy_(value)
+
+    def _step_shard(self, group, p):
+        """Of a tensor whose parts lie in several processes."""
+        if group["form"] == "manifold":
+            raise RuntimeError(
+                "LIoROptimizer: the manifold form takes no sharded tensors (DTensor)"
+            )
+        gradient = _dense_gradient(p, group["maximize"])
+        square = 1 + gradient.square().mean().full_tensor()
+        if group["form"] == "exact":
+            scale = square ** (-group["power"] / 2)
+        else:
+            scale = square.rsqrt().clamp(0.1, 10) ** -2
+        step = float(group["lr"]) * group["kappa"] * scale
+        p.to_local().sub_(step * gradient.to_local())

@@ -144,7 +144,9 @@ def layer_inner(
     and what else the way back needs. spec: layer_spec()."""
     layer, projection = layer_of(spec), dense(projection)
     outputs = _fakes(spec, projection)
-    outputs[2].zero_()  # arrays in it begin at cache lines, and nothing writes what lies between them
+    outputs[
+        2
+    ].zero_()  # arrays in it begin at cache lines, and nothing writes what lies between them
     last = projection.new_empty(0) if state is None else dense(state).clone()
     layer.inner_forward(
         _named(layer, own), projection, None if state is None else last, out=outputs
