@@ -115,14 +115,31 @@ class Model {
   std::optional<Arena> arena_;
 };
 
-/// name -> a view of its part of the flat buffer.
+/// name -> a view of its part of the flat buffer, of those that lie in it.
 nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
   auto& model = nb::cast<Model&>(self);
   nb::dict arrays;
   for (const nn::Parameter& parameter : model.get().parameters()) {
+    if (parameter.offset >= std::ssize(numbers)) break;
     const std::vector<std::size_t> shape(parameter.shape.begin(), parameter.shape.end());
     arrays[parameter.name.c_str()] = nb::cast(nb::ndarray<nb::numpy, float>(
         numbers.data() + parameter.offset, shape.size(), shape.data(), self));
+  }
+  return arrays;
+}
+
+/// name -> (rows, gradients of these rows), copies.
+nb::dict row_gradients_of(Model& model) {
+  nb::dict arrays;
+  for (const nn::RowGradient<float>& table : model.get().row_gradients()) {
+    Call call;
+    const auto rows = call.out<std::int32_t>({std::ssize(table.rows)});
+    const auto values = call.out<float>({table.values.extent(0), table.values.extent(1)});
+    arrays[model.get().parameters()[table.parameter].name.c_str()] = nb::cast(call.run([&] {
+      const std::lock_guard lock(model.mutex());
+      std::copy(table.rows.begin(), table.rows.end(), rows.data());
+      std::copy_n(table.values.data(), table.values.size(), values.data());
+    }));
   }
   return arrays;
 }
@@ -164,14 +181,15 @@ class Optimizer {
     double norm = 0;
     Call().run([&] {
       const std::lock_guard lock(model_.mutex());
-      norm = optimizer_.measure(model_.get().gradients());
+      norm = optimizer_.measure(model_.get().gradients(), model_.get().row_gradients());
     });
     return norm;
   }
   void step(double rate, double clip) {
     Call().run([&] {
       const std::lock_guard lock(model_.mutex());
-      optimizer_.step(rate, clip, model_.get().values(), model_.get().gradients());
+      optimizer_.step(rate, clip, model_.get().values(), model_.get().gradients(),
+                      model_.get().row_gradients());
     });
   }
   Index steps() const { return optimizer_.steps(); }
@@ -364,7 +382,10 @@ Between calls stands a state of constant size. Bit-equal for equal thread counts
       .def_prop_ro(
           "gradients",
           [](nb::handle self) { return arrays_of(self, nb::cast<Model&>(self).get().gradients()); },
-          "name -> the array that loss_and_gradients writes.")
+          "name -> the array that loss_and_gradients writes; n-gram tables have row_gradients.")
+      .def_prop_ro(
+          "row_gradients", &row_gradients_of,
+          "name -> (rows (n,), gradients (n, d_model)) of each n-gram table; other rows have none.")
       .def("initial_state", &Model::initial_state, "batch"_a,
            "(B, state_size): before the first token.")
       .def("logits", &Model::logits, "tokens"_a, "state"_a.none() = nb::none(), nb::kw_only(),

@@ -25,6 +25,14 @@ void check_config(const ModelConfig& config) {
              "convolution = {}; it must be 0 (none) to {} taps", config.convolution, kMostTaps);
   LIOR_CHECK(config.mlp_hidden >= 0, "mlp_hidden = {}; it must be >= 0 (0: no SwiGLU)",
              config.mlp_hidden);
+  constexpr Index kMostOrders = 16, kMostBits = 26;
+  LIOR_CHECK(
+      config.ngram_orders == 0 || (config.ngram_orders >= 2 && config.ngram_orders <= kMostOrders),
+      "ngram_orders = {}; it must be 0 (none) or 2 to {}", config.ngram_orders, kMostOrders);
+  LIOR_CHECK(config.ngram_bits >= 1 && config.ngram_bits <= kMostBits,
+             "ngram_bits = {}; it must be 1 to {}", config.ngram_bits, kMostBits);
+  LIOR_CHECK(!config.ngram_output || config.ngram_orders > 0,
+             "ngram_output = true adds n-grams, of which there are none; set ngram_orders too");
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,
              "factors = {}; it must be 1 to {}", config.mixer.factors, kMaxFactors);
   LIOR_CHECK(config.mixer.complex_state || !config.mixer.phase,

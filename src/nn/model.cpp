@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/model.h"
 
+#include <array>
+
 #include "lior/nn/cross_entropy.h"
 #include "lior/nn/embedding.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/mixers.h"
+#include "lior/nn/ngram.h"
 #include "lior/nn/rms_norm.h"
 #include "lior/nn/short_convolution.h"
 
@@ -43,6 +46,31 @@ struct Nothing {
 template <class T>
 using Layers = std::span<const std::unique_ptr<Layer<T>>>;
 
+/// The gradients of n-gram rows: at the embedding, and before the output's norm.
+template <class T>
+struct NgramGradients {
+  RowGrouping grouping;
+  RowGroups groups;
+  std::array<Buffer<T>, 2> buffers;
+  std::array<RowGradient<T>, 2> rows;
+
+  static std::size_t bytes(Index entries, Index tables, Index width) {
+    return RowGrouping::bytes(entries) +
+           static_cast<std::size_t>(tables * entries * width) * sizeof(T);
+  }
+  /// Room for so many look-ups, where there is less.
+  void reserve(Index entries, Index tables, Index width) {
+    if (entries <= grouping.entries()) return;
+    grouping = RowGrouping(entries);
+    for (Index i = 0; i < tables; ++i) buffers[i] = Buffer<T>(entries * width);
+  }
+  void take(std::size_t table, Index parameter, View<const T, 2> dx) {
+    const View<T, 2> to(buffers[table].data(), {std::ssize(groups.rows), dx.extent(1)});
+    ngram_backward<T>(groups, dx, to);
+    rows[table] = {.parameter = parameter, .rows = groups.rows, .values = to};
+  }
+};
+
 }  // namespace
 
 template <class T>
@@ -55,7 +83,10 @@ struct Model<T>::Impl {
   Slot embedding, norm, output, output_bias;
   std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its convolution, mixer, SwiGLU
   std::vector<Keep> kept;                         // of each block
+  NgramShape ngram_shape;
+  Slot ngram, ngram_output;
   Buffer<T> values, gradients;
+  NgramGradients<T> ngram_gradients;
   linalg::Precision precision = linalg::Precision::float32;
 
   std::span<const T> weights() const { return values.span(); }
@@ -67,33 +98,42 @@ struct Model<T>::Impl {
     const std::size_t size = layers.size() / kept.size();
     return Layers<T>(layers).subspan(i * size, size);
   }
-  Index state_size() const;
+  Index ngram_tables() const { return ngram_shape.longest == 0 ? 0 : config.ngram_output ? 2 : 1; }
+  /// Which of the parameters the first of them is.
+  Index ngram_parameter() const { return std::ssize(layout.parameters()) - ngram_tables(); }
+  Index ngram_entries(Index tokens) const { return tokens * ngram_shape.orders(); }
+  Index layers_state_size() const;
+  Index state_size() const { return layers_state_size() + ngram_shape.history(); }
   void initial_state(View<T, 2> state) const;
 
   /// RMSNorm of what leaves the last layer, [R, D]; `state` goes on to the last token.
   View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
   LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
                       View<std::int32_t, 2> predicted) const;
+  void look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows, View<T, 2> x) const;
 
   /// One call of loss_and_gradients.
   struct Pass {
     const Impl& model;
     Tokens tokens, targets;
     std::span<T> d_values;
+    NgramGradients<T>& d_ngrams;
     Arena& arena;
+    View<std::int32_t, 2> ngram_rows{};  // of every token
 
     Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
     /// A call of `layer` that has no room yet for what it saves.
     LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
       return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())}, arena};
     }
-    LossResult run() const;
+    LossResult run();
     LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
     template <class Rest>
     LossResult through_layers(Layers<T> layers, Keep keep, View<const T, 2> x, View<T, 2> dx,
                               const Rest& rest) const;
     void forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const;
     LossResult through_loss(View<const T, 2> x, View<T, 2> dx) const;
+    View<const T, 2> with_output_ngrams(View<const T, 2> x) const;
   };
 };
 
@@ -118,29 +158,43 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   norm = layout.add("norm.weight", {D});
   output = config.tied ? embedding : layout.add("output.weight", {config.classes, D}, true);
   output_bias = layout.add("output.bias", {config.classes});
+  if (config.ngram_orders == 0) return;
+  ngram_shape = {.longest = config.ngram_orders, .bits = config.ngram_bits};
+  ngram = layout.add_by_rows("ngram.weight", {ngram_shape.rows(), D});
+  if (config.ngram_output) {
+    ngram_output = layout.add_by_rows("ngram_output.weight", {ngram_shape.rows(), D});
+  }
 }
 
 template <class T>
 void Model<T>::Impl::allocate() {
   values = Buffer<T>(layout.size());
-  gradients = Buffer<T>(layout.size());
+  gradients = Buffer<T>(layout.dense_size());
 }
 
 /// Forward down the list and backward up again: the arena is a stack, and so are the calls.
 template <class T>
-LossResult Model<T>::Impl::Pass::run() const {
+LossResult Model<T>::Impl::Pass::run() {
   check_shape(targets, tokens.shape(), "targets");
   const Arena::Scope scope(arena);
   const auto x = arena.take<T, 2>({tokens.size(), model.config.d_model});
   const auto dx = arena.take<T, 2>(x.shape());
+  const bool has_ngrams = model.ngram_tables() > 0;
+  ngram_rows = arena.take<std::int32_t, 2>({tokens.size(), model.ngram_shape.orders()});
   if (!arena.planning()) {
     std::fill(d_values.begin(), d_values.end(), T(0));
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
+    if (has_ngrams) {
+      nn::ngram_rows<T>(model.ngram_shape, tokens, {}, ngram_rows);
+      ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x);
+      d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
+    }
   }
   const linalg::PrecisionScope precision(model.precision);
   const LossResult result = through_blocks(0, x, dx);
   if (!arena.planning()) {
     embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
+    if (has_ngrams) d_ngrams.take(0, model.ngram_parameter(), dx);
   }
   return result;
 }
@@ -204,10 +258,22 @@ void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 
   }
 }
 
+/// x with the rows of the second table, which is what the output's norm reads.
 template <class T>
-LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> x, View<T, 2> dx) const {
+View<const T, 2> Model<T>::Impl::Pass::with_output_ngrams(View<const T, 2> x) const {
+  if (!model.config.ngram_output) return x;
+  const auto sum = arena.take<T, 2>(x.shape());
+  if (arena.planning()) return sum;
+  std::copy_n(x.data(), x.size(), sum.data());
+  ngram_forward<T>(model.ngram_output.in(model.weights()), ngram_rows, sum);
+  return sum;
+}
+
+template <class T>
+LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> dx) const {
   const linalg::PrecisionScope precision(linalg::Precision::float32);
   const Arena::Scope scope(arena);
+  const auto x = with_output_ngrams(out);
   const auto normed = arena.take<T, 2>(x.shape());
   const auto inv_rms = arena.take<T, 1>({x.extent(0)}).span();
   const auto predicted = arena.take<std::int32_t, 1>({x.extent(0)}).span();
@@ -221,6 +287,9 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> x, View<T, 2> dx)
       Store::write, dx, model.output.in(d_values), model.output_bias.vector_in(d_values), arena);
   rms_norm_backward<T>(x, model.norm_gain(), inv_rms, dx, Store::write, dx,
                        model.norm.vector_in(d_values), arena);
+  if (model.config.ngram_output && !arena.planning()) {
+    d_ngrams.take(1, model.ngram_parameter() + 1, dx);
+  }
   return loss_result(sums, targets, predicted, arena.planning());
 }
 
@@ -230,7 +299,11 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
   const Shape<2> shape{sequences.rows(), config.d_model};
   auto x = arena.take<T, 2>(shape), out = arena.take<T, 2>(shape);
   const auto inv_rms = arena.take<T, 1>({shape[0]}).span();
-  if (!arena.planning()) embedding_forward<T>(embedding.in(weights()), tokens.span(), x);
+  const auto rows = arena.take<std::int32_t, 2>({shape[0], ngram_shape.orders()});
+  if (!arena.planning()) {
+    embedding_forward<T>(embedding.in(weights()), tokens.span(), x);
+    if (ngram_tables() > 0) look_up(tokens, state, rows, x);
+  }
   Index column = 0;
   for (const auto& layer : layers) {
     const Arena::Scope scope(arena);
@@ -241,8 +314,22 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
     column += width;
     std::swap(x, out);
   }
+  if (config.ngram_output && !arena.planning()) {
+    ngram_forward<T>(ngram_output.in(weights()), rows, x);
+  }
   if (!arena.planning()) rms_norm_forward<T>(x, norm_gain(), kRmsNormEpsilon, out, inv_rms);
   return out;
+}
+
+/// Adds the rows of n-grams to x; the last tokens are kept behind the states of the layers.
+template <class T>
+void Model<T>::Impl::look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows,
+                             View<T, 2> x) const {
+  const auto history =
+      MatrixView<T>(state).block(0, layers_state_size(), tokens.extent(0), ngram_shape.history());
+  ngram_rows<T>(ngram_shape, tokens, history, rows);
+  ngram_forward<T>(ngram.in(weights()), rows, x);
+  ngram_remember<T>(tokens, history);
 }
 
 template <class T>
@@ -260,7 +347,7 @@ LossResult Model<T>::Impl::evaluate(Tokens tokens, Tokens targets, View<T, 2> st
 }
 
 template <class T>
-Index Model<T>::Impl::state_size() const {
+Index Model<T>::Impl::layers_state_size() const {
   Index size = 0;
   for (const auto& layer : layers) size += layer->state_size();
   return size;
@@ -273,6 +360,9 @@ void Model<T>::Impl::initial_state(View<T, 2> state) const {
     const Index width = layer->state_size();
     layer->initial_state(weights(), MatrixView<T>(state).block(0, column, state.extent(0), width));
     column += width;
+  }
+  for (Index b = 0; b < state.extent(0); ++b) {  // no tokens before the first
+    std::fill_n(state.data() + b * state.extent(1) + column, ngram_shape.history(), T(0));
   }
 }
 
@@ -317,6 +407,11 @@ template <class T>
 std::span<const T> Model<T>::gradients() const {
   return std::as_const(impl_->gradients).span();
 }
+template <class T>
+std::span<const RowGradient<T>> Model<T>::row_gradients() const {
+  return std::span(impl_->ngram_gradients.rows)
+      .first(static_cast<std::size_t>(impl_->ngram_tables()));
+}
 
 template <class T>
 void Model<T>::initialize(std::uint64_t seed) {
@@ -326,6 +421,8 @@ void Model<T>::initialize(std::uint64_t seed) {
   initializer.fill(impl_->norm, 1);
   if (!impl_->config.tied) initializer.fill(impl_->output, 0);  // the first loss is ln(classes)
   initializer.fill(impl_->output_bias, 0);
+  initializer.fill(impl_->ngram, 0);  // at first the model is one without them
+  initializer.fill(impl_->ngram_output, 0);
 }
 
 template <class T>
@@ -348,9 +445,16 @@ template <class T>
 std::size_t Model<T>::training_bytes(Index batch, Index length) const {
   Arena planner = Arena::planner();
   const Tokens none(nullptr, {batch, length});
-  const std::span<T> no_gradients(static_cast<T*>(nullptr), impl_->layout.size());
-  typename Impl::Pass{*impl_, none, none, no_gradients, planner}.run();
+  const std::span<T> no_gradients(static_cast<T*>(nullptr), impl_->layout.dense_size());
+  NgramGradients<T> no_rows;
+  typename Impl::Pass{*impl_, none, none, no_gradients, no_rows, planner}.run();
   return planner.peak();
+}
+
+template <class T>
+std::size_t Model<T>::row_gradient_bytes(Index batch, Index length) const {
+  return NgramGradients<T>::bytes(impl_->ngram_entries(batch * length), impl_->ngram_tables(),
+                                  impl_->config.d_model);
 }
 
 template <class T>
@@ -375,7 +479,9 @@ void Model<T>::initial_state(View<T, 2> state) const {
 template <class T>
 LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
                                         View<const std::int32_t, 2> targets, Arena& arena) {
-  return typename Impl::Pass{*impl_, tokens, targets, gradients(), arena}.run();
+  auto& rows = impl_->ngram_gradients;
+  rows.reserve(impl_->ngram_entries(tokens.size()), impl_->ngram_tables(), impl_->config.d_model);
+  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena}.run();
 }
 
 template <class T>

@@ -155,7 +155,9 @@ std::optional<std::string> first_not_finite(std::span<const nn::Parameter> param
 
 std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters) {
   std::vector<Tensor> tensors;
-  for (const nn::Parameter& p : parameters) tensors.push_back({p.offset, p.size, p.decay});
+  for (const nn::Parameter& p : parameters) {
+    tensors.push_back({p.offset, p.size, p.decay, p.by_rows});
+  }
   return tensors;
 }
 

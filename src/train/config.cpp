@@ -69,6 +69,9 @@ settings::Fields fields(Config& c) {
       {"model.convolution", c.model.convolution, {0, nn::kMostTaps}},
       {"model.mlp_hidden", c.model.mlp_hidden, {0, 1 << 18}},
       {"model.tied", c.model.tied},
+      Field("model.ngram_orders", c.model.ngram_orders, {0, 16}).absent_in_old_files(),
+      Field("model.ngram_bits", c.model.ngram_bits, {1, 26}).absent_in_old_files(),
+      Field("model.ngram_output", c.model.ngram_output).absent_in_old_files(),
       {"model.mixers", c.model.mixers},
   };
   nn::visit_mixer_options(c.model, [&](const nn::LayerOption& option, auto& member) {

@@ -6,6 +6,7 @@
 
 #if HWY_ONCE
 #include <cmath>
+#include <utility>
 
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
@@ -42,6 +43,16 @@ double lior_factor(const OptimizerConfig& config, double mean_square) {
   return 1 / (r * r);
 }
 
+/// The kernels and constants of one call.
+template <class T>
+struct Optimizer<T>::Step {
+  double rate, clip;
+  AdamwStep<T> adamw;
+  void (*move)(const AdamwStep<T>&, const T* g, T* m, T* v, T* p, Index count);
+  void (*descend)(T rate, const T* g, T* p, Index count);
+  void (*descend_with_memory)(T rate, T keep, T gain, const T* g, T* m, T* p, Index count);
+};
+
 template <class T>
 Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
                         const std::optional<ResilienceNet<T>>& net)
@@ -52,12 +63,13 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
     LIOR_CHECK(tensors_[i].offset == end && tensors_[i].size >= 0,
                "tensor {} starts at {}; tensors must lie one after another: expected {}", i,
                tensors_[i].offset, end);
-    for (Index begin = 0; begin < tensors_[i].size; begin += kPiece) {
-      pieces_.push_back({static_cast<Index>(i), begin, std::min(kPiece, tensors_[i].size - begin)});
+    const Index in_pieces = tensors_[i].by_rows ? 0 : tensors_[i].size;
+    for (Index begin = 0; begin < in_pieces; begin += kPiece) {
+      pieces_.push_back({static_cast<Index>(i), begin, std::min(kPiece, in_pieces - begin)});
     }
+    flat_size_ += in_pieces;
     end += tensors_[i].size;
   }
-  size_ = end;
   piece_squares_.resize(pieces_.size());
   tensor_squares_.resize(tensors_.size());
   tensor_factors_.resize(tensors_.size());
@@ -83,28 +95,28 @@ std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, Index parameters)
 template <class T>
 std::span<const T* const> Optimizer<T>::place_gradients(std::span<const T> flat) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    gradients_[i] = flat.data() + tensors_[i].offset;
+    gradients_[i] = tensors_[i].by_rows ? nullptr : flat.data() + tensors_[i].offset;
   }
   return gradients_;
 }
 
 template <class T>
-double Optimizer<T>::measure(std::span<const T> gradients) {
-  return measure(place_gradients(gradients));
+double Optimizer<T>::measure(std::span<const T> gradients, Rows rows) {
+  return measure(place_gradients(gradients), rows);
 }
 
 template <class T>
-void Optimizer<T>::step(double rate, double clip, std::span<T> values,
-                        std::span<const T> gradients) {
+void Optimizer<T>::step(double rate, double clip, std::span<T> values, std::span<const T> gradients,
+                        Rows rows) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     values_[i] = values.data() + tensors_[i].offset;
   }
-  step(rate, clip, values_, place_gradients(gradients));
+  step(rate, clip, values_, place_gradients(gradients), rows);
 }
 
 template <class T>
-double Optimizer<T>::measure(std::span<const T* const> gradients) {
-  const auto size = static_cast<double>(size_);
+double Optimizer<T>::measure(std::span<const T* const> gradients, Rows rows) {
+  const auto size = static_cast<double>(flat_size_);
   const ProfiledOp op("optimizer", 2 * size, sizeof(T) * size);
   const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
   parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
@@ -118,31 +130,34 @@ double Optimizer<T>::measure(std::span<const T* const> gradients) {
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     tensor_squares_[pieces_[i].tensor] += piece_squares_[i];
   }
+  measure_rows(rows);
   double total = 0;
   for (const double squares : tensor_squares_) total += squares;
   return std::sqrt(total);
 }
 
 template <class T>
-void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
-                        std::span<const T* const> gradients) {
-  const auto size = static_cast<double>(size_);
-  const bool has_moments = config_.kind == OptimizerKind::adamw;
-  const ProfiledOp op("optimizer", (has_moments ? 12 : 2) * size,
-                      (has_moments ? 7 : 3) * sizeof(T) * size);
+void Optimizer<T>::measure_rows(Rows rows) {
+  const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
+  for (const nn::RowGradient<T>& table : rows) {
+    LIOR_CHECK(table.parameter >= 0 && std::cmp_less(table.parameter, tensors_.size()) &&
+                   tensors_[table.parameter].by_rows,
+               "tensor {} has a gradient by rows; it is none of those that were said to",
+               table.parameter);
+    const std::span<const T> numbers = table.values.span();
+    const auto size = static_cast<Index>(numbers.size());
+    for (Index begin = 0; begin < size; begin += kPiece) {
+      tensor_squares_[table.parameter] +=
+          kernel(numbers.data() + begin, std::min(kPiece, size - begin));
+    }
+  }
+}
+
+template <class T>
+typename Optimizer<T>::Step Optimizer<T>::begin_step(double rate, double clip,
+                                                     std::span<T* const> values) {
   ++steps_;
   const auto t = static_cast<double>(steps_);
-  AdamwStep<T> adamw_step{
-      .clip = static_cast<T>(clip),
-      .beta1 = static_cast<T>(config_.beta1),
-      .beta2 = static_cast<T>(config_.beta2),
-      .gain1 = static_cast<T>(1 - config_.beta1),
-      .gain2 = static_cast<T>(1 - config_.beta2),
-      .root = static_cast<T>(1 / std::sqrt(1 - std::pow(config_.beta2, t))),
-      .epsilon = static_cast<T>(config_.epsilon),
-      .rate = static_cast<T>(rate / (1 - std::pow(config_.beta1, t))),
-      .keep = 1,
-  };
   if (config_.kind == OptimizerKind::lior) {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const Tensor& tensor = tensors_[i];
@@ -156,36 +171,72 @@ void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
       }
     }
   }
+  return {.rate = rate,
+          .clip = clip,
+          .adamw = {.clip = static_cast<T>(clip),
+                    .beta1 = static_cast<T>(config_.beta1),
+                    .beta2 = static_cast<T>(config_.beta2),
+                    .gain1 = static_cast<T>(1 - config_.beta1),
+                    .gain2 = static_cast<T>(1 - config_.beta2),
+                    .root = static_cast<T>(1 / std::sqrt(1 - std::pow(config_.beta2, t))),
+                    .epsilon = static_cast<T>(config_.epsilon),
+                    .rate = static_cast<T>(rate / (1 - std::pow(config_.beta1, t))),
+                    .keep = 1},
+          .move = LIOR_SIMD_TABLE(adamw<T>).chosen(),
+          .descend = LIOR_SIMD_TABLE(descend<T>).chosen(),
+          .descend_with_memory = LIOR_SIMD_TABLE(descend_with_memory<T>).chosen()};
+}
 
-  const auto adamw_kernel = LIOR_SIMD_TABLE(adamw<T>).chosen();
-  const auto lior_kernel = LIOR_SIMD_TABLE(descend<T>).chosen();
-  const auto memory_kernel = LIOR_SIMD_TABLE(descend_with_memory<T>).chosen();
-  parallel_for(
-      static_cast<Index>(pieces_.size()), kPiecesPerThread, [&](Index begin, Index end, int) {
-        for (Index i = begin; i < end; ++i) {
-          const Piece& piece = pieces_[i];
-          const Index state = tensors_[piece.tensor].offset + piece.begin;
-          const T* g = gradients[piece.tensor] + piece.begin;
-          T* p = values[piece.tensor] + piece.begin;
-          if (config_.kind == OptimizerKind::adamw) {
-            AdamwStep<T> constants = adamw_step;
-            if (tensors_[piece.tensor].decay) {
-              constants.keep = static_cast<T>(1 - rate * config_.weight_decay);
-            }
-            adamw_kernel(constants, g, first_.data() + state, second_.data() + state, p,
-                         piece.size);
-            continue;
-          }
-          const double factor = clip * tensor_factors_[piece.tensor];
-          if (config_.memory) {
-            memory_kernel(static_cast<T>(rate * config_.kappa), static_cast<T>(kMemoryKept),
-                          static_cast<T>(kMemoryGain * factor), g, first_.data() + state, p,
-                          piece.size);
-          } else {
-            lior_kernel(static_cast<T>(rate * config_.kappa * factor), g, p, piece.size);
-          }
-        }
-      });
+template <class T>
+void Optimizer<T>::update(const Step& step, Index tensor, Index begin, const T* g, T* p,
+                          Index count) {
+  const Index state = tensors_[tensor].offset + begin;
+  if (config_.kind == OptimizerKind::adamw) {
+    AdamwStep<T> constants = step.adamw;
+    if (tensors_[tensor].decay) {
+      constants.keep = static_cast<T>(1 - step.rate * config_.weight_decay);
+    }
+    step.move(constants, g, first_.data() + state, second_.data() + state, p, count);
+    return;
+  }
+  const double factor = step.clip * tensor_factors_[tensor];
+  if (config_.memory) {
+    step.descend_with_memory(static_cast<T>(step.rate * config_.kappa), static_cast<T>(kMemoryKept),
+                             static_cast<T>(kMemoryGain * factor), g, first_.data() + state, p,
+                             count);
+  } else {
+    step.descend(static_cast<T>(step.rate * config_.kappa * factor), g, p, count);
+  }
+}
+
+template <class T>
+void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
+                        std::span<const T* const> gradients, Rows rows) {
+  auto size = static_cast<double>(flat_size_);
+  for (const nn::RowGradient<T>& table : rows) size += static_cast<double>(table.values.size());
+  const bool has_moments = config_.kind == OptimizerKind::adamw;
+  const ProfiledOp op("optimizer", (has_moments ? 12 : 2) * size,
+                      (has_moments ? 7 : 3) * sizeof(T) * size);
+  const Step constants = begin_step(rate, clip, values);
+  parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
+               [&](Index begin, Index end, int) {
+                 for (Index i = begin; i < end; ++i) {
+                   const auto& [tensor, first, count] = pieces_[i];
+                   update(constants, tensor, first, gradients[tensor] + first,
+                          values[tensor] + first, count);
+                 }
+               });
+  for (const nn::RowGradient<T>& table : rows) {
+    const Index width = table.values.extent(1);
+    parallel_for(static_cast<Index>(table.rows.size()), kPiece * kPiecesPerThread / width,
+                 [&](Index begin, Index end, int) {
+                   for (Index i = begin; i < end; ++i) {
+                     const Index first = table.rows[i] * width;
+                     update(constants, table.parameter, first, table.values[i].data(),
+                            values[table.parameter] + first, width);
+                   }
+                 });
+  }
 }
 
 template class Optimizer<float>;

@@ -10,10 +10,18 @@
 namespace lior::train {
 namespace {
 
-std::size_t parameter_count(const nn::Model<float>& model) {
-  Index count = 0;
-  for (const nn::Parameter& parameter : model.parameters()) count += parameter.size;
-  return static_cast<std::size_t>(count);
+struct Counts {
+  std::size_t parameters = 0;
+  std::size_t by_rows = 0;  ///< those of them that have no place in a flat gradient
+};
+Counts counts_of(const nn::Model<float>& model) {
+  Counts counts;
+  for (const nn::Parameter& parameter : model.parameters()) {
+    const auto size = static_cast<std::size_t>(parameter.size);
+    counts.parameters += size;
+    if (parameter.by_rows) counts.by_rows += size;
+  }
+  return counts;
 }
 
 std::string text(std::size_t bytes) { return bytes_text(static_cast<double>(bytes)); }
@@ -38,7 +46,7 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,
                       bool keeps_best, std::size_t held_text) {
   auto model = nn::Model<float>::planner(config.model);
-  const std::size_t parameters = parameter_count(model);
+  const auto [parameters, by_rows] = counts_of(model);
   const auto tokens =
       static_cast<std::size_t>(checked_product(config.batch, config.length, "tokens"));
   const bool rounds = config.dtype == linalg::Precision::bfloat16 && linalg::bf16_is_native();
@@ -46,7 +54,8 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   for (const auto& [batch, length] : batches)
     rows = std::max(rows, checked_product(batch, length, "tokens"));
   const std::size_t around_step =
-      kProcessBytes + held_text + (keeps_best ? 3 : 2) * parameters * sizeof(float) +
+      kProcessBytes + held_text + ((keeps_best ? 3 : 2) * parameters - by_rows) * sizeof(float) +
+      model.row_gradient_bytes(1, rows) +
       Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
       2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);

@@ -312,7 +312,7 @@ class Trainer {
     line_.loss = result.loss_sum / targets;
     line_.accuracy = static_cast<double>(result.correct) / targets;
     line_.length = curriculum_.length();
-    line_.grad_norm = optimizer_.measure(model_.gradients());
+    line_.grad_norm = optimizer_.measure(model_.gradients(), model_.row_gradients());
     check_finite();
 
     const bool clips = config_.clip > 0 && line_.grad_norm > config_.clip;
@@ -320,11 +320,16 @@ class Trainer {
     // Step s of S ends at (s + 1)/S of the run: the first step has a rate above zero.
     const double at = part_done(config_, state_.step + 1, seconds());
     line_.lr = config_.lr * schedule_factor(config_.schedule, at);
-    optimizer_.step(line_.lr, clip, model_.values(), model_.gradients());
+    optimizer_.step(line_.lr, clip, model_.values(), model_.gradients(), model_.row_gradients());
 
     ++state_.step;
     state_.tokens += result.targets;
     curriculum_.observe(line_.accuracy);
+  }
+
+  /// Those that model_.gradients() has.
+  std::span<const nn::Parameter> flat_parameters() const {
+    return model_.parameters().first(model_.parameters().size() - model_.row_gradients().size());
   }
 
   void check_finite() const {
@@ -332,7 +337,7 @@ class Trainer {
     std::string what = "the loss";
     if (const auto value = first_not_finite(model_.parameters(), model_.values())) {
       what = *value;
-    } else if (const auto gradient = first_not_finite(model_.parameters(), model_.gradients())) {
+    } else if (const auto gradient = first_not_finite(flat_parameters(), model_.gradients())) {
       what = "the gradient of " + *gradient;
     }
     throw RunError(

@@ -39,6 +39,7 @@ CASES = {
         "tied": True,
         "mlp_hidden": 0,
     },
+    "n-grams": {"heads": 2, "layers": 1, "ngram_orders": 4, "ngram_bits": 5, "ngram_output": True},
     "causal_field": {"mixers": "causal_field", "causal_field_heads": 2, "layers": 1},
     "geometric_attention": {
         "mixers": "geometric_attention",
@@ -347,6 +348,11 @@ def tensor_shapes(model):
     shapes["output.bias"] = (model["classes"],)
     if not model["tied"]:
         shapes["output.weight"] = (model["classes"], D)
+    rows = (model["ngram_orders"] - 1) * 2 ** model["ngram_bits"]
+    if model["ngram_orders"]:
+        shapes["ngram.weight"] = (rows, D)
+    if model["ngram_output"]:
+        shapes["ngram_output.weight"] = (rows, D)
     for i, kind in enumerate(kinds(model)):
         block = f"blocks.{i}."
         if model["convolution"]:
@@ -361,6 +367,20 @@ def tensor_shapes(model):
     return shapes
 
 
+def ngrams(table, tokens, model):
+    """The sum of each position's rows (11.5)."""
+    bits, sums = model["ngram_bits"], np.zeros((*tokens.shape, model["d_model"]))
+    for b, sequence in enumerate(tokens):
+        for t in range(len(sequence)):
+            for n in range(2, model["ngram_orders"] + 1):
+                h = 0
+                for i in range(t - n + 1, t + 1):
+                    h = 2654435761 * (h ^ (int(sequence[i]) + 1 if i >= 0 else 0)) % 2**32
+                    h ^= h // 2**15
+                sums[b, t] += table[(n - 2) * 2**bits + h % 2**bits]
+    return sums
+
+
 def below(tensors, prefix):
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
 
@@ -368,6 +388,8 @@ def below(tensors, prefix):
 def scores_of(model, tensors, tokens):
     """[B, N, classes] in double (11.1)."""
     x = tensors["embedding.weight"][tokens]
+    if model["ngram_orders"]:
+        x = x + ngrams(tensors["ngram.weight"], tokens, model)
     for i, kind in enumerate(kinds(model)):
         block = below(tensors, f"blocks.{i}.")
         if model["convolution"]:
@@ -375,6 +397,8 @@ def scores_of(model, tensors, tokens):
         x = MIXERS[kind](below(block, "mixer."), x, model)
         if model["mlp_hidden"]:
             x = swiglu(below(block, "mlp."), x)
+    if model["ngram_output"]:
+        x = x + ngrams(tensors["ngram_output.weight"], tokens, model)
     W = tensors["embedding.weight" if model["tied"] else "output.weight"]
     return rms_norm(x, tensors["norm.weight"]) @ W.T + tensors["output.bias"]
 

@@ -75,8 +75,9 @@ void expect_no_allocation_per_step(const nn::ModelConfig& config, const Optimize
   const auto step = [&] {
     arena.reset();
     model.loss_and_gradients(tokens.view(), targets.view(), arena);
-    const double norm = optimizer.measure(model.gradients());
-    optimizer.step(1e-3, 1 / std::max(norm, 1.0), model.values(), model.gradients());
+    const double norm = optimizer.measure(model.gradients(), model.row_gradients());
+    optimizer.step(1e-3, 1 / std::max(norm, 1.0), model.values(), model.gradients(),
+                   model.row_gradients());
   };
   step();  // threads start, the matrix library makes its kernels
   const std::int64_t before = allocations;
@@ -106,6 +107,8 @@ nn::ModelConfig every_mixer() {
     config.mixers.push_back(static_cast<nn::Mixer>(i));
   }
   config.layers = static_cast<Index>(config.mixers.size());
+  config.ngram_orders = 4;
+  config.ngram_output = true;
   return config;
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -11,6 +12,7 @@
 #include "lior/core/random.h"
 #include "lior/core/thread_scope.h"
 #include "support/equal.h"
+#include "support/error_of.h"
 
 namespace lior::train {
 namespace {
@@ -234,6 +236,75 @@ TEST(Optimizer, SettingsThatCannotBeAreNamed) {
   EXPECT_THROW(Optimizer<float>({.kind = OptimizerKind::lior, .memory = true}, tensors), Error);
   const std::vector<Tensor> gap = {{0, 4, true}, {5, 1, true}};
   EXPECT_THROW(Optimizer<float>({}, gap), Error);
+}
+
+/// A flat tensor of 3 numbers, and a table of 4 rows of 2 that is updated by rows.
+struct WithTable {
+  std::vector<Tensor> tensors{{.offset = 0, .size = 3}, {.offset = 3, .size = 8, .by_rows = true}};
+  Buffer<double> values{11}, flat{3};
+  std::vector<std::int32_t> rows{1, 3};
+  Array<double, 2> of_rows{{2, 2}};
+
+  WithTable() {
+    Random(1).fill_normal(values.span());
+    Random(2).fill_normal(flat.span());
+    Random(3).fill_normal(of_rows.span());
+  }
+  std::array<nn::RowGradient<double>, 1> row_gradients() const {
+    return {{{.parameter = 1, .rows = rows, .values = of_rows.view()}}};
+  }
+  /// The gradient of the whole table.
+  Buffer<double> whole() const {
+    Buffer<double> gradient(11);
+    std::copy(flat.begin(), flat.end(), gradient.begin());
+    for (Index k = 0; k < 2; ++k) std::copy_n(&of_rows(k, 0), 2, &gradient[3 + 2 * rows[k]]);
+    return gradient;
+  }
+};
+
+TEST(OptimizerRows, AreUpdatedAsInAWholeGradientAndNoOthersAre) {
+  for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::lior}) {
+    WithTable by_rows, whole;
+    whole.tensors[1].by_rows = false;
+    Optimizer<double> fast({.kind = kind}, by_rows.tensors), plain({.kind = kind}, whole.tensors);
+    const Buffer<double> start = std::move(WithTable().values), gradient = whole.whole();
+    for (int step = 0; step < 3; ++step) {
+      // A few roundings: sums of squares go piece by piece in another order.
+      EXPECT_NEAR(fast.measure(by_rows.flat.span(), by_rows.row_gradients()),
+                  plain.measure(gradient.span()), 1e-14);
+      fast.step(0.1, 0.5, by_rows.values.span(), by_rows.flat.span(), by_rows.row_gradients());
+      plain.step(0.1, 0.5, whole.values.span(), gradient.span());
+    }
+    for (Index i = 0; i < 11; ++i) EXPECT_NEAR(by_rows.values[i], whole.values[i], 1e-14) << i;
+    for (const Index i : {3, 4, 7, 8}) EXPECT_EQ(by_rows.values[i], start[i]);
+  }
+}
+
+// Where a row was not read, its moments wait: they do not fade, and do not move it.
+TEST(OptimizerRows, WaitWithTheirMoments) {
+  WithTable table;
+  Optimizer<double> optimizer({.kind = OptimizerKind::adamw}, table.tensors);
+  const auto step = [&](std::span<const nn::RowGradient<double>> rows) {
+    optimizer.measure(table.flat.span(), rows);
+    optimizer.step(0.1, 1, table.values.span(), table.flat.span(), rows);
+  };
+  step(table.row_gradients());
+  const double value = table.values[5], moment = optimizer.state()[0].values[5];
+  EXPECT_NE(moment, 0);
+  step({});
+  EXPECT_EQ(table.values[5], value);
+  EXPECT_EQ(optimizer.state()[0].values[5], moment);
+}
+
+TEST(OptimizerRows, BelongToATableThatWasSaidToHaveThem) {
+  WithTable table;
+  Optimizer<double> optimizer({}, table.tensors);
+  auto rows = table.row_gradients();
+  rows[0].parameter = 0;
+  EXPECT_NE(error_of([&] {
+              optimizer.measure(table.flat.span(), rows);
+            }).find("tensor 0 has a gradient by rows"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -85,6 +85,28 @@ TEST(RunMemory, RoundedFactorsArePartOfIt) {
             bytes + (linalg::bf16_is_native() ? rounded : 0));
 }
 
+TEST(RunMemory, ATableByRowsHasNoFlatGradient) {
+  Config config = config_of(2);
+  const RunMemory without = plan_memory(config, kBatches, 0);
+  config.model.ngram_orders = 3;
+  config.model.ngram_bits = 12;
+  const RunMemory with = plan_memory(config, kBatches, 0);
+  // Two orders of 4,096 rows of 128 numbers, with two moments each.
+  constexpr std::size_t kTables = 2 * 4096 * 128 * sizeof(float) * 3;
+  const std::size_t of_rows = nn::Model<float>::planner(config.model).row_gradient_bytes(4, 64);
+  EXPECT_EQ(with.bytes - with.step_bytes, without.bytes - without.step_bytes + kTables + of_rows);
+}
+
+TEST(RunMemory, ABestCopyIsPartOfIt) {
+  const Config config = config_of(2);
+  Index parameters = 0;
+  for (const nn::Parameter& p : nn::Model<float>::planner(config.model).parameters()) {
+    parameters += p.size;
+  }
+  EXPECT_EQ(plan_memory(config, kBatches, 4, true).bytes - plan_memory(config, kBatches, 4).bytes,
+            static_cast<std::size_t>(parameters) * sizeof(float));
+}
+
 TEST(RunMemory, ABudgetThatCannotBeNamesBothNumbers) {
   const std::string message = error_of([] { plan_within(config_of(2), 1'500'000); });
   EXPECT_NE(message.find("memory_budget is 1.5 MB"), std::string::npos) << message;

@@ -21,15 +21,19 @@ constexpr auto enum_names(Mixer) {
                     "gated_linear_attention");
 }
 
-/// Embedding, `layers` blocks of (short convolution, mixer, SwiGLU), RMS norm, output projection.
+/// Embedding with n-grams, `layers` blocks of (short convolution, mixer, SwiGLU), RMS norm, output
+/// projection.
 struct ModelConfig {
   Index vocabulary = 256;  ///< tokens 0..vocabulary-1 come in
   Index classes = 256;     ///< scores of classes come out
   Index d_model = 128;
   Index layers = 1;
-  Index mlp_hidden = 0;   ///< width of the SwiGLU; 0: blocks have none
-  Index convolution = 0;  ///< taps of the short convolution; 0: blocks have none
-  bool tied = false;      ///< the output projection is the embedding (needs classes == vocabulary)
+  Index mlp_hidden = 0;    ///< width of the SwiGLU; 0: blocks have none
+  Index convolution = 0;   ///< taps of the short convolution; 0: blocks have none
+  bool tied = false;       ///< the output projection is the embedding (needs classes == vocabulary)
+  Index ngram_orders = 0;  ///< n-grams of 2 to so many tokens have rows (ngram.h); 0: none
+  Index ngram_bits = 14;   ///< 2^bits rows for each order
+  bool ngram_output = false;  ///< a second table, whose rows are added before the output's norm
   std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
   MixerConfig mixer{};                                ///< of geometric_mamba
   Index causal_field_heads = 8;                       ///< of 16 numbers each

@@ -18,7 +18,8 @@ struct Parameter {
   std::vector<Index> shape;
   Index offset = 0;
   Index size = 0;
-  bool decay = false;  ///< whether weight decay is for it: matrices yes; gains, biases, states no
+  bool decay = false;    ///< whether weight decay is for it: matrices yes; gains, biases, states no
+  bool by_rows = false;  ///< a step reads few rows of it, and its gradient is that of those rows
 };
 
 /// One tensor's place, as a matrix; a vector is one row.
@@ -42,29 +43,41 @@ class Layout {
  public:
   /// `decay`: whether weight decay is for it.
   Slot add(std::string name, Shape<2> shape, bool decay) {
-    return add(std::move(name), {shape[0], shape[1]}, shape, decay);
+    LIOR_CHECK(dense_size_ == size_, "{} must lie before the tables whose gradients come by rows",
+               name);
+    return add(std::move(name), {shape[0], shape[1]}, shape, decay, false);
   }
   Slot add(std::string name, Shape<1> shape) {
-    return add(std::move(name), {shape[0]}, {1, shape[0]}, false);
+    LIOR_CHECK(dense_size_ == size_, "{} must lie before the tables whose gradients come by rows",
+               name);
+    return add(std::move(name), {shape[0]}, {1, shape[0]}, false, false);
+  }
+  /// A table of which a step reads few rows. These come last.
+  Slot add_by_rows(std::string name, Shape<2> shape) {
+    return add(std::move(name), {shape[0], shape[1]}, shape, false, true);
   }
 
   std::span<const Parameter> parameters() const { return parameters_; }
   Index size() const { return size_; }
+  /// Numbers before the tables of add_by_rows: those that a flat gradient has.
+  Index dense_size() const { return dense_size_; }
 
  private:
-  Slot add(std::string name, std::vector<Index> shape, Shape<2> matrix, bool decay) {
+  Slot add(std::string name, std::vector<Index> shape, Shape<2> matrix, bool decay, bool by_rows) {
     parameters_.push_back({.name = std::move(name),
                            .shape = std::move(shape),
                            .offset = size_,
                            .size = element_count(matrix),
-                           .decay = decay});
+                           .decay = decay,
+                           .by_rows = by_rows});
     const Slot slot{size_, matrix};
     size_ += element_count(matrix);
+    if (!by_rows) dense_size_ = size_;
     return slot;
   }
 
   std::vector<Parameter> parameters_;
-  Index size_ = 0;
+  Index size_ = 0, dense_size_ = 0;
 };
 
 /// Writes start values. Each tensor of random numbers has a stream of its own, counted in the order

@@ -10,6 +10,7 @@
 #include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
 #include "lior/nn/layout.h"
+#include "lior/nn/row_gradient.h"
 
 namespace lior::nn {
 
@@ -30,7 +31,8 @@ enum class Keep {
 };
 
 /// B sequences of N tokens; arrays are [B, N]. Gradients are of the mean loss over counted targets.
-/// Everything but the constructor works in the caller's arena: nothing per step allocates.
+/// Everything but the constructor works in the caller's arena: nothing per step allocates, but for
+/// row gradients where a call has more tokens than all before it.
 /// Bit-equal for equal thread counts and SIMD levels.
 template <class T>
 class Model {
@@ -47,8 +49,11 @@ class Model {
   std::span<const Parameter> parameters() const;
   std::span<T> values();
   std::span<const T> values() const;
+  /// Of the parameters that are not by_rows, which come first.
   std::span<T> gradients();
   std::span<const T> gradients() const;
+  /// Of those that are (ngram.h): a table each, of the last loss_and_gradients.
+  std::span<const RowGradient<T>> row_gradients() const;
 
   /// Start values, a function of the seed alone.
   void initialize(std::uint64_t seed);
@@ -66,12 +71,14 @@ class Model {
   /// Bytes of the arena that a call needs with these shapes.
   std::size_t training_bytes(Index batch, Index length) const;
   std::size_t inference_bytes(Index batch, Index length) const;
+  /// Bytes that the model itself takes, at the first call with so many tokens, for row gradients.
+  std::size_t row_gradient_bytes(Index batch, Index length) const;
 
   /// Numbers in one sequence's state, and the state before the first token: [B, state_size].
   Index state_size() const;
   void initial_state(View<T, 2> state) const;
 
-  /// Overwrites gradients(). Sequences start from the initial state.
+  /// Overwrites gradients() and row_gradients(). Sequences start from the initial state.
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
                                 View<const std::int32_t, 2> targets, Arena& arena);
 

@@ -16,6 +16,10 @@
 ///   p <- p - lr ( m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + weight_decay p ),
 ///   the last term only where `decay` is set.
 ///
+/// A table whose gradient comes by rows (nn/row_gradient.h) is updated in those rows alone, with
+/// the same t: moments of the others wait, and nothing of them is read. So a step costs what it
+/// touches.
+///
 /// Bytes a parameter (float): LIoR 4 + 12, AdamW 4 + 28. Nothing is allocated after construction.
 /// Bit-equal across thread counts. Source: docs/math/conventions.md, section 9.
 
@@ -27,6 +31,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/names.h"
 #include "lior/geometry/resilience.h"
+#include "lior/nn/row_gradient.h"
 
 namespace lior::train {
 
@@ -54,6 +59,7 @@ struct Tensor {
   Index offset = 0;
   Index size = 0;
   bool decay = false;
+  bool by_rows = false;  ///< it is no part of flat gradients
 };
 
 /// R^-q of the forms that need the mean square alone.
@@ -70,17 +76,20 @@ class Optimizer {
   /// Bytes that an optimiser of so many parameters holds for each of them.
   static std::size_t bytes(const OptimizerConfig& config, Index parameters);
 
+  using Rows = std::span<const nn::RowGradient<T>>;
+
   /// First sweep: |g| over all tensors.
-  double measure(std::span<const T> gradients);
+  double measure(std::span<const T> gradients, Rows rows = {});
 
   /// Second sweep: the update by the gradients just measured, times `clip`, at learning rate
   /// `rate`.
-  void step(double rate, double clip, std::span<T> values, std::span<const T> gradients);
+  void step(double rate, double clip, std::span<T> values, std::span<const T> gradients,
+            Rows rows = {});
 
   /// The same where tensors lie apart: one pointer a tensor.
-  double measure(std::span<const T* const> gradients);
+  double measure(std::span<const T* const> gradients, Rows rows = {});
   void step(double rate, double clip, std::span<T* const> values,
-            std::span<const T* const> gradients);
+            std::span<const T* const> gradients, Rows rows = {});
 
   /// The optimiser's part of a checkpoint: flat arrays laid out as they are, and t.
   struct StateArray {
@@ -96,7 +105,12 @@ class Optimizer {
   struct Piece {
     Index tensor, begin, size;
   };
+  struct Step;  // the constants of one call
   std::span<const T* const> place_gradients(std::span<const T> flat);
+  void measure_rows(Rows rows);
+  Step begin_step(double rate, double clip, std::span<T* const> values);
+  /// Numbers of a tensor from `begin` on, by their gradients.
+  void update(const Step& step, Index tensor, Index begin, const T* g, T* p, Index count);
 
   OptimizerConfig config_;
   std::optional<ResilienceNet<T>> net_;
@@ -109,7 +123,7 @@ class Optimizer {
   std::vector<const T*> gradients_;
   Buffer<T> first_, second_;  // m and v, or the memory
   std::vector<StateArray> state_;
-  Index size_ = 0;  // parameters of all tensors
+  Index flat_size_ = 0;  // numbers of a flat gradient
   Index steps_ = 0;
 };
 

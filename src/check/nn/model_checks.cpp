@@ -77,6 +77,20 @@ ModelConfig config_of(std::vector<nn::Mixer> mixers) {
   return config;
 }
 
+/// The gradient of every parameter, those of tables by rows with zeros between.
+Buffer<double> whole_gradient(const Model<double>& model) {
+  Buffer<double> whole(std::ssize(model.values()));
+  std::copy(model.gradients().begin(), model.gradients().end(), whole.begin());
+  for (const nn::RowGradient<double>& table : model.row_gradients()) {
+    double* const start = whole.data() + model.parameters()[table.parameter].offset;
+    for (std::size_t k = 0; k < table.rows.size(); ++k) {
+      const View<const double, 1> row = table.values[static_cast<Index>(k)];
+      std::copy(row.begin(), row.end(), start + table.rows[k] * row.size());
+    }
+  }
+  return whole;
+}
+
 /// (L(w + s v) - L(w - s v)) / 2 s against <grad L, v> for a random direction v, relative to
 /// |grad L|, which is the deviation of <grad L, v>: the product itself may be near 0.
 double gradient_error(ModelConfig config) {
@@ -86,9 +100,10 @@ double gradient_error(ModelConfig config) {
   Buffer<double> start(static_cast<Index>(values.size())), direction(start.size());
   std::copy(values.begin(), values.end(), start.begin());
   Random(9).fill_normal(direction.span());
+  const Buffer<double> gradients = whole_gradient(trial.model);
   double analytic = 0, squares = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double gradient = trial.model.gradients()[i];
+    const double gradient = gradients[static_cast<Index>(i)];
     analytic += gradient * direction[static_cast<Index>(i)];
     squares += gradient * gradient;
   }
@@ -179,6 +194,11 @@ double checkpointing_error(ModelConfig config) {
     for (std::size_t i = 0; i < whole.model.gradients().size(); ++i) {
       differing += whole.model.gradients()[i] != less.model.gradients()[i];
     }
+    for (std::size_t table = 0; table < whole.model.row_gradients().size(); ++table) {
+      const auto a = whole.model.row_gradients()[table].values.span(),
+                 b = less.model.row_gradients()[table].values.span();
+      differing += !std::equal(a.begin(), a.end(), b.begin(), b.end());
+    }
   }
   return differing;
 }
@@ -196,6 +216,19 @@ double bfloat16_error() {
     norm += g * g;
   }
   return error > 0 ? std::sqrt(error / norm) : NAN;  // equal: nothing was rounded
+}
+
+/// Scores of a model as it starts, against those of one without n-grams.
+double start_difference(const ModelConfig& config) {
+  ModelConfig plain = config;
+  plain.ngram_orders = 0;
+  plain.ngram_output = false;
+  Trial<float> trial(config), without(plain);
+  trial.model.initialize(3);
+  without.model.initialize(3);
+  std::copy_n(trial.tokens.data(), trial.tokens.size(), without.tokens.data());
+  std::copy_n(trial.targets.data(), trial.targets.size(), without.targets.data());
+  return std::abs(trial.mean_loss() - without.mean_loss());
 }
 
 template <class T>
@@ -249,6 +282,19 @@ void add_nn_model_checks(Registry& registry) {
       [=] { return streaming_error<double>(with_convolution()); });
   add("checkpointing_is_exact.convolution", "f32", 0,
       [=] { return checkpointing_error<float>(with_convolution()); });
+  const auto with_ngrams = [] {
+    ModelConfig config = small_config(false);
+    config.ngram_orders = 3;
+    config.ngram_bits = 4;  // 13 tokens: rows are shared
+    config.ngram_output = true;
+    return config;
+  };
+  add("gradient.ngrams", "f64", kGradientTolerance, [=] { return gradient_error(with_ngrams()); });
+  add("streaming_is_batch.ngrams", "f64", 1e-13,
+      [=] { return streaming_error<double>(with_ngrams()); });
+  add("checkpointing_is_exact.ngrams", "f32", 0,
+      [=] { return checkpointing_error<float>(with_ngrams()); });
+  add("ngrams_start_as_none", "f32", 0, [=] { return start_difference(with_ngrams()); });
   // A recurrence behind two layers: some hundred roundings.
   add("streaming_is_batch", "f32", 1e-5,
       [] { return streaming_error<float>(small_config(false)); });

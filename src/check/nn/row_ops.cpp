@@ -9,6 +9,7 @@
 #include "lior/nn/embedding.h"
 #include "lior/nn/layer_norm.h"
 #include "lior/nn/linear.h"
+#include "lior/nn/ngram.h"
 #include "lior/nn/rms_norm.h"
 #include "lior/nn/short_convolution.h"
 
@@ -237,6 +238,62 @@ Op embedding(Index R, Index V, Index D) {
           .traffic = Traffic::write};
 }
 
+/// x plus the rows of its n-grams, and the gradient by rows, scattered into a whole table.
+Op ngrams(Index B, Index N, const nn::NgramShape& shape, Index D) {
+  using namespace nn;
+  const Index R = B * N, entries = R * shape.orders();
+  const double numbers = static_cast<double>(entries * D);
+  const auto tokens_of = [=](std::span<const std::int32_t> tokens) {
+    return View<const std::int32_t, 2>(tokens.data(), {B, N});
+  };
+  return {
+      .name = "ngrams",
+      .module = "nn",
+      .shape = fmt::format("B={} N={} longest={} bits={} D={}", B, N, shape.longest, shape.bits, D),
+      .inputs = {{"table", {shape.rows(), D}}, {"tokens", {R}, integers(3), false}, {"x", {R, D}}},
+      .outputs = {{"sum", {R, D}}},
+      .reference =
+          [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+            std::copy_n(in("x").data, R * D, out("sum").data);
+            const auto tokens = labels(in("tokens"));
+            reference::ngram_forward<T>(shape, matrix(in("table")), tokens_of(tokens),
+                                        matrix(out("sum")));
+          },
+      .forward =
+          [=]<class T>(Inputs<T> in, Outputs<T> out, Arena& arena) {
+            std::copy_n(in("x").data, R * D, out("sum").data);
+            const auto tokens = labels(in("tokens"));
+            const auto rows = arena.take<std::int32_t, 2>({R, shape.orders()});
+            ngram_rows<T>(shape, tokens_of(tokens), {}, rows);
+            ngram_forward<T>(matrix(in("table")), rows, matrix(out("sum")));
+          },
+      .backward =
+          [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena& arena) {
+            const auto tokens = labels(in("tokens"));
+            const auto rows = arena.take<std::int32_t, 2>({R, shape.orders()});
+            ngram_rows<T>(shape, tokens_of(tokens), {}, rows);
+            RowGrouping grouping(entries);
+            const RowGroups groups = grouping.group(rows);
+            const auto count = static_cast<Index>(groups.rows.size());
+            const auto of_rows = arena.take<T, 2>({count, D});
+            ngram_backward<T>(groups, matrix(gradient("sum")), of_rows);
+            for (Index k = 0; k < count; ++k) {
+              std::copy_n(of_rows[k].data(), D, d("table").data + groups.rows[k] * D);
+            }
+            std::copy_n(gradient("sum").data, R * D, d("x").data);
+          },
+      .reference_backward =
+          [=]<class T>(Inputs<T> in, Inputs<T> gradient, Outputs<T> d, Arena&) {
+            const auto tokens = labels(in("tokens"));
+            reference::ngram_backward<T>(shape, tokens_of(tokens), matrix(gradient("sum")),
+                                         matrix(d("table")));
+            std::copy_n(gradient("sum").data, R * D, d("x").data);
+          },
+      .workspace = static_cast<std::size_t>(entries * (D + 1) * 8 + 4096),
+      .forward_cost = {.flops = numbers, .numbers = numbers},
+      .backward_cost = {.flops = numbers, .numbers = 2 * numbers}};
+}
+
 Op short_convolution(Index B, Index N, Index K, Index D) {
   using namespace nn;
   const double numbers = static_cast<double>(B * N * D),
@@ -358,8 +415,9 @@ void add_nn_op_checks(Registry& registry) {
   // Lengths that leave a tail at every level, and rows past one block of a parameter's sum.
   for (const Op& op :
        {rms_norm(70, 37), layer_norm(70, 37), gate(9, 37), swiglu(9, 21), gelu(9, 37),
-        embedding(50, 11, 37), short_convolution(3, 7, 4, 37), short_convolution(2, 3, 5, 19),
-        linear(70, 19, 23), cross_entropy(300, 13, 1021)}) {
+        embedding(50, 11, 37), ngrams(3, 17, {.longest = 4, .bits = 5}, 37),
+        short_convolution(3, 7, 4, 37), short_convolution(2, 3, 5, 19), linear(70, 19, 23),
+        cross_entropy(300, 13, 1021)}) {
     add_checks(registry, op);
   }
 }
@@ -369,7 +427,8 @@ void add_nn_op_benches(Registry& registry) {
   // exceed the caches.
   for (const Op& op :
        {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512), swiglu(16384, 1024),
-        gelu(32768, 512), embedding(32768, 256, 512), short_convolution(16, 2048, 4, 512),
+        gelu(32768, 512), embedding(32768, 256, 512),
+        ngrams(16, 256, {.longest = 6, .bits = 16}, 128), short_convolution(16, 2048, 4, 512),
         linear(4096, 256, 1024), cross_entropy(4096, 256, 256)}) {
     add_benches<float>(registry, op);
   }
