@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test setup fuzz asan tsan site
+.PHONY: build run test setup fuzz asan tsan deb site
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -37,6 +37,10 @@ tsan: setup
 	cmake --preset tsan
 	cmake --build --preset tsan
 	ctest --preset tsan
+
+# Two Debian packages in build/deb: lior and liblior-dev.
+deb: build
+	cpack --config build/release/CPackConfig.cmake -B build/deb
 
 setup:
 	scripts/setup.sh

@@ -16,20 +16,21 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
 
 @includes@")
 
-install(TARGETS lior EXPORT lior-targets)
+install(TARGETS lior EXPORT lior-targets COMPONENT development)
 if(TARGET lior_program)
-  install(TARGETS lior_program)
+  install(TARGETS lior_program COMPONENT program)
   if(NOT CMAKE_CROSSCOMPILING)
     set(pages ${PROJECT_BINARY_DIR}/manual)  # apps/lior/CMakeLists.txt
-    install(DIRECTORY ${pages}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
-    install(FILES ${pages}/lior.bash RENAME lior
+    install(DIRECTORY ${pages}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program
+            FILES_MATCHING PATTERN "*.1")
+    install(FILES ${pages}/lior.bash RENAME lior COMPONENT program
             DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-    install(FILES ${pages}/_lior DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
-    install(FILES ${pages}/lior.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+    install(FILES ${pages}/_lior COMPONENT program DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+    install(FILES ${pages}/lior.fish COMPONENT program DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
   endif()
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lior ${PROJECT_BINARY_DIR}/include/lior
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
         FILES_MATCHING PATTERN "*.h" PATTERN check EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lior)
@@ -39,5 +40,6 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/lior-config.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/lior-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/lior-config.cmake
-              ${PROJECT_BINARY_DIR}/lior-config-version.cmake DESTINATION ${package_dir})
-install(EXPORT lior-targets NAMESPACE lior:: DESTINATION ${package_dir})
+              ${PROJECT_BINARY_DIR}/lior-config-version.cmake
+        DESTINATION ${package_dir} COMPONENT development)
+install(EXPORT lior-targets NAMESPACE lior:: DESTINATION ${package_dir} COMPONENT development)

@@ -77,11 +77,16 @@ _lior() {{
   return text + "  esac\n}\ncomplete -o filenames -F _lior lior\n";
 }
 
-/// Text inside single quotes of zsh and fish, without what these read in descriptions.
+/// Text inside single quotes.
 std::string quoted(std::string text) {
+  std::erase(text, '\'');
+  return text;
+}
+
+/// The same in a specification of zsh, where brackets and colons mean something.
+std::string specified(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\'') continue;
+  for (const char c : quoted(text)) {
     if (c == '[' || c == ']' || c == ':') out += '\\';
     out += c;
   }
@@ -91,7 +96,7 @@ std::string quoted(std::string text) {
 std::string zsh(const Manual& manual) {
   std::string text = "#compdef lior\n_lior() {\n  local -a commands\n  commands=(\n";
   for (const CommandText& command : manual) {
-    text += fmt::format("    '{}:{}'\n", command.name, quoted(command.summary));
+    text += fmt::format("    '{}:{}'\n", command.name, specified(command.summary));
   }
   text += R"(  )
   if (( CURRENT == 2 )); then
@@ -107,13 +112,13 @@ std::string zsh(const Manual& manual) {
     text += fmt::format("    {})\n      _arguments", command.name);
     for (const FlagText& flag : command.flags) {
       if (flag.name.empty()) continue;
-      text += fmt::format(" \\\n        '{}[{}]", flag.name, quoted(flag.help));
+      text += fmt::format(" \\\n        '{}[{}]", flag.name, specified(flag.help));
       if (!flag.metavar.empty()) {
         const auto& values = flag.words;
         const std::string action = !values.empty()    ? "(" + words_text(values) + ")"
                                    : takes_path(flag) ? "_files"
                                                       : "";
-        text += fmt::format(":{}:{}", quoted(flag.metavar), action);
+        text += fmt::format(":{}:{}", specified(flag.metavar), action);
       }
       text += "'";
     }
