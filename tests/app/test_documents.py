@@ -12,7 +12,9 @@ COMMANDS = ("train", "eval", "generate", "evolve", "geodesic", "verify", "bench"
 
 
 def code_of(text):
-    """The commands of a document: text in backticks, and indented lines with their continuations."""
+    """The commands of a document: text in backticks, and indented lines with their continuations. What stands in
+    fences is Python, output or a formula."""
+    text = re.sub(r"^(```|~~~).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"\\\n\s*", "", text)
     yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text))
     yield from re.findall(r"^    (\S.*)$", text, re.MULTILINE)

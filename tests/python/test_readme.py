@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python in README.md runs as it stands there."""
+"""The Python in README.md and the guides runs as it stands there."""
 
 import pathlib
 import re
@@ -10,16 +10,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def blocks():
-    """Indented blocks that import lior."""
-    text = (ROOT / "README.md").read_text()
-    for block in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", text, re.MULTILINE):
-        if "import" in block and "lior" in block:
-            yield "".join(line[4:] for line in block.splitlines(keepends=True))
+    """(where it stands, block): indented ones that import lior, and fences of Python."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))):
+        text = page.read_text()
+        found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for block in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", text, re.MULTILINE):
+            if "import" in block and "lior" in block:
+                found.append("".join(line[4:] for line in block.splitlines(keepends=True)))
+        yield from ((f"{page.stem}-{number}", block) for number, block in enumerate(found))
+
+
+BLOCKS = dict(blocks())
 
 
 def test_there_are_blocks_with_and_without_torch():
-    texts = list(blocks())
-    assert len(texts) == 2 and ["lior.torch" in text for text in texts] == [False, True]
+    with_torch = ["lior.torch" in BLOCKS[f"README-{number}"] for number in (0, 1)]
+    assert with_torch == [False, True] and len(BLOCKS) >= 7
 
 
 @pytest.fixture
@@ -34,8 +40,8 @@ def run(program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("block", blocks(), ids=["numpy", "torch"])
-def test_block_runs(run, block):
-    if "torch" in block:
+@pytest.mark.parametrize("where", BLOCKS)
+def test_block_runs(run, where):
+    if "torch" in BLOCKS[where]:
         pytest.importorskip("torch")
-    exec(compile(block, "README.md", "exec"), {})
+    exec(compile(BLOCKS[where], where, "exec"), {})

@@ -20,7 +20,7 @@ def test_the_navigation_names_every_document_once():
         assert (ROOT / repository.file_of(page)).is_file(), page
     documents = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "math").glob("*.md")]
     expected = {repository.page_of(str(path.relative_to(ROOT))) for path in documents}
-    expected |= {"index.md", "decisions/README.md", *repository.PAPERS, *made}
+    expected |= {"index.md", "guides/README.md", "decisions/README.md", *repository.PAPERS, *made}
     assert sorted(pages) == sorted(expected)
 
 
