@@ -5,9 +5,11 @@
 
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "core/signal_mask.h"
+#include "core/stop_state.h"
 
 #if defined(LIOR_STD_THREAD)
 #include <thread>
@@ -77,6 +79,7 @@ namespace detail {
 
 void run_ranges(Index count, Index grain, RangeFunction function, void* context) {
   if (count <= 0) return;
+  check_stop();
   const Index most = (count + std::max<Index>(grain, 1) - 1) / std::max<Index>(grain, 1);
   const int workers = inside_parallel ? 1 : static_cast<int>(std::min<Index>(threads(), most));
   if (workers == 1) {
@@ -84,6 +87,7 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
     return;
   }
   FirstException first;
+  StopScope* const stop = current_stop();
   const auto run = [&](int worker) {
     first.guard([&] {
       function(context, count * worker / workers, count * (worker + 1) / workers, worker);
@@ -92,8 +96,9 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
 #if defined(LIOR_STD_THREAD)
   std::vector<std::thread> others;
   for (int worker = 1; worker < workers; ++worker) {
-    others.emplace_back([&run, worker] {
+    others.emplace_back([&run, stop, worker] {
       take_no_signals();
+      const StopFollower follower(stop);
       run(worker);
     });
   }
@@ -102,7 +107,8 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
 #else
 #pragma omp parallel num_threads(workers)
   {
-    if (omp_get_thread_num() > 0) take_no_signals();
+    std::optional<StopFollower> follower;
+    if (omp_get_thread_num() > 0) take_no_signals(), follower.emplace(stop);
     // OpenMP may give fewer threads than asked; the ranges stay the same.
     for (int w = omp_get_thread_num(); w < workers; w += omp_get_num_threads()) run(w);
   }
