@@ -239,6 +239,7 @@ void curvature(const AnyMetric<T>& metric, View<const T, 2> x, const Curvature<T
     PointCurvature<T> point(metric);
     std::array<T, kMostDimensions> coordinates;
     for (Index n = begin; n < end; ++n) {
+      check_stop();
       gather_point(x, n, coordinates.data());
       check_domain(metric, coordinates.data(), n);
       point.evaluate(coordinates.data(), n);

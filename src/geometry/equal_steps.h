@@ -62,6 +62,7 @@ void integrate_equal_steps(Index size, Index lanes, const T* start, std::span<co
   };
 
   for (take_samples(); next_sample < samples && running_count > 0; take_samples()) {
+    check_stop();
     const double left = times[next_sample] - parameter;
     const double step = left / equal_steps(left, options.step);
     std::fill(trouble.begin(), trouble.end(), PathStatus::ok);

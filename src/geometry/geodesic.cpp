@@ -44,14 +44,16 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
   check_shape(v, {d, count}, "v");
   check_options(options);
   parallel_for(count, kLanes, [&](Index begin, Index end, int) {
-    if (metric.unbounded() && all_finite(x.data() + begin, d, count, end - begin) &&
-        all_finite(v.data() + begin, d, count, end - begin)) {
-      return;
-    }
     std::array<T, kMostDimensions> point;
+    std::array<T, kMostDimensions * kMostDimensions> g;
     for (Index n = begin; n < end; ++n) {
       gather_point(x, n, point.data());
       check_domain(metric, point.data(), n);
+      metric.value(point.data(), g.data());
+      LIOR_CHECK(all_finite(g.data(), 1, d * d, d * d),
+                 "the metric at point {} exceeds what its numbers hold; expected smaller "
+                 "coordinates, a smaller scale or a wider type",
+                 n);
       for (Index m = 0; m < d; ++m) {
         LIOR_CHECK(std::isfinite(v(m, n)), "velocity {} has component {} = {}; expected a number",
                    n, m, v(m, n));
@@ -176,6 +178,7 @@ void curve_length(const AnyMetric<T>& metric, View<const T, 3> path, View<T, 1> 
   std::array<T, kMostDimensions> middle, step;
   std::array<T, kMostDimensions * kMostDimensions> g;
   for (Index n = 0; n < count; ++n) {
+    check_stop();
     T length = 0;
     for (Index k = 0; k + 1 < samples; ++k) {
       for (Index m = 0; m < d; ++m) {

@@ -6,8 +6,6 @@
 namespace lior::geometry {
 namespace {
 
-constexpr double kOtherWay = 0.125;
-
 /// A geodesic from x to y.
 template <class T>
 struct Found {
@@ -17,22 +15,12 @@ struct Found {
 };
 
 template <class T>
-T norm_at(const AnyMetric<T>& metric, const T* x, const T* v) {
-  const Index d = metric.dimension();
-  std::array<T, kMostDimensions * kMostDimensions> g;
-  metric.value(x, g.data());
-  T square = 0;
-  for (Index k = 0; k < d * d; ++k) square += g[k] * v[k / d] * v[k % d];
-  return std::sqrt(square);
-}
-
-template <class T>
 class Finder {
  public:
   using Vector = typename Shooter<T>::Vector;
 
   Finder(const AnyMetric<T>& metric, const GeodesicOptions& options)
-      : metric_(metric), shooter_(metric, options), d_(metric.dimension()) {}
+      : metric_(metric), shooter_(metric, options), relaxation_(metric), d_(metric.dimension()) {}
 
   Found<T> find(const Vector& x, const Vector& y) {
     Found<T> out;
@@ -50,18 +38,32 @@ class Finder {
       out.shortest = true;
       return out;
     }
-    const Vector straight = nearest(x, y);
-    out.v = straight;
-    if (std::all_of(straight.begin(), straight.begin() + d_, [](T u) { return u == 0; })) {
+    out.v = nearest(x, y);
+    if (std::all_of(out.v.begin(), out.v.begin() + d_, [](T u) { return u == 0; })) {
       out.converged = true, out.shortest = metric_.riemannian();
       out.error = out.length = out.length_error = 0;
       return out;
     }
-    shoot(x, straight, 0, out);
+    if (metric_.riemannian()) keep_shortest(x, y, out);
+    if (!out.converged) keep(shooter_.shoot(x, out.v), out);
+    if (out.converged) add_rounding(x, y, out);
     return out;
   }
 
+  /// The distance, the same number from either end.
+  Found<T> find_length(const Vector& x, const Vector& y) {
+    return comes_first(x, y) ? find(x, y) : find(y, x);
+  }
+
  private:
+  static constexpr T kNearlyShortest = T(1.03);  // more than what a polygon's length is off by
+  static constexpr T kSameWay = T(0.02);
+  static constexpr std::size_t kMostShot = 4;
+
+  bool comes_first(const Vector& x, const Vector& y) const {
+    return std::lexicographical_compare(x.begin(), x.begin() + d_, y.begin(), y.begin() + d_);
+  }
+
   /// y - x, the coordinates with a period the shorter way round if lengths have a meaning.
   Vector nearest(const Vector& x, const Vector& y) const {
     Vector straight{};
@@ -75,34 +77,93 @@ class Finder {
     return straight;
   }
 
-  /// Keeps the shortest of the geodesics along `displacement` and, from coordinate m on, the other
-  /// way round, which often leads nowhere and gets less work.
-  void shoot(const Vector& x, const Vector& displacement, Index m, Found<T>& best,
-             double share = 1) {
-    for (; m < d_; ++m) {
-      const double period = metric_.chart().coordinates[m].period;
-      if (!(period > 0) || !metric_.riemannian()) continue;
-      Vector other = displacement;
-      other[m] += static_cast<T>(displacement[m] > 0 ? -period : period);
-      shoot(x, displacement, m + 1, best, share);
-      return shoot(x, other, m + 1, best, share * kOtherWay);
+  /// The shortest of the geodesics along relaxed ways, which are looked for from the same end
+  /// whichever of the two x is.
+  void keep_shortest(const Vector& x, const Vector& y, Found<T>& best) {
+    const bool forward = comes_first(x, y);
+    auto ways = forward ? relaxation_.ways(x, nearest(x, y)) : relaxation_.ways(y, nearest(y, x));
+    if (ways.empty()) return;
+    const T most = kNearlyShortest * ways.front().length;
+    std::size_t shot = 0;
+    for (std::size_t i = 0; i < ways.size() && shot < kMostShot; ++i) {
+      if (best.converged && ways[i].length > most) break;
+      if (std::any_of(ways.begin(), ways.begin() + static_cast<std::ptrdiff_t>(i),
+                      [&](const auto& before) { return same(before, ways[i]); })) {
+        continue;
+      }
+      ++shot;
+      keep(shooter_.shoot_along(x, forward ? ways[i] : ways[i].reversed(d_), 1.0 / kMostShot),
+           best);
     }
-    const auto result = shooter_.shoot(x, displacement, share);
+  }
+
+  /// Whether two ways are one, by their corners.
+  bool same(const Polygon<T>& a, const Polygon<T>& b) const {
+    for (Index m = 0; m < d_; ++m) {
+      T apart = 0, extent = 0;
+      for (Index k = 0; k <= Polygon<T>::kSegments; ++k) {
+        apart = std::max(apart, std::abs(a.corner(k, d_)[m] - b.corner(k, d_)[m]));
+        extent = std::max(extent, std::abs(a.corner(k, d_)[m]));
+      }
+      if (apart > kSameWay * extent) return false;
+    }
+    return true;
+  }
+
+  void keep(const typename Shooter<T>::Result& result, Found<T>& best) const {
     if (!result.converged) return;
-    const T length = norm_at(metric_, x.data(), result.v.data());
+    const T length = shooter_.length(result.v);
     if (best.converged && !(length < best.length)) return;
     best = {result.v, true, false, result.error, length, result.error};
   }
 
+  /// What the coordinates' own roundings leave open: of the period's multiples that were taken off,
+  /// and of the metric along the way, which depends on x itself.
+  void add_rounding(const Vector& x, const Vector& y, Found<T>& found) const {
+    constexpr T kEpsilon = std::numeric_limits<T>::epsilon();
+    std::array<T, kMostDimensions * kMostDimensions> g, along;
+    Vector gradient{};
+    T open = 0;
+    for (const Vector* end : {&x, &y}) {
+      metric_.forces(end->data(), found.v.data(), g.data(), along.data(), gradient.data());
+      for (Index m = 0; m < d_; ++m) {
+        // |v|_g changes by v^n v^r d_m g_nr / (2 |v|).
+        open = std::max(open, std::abs((*end)[m] * gradient[m]) / (2 * found.length));
+      }
+    }
+    for (Index m = 0; m < d_; ++m) {
+      if (metric_.chart().coordinates[m].period > 0) {
+        open = std::max(open, std::abs(y[m] - x[m]) * std::sqrt(std::abs(g[m * d_ + m])));
+      }
+    }
+    if (!std::isfinite(open)) return;
+    found.error += kEpsilon * open, found.length_error += kEpsilon * open;
+  }
+
   const AnyMetric<T>& metric_;
   Shooter<T> shooter_;
+  Relaxation<T> relaxation_;
   Index d_;
 };
 
-/// store(n, found) for each pair of points.
-template <class T, class Store>
+/// Numbers so large that the next one is a good part of the period away name no place on a circle.
+template <class T>
+void check_periods(const AnyMetric<T>& metric, const T* x, Index n) {
+  constexpr double kMostOpen = 1e-3;
+  for (Index m = 0; m < metric.dimension(); ++m) {
+    const Coordinate& coordinate = metric.chart().coordinates[m];
+    const double apart = static_cast<double>(std::abs(x[m])) * std::numeric_limits<T>::epsilon();
+    LIOR_CHECK(!(coordinate.period > 0) || apart < kMostOpen * coordinate.period,
+               "point {}: {} is {}, where numbers of this precision are {:.2g} apart, and its "
+               "period is {:.6g}; give it within a few periods of 0",
+               n, coordinate.name, x[m], apart, coordinate.period);
+  }
+}
+
+/// body(finder, n, x, y) for each pair of points.
+template <class T, class Body>
 void for_each_pair(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
-                   const GeodesicOptions& options, const Store& store) {
+                   const GeodesicOptions& options, const Body& body) {
   const Index d = metric.dimension(), count = x.extent(1);
   LIOR_CHECK(x.extent(0) == d, "x has shape {}; expected [{}, N]", to_string(x.shape()), d);
   check_shape(y, x.shape(), "y");
@@ -112,6 +173,7 @@ void for_each_pair(const AnyMetric<T>& metric, View<const T, 2> x, View<const T,
     for (const View<const T, 2>& end : {x, y}) {
       gather_point(end, n, point.data());
       check_domain(metric, point.data(), n);
+      check_periods(metric, point.data(), n);
     }
   }
   parallel_for(count, 1, [&](Index begin, Index end, int) {
@@ -120,7 +182,7 @@ void for_each_pair(const AnyMetric<T>& metric, View<const T, 2> x, View<const T,
     for (Index n = begin; n < end; ++n) {
       gather_point(x, n, from.data());
       gather_point(y, n, to.data());
-      store(n, finder.find(from, to));
+      body(finder, n, from, to);
     }
   });
 }
@@ -135,12 +197,15 @@ void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
   check_shape(out.converged, {count}, "converged");
   check_shape(out.error, {count}, "error");
   if (out.shortest.data()) check_shape(out.shortest, {count}, "shortest");
-  for_each_pair(metric, x, y, options, [&](Index n, const Found<T>& found) {
-    for (Index m = 0; m < d; ++m) out.v(m, n) = found.v[m];
-    out.converged(n) = found.converged;
-    out.error(n) = found.error;
-    if (out.shortest.data()) out.shortest(n) = found.shortest;
-  });
+  using Vector = typename Finder<T>::Vector;
+  for_each_pair(metric, x, y, options,
+                [&](Finder<T>& finder, Index n, const Vector& from, const Vector& to) {
+                  const Found<T> found = finder.find(from, to);
+                  for (Index m = 0; m < d; ++m) out.v(m, n) = found.v[m];
+                  out.converged(n) = found.converged;
+                  out.error(n) = found.error;
+                  if (out.shortest.data()) out.shortest(n) = found.shortest;
+                });
 }
 
 template <class T>
@@ -153,11 +218,14 @@ void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y
   check_shape(out.length, {count}, "length");
   if (out.error.data()) check_shape(out.error, {count}, "error");
   if (out.shortest.data()) check_shape(out.shortest, {count}, "shortest");
-  for_each_pair(metric, x, y, options, [&](Index n, const Found<T>& found) {
-    out.length(n) = found.length;
-    if (out.error.data()) out.error(n) = found.length_error;
-    if (out.shortest.data()) out.shortest(n) = found.shortest;
-  });
+  using Vector = typename Finder<T>::Vector;
+  for_each_pair(metric, x, y, options,
+                [&](Finder<T>& finder, Index n, const Vector& from, const Vector& to) {
+                  const Found<T> found = finder.find_length(from, to);
+                  out.length(n) = found.length;
+                  if (out.error.data()) out.error(n) = found.length_error;
+                  if (out.shortest.data()) out.shortest(n) = found.shortest;
+                });
 }
 
 #define LIOR_INSTANTIATE(T)                                                       \

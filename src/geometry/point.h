@@ -6,6 +6,7 @@
 
 #include "geometry/metric_solver.h"
 #include "lior/core/parallel.h"
+#include "lior/core/stop.h"
 #include "lior/core/worst.h"
 
 namespace lior::geometry {
@@ -76,6 +77,7 @@ void for_each_point(const AnyMetric<T>& metric, View<const T, 2> x, Index worksp
     std::array<T, kMostDimensions> point;
     std::vector<T> numbers(static_cast<std::size_t>(workspace));
     for (Index n = begin; n < end; ++n) {
+      check_stop();
       gather_point(x, n, point.data());
       check_domain(metric, point.data(), n);
       body(point.data(), n, numbers.data());

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "lior/core/stop.h"
 #include "lior/geometry/geodesic.h"
 
 namespace lior::geometry {
@@ -111,6 +112,7 @@ class AdaptiveIntegration {
       if (!take_samples(i)) end_lane(i, PathStatus::ok);
     }
     while (!active_.empty()) {
+      check_stop();
       step();
       // From the back: `remove` moves the last lane to the place of one that ends.
       for (Index i = count() - 1; i >= 0; --i) judge(i);

@@ -4,6 +4,7 @@
 
 #include "geometry/geodesic_equation.h"
 #include "geometry/point.h"
+#include "geometry/relaxed_path.h"
 #include "geometry/runge_kutta.h"
 #include "lior/linalg/small_matrix.h"
 
@@ -34,12 +35,9 @@ class Shooter {
     options_.most_steps = std::min(options.most_steps, kMostSteps);
   }
 
-  /// The v that leads from x to x + displacement, by at most that share of the work that is
-  /// allowed.
-  Result shoot(const Vector& x, const Vector& displacement, double share) {
-    set_frame(x, displacement);
-    work_left_ = static_cast<Index>(share * kMostWork / static_cast<double>(d_ * (d_ * d_ + 60)));
-    if (!(size_ > 0 && std::isfinite(size_))) return {};
+  /// The v that leads from x to x + displacement, which begins as the straight line.
+  Result shoot(const Vector& x, const Vector& displacement) {
+    if (!set_frame(x, displacement, 1)) return {};
     for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
       if (segments > 1 && 2 * d_ * segments > kMostUnknowns) break;
       set_straight(segments, 1);
@@ -49,7 +47,32 @@ class Shooter {
     return by_nearer_targets();
   }
 
+  /// The same along `way`, which is nearly a geodesic, by at most that share of the work that is
+  /// allowed; not converged where Newton's method leads to another geodesic, of another length.
+  Result shoot_along(const Vector& x, const Polygon<T>& way, double share) {
+    Vector displacement{};
+    std::copy_n(way.corner(Polygon<T>::kSegments, d_), d_, displacement.data());
+    if (!set_frame(x, displacement, share)) return {};
+    for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
+      if (segments > 1 && 2 * d_ * segments > kMostUnknowns) break;
+      set_way(segments, way);
+      const Result found = converge(1);
+      if (found.converged && std::abs(length(found.v) - way.length) < kSameWay * way.length) {
+        return found;
+      }
+    }
+    return {};
+  }
+
+  /// In the metric at the point where the last search began.
+  T length(const Vector& v) const {
+    T square = 0;
+    for (Index k = 0; k < d_ * d_; ++k) square += g_[k] * v[k / d_] * v[k % d_];
+    return std::sqrt(square);
+  }
+
  private:
+  static constexpr T kSameWay = T(0.05);  // a polygon's length is off by 1 % where a way bends much
   static constexpr Index kMostSteps = 2000, kMostUnknowns = 200, kContinuationSegments = 4;
   static constexpr int kMostIterations = 25;
   static constexpr double kLeastPart = 1.0 / 256;  // of a Newton step, and of the way to y
@@ -57,19 +80,21 @@ class Shooter {
   // a second where nothing can.
   static constexpr double kMostWork = 1e8;
 
-  void set_frame(const Vector& x, const Vector& displacement) {
+  /// Whether there is a way to go.
+  bool set_frame(const Vector& x, const Vector& displacement, double share) {
+    work_left_ = static_cast<Index>(share * kMostWork / static_cast<double>(d_ * (d_ * d_ + 60)));
     origin_ = x;
-    std::array<T, kMostDimensions * kMostDimensions> g;
-    metric_.value(x.data(), g.data());
+    metric_.value(x.data(), g_.data());
     T square = 0;
     for (Index m = 0; m < d_; ++m) {
-      unit_[m] = 1 / std::sqrt(std::abs(g[m * d_ + m]));
+      unit_[m] = 1 / std::sqrt(std::abs(g_[m * d_ + m]));
       target_[m] = displacement[m] / unit_[m];
       square += target_[m] * target_[m];
     }
     const T far = std::sqrt(square);
     for (Index m = 0; m < d_; ++m) unit_[m] *= far, target_[m] /= far;
     size_ = far;
+    return size_ > 0 && std::isfinite(size_);
   }
 
   /// Segments along the straight line to that part of the way.
@@ -80,6 +105,22 @@ class Shooter {
       for (Index m = 0; m < d_; ++m) {
         if (k > 0) point(k)[m] = part * target_[m] * static_cast<T>(k) / static_cast<T>(segments);
         velocity(k)[m] = part * target_[m];
+      }
+    }
+  }
+  /// Segments along a polygon.
+  void set_way(Index segments, const Polygon<T>& way) {
+    constexpr Index kSides = Polygon<T>::kSegments;
+    segments_ = segments;
+    unknowns_.assign(static_cast<std::size_t>((2 * segments - 1) * d_), T(0));
+    for (Index k = 0; k < segments; ++k) {
+      const Index at = k * kSides / segments;
+      for (Index m = 0; m < d_; ++m) {
+        const auto corner = [&](Index i) { return way.corner(i, d_)[m] / unit_[m]; };
+        if (k > 0) point(k)[m] = corner(at);
+        const T twice =
+            k > 0 ? corner(at + 1) - corner(at - 1) : 4 * corner(1) - 3 * corner(0) - corner(2);
+        velocity(k)[m] = twice * static_cast<T>(kSides) / 2;
       }
     }
   }
@@ -304,9 +345,10 @@ class Shooter {
   const AnyMetric<T>& metric_;
   GeodesicOptions options_;
   Index d_, segments_ = 1, work_left_ = 0;
-  double tolerance_ = 0, first_step_ = 1;  // the latter as a part of a segment
-  Vector origin_{}, unit_{}, target_{};    // y = origin + unit * target
-  T size_ = 0;                             // the length of the straight line in the metric at x
+  double tolerance_ = 0, first_step_ = 1;                 // the latter as a part of a segment
+  Vector origin_{}, unit_{}, target_{};                   // y = origin + unit * target
+  std::array<T, kMostDimensions * kMostDimensions> g_{};  // at the origin
+  T size_ = 0;  // the length of the straight line in the metric at x
   std::vector<T> unknowns_, starts_, ends_, points_, velocities_, jacobian_;
   std::vector<int> order_;
 };

@@ -11,6 +11,7 @@
 
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
+#include "lior/core/stop.h"
 #include "lior/linalg/fft.h"
 #include "lior/simd/dispatch.h"
 
@@ -38,6 +39,7 @@ void for_groups(const Shape<4>& shape, Index group, const Body& body) {
   parallel_for(batch * heads * groups, grain,
                [&, channels = channels, heads = heads](Index begin, Index end, int worker) {
                  for (Index task = begin; task < end; ++task) {
+                   check_stop();
                    const Index first = task % groups * group, h = task / groups % heads;
                    body(task / groups / heads, h, first, std::min(group, channels - first), task,
                         worker);

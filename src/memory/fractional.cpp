@@ -5,6 +5,7 @@
 
 #include "lior/core/checked.h"
 #include "lior/core/parallel.h"
+#include "lior/core/stop.h"
 
 namespace lior::memory {
 namespace {
@@ -66,6 +67,7 @@ void grunwald_letnikov(double order, double dt, std::span<const double> f, std::
   check_series(dt, f, out);
   const double scale = std::pow(dt, -order);
   for (std::size_t n = 0; n < f.size(); ++n) {
+    check_stop();
     double sum = 0, w = 1;
     for (std::size_t k = 0; k <= n; ++k) {
       sum += w * f[n - k];
@@ -81,6 +83,7 @@ void caputo_l1(double alpha, double dt, std::span<const double> f, std::span<dou
   l1_weights(alpha, b.span());
   const double scale = std::pow(dt, -alpha) / std::tgamma(2 - alpha);
   for (std::size_t n = 0; n < f.size(); ++n) {
+    check_stop();
     double sum = 0;
     for (std::size_t k = 0; k < n; ++k) {
       sum += b[static_cast<Index>(k)] * (f[n - k] - f[n - k - 1]);
@@ -104,6 +107,7 @@ void product_trapezoid(double alpha, double dt, std::span<const double> f, std::
   }
   const double scale = std::pow(dt, alpha) / std::tgamma(alpha + 2);
   for (std::size_t n = 0; n < f.size(); ++n) {
+    check_stop();
     double sum = n == 0 ? 0 : f[n];
     for (std::size_t j = 1; j < n; ++j) sum += inner[static_cast<Index>(n - j)] * f[j];
     if (n > 0) sum += first[static_cast<Index>(n)] * f[0];

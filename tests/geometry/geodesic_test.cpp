@@ -4,8 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <numbers>
+
 #include "lior/core/buffer.h"
+#include "lior/core/random.h"
+#include "lior/core/stop.h"
 #include "lior/geometry/metrics.h"
+#include "support/error_of.h"
 
 namespace lior::geometry {
 namespace {
@@ -55,6 +60,99 @@ TEST(Distance, AnglesLeadTheShorterWayRound) {
   const auto torus = Pair<double>{Torus{}, {0, 0}, {0, 6.5}}.distance();
   EXPECT_NEAR(torus.length, 0.650444, 1e-6);
   EXPECT_FALSE(torus.shortest);  // found by shooting: a shorter one is not excluded
+}
+
+/// The shortest of the arcs theta = straight + height sin(pi t) between two points of a torus, phi
+/// the shorter way round or the longer.
+double shortest_arc(const Torus& torus, const std::vector<double>& x,
+                    const std::vector<double>& y) {
+  constexpr Index kSamples = 400;
+  const double pi = std::numbers::pi;
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const double turn : {-2 * pi, 0.0, 2 * pi}) {
+    for (int step = -8; step <= 8; ++step) {
+      Array<double, 3> path({kSamples, 2, 1});
+      for (Index k = 0; k < kSamples; ++k) {
+        const double t = static_cast<double>(k) / (kSamples - 1);
+        path(k, 0, 0) = x[0] + t * (y[0] - x[0]) + step * pi / 8 * std::sin(pi * t);
+        path(k, 1, 0) = x[1] + t * (y[1] + turn - x[1]);
+      }
+      double length = 0;
+      curve_length<double>(torus, path.view(), {&length, {1}});
+      shortest = std::min(shortest, length);
+    }
+  }
+  return shortest;
+}
+
+// One after the other these were 5.29 and 8.94, and other pairs differed from their other end.
+TEST(Distance, OnATorusIsAsShortAsAnyArcAndTheSameFromEitherEnd) {
+  std::vector<std::array<double, 4>> pairs{{1, 0, 1, 2.7}, {1, 0, 1, 2.8}, {0, 0, 0, 3}};
+  for (Index n = 0; n < 60; ++n) {
+    std::array<double, 4> pair;
+    Random(91, static_cast<std::uint64_t>(n)).fill_uniform<double>(pair, -3, 3);
+    pairs.push_back(pair);
+  }
+  for (const auto& [a, b, c, d] : pairs) {
+    const std::vector<double> x{a, b}, y{c, d};
+    const auto there = Pair<double>{Torus{}, x, y}.distance();
+    const auto back = Pair<double>{Torus{}, y, x}.distance();
+    EXPECT_EQ(there.length, back.length) << a << " " << b << " " << c << " " << d;
+    // Lengths of polygons are off by 1e-5.
+    EXPECT_LE(there.length, shortest_arc(Torus{}, x, y) * (1 + 1e-4))
+        << a << " " << b << " " << c << " " << d;
+  }
+}
+
+// The vertex of a steep paraboloid: straight over it is a geodesic, and longer than around it.
+TEST(Distance, GoesAroundWhatTheStraightLineCrosses) {
+  const AnyMetric<double> hill = PullBack<Paraboloid>{{4}};
+  const auto found = Pair<double>{hill, {-1, 0}, {1, 0}}.distance();
+  const double over = std::sqrt(65.0) + std::asinh(8.0) / 8;
+  EXPECT_NEAR(over, 8.41, 0.01);
+  EXPECT_LT(found.length, std::numbers::pi);  // half of the circle around it, which is no geodesic
+}
+
+TEST(Distance, RoundingOfLargeAnglesIsPartOfTheErrorOrRefused) {
+  const double turns = 2 * std::numbers::pi * 1e9;
+  const auto far = Pair<double>{Torus{}, {0.3, 0.2}, {0.3 + turns, 0.9}}.distance();
+  const auto near = Pair<double>{Torus{}, {0.3, 0.2}, {0.3, 0.9}}.distance();
+  EXPECT_GT(far.error, 1e-7);
+  EXPECT_LT(std::abs(far.length - near.length), far.error);
+  for (const AnyMetric<double>& metric :
+       {AnyMetric<double>(Torus{}), AnyMetric<double>(Sphere{})}) {
+    const std::string message = error_of([&] {
+      Pair<double>{metric, {1, 0}, {1, 1e18}}.distance();
+    });
+    EXPECT_NE(message.find("point 0: phi is 1e+18, where numbers"), std::string::npos) << message;
+  }
+}
+
+TEST(Geodesics, RefuseAStartWhereTheMetricIsNotFinite) {
+  Array<double, 2> x({2, 1}), v({2, 1}), y({2, 1});
+  Array<PathStatus, 1> status({1});
+  x(0, 0) = 1, v(1, 0) = 1;
+  const std::string message = error_of([&] {
+    exp_map<double>(Sphere{2, 1e300}, x.view(), v.view(), {}, y.view(), status.view());
+  });
+  EXPECT_NE(message.find("the metric at point 0 exceeds"), std::string::npos) << message;
+}
+
+/// Yes from the third question on.
+bool third(void* count) { return ++*static_cast<int*>(count) >= 3; }
+
+TEST(Geodesics, EndBetweenStepsWhereTheyAreStopped) {
+  Array<double, 2> x({2, 1}), v({2, 1}), y({2, 1});
+  Array<PathStatus, 1> status({1});
+  x(0, 0) = 1, v(1, 0) = 1e5;
+  for (const Method method : {Method::dopri5, Method::rk4}) {
+    int asked = 0;
+    const StopScope scope(&third, &asked);
+    EXPECT_THROW(exp_map<double>(Torus{}, x.view(), v.view(), {.method = method, .step = 1e-6},
+                                 y.view(), status.view()),
+                 Stopped);
+    EXPECT_EQ(asked, 3);
+  }
 }
 
 TEST(Distance, OfAPointToItselfIsZero) {

@@ -58,7 +58,8 @@ struct Paths {
 ///
 /// Threads over lanes; bit-equal across thread counts and whatever shares the batch. A workspace a
 /// thread and call. Throws lior::Error when shapes or times do not fit, and one that names the
-/// first start point outside the metric's domain or velocity that is not finite.
+/// first start point that lies outside the metric's domain or where the metric is not finite, or
+/// velocity that is not finite.
 template <class T>
 void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                std::span<const double> times, const GeodesicOptions& options,
@@ -86,12 +87,16 @@ struct Logarithm {
 /// paths that are far more exact. It gives up after a fixed amount of work, a second at most; a
 /// lane that has not converged says so, holds y - x, and has an error of NaN.
 ///
-/// Shooting finds a geodesic, not always the shortest one. On a Riemannian metric both ways
-/// round are tried for each coordinate with a period, and the shorter one is kept; `shortest` stays
-/// false. On an indefinite metric no geodesic is the shortest: y - x is taken as it is.
+/// Shooting finds a geodesic, not always the shortest one. On a Riemannian metric it starts from
+/// ways that are short: the straight line in coordinates, those that go around circles (coordinates
+/// with a period) the other way, and arcs beside it, each pulled tight as a polygon of 24 sides.
+/// The shortest geodesic is kept, which is never much longer than the straight line; a shorter one
+/// is not excluded, so `shortest` stays false. On an indefinite metric no geodesic is the shortest:
+/// y - x is taken as it is.
 ///
-/// Norms of an indefinite g(x) are those of its diagonal, each entry by its size. Throws as
-/// geodesics does.
+/// Norms of an indefinite g(x) are those of its diagonal, each entry by its size. Errors include
+/// what the coordinates' roundings leave open. Throws as geodesics does, and for a coordinate with
+/// a period that is so large that rounding says nothing of its place on the circle.
 template <class T>
 void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
              const GeodesicOptions& options, const Logarithm<T>& out);
@@ -105,8 +110,8 @@ struct Distances {
 };
 
 /// The length sqrt(v^T g(x) v) of v = log_x(y). Closed forms are exact to a few roundings, at any
-/// distance; by shooting the relative error is at most 10 rtol. Throws lior::Error unless the
-/// metric is Riemannian.
+/// distance; by shooting the relative error is at most 10 rtol and the coordinates' roundings. From
+/// y to x it is the same number. Throws as log_map does, and unless the metric is Riemannian.
 template <class T>
 void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
               const GeodesicOptions& options, const Distances<T>& out);
