@@ -29,7 +29,8 @@ std::string metrics_note() {
          R"(A row has t, the coordinates x0 .. and the velocity v0 .., and behind them what a geodesic keeps: g(v,v), and
 p_m = g_mn v^n for each coordinate m that the metric's formula does not contain. --to takes the shortest way where
 the metric has a closed form; elsewhere it says that a shorter one is not excluded. Coordinates with a period lead the
-shorter way round.
+shorter way round. Where the metric has minus signs there is no shortest way: g(v,v) is of the geodesic that was found.
+A path that ends at an edge or a horizon is a result; one that stalls, goes nowhere or misses --to ends with status 1.
 By formulas: 'expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2' has coordinates, definitions and the line element; d(f)
 is the differential of a formula; signature = - + + + says which metric has minus signs, domain.edge = r > 0 where it
 ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets.
@@ -141,15 +142,27 @@ std::string list(const double* values, Index count) {
   return text;
 }
 
-/// The geodesic to --to, if there is one.
+/// The geodesic to --to, if there is one. Distances are of Riemannian metrics; g(v, v) is the
+/// square of one, and otherwise tells what kind of geodesic it is.
 struct Aim {
-  double distance, distance_error, velocity_error;
+  Array<double, 2> to;
+  double distance = NAN, distance_error = NAN, velocity_error;
+  double interval, interval_error;  // g(v, v)
   bool shortest;
 };
 
 /// The metric's text without the folders of a file.
 std::string title_of(const std::string& metric) {
   return metric.starts_with("expr:") ? metric : std::filesystem::path(metric).filename().string();
+}
+
+/// ": timelike, proper time 5.2", of a geodesic of parameter 1; nothing but of one time.
+std::string kind_of(const AnyMetric<double>& metric, const Aim& aim) {
+  if (metric.negative_directions() != 1) return "";
+  const double size = std::sqrt(std::abs(aim.interval));
+  if (!(std::abs(aim.interval) > aim.interval_error)) return ": lightlike to rounding";
+  return aim.interval < 0 ? fmt::format(": timelike, proper time {:.10g}", size)
+                          : fmt::format(": spacelike, proper length {:.10g}", size);
 }
 
 /// A number of JSON, which has no NaN.
@@ -165,9 +178,11 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
   }
   if (aim) {
     shooting = fmt::format(
-        "\"velocity_error\": {}, \"distance\": {}, \"distance_error\": {}, \"shortest\": {}, ",
+        "\"velocity_error\": {}, \"distance\": {}, \"distance_error\": {}, \"shortest\": {}, "
+        "\"interval\": {}, \"interval_error\": {}, ",
         json_number(aim->velocity_error), json_number(aim->distance),
-        json_number(aim->distance_error), aim->shortest);
+        json_number(aim->distance_error), aim->shortest, json_number(aim->interval),
+        json_number(aim->interval_error));
   }
   fmt::print(
       "{{\"metric\": {}, \"coordinates\": [{}], \"method\": \"{}\", \"status\": \"{}\", "
@@ -206,6 +221,11 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
   }
   fmt::print("{} at t = {}\n", name(path.status(0)), path.reached(0));
   if (!aim) return;
+  if (!metric.riemannian()) {
+    fmt::print("g(v,v) = {:.10g}, error below {:.2g}{}; other geodesics are not excluded\n",
+               aim->interval, aim->interval_error, kind_of(metric, *aim));
+    return;
+  }
   fmt::print("distance {:.10g}, error below {:.2g}{}\n", aim->distance, aim->distance_error,
              aim->shortest ? "" : "; a shorter way is not excluded");
 }
@@ -225,7 +245,7 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
                         const Array<double, 2>& from, const GeodesicOptions& options,
                         std::optional<Aim>& aim) {
   const Index d = metric.dimension();
-  const Array<double, 2> to = numbers("--to", *flags.to, d);
+  Array<double, 2> to = numbers("--to", *flags.to, d);
   Array<double, 2> velocity({d, 1});
   Array<bool, 1> converged({1}), shortest({1});
   Array<double, 1> error({1}), length({1}), length_error({1});
@@ -235,13 +255,64 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
     throw RunError(fmt::format("no geodesic from {} to {} was found; try a nearer point",
                                shown(flags.from), shown(*flags.to)));
   }
-  aim = Aim{
-      .distance = NAN, .distance_error = NAN, .velocity_error = error(0), .shortest = shortest(0)};
   if (metric.riemannian()) {
     distance<double>(metric, from.view(), to.view(), options, {length.view(), length_error.view()});
-    aim->distance = length(0), aim->distance_error = length_error(0);
   }
+  std::vector<double> g(static_cast<std::size_t>(d * d));
+  metric.value(from.data(), g.data());
+  double interval = 0, size = 0;  // size: of v in the norm of the diagonal, as its error is
+  for (Index m = 0; m < d; ++m) {
+    for (Index n = 0; n < d; ++n) interval += g[m * d + n] * velocity(m, 0) * velocity(n, 0);
+    size += std::abs(g[m * d + m]) * velocity(m, 0) * velocity(m, 0);
+  }
+  aim.emplace(Aim{.to = std::move(to),
+                  .distance = metric.riemannian() ? length(0) : NAN,
+                  .distance_error = metric.riemannian() ? length_error(0) : NAN,
+                  .velocity_error = error(0),
+                  .interval = interval,
+                  .interval_error = 2 * std::sqrt(size) * error(0),
+                  .shortest = shortest(0)});
   return velocity;
+}
+
+/// Throws RunError where the path is not the one that was asked for. Where the metric itself ends
+/// it, on the way, that is what the table says.
+void check_path(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
+                const std::optional<Aim>& aim) {
+  if (path.reached(0) == 0 || path.status(0) == PathStatus::stalled) {
+    throw RunError(
+        fmt::format("the path from {} ends at t = {} ({}){}", shown(flags.from), path.reached(0),
+                    name(path.status(0)),
+                    path.status(0) == PathStatus::stalled
+                        ? "; a larger --rtol and --atol, or a shorter --length, may go further"
+                        : "; nothing was followed"));
+  }
+  if (!aim || flags.length != 1) return;
+  if (path.reached(0) < 1) {
+    fmt::print(stderr,
+               "note: the way to --to leaves the coordinates at t = {} ({}); the distance is of "
+               "the whole way\n",
+               path.reached(0), name(path.status(0)));
+    return;
+  }
+  constexpr double kMiss = 1e-3;  // of the way
+  const Index last = path.samples - 1;
+  std::vector<double> g(static_cast<std::size_t>(path.d * path.d));
+  metric.value(aim->to.data(), g.data());
+  double miss = 0, way = 0;
+  for (Index m = 0; m < path.d; ++m) {
+    const double period = metric.chart().coordinates[m].period;
+    double apart = path.x(last, m, 0) - aim->to(m, 0);
+    if (period > 0 && metric.riemannian()) apart = std::remainder(apart, period);
+    miss += std::abs(g[m * path.d + m]) * apart * apart;
+    way += std::abs(g[m * path.d + m]) * path.v(last, m, 0) * path.v(last, m, 0);
+  }
+  if (!(std::sqrt(miss) <= kMiss * std::sqrt(way))) {
+    throw RunError(
+        fmt::format("the path by {} ends {:.2g} away from --to; a smaller --step{} "
+                    "comes nearer",
+                    flags.method, std::sqrt(miss), flags.method == "dopri5" ? " or --rtol" : ""));
+  }
 }
 
 /// Throws unless the flags say one thing.
@@ -303,6 +374,7 @@ int run(const Flags& flags) {
     print_json(metric, flags, path, aim);
   else
     print_table(metric, path, aim);
+  check_path(metric, flags, path, aim);
   return kSuccess;
 }
 

@@ -178,9 +178,45 @@ def test_tight_tolerance_does_not_hide_the_horizon(lior):
         assert path["status"] == "horizon"
 
 
+def test_the_way_to_an_event_has_an_interval_in_place_of_a_distance(lior):
+    arguments = ("--metric", "schwarzschild", "--from", "0,10,1.5,0", "--samples", 2)
+    for to, kind, sign in (("30,10,1.5,0.1", "timelike, proper time ", -1),
+                           ("0,12,1.5,0", "spacelike, proper length ", 1)):
+        path = rows(lior, *arguments, "--to", to)
+        assert path["distance"] is None
+        assert path["interval"] * sign > 0 and path["interval_error"] < 1e-5
+        assert path["interval"] == pytest.approx(path["rows"][-1]["speed2"], rel=1e-6)
+        text = lior("geodesic", *arguments, "--to", to).stdout
+        assert "nan" not in text and kind in text
+
+
+def test_a_path_that_stalls_is_a_failure(lior):
+    result = lior("geodesic", "--metric", "torus", "--from", "1,1", "--velocity", "1e9,1e9")
+    assert result.returncode == 1
+    assert "ends at t = " in result.stderr and "(stalled)" in result.stderr
+
+
+def test_a_path_that_misses_its_target_is_a_failure(lior):
+    arguments = ("--metric", "torus", "--from", "0,0", "--to", "2,2", "--method", "rk4", "--samples", 2)
+    result = lior("geodesic", *arguments, "--step", 1)
+    assert result.returncode == 1 and "away from --to; a smaller --step" in result.stderr
+    assert lior("geodesic", *arguments, "--step", 0.01).returncode == 0
+
+
+def test_a_way_over_the_pole_says_that_the_coordinates_end_there(lior):
+    result = lior("geodesic", "--metric", "sphere", "--from", "1,0", "--to", f"1,{math.pi}")
+    assert result.returncode == 0 and "distance 2," in result.stdout
+    assert "leaves the coordinates at t = 0." in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        (("--metric", "torus", "--from", "1,1", "--to", "1,1e18"), "phi is 1e+18, where numbers"),
+        (
+            ("--metric", "sphere:r=1e300", "--from", "1,1", "--velocity", "1,0"),
+            "the metric at point 0 exceeds",
+        ),
         (("--metric", "globe", "--from", "1,1", "--velocity", "1,0"), "metric 'globe' is unknown"),
         (("--metric", "sphere:k=2", "--from", "1,1", "--velocity", "1,0"), "no key 'k'"),
         (("--metric", "sphere", "--from", "1,x", "--velocity", "1,0"), "--from '1,x'"),
