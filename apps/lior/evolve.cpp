@@ -83,14 +83,17 @@ std::string progress_text(Index step, Index steps, double rate) {
 /// lets a broken one be gone through again step by step.
 class WatchedSteps {
  public:
-  explicit WatchedSteps(field::Evolution<double>& evolution) : evolution_(evolution) {}
+  /// `stop`: asked within the steps of a stretch; empty where they are short, and then never cut.
+  WatchedSteps(field::Evolution<double>& evolution, field::Stop stop)
+      : evolution_(evolution), stop_(std::move(stop)) {}
 
-  /// Throws RunError with the first step and cell that are not finite; the field is then as it was
-  /// before that step's stretch.
+  /// All of the steps or, where they were stopped, none. Throws RunError with the first step and
+  /// cell that are not finite; the field is then as it was before that step's stretch.
   void run(Index steps) {
     const Index first = evolution_.step();
     save();
-    evolution_.run(steps);
+    evolution_.run(steps, stop_);
+    if (evolution_.step() < first + steps) return restore(first);
     if (broken_cell()[0] < 0) return;
     restore(first);
     while (evolution_.step() < first + steps && broken_cell()[0] < 0) evolution_.run(1);
@@ -124,6 +127,7 @@ class WatchedSteps {
   }
 
   field::Evolution<double>& evolution_;
+  field::Stop stop_;
   std::vector<double> saved_;
 };
 
@@ -205,22 +209,29 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
     difference = std::max(difference, std::abs(entry - finer->field().data()[k]));
     largest = std::max(largest, std::abs(entry));
   }
+  const std::string meaning =
+      std::isinf(order)
+          ? fmt::format("{} without sources is exact in time: this is what rounding adds up to",
+                        name(setup.settings.scheme))
+          : fmt::format("at order {:.3g} in dt this run is off by about {:.3g}", order,
+                        difference / (1 - std::exp2(-order)));
   fmt::print(
-      "error check: at half the step the field differs by {:.3g} at most, {:.3g} of its "
-      "largest entry; at order {:.3g} in dt this run is off by about {:.3g}\n",
-      difference, largest > 0 ? difference / largest : 0, order,
-      difference / (1 - std::exp2(-order)));
+      "error check: at half the step the field differs by {:.3g} at most, {:.3g} of its largest "
+      "entry; {}\n",
+      difference, largest > 0 ? difference / largest : 0, meaning);
 }
 
-/// Where the run stands, where that is saved, and how it goes on.
-std::string ending_text(Index step, Index steps, const std::string& folder) {
+/// Where the run stands, which began at step `first`, where that is saved, and how it goes on.
+std::string ending_text(Index first, Index step, Index steps, const std::string& folder) {
   const std::string at = fmt::format("step {} of {}", step, steps);
   const std::string resume = fmt::format("lior evolve --out {} --resume", shell_word(folder));
   if (step < steps) {
     return fmt::format("interrupted at {}; saved in {}; to go on: {}", at, folder, resume);
   }
-  return fmt::format("finished at {}; saved in {}\nto go further: {} --steps {}", at, folder,
-                     resume, 2 * step);
+  const std::string what =
+      first == steps ? fmt::format("the run in {} was over, at {}; nothing was evolved", folder, at)
+                     : fmt::format("finished at {}; saved in {}", at, folder);
+  return fmt::format("{}\nto go further: {} --steps {}", what, resume, 2 * step);
 }
 
 int run(const Arguments& arguments) {
@@ -246,7 +257,8 @@ int run(const Arguments& arguments) {
   }
 
   const Index first = evolution->step(), steps = config.integrator_steps;
-  WatchedSteps watched(*evolution);
+  const bool long_steps = setup.settings.scheme == field::Scheme::chebyshev;
+  WatchedSteps watched(*evolution, long_steps ? field::Stop(interrupted) : field::Stop());
   const Index at_once = steps_at_once(setup);
   const std::string length = length_text(setup, steps - first);
   if (!length.empty()) display.say(length);
@@ -264,6 +276,7 @@ int run(const Arguments& arguments) {
       output.finish(*evolution);
       throw;
     }
+    if (evolution->step() == step) break;  // interrupted within a step
     if (evolution->step() % config.output_every == 0) output.frame(*evolution);
     if (evolution->step() < steps && since_checkpoint.seconds() > pause) {
       const Timer writing;
@@ -279,7 +292,7 @@ int run(const Arguments& arguments) {
     }
   }
   output.finish(*evolution);
-  display.say(ending_text(evolution->step(), steps, arguments.out));
+  display.say(ending_text(first, evolution->step(), steps, arguments.out));
   if (evolution->step() < steps) return interrupt_status();
   if (arguments.error_check) check_error(setup, *evolution);
   return kSuccess;

@@ -49,10 +49,7 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
     return whole;
   };
   BayesSums whole = sums_of(1);
-  // Squares of T near the ends of T's range vanish or overflow; S / S_w has no size.
-  using Limits = std::numeric_limits<T>;
-  const double smallest = static_cast<double>(t.size()) * Limits::min() / Limits::epsilon();
-  if (!(whole.norm >= smallest && whole.norm <= Limits::max())) whole = sums_of(unit_of<T>(t));
+  if (!whole.in_range<T>(t.size())) whole = sums_of(unit_of<T>(t));
   const T least = static_cast<T>(std::isinf(whole.least) ? 0 : whole.least);
   const T scale = static_cast<T>(whole.scale());
   const auto weigh = LIOR_SIMD_TABLE(scale_by_weight<T>).chosen();

@@ -41,7 +41,7 @@ Chebyshev<T>::Chebyshev(const Hamiltonian<T>& h, double dt)
 }
 
 template <class T>
-void Chebyshev<T>::step(Field<T> t) {
+bool Chebyshev<T>::step(Field<T> t, const Stop& stop) {
   using Number = std::complex<T>;
   constexpr Index kGrain = 16384;
   const Index count = t.size();
@@ -55,6 +55,7 @@ void Chebyshev<T>::step(Field<T> t) {
   };
   for (Index k = 0; k < count; ++k) x[k] = times(Number(coefficient_[0]), x[k]);
   for (std::size_t order = 1; order < coefficient_.size(); ++order) {
+    if (stop && stop()) return false;
     h_->apply(now->view(), next->view());
     const T scale = static_cast<T>((order == 1 ? 1 : 2) / half_width_);
     const T shift = static_cast<T>(centre_);
@@ -70,6 +71,7 @@ void Chebyshev<T>::step(Field<T> t) {
     Array<Number, 4>* const free = before;
     before = now, now = next, next = free;
   }
+  return true;
 }
 
 template class Chebyshev<float>;

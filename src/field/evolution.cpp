@@ -74,6 +74,20 @@ void check_numbers(const Settings& s) {
              "alpha is {}, and 1 - alpha is 1 in double; expected at least 1.2e-16", s.alpha);
 }
 
+/// Where a step turns the fastest wave so far that rounding of the angle leaves no phase, there is
+/// no result, whatever the scheme.
+template <class T>
+void check_phase(const Hamiltonian<T>& h, const Settings& s) {
+  if (s.time == Time::imaginary) return;
+  constexpr double kMostRadians = 1e10;  // known to 2e-6
+  const double turns = std::max(std::abs(h.highest()), std::abs(h.lowest())) / h.physics().hbar;
+  LIOR_CHECK(
+      std::abs(s.dt) * turns <= kMostRadians,
+      "a step of dt = {} turns the phase of the fastest wave by {:.3g} radians, and rounding "
+      "leaves nothing of it; the largest dt that works is {:.6g}",
+      s.dt, std::abs(s.dt) * turns, kMostRadians / turns);
+}
+
 }  // namespace
 
 template <class T>
@@ -119,6 +133,7 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
   sources_ = has_sources(s, driven_);
   check_numbers(s);
   check_abilities(s, sources_, h.varies());
+  check_phase(h, s);
 
   switch (s.scheme) {
     case Scheme::strang:
@@ -128,7 +143,10 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
       break;
     case Scheme::crank_nicolson: integrator_ = std::make_unique<CrankNicolson<T>>(h, s.dt); break;
     case Scheme::rk4: integrator_ = std::make_unique<RungeKutta<T>>(h, s.dt); break;
-    case Scheme::chebyshev: integrator_ = std::make_unique<Chebyshev<T>>(h, s.dt); break;
+    case Scheme::chebyshev:
+      integrator_ = std::make_unique<Chebyshev<T>>(h, s.dt);
+      before_step_ = FieldArray(grid.shape());
+      break;
   }
   if (!sources_) return;
 
@@ -234,10 +252,6 @@ void Evolution<T>::step_with_sources() {
     kick(false);
     (*splitting)->run(t_.view(), 1);
     kick(true);
-  } else if (auto* chebyshev = std::get_if<std::unique_ptr<Chebyshev<T>>>(&integrator_)) {
-    kick(false);
-    (*chebyshev)->step(t_.view());
-    kick(true);
   } else {
     // Before the second step there is nothing to extrapolate from.
     total(term_, total_);
@@ -248,6 +262,25 @@ void Evolution<T>::step_with_sources() {
     std::get<std::unique_ptr<CrankNicolson<T>>>(integrator_)->step(t_.view(), total_.view());
   }
   accept();
+}
+
+/// False where it was stopped; the field is then as before.
+template <class T>
+bool Evolution<T>::step_chebyshev(Chebyshev<T>& integrator, const Stop& stop) {
+  if (sources_) {
+    renew_source();
+    check_horizon();
+  }
+  if (stop) std::copy(t_.span().begin(), t_.span().end(), before_step_.data());
+  if (sources_) kick(false);
+  if (!integrator.step(t_.view(), stop)) {
+    std::swap(t_, before_step_);
+    return false;
+  }
+  if (!sources_) return true;
+  kick(true);
+  accept();
+  return true;
 }
 
 /// As many steps at once as the sources stay for. Those of a T_prev renewed at every step are the
@@ -315,12 +348,12 @@ void Evolution<T>::run(Index steps, const Stop& stop) {
     if (!relaxes && !memory_) return run_splitting(**splitting, steps, stop);
   }
   for (Index n = 0; n < steps; ++n) {
-    if (sources_) {
+    if (auto* chebyshev = std::get_if<std::unique_ptr<Chebyshev<T>>>(&integrator_)) {
+      if (!step_chebyshev(**chebyshev, stop)) return;
+    } else if (sources_) {
       step_with_sources();
-    } else if (auto* implicit = std::get_if<std::unique_ptr<CrankNicolson<T>>>(&integrator_)) {
-      (*implicit)->step(t_.view());
     } else {
-      std::get<std::unique_ptr<Chebyshev<T>>>(integrator_)->step(t_.view());
+      std::get<std::unique_ptr<CrankNicolson<T>>>(integrator_)->step(t_.view());
     }
     ++step_;
     if (stop && stop()) return;

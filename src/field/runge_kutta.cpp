@@ -10,6 +10,7 @@
 #include <cmath>
 #include <utility>
 
+#include "field/row_sums.h"
 #include "lior/core/parallel.h"
 #include "lior/field/integrator.h"
 #include "lior/simd/dispatch.h"
@@ -214,7 +215,8 @@ void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources
     work_->fit(plan, grid.nx);
     if (bayes) {
       if (!summed) keep_roots_of(plan, t.view(), terms);
-      const bool near = work_->sums.least <= kNearEvidence;
+      const bool near =
+          work_->sums.least <= kNearEvidence && work_->sums.template in_range<T>(t.size());
       if (!near) sum_for_bayes(plan, t.view(), terms);
       terms.root = near ? work_->roots.data() : nullptr;
       terms.least = static_cast<T>(near || std::isinf(work_->sums.least) ? 0 : work_->sums.least);
@@ -257,14 +259,19 @@ void RungeKutta<T>::keep_roots_of(const Plan& plan, ConstField<T> t, const Sourc
   work_->add(plan, h_->grid().nx);
 }
 
-/// The sums of a field that is nowhere near its evidence, relative to where it is nearest.
+/// The sums of a field that is nowhere near its evidence, relative to where it is nearest, and of
+/// one whose squares leave T's range.
 template <class T>
 void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const SourceTerms<T>& terms) {
   const auto sum = LIOR_SIMD_TABLE(bayes_sums_of_numbers<T>).chosen();
-  sum_parts(plan, [&](Index at, Index numbers) {
-    return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate, T(1));
-  });
-  work_->merge(plan, h_->grid().nx);
+  const auto sums_of = [&](T unit) {
+    sum_parts(plan, [&](Index at, Index numbers) {
+      return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate, unit);
+    });
+    work_->merge(plan, h_->grid().nx);
+  };
+  sums_of(1);
+  if (!work_->sums.template in_range<T>(t.size())) sums_of(unit_of<T>(t));
 }
 
 /// State shared by all tiles of one sweep.

@@ -3,6 +3,7 @@
 // The arguments of the kernels of H and of the explicit sweep.
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "lior/core/view.h"
@@ -51,6 +52,14 @@ struct BayesSums {
   /// Sums whose weights are all relative to x = 0, as keep_roots leaves them.
   void add(const BayesSums& other) {
     *this = {std::min(least, other.least), norm + other.norm, weighted + other.weighted};
+  }
+  /// Whether the squares of `count` numbers of T kept their digits in S: near the ends of T's range
+  /// they vanish or overflow. S / S_w has no size, so that sums of a scaled field do as well.
+  template <class T>
+  bool in_range(Index count) const {
+    using Limits = std::numeric_limits<T>;
+    const double smallest = static_cast<double>(count) * Limits::min() / Limits::epsilon();
+    return norm >= smallest && norm <= Limits::max();
   }
   /// sqrt(S / S_w): B = sqrt(w) T times it. 0 where T = 0 everywhere.
   double scale() const {

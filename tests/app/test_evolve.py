@@ -188,6 +188,57 @@ def test_error_check_reports_a_second_order_difference(lior, tmp_path):
     assert error == pytest.approx(difference * 4 / 3, rel=0.01)  # of printed digits
 
 
+def test_error_check_of_a_scheme_exact_in_time(lior, tmp_path):
+    text = SMALL.replace("dt = 0.05", 'kind = "chebyshev"\ndt = 0.05')
+    text = text.replace("lambda_qr = 0.1", "lambda_qr = 0").replace("lambda_f = 0.01", "lambda_f = 0")
+    result = lior("evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run", "--error-check")
+    assert result.returncode == 0, result.stderr
+    assert "exact in time" in result.stdout and "inf" not in result.stdout
+
+
+def test_a_step_that_leaves_no_phase_is_refused(refused, tmp_path):
+    for kind in ("strang", "crank_nicolson", "yoshida4"):
+        text = f'[integrator]\nkind = "{kind}"\ndt = 1e300\n'
+        message = refused("evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run")
+        assert "a step of dt = 1e+300 turns the phase" in message and "the largest dt" in message
+
+
+def test_a_finished_run_that_is_resumed_says_so(lior, tmp_path):
+    out = tmp_path / "run"
+    assert lior("evolve", "--config", config(tmp_path), "--out", out).returncode == 0
+    result = lior("evolve", "--out", out, "--resume")
+    assert result.returncode == 0
+    assert f"the run in {out} was over, at step 40 of 40; nothing was evolved" in result.stderr
+
+
+def test_a_long_step_is_interrupted_within(lior, tmp_path):
+    out = tmp_path / "run"
+    text = """
+[grid]
+nx = 64
+ny = 64
+dx = 0.1
+[integrator]
+kind = "chebyshev"
+dt = 20000
+steps = 3
+[output]
+every = 1
+frames = false
+"""
+    words = ["evolve", "--config", config(tmp_path, text), "--out", out, "--progress", "plain"]
+    process = subprocess.Popen([PROGRAM, *map(str, words)], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (out / "field.h5").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    said = process.communicate(timeout=60)[1]
+    assert time.monotonic() - began < 5  # a step takes minutes
+    assert process.returncode == 130 and "interrupted at step 0 of 3" in said
+
+
 def test_a_run_past_the_memorys_horizon_names_its_key(lior, tmp_path):
     text = "[grid]\nnx = 8\nny = 8\n[physics]\nlambda_f = 0.1\n[integrator]\nsteps = 9\n"
     text += "[memory]\nhorizon = 5\n[output]\nframes = false\n"

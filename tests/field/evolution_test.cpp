@@ -377,6 +377,50 @@ TEST(Evolution, PlannedBytesAreWhatItAllocates) {
   }
 }
 
+// Where T is so small that its squares vanish, and the evidence is 0, all weigh alike: B(T) = T.
+TEST(Evolution, BayesInTheSweepHoldsForFieldsWhoseSquaresVanish) {
+  const auto h = hamiltonian(kGrid);
+  auto start = smooth_field(kGrid);
+  for (Complex& entry : start.span()) entry *= 1e-200;
+  const Array<Complex, 4> evidence(kGrid.shape());
+  const Settings free{.scheme = Scheme::rk4, .dt = 0.01};
+  Settings bayes = free;
+  bayes.lambda_qr = 0.5, bayes.update_every = 1;
+  Evolution<double> without(h, free, start.view()), with(h, bayes, start.view(), evidence.view());
+  without.run(3), with.run(3);
+  for (Index k = 0; k < start.size(); ++k) {
+    EXPECT_LE(std::abs(with.field().data()[k] - without.field().data()[k]), 1e-212);
+  }
+}
+
+TEST(Evolution, AStepThatLeavesNoPhaseIsRefused) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  for (const Scheme scheme : {Scheme::strang, Scheme::yoshida4, Scheme::crank_nicolson}) {
+    const auto make = [&](double dt) {
+      Evolution<double>(h, {.scheme = scheme, .dt = dt}, start.view());
+    };
+    EXPECT_THROW(make(1e300), Error) << name(scheme);
+    EXPECT_THROW(make(-1e12), Error) << name(scheme);
+    EXPECT_NO_THROW(make(1e3)) << name(scheme);
+  }
+  EXPECT_NO_THROW(Evolution<double>(h, {.dt = 1e300, .time = Time::imaginary}, start.view()));
+}
+
+TEST(Evolution, AStepOfChebyshevThatIsStoppedLeavesTheFieldAsItWas) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  const Settings settings{.scheme = Scheme::chebyshev, .dt = 10, .lambda_qr = 0.1};
+  Evolution<double> whole(h, settings, start.view()), stopped(h, settings, start.view());
+  int asked = 0;
+  stopped.run(3, [&] { return ++asked == 7; });
+  EXPECT_EQ(asked, 7);
+  EXPECT_EQ(stopped.step(), 0);
+  EXPECT_TRUE(std::equal(start.span().begin(), start.span().end(), stopped.field().begin()));
+  whole.run(3), stopped.run(3);
+  EXPECT_TRUE(std::equal(whole.field().begin(), whole.field().end(), stopped.field().begin()));
+}
+
 TEST(Evolution, PastTheMemorysHorizonIsAFailedRun) {
   const auto h = hamiltonian(kGrid);
   const auto start = smooth_field(kGrid);

@@ -59,9 +59,9 @@ class Evolution {
             ConstField<T> evidence = {}, ConstField<T> current = {});
 
   /// `steps` steps. One call of n steps and n calls of one agree to rounding (without sources a
-  /// splitting merges the kicks between steps). `stop` is asked about every step and ends the run
-  /// early: step() says where. Throws lior::RunError past the memory's horizon and where a solver
-  /// fails.
+  /// splitting merges the kicks between steps). `stop` is asked about every step, of chebyshev also
+  /// within one, and ends the run early: the field is that after step().  Throws lior::RunError
+  /// past the memory's horizon and where a solver fails.
   void run(Index steps, const Stop& stop = {});
 
   ConstField<T> field() const { return t_.view(); }
@@ -103,6 +103,7 @@ class Evolution {
   void kick(bool at_end);
   void accept();
   void step_with_sources();
+  bool step_chebyshev(Chebyshev<T>& integrator, const Stop& stop);
   void run_explicit(RungeKutta<T>& integrator, Index steps, const Stop& stop);
   void run_splitting(Splitting<T>& integrator, Index steps, const Stop& stop);
   void check_horizon() const;
@@ -117,6 +118,7 @@ class Evolution {
                std::unique_ptr<RungeKutta<T>>, std::unique_ptr<Chebyshev<T>>>
       integrator_;
   FieldArray t_, evidence_, current_, source_, bayes_;  ///< source_ = Lambda_QR + J
+  FieldArray before_step_;  ///< of chebyshev, whose steps can be ended within
   std::unique_ptr<memory::FractionalIntegral<T>> memory_;
   FieldArray term_, term_before_;    ///< the integral at this step and the one before
   FieldArray total_, total_before_;  ///< S, for Crank-Nicolson

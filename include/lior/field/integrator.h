@@ -179,7 +179,9 @@ class Chebyshev {
   /// Throws lior::Error unless dt is finite and not 0, and where a step would take more than a
   /// million applications of H, with the largest dt that does not.
   Chebyshev(const Hamiltonian<T>& h, double dt);
-  void step(Field<T> t);
+  /// `stop` is asked before each application of H; where it answers yes, t is a part of the sum, of
+  /// no use, and the result false.
+  bool step(Field<T> t, const Stop& stop = {});
   Index terms() const { return static_cast<Index>(coefficient_.size()); }
 
  private:

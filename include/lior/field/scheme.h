@@ -43,7 +43,7 @@ constexpr SchemeTraits traits(Scheme scheme) {
       {false, false, false, false, true, 0},
       {true, false, true, false, false, 6},  // with the two of its extrapolated source
       {true, false, true, false, false, 2},
-      {true, true, true, false, false, 3},
+      {true, true, true, false, false, 4},  // with the one at the start of a step
   }};
   return kTraits[static_cast<std::size_t>(scheme)];
 }
