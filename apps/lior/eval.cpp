@@ -109,6 +109,9 @@ class Evaluation {
                bytes_text(static_cast<double>(needed)),
                bytes_text(static_cast<double>(available_memory())));
     const auto part = parse_name<train::Part>(arguments_.split, "--split:");
+    LIOR_CHECK(part != train::Part::val || data_->has_held_out(),
+               "--split val: the run in {} held nothing of a text out; --split all takes all of it",
+               shown_path(arguments_.model));
     return data_->evaluation(part, static_cast<std::uint64_t>(arguments_.seed), arguments_.count,
                              length, batch());
   }
@@ -116,6 +119,10 @@ class Evaluation {
   Report run(std::int64_t length, EvalProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
+    if (stream->length() < length) {
+      fmt::print(stderr, "note: length {}: the part ends before; one stretch of {} is predicted\n",
+                 length, stream->length());
+    }
     train::Evaluator evaluator(trained_.model, batch(), window(length));
     evaluator.stop_when([&](double done) {
       progress.show(length, done);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 
 #include "lior/core/error.h"
@@ -113,7 +114,11 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program,
   const auto chosen = program.get_subcommands();
   if (chosen.empty()) {
     const auto unknown = program.remaining();
-    if (unknown.empty()) return "no command is given; the commands are " + names(commands);
+    if (unknown.empty()) {
+      return fmt::format(
+          "no command is given; the commands are {}; 'lior --help' says what each does",
+          names(commands));
+    }
     const bool flag = unknown.front().starts_with('-');
     return fmt::format(
         "unknown {} '{}'; {}", flag ? "flag" : "command", unknown.front(),
@@ -170,7 +175,7 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
     const int status = run();
     if (std::fflush(stdout) != 0) {
       if (errno == EPIPE) return status;  // whoever read it has seen enough
-      throw RunError("cannot write the output; is the disk full?");
+      throw RunError(fmt::format("cannot write the output: {}", std::strerror(errno)));
     }
     return status;
   }

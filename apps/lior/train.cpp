@@ -9,6 +9,7 @@
 #include "environment.h"
 #include "interrupt.h"
 #include "lior/check/profile_report.h"
+#include "lior/core/timer.h"
 #include "lior/io/atomic_file.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
@@ -156,6 +157,7 @@ int run(const Arguments& arguments) {
   catch_interrupts();
   Profile profile;
   train::Progress at;  // of the latest step
+  Timer evaluating;
   const train::Hooks hooks{
       .after_step =
           [&](const train::Progress& progress) {
@@ -166,8 +168,11 @@ int run(const Arguments& arguments) {
       .interrupted = interrupted,
       .evaluating =
           [&](double done) {
-            if (!display.due(0)) return;
-            display.draw(at.done, fmt::format("step {}  evaluating {:.0f}%", at.step, 100 * done));
+            if (done == 0) evaluating = Timer();
+            if (done == 0 || !display.due(0)) return;
+            const double left = evaluating.seconds() * (1 - done) / done;
+            display.draw(at.done, fmt::format("evaluating: {:.0f}% done, {} left", 100 * done,
+                                              clock_text(left)));
           },
       .profile = arguments.profile ? &profile : nullptr,
       .say = [&](const std::string& line) { display.say(line); }};

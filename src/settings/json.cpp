@@ -9,6 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr auto kMostInteger = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+
 /// The place of "model.heads" in the file: {"model": {"heads": ...}}.
 Json::json_pointer pointer(std::string key) {
   std::replace(key.begin(), key.end(), '.', '/');
@@ -27,6 +29,9 @@ void collect(const Json& object, const std::string& prefix, const std::string& f
     if (value.is_null()) setting.value = Absent{};
     if (value.is_boolean()) setting.value = value.get<bool>();
     if (value.is_number_integer()) setting.value = value.get<Index>();
+    if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMostInteger) {
+      setting.value = OtherValue{fmt::format("{}, past 2^63", value.get<std::uint64_t>())};
+    }
     if (value.is_number_float()) setting.value = value.get<double>();
     if (value.is_string()) setting.value = value.get<std::string>();
     settings.push_back(std::move(setting));

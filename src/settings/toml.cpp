@@ -3,6 +3,10 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
 #include "settings/files.h"
 
 namespace lior::settings {
@@ -51,6 +55,19 @@ struct ToToml {
   }
 };
 
+/// What the most frequent mistake needs: letters behind the sign that stand in no quotes.
+std::string quotes_hint(std::string_view text, std::size_t line) {
+  for (; line > 1 && !text.empty(); --line) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  text = text.substr(0, text.find('\n'));
+  const std::size_t value = text.find_first_not_of(" \t", text.find('=') + 1);
+  if (text.find('=') == text.npos || value == text.npos) return "";
+  const auto first = static_cast<unsigned char>(text[value]);
+  const bool is_text = std::isalpha(first) != 0 || std::strchr("./~", first) != nullptr;
+  return is_text ? "; text stands in quotes, as in data = \"text.txt\"" : "";
+}
+
 }  // namespace
 
 std::vector<Setting> parse_toml(const std::string& text, const std::string& file) {
@@ -58,8 +75,9 @@ std::vector<Setting> parse_toml(const std::string& text, const std::string& file
   try {
     collect(toml::parse(text, file), "", file, settings);
   } catch (const toml::parse_error& error) {
-    throw Error(fmt::format("{}:{}: {}; a configuration is a TOML file", file,
-                            error.source().begin.line, shown(error.description())));
+    const auto line = error.source().begin.line;
+    throw Error(fmt::format("{}:{}: {}; a configuration is a TOML file{}", file, line,
+                            shown(error.description()), quotes_hint(text, line)));
   }
   return settings;
 }

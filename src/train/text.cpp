@@ -114,7 +114,7 @@ void TextBytes::read(Index begin, std::span<std::byte> to) const {
 
 bool TextBytes::is_sampled() const { return size_ > kPieces * kPieceBytes; }
 
-void TextBytes::visit_pieces(const std::function<void(std::span<const std::byte>)>& visit) const {
+void TextBytes::visit_pieces(const std::function<bool(std::span<const std::byte>)>& visit) const {
   const Index pieces = std::min(kPieces, (size_ + kPieceBytes - 1) / kPieceBytes);
   std::vector<std::byte> bytes(static_cast<std::size_t>(kPieceBytes));
   for (Index piece = 0; piece < pieces; ++piece) {
@@ -123,16 +123,17 @@ void TextBytes::visit_pieces(const std::function<void(std::span<const std::byte>
     const auto some =
         std::span(bytes).first(static_cast<std::size_t>(std::min(kPieceBytes, size_ - begin)));
     read(begin, some);
-    visit(some);
+    if (!visit(some)) return;
   }
 }
 
-std::uint64_t TextBytes::fingerprint() const {
+std::uint64_t TextBytes::fingerprint(const std::function<bool()>& interrupted) const {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   visit_pieces([&](std::span<const std::byte> piece) {
     for (const std::byte b : piece) {
       hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3;
     }
+    return !interrupted();
   });
   return hash;
 }
@@ -143,6 +144,7 @@ double TextBytes::entropy() const {
   visit_pieces([&](std::span<const std::byte> piece) {
     for (const std::byte b : piece) ++counts[static_cast<std::size_t>(b)];
     total += std::ssize(piece);
+    return true;
   });
   double bits = 0;
   for (const Index count : counts) {

@@ -75,6 +75,28 @@ void fit_to_data(Config& config, const Source& data) {
   if (!data.has_generators()) config.curriculum.generators = 0;
 }
 
+/// Asked while the data are read: whether to stop. Says once what takes so long.
+class SlowReading {
+ public:
+  SlowReading(const Hooks& hooks, const std::string& data) : hooks_(hooks), data_(data) {}
+
+  bool operator()() {
+    constexpr double kSilence = 0.5;  // seconds
+    if (!said_ && timer_.seconds() > kSilence) {
+      said_ = true;
+      hooks_.say(data_ == "-" ? "reading the standard input to its end"
+                              : fmt::format("reading {}", shown_path(data_)));
+    }
+    return hooks_.interrupted();
+  }
+
+ private:
+  const Hooks& hooks_;
+  std::string data_;
+  Timer timer_;
+  bool said_ = false;
+};
+
 /// All that a run holds between its steps.
 class Trainer {
  public:
@@ -100,7 +122,8 @@ class Trainer {
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     if (const TextBytes* text = data_->text()) {
       state_.data_bytes = text->size();
-      state_.data_fingerprint = text->fingerprint();
+      state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
+      if (hooks_.interrupted()) throw Interrupted();
     }
     if (resume) load();
     timer_ = Timer();
@@ -166,7 +189,7 @@ class Trainer {
   std::unique_ptr<Source> open_data() {
     set_threads(static_cast<int>(config_.threads));
     auto data = open_source(config_.data, config_.val_fraction, find_tokenizer(config_.tokenizer),
-                            hooks_.interrupted);
+                            SlowReading(hooks_, config_.data));
     if (hooks_.interrupted()) throw Interrupted();
     if (const TextBytes* text = data->text(); text != nullptr && text->held().empty()) {
       config_.data = fs::absolute(config_.data).lexically_normal().string();

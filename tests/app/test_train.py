@@ -652,10 +652,65 @@ def test_a_fifo_is_data_and_waiting_for_it_ends_with_ctrl_c(inputs, trained, tmp
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=20)[1]
     assert process.returncode == 143 and not out.exists(), said
+    assert f"reading {fifo}\n" not in said  # --progress none
     process = subprocess.Popen(command)
     fifo.write_text(TEXT)
     assert process.wait(60) == 0
     assert_same_numbers(out, trained)
+
+
+def test_data_that_are_long_in_coming_are_said_to_be_read(inputs, tmp_path):
+    command = [
+        PROGRAM,
+        *map(str, arguments(inputs, tmp_path / "run", "--steps", 1, "--progress", "plain", data="-")),
+    ]
+    command.remove("none"), command.remove("--progress")
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr.readline() == "reading the standard input to its end\n"
+    process.communicate(TEXT, timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_budget_bounds_the_memory_of_the_process(inputs, tmp_path):
+    words = arguments(inputs, tmp_path / "run", "--steps", 3, "--memory-budget", "120M")
+    process = subprocess.Popen([PROGRAM, *map(str, words)])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0 and usage.ru_maxrss * 1024 <= 120e6
+
+
+def test_an_evaluation_of_what_is_not_there(lior, refused, inputs, run_copy, tmp_path):
+    config = json.loads((run_copy / "config.json").read_text())
+    (run_copy / "config.json").write_text(json.dumps({**config, "val_fraction": 0}))
+    evaluate = ("eval", "--model", run_copy, "--data", inputs / "text.txt")
+    assert "--split all takes all of it" in refused(*evaluate)
+    assert lior(*evaluate, "--split", "all").returncode == 0
+    short = tmp_path / "short.txt"
+    short.write_text("a short text")
+    result = lior(*evaluate[:3], "--data", short, "--split", "all", "--length", 50)
+    assert result.returncode == 0 and json.loads(result.stdout)["tokens"] == 11
+    assert "note: length 50: the part ends before; one stretch of 11" in result.stderr
+
+
+def test_sizes_whose_products_overflow_are_refused(refused, inputs, run_copy, tmp_path):
+    evaluate = ("eval", "--model", run_copy, "--data", "builtin:a5", "--length", 2**62)
+    assert "error: " in refused(*evaluate)
+    field = tmp_path / "field.toml"
+    field.write_text("[grid]\nnx = 2147483648\nny = 2147483648\n")
+    message = refused("evolve", "--config", field, "--out", tmp_path / "field")
+    assert "grid.nx is 2147483648; it must be an integer from 1 to 65536" in message
+    assert "--batch" in refused(*arguments(inputs, tmp_path / "new", "--batch", 2**62))
+
+
+def test_without_a_command_help_is_named(refused):
+    assert "'lior --help'" in refused()
+
+
+def test_output_that_cannot_be_written_says_why():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([PROGRAM, "info"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1 and "No space left on device" in result.stderr
 
 
 def test_an_evaluation_that_takes_most_of_the_time_is_said_before(lior, inputs, tmp_path):

@@ -183,6 +183,12 @@ TEST_F(SettingsFile, LackingAndUnknownKeysAreErrorsButForNewOnes) {
             }),
             "no error");
   EXPECT_EQ(read("{\"coats\": [1]}"), ": coats is array; it must be an integer from 1 to 8");
+  EXPECT_EQ(read("{\"coats\": 9223372036854775808}"),
+            ": coats is 9223372036854775808, past 2^63; it must be an integer from 1 to 8");
+  EXPECT_EQ(read("{\"coats\": 18446744073709551617}"),
+            ": coats is 1.8446744073709552e+19; it must be an integer from 1 to 8");
+  EXPECT_EQ(read("{\"finish\": {\"thickness\": 1e999}}"),
+            ": holds a number out of range, such as 1e999");
   EXPECT_EQ(read("{\"coats\": "),
             ": not JSON at byte 11; a run's config.json is written by lior train");
 }
@@ -200,6 +206,10 @@ TEST_F(SettingsFile, TomlMistakesHaveTheirLine) {
   EXPECT_EQ(read("\n[finish]\nglossy = 1\n"), ":3: finish.glossy is 1; it must be true or false");
   EXPECT_EQ(read("coats = [1]\n"), ":1: coats is an array; it must be an integer from 1 to 8");
   EXPECT_TRUE(read("coats = \n").starts_with(":1: "));
+  const std::string quotes = "; text stands in quotes, as in data = \"text.txt\"";
+  EXPECT_TRUE(read("coats = 1\nname = door\n").ends_with(quotes));
+  EXPECT_TRUE(read("name = ./door.txt").ends_with(quotes));
+  EXPECT_FALSE(read("coats = 1 2\n").ends_with(quotes));
 }
 
 // libFuzzer found the first: an assertion of toml++ where its release goes on.

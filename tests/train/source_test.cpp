@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -55,6 +57,43 @@ TEST(Text, FingerprintIsWhatItWas) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const std::uint64_t byte : {0, 1, 2}) hash = (hash ^ byte) * 0x100000001b3;
   EXPECT_EQ(TextBytes(file.path).fingerprint(), hash);
+}
+
+/// Of `bytes` zeros that the disk does not hold.
+struct SparseFile {
+  std::string path =
+      (fs::temp_directory_path() / fmt::format("lior-sparse-{}", ::getpid())).string();
+  explicit SparseFile(Index bytes) {
+    std::ofstream(path).put('0');
+    fs::resize_file(path, static_cast<std::uintmax_t>(bytes));
+  }
+  ~SparseFile() { fs::remove(path); }
+
+  /// Pages of it that the system has in memory.
+  Index pages_in_memory() const {
+    const auto bytes = static_cast<std::size_t>(fs::file_size(path));
+    const int file = ::open(path.c_str(), O_RDONLY);
+    void* const map = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);
+    std::vector<unsigned char> in_memory(bytes / 4096 + 1);
+    EXPECT_EQ(::mincore(map, bytes, in_memory.data()), 0);
+    ::munmap(map, bytes);
+    ::close(file);
+    return std::count_if(in_memory.begin(), in_memory.end(), [](auto page) { return page & 1; });
+  }
+};
+
+// With the system's reading ahead, 8 MB a piece, it was the whole file.
+TEST(Text, AFingerprintOfALargeFileReadsItsPiecesAlone) {
+  const SparseFile file(Index{1} << 30);
+  TextBytes(file.path).fingerprint();
+  EXPECT_LE(file.pages_in_memory(), 2 * 1024 + 1);  // a piece lies across two pages
+}
+
+TEST(Text, AFingerprintAsksAtEachPieceWhetherToGoOn) {
+  const SparseFile file(Index{1} << 30);
+  int asked = 0;
+  TextBytes(file.path).fingerprint([&] { return ++asked == 10; });
+  EXPECT_EQ(asked, 10);
 }
 
 TEST(Text, HoldsOutItsTail) {

@@ -41,7 +41,8 @@ class TextBytes {
 
   /// A hash of the whole text up to 4 MB, of 1,024 pieces of 4,096 bytes spread over a longer one:
   /// whether two texts are the same, at a glance.
-  std::uint64_t fingerprint() const;
+  /// `interrupted` is asked at each piece; it ends there, and the hash is of no use.
+  std::uint64_t fingerprint(const std::function<bool()>& interrupted = [] { return false; }) const;
   /// Whether the fingerprint is of pieces alone.
   bool is_sampled() const;
   /// - sum_b p_b log2 p_b over the bytes of the same pieces, in bits: 4 to 5 for prose, near 8 for
@@ -49,8 +50,8 @@ class TextBytes {
   double entropy() const;
 
  private:
-  /// visit(piece) for each of the pieces that a fingerprint is of, in order.
-  void visit_pieces(const std::function<void(std::span<const std::byte>)>& visit) const;
+  /// visit(piece), whether to go on, for each of the pieces that a fingerprint is of, in order.
+  void visit_pieces(const std::function<bool(std::span<const std::byte>)>& visit) const;
 
   std::string path_;
   int file_ = -1;
