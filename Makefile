@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test setup fuzz asan tsan deb site
+.PHONY: build run test clients setup fuzz asan tsan deb site
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -13,6 +13,13 @@ test: build
 	cmake --preset python >build/cmake-python.log
 	cmake --build --preset python
 	scripts/run_tests.py
+
+# lior.torch as other packages use it (docs/clients.md). Their wheels are large: a Python of their own, build/clients-venv.
+clients:
+	scripts/setup.sh clients
+	cmake --preset python >build/cmake-python.log
+	cmake --build --preset python --target _lior
+	LIOR_CLIENTS=1 build/clients-venv/bin/python -m pytest -q -p no:cacheprovider tests/python/clients
 
 # Every reader of files, MINUTES each (1), with bytes that nobody wrote.
 MINUTES = 1

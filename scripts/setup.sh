@@ -4,6 +4,7 @@
 # looks: no apt, no pip.
 #   scripts/setup.sh          the packages
 #   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
+#   scripts/setup.sh clients  those of tests, and packages that use lior.torch, in build/clients-venv
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
 #   scripts/setup.sh site     what `tests` does, and Doxygen, KaTeX and the site's Python in build/site-venv
 set -euo pipefail
@@ -64,6 +65,11 @@ case "${1-}" in
     install_packages
     install_venv scripts/requirements.txt build/venv
     ;;
+  clients)
+    install_packages
+    install_venv scripts/requirements.txt build/venv
+    install_venv tests/python/clients/requirements.txt build/clients-venv
+    ;;
   fuzz)
     packages+=(clang-14 libclang-rt-14-dev)
     install_packages
@@ -74,5 +80,5 @@ case "${1-}" in
     install_venv scripts/requirements.txt build/venv
     install_venv site/requirements.txt build/site-venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'tests', 'fuzz' or 'site'" ;;
+  *) fail "unknown argument '$1'; expected nothing, 'tests', 'clients', 'fuzz' or 'site'" ;;
 esac

@@ -244,3 +244,10 @@ def test_what_does_not_fit_is_named():
         ops.bilinears(torch.ones(5, 4, dtype=torch.int64), torch.ones(3, 4, 4, dtype=torch.int64))
     with pytest.raises(ValueError, match="transition"):
         ops.ci8_scan(*scan_inputs()[:4], "sideways")
+
+
+def test_other_devices_are_named_with_the_remedy():
+    """As the dispatcher calls it for tensors of a GPU; these are of the processor, since there may be none."""
+    gpu = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
+    with pytest.raises(RuntimeError, match=r"lior.readout runs on the processor.*by \.cpu\(\)"):
+        ops.readout.raw.redispatch(gpu, normal(1, 2, 8, 2, grad=False))

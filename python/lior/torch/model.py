@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole models of `lior train` as torch modules, and their way into a run's folder and out of it."""
 
+import functools
 import json
 import pathlib
 from typing import Iterator, Optional, Union
 
 import torch
 from torch import Tensor, nn
+from torch.utils import checkpoint
 
 from lior import Error, io
 from lior import nn as lior_nn
 from lior import train as lior_train
-from lior.torch.modules import Layer, RmsNorm, working_dtype
+from lior.torch.modules import Layer, RmsNorm, fresh_seed, working_dtype
 
 
 class ShortConvolution(nn.Module):
@@ -65,7 +67,13 @@ class Model(nn.Module):
 
     settings: a lior.train.Config, or a dict of settings as it takes them, such as {"data": "builtin:a5",
     "model.d_model": 64, "model.vocabulary": 60, "model.classes": 60}. Parameters have the names of model.safetensors and
-    the start values of the program. Between calls stands a state of constant size, that of lior.train.Model."""
+    the start values of the program. Between calls stands a state of constant size, that of lior.train.Model. With
+    `gradient_checkpointing` layers keep their inputs alone, and compute the rest again on the way back."""
+
+    gradient_checkpointing = False
+    _gradient_checkpointing_func = staticmethod(
+        functools.partial(checkpoint.checkpoint, use_reentrant=False)
+    )
 
     def __init__(self, settings, dtype=None):
         super().__init__()
@@ -84,7 +92,7 @@ class Model(nn.Module):
         if model["tied"]:
             self.output.weight = self.embedding.weight
         start = lior_train.Model(config)
-        start.initialize(int(torch.randint(1 << 62, ())))
+        start.initialize(fresh_seed())
         self.load_arrays(start.parameters)
         self.to(real)
 
@@ -122,7 +130,10 @@ class Model(nn.Module):
     def forward(self, tokens: Tensor):
         x = self.embedding(tokens)
         for layer in self.layers():
-            x = layer(x)
+            if self.gradient_checkpointing and self.training:
+                x = self._gradient_checkpointing_func(layer, x)
+            else:
+                x = layer(x)
         return self.output(self.norm(x))
 
     @torch.no_grad()

@@ -43,6 +43,11 @@ def working_dtype(dtype):
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def fresh_seed():
+    """Of torch's generator, which goes on; torch.manual_seed holds, on the meta device too."""
+    return int(torch.randint(1 << 62, (), device="cpu"))
+
+
 class SpinorBilinears(nn.Module):
     """K0 [...], K1 and K2 [..., d, d] of spinors psi [..., s]; `gamma` [d, s, s] is learned.
 
@@ -230,12 +235,10 @@ class Layer(nn.Module):
             for dtype in (torch.float32, torch.float64)
         }
         real = dtype or torch.get_default_dtype()
-        seed = int(
-            torch.randint(1 << 62, ())
-        )  # torch's generator goes on, and torch.manual_seed holds
+        seed = fresh_seed()
         start = description.start(seed, dtype=str(working_dtype(real)).removeprefix("torch."))
         for name, array in start.items():
-            self._add(name, torch.from_numpy(array).to(real), start)
+            self._add(name, torch.from_numpy(array).to(torch.get_default_device(), real), start)
 
     @property
     def description(self):

@@ -206,8 +206,17 @@ def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
         out, at = _looped(lambda *a: raw(*_unflatten(layout, a)), info, dims, flat)
         return (out, at) if isinstance(out, Tensor) or not listed else (list(out), list(at))
 
+    def elsewhere(*args):
+        devices = {value.device for value in _flatten(args)[1] if isinstance(value, Tensor)}
+        raise RuntimeError(
+            f"lior.{name} runs on the processor; its tensors are on {', '.join(sorted(map(str, devices)))}: move them, "
+            "and the module's parameters, by .cpu()"
+        )
+
     listed = inspect.signature(kernel).return_annotation == List[Tensor]
     _library.impl(name, kernel, "CPU")
+    for device in ("CUDA", "XPU", "MPS"):
+        _library.impl(name, elsewhere, device)
     _library.impl(name, autograd, "Autograd", with_keyset=True)
     torch.library.register_fake(f"lior::{name}", shapes, lib=_library)
     torch.library.register_vmap(f"lior::{name}", batched, lib=_library)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models of `lior train` for Hugging Face Transformers; `lior.torch` itself does not import this file.
+
+from lior.torch.pretrained import LiorForCausalLM
+model = LiorForCausalLM.from_run("run")          # what lior train wrote
+model.save_pretrained("shared")                  # with this file, and a model card
+AutoModelForCausalLM.from_pretrained("shared", trust_remote_code=True)
+"""
+
+import inspect
+import pathlib
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.configuration_utils import PretrainedConfig
+from transformers.utils import ModelOutput
+
+from lior.torch.model import Model, export, from_run
+
+# generate's name of what a model keeps between calls differs between versions.
+_INPUTS = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+CACHE = "cache" if "cache" in _INPUTS else "past_key_values"
+
+CARD = """---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [lior]
+---
+# A model of lior
+
+A sequence model of the package [lior](https://pypi.org/project/lior/), trained on `{data}`: {count:,} parameters,
+mixers {mixers}, tokens by `{tokenizer}`. Its state has {state:,} numbers a sequence, however long.
+
+    import torch
+    from transformers import AutoModelForCausalLM
+    model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER", trust_remote_code=True)   # needs lior and torch
+    tokens = torch.tensor([list(b"In the ")])                                             # of a text: bytes
+    print(bytes(model.generate(tokens, max_new_tokens=100, do_sample=True)[0].tolist()))
+
+What it was trained on bounds what it is good for; nothing was done against bias or for safety.
+"""
+
+
+class LiorConfig(PretrainedConfig):
+    """settings: every setting of the run, as the program's config.json has them."""
+
+    model_type = "lior"
+
+    def __init__(self, settings=None, **options):
+        self.settings = settings
+        model = settings["model"] if settings else {}
+        self.vocab_size = model.get("vocabulary", 0)
+        self.hidden_size = model.get("d_model", 0)
+        self.num_hidden_layers = model.get("layers", 0)
+        options["tie_word_embeddings"] = model.get("tied", False)
+        super().__init__(**options)
+
+
+class LiorCache:
+    """generate's cache: the state of constant size, and how many tokens it has seen."""
+
+    is_compileable = False
+    is_linear = (True,)
+
+    def __init__(self, state, seen):
+        self.state, self.seen = state, seen
+
+    def get_seq_length(self, layer_idx=0):
+        return self.seen
+
+    def get_max_cache_shape(self, layer_idx=0):
+        return -1
+
+    def reorder_cache(self, beams):
+        self.state = self.state.index_select(0, beams.to(self.state.device))
+
+    def batch_repeat_interleave(self, repeats):
+        self.state = self.state.repeat_interleave(repeats, 0)
+
+
+@dataclass
+class LiorOutput(ModelOutput):
+    loss: Optional[torch.Tensor] = None
+    logits: Optional[torch.Tensor] = None
+    cache: Optional[LiorCache] = None
+    past_key_values: Optional[LiorCache] = None
+
+
+class LiorForCausalLM(PreTrainedModel, GenerationMixin):
+    """lior.torch.Model under Transformers' names. Prompts of one call have one length: the mixers know no padding on
+    the left (on the right it changes nothing before it)."""
+
+    config_class = LiorConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _is_stateful = True
+    _tied_weights_keys = {"model.output.weight": "model.embedding.weight"}
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Model(flat_settings(config.settings))
+        self.post_init()
+
+    @classmethod
+    def from_run(cls, folder, weights="best"):
+        """The model that `lior train --out FOLDER` made."""
+        trained = from_run(folder, weights)
+        made = cls(LiorConfig(trained.settings))
+        made.model.load_state_dict(trained.state_dict())
+        return made
+
+    def export(self, folder):
+        """Writes what `lior generate`, `lior eval` and lior.load open."""
+        export(self.model, folder)
+
+    def save_pretrained(self, save_directory, **options):
+        super().save_pretrained(save_directory, **options)
+        card = pathlib.Path(save_directory) / "README.md"
+        if options.get("is_main_process", True) and not card.exists():
+            settings, model = self.model.settings, self.model.settings["model"]
+            card.write_text(
+                CARD.format(
+                    data=settings["data"],
+                    tokenizer=settings["tokenizer"],
+                    mixers=model["mixers"],
+                    count=self.num_parameters(),
+                    state=self.model.start_state(torch.zeros(1, 0)).shape[1],
+                )
+            )
+
+    def _init_weights(self, module):
+        """Nothing: Model has its start values."""
+
+    def get_input_embeddings(self):
+        return self.model.embedding
+
+    def set_input_embeddings(self, value):
+        self.model.embedding = value
+
+    def get_output_embeddings(self):
+        return self.model.output
+
+    def set_output_embeddings(self, value):
+        self.model.output = value
+
+    def forward(
+        self,
+        input_ids,
+        attention_mask=None,
+        labels=None,
+        cache=None,
+        past_key_values=None,
+        use_cache=None,
+        return_dict=None,
+        logits_to_keep=0,
+        **options,
+    ):
+        if attention_mask is not None and bool((attention_mask.diff(dim=1) > 0).any()):
+            raise ValueError(
+                "attention_mask hides tokens that later ones follow (padding on the left); give prompts of one length"
+            )
+        before = cache if cache is not None else past_key_values
+        after = None
+        if before is None and not use_cache:
+            logits = self.model(input_ids)
+        else:
+            state = self.model.start_state(input_ids) if before is None else before.state
+            logits, state = self.model.run(input_ids, state)
+            seen = input_ids.shape[1] + (0 if before is None else before.seen)
+            after = LiorCache(state, seen)
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **options)
+        logits = logits[:, -logits_to_keep:] if logits_to_keep else logits
+        if return_dict is False:
+            return tuple(part for part in (loss, logits, after) if part is not None)
+        return LiorOutput(loss=loss, logits=logits, **{CACHE: after})
+
+    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **options):
+        before = options.get(CACHE)
+        seen = 0 if before is None else before.seen
+        return {
+            "input_ids": input_ids[:, seen:],
+            "attention_mask": attention_mask,
+            CACHE: before,
+            "use_cache": options.get("use_cache", True),
+        }
+
+    def _prepare_cache_for_generation(self, *args, **options):
+        """None is made: the first call starts one."""
+
+
+def flat_settings(settings, prefix=""):
+    """Settings as lior.train.Config takes them: {"model.heads": 4, ...}; those that are absent are left out."""
+    flat = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= flat_settings(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[prefix + key] = value
+    return flat
+
+
+LiorConfig.register_for_auto_class()
+LiorForCausalLM.register_for_auto_class("AutoModelForCausalLM")
+AutoConfig.register("lior", LiorConfig, exist_ok=True)
+AutoModelForCausalLM.register(LiorConfig, LiorForCausalLM, exist_ok=True)

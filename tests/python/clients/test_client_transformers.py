@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transformers: AutoModelForCausalLM, generate, Trainer."""
+
+import json
+
+import pytest
+from only_for_clients import SETTINGS, small_model, tokens_of
+
+import torch  # isort: skip
+import lior  # isort: skip
+import lior.torch as lt  # isort: skip
+from lior.torch.pretrained import LiorConfig, LiorForCausalLM  # isort: skip
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments  # isort: skip
+
+
+@pytest.fixture(params=[False, True], ids=["", "tied"])
+def model(request):
+    plain = small_model(**{"model.tied": request.param})
+    made = LiorForCausalLM(LiorConfig(plain.settings))
+    made.model.load_state_dict(plain.state_dict())
+    return made.eval()
+
+
+def test_scores_are_the_modules(model):
+    tokens = tokens_of()
+    with torch.no_grad():
+        assert torch.equal(model(tokens).logits, model.model(tokens))
+        assert torch.equal(model(tokens, logits_to_keep=1).logits, model.model(tokens)[:, -1:])
+
+
+def test_a_saved_folder_opens_with_remote_code(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    assert "geometric_mamba,attention" in (tmp_path / "README.md").read_text().replace(", ", ",")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"config.json", "model.safetensors", "pretrained.py"} <= names
+    assert "auto_map" in json.loads((tmp_path / "config.json").read_text())
+    again = AutoModelForCausalLM.from_pretrained(tmp_path, trust_remote_code=True).eval()
+    tokens = tokens_of()
+    with torch.no_grad():
+        assert torch.equal(again(tokens).logits, model(tokens).logits)
+    narrow = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert {p.dtype for p in narrow.parameters()} == {torch.bfloat16}
+    assert narrow.num_parameters() == model.num_parameters()
+
+
+def greedy(model, tokens, count):
+    """By whole sequences."""
+    with torch.no_grad():
+        for _ in range(count):
+            tokens = torch.cat([tokens, model.model(tokens)[:, -1:].argmax(-1)], 1)
+    return tokens
+
+
+def test_generate_goes_by_the_state(model):
+    """Past the window of attention, as whole sequences do."""
+    prompt, calls = tokens_of(2, 5), []
+    handle = model.model.embedding.register_forward_hook(
+        lambda module, given, out: calls.append(given[0].shape[1])
+    )
+    got = model.generate(prompt, max_new_tokens=9, do_sample=False, pad_token_id=0)
+    handle.remove()
+    assert torch.equal(got, greedy(model, prompt, 9))
+    assert calls == [5] + [1] * 8
+    without = model.generate(
+        prompt, max_new_tokens=9, do_sample=False, pad_token_id=0, use_cache=False
+    )
+    assert torch.equal(without, got)
+
+
+def test_beams_take_their_states_along(model):
+    prompt = tokens_of(2, 4)
+    options = dict(max_new_tokens=7, num_beams=3, do_sample=False, pad_token_id=0)
+    assert torch.equal(
+        model.generate(prompt, **options), model.generate(prompt, use_cache=False, **options)
+    )
+
+
+def test_sampling_and_several_answers(model):
+    torch.manual_seed(5)
+    got = model.generate(
+        tokens_of(1, 4), max_new_tokens=6, do_sample=True, num_return_sequences=3, pad_token_id=0
+    )
+    assert got.shape == (3, 10) and (got < 32).all()
+
+
+def test_padding_on_the_left_is_refused(model):
+    tokens, mask = tokens_of(2, 5), torch.ones(2, 5, dtype=torch.long)
+    mask[1, 0] = 0
+    with pytest.raises(ValueError, match="padding on the left"):
+        model(tokens, attention_mask=mask)
+    mask[1] = torch.tensor([1, 1, 1, 0, 0])
+    torch.testing.assert_close(
+        model(tokens, attention_mask=mask).logits[1, :3], model(tokens[1:, :3]).logits[0]
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"bf16": True}, {"gradient_checkpointing": True}])
+def test_trainer_fits(tmp_path, options):
+    torch.manual_seed(6)
+    model = LiorForCausalLM(LiorConfig(small_model().settings))
+    rows = [{"input_ids": row, "labels": row} for row in tokens_of(64, 12)]
+    arguments = TrainingArguments(
+        tmp_path / "out",
+        per_device_train_batch_size=16,
+        max_steps=40,
+        learning_rate=1e-2,
+        report_to=[],
+        logging_steps=10,
+        save_steps=20,
+        use_cpu=True,
+        disable_tqdm=True,
+        **options,
+    )
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows)
+    trainer.train()
+    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    assert losses[-1] < 0.5 * losses[0]
+    resumed = Trainer(model=model, args=arguments, train_dataset=rows)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-20"))
+    assert resumed.state.global_step == 40
+
+
+def test_to_the_program_and_back(model, tmp_path):
+    model.export(tmp_path / "run")
+    tokens = tokens_of()
+    scores = lior.load(tmp_path / "run").model.logits(tokens.numpy())
+    with torch.no_grad():
+        torch.testing.assert_close(
+            torch.from_numpy(scores), model(tokens).logits[:, -1], rtol=1e-5, atol=1e-5
+        )
+    again = LiorForCausalLM.from_run(tmp_path / "run").eval()
+    with torch.no_grad():
+        assert torch.equal(again(tokens).logits, model(tokens).logits)
+    assert (
+        again.model.settings["model"]
+        == lt.Model(SETTINGS | {"model.tied": again.config.tie_word_embeddings}).settings["model"]
+    )
