@@ -39,7 +39,7 @@ SHOWN = (
     "public-static-func",
     "friend",
 )
-WIDTH = 96
+WIDTH = 86
 
 COMMENT = re.compile(r"^\s*///(?!<) ?(.*)$")
 BEHIND = re.compile(r"^(.*\S)?\s+///< ?(.*)$")

@@ -33,6 +33,7 @@ PYTHON = (
     "io",
     "plot",
     "torch",
+    "torch.ops",
     "typing",
 )
 
@@ -60,10 +61,9 @@ def on_config(config):
                 *(f"decisions/{path.name}" for path in decisions),
             ]
         if entry.get("Guides"):
-            guides = sorted(
-                path for path in (ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md"
-            )
-            entry["Guides"] = ["guides/README.md", *(f"guides/{path.name}" for path in guides)]
+            index = (ROOT / "docs" / "guides" / "README.md").read_text()  # their order
+            guides = re.findall(r"^\| \[.*?\]\(([\w-]+\.md)\)", index, re.MULTILINE)
+            entry["Guides"] = ["guides/README.md", *(f"guides/{name}" for name in guides)]
         if entry.get("API"):
             entry["API"] = [
                 "api/README.md",
@@ -190,6 +190,8 @@ def on_page_content(html, page, config, files):
 
 def on_page_markdown(markdown, page, config, files):
     uri = page.file.src_uri
+    if page.parent is None and not uri.startswith("source/"):
+        page.meta["hide"] = ["navigation"]  # it would be the page alone
     if uri.startswith(("api/", "source/")):
         return markdown
     return repository.rewritten(markdown, uri, repository.file_of(uri))
