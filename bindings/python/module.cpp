@@ -64,7 +64,10 @@ NB_MODULE(_lior, m) {
   nb::exception<RunError>(m, "RunError", PyExc_RuntimeError).doc() =
       "The arguments were right and the run failed all the same (a NaN in the loss, a full disk).";
 
-  m.def("threads", &threads, "Threads that kernels use; at first the cores this process may use.");
+  m.def(
+      "threads", &threads,
+      "Threads that kernels use; at first OMP_NUM_THREADS, else the cores this process may use; 1 "
+      "in a forked child.");
   m.def("set_threads", &set_threads, "count"_a,
         "Sets the threads that kernels use. Error unless count >= 1.");
   m.def(

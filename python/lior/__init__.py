@@ -17,9 +17,10 @@ from lior import _waiting
 
 with _waiting.chosen():
     from lior import _lior  # noqa: F401
-from lior import algebra, field, geometry, io, memory, nn, plot, train
+from lior import _threads, algebra, field, geometry, io, memory, nn, plot, train
 from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
 
+_threads.start()
 __version__ = info()["version"]
 __all__ = [
     "Error",

@@ -118,3 +118,65 @@ def test_objects_say_what_they_are():
     assert (
         repr(result) == f"LossResult(loss={result.loss:.6g}, targets=2, correct={result.correct})"
     )
+
+
+def in_a_new_process(code, **environment):
+    """What the code prints, in a Python whose environment says so; 60 s at most, since a fault here is a hang."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(pathlib.Path(lior.__file__).parents[1]),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.split()
+
+
+def test_threads_are_those_of_openmps_variable():
+    code = "import lior; print(lior.threads())"
+    assert in_a_new_process(code, OMP_NUM_THREADS="3,2") == ["3"]
+    cores = str(len(os.sched_getaffinity(0)))
+    for unusable in ("", "0", "many"):
+        assert in_a_new_process(code, OMP_NUM_THREADS=unusable) == [cores]
+
+
+FORK = """
+import os, lior, numpy as np
+lior.set_threads(2)
+x = np.random.default_rng(1).normal(size=(100_000, 4))
+work = lambda: lior.algebra.Bilinears(np.ones((3, 4, 4))).forward(x)[0].sum()
+products = lambda: lior.nn.linear_forward(x[:4000].repeat(64, 1), np.ones((256, 256))).sum()
+before = work(), products()
+child = os.fork()
+if child == 0:
+    os._exit(int((work(), products()) != before or lior.threads() != 1))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), lior.threads())
+"""
+
+
+def test_a_forked_child_works_on_one_thread():
+    assert in_a_new_process(FORK) == ["0", "2"]
+
+
+TORCH = """
+import torch, lior
+lior.set_threads(4)
+import lior.torch as lt
+act = lambda: lt.ops.readout(torch.ones(1, 2, 8, 2))
+counts = []
+for change in (lambda: None, lambda: torch.set_num_threads(3), lambda: lior.set_threads(2),
+               lambda: torch.set_num_threads(1)):
+    change(); act(); counts.append(lior.threads())
+print(*counts)
+"""
+
+
+def test_torchs_number_of_threads_is_followed_when_it_changes():
+    pytest.importorskip("torch")
+    assert in_a_new_process(TORCH) == ["4", "3", "2", "1"]
+    first = "import torch; torch.set_num_threads(1); import lior.torch, lior; print(lior.threads())"
+    assert in_a_new_process(first) == ["1"]

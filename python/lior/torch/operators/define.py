@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from lior.torch.operators.tensors import follow_threads
+
 _library = torch.library.Library("lior", "FRAGMENT")
 
 
@@ -206,6 +208,10 @@ def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
         out, at = _looped(lambda *a: raw(*_unflatten(layout, a)), info, dims, flat)
         return (out, at) if isinstance(out, Tensor) or not listed else (list(out), list(at))
 
+    def run(*args):
+        follow_threads()
+        return kernel(*args)
+
     def elsewhere(*args):
         devices = {value.device for value in _flatten(args)[1] if isinstance(value, Tensor)}
         raise RuntimeError(
@@ -214,7 +220,7 @@ def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
         )
 
     listed = inspect.signature(kernel).return_annotation == List[Tensor]
-    _library.impl(name, kernel, "CPU")
+    _library.impl(name, run, "CPU")
     for device in ("CUDA", "XPU", "MPS"):
         _library.impl(name, elsewhere, device)
     _library.impl(name, autograd, "Autograd", with_keyset=True)

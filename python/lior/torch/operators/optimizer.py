@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lior._lior import optimizer as _kernels
-from lior.torch.operators.tensors import all_dense
+from lior.torch.operators.tensors import all_dense, follow_threads
 
 
 @torch.library.custom_op("lior::lior_step", mutates_args=("values", "memories"))
@@ -24,6 +24,8 @@ def lior_step(
     """p <- p - rate kappa R^-q g of each of `values`, of one dtype, where they lie. form: exact (q = power), compat or
     manifold, whose R is the net's, (V1 [k, d], c1 [k], w2 [k], c2 [1]), and whose `memories`, if any, are updated
     too."""
+
+    follow_threads()
 
     def flat(tensor):
         return tensor.detach().view(-1)  # an error where the tensor is not row-major
