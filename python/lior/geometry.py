@@ -10,6 +10,7 @@ from typing import NamedTuple, Union
 
 import numpy
 
+from lior import _trace
 from lior._lior import geometry as _geometry
 from lior._lior.geometry import (
     GeodesicOptions,
@@ -59,6 +60,7 @@ __all__ = [
     "second_bianchi_residual",
     "symmetry_residual",
     "torsion_residual",
+    "traced_metric",
     "transport",
 ]
 
@@ -109,6 +111,26 @@ class Distance(NamedTuple):
     length: numpy.ndarray  #: (N,), NaN where no geodesic was found, and only there
     error: numpy.ndarray  #: (N,), estimate of |length - exact length|
     shortest: numpy.ndarray  #: (N,) bool; False: a shorter geodesic is not excluded
+
+
+def traced_metric(
+    function, coordinates, *, signature="", periods=None, edge="", horizon=""
+) -> Metric:
+    """The metric that a Python function computes, as a Metric that needs Python no more.
+
+    `function` is called once, with the coordinates as an array of symbols, and returns g, (d, d): nested lists or an
+    array of what +, -, *, /, **, comparisons and NumPy's functions make of them. `coordinates`: their names between
+    commas, "t, r". signature: "- + + +"; all + without it. periods: {"phi": 2 * numpy.pi}. edge, horizon: conditions
+    in words of formulas that hold inside, such as "r > 0". Raises TypeError that names an operation that cannot be
+    traced (branches, functions of `math`), lior.Error for a metric that is not symmetric.
+
+        traced_metric(lambda x: [[1, 0], [0, numpy.sinh(x[0]) ** 2]], "r, phi", periods={"phi": 2 * numpy.pi})
+    """
+    keys = {"signature": signature, "domain.edge": edge, "domain.horizon": horizon}
+    for name, period in (periods or {}).items():
+        keys[f"periods.{name}"] = repr(float(period))
+    statements = [f"{key} = {value}" for key, value in keys.items() if value]
+    return Metric("; ".join(["expr:" + _trace.trace(function, coordinates), *statements]))
 
 
 def curvature(metric: AnyMetric, x, *, out=None) -> Curvature:
