@@ -25,9 +25,27 @@ FieldArray read_field(const std::string& file, const char* name, const field::Gr
   return t;
 }
 
+/// The values of a setting's formula at the cells; 0 where it is empty.
+Array<double, 2> formula_values(const std::string& formula, const char* setting,
+                                const field::Grid& grid) {
+  Array<double, 2> values({grid.nx, grid.ny});
+  if (!formula.empty()) field::fill_formula(grid, formula, setting, values.view());
+  return values;
+}
+
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
   if (c.initial_kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
   FieldArray t(grid.shape());
+  if (c.initial_kind == InitialKind::expression) {
+    LIOR_CHECK(!c.initial_expression.empty(),
+               "initial.kind is expression, and initial.expression is empty; expected a formula of "
+               "x and y, the modulus of the field");
+    const Array<double, 2> modulus =
+        formula_values(c.initial_expression, "initial.expression", grid);
+    const Array<double, 2> phase = formula_values(c.initial_phase, "initial.phase", grid);
+    field::fill_polar(grid, modulus.view(), phase.view(), t.view());
+    return t;
+  }
   switch (c.initial_kind) {
     case InitialKind::packet:
       field::fill_packet(grid,
@@ -63,14 +81,17 @@ settings::Fields fields(EvolveConfig& c) {
       {"physics.lambda_f", c.physics_lambda_f},
       {"physics.alpha", c.physics_alpha, kOpenUnit},
       {"physics.tau", c.physics_tau, kPositive},
+      Field("physics.nonlinearity", c.physics_nonlinearity).absent_in_old_files(),
       {"potential.kind", c.potential_kind},
       {"potential.strength", c.potential_strength},
+      Field("potential.expression", c.potential_expression).absent_in_old_files(),
       {"metric.gxx", c.metric_gxx, kPositive},
       {"metric.gyy", c.metric_gyy, kPositive},
       {"metric.bump", c.metric_bump},
       {"metric.file", c.metric_file},
       {"integrator.kind", c.integrator_kind},
       {"integrator.symbol", c.integrator_symbol},
+      Field("integrator.time", c.integrator_time).absent_in_old_files(),
       {"integrator.dt", c.integrator_dt},
       Field("integrator.steps", c.integrator_steps, kCount).changes_on_resume(),
       {"bayes.update_every", c.bayes_update_every, kCountOrNone},
@@ -81,6 +102,8 @@ settings::Fields fields(EvolveConfig& c) {
       {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
       {"initial.file", c.initial_file},
+      Field("initial.expression", c.initial_expression).absent_in_old_files(),
+      Field("initial.phase", c.initial_phase).absent_in_old_files(),
       {"initial.width", c.initial_width, kPositive},
       {"initial.x", c.initial_x},
       {"initial.y", c.initial_y},
@@ -123,6 +146,7 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   settings = {.scheme = c.integrator_kind,
               .dt = c.integrator_dt,
               .symbol = c.integrator_symbol,
+              .time = c.integrator_time,
               .lambda_qr = c.physics_lambda_qr,
               .tau = c.physics_tau,
               .mode = c.bayes_mode,
@@ -130,11 +154,14 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
               .lambda_f = c.physics_lambda_f,
               .alpha = c.physics_alpha,
               .tolerance = c.memory_tolerance,
-              .horizon = c.memory_horizon};
+              .horizon = c.memory_horizon,
+              .nonlinearity = c.physics_nonlinearity};
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
   field::fill_potential(c.potential_kind, c.potential_strength, grid, v.view());
+  const Array<double, 2> own = formula_values(c.potential_expression, "potential.expression", grid);
+  for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
     const auto shape = v.shape();

@@ -11,9 +11,9 @@
 
 namespace lior::app {
 
-enum class InitialKind { packet, plane_wave, random, file };
+enum class InitialKind { packet, plane_wave, random, file, expression };
 constexpr auto enum_names(InitialKind) {
-  return enum_words("packet", "plane_wave", "random", "file");
+  return enum_words("packet", "plane_wave", "random", "file", "expression");
 }
 
 /// One member a setting, named table_key; the defaults are the `packet` preset's.
@@ -22,13 +22,16 @@ struct EvolveConfig {
   double grid_dx = 1;
   double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
   double physics_alpha = 0.5, physics_tau = 0.5;
+  double physics_nonlinearity = 0;
   field::Potential potential_kind = field::Potential::zero;
   double potential_strength = 0;
+  std::string potential_expression{};  ///< of x and y, added to the kind's
   double metric_gxx = 1, metric_gyy = 1;
   double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
   std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
   field::Scheme integrator_kind = field::Scheme::strang;
   field::Symbol integrator_symbol = field::Symbol::discrete;
+  field::Time integrator_time = field::Time::real;
   double integrator_dt = 0.25;
   Index integrator_steps = 800;
   Index bayes_update_every = 0;
@@ -38,7 +41,9 @@ struct EvolveConfig {
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
   InitialKind initial_kind = InitialKind::packet;
-  std::string initial_file{};  ///< HDF5: T [x, y, i, j]; read where the kind is file
+  std::string initial_file{};        ///< HDF5: T [x, y, i, j]; read where the kind is file
+  std::string initial_expression{};  ///< the modulus, of x and y, where the kind is expression
+  std::string initial_phase{};       ///< and its phase; empty: 0
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
   Index initial_seed = 0;
   Index output_every = 20;

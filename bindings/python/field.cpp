@@ -196,7 +196,7 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                     const Argument& evidence, const Argument& current, const std::string& scheme,
                     double dt, const std::string& symbol, const std::string& time, double lambda_qr,
                     double tau, const std::string& mode, Index update_every, double lambda_f,
-                    double alpha, double tolerance, Index horizon) {
+                    double alpha, double tolerance, Index horizon, double nonlinearity) {
   const field::Settings settings{.scheme = parse_name<field::Scheme>(scheme, "integrator"),
                                  .dt = dt,
                                  .symbol = parse_name<field::Symbol>(symbol, "symbol"),
@@ -208,7 +208,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                                  .lambda_f = lambda_f,
                                  .alpha = alpha,
                                  .tolerance = tolerance,
-                                 .horizon = horizon};
+                                 .horizon = horizon,
+                                 .nonlinearity = nonlinearity};
   new (self) Evolution(h, start, evidence, current, settings);
 }
 
@@ -219,6 +220,14 @@ NumPy potential(const std::string& kind, double strength, Index nx, Index ny, do
   Call call;
   const auto v = call.out<double>({nx, ny});
   return call.run([&] { field::fill_potential(named, strength, grid, v); });
+}
+
+NumPy formula(const std::string& text, Index nx, Index ny, double dx) {
+  const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
+  grid.check();
+  Call call;
+  const auto values = call.out<double>({nx, ny});
+  return call.run([&] { field::fill_formula(grid, text, "formula", values); });
 }
 
 /// A new field (nx, ny, d, d) of complex128 that `fill` fills.
@@ -318,6 +327,12 @@ void bind_field(nb::module_& m) {
       R"((Nx, Ny) float64, of the distance r from (Nx/2, Ny/2) in cells times dx: 'zero', 'constant',
 'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
 with s = min(Nx, Ny) / 4 cells (of one row or column: its length / 4).)");
+  m.def(
+      "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "dx"_a = 1.0,
+      R"((nx, ny) float64: the values of a formula of x and y, from the grid's middle (nx/2, ny/2) times
+dx, and of Lx = nx dx and Ly = ny dx, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
+shows the place where the text is no formula, or names a cell where it is not finite.
+Grammar: docs/math/conventions.md, 6.6.)");
   m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "width"_a, "centre"_a, "k"_a);
   m.def(
       "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
@@ -367,17 +382,18 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
       .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");
 
   nb::class_<Evolution>(m, "Evolution",
-                        R"(i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J, step by step.
+                        R"(i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
 
 Lambda_QR = lambda_qr (B(T_prev) - T_prev), Lambda_F = (lambda_f / Gamma(alpha)) int (t-s)^(alpha-1)
-T(s) ds, J a constant field. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
+T(s) ds, J a constant field, g |T_ij|^2 of each entry by itself (`nonlinearity`, splittings only). In complex64 rounding lets a splitting's norm drift by about 1e-7 of
 itself a step.)")
       .def(
           "__init__", &init_evolution, "hamiltonian"_a, "start"_a, "evidence"_a.none() = nb::none(),
           "current"_a.none() = nb::none(), nb::kw_only(), "scheme"_a = "strang", "dt"_a = 0.005,
           "symbol"_a = "discrete", "time"_a = "real", "lambda_qr"_a = 0.0, "tau"_a = 0.5,
           "mode"_a = "source", "update_every"_a = 0, "lambda_f"_a = 0.0, "alpha"_a = 0.5,
-          "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, nb::keep_alive<1, 2>(),
+          "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, "nonlinearity"_a = 0.0,
+          nb::keep_alive<1, 2>(),
           R"(start, evidence, current: (Nx, Ny, D, D), copied. scheme: 'strang', 'yoshida4' (constant
 metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
 'source', or 'relax', which moves T to B. update_every: T_prev <- T each so many steps (0: never).
@@ -387,9 +403,10 @@ run.)")
           "run", &Evolution::run, "steps"_a,
           R"(So many steps; Ctrl-C ends it between two of them. RunError past the horizon and where a
 solver fails.)")
-      .def("energy", &Evolution::energy, "t"_a,
-           R"(dx^2 Re sum sqrt(g) tr(T^+ H[T]) of a field t, with the integrator's Laplacian: where
-symbol='continuous' it is that of plane waves.)")
+      .def(
+          "energy", &Evolution::energy, "t"_a,
+          R"(dx^2 (Re sum sqrt(g) tr(T^+ H[T]) + g/2 sum |T_ij|^4) of a field t, with the integrator's
+Laplacian: where symbol='continuous' it is that of plane waves.)")
       .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
            "A copy of T: (Nx, Ny, D, D).")
       .def_prop_ro("step", [](Evolution& e) { return e.get([](auto& of) { return of.step(); }); })

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cognitive tensor field: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J on a periodic grid.
+"""The cognitive tensor field: i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J on a periodic grid.
 
 A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
 """
@@ -15,6 +15,7 @@ from lior._lior.field import (
     Hamiltonian,
     collapse,
     entropy,
+    formula,
     plane_wave,
     posterior,
     potential,
@@ -29,6 +30,7 @@ __all__ = [
     "collapse",
     "entropy",
     "evolve",
+    "formula",
     "packet",
     "plane_wave",
     "posterior",
@@ -88,7 +90,7 @@ def evolve(
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
-    v: the potential (Nx, Ny) float64 (None: 0). gxx, gyy: the inverse metric, numbers or arrays
+    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x and y for `formula`. gxx, gyy: the inverse metric, numbers or arrays
     (Nx, Ny). evidence, current: (Nx, Ny, D, D) or None. `settings`: those of Evolution (scheme, dt,
     lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
     looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
@@ -99,6 +101,8 @@ def evolve(
     start = numpy.asarray(start)
     if v is None:
         v = numpy.zeros(start.shape[:2])
+    elif isinstance(v, str):
+        v = formula(v, *start.shape[:2], dx=dx)
     if numpy.ndim(gxx) or numpy.ndim(gyy):
         ones = numpy.ones(start.shape[:2])
         metric = {"gxx_field": gxx * ones, "gyy_field": gyy * ones}

@@ -79,6 +79,21 @@ std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 
 }
 
 template <class T>
+double fourth_powers(ConstField<T> t, std::span<double> row_sums) {
+  const Index nx = t.extent(0), row = t.extent(1) * t.extent(2) * t.extent(3);
+  return sum_rows(nx, 1 + 16384 / std::max<Index>(row, 1), row_sums,
+                  [&](Index i) {
+                    double sum = 0;
+                    for (Index k = i * row; k < (i + 1) * row; ++k) {
+                      const double square = std::norm(Complex(t.data()[k]));
+                      sum += square * square;
+                    }
+                    return Complex(sum);
+                  })
+      .real();
+}
+
+template <class T>
 double norm(ConstField<T> t, View<const double, 2> weight, std::span<double> row_sums) {
   return inner<T>(t, t, weight, row_sums).real();
 }
@@ -145,6 +160,7 @@ std::array<Index, 2> first_broken_cell(ConstField<T> t) {
 #define LIOR_INSTANTIATE(T)                                                                        \
   template std::complex<double> inner(ConstField<T>, ConstField<T>, View<const double, 2>,         \
                                       std::span<double>);                                          \
+  template double fourth_powers(ConstField<T>, std::span<double>);                                 \
   template double norm(ConstField<T>, View<const double, 2>, std::span<double>);                   \
   template double energy(const Hamiltonian<T>&, ConstField<T>, Field<T>, std::span<double>);       \
   template double entropy(ConstField<T>, std::span<double>);                                       \

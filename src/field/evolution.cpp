@@ -55,6 +55,8 @@ void check_abilities(const Settings& s, bool sources, bool varies) {
         [](const SchemeTraits& t) { return t.varying_metric; });
   check(s.symbol == Symbol::discrete || able.continuous_symbol, "symbol continuous",
         [](const SchemeTraits& t) { return t.continuous_symbol; });
+  check(s.nonlinearity == 0 || able.nonlinear, "a nonlinearity",
+        [](const SchemeTraits& t) { return t.nonlinear; });
   check(s.time == Time::real || able.imaginary_time, "imaginary time",
         [](const SchemeTraits& t) { return t.imaginary_time; });
   LIOR_CHECK(s.time == Time::real || !sources, "imaginary time runs without sources only");
@@ -65,6 +67,8 @@ void check_numbers(const Settings& s) {
              s.dt);
   LIOR_CHECK(std::isfinite(s.lambda_qr) && std::isfinite(s.lambda_f),
              "lambda_qr = {}, lambda_f = {}; expected finite numbers", s.lambda_qr, s.lambda_f);
+  LIOR_CHECK(std::isfinite(s.nonlinearity), "nonlinearity is {}; expected a finite number",
+             s.nonlinearity);
   LIOR_CHECK(s.update_every >= 0, "update_every is {}; expected >= 0", s.update_every);
   LIOR_CHECK(s.lambda_qr == 0 || (s.tau > 0 && std::isfinite(s.tau)),
              "tau is {}; expected a finite number > 0", s.tau);
@@ -107,8 +111,9 @@ Index planned_bytes(const Grid& grid, const Settings& s, bool varies, bool drive
   const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
   const Index beside = traits(s.scheme).fields + (has_sources(s, driven) ? 3 : 0);
   // V, sqrt g, the stencil, and a splitting's phases.
+  const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
   const Index cell = varies ? 7 : 3, phases = traits(s.scheme).fields == 0 ? 24 : 0;
-  return state_bytes<T>(grid, s, driven) + beside * field +
+  return state_bytes<T>(grid, s, driven) + beside * field + density +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
 }
 
@@ -139,7 +144,7 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
     case Scheme::strang:
     case Scheme::yoshida4:
       integrator_ = std::make_unique<Splitting<T>>(h, s.dt, s.scheme == Scheme::strang ? 2 : 4,
-                                                   s.symbol, s.time);
+                                                   s.symbol, s.time, s.nonlinearity);
       break;
     case Scheme::crank_nicolson: integrator_ = std::make_unique<CrankNicolson<T>>(h, s.dt); break;
     case Scheme::rk4: integrator_ = std::make_unique<RungeKutta<T>>(h, s.dt); break;
@@ -362,10 +367,11 @@ void Evolution<T>::run(Index steps, const Stop& stop) {
 
 template <class T>
 double Evolution<T>::energy(ConstField<T> t, Field<T> work, std::span<double> row_sums) const {
-  if (settings_.symbol == Symbol::discrete) return field::energy<T>(*h_, t, work, row_sums);
+  const double dx = h_->grid().dx, g = settings_.nonlinearity;
+  const double own = g == 0 ? 0 : g / 2 * dx * dx * fourth_powers<T>(t, row_sums);
+  if (settings_.symbol == Symbol::discrete) return field::energy<T>(*h_, t, work, row_sums) + own;
   std::get<std::unique_ptr<Splitting<T>>>(integrator_)->apply(t, work);
-  const double dx = h_->grid().dx;
-  return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real();
+  return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real() + own;
 }
 
 #define LIOR_INSTANTIATE(T)                                                  \

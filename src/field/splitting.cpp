@@ -5,6 +5,7 @@
 #include "lior/core/parallel.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/integrator.h"
+#include "lior/simd/math.h"
 
 namespace lior::field {
 namespace {
@@ -54,10 +55,44 @@ void subtract_i(std::complex<T>* data, T amount, const std::complex<T>* source, 
   }
 }
 
+template <class T>
+T square(const std::complex<T>& z) {
+  return z.real() * z.real() + z.imag() * z.imag();
+}
+
+/// data *= e^{-i angle |data|^2}; or e^{-angle density} where there is a density.
+template <class T>
+void turn_by_density(std::complex<T>* data, T angle, const T* density, Index count) {
+  constexpr Index kChunk = 128;
+  T angles[kChunk], real[kChunk], imaginary[kChunk];
+  for (Index first = 0; first < count; first += kChunk) {
+    const Index numbers = std::min(kChunk, count - first);
+    std::complex<T>* const at = data + first;
+    const auto span = [&](T* values) {
+      return std::span<T>(values, static_cast<std::size_t>(numbers));
+    };
+    for (Index k = 0; k < numbers; ++k) {
+      angles[k] = -angle * (density ? density[first + k] : square(at[k]));
+    }
+    if (density) {
+      simd::evaluate<T>(simd::Elementary::exp, span(angles), span(real));
+      for (Index k = 0; k < numbers; ++k) at[k] *= real[k];
+      continue;
+    }
+    simd::evaluate<T>(simd::Elementary::cos, span(angles), span(real));
+    simd::evaluate<T>(simd::Elementary::sin, span(angles), span(imaginary));
+    for (Index k = 0; k < numbers; ++k) {
+      const T a = at[k].real(), b = at[k].imag();
+      at[k] = {real[k] * a - imaginary[k] * b, real[k] * b + imaginary[k] * a};
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
-Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time)
+Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time,
+                        double nonlinearity)
     : grid_(h.grid()),
       time_(time),
       dt_(dt),
@@ -76,6 +111,7 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   LIOR_CHECK(order == 2 || (order == 4 && time == Time::real),
              "a splitting of order {} in {} time; expected 2, or 4 in real time", order,
              time == Time::real ? "real" : "imaginary");
+  if (time == Time::imaginary && nonlinearity != 0) density_ = Buffer<T>(grid_.numbers());
   const double hbar = h.physics().hbar;
   // e^{-i E f dt / hbar}, or e^{-E f dt / hbar}.
   const auto phase = [&](double e, double fraction) {
@@ -87,9 +123,9 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   std::vector<double> kicks = parts.kicks;
   kicks.push_back(parts.kicks.front() + parts.kicks.back());
   for (const double fraction : kicks) {
-    Buffer<Number> kick(grid_.cells());
+    Kick kick{Buffer<Number>(grid_.cells()), static_cast<T>(nonlinearity * fraction * dt / hbar)};
     for (Index c = 0; c < grid_.cells(); ++c) {
-      kick[c] = Number(phase(h.v().data()[c], fraction));
+      kick.factors[c] = Number(phase(h.v().data()[c], fraction));
     }
     kicks_.push_back(std::move(kick));
   }
@@ -124,13 +160,17 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       Number* const row = data + i * ny * cell;
-      const auto kick = [&](const Number* by) {
-        for (Index j = 0; j < ny; ++j) multiply(row + j * cell, by[i * ny + j], cell);
+      const auto kick = [&](const Kick& by) {
+        if (by.angle != 0) {
+          const T* density = density_.size() > 0 ? density_.data() + i * ny * cell : nullptr;
+          turn_by_density(row, by.angle, density, ny * cell);
+        }
+        for (Index j = 0; j < ny; ++j) multiply(row + j * cell, by.factors[i * ny + j], cell);
       };
       if (sweep.back) row_.inverse(row);
-      if (sweep.kick) kick(sweep.kick);
+      if (sweep.kick) kick(*sweep.kick);
       if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * ny * cell, ny * cell);
-      if (sweep.next_kick) kick(sweep.next_kick);
+      if (sweep.next_kick) kick(*sweep.next_kick);
       if (sweep.forth) row_.forward(row);
     }
   });
@@ -168,14 +208,14 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
 
 template <class T>
 Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, const Stop& stop) {
-  const Number *first = kicks_[0].data(), *both = kicks_.back().data();
+  const Kick *first = &kicks_[0], *both = &kicks_.back();
   const T half = static_cast<T>(dt_ / (2 * hbar_));
   rows(data, {.source = source, .amount = half, .next_kick = first, .forth = true});
   for (Index step = 0; step < steps; ++step) {
     const bool last = step + 1 == steps || (stop && stop());
     for (int stage = 1; stage <= stages_; ++stage) {
       columns(data, drifts_[stage - 1].data());
-      const Number* const kick = kicks_[stage].data();
+      const Kick* const kick = &kicks_[stage];
       if (stage < stages_) {
         rows(data, {.back = true, .kick = kick, .forth = true});
       } else if (last) {
@@ -209,6 +249,7 @@ Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Sto
   if (time_ == Time::real) return run_real(t.data(), steps, s, stop);
   for (Index step = 0; step < steps; ++step) {
     const double before = norm<T>(t, ones_.view(), row_sums_.span());
+    for (Index k = 0; k < density_.size(); ++k) density_[k] = square(t.data()[k]);
     run_real(t.data(), 1, nullptr, {});
     const double after = norm<T>(t, ones_.view(), row_sums_.span());
     if (after > 0) {

@@ -6,6 +6,10 @@
 
 namespace lior::field {
 
+/// sum |T_ij|^4 over the whole field.
+template <class T>
+double fourth_powers(ConstField<T> t, std::span<double> row_sums);
+
 /// sum weight |T|^2, weight [Nx, Ny]. In double, cells in order: bit-equal across thread counts; so
 /// are all below. `row_sums`: a workspace of 2 Nx numbers.
 template <class T>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The master equation, all terms: i hbar dT/dt = H[T] + Lambda_QR - Lambda_F + J.
+/// The master equation, all terms: i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J.
 ///
 ///   Lambda_QR = lambda_qr (B(T_prev) - T_prev): constant between updates of T_prev;
 ///   Lambda_F(t) = (lambda_f / Gamma(alpha)) int_0^t (t-s)^{alpha-1} T(s) ds, by poles;
-///   J: a constant field of the caller's.
+///   J: a constant field of the caller's;
+///   g |T|^2 T: of each entry by itself, Gross and Pitaevskii's equation where D = 1.
 ///
 /// Strang and Chebyshev: T <- T - (i dt / 2 hbar) S(T) before and after the unitary step.
 /// Crank-Nicolson: S extrapolated to t + dt/2; Runge-Kutta: to the time of each stage.
@@ -31,6 +32,7 @@ struct Settings {
   double alpha = 0.5;
   double tolerance = 1e-6;  ///< of the memory's sum of exponentials
   Index horizon = 1 << 20;  ///< steps that it holds for
+  double nonlinearity = 0;  ///< g
 };
 
 /// The order of convergence in dt at a fixed time, for smooth fields: 2, or 4 of yoshida4 and rk4;
@@ -69,7 +71,8 @@ class Evolution {
   double time() const { return static_cast<double>(step_) * settings_.dt; }
   int poles() const { return memory_ ? memory_->poles() : 0; }
   double pole_error() const { return pole_error_; }  ///< certified; 0 without memory
-  /// dx^2 Re sum sqrt(g) tr(T^dagger H[T]) of any field T, sources left out, where H has the
+  /// dx^2 (Re sum sqrt(g) tr(T^dagger H[T]) + g/2 sum |T_ij|^4) of any field T, which real time
+  /// keeps where there are no sources; these are left out, and H has the
   /// integrator's Laplacian: with Symbol::continuous that of the plane waves. `work` holds a field,
   /// row_sums 2 Nx numbers.
   double energy(ConstField<T> t, Field<T> work, std::span<double> row_sums) const;

@@ -36,14 +36,17 @@ struct SourceTerms;
 ///
 /// Kicks of neighbouring steps in one run are merged, and the kick rides in the sweep of the row
 /// transforms: two sweeps over the field a Strang step. In imaginary time (order 2 only) dt stands
-/// for -i dt, and every step ends by restoring sum |T|^2.
+/// for -i dt, and every step ends by restoring sum |T|^2. With a nonlinearity V is V + g |T_ij|^2
+/// for each entry, which a kick in real time does not change, so that kicks stay exact; in
+/// imaginary time both kicks of a step take |T_ij|^2 from its start, whose norm is not yet lost, so
+/// that the ground state is exact to dt^2.
 template <class T>
 class Splitting {
  public:
   /// Throws lior::Error where the metric varies, dt is 0 or not finite, or order is not 2 or 4
-  /// (2 in imaginary time).
+  /// (2 in imaginary time). nonlinearity: g.
   Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol = Symbol::discrete,
-            Time time = Time::real);
+            Time time = Time::real, double nonlinearity = 0);
   /// source: a constant S (order 2 in real time only), or empty: T <- T - (i dt / 2 hbar) S before
   /// and after each step, both in the sweep of the kicks. `stop` is asked after each step. Returns
   /// the steps made. Throws lior::Error when shapes differ.
@@ -53,13 +56,19 @@ class Splitting {
 
  private:
   using Number = std::complex<T>;
+  /// e^{-i (V + g |T|^2) f dt / hbar}, without i in imaginary time: the factors of V, and the
+  /// angle g f dt / hbar.
+  struct Kick {
+    Buffer<Number> factors;
+    T angle;
+  };
   /// The parts of one sweep over the rows, in this order.
   struct RowSweep {
     bool back = false;
-    const Number* kick = nullptr;
+    const Kick* kick = nullptr;
     const Number* source = nullptr;
     T amount = 0;
-    const Number* next_kick = nullptr;
+    const Kick* next_kick = nullptr;
     bool forth = false;
   };
   void rows(Number* data, const RowSweep& sweep);
@@ -70,9 +79,10 @@ class Splitting {
   Time time_;
   double dt_, hbar_;
   int stages_;
-  std::vector<Buffer<Number>> kicks_;   ///< stages + 1 of one step, then the merged one
+  std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
   std::vector<Buffer<Number>> drifts_;  ///< [Nx, Ny] each, 1 / (Nx Ny) included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
+  Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
   linalg::Fft<T> row_, column_;
   Buffer<Number> columns_;  ///< one block a thread

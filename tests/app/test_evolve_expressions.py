@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Potentials and initial fields by formulas, nonlinear fields, imaginary time."""
+
+import json
+import math
+
+import h5py
+import numpy
+import pytest
+
+
+def evolve(lior, folder, config, *arguments):
+    file = folder / "config.toml"
+    file.write_text(config)
+    result = lior("evolve", "--config", file, "--out", folder / "out", *arguments)
+    assert result.returncode == 0, result.stderr
+    frames = h5py.File(folder / "out" / "field.h5")["T"][...]
+    rows = [json.loads(row) for row in (folder / "out" / "diagnostics.jsonl").read_text().split("\n") if row]
+    return frames, rows
+
+
+GRID = """
+[grid]
+nx = 32
+ny = 24
+D = 1
+dx = 0.5
+[output]
+every = 10
+frames = false
+"""
+
+
+def test_formulas_are_the_kinds_that_they_write_out(lior, tmp_path):
+    """The harmonic potential and a packet, by name and by formula."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    rest = "[integrator]\ndt = 0.1\nsteps = 20\n"
+    named, _ = evolve(
+        lior,
+        tmp_path / "a",
+        GRID
+        + rest
+        + '[potential]\nkind = "harmonic"\nstrength = 0.04\n[initial]\nwidth = 1.5\nx = 1\nkx = 0.7\n',
+    )
+    formulas, _ = evolve(
+        lior,
+        tmp_path / "b",
+        GRID
+        + rest
+        + '[potential]\nexpression = "0.02*(x^2 + y^2)"\n[initial]\nkind = "expression"\n'
+        'expression = "exp(-((x - 1)^2 + y^2)/(4*1.5^2))"\nphase = "0.7*x"\n',
+    )
+    assert named.shape == formulas.shape == (3, 32, 24, 1, 1)
+    numpy.testing.assert_allclose(formulas, named, atol=1e-13)
+
+
+def test_solitons_keep_their_shape_and_energy(lior, tmp_path):
+    result = lior(
+        "evolve", "--preset", "soliton", "--out", tmp_path / "out", "--steps", 400, "--error-check"
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()]
+    assert rows[-1]["norm"] == pytest.approx(rows[0]["norm"], rel=1e-12)
+    assert rows[-1]["energy"] == pytest.approx(rows[0]["energy"], rel=1e-4)
+    t = h5py.File(tmp_path / "out" / "field.h5")["T"][...][:, :, 0, 0, 0]
+    # At time 8 they have come 6 nearer, from 12 to 6, and are as high as they were.
+    x = (numpy.arange(192) - 96) * 0.25
+    left = x < 0
+    place = (abs(t[-1][left]) ** 2 * x[left]).sum() / (abs(t[-1][left]) ** 2).sum()
+    assert place == pytest.approx(-6, abs=0.05)
+    assert abs(t[-1]).max() == pytest.approx(1, abs=0.02)
+
+
+def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
+    result = lior("evolve", "--preset", "condensate", "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()]
+    energies = [row["energy"] for row in rows]
+    assert all(b <= a + 1e-9 for a, b in zip(energies, energies[1:]))
+    # Thomas and Fermi: E = 2 mu / 3, mu = sqrt(g omega_x omega_y / pi), plus what is kinetic.
+    limit = 2 / 3 * math.sqrt(200 * math.sqrt(1.5) / math.pi)
+    assert limit < energies[-1] < 1.05 * limit
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ('[potential]\nexpression = "x +* y"\n', "potential.expression: expected a number"),
+        ('[potential]\nexpression = "1/(x - 1)"\n', "is inf at x = 1"),
+        ('[initial]\nkind = "expression"\nexpression = "sin(x"\n', "initial.expression: expected ')'"),
+        ('[initial]\nkind = "expression"\n', "initial.expression"),
+        (
+            '[physics]\nnonlinearity = 1\n[integrator]\nkind = "chebyshev"\n',
+            "cannot run with a nonlinearity; expected one of: strang, yoshida4",
+        ),
+    ],
+)
+def test_wrong_formulas_are_refused(refused, tmp_path, config, words):
+    file = tmp_path / "config.toml"
+    file.write_text(config)
+    assert words in refused("evolve", "--config", file, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gross and Pitaevskii's equation: solitons, ground states, and which schemes refuse it.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "lior/field/diagnostics.h"
+#include "lior/field/evolution.h"
+#include "lior/field/setup.h"
+#include "support/error_of.h"
+#include "support/on_thread_counts.h"
+
+namespace lior::field {
+namespace {
+
+using Number = std::complex<double>;
+
+/// A bright soliton of g = -1, hbar = m = 1, on a ring: sech(x - v t) e^{i (v x + (1 - v^2) t /
+/// 2)}.
+struct Soliton {
+  const Grid grid{.nx = 256, .ny = 1, .d = 1, .dx = 0.15};
+  const double speed = 4 * std::numbers::pi / (256 * 0.15);
+  Array<double, 2> v{{256, 1}};
+  Hamiltonian<double> h{grid, {.hbar = 1, .mass = 1}, {}, v.view()};
+
+  Array<Number, 4> at(double time) const {
+    Array<Number, 4> t(grid.shape());
+    for (Index i = 0; i < grid.nx; ++i) {
+      const double x = (static_cast<double>(i) - 128) * grid.dx;
+      t.data()[i] =
+          std::polar(1 / std::cosh(x - speed * time), speed * x + (1 - speed * speed) / 2 * time);
+    }
+    return t;
+  }
+  Settings settings(Scheme scheme, double dt) const {
+    return {.scheme = scheme, .dt = dt, .symbol = Symbol::continuous, .nonlinearity = -1};
+  }
+  /// Largest deviation of the field at time 4, with that scheme and step.
+  double error(Scheme scheme, double dt) const {
+    const auto start = at(0);
+    Evolution<double> evolution(h, settings(scheme, dt), start.view());
+    evolution.run(std::lround(4 / dt));
+    const auto want = at(4);
+    double worst = 0;
+    for (Index k = 0; k < grid.nx; ++k) {
+      worst = std::max(worst, std::abs(evolution.field().data()[k] - want.data()[k]));
+    }
+    return worst;
+  }
+};
+
+TEST(Nonlinear, SolitonsAreFollowedToTheOrderOfTheScheme) {
+  const Soliton soliton;
+  const double strang = soliton.error(Scheme::strang, 0.04);
+  EXPECT_LT(strang, 2e-3);
+  EXPECT_NEAR(std::log2(strang / soliton.error(Scheme::strang, 0.02)), 2, 0.05);
+  const double yoshida = soliton.error(Scheme::yoshida4, 0.08);
+  EXPECT_LT(yoshida, 2e-3);
+  EXPECT_NEAR(std::log2(yoshida / soliton.error(Scheme::yoshida4, 0.04)), 4, 0.2);
+}
+
+TEST(Nonlinear, NormStaysAndEnergyDriftsWithTheOrder) {
+  const Soliton soliton;
+  const auto start = soliton.at(0);
+  Buffer<double> sums(3 * soliton.grid.nx);
+  Array<Number, 4> work(soliton.grid.shape());
+  const auto changes = [&](Scheme scheme, double dt) {
+    Evolution<double> evolution(soliton.h, soliton.settings(scheme, dt), start.view());
+    const double norm_before = norm<double>(start.view(), soliton.h.weight(), sums.span());
+    const double before = evolution.energy(start.view(), work.view(), sums.span());
+    evolution.run(std::lround(4 / dt));
+    const double norm_after = norm<double>(evolution.field(), soliton.h.weight(), sums.span());
+    const double after = evolution.energy(evolution.field(), work.view(), sums.span());
+    // Some four hundred transforms, each of a few roundings.
+    EXPECT_NEAR(norm_after / norm_before, 1, 1e-12);
+    return std::abs(after - before);
+  };
+  // E = v^2 - 1/3 for this soliton, in cells of dx by dx.
+  Evolution<double> evolution(soliton.h, soliton.settings(Scheme::strang, 1), start.view());
+  EXPECT_NEAR(evolution.energy(start.view(), work.view(), sums.span()) / soliton.grid.dx,
+              soliton.speed * soliton.speed - 1.0 / 3, 1e-6);
+  EXPECT_LT(changes(Scheme::strang, 0.04), 1e-4);
+  EXPECT_LT(changes(Scheme::yoshida4, 0.04), changes(Scheme::strang, 0.04));
+}
+
+/// hbar = m = 1, V = r^2 / 2, g = 200, norm 1.
+TEST(Nonlinear, ImaginaryTimeFindsTheGroundStateOfATrap) {
+  constexpr double kG = 200;
+  const Grid grid{.nx = 64, .ny = 64, .d = 1, .dx = 0.25};
+  Array<double, 2> v({64, 64}), modulus({64, 64}), phase({64, 64});
+  fill_formula(grid, "(x^2 + y^2)/2", "trap", v.view());
+  fill_formula(grid, "exp(-(x^2 + y^2)/8)/sqrt(4*pi)", "start", modulus.view());
+  const Hamiltonian<double> h(grid, {.hbar = 1, .mass = 1}, {}, v.view());
+  Array<Number, 4> start(grid.shape()), work(grid.shape());
+  fill_polar(grid, modulus.view(), phase.view(), start.view());
+  Evolution<double> evolution(
+      h, {.dt = 0.004, .symbol = Symbol::continuous, .time = Time::imaginary, .nonlinearity = kG},
+      start.view());
+  evolution.run(1500);
+  Buffer<double> sums(3 * grid.nx);
+  const ConstField<double> t = evolution.field();
+  const double cell = grid.dx * grid.dx;
+  double potential = 0;
+  for (Index k = 0; k < grid.cells(); ++k) potential += cell * v.data()[k] * std::norm(t.data()[k]);
+  const double own = kG / 2 * cell * fourth_powers<double>(t, sums.span());
+  const double kinetic = evolution.energy(t, work.view(), sums.span()) - potential - own;
+  EXPECT_NEAR(cell * norm<double>(t, h.weight(), sums.span()), 1, 1e-6);
+  // The virial theorem of a harmonic trap in two dimensions; imaginary steps leave dt^2.
+  EXPECT_NEAR(2 * kinetic - 2 * potential + 2 * own, 0, 1e-3 * potential);
+  // Thomas and Fermi: mu = sqrt(g / pi) without the kinetic energy, which is 1.5 % of it here.
+  const double mu = kinetic + potential + 2 * own;
+  EXPECT_NEAR(mu, std::sqrt(kG / std::numbers::pi), 0.03 * mu);
+  EXPECT_GT(mu, std::sqrt(kG / std::numbers::pi));
+}
+
+TEST(Nonlinear, EntriesTurnByThemselvesOnAnyNumberOfThreads) {
+  const Grid grid{.nx = 32, .ny = 16, .d = 2, .dx = 1};
+  Array<double, 2> v({32, 16});
+  const Hamiltonian<double> h(grid, {.hbar = 0.1, .mass = 1}, {}, v.view());
+  Array<Number, 4> start(grid.shape());
+  fill_random(grid, 3, start.view());
+  std::vector<Number> one;
+  on_thread_counts([&](int threads) {
+    Evolution<double> evolution(h, {.dt = 0.1, .nonlinearity = 0.3}, start.view());
+    evolution.run(5);
+    const std::vector<Number> field(evolution.field().begin(), evolution.field().end());
+    if (threads == 1) one = field;
+    EXPECT_EQ(field, one);
+  });
+}
+
+TEST(Nonlinear, OtherSchemesRefuseIt) {
+  const Soliton soliton;
+  const auto start = soliton.at(0);
+  for (const Scheme scheme : {Scheme::crank_nicolson, Scheme::rk4, Scheme::chebyshev}) {
+    const Settings settings{.scheme = scheme, .dt = 1e-3, .nonlinearity = 1};
+    EXPECT_EQ(error_of([&] { Evolution<double>(soliton.h, settings, start.view()); }),
+              fmt::format("{} cannot run with a nonlinearity; expected one of: strang, yoshida4",
+                          name(scheme)));
+  }
+}
+
+TEST(Formulas, FillPotentialsAndFields) {
+  const Grid grid{.nx = 4, .ny = 3, .d = 2, .dx = 0.5};
+  Array<double, 2> v({4, 3}), phase({4, 3});
+  fill_formula(grid, "x + 10*y + Lx*100 + Ly", "potential", v.view());
+  EXPECT_EQ(v(0, 0), -1 - 7.5 + 200 + 1.5);
+  EXPECT_EQ(v(3, 2), 0.5 + 2.5 + 200 + 1.5);
+  phase(3, 2) = std::numbers::pi / 2;
+  Array<Number, 4> t(grid.shape());
+  fill_polar(grid, v.view(), phase.view(), t.view());
+  EXPECT_NEAR(t(3, 2, 1, 1).imag(), 204.5, 1e-12);
+  EXPECT_NEAR(t(3, 2, 0, 1).imag(), 102.25, 1e-12);
+  EXPECT_EQ(error_of([&] { fill_formula(grid, "1/x", "potential.expression", v.view()); }),
+            "potential.expression: is inf at x = 0, y = -0.75; expected finite numbers on the "
+            "whole grid");
+  EXPECT_EQ(error_of([&] { fill_formula(grid, "x + t", "potential.expression", v.view()); }),
+            "potential.expression: unknown name 't'; expected one of x, y, Lx, Ly at column 5: x + "
+            "▶t");
+}
+
+}  // namespace
+}  // namespace lior::field

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Potentials by formulas, and fields that act on themselves."""
+
+import lior
+import numpy
+import pytest
+from lior import field
+
+
+def test_formula_is_numpys():
+    nx, ny, dx = 12, 9, 0.5
+    x, y = numpy.meshgrid(
+        (numpy.arange(nx) - nx / 2) * dx, (numpy.arange(ny) - ny / 2) * dx, indexing="ij"
+    )
+    got = field.formula("exp(-x^2) * cos(2*pi*y/Ly) + where(x < y, 1, abs(x))", nx, ny, dx=dx)
+    want = numpy.exp(-(x**2)) * numpy.cos(2 * numpy.pi * y / (ny * dx))
+    want += numpy.where(x < y, 1, abs(x))
+    numpy.testing.assert_allclose(got, want, rtol=0, atol=1e-15)
+    with pytest.raises(lior.Error, match="formula: unknown name 'z'"):
+        field.formula("z", 2, 2)
+
+
+def test_nonlinear_step_is_numpys_split_step():
+    """A Strang step of i T' = -T''/2 + V T + g |T|^2 T, written out."""
+    nx, ny, dx, dt, g = 32, 16, 0.5, 0.02, 0.7
+    start = field.packet(nx, ny, dx=dx, width=1.5, k=(0.4, -0.2))
+    v = field.formula("(x^2 + y^2)/8", nx, ny, dx=dx)
+    got = field.evolve(
+        start,
+        "(x^2 + y^2)/8",
+        steps=3,
+        dx=dx,
+        hbar=1.0,
+        dt=dt,
+        symbol="continuous",
+        nonlinearity=g,
+        progress=False,
+    ).frames[-1, :, :, 0, 0]
+    k2 = (
+        (2 * numpy.pi * numpy.fft.fftfreq(nx, dx))[:, None] ** 2
+        + (2 * numpy.pi * numpy.fft.fftfreq(ny, dx)) ** 2
+    )
+    t = start[:, :, 0, 0]
+
+    def kick(t):
+        return t * numpy.exp(-0.5j * dt * (v + g * abs(t) ** 2))
+
+    for _ in range(3):
+        t = numpy.fft.ifft2(numpy.exp(-0.5j * dt * k2) * numpy.fft.fft2(kick(t)))
+        t = kick(t)
+    numpy.testing.assert_allclose(got, t, rtol=0, atol=1e-14)
