@@ -50,7 +50,7 @@ struct Bracket {
   Index path, sample;
   double low = 0, high = 1, f_low, f_high;
   std::vector<double> x{}, v{};  // at the high end
-  int same_side = 0;         // trials that moved one end only: < 0 the low one, > 0 the high one
+  int same_side = 0;  // trials that moved one end only: < 0 the low one, > 0 the high one
 };
 
 /// The fraction to try next: the chord's zero, with the end that does not move counted half

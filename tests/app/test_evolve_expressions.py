@@ -15,7 +15,11 @@ def evolve(lior, folder, config, *arguments):
     result = lior("evolve", "--config", file, "--out", folder / "out", *arguments)
     assert result.returncode == 0, result.stderr
     frames = h5py.File(folder / "out" / "field.h5")["T"][...]
-    rows = [json.loads(row) for row in (folder / "out" / "diagnostics.jsonl").read_text().split("\n") if row]
+    rows = [
+        json.loads(row)
+        for row in (folder / "out" / "diagnostics.jsonl").read_text().split("\n")
+        if row
+    ]
     return frames, rows
 
 
@@ -60,7 +64,9 @@ def test_solitons_keep_their_shape_and_energy(lior, tmp_path):
         "evolve", "--preset", "soliton", "--out", tmp_path / "out", "--steps", 400, "--error-check"
     )
     assert result.returncode == 0, result.stderr
-    rows = [json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()
+    ]
     assert rows[-1]["norm"] == pytest.approx(rows[0]["norm"], rel=1e-12)
     assert rows[-1]["energy"] == pytest.approx(rows[0]["energy"], rel=1e-4)
     t = h5py.File(tmp_path / "out" / "field.h5")["T"][...][:, :, 0, 0, 0]
@@ -75,7 +81,9 @@ def test_solitons_keep_their_shape_and_energy(lior, tmp_path):
 def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
     result = lior("evolve", "--preset", "condensate", "--out", tmp_path / "out")
     assert result.returncode == 0, result.stderr
-    rows = [json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(row) for row in (tmp_path / "out" / "diagnostics.jsonl").read_text().splitlines()
+    ]
     energies = [row["energy"] for row in rows]
     assert all(b <= a + 1e-9 for a, b in zip(energies, energies[1:]))
     # Thomas and Fermi: E = 2 mu / 3, mu = sqrt(g omega_x omega_y / pi), plus what is kinetic.
@@ -88,7 +96,10 @@ def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
     [
         ('[potential]\nexpression = "x +* y"\n', "potential.expression: expected a number"),
         ('[potential]\nexpression = "1/(x - 1)"\n', "is inf at x = 1"),
-        ('[initial]\nkind = "expression"\nexpression = "sin(x"\n', "initial.expression: expected ')'"),
+        (
+            '[initial]\nkind = "expression"\nexpression = "sin(x"\n',
+            "initial.expression: expected ')'",
+        ),
         ('[initial]\nkind = "expression"\n', "initial.expression"),
         (
             '[physics]\nnonlinearity = 1\n[integrator]\nkind = "chebyshev"\n',

@@ -36,10 +36,9 @@ def test_nonlinear_step_is_numpys_split_step():
         nonlinearity=g,
         progress=False,
     ).frames[-1, :, :, 0, 0]
-    k2 = (
-        (2 * numpy.pi * numpy.fft.fftfreq(nx, dx))[:, None] ** 2
-        + (2 * numpy.pi * numpy.fft.fftfreq(ny, dx)) ** 2
-    )
+    k2 = (2 * numpy.pi * numpy.fft.fftfreq(nx, dx))[:, None] ** 2 + (
+        2 * numpy.pi * numpy.fft.fftfreq(ny, dx)
+    ) ** 2
     t = start[:, :, 0, 0]
 
     def kick(t):
