@@ -123,9 +123,10 @@ def train(
     decay=0.1,
     clip=1.0,
     floor=0.1,
+    most_tokens=None,
 ):
-    """For `seconds` of wall time, which begin when torch has made its threads and primitives. Returns steps and
-    tokens."""
+    """For `seconds` of wall time, which begin when torch has made its threads and primitives, or for `most_tokens`
+    where they are given. Returns steps and tokens."""
     model.train()
     shapes = [(batch, length)]
     if curriculum:
@@ -139,7 +140,13 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=True)
     steps = tokens_seen = 0
     start = time.monotonic()
-    while (progress := (time.monotonic() - start) / seconds) < 1:
+
+    def progress_now():
+        if most_tokens is not None:
+            return tokens_seen / most_tokens
+        return (time.monotonic() - start) / seconds
+
+    while (progress := progress_now()) < 1:
         if curriculum:
             size, width = curriculum.batch(batch), curriculum.length
             tokens, targets = data.batch(generator, size, width, curriculum.over_generators)
