@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pickle
+import re
 import sys
 
 import numpy
@@ -589,3 +590,86 @@ def test_recorded_optimizer():
                 torch.testing.assert_close(
                     p.data, tensors[f"{name}.{letter}{step + 1}"], rtol=1e-10, atol=1e-12
                 )
+
+
+MODULES = {
+    "bilinears": lambda **place: lt.SpinorBilinears(3, 4, **place),
+    "metric": lambda **place: lt.LearnedMetric(3, **place),
+    "kernel": lambda **place: lt.LiorKernel(**place),
+    "memory": lambda **place: lt.LiorMemory(2, horizon=4096, **place),
+    "mamba": lambda **place: lt.GeometricMamba(16, heads=2, gates=False, **place),
+    "field": lambda **place: lt.CausalField(16, heads=1, **place),
+    "geometric attention": lambda **place: lt.GeometricAttention(16, heads=1, **place),
+    "attention": lambda **place: lt.Layer("attention", 16, heads=2, **place),
+    "convolution": lambda **place: lt.ShortConvolution(3, 8, **place),
+    "model": lambda **place: lt.Model(
+        {"data": "t", "model": {"d_model": 16, "heads": 2, "vocabulary": 5, "classes": 5}}, **place
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_made_anywhere_and_start_again(name):
+    """device, dtype, meta, to_empty and reset_parameters, as torch's own modules have them."""
+    torch.manual_seed(20)
+    want = MODULES[name](dtype=DOUBLE)
+    assert {p.dtype for p in want.parameters()} == {DOUBLE}
+    empty = MODULES[name](device="meta", dtype=DOUBLE)
+    assert all(t.is_meta for t in (*empty.parameters(), *empty.buffers()))
+    with torch.device("meta"):
+        assert all(p.is_meta for p in MODULES[name]().parameters())
+    empty.to_empty(device="cpu")
+    for tensor in (*empty.parameters(), *empty.buffers()):
+        tensor.detach().fill_(torch.nan)
+    empty.reset_parameters() if hasattr(empty, "reset_parameters") else [
+        kernel.reset_parameters() for kernel in empty.kernels
+    ]
+    for key, value in empty.state_dict().items():
+        assert value.isfinite().all(), key
+        spread = want.state_dict()[key].std() if value.numel() > 30 else None
+        assert spread is None or torch.isclose(value.std(), spread, rtol=0.5, atol=1e-12), key
+    assert repr(want).startswith(type(want).__name__ + "(")
+
+
+def test_reprs_say_how_a_module_was_made():
+    assert "geometric_mamba, 16, heads=2" in repr(lt.GeometricMamba(16, heads=2))
+    assert "3, resilience=True, spd_floor=False" in repr(lt.LearnedMetric(3))
+    assert "heads=2, tolerance=1e-06, horizon=4096" in repr(MODULES["memory"]())
+
+
+def test_shapes_that_do_not_fit_are_said_in_the_callers_words():
+    mamba, metric, memory = (MODULES[name]() for name in ("mamba", "metric", "memory"))
+    model, state = MODULES["model"](), torch.zeros(2, 8, 2)
+    x, tokens = torch.randn(2, 5, 16), torch.zeros(2, 5, dtype=torch.long)
+    for call, text in {
+        lambda: mamba(x[0]): r"GeometricMamba: x has shape (5, 16); expected (B, N, 16)",
+        lambda: mamba(x[..., :8]): "x has shape (2, 5, 8); expected (B, N, 16)",
+        lambda: mamba(x, state[:1]): "state has shape (1, 8, 2); expected (2, 8, 2)",
+        lambda: metric(torch.ones(2, 6)): "LearnedMetric: x has shape (2, 6); expected (..., 3)",
+        lambda: metric.distance(
+            torch.ones(2, 3), torch.ones(3)
+        ): "y has shape (3,); expected (2, 3)",
+        lambda: metric.geodesic(
+            torch.ones(2, 3), torch.ones(3)
+        ): "v has shape (3,); expected (2, 3)",
+        lambda: metric.length(torch.ones(3)): "path has shape (3,); expected (..., K, 3)",
+        lambda: memory(x[0]): "LiorMemory: x has shape (5, 16); expected (B, N, C)",
+        lambda: memory(x[..., :5]): "2 kernels cannot share 5 channels",
+        lambda: MODULES["bilinears"]()(x): "psi has shape (2, 5, 16); expected (..., 4)",
+        lambda: model(tokens[0]): "Model: tokens has shape (5,); expected (B, N)",
+        lambda: model.step(tokens, torch.zeros(1, 3)): "state has shape (1, 3); expected (2, ",
+    }.items():
+        with pytest.raises(lior.Error, match=re.escape(text)):
+            call()
+    assert mamba(x[:, :0])[0].shape == (2, 0, 16)
+    assert model(tokens[:, :0]).shape == (2, 0, 5)
+
+
+def test_paths_that_rest_have_gradients():
+    metric, path = metric_with(torch.randn(4, 3, dtype=DOUBLE))
+    rests = torch.stack([path[0], path[0], path[1]]).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(metric.length(rests), rests)
+    moves = rests.detach()[1:].clone().requires_grad_()
+    (want,) = torch.autograd.grad(metric.length(moves), moves)
+    assert (slope[0] == 0).all()
+    torch.testing.assert_close(slope[1:], want)

@@ -13,15 +13,22 @@ from torch.utils import checkpoint
 from lior import Error, io
 from lior import nn as lior_nn
 from lior import train as lior_train
-from lior.torch.modules import Layer, RmsNorm, fresh_seed, working_dtype
+from lior.torch.modules import Layer, RmsNorm, expect, fresh_seed, working_dtype
 
 
 class ShortConvolution(nn.Module):
     """x_n + sum_k weight_k x_(n-k), channel by channel, of x [B, N, D]: docs/math/conventions.md, section 11.2."""
 
-    def __init__(self, taps, d_model, dtype=None):
+    def __init__(self, taps, d_model, dtype=None, device=None):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(taps, d_model, dtype=dtype))
+        self.weight = nn.Parameter(torch.empty(taps, d_model, dtype=dtype, device=device))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.normal_(self.weight, std=0.3)
+
+    def extra_repr(self):
+        return f"{len(self.weight)}, {self.weight.shape[1]}"
 
     def start_state(self, x: Tensor):
         """Zeros [B, (taps - 1) D]: the rows before the first."""
@@ -33,6 +40,7 @@ class ShortConvolution(nn.Module):
 
     def run(self, x: Tensor, state: Tensor):
         """(out, the last rows of x [B, state_size]) after those of `state`."""
+        expect(self, "x", x, "B", "N", self.weight.shape[1])
         taps = len(self.weight)
         rows = torch.cat([state.unflatten(1, (taps - 1, x.shape[2])), x.to(state.dtype)], 1)
         length = x.shape[1]
@@ -46,27 +54,42 @@ class ShortConvolution(nn.Module):
 class Block(nn.Module):
     """Of a model: its short convolution, its mixer and its SwiGLU, those that it has."""
 
-    def __init__(self, settings, mixer, dtype=None):
+    def __init__(self, settings, mixer, dtype=None, device=None):
         super().__init__()
         width, layers = settings["d_model"], settings["layers"]
 
         def layer(kind):
             keys = lior_nn.layer_option_keys(kind)
             options = {name: settings[key] for name, key in keys.items()}
-            return Layer(kind, width, dtype=dtype, layers=layers, **options)
+            return Layer(kind, width, dtype, device, layers=layers, **options)
 
         if settings["convolution"]:
-            self.convolution = ShortConvolution(settings["convolution"], width, dtype)
+            self.convolution = ShortConvolution(settings["convolution"], width, dtype, device)
         self.mixer = layer(mixer)
         if settings["mlp_hidden"]:
             self.mlp = layer("swiglu_mlp")
 
 
+def _config_of(settings):
+    return lior_train.Config(_flat(settings)) if isinstance(settings, dict) else settings
+
+
+def _flat(settings, prefix=""):
+    """Settings as lior.train.Config takes them: {"model.heads": 4, ...}; those that are absent are left out."""
+    flat = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[prefix + key] = value
+    return flat
+
+
 class Model(nn.Module):
     """A model of `lior train`: tokens [B, N] to scores [B, N, classes].
 
-    settings: a lior.train.Config, or a dict of settings as it takes them, such as {"data": "builtin:a5",
-    "model.d_model": 64, "model.vocabulary": 60, "model.classes": 60}. Parameters have the names of model.safetensors and
+    settings: a lior.train.Config, a dict of settings as it takes them, such as {"data": "builtin:a5",
+    "model.d_model": 64, "model.vocabulary": 60, "model.classes": 60}, or what a run's config.json holds. Parameters have the names of model.safetensors and
     the start values of the program. Between calls stands a state of constant size, that of lior.train.Model. With
     `gradient_checkpointing` layers keep their inputs alone, and compute the rest again on the way back."""
 
@@ -75,26 +98,29 @@ class Model(nn.Module):
         functools.partial(checkpoint.checkpoint, use_reentrant=False)
     )
 
-    def __init__(self, settings, dtype=None):
+    def __init__(self, settings, dtype=None, device=None):
         super().__init__()
-        config = lior_train.Config(settings) if isinstance(settings, dict) else settings
+        config = _config_of(settings)
         #: every setting, as config.json has them
         self.settings = json.loads(config.json)
         model = self.settings["model"]
         mixers = [name.strip() for name in model["mixers"].split(",")]
-        width, real = model["d_model"], dtype or torch.get_default_dtype()
-        self.embedding = nn.Embedding(model["vocabulary"], width, dtype=dtype)
+        width, place = model["d_model"], {"dtype": dtype, "device": device}
+        self.embedding = nn.Embedding(model["vocabulary"], width, **place)
         self.blocks = nn.ModuleList(
-            Block(model, mixers[i % len(mixers)], dtype) for i in range(model["layers"])
+            Block(model, mixers[i % len(mixers)], **place) for i in range(model["layers"])
         )
-        self.norm = RmsNorm(width, dtype)
-        self.output = nn.Linear(width, model["classes"], dtype=dtype)
+        self.norm = RmsNorm(width, **place)
+        self.output = nn.Linear(width, model["classes"], **place)
         if model["tied"]:
             self.output.weight = self.embedding.weight
-        start = lior_train.Model(config)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Start values, by torch's generator."""
+        start = lior_train.Model(_config_of(self.settings))
         start.initialize(fresh_seed())
         self.load_arrays(start.parameters)
-        self.to(real)
 
     def layers(self):
         """All layers in their order: of each block the convolution, the mixer, the SwiGLU."""
@@ -120,14 +146,17 @@ class Model(nn.Module):
     def run(self, tokens: Tensor, state: Tensor):
         """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
         those of the layers: most kinds have none."""
-        x, ends = self.embedding(tokens), []
+        expect(self, "tokens", tokens, "B", "N")
         sizes = [part.shape[1] for part in self._start_states(1)]
+        expect(self, "state", state, len(tokens), sum(sizes))
+        x, ends = self.embedding(tokens), []
         for layer, part in zip(self.layers(), state.split(sizes, 1)):
             x, end = layer.run(x, part) if part.shape[1] else (layer(x), part)
             ends.append(end)
         return self.output(self.norm(x)), torch.cat(ends, 1)
 
     def forward(self, tokens: Tensor):
+        expect(self, "tokens", tokens, "B", "N")
         x = self.embedding(tokens)
         for layer in self.layers():
             if self.gradient_checkpointing and self.training:

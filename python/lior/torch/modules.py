@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lior import Error
 from lior.torch import ops
 
 
@@ -43,6 +44,17 @@ def working_dtype(dtype):
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def expect(module, name, tensor, *shape):
+    """Refuses a tensor of another shape: of sizes, letters where any will do, and a first "..." for any before it."""
+    last = shape[1:] if shape[0] == "..." else shape
+    given = tuple(tensor.shape)
+    fits = len(given) >= len(last) and (len(given) == len(last) or shape[0] == "...")
+    if fits and all(isinstance(n, str) or n == g for n, g in zip(last[::-1], given[::-1])):
+        return
+    wanted = ", ".join(map(str, shape))
+    raise Error(f"{type(module).__name__}: {name} has shape {given}; expected ({wanted})")
+
+
 def fresh_seed():
     """Of torch's generator, which goes on; torch.manual_seed holds, on the meta device too."""
     return int(torch.randint(1 << 62, (), device="cpu"))
@@ -54,12 +66,21 @@ class SpinorBilinears(nn.Module):
     With `packed` K1 is [..., d(d-1)/2], the pairs m < n, and K2 [..., d(d+1)/2], the pairs m <= n.
     """
 
-    def __init__(self, d, s, packed=False, dirac=False, dtype=None):
+    def __init__(self, d, s, packed=False, dirac=False, dtype=None, device=None):
         super().__init__()
         self.packed, self.dirac = packed, dirac
-        self.gamma = nn.Parameter(torch.randn(d, s, s, dtype=dtype) / math.sqrt(s))
+        self.gamma = nn.Parameter(torch.empty(d, s, s, dtype=dtype, device=device))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.normal_(self.gamma, std=self.gamma.shape[1] ** -0.5)
+
+    def extra_repr(self):
+        d, s, _ = self.gamma.shape
+        return f"{d}, {s}, packed={self.packed}, dirac={self.dirac}"
 
     def forward(self, psi: Tensor):
+        expect(self, "psi", psi, "...", self.gamma.shape[1])
         d, leading = self.gamma.shape[0], psi.shape[:-1]
         k0, *pairs = ops.bilinears(
             psi.reshape(-1, psi.shape[-1]), self.gamma, self.packed, self.dirac
@@ -75,13 +96,25 @@ class LearnedMetric(nn.Module):
     g = L L^T + 0.1 tanh((h + h^T)/2) + 1e-4 I (+ 0.1 d I with spd_floor), h = metric_net(x);
     R = clamp(softplus(resilience_net(x)), 0.1, 10)."""
 
-    def __init__(self, d, resilience=True, spd_floor=False, dtype=None):
+    def __init__(self, d, resilience=True, spd_floor=False, dtype=None, device=None):
         super().__init__()
         self.d, self.resilience, self.spd_floor = d, resilience, spd_floor
-        self.L = nn.Parameter(torch.eye(d, dtype=dtype) + 0.1 * torch.randn(d, d, dtype=dtype))
-        linear = lambda inputs, outputs: nn.Linear(inputs, outputs, dtype=dtype)
+        linear = lambda inputs, outputs: nn.Linear(inputs, outputs, dtype=dtype, device=device)
+        self.L = nn.Parameter(torch.empty(d, d, dtype=dtype, device=device))
         self.metric_net = nn.Sequential(linear(d, 2 * d), nn.GELU(), linear(2 * d, d * d))
         self.resilience_net = nn.Sequential(linear(d, d), nn.GELU(), linear(d, 1))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self):
+        nn.init.normal_(self.L, std=0.1)
+        self.L.diagonal().add_(1)
+        for net in (*self.metric_net, *self.resilience_net):
+            if isinstance(net, nn.Linear):
+                net.reset_parameters()
+
+    def extra_repr(self):
+        return f"{self.d}, resilience={self.resilience}, spd_floor={self.spd_floor}"
 
     def tensors(self):
         """The nine parameters in the order of `ops.learned_metric`."""
@@ -93,7 +126,8 @@ class LearnedMetric(nn.Module):
         )
         return [self.L, *(tensor for layer in nets for tensor in weights_of(layer))]
 
-    def _planes(self, x: Tensor):
+    def _planes(self, x: Tensor, name="x"):
+        expect(self, name, x, "...", self.d)
         return x.reshape(-1, self.d).T.contiguous()
 
     def forward(self, x: Tensor):
@@ -107,6 +141,7 @@ class LearnedMetric(nn.Module):
 
     def geodesic(self, x: Tensor, v: Tensor, time=1.0, step=0.1):
         """Point and velocity at parameter `time` of the geodesic from (x, v), by RK4 in steps of at most `step`."""
+        expect(self, "v", v, *x.shape)
         ends = ops.geodesic(
             self._planes(x),
             self._planes(v),
@@ -121,6 +156,7 @@ class LearnedMetric(nn.Module):
     def distance(self, x: Tensor, y: Tensor, rtol=None, atol=None):
         """The geodesic distance [...] of points x and y [..., d], found by shooting to those tolerances (1e-8 and
         1e-10, of float32 1e-5 and 1e-6); NaN, without a gradient, where shooting does not converge."""
+        expect(self, "y", y, *x.shape)
         tolerances = (1e-8, 1e-10) if x.dtype == torch.float64 else (1e-5, 1e-6)
         distance = ops.geodesic_distance(
             self._planes(x),
@@ -135,12 +171,15 @@ class LearnedMetric(nn.Module):
 
     def _squares(self, path: Tensor):
         """|dx|^2 [..., K - 1] of the steps of paths [..., K, d], by the metric in their middle."""
+        expect(self, "path", path, "...", "K", self.d)
         step, middle = path.diff(dim=-2), (path[..., 1:, :] + path[..., :-1, :]) / 2
         return torch.einsum("...m,...mn,...n->...", step, self(middle), step)
 
     def length(self, path: Tensor):
-        """The length [...] of paths [..., K, d]: sum of |dx|."""
-        return self._squares(path).sqrt().sum(-1)
+        """The length [...] of paths [..., K, d]: sum of |dx|. A step that rests has no gradient."""
+        squares = self._squares(path)
+        moves = squares > 0
+        return torch.where(moves, torch.where(moves, squares, 1).sqrt(), 0).sum(-1)
 
     def energy(self, path: Tensor):
         """The energy [...] of paths [..., K, d] of unit parameter: (K - 1)/2 sum of |dx|^2."""
@@ -168,13 +207,22 @@ class LiorKernel(nn.Module):
     # The original's own recurrence, which is not this kernel's: kept so that its state dict loads.
     UNUSED = {"rho_logit": 2.0, "log_eta_r": 0.0, "log_xi_r": -2.0}
 
-    def __init__(self, dtype=None):
+    def __init__(self, dtype=None, device=None):
         super().__init__()
-        for name, value in zip(self.NAMES, self.START):
-            setattr(self, name, nn.Parameter(torch.tensor(value, dtype=dtype)))
-        for name, value in self.UNUSED.items():
-            self.register_buffer(name, torch.tensor(value, dtype=dtype))
-        self.weight_logits = nn.Parameter(torch.tensor([1.0, 0.0, 0.0], dtype=dtype))
+        empty = lambda *shape: torch.empty(*shape, dtype=dtype, device=device)
+        for name in self.NAMES:
+            setattr(self, name, nn.Parameter(empty(())))
+        for name in self.UNUSED:
+            self.register_buffer(name, empty(()))
+        self.weight_logits = nn.Parameter(empty(3))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self):
+        for name, value in (*zip(self.NAMES, self.START), *self.UNUSED.items()):
+            getattr(self, name).fill_(value)
+        self.weight_logits.zero_()
+        self.weight_logits[0] = 1
 
     def raw(self) -> Tensor:
         """The 12 raw parameters in the library's order."""
@@ -190,12 +238,20 @@ class LiorMemory(nn.Module):
     """y_n = w0 x_n + sum_k kappa_k x_{n-k} for x [B, N, C]: every output mixes its own input with all earlier
     ones. `heads` kernels share the channels equally, one after another."""
 
-    def __init__(self, heads=1, tolerance=1e-6, horizon=1 << 20, dtype=None):
+    def __init__(self, heads=1, tolerance=1e-6, horizon=1 << 20, dtype=None, device=None):
         super().__init__()
         self.tolerance, self.horizon = tolerance, float(horizon)
-        self.kernels = nn.ModuleList(LiorKernel(dtype) for _ in range(heads))
+        self.kernels = nn.ModuleList(LiorKernel(dtype, device) for _ in range(heads))
+
+    def extra_repr(self):
+        return f"heads={len(self.kernels)}, tolerance={self.tolerance:g}, horizon={self.horizon:g}"
 
     def forward(self, x: Tensor):
+        expect(self, "x", x, "B", "N", "C")
+        if x.shape[2] % len(self.kernels):
+            raise Error(
+                f"LiorMemory: {len(self.kernels)} kernels cannot share {x.shape[2]} channels"
+            )
         raw = torch.stack([kernel.raw() for kernel in self.kernels])
         channels = x.unflatten(-1, (len(self.kernels), -1))
         return ops.memory(channels, raw, self.tolerance, self.horizon).flatten(2).to(x.dtype)
@@ -204,9 +260,15 @@ class LiorMemory(nn.Module):
 class RmsNorm(nn.Module):
     """x / sqrt(mean x^2 + 1e-6) * weight."""
 
-    def __init__(self, width, dtype=None):
+    def __init__(self, width, dtype=None, device=None):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(width, dtype=dtype))
+        self.weight = nn.Parameter(torch.ones(width, dtype=dtype, device=device))
+
+    def reset_parameters(self):
+        nn.init.ones_(self.weight)
+
+    def extra_repr(self):
+        return str(len(self.weight))
 
     def forward(self, x: Tensor):
         return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
@@ -224,8 +286,9 @@ class Layer(nn.Module):
     keyword of Python: it is `layer.get_submodule("in")`.
     """
 
-    def __init__(self, kind, d_model, dtype=None, **options):
+    def __init__(self, kind, d_model, dtype=None, device=None, **options):
         super().__init__()
+        self.d_model = d_model
         self.spec = ops.layer_spec(kind, d_model, **options)
         description = self.description
         self.options, self.inner_names = description.options, description.inner_names
@@ -234,11 +297,26 @@ class Layer(nn.Module):
             dtype: description.state_size(dtype=str(dtype).removeprefix("torch."))
             for dtype in (torch.float32, torch.float64)
         }
-        real = dtype or torch.get_default_dtype()
-        seed = fresh_seed()
-        start = description.start(seed, dtype=str(working_dtype(real)).removeprefix("torch."))
-        for name, array in start.items():
-            self._add(name, torch.from_numpy(array).to(torch.get_default_device(), real), start)
+        real, place = dtype or torch.get_default_dtype(), device or torch.get_default_device()
+        start = self._start(real)
+        for name, value in start.items():
+            self._add(name, value.to(place, real), start)
+
+    def _start(self, dtype):
+        wide = str(working_dtype(dtype)).removeprefix("torch.")
+        start = self.description.start(fresh_seed(), dtype=wide)
+        return {name: torch.from_numpy(array) for name, array in start.items()}
+
+    @torch.no_grad()
+    def reset_parameters(self):
+        """Start values again, by torch's generator."""
+        own = dict(self.named_parameters())
+        for name, value in self._start(self.norm.weight.dtype).items():
+            own[name].copy_(value)
+
+    def extra_repr(self):
+        options = (f"{name}={value!r}" for name, value in self.options.items())
+        return ", ".join([self.description.kind, str(self.d_model), *options])
 
     @property
     def description(self):
@@ -251,7 +329,7 @@ class Layer(nn.Module):
             self.register_parameter(name, nn.Parameter(value))
         elif leaf == "weight":
             if module == "norm":
-                made = RmsNorm(len(value), value.dtype)
+                made = RmsNorm(len(value), value.dtype, value.device)
             else:
                 bias = f"{module}.bias" in start
                 made = nn.utils.skip_init(
@@ -294,6 +372,7 @@ class Layer(nn.Module):
     def run(self, x: Tensor, state: Tensor = None, spec: str = None):
         """(out, the last state [B, state_size], which is empty without a first one). The projections work in the dtype
         of their weights, or of autocast; what stands between them, and states, in float32 at least."""
+        expect(self, "x", x, "B", "N", self.d_model)
         if state is None and "initial" in self._parameters:
             state = self.start_state(x)
         projection = self._modules["in"](self.norm(x))
@@ -323,8 +402,8 @@ class GeometricMamba(Layer):
     Options: those of lior.nn.MixerConfig. With a state [B, S, H] (its own second result of an earlier call) it goes on
     from there, and gradients reach that state."""
 
-    def __init__(self, d_model, heads=8, dtype=None, **options):
-        super().__init__("geometric_mamba", d_model, dtype, heads=heads, **options)
+    def __init__(self, d_model, heads=8, dtype=None, device=None, **options):
+        super().__init__("geometric_mamba", d_model, dtype, device, heads=heads, **options)
 
     def initial_state(self, batch):
         """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
@@ -334,7 +413,10 @@ class GeometricMamba(Layer):
 
     def forward(self, x: Tensor, state: Tensor = None):
         """The layer's output and its last state."""
-        state = self.initial_state(x.shape[0]) if state is None else state
+        if state is None:
+            state = self.initial_state(x.shape[0])
+        size = 16 if self.options["complex_state"] else 8
+        expect(self, "state", state, x.shape[0], size, self.options["heads"])
         out, last = self.run(x, state.flatten(1))
         return out, last.view(state.shape)
 
@@ -343,16 +425,16 @@ class CausalField(Layer):
     """x + W_o (m * silu(W_g v)), v = RMSNorm(x): m is the LIoR memory along time of the associator current of three
     complex octonions a head, turned by a learned unit octonion. From the start."""
 
-    def __init__(self, d_model, heads=8, dtype=None):
-        super().__init__("causal_field", d_model, dtype, heads=heads)
+    def __init__(self, d_model, heads=8, dtype=None, device=None):
+        super().__init__("causal_field", d_model, dtype, device, heads=heads)
 
 
 class GeometricAttention(Layer):
     """x + W_o attention(z, values): causal, by l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c of spinors z of RMSNorm(x).
     From the start. window: positions that are seen, 0: all."""
 
-    def __init__(self, d_model, heads=8, window=0, dtype=None):
-        super().__init__("geometric_attention", d_model, dtype, heads=heads, window=window)
+    def __init__(self, d_model, heads=8, window=0, dtype=None, device=None):
+        super().__init__("geometric_attention", d_model, dtype, device, heads=heads, window=window)
 
     @torch.no_grad()
     def step(self, x: Tensor, state: Tensor = None):
@@ -416,6 +498,8 @@ class CompatMamba(nn.Module):
         self.norm = nn.LayerNorm(d_model, dtype=dtype)
 
     def forward(self, x: Tensor, state: Tensor):
+        expect(self, "x", x, "B", "N", self.in_proj.in_features)
+        expect(self, "state", state, x.shape[0], 16)
         wedge, trinor, both = self.wedge, self.trinor, weights_of
         parameters = [
             *both(self.in_proj),

@@ -101,7 +101,7 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config):
         super().__init__(config)
-        self.model = Model(flat_settings(config.settings))
+        self.model = Model(config.settings)
         self.post_init()
 
     @classmethod
@@ -191,17 +191,6 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
 
     def _prepare_cache_for_generation(self, *args, **options):
         """None is made: the first call starts one."""
-
-
-def flat_settings(settings, prefix=""):
-    """Settings as lior.train.Config takes them: {"model.heads": 4, ...}; those that are absent are left out."""
-    flat = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= flat_settings(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[prefix + key] = value
-    return flat
 
 
 LiorConfig.register_for_auto_class()
