@@ -15,6 +15,7 @@
 #include "command.h"
 #include "geodesic_plot.h"
 #include "geodesic_starts.h"
+#include "lior/geometry/events.h"
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
 
@@ -26,8 +27,8 @@ using namespace geometry;
 std::string metrics_note() {
   return "Metrics, their keys with defaults (such as sphere:n=3,r=2), and their coordinates:\n" +
          describe_metric_kinds() +
-         R"(A row has t, the coordinates x0 .. and the velocity v0 .., and behind them what a geodesic keeps: g(v,v), and
-p_m = g_mn v^n for each coordinate m that the metric's formula does not contain. --to takes the shortest way where
+         R"(A row has the parameter, the coordinates (r) and the velocity (dr), and behind them what a geodesic keeps: g(v,v), and
+p_r = g_rn v^n for each coordinate r that the metric's formula does not contain. --to takes the shortest way where
 the metric has a closed form; elsewhere it says that a shorter one is not excluded. Coordinates with a period lead the
 shorter way round. Where the metric has minus signs there is no shortest way: g(v,v) is of the geodesic that was found.
 A path that ends at an edge or a horizon is a result; one that stalls, goes nowhere or misses --to ends with status 1.
@@ -39,7 +40,7 @@ ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets.
 
 struct Flags {
   std::string metric, from, method = "dopri5";
-  std::optional<std::string> velocity, to, plot, starts, out;
+  std::optional<std::string> velocity, to, plot, starts, out, event;
   double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
   std::int64_t samples = 21;
   bool json = false, spd_floor = false, timelike = false, null = false;
@@ -90,6 +91,7 @@ struct Path {
   Array<double, 3> x, v;
   Array<PathStatus, 1> status{{1}};
   Array<double, 1> reached{{1}};
+  std::vector<PathEvent> events;
   std::vector<Index> ignorable;  // coordinates that the metric's formula does not contain
 
   /// Samples up to where it ended.
@@ -109,6 +111,7 @@ Path trace(const AnyMetric<double>& metric, const Array<double, 2>& from,
             .times = {},
             .x = Array<double, 3>({samples, d, 1}),
             .v = Array<double, 3>({samples, d, 1}),
+            .events = {},
             .ignorable = {}};
   for (Index k = 0; k < samples; ++k) {
     path.times.push_back(length * static_cast<double>(k) / static_cast<double>(samples - 1));
@@ -199,27 +202,49 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
                k == 0 ? "" : ",", path.times[k], list(&path.x(k, 0, 0), path.d),
                list(&path.v(k, 0, 0), path.d), kept[0], momenta);
   }
-  fmt::print("]}}\n");
+  std::string events;
+  for (const PathEvent& event : path.events) {
+    events += fmt::format("{}\n {{\"t\": {}, \"rising\": {}, \"x\": [{}], \"v\": [{}]}}",
+                          events.empty() ? "" : ",", event.parameter, event.rising,
+                          list(event.x.data(), path.d), list(event.v.data(), path.d));
+  }
+  fmt::print("]{}}}\n", flags.event ? fmt::format(", \"events\": [{}]", events) : "");
+}
+
+/// "parameter    r    phi    dr    dphi": the columns of rows.
+std::string header_of(const AnyMetric<double>& metric) {
+  std::string header = fmt::format("{:>10}", "parameter");
+  for (const char* prefix : {"", "d"}) {
+    for (const Coordinate& x : metric.chart().coordinates) {
+      header += fmt::format("{:>15}", prefix + x.name);
+    }
+  }
+  return header;
+}
+
+std::string row_of(double parameter, const double* x, const double* v, Index d) {
+  std::string row = fmt::format("{:>10.5g}", parameter);
+  for (Index m = 0; m < d; ++m) row += fmt::format("{:>15.8g}", x[m]);
+  for (Index m = 0; m < d; ++m) row += fmt::format("{:>15.8g}", v[m]);
+  return row;
 }
 
 void print_table(const AnyMetric<double>& metric, const Path& path, const std::optional<Aim>& aim) {
-  std::string header = fmt::format("{:>10}", "t");
-  for (const char letter : {'x', 'v'}) {
-    for (Index m = 0; m < path.d; ++m) {
-      header += fmt::format("{:>15}", fmt::format("{}{}", letter, m));
-    }
+  std::string header = header_of(metric) + fmt::format("{:>17}", "g(v,v)");
+  for (const Index m : path.ignorable) {
+    header += fmt::format("{:>17}", "p_" + metric.chart().coordinates[m].name);
   }
-  header += fmt::format("{:>17}", "g(v,v)");
-  for (const Index m : path.ignorable) header += fmt::format("{:>17}", fmt::format("p{}", m));
   fmt::print("{}\n", header);
   for (Index k = 0; k < path.valid(); ++k) {
-    std::string row = fmt::format("{:>10.5g}", path.times[k]);
-    for (Index m = 0; m < path.d; ++m) row += fmt::format("{:>15.8g}", path.x(k, m, 0));
-    for (Index m = 0; m < path.d; ++m) row += fmt::format("{:>15.8g}", path.v(k, m, 0));
+    std::string row = row_of(path.times[k], &path.x(k, 0, 0), &path.v(k, 0, 0), path.d);
     for (const double value : invariants(metric, path, k)) row += fmt::format("{:>17.10g}", value);
     fmt::print("{}\n", row);
   }
   fmt::print("{} at t = {}\n", name(path.status(0)), path.reached(0));
+  for (const PathEvent& event : path.events) {
+    fmt::print("event, {}:\n{}\n{}\n", event.rising ? "rising" : "falling", header_of(metric),
+               row_of(event.parameter, event.x.data(), event.v.data(), path.d));
+  }
   if (!aim) return;
   if (!metric.riemannian()) {
     fmt::print("g(v,v) = {:.10g}, error below {:.2g}{}; other geodesics are not excluded\n",
@@ -350,7 +375,8 @@ int run(const Flags& flags) {
                          .length = flags.length,
                          .samples = flags.samples,
                          .options = options,
-                         .square = flags.square()});
+                         .square = flags.square(),
+                         .event = flags.event});
     return kSuccess;
   }
   const Index d = metric.dimension();
@@ -361,7 +387,11 @@ int run(const Flags& flags) {
   if (flags.square()) {
     complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view());
   }
-  const Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
+  Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
+  if (flags.event) {
+    path.events = find_events(metric, *flags.event, path.x.view(), path.v.view(), path.times,
+                              path.reached.view(), options);
+  }
   if (flags.plot) {
     // A line between two rows of the table may cut through what the path goes around.
     constexpr Index kPictureSamples = 1000;
@@ -395,13 +425,15 @@ Run geodesic_command(Options& options) {
               "many paths: a column for each coordinate r, and dr of its velocity");
   options.add("--out", flags->out, "FILE.csv", "where their samples go (standard output)");
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
+  options.add("--event", flags->event, "FORMULA",
+              "where it is 0 along the path: theta - pi/2, r - 6, or dr; found between samples");
   options.add("--length", flags->length, "T", "parameter at the end (1)");
   options.add("--samples", flags->samples, "K", "rows, ends included (21)");
   options.add("--method", flags->method, "NAME", name_list<Method>() + " (dopri5)");
   options.suggest("--method", name_list<Method>());
   options.add("--step", flags->step, "H", "longest step of rk4 and midpoint (0.1)");
-  options.add("--rtol", flags->rtol, "R", "relative tolerance of dopri5 (1e-8)");
-  options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 (1e-10)");
+  options.add("--rtol", flags->rtol, "R", "relative tolerance of dopri5 and dop853 (1e-8)");
+  options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 and dop853 (1e-10)");
   options.add_switch("--spd-floor", flags->spd_floor,
                      "keep a learned metric positive definite everywhere");
   options.add_switch("--json", flags->json, "one JSON object in place of a table");

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "lior/core/text.h"
+#include "lior/geometry/events.h"
 #include "lior/geometry/velocity.h"
 #include "lior/io/csv.h"
 #include "output.h"
@@ -78,13 +79,23 @@ void follow_many(const AnyMetric<double>& metric, const ManyPaths& paths) {
   std::string text = "path,parameter";
   for (const std::string& name : columns_of(metric)) text += "," + name;
   text += ",status\n";
-  for (Index n = 0; n < count; ++n) {
+  const auto add_row = [&](Index path, double parameter, const double* x_there,
+                           const double* v_there, Index stride) {
+    auto out = std::back_inserter(text);
+    fmt::format_to(out, "{},{}", path, parameter);
+    for (Index m = 0; m < d; ++m) fmt::format_to(out, ",{}", x_there[m * stride]);
+    for (Index m = 0; m < d; ++m) fmt::format_to(out, ",{}", v_there[m * stride]);
+    fmt::format_to(out, ",{}\n", name(status(path)));
+  };
+  if (paths.event) {
+    for (const PathEvent& event : find_events(metric, *paths.event, along_x.view(), along_v.view(),
+                                              times, reached.view(), paths.options)) {
+      add_row(event.path, event.parameter, event.x.data(), event.v.data(), 1);
+    }
+  }
+  for (Index n = 0; !paths.event && n < count; ++n) {
     for (Index k = 0; k < samples && (k == 0 || times[k] <= reached(n)); ++k) {
-      auto out = std::back_inserter(text);
-      fmt::format_to(out, "{},{}", n, times[k]);
-      for (Index m = 0; m < d; ++m) fmt::format_to(out, ",{}", along_x(k, m, n));
-      for (Index m = 0; m < d; ++m) fmt::format_to(out, ",{}", along_v(k, m, n));
-      fmt::format_to(out, ",{}\n", name(status(n)));
+      add_row(n, times[k], &along_x(k, 0, n), &along_v(k, 0, n), count);
     }
   }
   if (file) {

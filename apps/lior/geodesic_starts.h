@@ -15,12 +15,13 @@ struct ManyPaths {
   double length;
   Index samples;
   geometry::GeodesicOptions options;
-  std::optional<double> square;  ///< g(v, v) that the first velocities are set to
+  std::optional<double> square;      ///< g(v, v) that the first velocities are set to
+  std::optional<std::string> event;  ///< its zeros are written in place of the samples
 };
 
-/// Follows all paths, writes their samples (path, parameter, coordinates, velocities, and how the
-/// path ended) and says on stderr how many ended how. Throws lior::Error that names file, line or
-/// column where the table is not of this metric.
+/// Follows all paths, writes their samples or events (path, parameter, coordinates, velocities, and
+/// how the path ended) and says on stderr how many ended how. Throws lior::Error that names file,
+/// line or column where the table is not of this metric.
 void follow_many(const geometry::AnyMetric<double>& metric, const ManyPaths& paths);
 
 }  // namespace lior::app

@@ -4,7 +4,9 @@
 #include "bindings.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/curvature.h"
+#include "lior/geometry/events.h"
 #include "lior/geometry/geodesic.h"
+#include "lior/geometry/velocity.h"
 #include "metric.h"
 
 namespace lior::python {
@@ -97,6 +99,44 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> geodesics(const Metric& metric,
                              {path_x, path_v, statuses(status), reached});
     });
   });
+}
+
+NumPy complete_velocities(const Metric& metric, const Argument& x, const Argument& v, double square,
+                          const Outputs& out) {
+  return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
+    const auto given = call.in<T>("v", v, {at.d, 'N'});
+    const auto completed = call.out<T>({at.d, 'N'});
+    return call.run([&] {
+      std::copy(given.begin(), given.end(), completed.begin());
+      geometry::complete_velocities<T>(at.metric, at.x, square, completed);
+    });
+  });
+}
+
+/// (path, parameter, rising, x, v) of each event.
+nb::tuple find_events(const Metric& metric, const std::string& formula, const Argument& x,
+                      const Argument& v, const std::vector<double>& times, const Argument& reached,
+                      const GeodesicOptions& options) {
+  Call call;
+  const Index d = metric.dimension(), samples = std::ssize(times);
+  const auto points = call.in<double>("x", x, {samples, d, 'N'});
+  const auto velocities = call.in<double>("v", v, {samples, d, 'N'});
+  const auto ends = call.in<double>("reached", reached, {'N'});
+  std::vector<geometry::PathEvent> events;
+  call.run([&] {
+    events =
+        geometry::find_events(metric.precise, formula, points, velocities, times, ends, options);
+  });
+  const Index count = std::ssize(events);
+  Array<Index, 1> path({count});
+  Array<double, 1> parameter({count});
+  Array<bool, 1> rising({count});
+  Array<double, 2> at({d, count}), speed({d, count});
+  for (Index n = 0; n < count; ++n) {
+    path(n) = events[n].path, parameter(n) = events[n].parameter, rising(n) = events[n].rising;
+    for (Index m = 0; m < d; ++m) at(m, n) = events[n].x[m], speed(m, n) = events[n].v[m];
+  }
+  return nb::make_tuple(copied(path), copied(parameter), copied(rising), copied(at), copied(speed));
 }
 
 Pair exp_map(const Metric& metric, const Argument& x, const Argument& v,
@@ -218,7 +258,8 @@ void bind_geometry(nb::module_& m) {
           },
           nb::kw_only(), "method"_a = "dopri5", "rtol"_a = 1e-8, "atol"_a = 1e-10, "step"_a = 0.1,
           "most_steps"_a = 100000,
-          R"(method: 'dopri5' (each lane its own steps, error <= atol + rtol |state|), 'rk4' or
+          R"(method: 'dopri5' or, for tolerances of 1e-9 and less, 'dop853' (each lane its own steps, error <=
+atol + rtol |state|), 'rk4' or
 'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)");
 
   const std::string kinds =
@@ -256,6 +297,14 @@ inverted, with the point. Source: docs/math/conventions.md, section 6.)");
         "out"_a = nb::none());
   m.def("geodesics", with_metric(&geodesics), "metric"_a, "x"_a, "v"_a, "times"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
+  m.def(
+      "complete_velocities", with_metric(&complete_velocities), "metric"_a, "x"_a, "v"_a,
+      "square"_a, nb::kw_only(), "out"_a = nb::none(),
+      R"(v: (d, N) at x: (d, N) with the first component set so that g(v, v) = square: -1 for particles whose
+parameter is their proper time, 0 for light; the root that leads to the future, also inside of
+ergospheres. Error for a metric without a minus sign, and where no first component does.)");
+  m.def("find_events", with_metric(&find_events), "metric"_a, "formula"_a, "x"_a, "v"_a, "times"_a,
+        "reached"_a, "options"_a);
   m.def("exp_map", with_metric(&exp_map), "metric"_a, "x"_a, "v"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
   m.def("log_map", with_metric(&log_map), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),

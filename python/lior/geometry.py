@@ -21,6 +21,7 @@ from lior._lior.geometry import (
     christoffel_differences,
     christoffel_packed,
     compatibility_residual,
+    complete_velocities,
     curve_length,
     eigenvalue_residual,
     first_bianchi_residual,
@@ -35,6 +36,7 @@ from lior._lior.geometry import (
 __all__ = [
     "Curvature",
     "Distance",
+    "Events",
     "GeodesicOptions",
     "LearnedMetric",
     "Logarithm",
@@ -46,11 +48,13 @@ __all__ = [
     "christoffel_differences",
     "christoffel_packed",
     "compatibility_residual",
+    "complete_velocities",
     "curvature",
     "curve_length",
     "distance",
     "eigenvalue_residual",
     "exp_map",
+    "find_events",
     "first_bianchi_residual",
     "geodesics",
     "log_map",
@@ -94,6 +98,16 @@ class Paths(NamedTuple):
     v: numpy.ndarray  #: (K, d, N)
     status: numpy.ndarray  #: (N,) uint8, values of PathStatus
     reached: numpy.ndarray  #: (N,), the parameter where each ended
+
+
+class Events(NamedTuple):
+    """What `find_events` returns: E zeros, in the order of paths and then parameters."""
+
+    path: numpy.ndarray  #: (E,) int64, which of the N paths
+    parameter: numpy.ndarray  #: (E,)
+    rising: numpy.ndarray  #: (E,) bool, the formula goes from - to +
+    x: numpy.ndarray  #: (d, E)
+    v: numpy.ndarray  #: (d, E)
 
 
 class Logarithm(NamedTuple):
@@ -151,6 +165,20 @@ def geodesics(metric: AnyMetric, x, v, times, *, out=None, **options) -> Paths:
     inside the domain. `options`: those of GeodesicOptions; `out`: four arrays.
     """
     return Paths(*_geometry.geodesics(metric, x, v, list(times), _options(options), out=out))
+
+
+def find_events(metric: AnyMetric, formula, paths: Paths, times, **options) -> Events:
+    """Where a formula of coordinates and velocities is 0 along paths, in float64.
+
+    "theta - pi/2" is the equator's plane, "r - 6" a radius, "dr" an apsis. `paths`, `times`: what `geodesics` returned
+    and was given, and `options` the same again. A zero is found where the formula changes its sign between two samples,
+    and located to rounding of the parameter. Raises lior.Error that shows the place where the text is no formula.
+    """
+    return Events(
+        *_geometry.find_events(
+            metric, formula, paths.x, paths.v, list(times), paths.reached, _options(options)
+        )
+    )
 
 
 def exp_map(metric: AnyMetric, x, v, *, out=None, **options):

@@ -85,7 +85,7 @@ void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<c
       const auto finished_block = [&](Index lane, PathStatus status, double reached) {
         finished(begin + lane, status, reached);
       };
-      if (options.method == Method::dopri5) {
+      if (tableau(options.method).adaptive) {
         integrate(size, lanes, start.data(), times, options, equation(), sample_block,
                   finished_block);
       } else {

@@ -12,13 +12,17 @@
 
 namespace lior::geometry {
 
-/// y' = y + h sum b_i k_i, k_i = f(y + h sum_j a_ij k_j); error h sum e_i k_i where it adapts.
+/// y' = y + h sum b_i k_i, k_i = f(y + h sum_j a_ij k_j). Where it adapts: the error h sum e_i k_i,
+/// and perhaps a second one, of a lower order, h sum f_i k_i; a step changes by error^-exponent.
 struct Tableau {
   int stages;
   bool adaptive;
-  double a[7][6];
-  double b[7];
-  double e[7];
+  double a[13][12];
+  double b[13];
+  double e[13];
+  double exponent = 0.2;
+  bool two_errors = false;
+  double f[13] = {};
 };
 
 /// The fewest equal steps, at least one, of at most `step` each up to rounding.
@@ -43,10 +47,66 @@ inline constexpr Tableau kDormandPrince = {
     {35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0},
     {71. / 57600, 0, -71. / 16695, 71. / 1920, -17253. / 339200, 22. / 525, -1. / 40}};
 
+// Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, second edition, II.5, and
+// E. Hairer's program dop853.f. The last stage is the first of the next step.
+inline constexpr Tableau kDormandPrince8 = {
+    13,
+    true,
+    {{},
+     {5.26001519587677318785587544488e-2},
+     {1.97250569845378994544595329183e-2, 5.91751709536136983633785987549e-2},
+     {2.95875854768068491816892993775e-2, 0, 8.87627564304205475450678981324e-2},
+     {2.41365134159266685502369798665e-1, 0, -8.84549479328286085344864962717e-1,
+      9.24834003261792003115737966543e-1},
+     {3.7037037037037037037037037037e-2, 0, 0, 1.70828608729473871279604482173e-1,
+      1.25467687566822425016691814123e-1},
+     {3.7109375e-2, 0, 0, 1.70252211019544039314978060272e-1, 6.02165389804559606850219397283e-2,
+      -1.7578125e-2},
+     {3.70920001185047927108779319836e-2, 0, 0, 1.70383925712239993810214054705e-1,
+      1.07262030446373284651809199168e-1, -1.53194377486244017527936158236e-2,
+      8.27378916381402288758473766002e-3},
+     {6.24110958716075717114429577812e-1, 0, 0, -3.36089262944694129406857109825,
+      -8.68219346841726006818189891453e-1, 2.75920996994467083049415600797e1,
+      2.01540675504778934086186788979e1, -4.34898841810699588477366255144e1},
+     {4.77662536438264365890433908527e-1, 0, 0, -2.48811461997166764192642586468,
+      -5.90290826836842996371446475743e-1, 2.12300514481811942347288949897e1,
+      1.52792336328824235832596922938e1, -3.32882109689848629194453265587e1,
+      -2.03312017085086261358222928593e-2},
+     {-9.3714243008598732571704021658e-1, 0, 0, 5.18637242884406370830023853209,
+      1.09143734899672957818500254654, -8.14978701074692612513997267357,
+      -1.85200656599969598641566180701e1, 2.27394870993505042818970056734e1,
+      2.49360555267965238987089396762, -3.0467644718982195003823669022},
+     {2.27331014751653820792359768449, 0, 0, -1.05344954667372501984066689879e1,
+      -2.00087205822486249909675718444, -1.79589318631187989172765950534e1,
+      2.79488845294199600508499808837e1, -2.85899827713502369474065508674,
+      -8.87285693353062954433549289258, 1.23605671757943030647266201528e1,
+      6.43392746015763530355970484046e-1},
+     {5.42937341165687622380535766363e-2, 0, 0, 0, 0, 4.45031289275240888144113950566,
+      1.89151789931450038304281599044, -5.8012039600105847814672114227,
+      3.1116436695781989440891606237e-1, -1.52160949662516078556178806805e-1,
+      2.01365400804030348374776537501e-1, 4.47106157277725905176885569043e-2}},
+    {5.42937341165687622380535766363e-2, 0, 0, 0, 0, 4.45031289275240888144113950566,
+     1.89151789931450038304281599044, -5.8012039600105847814672114227,
+     3.1116436695781989440891606237e-1, -1.52160949662516078556178806805e-1,
+     2.01365400804030348374776537501e-1, 4.47106157277725905176885569043e-2},
+    {0.1312004499419488073250102996e-1, 0, 0, 0, 0, -0.1225156446376204440720569753e+1,
+     -0.4957589496572501915214079952, 0.1664377182454986536961530415e+1,
+     -0.3503288487499736816886487290, 0.3341791187130174790297318841,
+     0.8192320648511571246570742613e-1, -0.2235530786388629525884427845e-1},
+    0.125,
+    true,
+    {5.42937341165687622380535766363e-2 - 0.244094488188976377952755905512, 0, 0, 0, 0,
+     4.45031289275240888144113950566, 1.89151789931450038304281599044,
+     -5.8012039600105847814672114227,
+     3.1116436695781989440891606237e-1 - 0.733846688281611857341361741547,
+     -1.52160949662516078556178806805e-1, 2.01365400804030348374776537501e-1,
+     4.47106157277725905176885569043e-2 - 0.220588235294117647058823529412e-1}};
+
 inline const Tableau& tableau(Method method) {
   switch (method) {
     case Method::midpoint: return kMidpoint;
     case Method::rk4: return kRungeKutta4;
+    case Method::dop853: return kDormandPrince8;
     case Method::dopri5: break;
   }
   return kDormandPrince;
@@ -101,6 +161,7 @@ class AdaptiveIntegration {
         y_(start, start + size * lanes),
         trial_(y_.size()),
         deviation_(y_.size()),
+        second_deviation_(method_.two_errors ? y_.size() : 0),
         steps_(active_.size()),
         slopes_(static_cast<std::size_t>(method_.stages) * y_.size()),
         status_(active_.size()) {
@@ -175,11 +236,13 @@ class AdaptiveIntegration {
     }
     advance(method_.b, method_.stages);
     combine(method_.e, method_.stages, deviation_);
+    if (method_.two_errors) combine(method_.f, method_.stages, second_deviation_);
   }
 
-  /// The step's deviation relative to what the options allow, over all numbers of a lane.
+  /// The step's deviation relative to what the options allow, over all numbers of a lane. Of two,
+  /// the first one e as a part of both: e^2 / sqrt(e^2 + (f / 10)^2).
   double error_of(Index i) const {
-    double error = 0;
+    double error = 0, second = 0;
     for (Index c = 0; c < size_; ++c) {
       const T before = y_[c * stride_ + i], after = trial_[c * stride_ + i];
       const double allowed =
@@ -187,8 +250,13 @@ class AdaptiveIntegration {
       const double ratio =
           active_[i].step * static_cast<double>(deviation_[c * stride_ + i]) / allowed;
       error += ratio * ratio;
+      if (!method_.two_errors) continue;
+      const double other =
+          active_[i].step * static_cast<double>(second_deviation_[c * stride_ + i]) / allowed;
+      second += other * other;
     }
-    return std::sqrt(error / static_cast<double>(size_));
+    if (!method_.two_errors || error == 0) return std::sqrt(error / static_cast<double>(size_));
+    return error / std::sqrt((error + 0.01 * second) * static_cast<double>(size_));
   }
 
   /// Accepts or rejects the step of lane i, and ends the lane where it cannot go on.
@@ -202,7 +270,7 @@ class AdaptiveIntegration {
       accept(i, error);
       if (!take_samples(i)) return end_lane(i, PathStatus::ok);
     } else {
-      lane.proposed = lane.step * (inside ? std::max(0.2, 0.9 * std::pow(error, -0.2)) : 0.25);
+      lane.proposed = lane.step * (inside ? std::max(0.2, room_of(error)) : 0.25);
     }
     if (++lane.steps < options_.most_steps && lane.proposed >= least_) return;
     PathStatus why = lane.last_trouble;
@@ -212,6 +280,9 @@ class AdaptiveIntegration {
     end_lane(i, why);
   }
 
+  /// The factor by which the next step may be longer.
+  double room_of(double error) const { return 0.9 * std::pow(error, -method_.exponent); }
+
   void accept(Index i, double error) {
     Lane& lane = active_[i];
     const bool at_sample = lane.step >= times_[lane.next_sample] - lane.parameter;
@@ -219,7 +290,7 @@ class AdaptiveIntegration {
     lane.parameter = at_sample ? times_[lane.next_sample] : lane.parameter + lane.step;
     T *first = slope(0), *last = slope(method_.stages - 1);
     for (Index c = i; c < size_ * stride_; c += stride_) y_[c] = trial_[c], first[c] = last[c];
-    const double room = error > 0 ? 0.9 * std::pow(error, -0.2) : 5;
+    const double room = error > 0 ? room_of(error) : 5;
     // A step that was cut to meet a sample says nothing against the longer one proposed.
     lane.proposed =
         std::max(at_sample ? lane.proposed : 0, lane.step * std::min(5.0, std::max(0.2, room)));
@@ -262,7 +333,7 @@ class AdaptiveIntegration {
   const Sample& sample_;
   const Finished& finished_;
   std::vector<Lane> active_;
-  std::vector<T> y_, trial_, deviation_, steps_, slopes_;
+  std::vector<T> y_, trial_, deviation_, second_deviation_, steps_, slopes_;
   std::vector<PathStatus> status_;
 };
 

@@ -127,3 +127,56 @@ def test_wrong_tables_are_refused(refused, tmp_path, text, words):
 )
 def test_wrong_velocities_are_refused(refused, arguments, words):
     assert words in refused("geodesic", *arguments)
+
+
+def test_events_of_one_path_and_of_many(lior, tmp_path):
+    """A great circle crosses the equator every half turn."""
+    path = one(
+        lior,
+        "--metric",
+        "sphere",
+        "--from",
+        f"{math.pi / 2 - 0.4},0.3",
+        "--velocity",
+        f"0,{1 / math.cos(0.4)}",
+        "--length",
+        10,
+        "--event",
+        "theta - pi/2",
+        "--method",
+        "dop853",
+    )
+    found = [(event["t"], event["x"][1], event["rising"]) for event in path["events"]]
+    want = [math.pi * (k + 0.5) for k in range(3)]
+    assert [t for t, _, _ in found] == pytest.approx(want, abs=1e-6)
+    assert [rising for _, _, rising in found] == [True, False, True]
+    starts = tmp_path / "starts.csv"
+    starts.write_text("theta,phi,dtheta,dphi\n1.2,0,0,1\n0.4,1,0,2\n")
+    result = lior(
+        "geodesic", "--metric", "sphere", "--starts", starts, "--length", 6, "--event", "dtheta"
+    )
+    table = list(csv.DictReader(io.StringIO(result.stdout)))
+    # Half a turn on, at pi / (sin(theta) dphi).
+    assert [row["path"] for row in table] == ["0", "1"]
+    assert float(table[0]["parameter"]) == pytest.approx(math.pi / math.sin(1.2), abs=1e-6)
+    assert float(table[1]["parameter"]) == pytest.approx(math.pi / (2 * math.sin(0.4)), abs=1e-6)
+    assert all(abs(float(row["dtheta"])) < 1e-7 for row in table)
+    text = lior(
+        "geodesic",
+        "--metric",
+        "sphere",
+        "--from",
+        "1,0",
+        "--velocity",
+        "0.3,1",
+        "--event",
+        "phi - .5",
+    ).stdout
+    assert "event, rising:" in text and "dphi" in text
+
+
+def test_wrong_events_are_refused(refused):
+    line = refused(
+        "geodesic", "--metric", "sphere", "--from", "1,0", "--velocity", "0,1", "--event", "r - 6"
+    )
+    assert "event: unknown name 'r'; expected one of theta, phi, dtheta, dphi" in line

@@ -185,5 +185,28 @@ TEST(ExpMap, SaysThatItSaturatesAtTheRim) {
   EXPECT_EQ(name(PathStatus::saturated), "saturated");
 }
 
+/// One step of h along a great circle: an error of h^9.
+TEST(Geodesic, Dop853IsOfOrderEight) {
+  const AnyMetric<double> sphere = metric_from_text<double>("sphere");
+  const double x[] = {1.0, 0.2};
+  const auto error = [&](double h) {
+    const double times[] = {h};
+    const double v[] = {0.3, 1.0};
+    Array<double, 3> got({1, 2, 1}), want(got.shape()), speed(got.shape());
+    Array<PathStatus, 1> status({1});
+    Array<double, 1> reached({1});
+    const auto follow = [&](const GeodesicOptions& options, Array<double, 3>& out) {
+      geodesics<double>(sphere, {x, {2, 1}}, {v, {2, 1}}, times, options,
+                        {out.view(), speed.view(), status.view(), reached.view()});
+    };
+    // Any step will do, so the first one is all.
+    follow({.method = Method::dop853, .rtol = 1e6, .atol = 1e6, .step = h}, got);
+    follow({.method = Method::dopri5, .rtol = 1e-14, .atol = 1e-15}, want);
+    return std::hypot(got(0, 0, 0) - want(0, 0, 0), got(0, 1, 0) - want(0, 1, 0));
+  };
+  EXPECT_LT(error(0.4), 1e-6);
+  EXPECT_NEAR(std::log2(error(0.8) / error(0.4)), 9, 0.7);
+}
+
 }  // namespace
 }  // namespace lior::geometry

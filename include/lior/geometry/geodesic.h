@@ -17,10 +17,11 @@ namespace lior::geometry {
 
 enum class Method {
   dopri5,    ///< Dormand-Prince 5(4), each lane its own step
+  dop853,    ///< Dormand-Prince 8(5,3), the same: for tolerances of 1e-9 and less
   rk4,       ///< fixed steps
   midpoint,  ///< explicit midpoint, fixed steps: the original's
 };
-constexpr auto enum_names(Method) { return enum_words("dopri5", "rk4", "midpoint"); }
+constexpr auto enum_names(Method) { return enum_words("dopri5", "dop853", "rk4", "midpoint"); }
 
 /// Why a geodesic ended where it did.
 enum class PathStatus : std::uint8_t {
@@ -39,8 +40,8 @@ constexpr auto enum_names(PathStatus) {
 
 struct GeodesicOptions {
   Method method = Method::dopri5;
-  double rtol = 1e-8, atol = 1e-10;  ///< of dopri5: error a step <= atol + rtol |state|
-  double step = 0.1;                 ///< of rk4 and midpoint, at most; of dopri5, the first
+  double rtol = 1e-8, atol = 1e-10;  ///< of those that adapt: error a step <= atol + rtol |state|
+  double step = 0.1;                 ///< of rk4 and midpoint, at most; of the others, the first
   Index most_steps = 100000;         ///< a lane
 };
 
