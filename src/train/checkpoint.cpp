@@ -156,7 +156,10 @@ std::optional<std::string> first_not_finite(std::span<const nn::Parameter> param
 std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters) {
   std::vector<Tensor> tensors;
   for (const nn::Parameter& p : parameters) {
-    tensors.push_back({p.offset, p.size, p.decay, p.by_rows});
+    // The matrices between the embedding and the classes; taps of a convolution are none.
+    const bool is_turned = p.decay && p.name.starts_with("blocks.") && p.shape.size() == 2 &&
+                           p.name.find(".convolution.") == std::string::npos;
+    tensors.push_back({p.offset, p.size, p.decay, p.by_rows, is_turned ? p.shape[0] : 0});
   }
   return tensors;
 }

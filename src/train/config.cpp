@@ -50,6 +50,8 @@ settings::Fields fields(Config& c) {
       {"adamw.beta2", c.optimizer.beta2, {0, 0.999999}},
       {"adamw.epsilon", c.optimizer.epsilon, kPositive},
       {"adamw.weight_decay", c.optimizer.weight_decay, kNotNegative},
+      Field("muon.momentum", c.optimizer.momentum, {0, 0.999999}).absent_in_old_files(),
+      Field("muon.size", c.optimizer.size, kPositive).absent_in_old_files(),
       {"lior.form", c.optimizer.form, kFormsWithoutNet},
       {"lior.power", c.optimizer.power, {1, 2}},
       {"lior.kappa", c.optimizer.kappa, kPositive},

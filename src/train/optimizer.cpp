@@ -26,6 +26,8 @@ void check_settings(const OptimizerConfig& config, bool has_net) {
              "beta1 = {} and beta2 = {}; both must be in [0, 1)", config.beta1, config.beta2);
   LIOR_CHECK(config.epsilon > 0, "epsilon = {}; it must be > 0", config.epsilon);
   LIOR_CHECK(config.weight_decay >= 0, "weight_decay = {}; it must be >= 0", config.weight_decay);
+  LIOR_CHECK(in_unit(config.momentum), "momentum = {}; it must be in [0, 1)", config.momentum);
+  LIOR_CHECK(config.size > 0, "size = {}; it must be > 0", config.size);
   LIOR_CHECK(config.power == 1 || config.power == 2, "power = {}; it must be 1 or 2", config.power);
   const bool manifold = config.kind == OptimizerKind::lior && config.form == LiorForm::manifold;
   LIOR_CHECK(manifold == has_net, "the manifold form, and no other, takes a resilience net");
@@ -51,7 +53,21 @@ struct Optimizer<T>::Step {
   void (*move)(const AdamwStep<T>&, const T* g, T* m, T* v, T* p, Index count);
   void (*descend)(T rate, const T* g, T* p, Index count);
   void (*descend_with_memory)(T rate, T keep, T gain, const T* g, T* m, T* p, Index count);
+  void (*look_ahead)(T keep, T gain, const T* g, T* m, T* u, Index count);
+  void (*descend_and_decay)(T keep, T rate, const T* u, T* p, Index count);
 };
+
+/// Entries, and shorter side, of the largest matrices that Muon turns.
+std::pair<Index, Index> largest_matrix(const OptimizerConfig& config,
+                                       std::span<const Tensor> tensors) {
+  Index entries = 0, side = 0;
+  for (const Tensor& tensor : tensors) {
+    if (config.kind != OptimizerKind::muon || tensor.rows == 0) continue;
+    entries = std::max(entries, tensor.size);
+    side = std::max(side, std::min(tensor.rows, tensor.size / tensor.rows));
+  }
+  return {entries, side};
+}
 
 template <class T>
 Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
@@ -64,9 +80,13 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
                "tensor {} starts at {}; tensors must lie one after another: expected {}", i,
                tensors_[i].offset, end);
     const Index in_pieces = tensors_[i].by_rows ? 0 : tensors_[i].size;
+    const bool turned = config.kind == OptimizerKind::muon && tensors_[i].rows > 0;
+    const Index first = std::ssize(pieces_);
     for (Index begin = 0; begin < in_pieces; begin += kPiece) {
+      if (!turned) swept_.push_back(std::ssize(pieces_));
       pieces_.push_back({static_cast<Index>(i), begin, std::min(kPiece, in_pieces - begin)});
     }
+    if (turned) matrices_.push_back({static_cast<Index>(i), first, std::ssize(pieces_)});
     flat_size_ += in_pieces;
     end += tensors_[i].size;
   }
@@ -76,7 +96,10 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
   values_.resize(tensors_.size());
   gradients_.resize(tensors_.size());
 
-  if (config.kind == OptimizerKind::adamw) {
+  const auto [entries, side] = largest_matrix(config, tensors);
+  direction_ = Buffer<T>(entries);
+  newton_schulz_ = NewtonSchulz<T>(entries, side);
+  if (has_moments()) {
     first_ = Buffer<T>(end);
     second_ = Buffer<T>(end);
     state_ = {{"first_moment", first_.span()}, {"second_moment", second_.span()}};
@@ -87,9 +110,13 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
 }
 
 template <class T>
-std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, Index parameters) {
-  const std::size_t arrays = config.kind == OptimizerKind::adamw ? 2 : config.memory ? 1 : 0;
-  return arrays * static_cast<std::size_t>(parameters) * sizeof(T);
+std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, std::span<const Tensor> tensors) {
+  std::size_t parameters = 0;
+  for (const Tensor& tensor : tensors) parameters += static_cast<std::size_t>(tensor.size);
+  const std::size_t arrays = config.kind != OptimizerKind::lior ? 2 : config.memory ? 1 : 0;
+  const auto [entries, side] = largest_matrix(config, tensors);
+  return (arrays * parameters + static_cast<std::size_t>(entries)) * sizeof(T) +
+         NewtonSchulz<T>::bytes(entries, side);
 }
 
 template <class T>
@@ -184,14 +211,42 @@ typename Optimizer<T>::Step Optimizer<T>::begin_step(double rate, double clip,
                     .keep = 1},
           .move = LIOR_SIMD_TABLE(adamw<T>).chosen(),
           .descend = LIOR_SIMD_TABLE(descend<T>).chosen(),
-          .descend_with_memory = LIOR_SIMD_TABLE(descend_with_memory<T>).chosen()};
+          .descend_with_memory = LIOR_SIMD_TABLE(descend_with_memory<T>).chosen(),
+          .look_ahead = LIOR_SIMD_TABLE(look_ahead<T>).chosen(),
+          .descend_and_decay = LIOR_SIMD_TABLE(descend_and_decay<T>).chosen()};
+}
+
+template <class T>
+void Optimizer<T>::update_matrix(const Step& step, const Matrix& matrix, const T* g, T* p) {
+  const Tensor& tensor = tensors_[matrix.tensor];
+  const Index columns = tensor.size / tensor.rows;
+  const auto each_piece = [&](const auto& body) {
+    parallel_for(matrix.last_piece - matrix.first_piece, kPiecesPerThread,
+                 [&](Index begin, Index end, int) {
+                   for (Index i = begin; i < end; ++i) body(pieces_[matrix.first_piece + i]);
+                 });
+  };
+  each_piece([&](const Piece& piece) {
+    step.look_ahead(static_cast<T>(config_.momentum),
+                    static_cast<T>((1 - config_.momentum) * step.clip), g + piece.begin,
+                    first_.data() + tensor.offset + piece.begin, direction_.data() + piece.begin,
+                    piece.size);
+  });
+  newton_schulz_.apply({direction_.data(), tensor.rows, columns});
+  const double size =
+      step.rate * config_.size * std::sqrt(static_cast<double>(std::max(tensor.rows, columns)));
+  const double keep = tensor.decay ? 1 - step.rate * config_.weight_decay : 1;
+  each_piece([&](const Piece& piece) {
+    step.descend_and_decay(static_cast<T>(keep), static_cast<T>(size),
+                           direction_.data() + piece.begin, p + piece.begin, piece.size);
+  });
 }
 
 template <class T>
 void Optimizer<T>::update(const Step& step, Index tensor, Index begin, const T* g, T* p,
                           Index count) {
   const Index state = tensors_[tensor].offset + begin;
-  if (config_.kind == OptimizerKind::adamw) {
+  if (has_moments()) {
     AdamwStep<T> constants = step.adamw;
     if (tensors_[tensor].decay) {
       constants.keep = static_cast<T>(1 - step.rate * config_.weight_decay);
@@ -214,18 +269,18 @@ void Optimizer<T>::step(double rate, double clip, std::span<T* const> values,
                         std::span<const T* const> gradients, Rows rows) {
   auto size = static_cast<double>(flat_size_);
   for (const nn::RowGradient<T>& table : rows) size += static_cast<double>(table.values.size());
-  const bool has_moments = config_.kind == OptimizerKind::adamw;
-  const ProfiledOp op("optimizer", (has_moments ? 12 : 2) * size,
-                      (has_moments ? 7 : 3) * sizeof(T) * size);
+  const ProfiledOp op("optimizer", (has_moments() ? 12 : 2) * size,
+                      (has_moments() ? 7 : 3) * sizeof(T) * size);
   const Step constants = begin_step(rate, clip, values);
-  parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
-               [&](Index begin, Index end, int) {
-                 for (Index i = begin; i < end; ++i) {
-                   const auto& [tensor, first, count] = pieces_[i];
-                   update(constants, tensor, first, gradients[tensor] + first,
-                          values[tensor] + first, count);
-                 }
-               });
+  for (const Matrix& matrix : matrices_) {
+    update_matrix(constants, matrix, gradients[matrix.tensor], values[matrix.tensor]);
+  }
+  parallel_for(std::ssize(swept_), kPiecesPerThread, [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      const auto& [tensor, first, count] = pieces_[swept_[i]];
+      update(constants, tensor, first, gradients[tensor] + first, values[tensor] + first, count);
+    }
+  });
   for (const nn::RowGradient<T>& table : rows) {
     const Index width = table.values.extent(1);
     parallel_for(static_cast<Index>(table.rows.size()), kPiece * kPiecesPerThread / width,

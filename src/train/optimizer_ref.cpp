@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "lior/train/optimizer.h"
 
@@ -53,9 +55,35 @@ void adamw_step(const OptimizerConfig& config, bool decay, double rate, Index t,
   }
 }
 
+template <class T>
+void muon_step(const OptimizerConfig& config, bool decay, double rate, linalg::MatrixView<T> values,
+               linalg::MatrixView<const T> gradients, std::span<T> momentum) {
+  const Index rows = values.rows, columns = values.cols;
+  std::vector<T> direction(momentum.size());
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < columns; ++j) {
+      T& m = momentum[i * columns + j];
+      const double taken = (1 - config.momentum) * gradients(i, j);
+      m = static_cast<T>(config.momentum * m + taken);
+      direction[i * columns + j] = static_cast<T>(config.momentum * m + taken);
+    }
+  }
+  const linalg::MatrixView<T> turned(direction.data(), rows, columns);
+  newton_schulz<T>(turned);
+  const double size = config.size * std::sqrt(static_cast<double>(std::max(rows, columns)));
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < columns; ++j) {
+      const double step = size * turned(i, j) + (decay ? config.weight_decay * values(i, j) : 0);
+      values(i, j) = static_cast<T>(values(i, j) - rate * step);
+    }
+  }
+}
+
 #define LIOR_INSTANTIATE(T)                                                                       \
   template void lior_step(const OptimizerConfig&, const std::optional<ResilienceNet<T>>&, double, \
                           std::span<T>, std::span<const T>, std::span<T>);                        \
+  template void muon_step(const OptimizerConfig&, bool, double, linalg::MatrixView<T>,            \
+                          linalg::MatrixView<const T>, std::span<T>);                             \
   template void adamw_step(const OptimizerConfig&, bool, double, Index, std::span<T>,             \
                            std::span<const T>, std::span<T>, std::span<T>)
 

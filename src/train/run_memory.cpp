@@ -5,6 +5,7 @@
 
 #include "lior/core/available_memory.h"
 #include "lior/linalg/gemm.h"
+#include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 
 namespace lior::train {
@@ -56,7 +57,7 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   const std::size_t around_step =
       kProcessBytes + held_text + ((keeps_best ? 3 : 2) * parameters - by_rows) * sizeof(float) +
       model.row_gradient_bytes(1, rows) +
-      Optimizer<float>::bytes(config.optimizer, static_cast<Index>(parameters)) +
+      Optimizer<float>::bytes(config.optimizer, tensors_of(model.parameters())) +
       2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
 

@@ -114,6 +114,8 @@ nn::ModelConfig every_mixer() {
 
 TEST(Allocation, HappensInNoTrainingStepWithEveryMixer) {
   using enum nn::Keep;
+  expect_no_allocation_per_step(model_config(), {.kind = OptimizerKind::muon},
+                                std::array{everything, everything});
   expect_no_allocation_per_step(every_mixer(), {.kind = OptimizerKind::adamw},
                                 std::array{everything, everything, products, input, products});
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// From gradients to the next parameters: AdamW and the LIoR optimiser.
+/// From gradients to the next parameters: AdamW, Muon and the LIoR optimiser.
 ///
-/// Both run in two sweeps: `measure` reads the gradients once (the norm to clip by, and each
+/// All run in two sweeps: `measure` reads the gradients once (the norm to clip by, and each
 /// tensor's mean g^2), `step` updates. With g <- clip g, per tensor:
 ///
 /// LIoR: p <- p - lr kappa R^-q g, with
@@ -15,13 +15,20 @@
 ///   m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2,
 ///   p <- p - lr ( m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + weight_decay p ),
 ///   the last term only where `decay` is set.
+/// Muon, for tensors that are matrices (`rows` > 0), and AdamW for the others:
+///   m <- momentum m + (1 - momentum) g,  O = newton_schulz(momentum m + (1 - momentum) g) (muon.h)
+///   p <- p - lr ( size sqrt(max(rows, columns)) O + weight_decay p ):
+/// an entry of O is 1/sqrt(max(rows, columns)) large, so that of the step is `size`, as AdamW's is
+/// near .2, and one rate serves both. Source: J. Liu et al., "Muon is scalable for LLM training",
+/// arXiv:2502.16982, section 2.2.
 ///
 /// A table whose gradient comes by rows (nn/row_gradient.h) is updated in those rows alone, with
 /// the same t: moments of the others wait, and nothing of them is read. So a step costs what it
 /// touches.
 ///
 /// Bytes a parameter (float): LIoR 4 + 12, AdamW 4 + 28. Nothing is allocated after construction.
-/// Bit-equal across thread counts. Source: docs/math/conventions.md, section 9.
+/// Bit-equal across thread counts, Muon for equal ones. Source: docs/math/conventions.md,
+/// section 9.
 
 #include <optional>
 #include <span>
@@ -32,13 +39,14 @@
 #include "lior/core/names.h"
 #include "lior/geometry/resilience.h"
 #include "lior/nn/row_gradient.h"
+#include "lior/train/muon.h"
 
 namespace lior::train {
 
 using geometry::ResilienceNet;
 
-enum class OptimizerKind { adamw, lior };
-constexpr auto enum_names(OptimizerKind) { return enum_words("adamw", "lior"); }
+enum class OptimizerKind { adamw, lior, muon };
+constexpr auto enum_names(OptimizerKind) { return enum_words("adamw", "lior", "muon"); }
 enum class LiorForm { exact, compat, manifold };
 constexpr auto enum_names(LiorForm) { return enum_words("exact", "compat", "manifold"); }
 
@@ -48,6 +56,8 @@ struct OptimizerConfig {
   double beta2 = 0.99;
   double epsilon = 1e-8;
   double weight_decay = 0.1;
+  double momentum = 0.95;  ///< muon
+  double size = 0.2;       ///< muon: of an entry's step, over the rate
   LiorForm form = LiorForm::exact;
   Index power = 1;      ///< exact: 1 or 2
   double kappa = 1;     ///< factor of the LIoR rate
@@ -60,6 +70,7 @@ struct Tensor {
   Index size = 0;
   bool decay = false;
   bool by_rows = false;  ///< it is no part of flat gradients
+  Index rows = 0;        ///< of a matrix that Muon turns; 0: it is none
 };
 
 /// R^-q of the forms that need the mean square alone.
@@ -74,7 +85,7 @@ class Optimizer {
             const std::optional<ResilienceNet<T>>& net = {});
 
   /// Bytes that an optimiser of so many parameters holds for each of them.
-  static std::size_t bytes(const OptimizerConfig& config, Index parameters);
+  static std::size_t bytes(const OptimizerConfig& config, std::span<const Tensor> tensors);
 
   using Rows = std::span<const nn::RowGradient<T>>;
 
@@ -105,10 +116,16 @@ class Optimizer {
   struct Piece {
     Index tensor, begin, size;
   };
+  /// A matrix that Muon turns, and its pieces.
+  struct Matrix {
+    Index tensor, first_piece, last_piece;
+  };
+  bool has_moments() const { return config_.kind != OptimizerKind::lior; }
   struct Step;  // the constants of one call
   std::span<const T* const> place_gradients(std::span<const T> flat);
   void measure_rows(Rows rows);
   Step begin_step(double rate, double clip, std::span<T* const> values);
+  void update_matrix(const Step& step, const Matrix& matrix, const T* g, T* p);
   /// Numbers of a tensor from `begin` on, by their gradients.
   void update(const Step& step, Index tensor, Index begin, const T* g, T* p, Index count);
 
@@ -116,12 +133,16 @@ class Optimizer {
   std::optional<ResilienceNet<T>> net_;
   std::vector<Tensor> tensors_;
   std::vector<Piece> pieces_;
+  std::vector<Index> swept_;      // pieces that are updated by their own numbers alone
+  std::vector<Matrix> matrices_;  // the others
+  Buffer<T> direction_;           // of one of them
+  NewtonSchulz<T> newton_schulz_;
   std::vector<double> piece_squares_;   // sum g^2 of each piece
   std::vector<double> tensor_squares_;  // and of each tensor
   std::vector<double> tensor_factors_;  // R^-q
   std::vector<T*> values_;              // where each tensor lies in the flat buffers of a call
   std::vector<const T*> gradients_;
-  Buffer<T> first_, second_;  // m and v, or the memory
+  Buffer<T> first_, second_;  // m and v (of Muon's matrices zeros), or the memory
   std::vector<StateArray> state_;
   Index flat_size_ = 0;  // numbers of a flat gradient
   Index steps_ = 0;
@@ -139,6 +160,11 @@ template <class T>
 void adamw_step(const OptimizerConfig& config, bool decay, double rate, Index t,
                 std::span<T> values, std::span<const T> gradients, std::span<T> first,
                 std::span<T> second);
+
+/// One Muon step of one matrix.
+template <class T>
+void muon_step(const OptimizerConfig& config, bool decay, double rate, linalg::MatrixView<T> values,
+               linalg::MatrixView<const T> gradients, std::span<T> momentum);
 }  // namespace reference
 
 }  // namespace lior::train

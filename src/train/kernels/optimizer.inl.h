@@ -76,6 +76,26 @@ void adamw(const AdamwStep<T>& s, const T* g, T* m, T* v, T* p, Index count) noe
   });
 }
 
+/// m <- keep m + gain g, u = keep m + gain g with that m.
+template <class T>
+void look_ahead(T keep, T gain, const T* g, T* m, T* u, Index count) noexcept {
+  for_lanes<T>(count, [=](auto d, Index n) {
+    const auto taken = hn::Mul(hn::Set(d, gain), hn::LoadU(d, g + n));
+    const auto moment = hn::MulAdd(hn::Set(d, keep), hn::LoadU(d, m + n), taken);
+    hn::StoreU(moment, d, m + n);
+    hn::StoreU(hn::MulAdd(hn::Set(d, keep), moment, taken), d, u + n);
+  });
+}
+
+/// p <- keep p - rate u.
+template <class T>
+void descend_and_decay(T keep, T rate, const T* u, T* p, Index count) noexcept {
+  for_lanes<T>(count, [=](auto d, Index n) {
+    const auto move = hn::Mul(hn::Set(d, rate), hn::LoadU(d, u + n));
+    hn::StoreU(hn::MulSub(hn::Set(d, keep), hn::LoadU(d, p + n), move), d, p + n);
+  });
+}
+
 }  // namespace lior::train::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
