@@ -39,6 +39,7 @@ const std::vector<Flag>& flags() {
        fmt::format("{} (tiny; of tasks {})", train::preset_list(), default_presets())},
       {"optimizer", "NAME", name_list<train::OptimizerKind>() + " (adamw)"},
       {"lr", "X", "largest learning rate"},
+      {"dropout", "X", "part of what layers add that each step leaves out, for small texts (0)"},
       {"batch", "B", "sequences per step (presets of texts: 4; of tasks: 8 or 32)"},
       {"length", "N", "tokens per sequence"},
       {"dtype", "NAME",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/model.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 
 #include "lior/nn/cross_entropy.h"
 #include "lior/nn/embedding.h"
@@ -64,9 +66,9 @@ struct NgramGradients {
     grouping = RowGrouping(entries);
     for (Index i = 0; i < tables; ++i) buffers[i] = Buffer<T>(entries * width);
   }
-  void take(std::size_t table, Index parameter, View<const T, 2> dx) {
+  void take(std::size_t table, Index parameter, View<const T, 2> dx, T scale) {
     const View<T, 2> to(buffers[table].data(), {std::ssize(groups.rows), dx.extent(1)});
-    ngram_backward<T>(groups, dx, to);
+    ngram_backward<T>(groups, dx, to, scale);
     rows[table] = {.parameter = parameter, .rows = groups.rows, .values = to};
   }
 };
@@ -87,7 +89,12 @@ struct Model<T>::Impl {
   Slot ngram, ngram_output;
   Buffer<T> values, gradients;
   NgramGradients<T> ngram_gradients;
+  Dropout dropout;
   linalg::Precision precision = linalg::Precision::float32;
+
+  /// The numbers of a step's masks: of the n-grams, and of each layer.
+  static constexpr Index kNgramPlace = 0;
+  Index place_of(Layers<T> from) const { return 1 + (from.data() - layers.data()); }
 
   std::span<const T> weights() const { return values.span(); }
   std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
@@ -121,6 +128,9 @@ struct Model<T>::Impl {
     Arena& arena;
     View<std::int32_t, 2> ngram_rows{};  // of every token
 
+    static constexpr Index kNgramPlace = Impl::kNgramPlace;
+    /// Of the rows that dropout leaves.
+    T ngram_scale() const { return static_cast<T>(1 / (1 - model.dropout.rate)); }
     Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
     /// A call of `layer` that has no room yet for what it saves.
     LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
@@ -132,6 +142,7 @@ struct Model<T>::Impl {
     LossResult through_layers(Layers<T> layers, Keep keep, View<const T, 2> x, View<T, 2> dx,
                               const Rest& rest) const;
     void forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const;
+    void drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const;
     LossResult through_loss(View<const T, 2> x, View<T, 2> dx) const;
     View<const T, 2> with_output_ngrams(View<const T, 2> x) const;
   };
@@ -186,7 +197,8 @@ LossResult Model<T>::Impl::Pass::run() {
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
     if (has_ngrams) {
       nn::ngram_rows<T>(model.ngram_shape, tokens, {}, ngram_rows);
-      ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x);
+      if (model.dropout.is_on()) drop_rows(model.dropout, kNgramPlace, ngram_rows);
+      ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x, ngram_scale());
       d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
     }
   }
@@ -194,7 +206,7 @@ LossResult Model<T>::Impl::Pass::run() {
   const LossResult result = through_blocks(0, x, dx);
   if (!arena.planning()) {
     embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
-    if (has_ngrams) d_ngrams.take(0, model.ngram_parameter(), dx);
+    if (has_ngrams) d_ngrams.take(0, model.ngram_parameter(), dx, ngram_scale());
   }
   return result;
 }
@@ -234,14 +246,31 @@ LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, Vie
   const std::size_t kept = arena.used();
   call.saved.redone = take(plan.redone());
   layer.forward(call, {}, out);
+  if (is_read) drop(layers, x, out);
   if (keep == Keep::products) arena.rewind(kept);
   const LossResult result = through_layers(layers.subspan(1), keep, out, dx, rest);
   if (keep == Keep::products) {
     call.saved.redone = take(plan.redone());
     layer.restore(call);
   }
+  if (!model.dropout.is_on()) {
+    layer.backward(call, dx, d_values);
+    return result;
+  }
+  const auto past = arena.take<T, 2>(dx.shape());  // what does not go through f
+  if (!arena.planning()) dropout_backward<T>(model.dropout, model.place_of(layers), dx, past);
   layer.backward(call, dx, d_values);
+  if (!arena.planning()) {
+    std::transform(dx.begin(), dx.end(), past.begin(), dx.begin(), std::plus<>());
+  }
   return result;
+}
+
+/// Of a layer that has put out x + f(x), leaves entries of f(x) out.
+template <class T>
+void Model<T>::Impl::Pass::drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const {
+  if (!model.dropout.is_on() || arena.planning()) return;
+  dropout_forward<T>(model.dropout, model.place_of(from), x, out);
 }
 
 /// One block, of which nothing stays.
@@ -254,6 +283,7 @@ void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 
     LayerCall<T> call = call_of(*layer, x);
     call.saved = take_saved<T>(call.saved.plan, arena);
     layer->forward(call, {}, to);
+    drop(block.subspan(static_cast<std::size_t>(&layer - block.data())), x, to);
     x = to;
   }
 }
@@ -265,7 +295,7 @@ View<const T, 2> Model<T>::Impl::Pass::with_output_ngrams(View<const T, 2> x) co
   const auto sum = arena.take<T, 2>(x.shape());
   if (arena.planning()) return sum;
   std::copy_n(x.data(), x.size(), sum.data());
-  ngram_forward<T>(model.ngram_output.in(model.weights()), ngram_rows, sum);
+  ngram_forward<T>(model.ngram_output.in(model.weights()), ngram_rows, sum, ngram_scale());
   return sum;
 }
 
@@ -288,7 +318,7 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
   rms_norm_backward<T>(x, model.norm_gain(), inv_rms, dx, Store::write, dx,
                        model.norm.vector_in(d_values), arena);
   if (model.config.ngram_output && !arena.planning()) {
-    d_ngrams.take(1, model.ngram_parameter() + 1, dx);
+    d_ngrams.take(1, model.ngram_parameter() + 1, dx, ngram_scale());
   }
   return loss_result(sums, targets, predicted, arena.planning());
 }
@@ -431,6 +461,12 @@ void Model<T>::set_kept(std::span<const Keep> of_blocks) {
              "what to keep is said of {} blocks; the model has {}", of_blocks.size(),
              impl_->kept.size());
   impl_->kept.assign(of_blocks.begin(), of_blocks.end());
+}
+template <class T>
+void Model<T>::set_dropout(const Dropout& dropout) {
+  LIOR_CHECK(dropout.rate >= 0 && dropout.rate < 1, "dropout = {}; it must be in [0, 1)",
+             dropout.rate);
+  impl_->dropout = dropout;
 }
 template <class T>
 void Model<T>::set_precision(linalg::Precision precision) {

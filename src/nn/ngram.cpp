@@ -71,7 +71,8 @@ void ngram_remember(View<const std::int32_t, 2> tokens, MatrixView<T> history) {
 }
 
 template <class T>
-void ngram_forward(MatrixView<const T> table, View<const std::int32_t, 2> rows, MatrixView<T> x) {
+void ngram_forward(MatrixView<const T> table, View<const std::int32_t, 2> rows, MatrixView<T> x,
+                   T scale) {
   const Index R = x.rows, orders = rows.extent(1);
   const auto numbers = static_cast<double>(R * table.cols);
   const ProfiledOp op("n-grams", static_cast<double>(orders) * numbers,
@@ -82,7 +83,7 @@ void ngram_forward(MatrixView<const T> table, View<const std::int32_t, 2> rows, 
   parallel_for(R, rows_per_thread(orders * table.cols), [&](Index begin, Index end, int) {
     for (Index r = begin; r < end; ++r) {
       T* row = x.data + r * x.stride;
-      kernel(table, rows[r].data(), orders, row, row);
+      kernel(table, rows[r].data(), orders, scale, row, row);
     }
   });
 }
@@ -96,16 +97,17 @@ std::size_t RowGrouping::bytes(Index entries) {
 
 RowGroups RowGrouping::group(View<const std::int32_t, 2> rows) {
   const ProfiledOp op("n-grams");
-  const Index entries = rows.size(), orders = rows.extent(1);
-  LIOR_CHECK(entries <= keys_.size(), "{} rows are to be grouped; there is room for {}", entries,
-             keys_.size());
+  const Index orders = rows.extent(1);
+  LIOR_CHECK(rows.size() <= keys_.size(), "{} rows are to be grouped; there is room for {}",
+             rows.size(), keys_.size());
   constexpr int kPositionBits = 32;
-  for (Index i = 0; i < entries; ++i) {
+  Index entries = 0, count = 0;
+  for (Index i = 0; i < rows.size(); ++i) {
+    if (rows.data()[i] < 0) continue;
     const auto row = static_cast<std::uint64_t>(rows.data()[i]);
-    keys_[i] = row << kPositionBits | static_cast<std::uint64_t>(i / orders);
+    keys_[entries++] = row << kPositionBits | static_cast<std::uint64_t>(i / orders);
   }
   std::sort(keys_.begin(), keys_.begin() + entries);
-  Index count = 0;
   for (Index i = 0; i < entries; ++i) {
     const auto row = static_cast<std::int32_t>(keys_[i] >> kPositionBits);
     positions_[i] = static_cast<std::int32_t>(keys_[i]);
@@ -121,29 +123,28 @@ RowGroups RowGrouping::group(View<const std::int32_t, 2> rows) {
 }
 
 template <class T>
-void ngram_backward(const RowGroups& groups, MatrixView<const T> dx, MatrixView<T> d_rows) {
+void ngram_backward(const RowGroups& groups, MatrixView<const T> dx, MatrixView<T> d_rows,
+                    T scale) {
   const auto count = static_cast<Index>(groups.rows.size());
   const double numbers =
       static_cast<double>(groups.positions.size()) * static_cast<double>(dx.cols);
   const ProfiledOp op("n-grams", numbers, 2 * sizeof(T) * numbers);
   check_matrix(d_rows, count, dx.cols, "d_rows");
-  const auto kernel = LIOR_SIMD_TABLE(add_chosen_rows<T>).chosen();
+  const auto kernel = LIOR_SIMD_TABLE(sum_chosen_rows<T>).chosen();
   parallel_for(count, rows_per_thread(dx.cols), [&](Index begin, Index end, int) {
     for (Index k = begin; k < end; ++k) {
-      // The first of them is where the sum starts.
-      const std::int32_t* positions = groups.positions.data() + groups.begins[k];
-      kernel(dx, positions + 1, groups.begins[k + 1] - groups.begins[k] - 1,
-             dx.data + *positions * dx.stride, d_rows.data + k * d_rows.stride);
+      kernel(dx, groups.positions.data() + groups.begins[k],
+             groups.begins[k + 1] - groups.begins[k], scale, d_rows.data + k * d_rows.stride);
     }
   });
 }
 
-#define LIOR_INSTANTIATE(T)                                                                     \
-  template void ngram_rows(const NgramShape&, View<const std::int32_t, 2>, MatrixView<const T>, \
-                           View<std::int32_t, 2>);                                              \
-  template void ngram_remember(View<const std::int32_t, 2>, MatrixView<T>);                     \
-  template void ngram_forward(MatrixView<const T>, View<const std::int32_t, 2>, MatrixView<T>); \
-  template void ngram_backward(const RowGroups&, MatrixView<const T>, MatrixView<T>)
+#define LIOR_INSTANTIATE(T)                                                                        \
+  template void ngram_rows(const NgramShape&, View<const std::int32_t, 2>, MatrixView<const T>,    \
+                           View<std::int32_t, 2>);                                                 \
+  template void ngram_remember(View<const std::int32_t, 2>, MatrixView<T>);                        \
+  template void ngram_forward(MatrixView<const T>, View<const std::int32_t, 2>, MatrixView<T>, T); \
+  template void ngram_backward(const RowGroups&, MatrixView<const T>, MatrixView<T>, T)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

@@ -42,6 +42,7 @@ settings::Fields fields(Config& c) {
       Field("patience", c.patience, kCountOrNone).absent_in_old_files().changes_on_resume(),
       {"val_fraction", c.val_fraction, {0, 0.9}},
       {"dtype", c.dtype},
+      Field("dropout", c.dropout, {0, 0.9}).absent_in_old_files(),
       {"lr", c.lr, kPositive},
       {"clip", c.clip, kNotNegative},
       {"optimizer", c.optimizer.kind},

@@ -47,6 +47,7 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,
                       bool keeps_best, std::size_t held_text) {
   auto model = nn::Model<float>::planner(config.model);
+  model.set_dropout({.rate = config.dropout});
   const auto [parameters, by_rows] = counts_of(model);
   const auto tokens =
       static_cast<std::size_t>(checked_product(config.batch, config.length, "tokens"));

@@ -328,6 +328,9 @@ class Trainer {
     warm_ = true;
     fill_batch(state_.step, curriculum_.length());
     arena_->reset();
+    model_.set_dropout({.rate = config_.dropout,
+                        .seed = static_cast<std::uint64_t>(config_.seed),
+                        .step = state_.step});
     const nn::LossResult result = model_.loss_and_gradients(
         View<const std::int32_t, 2>(tokens_.data(), batch_shape_),
         View<const std::int32_t, 2>(targets_.data(), batch_shape_), *arena_);

@@ -9,6 +9,7 @@
 #include "lior/core/arena.h"
 #include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
+#include "lior/nn/dropout.h"
 #include "lior/nn/layout.h"
 #include "lior/nn/row_gradient.h"
 
@@ -62,6 +63,11 @@ class Model {
   /// with bit-equal gradients.
   void set_kept(std::span<const Keep> of_blocks);
   std::span<const Keep> kept() const;
+
+  /// What the next loss_and_gradients leaves out at random (at first nothing): of what each layer
+  /// adds to its input, entries; of the n-grams, rows. The others are larger for that. Throws
+  /// lior::Error unless the rate is in [0, 1).
+  void set_dropout(const Dropout& dropout);
 
   /// How the products of the layers take their factors in a training step; weights, gradients, the
   /// classifier's products and those that make a step's turns stay in full precision

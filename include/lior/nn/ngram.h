@@ -42,11 +42,11 @@ void ngram_rows(const NgramShape& shape, View<const std::int32_t, 2> tokens,
 template <class T>
 void ngram_remember(View<const std::int32_t, 2> tokens, linalg::MatrixView<T> history);
 
-/// x_r += sum_o table_{rows(r, o)}, o in order. table [shape.rows(), D], x [R, D]. Threads over
-/// rows: bit-equal across thread counts.
+/// x_r += scale sum_o table_{rows(r, o)}, o in order; a row < 0 is left out. table [shape.rows(),
+/// D], x [R, D]. Threads over rows: bit-equal across thread counts.
 template <class T>
 void ngram_forward(linalg::MatrixView<const T> table, View<const std::int32_t, 2> rows,
-                   linalg::MatrixView<T> x);
+                   linalg::MatrixView<T> x, T scale = 1);
 
 /// Which positions read each row.
 struct RowGroups {
@@ -64,7 +64,7 @@ class RowGrouping {
   static std::size_t bytes(Index entries);
 
   Index entries() const { return keys_.size(); }
-  /// rows [R, orders]. What it returns holds until the next call.
+  /// rows [R, orders], those < 0 left out. What it returns holds until the next call.
   RowGroups group(View<const std::int32_t, 2> rows);
 
  private:
@@ -72,11 +72,11 @@ class RowGrouping {
   Buffer<std::int32_t> rows_, begins_, positions_;
 };
 
-/// d_rows_k = sum of dx_r over the positions r of group k, in order; [groups.rows, D], the gradient
-/// of row groups.rows[k]. Threads over groups: bit-equal across thread counts.
+/// d_rows_k = scale times the sum of dx_r over the positions r of group k, in order; [groups.rows,
+/// D], the gradient of row groups.rows[k]. Threads over groups: bit-equal across thread counts.
 template <class T>
 void ngram_backward(const RowGroups& groups, linalg::MatrixView<const T> dx,
-                    linalg::MatrixView<T> d_rows);
+                    linalg::MatrixView<T> d_rows, T scale = 1);
 
 namespace reference {
 template <class T>

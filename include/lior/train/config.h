@@ -44,6 +44,7 @@ struct Config {
   Index patience = 0;  ///< evaluations past the best one that end the run (of a text); 0: none do
   double val_fraction = 0.1;  ///< the tail of a file that is never trained on
   linalg::Precision dtype = linalg::Precision::float32;  ///< of the layers' products
+  double dropout = 0;  ///< part of what layers and n-grams add that a step leaves out (dropout.h)
   double lr = 1e-3;
   double clip = 1;  ///< largest norm of a step's gradient; 0: no limit
   nn::ModelConfig model{};

@@ -93,8 +93,10 @@ Buffer<double> whole_gradient(const Model<double>& model) {
 
 /// (L(w + s v) - L(w - s v)) / 2 s against <grad L, v> for a random direction v, relative to
 /// |grad L|, which is the deviation of <grad L, v>: the product itself may be near 0.
-double gradient_error(ModelConfig config) {
+double gradient_error(ModelConfig config, double dropout = 0) {
   Trial<double> trial(config);
+  trial.model.set_dropout({.rate = dropout, .seed = 5, .step = 3});
+  trial.arena = Arena(trial.model.training_bytes(3, 11) + trial.model.inference_bytes(3, 11));
   trial.model.loss_and_gradients(trial.tokens.view(), trial.targets.view(), trial.arena);
   const std::span<double> values = trial.model.values();
   Buffer<double> start(static_cast<Index>(values.size())), direction(start.size());
@@ -111,7 +113,10 @@ double gradient_error(ModelConfig config) {
   const auto loss_at = [&](double step) {
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = start[static_cast<Index>(i)] + step * direction[static_cast<Index>(i)];
-    return trial.mean_loss();
+    if (dropout == 0) return trial.mean_loss();
+    const auto result =
+        trial.model.loss_and_gradients(trial.tokens.view(), trial.targets.view(), trial.arena);
+    return result.loss_sum / static_cast<double>(result.targets);
   };
   const double numeric = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
   return std::abs(numeric - analytic) / std::sqrt(squares);
@@ -174,7 +179,7 @@ double streaming_error(ModelConfig config) {
 /// Gradients with blocks of which less is kept, against those with everything kept: entries that
 /// differ in any bit.
 template <class T>
-double checkpointing_error(ModelConfig config) {
+double checkpointing_error(ModelConfig config, double dropout = 0) {
   using enum nn::Keep;
   config.layers = std::max<Index>(3, static_cast<Index>(config.mixers.size()));
   double differing = 0;
@@ -182,6 +187,10 @@ double checkpointing_error(ModelConfig config) {
        {std::array{products, products, products}, std::array{input, input, input},
         std::array{input, products, everything}}) {
     Trial<T> whole(config), less(config);
+    for (Trial<T>* trial : {&whole, &less}) {
+      trial->model.set_dropout({.rate = dropout, .seed = 5, .step = 3});
+    }
+    whole.arena = Arena(whole.model.training_bytes(3, 11));
     std::vector<nn::Keep> kept;
     for (Index i = 0; i < config.layers; ++i) kept.push_back(in_turn[i % in_turn.size()]);
     less.model.set_kept(kept);
@@ -295,6 +304,10 @@ void add_nn_model_checks(Registry& registry) {
   add("checkpointing_is_exact.ngrams", "f32", 0,
       [=] { return checkpointing_error<float>(with_ngrams()); });
   add("ngrams_start_as_none", "f32", 0, [=] { return start_difference(with_ngrams()); });
+  add("gradient.dropout", "f64", kGradientTolerance,
+      [=] { return gradient_error(with_ngrams(), 0.3); });
+  add("checkpointing_is_exact.dropout", "f32", 0,
+      [=] { return checkpointing_error<float>(with_ngrams(), 0.3); });
   // A recurrence behind two layers: some hundred roundings.
   add("streaming_is_batch", "f32", 1e-5,
       [] { return streaming_error<float>(small_config(false)); });

@@ -6,6 +6,7 @@
 #include "lior/linalg/matrix_view.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/cross_entropy.h"
+#include "lior/nn/dropout.h"
 #include "lior/nn/embedding.h"
 #include "lior/nn/layer_norm.h"
 #include "lior/nn/linear.h"
@@ -294,6 +295,47 @@ Op ngrams(Index B, Index N, const nn::NgramShape& shape, Index D) {
       .backward_cost = {.flops = numbers, .numbers = 2 * numbers}};
 }
 
+/// x + m f, the branch f given as x + f.
+Op dropout(Index R, Index D) {
+  using namespace nn;
+  const Dropout how{.rate = 0.3, .seed = 6, .step = 7};
+  constexpr Index kPlace = 2;
+  const double numbers = static_cast<double>(R * D);
+  return {.name = "dropout",
+          .module = "nn",
+          .shape = fmt::format("R={} D={}", R, D),
+          .inputs = {{"x", {R, D}}, {"f", {R, D}}},
+          .outputs = {{"y", {R, D}}},
+          .reference =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                for (Index i = 0; i < R * D; ++i) {
+                  const double m = reference::dropout_mask(how, kPlace, i / D, i % D, D);
+                  out("y")[i] = static_cast<T>(in("x")[i] + m * in("f")[i]);
+                }
+              },
+          .forward =
+              [=]<class T>(Inputs<T> in, Outputs<T> out, Arena&) {
+                for (Index i = 0; i < R * D; ++i) out("y")[i] = in("x")[i] + in("f")[i];
+                dropout_forward<T>(how, kPlace, in("x"), out("y"));
+              },
+          .backward =
+              [=]<class T>(Inputs<T>, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                std::copy_n(gradient("y").data, R * D, d("f").data);
+                dropout_backward<T>(how, kPlace, d("f"), d("x"));
+                for (Index i = 0; i < R * D; ++i) d("x")[i] += d("f")[i];
+              },
+          .reference_backward =
+              [=]<class T>(Inputs<T>, Inputs<T> gradient, Outputs<T> d, Arena&) {
+                for (Index i = 0; i < R * D; ++i) {
+                  const double m = reference::dropout_mask(how, kPlace, i / D, i % D, D);
+                  d("f")[i] = static_cast<T>(m * gradient("y")[i]);
+                  d("x")[i] = gradient("y")[i];
+                }
+              },
+          .forward_cost = {.flops = 3 * numbers, .numbers = 3 * numbers},
+          .backward_cost = {.flops = 3 * numbers, .numbers = 3 * numbers}};
+}
+
 Op short_convolution(Index B, Index N, Index K, Index D) {
   using namespace nn;
   const double numbers = static_cast<double>(B * N * D),
@@ -415,7 +457,7 @@ void add_nn_op_checks(Registry& registry) {
   // Lengths that leave a tail at every level, and rows past one block of a parameter's sum.
   for (const Op& op :
        {rms_norm(70, 37), layer_norm(70, 37), gate(9, 37), swiglu(9, 21), gelu(9, 37),
-        embedding(50, 11, 37), ngrams(3, 17, {.longest = 4, .bits = 5}, 37),
+        embedding(50, 11, 37), ngrams(3, 17, {.longest = 4, .bits = 5}, 37), dropout(19, 37),
         short_convolution(3, 7, 4, 37), short_convolution(2, 3, 5, 19), linear(70, 19, 23),
         cross_entropy(300, 13, 1021)}) {
     add_checks(registry, op);
@@ -425,11 +467,11 @@ void add_nn_op_checks(Registry& registry) {
 void add_nn_op_benches(Registry& registry) {
   // Row counts of one training step, B 16 x N 256, at the widths of the `small` preset; activations
   // exceed the caches.
-  for (const Op& op :
-       {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512), swiglu(16384, 1024),
-        gelu(32768, 512), embedding(32768, 256, 512),
-        ngrams(16, 256, {.longest = 6, .bits = 16}, 128), short_convolution(16, 2048, 4, 512),
-        linear(4096, 256, 1024), cross_entropy(4096, 256, 256)}) {
+  for (const Op& op : {rms_norm(32768, 512), layer_norm(32768, 512), gate(32768, 512),
+                       swiglu(16384, 1024), gelu(32768, 512), embedding(32768, 256, 512),
+                       ngrams(16, 256, {.longest = 6, .bits = 16}, 128), dropout(4096, 320),
+                       short_convolution(16, 2048, 4, 512), linear(4096, 256, 1024),
+                       cross_entropy(4096, 256, 256)}) {
     add_benches<float>(registry, op);
   }
 }

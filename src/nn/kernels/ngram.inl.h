@@ -18,16 +18,32 @@ namespace hn = hwy::HWY_NAMESPACE;
 using linalg::MatrixView;
 using simd::HWY_NAMESPACE::for_lanes;
 
-/// sum = start + table_{rows_0} + table_{rows_1} + ..., in order; start may be sum itself.
+/// sum = start + scale table_{rows_0} + scale table_{rows_1} + ..., in order, but for rows < 0;
+/// start may be sum itself.
 template <class T>
-void add_chosen_rows(MatrixView<const T> table, const std::int32_t* rows, Index count,
+void add_chosen_rows(MatrixView<const T> table, const std::int32_t* rows, Index count, T scale,
                      const T* start, T* sum) noexcept {
   for_lanes<T>(table.cols, [=](auto d, Index k) {
     auto total = hn::LoadU(d, start + k);
     for (Index i = 0; i < count; ++i) {
-      total = hn::Add(total, hn::LoadU(d, table.data + rows[i] * table.stride + k));
+      if (rows[i] < 0) continue;
+      total = hn::MulAdd(hn::Set(d, scale), hn::LoadU(d, table.data + rows[i] * table.stride + k),
+                         total);
     }
     hn::StoreU(total, d, sum + k);
+  });
+}
+
+/// sum = scale (rows_0 of table + rows_1 + ...), in order; at least one.
+template <class T>
+void sum_chosen_rows(MatrixView<const T> table, const std::int32_t* rows, Index count, T scale,
+                     T* sum) noexcept {
+  for_lanes<T>(table.cols, [=](auto d, Index k) {
+    auto total = hn::LoadU(d, table.data + rows[0] * table.stride + k);
+    for (Index i = 1; i < count; ++i) {
+      total = hn::Add(total, hn::LoadU(d, table.data + rows[i] * table.stride + k));
+    }
+    hn::StoreU(hn::Mul(hn::Set(d, scale), total), d, sum + k);
   });
 }
 
