@@ -4,12 +4,19 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "command.h"
 #include "interrupt.h"
+#include "lior/core/text.h"
+#include "lior/core/timer.h"
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/tokenizer.h"
@@ -17,9 +24,15 @@
 namespace lior::app {
 namespace {
 
+constexpr const char* kWhat =
+    R"(Without a prompt the text begins as after a line break. --stop ends a text before TEXT, which is not written. Of
+-n K texts, which a line ---- separates, the i-th is that of --seed + i.
+)";
+
 struct Arguments {
-  std::string model, prompt, weights = "best";
-  std::int64_t max_tokens = 256, seed = 0;
+  std::string model, stop, weights = "best";
+  std::optional<std::string> prompt, prompt_file;
+  std::int64_t max_tokens = 256, seed = 0, count = 1;
   bool raw = false;
   train::Sampling sampling{.temperature = 0.8};
 };
@@ -39,14 +52,101 @@ class TerminalLine {
   bool begun_ = false;
 };
 
-int run(const Arguments& arguments) {
-  LIOR_CHECK(!arguments.prompt.empty(),
-             "--prompt: is empty; a text of at least one byte is needed");
-  LIOR_CHECK(arguments.raw || io::is_utf8(arguments.prompt),
+/// Lets a text through up to the first place where `stop` stands, which it looks for as the text
+/// comes: what may be its beginning waits.
+class StopAt {
+ public:
+  explicit StopAt(const std::string& stop) : stop_(stop) {}
+
+  bool reached() const { return reached_; }
+  std::string push(const std::string& text) {
+    if (stop_.empty()) return text;
+    waiting_ += text;
+    const std::size_t place = waiting_.find(stop_);
+    reached_ = place != std::string::npos;
+    const std::size_t ready = reached_ ? place : waiting_.size() - begun();
+    std::string out = waiting_.substr(0, ready);
+    waiting_.erase(0, ready);
+    return out;
+  }
+  /// What waited when the text ends otherwise.
+  std::string finish() { return reached_ ? "" : waiting_; }
+
+ private:
+  /// How much of the end of what waits is a beginning of the stop.
+  std::size_t begun() const {
+    std::size_t length = std::min(waiting_.size(), stop_.size() - 1);
+    while (!waiting_.ends_with(stop_.substr(0, length))) --length;
+    return length;
+  }
+
+  std::string stop_, waiting_;
+  bool reached_ = false;
+};
+
+std::string file_text(const std::string& path) {
+  constexpr std::size_t kMost = 1 << 26;
+  std::error_code error;
+  LIOR_CHECK(std::filesystem::is_regular_file(path, error),
+             "--prompt-file: {} is no file; a text of at least one byte is needed",
+             shown_path(path));
+  LIOR_CHECK(std::filesystem::file_size(path) <= kMost, "--prompt-file: {} is larger than 64 MB",
+             shown_path(path));
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The text to continue; a line break where none is given, since what is drawn follows a token.
+std::string prompt_of(const Arguments& arguments) {
+  LIOR_CHECK(!arguments.prompt || !arguments.prompt_file,
+             "--prompt and --prompt-file: are both given; one of them is the text to continue");
+  if (!arguments.prompt && !arguments.prompt_file) return "\n";
+  const std::string prompt =
+      arguments.prompt ? *arguments.prompt : file_text(*arguments.prompt_file);
+  LIOR_CHECK(!prompt.empty(),
+             "--prompt: is empty; a text of at least one byte is needed, or no --prompt");
+  LIOR_CHECK(arguments.raw || io::is_utf8(prompt),
              "--prompt: is not UTF-8; a text in UTF-8 is needed, or --raw, which takes any bytes");
+  return prompt;
+}
+
+void write(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) == 0) return;
+  if (errno != EPIPE) throw RunError("cannot write the text; is the disk full?");
+  request_interrupt(SIGPIPE);
+}
+
+/// One text; how many tokens were drawn for it.
+std::int64_t generate(const Arguments& arguments, const train::TrainedModel& trained,
+                      const std::vector<std::int32_t>& prompt, std::uint64_t seed,
+                      TerminalLine& line) {
+  using Form = train::Decoder::Form;
+  train::Generator generator(trained.model, arguments.sampling, seed);
+  train::Decoder decoder(train::find_tokenizer(trained.config.tokenizer),
+                         arguments.raw ? Form::bytes : Form::utf8);
+  StopAt stop(arguments.stop);
+  generator.read(prompt);
+  const auto show = [&](const std::string& text) {
+    line.saw(text);
+    write(text);
+  };
+  std::int64_t drawn = 0;
+  while (drawn < arguments.max_tokens && !stop.reached() && !interrupted()) {
+    ++drawn;
+    show(stop.push(decoder.push(generator.next())));
+  }
+  if (!stop.reached()) show(stop.push(decoder.finish()));
+  show(stop.finish());
+  return drawn;
+}
+
+int run(const Arguments& arguments) {
+  const std::string prompt = prompt_of(arguments);
   LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
              arguments.max_tokens);
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
+  LIOR_CHECK(arguments.count >= 1, "-n: {} texts; it must be at least 1", arguments.count);
   const train::TrainedModel trained = train::load_model(
       arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   LIOR_CHECK(!train::names_task(trained.config.data),
@@ -54,25 +154,21 @@ int run(const Arguments& arguments) {
              shown_path(arguments.model), shown_path(trained.config.data));
 
   catch_interrupts();
-  train::Generator generator(trained.model, arguments.sampling,
-                             static_cast<std::uint64_t>(arguments.seed));
-  const train::Tokenizer& tokenizer = train::find_tokenizer(trained.config.tokenizer);
-  generator.read(train::encode(tokenizer, arguments.prompt));
-  using Form = train::Decoder::Form;
-  train::Decoder decoder(tokenizer, arguments.raw ? Form::bytes : Form::utf8);
-  TerminalLine line;
-  const auto write = [&](const std::string& text) {
-    line.saw(text);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    if (std::fflush(stdout) == 0) return;
-    if (errno != EPIPE) throw RunError("cannot write the text; is the disk full?");
-    request_interrupt(SIGPIPE);
-  };
-  for (std::int64_t n = 0; n < arguments.max_tokens; ++n) {
-    if (interrupted()) return interrupt_status();
-    write(decoder.push(generator.next()));
+  const auto tokens = train::encode(train::find_tokenizer(trained.config.tokenizer), prompt);
+  const Timer timer;
+  std::int64_t drawn = 0;
+  {
+    TerminalLine line;
+    for (std::int64_t i = 0; i < arguments.count && !interrupted(); ++i) {
+      if (i > 0) write("\n----\n");
+      drawn += generate(arguments, trained, tokens, static_cast<std::uint64_t>(arguments.seed + i),
+                        line);
+    }
   }
-  write(decoder.finish());
+  if (interrupted()) return interrupt_status();
+  const double seconds = timer.seconds();
+  fmt::print(stderr, "{} tokens in {:.3g} s, {:.3g} a second\n", drawn, seconds,
+             static_cast<double>(drawn) / seconds);
   return kSuccess;
 }
 
@@ -80,8 +176,12 @@ int run(const Arguments& arguments) {
 
 Run generate_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
+  options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
-  options.require("--prompt", arguments->prompt, "TEXT", "the text to continue");
+  options.add("--prompt", arguments->prompt, "TEXT", "the text to continue (none)");
+  options.add("--prompt-file", arguments->prompt_file, "FILE", "a file with that text");
+  options.add("--stop", arguments->stop, "TEXT", "ends a text where it would say TEXT (never)");
+  options.add("-n", arguments->count, "K", "texts to write (1)");
   options.add("--weights", arguments->weights, "WHICH",
               "of the run: best, those of its best val, or last (best)");
   options.add("--max-tokens", arguments->max_tokens, "N",
@@ -91,6 +191,10 @@ Run generate_command(Options& options) {
   options.add("--top-k", arguments->sampling.top_k, "N", "only the N likeliest tokens; 0: all (0)");
   options.add("--top-p", arguments->sampling.top_p, "X",
               "only the likeliest tokens whose probabilities reach X (1)");
+  options.add("--min-p", arguments->sampling.min_p, "X",
+              "only tokens at least X times as likely as the likeliest (0)");
+  options.add("--repetition-penalty", arguments->sampling.repetition_penalty, "X",
+              "above 1: tokens of the last 64 are less likely (1)");
   options.add("--seed", arguments->seed, "N", "seed of the sampling (0)");
   options.add_switch("--raw", arguments->raw,
                      "bytes as they come; without it invalid UTF-8 becomes U+FFFD");

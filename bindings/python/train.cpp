@@ -135,11 +135,12 @@ nb::dict row_gradients_of(Model& model) {
     Call call;
     const auto rows = call.out<std::int32_t>({std::ssize(table.rows)});
     const auto values = call.out<float>({table.values.extent(0), table.values.extent(1)});
-    arrays[model.get().parameters()[table.parameter].name.c_str()] = nb::cast(call.run([&] {
+    const Pair pair = call.run([&] {
       const std::lock_guard lock(model.mutex());
       std::copy(table.rows.begin(), table.rows.end(), rows.data());
       std::copy_n(table.values.data(), table.values.size(), values.data());
-    }));
+    });
+    arrays[model.get().parameters()[table.parameter].name.c_str()] = pair;
   }
   return arrays;
 }
@@ -265,10 +266,8 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
 /// One text that goes on, with the model's mutex held while it reads.
 class Generator {
  public:
-  Generator(Model& model, double temperature, Index top_k, double top_p, std::uint64_t seed)
-      : model_(model),
-        generator_(model.get(), {.temperature = temperature, .top_k = top_k, .top_p = top_p},
-                   seed) {}
+  Generator(Model& model, const train::Sampling& sampling, std::uint64_t seed)
+      : model_(model), generator_(model.get(), sampling, seed) {}
 
   void read(const Argument& tokens) {
     Call call;
@@ -500,11 +499,22 @@ has them, or "last". Error that names the file that is missing or damaged.)");
 
   nb::class_<Generator>(m, "Generator", "A text that goes on, in memory that does not grow.")
       .def(
-          nb::init<Model&, double, Index, double, std::uint64_t>(), "model"_a, nb::kw_only(),
-          "temperature"_a = 0.8, "top_k"_a = 0, "top_p"_a = 1.0, "seed"_a = 0,
-          nb::keep_alive<1, 2>(),
-          R"(temperature: 0 is the likeliest; top_k: only so many (0: all); top_p: only the likeliest
-that hold so much.)")
+          "__init__",
+          [](Generator* self, Model& model, double temperature, Index top_k, double top_p,
+             double min_p, double repetition_penalty, std::uint64_t seed) {
+            new (self) Generator(model,
+                                 {.temperature = temperature,
+                                  .top_k = top_k,
+                                  .top_p = top_p,
+                                  .min_p = min_p,
+                                  .repetition_penalty = repetition_penalty},
+                                 seed);
+          },
+          "model"_a, nb::kw_only(), "temperature"_a = 0.8, "top_k"_a = 0, "top_p"_a = 1.0,
+          "min_p"_a = 0.0, "repetition_penalty"_a = 1.0, "seed"_a = 0, nb::keep_alive<1, 2>(),
+          R"(temperature: 0 is the likeliest; top_k: only so many (0: all); min_p: only those at least so
+many times as likely as the likeliest; top_p: only the likeliest that hold so much;
+repetition_penalty: above 1, tokens of the last 64 are less likely.)")
       .def("read", &Generator::read, "tokens"_a,
            "Takes in tokens: (N,) integers. Ctrl-C ends it between windows of 256.")
       .def("next", &Generator::next,

@@ -74,6 +74,8 @@ class TrainedModel:
         temperature=0.8,
         top_k=0,
         top_p=1.0,
+        min_p=0.0,
+        repetition_penalty=1.0,
         seed=0,
     ) -> Iterator[Union[str, bytes, int]]:
         """Goes on from the prompt, piece by piece, in memory that does not grow.
@@ -82,10 +84,11 @@ class TrainedModel:
         token numbers gives numbers. The bytes are those of `lior generate --raw` with the
         same options.
         """
-        sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+        sampling["repetition_penalty"] = repetition_penalty
 
         def drawn(tokens):
-            generator = Generator(self.model, **sampling)
+            generator = Generator(self.model, **sampling, seed=seed)
             generator.read(numpy.array(tokens, numpy.int32))
             return (generator.next() for _ in range(max_tokens))
 

@@ -3,6 +3,10 @@
 
 namespace lior::train {
 
+namespace {
+constexpr auto kSeen = static_cast<std::size_t>(kRepetitionWindow);
+}
+
 Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed)
     : model_(model),
       sampler_(sampling, seed, model.config().classes),
@@ -25,6 +29,7 @@ void Generator::read(std::span<const std::int32_t> tokens) {
                   scores_.view(), arena_);
     started_ = true;
   }
+  for (const std::int32_t token : tokens.last(std::min(tokens.size(), kSeen))) sampler_.saw(token);
 }
 
 std::int32_t Generator::next() {

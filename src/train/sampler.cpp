@@ -15,15 +15,38 @@ Sampler::Sampler(const Sampling& sampling, std::uint64_t seed, Index classes)
     : sampling_(sampling),
       random_(seed, kSamplingStream),
       order_(static_cast<std::size_t>(classes)),
-      weights_(static_cast<std::size_t>(classes)) {
+      weights_(static_cast<std::size_t>(classes)),
+      last_(static_cast<std::size_t>(kRepetitionWindow)),
+      scores_(static_cast<std::size_t>(classes)) {
   LIOR_CHECK(std::isfinite(sampling.temperature) && sampling.temperature >= 0,
              "temperature = {}; it must be at least 0", sampling.temperature);
   LIOR_CHECK(sampling.top_k >= 0, "top_k = {}; it must be at least 0", sampling.top_k);
   LIOR_CHECK(sampling.top_p > 0 && sampling.top_p <= 1, "top_p = {}; it must be in (0, 1]",
              sampling.top_p);
+  LIOR_CHECK(sampling.min_p >= 0 && sampling.min_p <= 1, "min_p = {}; it must be in [0, 1]",
+             sampling.min_p);
+  LIOR_CHECK(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0,
+             "repetition_penalty = {}; it must be above 0", sampling.repetition_penalty);
 }
 
-std::int32_t Sampler::draw(std::span<const float> scores) {
+void Sampler::saw(std::int32_t token) {
+  last_[static_cast<std::size_t>(seen_++ % kRepetitionWindow)] = token;
+}
+
+/// The scores with those of recent tokens made smaller, each once.
+std::span<const float> Sampler::penalized(std::span<const float> scores) {
+  if (sampling_.repetition_penalty == 1) return scores;
+  std::copy(scores.begin(), scores.end(), scores_.begin());
+  const auto penalty = static_cast<float>(sampling_.repetition_penalty);
+  for (Index i = 0; i < std::min(seen_, kRepetitionWindow); ++i) {
+    const auto token = static_cast<std::size_t>(last_[static_cast<std::size_t>(i)]);
+    scores_[token] = scores[token] > 0 ? scores[token] / penalty : scores[token] * penalty;
+  }
+  return scores_;
+}
+
+std::int32_t Sampler::draw(std::span<const float> given) {
+  const std::span<const float> scores = penalized(given);
   if (!std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); })) {
     throw RunError("the scores are not finite: the numbers of the model overflow");
   }
@@ -43,7 +66,8 @@ std::int32_t Sampler::draw(std::span<const float> scores) {
   const float largest = *std::max_element(scores.begin(), scores.end());
   double total = 0;
   for (Index i = 0; i < count; ++i) {
-    weights_[i] = std::exp((scores[order_[i]] - largest) / sampling_.temperature);
+    const double weight = std::exp((scores[order_[i]] - largest) / sampling_.temperature);
+    weights_[i] = weight >= sampling_.min_p ? weight : 0;  // the largest is 1
     total += weights_[i];
   }
   double kept = 0;
@@ -54,6 +78,7 @@ std::int32_t Sampler::draw(std::span<const float> scores) {
   double point = random_.uniform() * kept;
   Index chosen = 0;
   while (chosen + 1 < count && (point -= weights_[chosen]) >= 0) ++chosen;
+  while (weights_[chosen] == 0) --chosen;  // min_p left it out, and rounding led past the others
   return order_[chosen];
 }
 

@@ -130,7 +130,12 @@ def test_evaluation_is_the_programs(program, run):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"temperature": 0.0}, {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "seed": 7}],
+    [
+        {},
+        {"temperature": 0.0},
+        {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "seed": 7},
+        {"min_p": 0.1, "repetition_penalty": 1.2},
+    ],
 )
 def test_generation_is_the_programs(program, text_run, options):
     flags = [

@@ -50,6 +50,34 @@ TEST(Sampler, TopKAndTopPLeaveTheRestOut) {
   EXPECT_EQ(frequencies({.top_p = 0.9}, 2000)[0], 0);
 }
 
+TEST(Sampler, MinPLeavesOutWhatIsFarFromTheLikeliest) {
+  // Probabilities over the largest are e^-2, 1, e^-1, 1, e^-3: .14, 1, .37, 1, .05.
+  const auto kept = frequencies({.min_p = 0.3}, 2000);
+  EXPECT_EQ(kept[0] + kept[4], 0);
+  EXPECT_GT(kept[2], 0);
+  EXPECT_EQ(frequencies({.min_p = 1}, 500)[2], 0);
+  // With top_p the order is sorted, with top_k cut.
+  EXPECT_EQ(frequencies({.top_k = 3, .top_p = 0.99, .min_p = 0.5}, 500)[2], 0);
+  // At another temperature it is the tempered probabilities that count: e^{-1/10} = .9.
+  EXPECT_GT(frequencies({.temperature = 10, .min_p = 0.7}, 2000)[0], 0);
+}
+
+TEST(Sampler, RepetitionMakesWhatWasSaidLessLikely) {
+  Sampler sampler({.temperature = 0, .repetition_penalty = 3}, 7, 5);
+  EXPECT_EQ(sampler.draw(kScores), 1);
+  sampler.saw(1);
+  EXPECT_EQ(sampler.draw(kScores), 3);
+  sampler.saw(3);
+  sampler.saw(3);  // counts once
+  EXPECT_EQ(sampler.draw(kScores), 2);
+  sampler.saw(2);
+  EXPECT_EQ(sampler.draw(kScores), 1);  // 2/3 of 1, 2/3 of 3, 1/3, 0, -1
+  for (Index i = 0; i < kRepetitionWindow; ++i) sampler.saw(4);
+  EXPECT_EQ(sampler.draw(kScores), 1);  // the others are forgotten
+  const std::vector<float> all_negative = {-1, -2, -3, -4, -0.5};
+  EXPECT_EQ(sampler.draw(all_negative), 0);  // -.5 times 3 is less than -1
+}
+
 // It drew other text: with all classes kept they were sorted.
 TEST(Sampler, KeepingAllClassesIsNoRestriction) {
   for (const Index top_k : {5, 6}) {

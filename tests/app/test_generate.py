@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lior generate: prompts, stops, several texts."""
+
+import re
+import subprocess
+
+import pytest
+from program import PROGRAM
+
+SETTINGS = """
+batch = 4
+length = 16
+eval_count = 8
+[model]
+d_model = 16
+layers = 1
+mlp_hidden = 0
+heads = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run on a text of few words."""
+    folder = tmp_path_factory.mktemp("generate")
+    (folder / "text.txt").write_text("the cat sat on the mat\n" * 400)
+    (folder / "small.toml").write_text(SETTINGS)
+    data = ("--data", folder / "text.txt", "--config", folder / "small.toml")
+    command = [PROGRAM, "train", *data, "--out", folder / "run", "--steps", 120, "--lr", 0.02]
+    quiet = ("--threads", 1, "--progress", "none")
+    subprocess.run([*map(str, command), *map(str, quiet)], check=True, timeout=120)
+    return folder / "run"
+
+
+@pytest.fixture
+def written(lior, run):
+    def text(*more):
+        result = lior("generate", "--model", run, "--max-tokens", 60, *more)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return text
+
+
+def test_no_prompt_begins_as_after_a_line_break(written):
+    assert written("--seed", 1) == written("--seed", 1, "--prompt", "\n")
+
+
+def test_a_prompt_can_be_a_file(written, tmp_path):
+    (tmp_path / "prompt").write_text("the cat")
+    assert written("--prompt-file", tmp_path / "prompt") == written("--prompt", "the cat")
+
+
+def test_a_stop_ends_the_text_before_it(written):
+    whole = written("--prompt", "the ", "--temperature", 0)
+    assert len(whole) == 60
+    for stop in ("t", "mat", "\nthe", whole[10:30], whole[-1:]):
+        assert written("--prompt", "the ", "--temperature", 0, "--stop", stop) == (
+            whole[: whole.index(stop)]
+        )
+    assert written("--prompt", "the ", "--temperature", 0, "--stop", "never said") == whole
+
+
+def test_several_texts_are_those_of_the_next_seeds(written):
+    texts = [written("--seed", seed, "--temperature", 1.5) for seed in (5, 6, 7)]
+    assert len(set(texts)) == 3
+    together = written("--seed", 5, "--temperature", 1.5, "-n", 3)
+    assert together == "\n----\n".join(texts)
+
+
+def test_a_line_says_how_fast_it_was(lior, run):
+    said = lior("generate", "--model", run, "--max-tokens", 30, "-n", 2).stderr
+    assert re.fullmatch(r"60 tokens in \S+ s, \S+ a second\n", said)
+
+
+def test_likely_tokens_alone(written):
+    likeliest = written("--prompt", "the", "--temperature", 0)
+    assert written("--prompt", "the", "--min-p", 1) == likeliest
+    assert written("--prompt", "the", "--min-p", 0) == written("--prompt", "the")
+    repeated = written("--prompt", "the", "--temperature", 0, "--repetition-penalty", 5)
+    assert repeated != likeliest
+
+
+def test_what_cannot_be(refused, run, tmp_path):
+    generate = ("generate", "--model", run)
+    assert "no file" in refused(*generate, "--prompt-file", tmp_path / "none")
+    (tmp_path / "empty").touch()
+    assert "is empty" in refused(*generate, "--prompt-file", tmp_path / "empty")
+    both = ("--prompt", "a", "--prompt-file", tmp_path / "empty")
+    assert "both given" in refused(*generate, *both)
+    assert "-n: 0 texts" in refused(*generate, "-n", 0)
+    assert "min_p = 2" in refused(*generate, "--min-p", 2)
+    assert "repetition_penalty = 0" in refused(*generate, "--repetition-penalty", 0)
