@@ -85,6 +85,32 @@ def _flat(settings, prefix=""):
     return flat
 
 
+class Ngrams(nn.Module):
+    """Rows that the last tokens choose, added up: docs/math/conventions.md, section 11.5."""
+
+    def __init__(self, longest, bits, d_model, dtype=None, device=None):
+        super().__init__()
+        self.longest, self.bits = longest, bits
+        rows = (longest - 1) << bits
+        self.weight = nn.Parameter(torch.empty(rows, d_model, dtype=dtype, device=device))
+
+    def rows(self, tokens: Tensor, history: Tensor):
+        """[B, N, longest - 1] of tokens [B, N] behind history [B, longest - 1], which holds tokens + 1, 0: none."""
+        known = torch.cat([history.long(), tokens + 1], 1)
+        length, rows = tokens.shape[1], []
+        for n in range(2, self.longest + 1):
+            hashed = torch.zeros_like(tokens, dtype=torch.int64)
+            for i in range(n):
+                begin = self.longest - n + i
+                hashed = ((hashed ^ known[:, begin : begin + length]) * 2654435761) & 0xFFFFFFFF
+                hashed = hashed ^ (hashed >> 15)
+            rows.append(((n - 2) << self.bits) + (hashed & ((1 << self.bits) - 1)))
+        return torch.stack(rows, 2)
+
+    def forward(self, x: Tensor, rows: Tensor):
+        return x + nn.functional.embedding(rows, self.weight).sum(2).to(x.dtype)
+
+
 class Model(nn.Module):
     """A model of `lior train`: tokens [B, N] to scores [B, N, classes].
 
@@ -114,6 +140,9 @@ class Model(nn.Module):
         self.output = nn.Linear(width, model["classes"], **place)
         if model["tied"]:
             self.output.weight = self.embedding.weight
+        ngrams = (model["ngram_orders"], model["ngram_bits"], width)
+        self.ngram = Ngrams(*ngrams, **place) if model["ngram_orders"] else None
+        self.ngram_output = Ngrams(*ngrams, **place) if model["ngram_output"] else None
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -137,11 +166,25 @@ class Model(nn.Module):
 
     def _start_states(self, batch):
         like = self.norm.weight.new_empty(batch, 0)
-        return [layer.start_state(like) for layer in self.layers()]
+        states = [layer.start_state(like) for layer in self.layers()]
+        if self.ngram is not None:
+            states.append(like.new_zeros(batch, self.ngram.longest - 1, dtype=torch.float32))
+        return states
 
     def start_state(self, tokens: Tensor):
         """The state before the first token of tokens [B, N]: [B, state_size]."""
         return torch.cat(self._start_states(len(tokens)), 1)
+
+    def _embedded(self, tokens: Tensor, history: Tensor):
+        """(x, the rows of its n-grams) of tokens behind history, which a model without n-grams does not read."""
+        x = self.embedding(tokens)
+        if self.ngram is None:
+            return x, None
+        rows = self.ngram.rows(tokens, history)
+        return self.ngram(x, rows), rows
+
+    def _scores(self, x: Tensor, rows: Optional[Tensor]):
+        return self.output(self.norm(x if self.ngram_output is None else self.ngram_output(x, rows)))
 
     def run(self, tokens: Tensor, state: Tensor):
         """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
@@ -149,21 +192,26 @@ class Model(nn.Module):
         expect(self, "tokens", tokens, "B", "N")
         sizes = [part.shape[1] for part in self._start_states(1)]
         expect(self, "state", state, len(tokens), sum(sizes))
-        x, ends = self.embedding(tokens), []
-        for layer, part in zip(self.layers(), state.split(sizes, 1)):
+        parts = list(state.split(sizes, 1))
+        history = parts.pop() if self.ngram is not None else tokens[:, :0]
+        (x, rows), ends = self._embedded(tokens, history), []
+        for layer, part in zip(self.layers(), parts):
             x, end = layer.run(x, part) if part.shape[1] else (layer(x), part)
             ends.append(end)
-        return self.output(self.norm(x)), torch.cat(ends, 1)
+        if self.ngram is not None:
+            ends.append(torch.cat([history, tokens + 1], 1)[:, -history.shape[1] :])
+        return self._scores(x, rows), torch.cat(ends, 1)
 
     def forward(self, tokens: Tensor):
         expect(self, "tokens", tokens, "B", "N")
-        x = self.embedding(tokens)
+        longest = 1 if self.ngram is None else self.ngram.longest
+        x, rows = self._embedded(tokens, tokens.new_zeros(len(tokens), longest - 1))
         for layer in self.layers():
             if self.gradient_checkpointing and self.training:
                 x = self._gradient_checkpointing_func(layer, x)
             else:
                 x = layer(x)
-        return self.output(self.norm(x))
+        return self._scores(x, rows)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: Optional[Tensor] = None):
