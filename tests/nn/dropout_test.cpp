@@ -64,8 +64,7 @@ TEST(Dropout, OfRowsLeavesThemOut) {
 
 TEST(Dropout, OfEverythingIsRefused) {
   Model<float> model({.d_model = 8});
-  EXPECT_EQ(error_of([&] { model.set_dropout({.rate = 1}); }),
-            "dropout = 1; it must be in [0, 1)");
+  EXPECT_EQ(error_of([&] { model.set_dropout({.rate = 1}); }), "dropout = 1; it must be in [0, 1)");
 }
 
 }  // namespace

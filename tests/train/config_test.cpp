@@ -92,8 +92,9 @@ TEST_F(ConfigFiles, MistakesAreNamedWithTheirLineAndWhatWouldFit) {
   EXPECT_EQ(message("lr = 0"), ":1: lr is 0; it must be a number above 0");
   EXPECT_EQ(message("lr = nan"), ":1: lr is nan; it must be a number above 0");
   EXPECT_EQ(message("lr = [1]"), ":1: lr is an array; it must be a number above 0");
-  EXPECT_EQ(message("optimizer = \"adam\""),
-            ":1: optimizer is the string \"adam\"; it must be one of \"adamw\", \"lior\", \"muon\"");
+  EXPECT_EQ(
+      message("optimizer = \"adam\""),
+      ":1: optimizer is the string \"adam\"; it must be one of \"adamw\", \"lior\", \"muon\"");
   EXPECT_EQ(message("[model]\ntied = 1"), ":2: model.tied is 1; it must be true or false");
   EXPECT_NE(message("batch = ").find(":1:"), std::string::npos);
 }
