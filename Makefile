@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test clients setup fuzz asan tsan deb site
+.PHONY: build run test clients setup fuzz asan tsan deb site notebooks
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -27,11 +27,16 @@ fuzz:
 	scripts/setup.sh fuzz
 	scripts/fuzz.sh $(MINUTES)
 
-# The documentation, build/site/index.html. The Python package is built for its stubs.
-site:
-	scripts/setup.sh site
+# The notebooks of examples/python, run: build/notebooks.
+notebooks:
+	scripts/setup.sh notebooks
 	cmake --preset python >build/cmake-python.log
 	cmake --build --preset python --target lior_python
+	build/notebook-venv/bin/python scripts/notebooks.py
+
+# The documentation, build/site/index.html, notebooks and the API of the package and headers in it.
+site: notebooks
+	scripts/setup.sh site
 	scripts/site.sh
 
 # All C++ tests under sanitizers, addresses and undefined behaviour, and data races.

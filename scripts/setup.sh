@@ -6,7 +6,8 @@
 #   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
 #   scripts/setup.sh clients  those of tests, and packages that use lior.torch, in build/clients-venv
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
-#   scripts/setup.sh site     what `tests` does, and Doxygen, KaTeX and the site's Python in build/site-venv
+#   scripts/setup.sh notebooks  what `tests` does, and Jupyter's client in build/notebook-venv
+#   scripts/setup.sh site     what `notebooks` does, and Doxygen, KaTeX and the site's Python in build/site-venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -74,11 +75,17 @@ case "${1-}" in
     packages+=(clang-14 libclang-rt-14-dev)
     install_packages
     ;;
+  notebooks)
+    install_packages
+    install_venv scripts/requirements.txt build/venv
+    install_venv examples/python/requirements.txt build/notebook-venv
+    ;;
   site)
     packages+=(doxygen libjs-katex fonts-katex)
     install_packages
     install_venv scripts/requirements.txt build/venv
+    install_venv examples/python/requirements.txt build/notebook-venv
     install_venv site/requirements.txt build/site-venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'tests', 'clients', 'fuzz' or 'site'" ;;
+  *) fail "unknown argument '$1'; expected nothing, 'tests', 'clients', 'fuzz', 'notebooks' or 'site'" ;;
 esac

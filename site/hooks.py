@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the site has beside docs/: the papers of the root, sources that pages link to, both APIs, KaTeX.
+"""What the site has beside docs/: the papers of the root, sources that pages link to, both APIs, notebooks, KaTeX.
 
 Events of MkDocs, in the order in which they come.
 """
@@ -14,6 +14,7 @@ from mkdocs.structure.files import File, InclusionLevel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import cpp_api  # noqa: E402
+import notebooks  # noqa: E402
 import prose  # noqa: E402
 import repository  # noqa: E402
 
@@ -22,6 +23,7 @@ THEME = ROOT / "site" / "theme"
 KATEX = Path("/usr/share/javascript/katex")  # Debian's libjs-katex and fonts-katex
 CONVENTIONS = "docs/math/conventions.md"
 KATEX_FILES = ("katex.min.css", "katex.min.js")
+GENERATED = ("api/", "notebooks/", "source/")  # pages that no document of the repository makes
 PYTHON = (
     "lior",
     "algebra",
@@ -51,6 +53,14 @@ def modules():
     return found
 
 
+def ran():
+    """The notebooks that scripts/notebooks.py has run."""
+    found = sorted((ROOT / "build" / "notebooks").glob("*.ipynb"))
+    if len(found) != len(list((ROOT / "examples" / "python").glob("*.py"))):
+        raise SystemExit("site: build/notebooks lacks notebooks; run scripts/notebooks.py")
+    return found
+
+
 def on_config(config):
     headers = sorted(path.relative_to(ROOT / "include") for path in (ROOT / "include").rglob("*.h"))
     for entry in config.nav:
@@ -64,6 +74,7 @@ def on_config(config):
             index = (ROOT / "docs" / "guides" / "README.md").read_text()  # their order
             guides = re.findall(r"^\| \[.*?\]\(([\w-]+\.md)\)", index, re.MULTILINE)
             entry["Guides"] = ["guides/README.md", *(f"guides/{name}" for name in guides)]
+            entry["Guides"].append({"Notebooks": [f"notebooks/{path.stem}.md" for path in ran()]})
         if entry.get("API"):
             entry["API"] = [
                 "api/README.md",
@@ -105,6 +116,11 @@ def on_files(files, config):
         add(page, text)
     for page, text in api_pages(documents).items():
         add(page, text)
+    for path in ran():
+        text, pictures = notebooks.page(path.read_text(), path.stem)
+        add(f"notebooks/{path.stem}.md", text)
+        for name, picture in pictures.items():
+            add(f"notebooks/{name}", picture)
     for name in KATEX_FILES:
         add(f"assets/katex/{name}", source=KATEX / name)
     for font in sorted((KATEX / "fonts").glob("*.woff2")):
@@ -120,7 +136,7 @@ def documents_of(files):
     return {
         repository.file_of(file.src_uri): file.content_string
         for file in files.documentation_pages()
-        if not file.src_uri.startswith(("api/", "source/"))
+        if not file.src_uri.startswith(GENERATED)
     }
 
 
@@ -192,6 +208,6 @@ def on_page_markdown(markdown, page, config, files):
     uri = page.file.src_uri
     if page.parent is None and not uri.startswith("source/"):
         page.meta["hide"] = ["navigation"]  # it would be the page alone
-    if uri.startswith(("api/", "source/")):
+    if uri.startswith(GENERATED):
         return markdown
     return repository.rewritten(markdown, uri, repository.file_of(uri))

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documentation site: its pages exist, its links lead to pages, and comments keep their words."""
 
+import json
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "site"))
+import notebooks  # noqa: E402
 import prose  # noqa: E402
 import repository  # noqa: E402
 
@@ -66,3 +68,22 @@ def test_citations_become_links():
         "Source: [docs/math/conventions.md, section 4.1](docs/math/conventions.md#4.1)."
     )
     assert prose.markdown("See docs/other.md.", link) == "See docs/other.md."
+
+
+def test_a_notebook_becomes_a_page_with_its_pictures():
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "text"]},
+        {
+            "cell_type": "code",
+            "source": "print(1)",
+            "outputs": [
+                {"output_type": "stream", "text": "1\n"},
+                {"output_type": "display_data", "data": {"image/png": "AAEC"}},
+            ],
+        },
+    ]
+    text, pictures = notebooks.page(json.dumps({"cells": cells}), "one")
+    assert text == (
+        "# Title\ntext\n\n```python\nprint(1)\n```\n\n~~~text\n1\n~~~\n\n![one, picture 1](one-1.png)\n"
+    )
+    assert pictures == {"one-1.png": b"\0\1\2"}
