@@ -30,6 +30,8 @@
 #include <vector>
 
 #include "lior/core/buffer.h"
+#include "lior/core/stop.h"
+#include "signal_watch.h"
 #include "unlocked.h"
 
 namespace lior::python {
@@ -171,6 +173,23 @@ class Call {
 
   /// The value of a letter.
   Index operator[](char letter) const;
+
+  /// As `run`, of what may take long: where a signal's handler in Python raises, as that of Ctrl-C
+  /// does, the kernel ends within a moment and the exception goes on. What it was writing in the
+  /// caller's arrays is then of no use.
+  template <class Kernel>
+  Result run_watched(Kernel&& kernel) {
+    SignalWatch signals;
+    try {
+      return run([&] {
+        const StopScope scope(&SignalWatch::ask, &signals);
+        kernel();
+      });
+    } catch (const Stopped&) {
+      signals.rethrow();
+      throw;
+    }
+  }
 
   /// Runs `kernel` without the GIL; returns the output, or the tuple of outputs.
   template <class Kernel>

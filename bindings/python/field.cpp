@@ -6,6 +6,7 @@
 
 #include "bindings.h"
 #include "either.h"
+#include "lior/core/available_memory.h"
 #include "lior/field/bayes.h"
 #include "lior/field/collapse.h"
 #include "lior/field/diagnostics.h"
@@ -25,6 +26,18 @@ using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
 /// Sums of rows: the workspace of everything that sums over a field of Nx rows.
 Buffer<double> row_sums(Index nx) { return Buffer<double>(3 * nx); }
+
+/// Compares what an evolution will take with what there is, before anything is taken.
+template <class T>
+void check_memory(const field::Hamiltonian<T>& h, const field::Settings& settings, bool driven) {
+  const auto needed =
+      static_cast<double>(field::planned_bytes<T>(h.grid(), settings, h.varies(), driven));
+  const auto available = static_cast<double>(available_memory());
+  LIOR_CHECK(needed <= available,
+             "an evolution of {} x {} cells, D = {}, takes {}, and {} are available; choose a "
+             "smaller grid",
+             h.grid().nx, h.grid().ny, h.grid().d, bytes_text(needed), bytes_text(available));
+}
 
 /// field::Hamiltonian of one dtype. It never changes once it is made.
 class Hamiltonian {
@@ -115,6 +128,7 @@ class Evolution {
       : grid_(h.grid()) {
     h.visit([&]<class T>(const SharedHamiltonian<T>& hamiltonian) {
       using C = std::complex<T>;
+      check_memory<T>(*hamiltonian, settings, !current.is_none());
       Call call;
       const Index X = grid_.nx, Y = grid_.ny, D = grid_.d;
       const auto first = call.in<C>("start", start, {X, Y, D, D});
@@ -127,7 +141,8 @@ class Evolution {
     });
   }
 
-  /// Ctrl-C, and any signal whose handler in Python raises, ends it between two steps.
+  /// Ctrl-C, and any signal whose handler in Python raises, ends it between two steps; one of
+  /// chebyshev, which may take long, within, and the field is then as before it.
   void run(Index steps) {
     LIOR_CHECK(steps >= 0, "steps is {}; expected at least 0", steps);
     SignalWatch signals;
@@ -401,8 +416,8 @@ tolerance, horizon (steps): of the memory's sum of exponentials. Error for any s
 run.)")
       .def(
           "run", &Evolution::run, "steps"_a,
-          R"(So many steps; Ctrl-C ends it between two of them. RunError past the horizon and where a
-solver fails.)")
+          R"(So many steps; Ctrl-C ends it, with the field as after the last whole one. RunError past the
+horizon and where a solver fails.)")
       .def(
           "energy", &Evolution::energy, "t"_a,
           R"(dx^2 (Re sum sqrt(g) tr(T^+ H[T]) + g/2 sum |T_ij|^4) of a field t, with the integrator's

@@ -44,7 +44,7 @@ NumPy metric_values(const Metric& metric, const Argument& x, const Outputs& out)
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const Index d = at.d;
     const auto values = call.out<T>({d, d, 'N'});
-    return call.run([&] { geometry::metric_values<T>(at.metric, at.x, values); });
+    return call.run_watched([&] { geometry::metric_values<T>(at.metric, at.x, values); });
   });
 }
 
@@ -52,7 +52,7 @@ NumPy christoffel(const Metric& metric, const Argument& x, const Outputs& out) {
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const Index d = at.d;
     const auto gamma = call.out<T>({d, d, d, 'N'});
-    return call.run([&] { geometry::christoffel<T>(at.metric, at.x, gamma); });
+    return call.run_watched([&] { geometry::christoffel<T>(at.metric, at.x, gamma); });
   });
 }
 
@@ -60,7 +60,7 @@ NumPy christoffel_packed(const Metric& metric, const Argument& x, const Outputs&
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const Index d = at.d;
     const auto gamma = call.out<T>({d, d * (d + 1) / 2, 'N'});
-    return call.run([&] { geometry::christoffel_packed<T>(at.metric, at.x, gamma); });
+    return call.run_watched([&] { geometry::christoffel_packed<T>(at.metric, at.x, gamma); });
   });
 }
 
@@ -75,7 +75,7 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy, NumPy> curvature(const M
     const auto kretschmann = call.out<T>({'N'});
     const auto scalar_error = call.out<T>({'N'});
     const auto kretschmann_error = call.out<T>({'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::curvature<T>(
           at.metric, at.x, {riemann, ricci, scalar, kretschmann, scalar_error, kretschmann_error});
     });
@@ -94,7 +94,7 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> geodesics(const Metric& metric,
     const auto path_v = call.out<T>({times.size(), d, 'N'});
     const auto status = call.out<std::uint8_t>({'N'});
     const auto reached = call.out<T>({'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::geodesics<T>(at.metric, at.x, velocities, times, options,
                              {path_x, path_v, statuses(status), reached});
     });
@@ -146,7 +146,7 @@ Pair exp_map(const Metric& metric, const Argument& x, const Argument& v,
     const auto velocities = call.in<T>("v", v, {d, 'N'});
     const auto y = call.out<T>({d, 'N'});
     const auto status = call.out<std::uint8_t>({'N'});
-    return call.run(
+    return call.run_watched(
         [&] { geometry::exp_map<T>(at.metric, at.x, velocities, options, y, statuses(status)); });
   });
 }
@@ -162,7 +162,7 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> log_map(const Metric& metric, c
     const auto converged = call.out<bool>({'N'});
     const auto error = call.out<T>({'N'});
     const auto shortest = call.out<bool>({'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::log_map<T>(at.metric, at.x, to, options, {v, converged, error, shortest});
     });
   });
@@ -174,7 +174,8 @@ NumPy distance(const Metric& metric, const Argument& x, const Argument& y,
     const Index d = at.d;
     const auto to = call.in<T>("y", y, {d, 'N'});
     const auto lengths = call.out<T>({'N'});
-    return call.run([&] { geometry::distance<T>(at.metric, at.x, to, options, {lengths}); });
+    return call.run_watched(
+        [&] { geometry::distance<T>(at.metric, at.x, to, options, {lengths}); });
   });
 }
 
@@ -185,7 +186,7 @@ Triple distance_details(const Metric& metric, const Argument& x, const Argument&
     const auto lengths = call.out<T>({'N'});
     const auto error = call.out<T>({'N'});
     const auto shortest = call.out<bool>({'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::distance<T>(at.metric, at.x, to, options, {lengths, error, shortest});
     });
   });
@@ -229,7 +230,7 @@ Pair transport(const Metric& metric, const Argument& x, const Argument& v, const
     const auto vectors = call.in<T>("w", w, {d, 'N'});
     const auto carried = call.out<T>({d, 'N'});
     const auto status = call.out<std::uint8_t>({'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::transport<T>(at.metric, at.x, velocities, vectors, options, carried,
                              statuses(status));
     });
@@ -241,7 +242,7 @@ NumPy curve_length(const Metric& metric, const Argument& path, const Outputs& ou
     Call call(out);
     const auto curve = call.in<T>("path", path, {'K', metric.dimension(), 'N'});
     const auto lengths = call.out<T>({'N'});
-    return call.run([&] { geometry::curve_length<T>(metric.of<T>(), curve, lengths); });
+    return call.run_watched([&] { geometry::curve_length<T>(metric.of<T>(), curve, lengths); });
   });
 }
 

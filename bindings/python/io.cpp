@@ -79,8 +79,14 @@ DType in_file(const char* name, nb::dlpack::dtype dtype) {
   refuse_dtype(name, dtype, "bool, an integer, float16, float32, float64 or complex");
 }
 
-void write_safetensors(const std::string& path, const nb::dict& tensors,
+/// The text of a path: a string, or what os.fspath takes.
+std::string path_of(nb::handle path) {
+  return text_of("path", nb::module_::import_("os").attr("fspath")(path));
+}
+
+void write_safetensors(const nb::object& path, const nb::dict& tensors,
                        const std::map<std::string, std::string>& metadata) {
+  const std::string file = path_of(path);
   Call call;
   std::vector<io::NamedTensor> named;
   // A list of its own: an array's __dlpack__, or another thread, may change the dict meanwhile.
@@ -94,7 +100,7 @@ void write_safetensors(const std::string& path, const nb::dict& tensors,
     if (dtype == dtype_of<std::complex<double>>()) shape.push_back(2);
     named.push_back({name, {in_file(name.c_str(), dtype), shape, bytes}});
   }
-  call.run([&] { io::write_safetensors(path, named, metadata); });
+  call.run([&] { io::write_safetensors(file, named, metadata); });
 }
 
 }  // namespace
@@ -107,8 +113,8 @@ Error that names the file, the fault and what would be right for anything that d
 lengths, UTF-8, JSON, dtypes, shapes, ranges.)")
       .def(
           "__init__",
-          [](SafeTensors* self, const std::string& path) {
-            new (self) SafeTensors(SafeTensors::open(path));
+          [](SafeTensors* self, const nb::object& path) {
+            new (self) SafeTensors(SafeTensors::open(path_of(path)));
           },
           "path"_a)
       .def_prop_ro("path", &SafeTensors::path)

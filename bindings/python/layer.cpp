@@ -75,7 +75,7 @@ class Layer {
       if (used == static_cast<Index>(options.size())) break;
       const std::string argument = nb::str(key).c_str();
       LIOR_CHECK((", " + names + ", ").find(", " + argument + ", ") != std::string::npos,
-                 "a {} layer has no option '{}'; it has: {}", kind_, argument, names);
+                 "layers of kind {} have no option '{}'; they have: {}", kind_, argument, names);
     }
     check_config(config_);
   }
@@ -395,7 +395,8 @@ nb::typed<nb::tuple, NumPy, nb::dict> inner_backward(Layer& self, const nb::dict
     const auto of_y = rows(call.in<T>("y", y, {'B', 'N', inner.shape.out}));
     const auto of_z = rows(call.in<T>("dz", dz, {'B', 'N', inner.shape.out}));
     LIOR_CHECK(d_state.object.is_none() || inner.core.state_has_gradient(),
-               "a {} layer's state has no gradient; expected d_state=None", self.kind());
+               "the state of a layer of kind {} has no gradient; expected d_state=None",
+               self.kind());
     const auto dh = state_or_none<T>(call, "d_state", d_state, inner.core.state_size());
     const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
     given.want_gradients(call);

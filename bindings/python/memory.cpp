@@ -81,7 +81,7 @@ class CausalConvolution {
       Call call(out);
       const auto input = call.in<T>("x", x, {'B', 'N', plan.heads(), 'C'});
       const auto y = call.out<T>({'B', 'N', plan.heads(), 'C'});
-      return call.run([&] {
+      return call.run_watched([&] {
         const std::lock_guard lock(mutex_);
         check_ready();
         with_arena([&](Arena& arena) { plan.forward(input, y, arena, way); });
@@ -113,7 +113,7 @@ class CausalConvolution {
       const auto gradient = call.in<T>("d_y", d_y, {'B', 'N', plan.heads(), 'C'});
       const auto d_x = call.out<T>({'B', 'N', plan.heads(), 'C'});
       const auto d_raw = call.out<T>({plan.heads(), kKernelParameters});
-      return call.run([&] {
+      return call.run_watched([&] {
         const std::lock_guard lock(mutex_);
         check_ready();
         with_arena([&](Arena& arena) { plan.backward(input, gradient, d_x, d_raw, arena, way); });
@@ -175,7 +175,7 @@ NumPy of_samples(Parameters... parameters, const Argument& f, const Outputs& out
   Call call(out);
   const auto samples = call.in<double>("f", f, {'N'});
   const auto result = call.out<double>({'N'});
-  return call.run([&] { kFunction(parameters..., samples.span(), result.span()); });
+  return call.run_watched([&] { kFunction(parameters..., samples.span(), result.span()); });
 }
 
 template <auto kFunction>
@@ -199,8 +199,9 @@ nb::object mittag_leffler(double alpha, const Argument& z, double beta, const Ou
     Call call(out, InPlace::allowed);
     const auto from = call.in<T>("z", z, {'N'});
     const auto to = call.out<T>({'N'});
-    return call.run([&] {
-      for (Index i = 0; i < from.size(); ++i) to(i) = memory::mittag_leffler(alpha, beta, from(i));
+    return call.run_watched([&] {
+      for (Index i = 0; i < from.size(); ++i)
+        check_stop(), to(i) = memory::mittag_leffler(alpha, beta, from(i));
     });
   };
   const auto dtype = dtype_of("z", z);

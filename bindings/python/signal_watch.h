@@ -25,6 +25,8 @@ class SignalWatch {
   void rethrow() const {
     if (raised_) throw nanobind::python_error();
   }
+  /// For a StopScope, whose context is the watch.
+  static bool ask(void* watch) { return static_cast<SignalWatch*>(watch)->raised(); }
 
  private:
   Timer since_look_;

@@ -50,7 +50,7 @@ class Model {
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
     const auto start = state_of(call, state);
     const auto scores = call.out<float>({'B', model_.config().classes});
-    return call.run([&] {
+    return call.run_watched([&] {
       in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
                [&](View<float, 2> h, Arena& arena) { model_.logits(input, h, scores, arena); });
     });
@@ -62,7 +62,7 @@ class Model {
     const auto wanted = call.integers("targets", targets, {'B', 'N'});
     const auto start = state_of(call, state);
     LossResult result;
-    call.run([&] {
+    call.run_watched([&] {
       in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
                [&](View<float, 2> h, Arena& arena) {
                  result = model_.evaluate(input, wanted, h, arena);
@@ -76,7 +76,7 @@ class Model {
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
     const auto wanted = call.integers("targets", targets, {'B', 'N'});
     LossResult result;
-    call.run([&] {
+    call.run_watched([&] {
       const std::lock_guard lock(mutex_);
       result = model_.loss_and_gradients(
           input, wanted, arena(model_.training_bytes(input.extent(0), input.extent(1))));
@@ -94,13 +94,20 @@ class Model {
   template <class Body>
   void in_arena(std::size_t bytes, View<float, 2> state, Body&& body) {
     const std::lock_guard lock(mutex_);
-    Array<float, 2> fresh;
-    if (state.empty()) {
-      fresh = Array<float, 2>({state.extent(0), model_.state_size()});
-      state = fresh.view();
+    Array<float, 2> copy({state.extent(0), model_.state_size()});
+    const bool given = !state.empty();
+    if (given) {
+      std::copy(state.begin(), state.end(), copy.data());
+    } else {
+      state = copy.view();
       model_.initial_state(state);
     }
-    body(state, arena(bytes));
+    try {
+      body(state, arena(bytes));
+    } catch (const Stopped&) {  // the caller's state stays where it was
+      if (given) std::copy_n(copy.data(), copy.size(), state.data());
+      throw;
+    }
   }
 
   /// An arena of at least so many bytes, kept for the next call.
@@ -236,7 +243,7 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   train::EvalResult result;
   const Timer timer;
   Index read_length = 0;
-  Call().run([&] {
+  Call().run_watched([&] {
     const std::lock_guard lock(model.mutex());
     const auto stream = data.source->evaluation(part, seed, count, length, batch);
     read_length = stream->length();
@@ -396,7 +403,7 @@ state_size) float32, which is updated in place, or from the start (None).)")
       .def(
           "loss_and_gradients", &Model::loss_and_gradients, "tokens"_a, "targets"_a,
           R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
-`gradients` then hold those of its mean.)");
+`gradients` then hold those of its mean. Ctrl-C ends it within a moment; they then hold nothing.)");
 
   static const std::string data_help = fmt::format(
       R"("builtin:a5" (tasks: {}), a file, or "-" for the standard input, whose last part `held_out`
@@ -407,7 +414,13 @@ is never trained on, as tokens of `tokenizer`.)",
           "__init__",
           [](Data* self, const std::string& name, double held_out, const std::string& tokenizer) {
             const train::Tokenizer& found = train::find_tokenizer(tokenizer);
-            new (self) Data{train::open_source(name, held_out, found), found};
+            std::unique_ptr<train::Source> source;
+            SignalWatch signals;
+            Call().run([&] {
+              source = train::open_source(name, held_out, found, [&] { return signals.raised(); });
+            });
+            signals.rethrow();
+            new (self) Data{std::move(source), found};
           },
           "name"_a, "held_out"_a = 0.1, "tokenizer"_a = "byte", data_help.c_str())
       .def_prop_ro("vocabulary", [](const Data& d) { return d.source->vocabulary(); })

@@ -2,7 +2,8 @@
 """Metrics, Christoffel symbols, curvature, geodesics, parallel transport.
 
 Points lie in planes: x is (d, N), coordinates first. A metric is a Metric, a LearnedMetric, or the
-text that names one, such as "sphere:n=3,r=2".
+text that names one, such as "sphere:n=3,r=2". Ctrl-C ends a call within a moment; arrays given as
+`out` then hold no result.
 """
 
 from enum import IntEnum

@@ -12,5 +12,5 @@ __all__ = ["SafeTensors", "read_safetensors", "write_safetensors"]
 
 def read_safetensors(path) -> Dict[str, numpy.ndarray]:
     """All tensors of a file by name, each a new array. Raises as SafeTensors does."""
-    file = SafeTensors(str(path))
+    file = SafeTensors(path)
     return {name: file.read(name) for name in file.names}

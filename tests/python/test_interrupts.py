@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C, as any signal whose handler raises, ends calls that take long within a moment."""
+
+import os
+import signal
+import time
+
+import lior
+import numpy as np
+import pytest
+
+
+class Raised(Exception):
+    pass
+
+
+@pytest.fixture
+def interrupted():
+    """interrupted(call): raises in a handler .3 s into the call, which must end within a second."""
+
+    def raise_it(*_):
+        raise Raised
+
+    before = signal.signal(signal.SIGALRM, raise_it)
+
+    def run(call):
+        began = time.process_time()
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(Raised):
+            call()
+            pytest.fail("the call ended before it was interrupted")
+        # Of the processor's time: on a busy machine the clock on the wall also counts others'.
+        assert time.process_time() - began < 1.3 * 2
+
+    yield run
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def batch(rng, count):
+    return rng.uniform(0.5, 2, (2, count)), rng.uniform(-1, 1, (2, count))
+
+
+@pytest.mark.parametrize("method", ["dopri5", "rk4"])
+def test_geodesics(interrupted, rng, method):
+    x, v = batch(rng, 20000)
+    times = np.linspace(0, 1000, 3)
+    interrupted(lambda: lior.geometry.geodesics("torus", x, v, times, method=method, step=1e-3))
+
+
+@pytest.mark.parametrize("name", ["distance", "log_map"])
+def test_boundary_values(interrupted, rng, name):
+    x, y = batch(rng, 200000)
+    interrupted(lambda: getattr(lior.geometry, name)("torus", x, y))
+
+
+def test_curvature(interrupted, rng):
+    x = rng.uniform(1, 2, (6, 200000))
+    interrupted(lambda: lior.geometry.curvature("sphere:n=6", x))
+
+
+@pytest.mark.parametrize("name", ["grunwald_letnikov", "caputo_l1", "product_trapezoid"])
+def test_fractional_series(interrupted, rng, name):
+    f = rng.normal(size=400000)
+    interrupted(lambda: getattr(lior.memory, name)(0.5, 0.1, f))
+
+
+def test_mittag_leffler(interrupted, rng):
+    z = -rng.uniform(1, 10, 3000000)
+    interrupted(lambda: lior.memory.mittag_leffler(0.5, z))
+
+
+def test_causal_convolution(interrupted, rng):
+    rule = lior.memory.PowerLawRule(1e-4, 1000)
+    memory = lior.memory.CausalConvolution(2, rule)
+    memory.set(np.stack([lior.memory.default_kernel()] * 2))
+    x = rng.normal(size=(64, 8000, 2, 16))
+    for plan in ("direct", "fft"):
+        interrupted(lambda: memory.forward(x, plan=plan))
+
+
+@pytest.fixture(scope="module")
+def model():
+    config = lior.train.Config({"data": "builtin:parity", "preset": "tiny"})
+    config.fit(lior.train.Data("builtin:parity"))
+    return lior.train.Model(config)
+
+
+def test_a_training_s_step(interrupted, model):
+    tokens = np.zeros((16, 4096), np.int32)
+    values = {name: array.copy() for name, array in model.parameters.items()}
+    interrupted(lambda: model.loss_and_gradients(tokens, tokens))
+    for name, array in model.parameters.items():
+        assert np.array_equal(array, values[name])
+
+
+def test_an_evaluation_leaves_the_state_where_it_was(interrupted, model, rng):
+    tokens = np.zeros((16, 8192), np.int32)
+    state = model.initial_state(16)
+    state += rng.normal(size=state.shape).astype(np.float32)
+    before = state.copy()
+    interrupted(lambda: model.evaluate(tokens, tokens, state))
+    assert np.array_equal(state, before)
+    interrupted(lambda: model.logits(tokens, state))
+    assert np.array_equal(state, before)
+
+
+def test_a_step_of_chebyshev_leaves_the_field_where_it_was(interrupted):
+    h = lior.field.Hamiltonian(np.zeros((64, 64)), d=2, dx=0.1, hbar=0.1)
+    start = lior.field.packet(64, 64, d=2, width=3.0)
+    evolution = lior.field.Evolution(h, start, scheme="chebyshev", dt=20000.0)
+    interrupted(lambda: evolution.run(1))
+    assert evolution.step == 0 and np.array_equal(evolution.field(), start)
+
+
+def test_waiting_for_a_pipe(interrupted, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    interrupted(lambda: lior.train.Data(str(fifo)))
