@@ -387,6 +387,7 @@ class Layer(nn.Module):
         return x.new_zeros(len(x), self.state_sizes[dtype], dtype=dtype)
 
     def forward(self, x: Tensor):
+        """out [B, N, d_model] of x [B, N, d_model], from the start of its sequences."""
         return self.run(x)[0]
 
     @torch.no_grad()
