@@ -128,7 +128,8 @@ def _function_of(name, raw, gradient, formula, silent):
     class Function(torch.autograd.Function):
         @staticmethod
         def forward(layout, *flat):
-            out = raw(*_unflatten(layout, flat))
+            with torch._C._AutoDispatchBelowAutograd():
+                out = raw(*_unflatten(layout, flat))
             return out if isinstance(out, Tensor) else tuple(out)
 
         @staticmethod
@@ -259,7 +260,8 @@ def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
                 return raw(*args)
             layout, flat = _flatten(complete(args))
             if not _differentiated(flat):
-                return raw(*args)
+                with torch._C._AutoDispatchBelowAutograd():
+                    return raw(*args)
             out = function.apply(layout, *flat)
             return list(out) if listed else out
 
