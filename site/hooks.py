@@ -24,33 +24,6 @@ KATEX = Path("/usr/share/javascript/katex")  # Debian's libjs-katex and fonts-ka
 CONVENTIONS = "docs/math/conventions.md"
 KATEX_FILES = ("katex.min.css", "katex.min.js")
 GENERATED = ("api/", "notebooks/", "source/")  # pages that no document of the repository makes
-PYTHON = (
-    "lior",
-    "algebra",
-    "geometry",
-    "memory",
-    "field",
-    "nn",
-    "train",
-    "io",
-    "plot",
-    "torch",
-    "torch.ops",
-    "typing",
-)
-
-
-def modules():
-    """{folder below include/lior: what it holds}, as the map in HACKING.md has them."""
-    rows = re.findall(
-        r"^\| \d+ \| `(\w+)` \| (.*) \|$", (ROOT / "HACKING.md").read_text(), re.MULTILINE
-    )
-    found = {name: holds for name, holds in rows if (ROOT / "include" / "lior" / name).is_dir()}
-    if lacking := {
-        path.name for path in (ROOT / "include" / "lior").iterdir() if path.is_dir()
-    } - set(found):
-        raise SystemExit(f"site: HACKING.md's map lacks {', '.join(sorted(lacking))}")
-    return found
 
 
 def ran():
@@ -78,7 +51,11 @@ def on_config(config):
         if entry.get("API"):
             entry["API"] = [
                 "api/README.md",
-                {"Python": [{title_of(name): f"api/python/{name}.md"} for name in PYTHON]},
+                {
+                    "Python": [
+                        {title_of(name): f"api/python/{name}.md"} for name in repository.PYTHON
+                    ]
+                },
                 *(
                     {
                         f"C++: {name}": [
@@ -87,7 +64,7 @@ def on_config(config):
                             if path.parts[1] == name
                         ]
                     }
-                    for name in modules()
+                    for name in repository.modules()
                 ),
             ]
     return config
@@ -165,7 +142,7 @@ def api_pages(documents):
     for header in found.files:
         page = f"api/{header}.md"
         pages[page] = found.page(header, linker(page, documents))
-    for name in PYTHON:
+    for name in repository.PYTHON:
         pages[f"api/python/{name}.md"] = f"# {title_of(name)}\n\n::: {title_of(name)}\n"
     pages["api/README.md"] = index_of_api(sorted(found.files))
     return pages
@@ -178,10 +155,12 @@ def index_of_api(headers):
         "## Python",
         "",
     ]
-    rows.append(", ".join(f"[{title_of(name)}](python/{name}.md)" for name in PYTHON) + ".")
+    rows.append(
+        ", ".join(f"[{title_of(name)}](python/{name}.md)" for name in repository.PYTHON) + "."
+    )
     rows += ["## C++", "| module | holds | headers |\n|---|---|---|"]
     table = []
-    for module, holds in modules().items():
+    for module, holds in repository.modules().items():
         own = [header for header in headers if header.startswith(f"lior/{module}/")]
         table.append(
             f"| {module} | {holds} | " + ", ".join(f"[{Path(h).stem}]({h}.md)" for h in own) + " |"

@@ -12,6 +12,7 @@ SPECIAL = re.compile(r"([\\*_\[\]>$#{}])")
 EMPHASIS = re.compile(r"(?<![\w\\*])\\\*(\w+)\\\*(?![\w\\*])")  # \*word\*, escaped already
 NAME = r"`?\w+`?"
 OWN_LINE = re.compile(rf"{NAME}(, {NAME})*( \[[^\]]*\])?: ")  # "x, y, out: (8, N) real"
+STATEMENT = re.compile(r"(from|import) \w|[\w., ]+ = |[\w.]+\(")
 ITEM = re.compile(r"(-|\d+\.) ")
 CITED = r"(docs/math/conventions\.md), section (\d+(?:\.\d+)?)|\bdocs/[\w/-]+\.md"  # a document, or a section
 
@@ -59,6 +60,11 @@ def blocks(text):
         yield kind, lines
 
 
+def is_python(lines):
+    """Whether these are statements that use the package, which docstrings do not indent."""
+    return any("lior." in line for line in lines) and all(map(STATEMENT.match, lines))
+
+
 def paragraph(lines, link):
     """One paragraph; a line that opens with what it is about ("x: ...") stays a line of its own."""
     out = []
@@ -74,7 +80,7 @@ def paragraph(lines, link):
 def markdown(text, link=lambda page, section: None):
     parts = []
     for is_code, lines in blocks(text):
-        if is_code:
+        if is_code or is_python(lines):
             code = textwrap.dedent("\n".join(lines)).strip("\n")
             parts.append(f"~~~text\n{code}\n~~~")
         else:

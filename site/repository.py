@@ -24,6 +24,30 @@ LANGUAGES = {
     ".toml": "toml",
     ".json": "json",
 }
+# Modules of the Python package that have a page.
+PYTHON = (
+    "lior",
+    "algebra",
+    "geometry",
+    "memory",
+    "field",
+    "nn",
+    "train",
+    "io",
+    "plot",
+    "torch",
+    "torch.ops",
+    "torch.pretrained",
+    "typing",
+)
+
+
+def modules():
+    """{folder below include/lior: what it holds}, as the map in HACKING.md has them."""
+    rows = re.findall(
+        r"^\| \d+ \| `(\w+)` \| (.*) \|$", (ROOT / "HACKING.md").read_text(), re.MULTILINE
+    )
+    return {name: holds for name, holds in rows if (ROOT / "include" / "lior" / name).is_dir()}
 
 
 def page_of(path):

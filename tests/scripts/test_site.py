@@ -87,3 +87,19 @@ def test_a_notebook_becomes_a_page_with_its_pictures():
         "# Title\ntext\n\n```python\nprint(1)\n```\n\n~~~text\n1\n~~~\n\n![one, picture 1](one-1.png)\n"
     )
     assert pictures == {"one-1.png": b"\0\1\2"}
+
+
+def test_every_module_of_both_languages_has_pages():
+    folders = {path.name for path in (ROOT / "include" / "lior").iterdir() if path.is_dir()}
+    assert set(repository.modules()) == folders
+    package = ROOT / "python" / "lior"
+    public = {path.stem for path in package.glob("[a-z]*.py")}
+    public |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert public <= set(repository.PYTHON)
+
+
+def test_statements_are_code_and_sentences_are_not():
+    code = 'model = lior.load("run")\nprint("".join(model.generate("a")))'
+    assert prose.markdown(f"Text:\n\n{code}\n\nlior.Error is raised.") == (
+        f"Text:\n\n~~~text\n{code}\n~~~\n\nlior.Error is raised."
+    )
