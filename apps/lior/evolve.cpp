@@ -234,6 +234,16 @@ std::string ending_text(Index first, Index step, Index steps, const std::string&
   return fmt::format("{}\nto go further: {} --steps {}", what, resume, 2 * step);
 }
 
+/// What absorption has left of the start's norm.
+std::string absorbed_text(const EvolveSetup& setup, const field::Evolution<double>& evolution) {
+  Buffer<double> row_sums(2 * setup.grid.nx);
+  const auto norm_of = [&](field::ConstField<double> t) {
+    return field::norm<double>(t, setup.hamiltonian->weight(), row_sums.span());
+  };
+  return fmt::format("absorbed: {:.4g} of the norm at the start are left",
+                     norm_of(evolution.field()) / norm_of(setup.start.view()));
+}
+
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   EvolveConfig config = prepare(arguments, display);
@@ -293,6 +303,7 @@ int run(const Arguments& arguments) {
   }
   output.finish(*evolution);
   display.say(ending_text(first, evolution->step(), steps, arguments.out));
+  if (setup.absorption.size() > 0) display.say(absorbed_text(setup, *evolution));
   if (evolution->step() < steps) return interrupt_status();
   if (arguments.error_check) check_error(setup, *evolution);
   return kSuccess;

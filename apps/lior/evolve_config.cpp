@@ -85,6 +85,7 @@ settings::Fields fields(EvolveConfig& c) {
       {"potential.kind", c.potential_kind},
       {"potential.strength", c.potential_strength},
       Field("potential.expression", c.potential_expression).absent_in_old_files(),
+      Field("potential.absorption", c.potential_absorption).absent_in_old_files(),
       {"metric.gxx", c.metric_gxx, kPositive},
       {"metric.gyy", c.metric_gyy, kPositive},
       {"metric.bump", c.metric_bump},
@@ -183,6 +184,9 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   hamiltonian = std::make_unique<field::Hamiltonian<double>>(
       grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
   start = initial_field(c, grid);
+  if (!c.potential_absorption.empty()) {
+    absorption = formula_values(c.potential_absorption, "potential.absorption", grid);
+  }
   if (c.bayes_evidence == "builtin:spots") {
     evidence = FieldArray(grid.shape());
     field::fill_spots(grid, evidence.view());
@@ -197,8 +201,8 @@ std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const 
   finer.dt /= static_cast<double>(factor);
   finer.update_every *= factor;
   finer.horizon *= factor;
-  return std::make_unique<field::Evolution<double>>(*hamiltonian, finer, start.view(),
-                                                    evidence.view(), current.view());
+  return std::make_unique<field::Evolution<double>>(
+      *hamiltonian, finer, start.view(), evidence.view(), current.view(), absorption.view());
 }
 
 }  // namespace lior::app

@@ -26,6 +26,7 @@ struct EvolveConfig {
   field::Potential potential_kind = field::Potential::zero;
   double potential_strength = 0;
   std::string potential_expression{};  ///< of x and y, added to the kind's
+  std::string potential_absorption{};  ///< W >= 0 of x and y: V - i W
   double metric_gxx = 1, metric_gyy = 1;
   double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
   std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
@@ -74,6 +75,7 @@ struct EvolveSetup {
   field::Settings settings;
   std::unique_ptr<field::Hamiltonian<double>> hamiltonian;
   Array<std::complex<double>, 4> start, evidence, current;
+  Array<double, 2> absorption;  ///< empty where nothing absorbs
 
  private:
   void check_memory(const EvolveConfig& config) const;

@@ -168,6 +168,11 @@ std::string kind_of(const AnyMetric<double>& metric, const Aim& aim) {
                           : fmt::format(": spacelike, proper length {:.10g}", size);
 }
 
+/// A line of formulas is too long for a picture's title.
+std::string picture_title_of(const std::string& metric) {
+  return metric.starts_with("expr:") ? "by formulas" : title_of(metric);
+}
+
 /// A number of JSON, which has no NaN.
 std::string json_number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : "null";
@@ -397,7 +402,8 @@ int run(const Flags& flags) {
     constexpr Index kPictureSamples = 1000;
     const Path drawn = trace(metric, from, velocity, flags.length,
                              std::max<Index>(flags.samples, kPictureSamples), options);
-    plot_path(metric, flags.metric, {drawn.x.data(), {drawn.valid(), d}}, *flags.plot);
+    plot_path(metric, picture_title_of(flags.metric), {drawn.x.data(), {drawn.valid(), d}},
+              *flags.plot);
     fmt::print(stderr, "drawn in {}\n", *flags.plot);
   }
   if (flags.json)

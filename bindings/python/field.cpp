@@ -124,7 +124,7 @@ class Hamiltonian {
 class Evolution {
  public:
   Evolution(Hamiltonian& h, const Argument& start, const Argument& evidence,
-            const Argument& current, const field::Settings& settings)
+            const Argument& current, const Argument& absorption, const field::Settings& settings)
       : grid_(h.grid()) {
     h.visit([&]<class T>(const SharedHamiltonian<T>& hamiltonian) {
       using C = std::complex<T>;
@@ -134,9 +134,10 @@ class Evolution {
       const auto first = call.in<C>("start", start, {X, Y, D, D});
       const auto e = call.in_or_none<C>("evidence", evidence, {X, Y, D, D});
       const auto j = call.in_or_none<C>("current", current, {X, Y, D, D});
+      const auto w = call.in_or_none<double>("absorption", absorption, {X, Y});
       call.run([&] {
         held_.emplace<T>(
-            std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, e, j));
+            std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, e, j, w));
       });
     });
   }
@@ -211,7 +212,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                     const Argument& evidence, const Argument& current, const std::string& scheme,
                     double dt, const std::string& symbol, const std::string& time, double lambda_qr,
                     double tau, const std::string& mode, Index update_every, double lambda_f,
-                    double alpha, double tolerance, Index horizon, double nonlinearity) {
+                    double alpha, double tolerance, Index horizon, double nonlinearity,
+                    const Argument& absorption) {
   const field::Settings settings{.scheme = parse_name<field::Scheme>(scheme, "integrator"),
                                  .dt = dt,
                                  .symbol = parse_name<field::Symbol>(symbol, "symbol"),
@@ -225,7 +227,7 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                                  .tolerance = tolerance,
                                  .horizon = horizon,
                                  .nonlinearity = nonlinearity};
-  new (self) Evolution(h, start, evidence, current, settings);
+  new (self) Evolution(h, start, evidence, current, absorption, settings);
 }
 
 NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx) {
@@ -396,11 +398,12 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
                    "(Nx, Ny): sqrt g at each cell, 1 where the metric is constant.")
       .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");
 
-  nb::class_<Evolution>(m, "Evolution",
-                        R"(i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
+  nb::class_<Evolution>(
+      m, "Evolution",
+      R"(i hbar dT/dt = H[T] - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
 
 Lambda_QR = lambda_qr (B(T_prev) - T_prev), Lambda_F = (lambda_f / Gamma(alpha)) int (t-s)^(alpha-1)
-T(s) ds, J a constant field, g |T_ij|^2 of each entry by itself (`nonlinearity`, splittings only). In complex64 rounding lets a splitting's norm drift by about 1e-7 of
+T(s) ds, J a constant field, g |T_ij|^2 of each entry by itself (`nonlinearity`), W (Nx, Ny) >= 0 what absorbs (`absorption`); both of splittings only. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
 itself a step.)")
       .def(
           "__init__", &init_evolution, "hamiltonian"_a, "start"_a, "evidence"_a.none() = nb::none(),
@@ -408,7 +411,7 @@ itself a step.)")
           "symbol"_a = "discrete", "time"_a = "real", "lambda_qr"_a = 0.0, "tau"_a = 0.5,
           "mode"_a = "source", "update_every"_a = 0, "lambda_f"_a = 0.0, "alpha"_a = 0.5,
           "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, "nonlinearity"_a = 0.0,
-          nb::keep_alive<1, 2>(),
+          "absorption"_a.none() = nb::none(), nb::keep_alive<1, 2>(),
           R"(start, evidence, current: (Nx, Ny, D, D), copied. scheme: 'strang', 'yoshida4' (constant
 metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
 'source', or 'relax', which moves T to B. update_every: T_prev <- T each so many steps (0: never).

@@ -85,12 +85,14 @@ def evolve(
     mass=1.0,
     gxx=1.0,
     gyy=1.0,
+    absorption=None,
     progress=True,
     **settings,
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
-    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x and y for `formula`. gxx, gyy: the inverse metric, numbers or arrays
+    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x and y for `formula`;
+    absorption: the same for W >= 0, which makes v - i W of v, so that norm falls. gxx, gyy: the inverse metric, numbers or arrays
     (Nx, Ny). evidence, current: (Nx, Ny, D, D) or None. `settings`: those of Evolution (scheme, dt,
     lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
     looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
@@ -103,6 +105,8 @@ def evolve(
         v = numpy.zeros(start.shape[:2])
     elif isinstance(v, str):
         v = formula(v, *start.shape[:2], dx=dx)
+    if isinstance(absorption, str):
+        absorption = formula(absorption, *start.shape[:2], dx=dx)
     if numpy.ndim(gxx) or numpy.ndim(gyy):
         ones = numpy.ones(start.shape[:2])
         metric = {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
@@ -117,7 +121,7 @@ def evolve(
         dtype=start.dtype.name,
         **metric,
     )
-    evolution = Evolution(hamiltonian, start, evidence, current, **settings)
+    evolution = Evolution(hamiltonian, start, evidence, current, absorption=absorption, **settings)
 
     count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)

@@ -40,7 +40,7 @@ bool has_sources(const Settings& s, bool driven) {
 }
 
 /// Refuses what a scheme cannot do before anything is made for it.
-void check_abilities(const Settings& s, bool sources, bool varies) {
+void check_abilities(const Settings& s, bool sources, bool varies, bool absorbs) {
   const SchemeTraits able = traits(s.scheme);
   const bool relaxes = s.lambda_qr != 0 && s.mode == BayesMode::relax;
   const auto check = [&](bool ok, const char* what, auto&& which) {
@@ -55,8 +55,10 @@ void check_abilities(const Settings& s, bool sources, bool varies) {
         [](const SchemeTraits& t) { return t.varying_metric; });
   check(s.symbol == Symbol::discrete || able.continuous_symbol, "symbol continuous",
         [](const SchemeTraits& t) { return t.continuous_symbol; });
-  check(s.nonlinearity == 0 || able.nonlinear, "a nonlinearity",
-        [](const SchemeTraits& t) { return t.nonlinear; });
+  const auto has_local_terms = [](const SchemeTraits& t) { return t.local_terms; };
+  check(s.nonlinearity == 0 || able.local_terms, "a nonlinearity", has_local_terms);
+  check(!absorbs || able.local_terms, "an absorbing potential", has_local_terms);
+  LIOR_CHECK(s.time == Time::real || !absorbs, "imaginary time runs without absorption only");
   check(s.time == Time::real || able.imaginary_time, "imaginary time",
         [](const SchemeTraits& t) { return t.imaginary_time; });
   LIOR_CHECK(s.time == Time::real || !sources, "imaginary time runs without sources only");
@@ -127,7 +129,8 @@ double convergence_order(const Settings& s, bool driven) {
 
 template <class T>
 Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
-                        ConstField<T> evidence, ConstField<T> current)
+                        ConstField<T> evidence, ConstField<T> current,
+                        View<const double, 2> absorption)
     : h_(&h),
       settings_(settings),
       driven_(!current.empty()),
@@ -137,14 +140,14 @@ Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, Const
   const Grid& grid = h.grid();
   sources_ = has_sources(s, driven_);
   check_numbers(s);
-  check_abilities(s, sources_, h.varies());
+  check_abilities(s, sources_, h.varies(), !absorption.empty());
   check_phase(h, s);
 
   switch (s.scheme) {
     case Scheme::strang:
     case Scheme::yoshida4:
       integrator_ = std::make_unique<Splitting<T>>(h, s.dt, s.scheme == Scheme::strang ? 2 : 4,
-                                                   s.symbol, s.time, s.nonlinearity);
+                                                   s.symbol, s.time, s.nonlinearity, absorption);
       break;
     case Scheme::crank_nicolson: integrator_ = std::make_unique<CrankNicolson<T>>(h, s.dt); break;
     case Scheme::rk4: integrator_ = std::make_unique<RungeKutta<T>>(h, s.dt); break;

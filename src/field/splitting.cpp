@@ -92,7 +92,7 @@ void turn_by_density(std::complex<T>* data, T angle, const T* density, Index cou
 
 template <class T>
 Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time,
-                        double nonlinearity)
+                        double nonlinearity, View<const double, 2> absorption)
     : grid_(h.grid()),
       time_(time),
       dt_(dt),
@@ -118,6 +118,11 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     const double angle = e * fraction * dt / hbar;
     return time == Time::real ? std::polar(1.0, -angle) : std::complex<double>(std::exp(-angle));
   };
+  if (!absorption.empty()) check_shape(absorption, {grid_.nx, grid_.ny}, "the absorption");
+  for (const double w : absorption) {
+    LIOR_CHECK(w >= 0 && std::isfinite(w), "the absorption is {} somewhere; expected numbers >= 0",
+               w);
+  }
   const Composition parts = composition(order);
   stages_ = static_cast<int>(parts.drifts.size());
   std::vector<double> kicks = parts.kicks;
@@ -125,7 +130,9 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   for (const double fraction : kicks) {
     Kick kick{Buffer<Number>(grid_.cells()), static_cast<T>(nonlinearity * fraction * dt / hbar)};
     for (Index c = 0; c < grid_.cells(); ++c) {
-      kick.factors[c] = Number(phase(h.v().data()[c], fraction));
+      const double w = absorption.empty() ? 0 : absorption.data()[c];
+      kick.factors[c] =
+          Number(phase(h.v().data()[c], fraction) * std::exp(-w * fraction * dt / hbar));
     }
     kicks_.push_back(std::move(kick));
   }

@@ -209,7 +209,11 @@ void MetricFormulas::read_chart() {
     }
     return;
   }
-  plane.labels = {shown(description_.plane_x.text), shown(description_.plane_y.text)};
+  const auto label = [](std::string text) {
+    std::replace(text.begin(), text.end(), '*', ' ');
+    return shown(text);
+  };
+  plane.labels = {label(description_.plane_x.text), label(description_.plane_y.text)};
   plane_ = {read(description_.plane_x), read(description_.plane_y)};
 }
 

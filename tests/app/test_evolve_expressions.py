@@ -91,6 +91,18 @@ def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
     assert limit < energies[-1] < 1.05 * limit
 
 
+def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        GRID + '[physics]\nhbar = 1\n[integrator]\ndt = 0.1\nsteps = 20\n'
+        '[potential]\nabsorption = "0.25"\n[initial]\nwidth = 1.5\n'
+    )
+    result = lior("evolve", "--config", file, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    left = math.exp(-2 * 0.25 * 2)
+    assert f"absorbed: {left:.4g} of the norm at the start are left" in result.stderr
+
+
 @pytest.mark.parametrize(
     "config, words",
     [

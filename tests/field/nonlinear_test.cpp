@@ -141,6 +141,40 @@ TEST(Nonlinear, OtherSchemesRefuseIt) {
   }
 }
 
+/// Of one W everywhere, norm falls as e^{-2 W t / hbar}; of none at the rim, a packet that reaches
+/// it is gone, and does not come back on the other side.
+TEST(Absorption, TakesTheNormThatItShould) {
+  const Grid grid{.nx = 128, .ny = 4, .d = 1, .dx = 0.5};
+  Array<double, 2> v({128, 4}), even({128, 4}), rim({128, 4}), phase({128, 4}), modulus({128, 4});
+  const Hamiltonian<double> h(grid, {.hbar = 1, .mass = 1}, {}, v.view());
+  fill_formula(grid, "0.3", "even", even.view());
+  fill_formula(grid, "where(abs(x) > 20, ((abs(x) - 20)/12)^2, 0)", "rim", rim.view());
+  fill_formula(grid, "exp(-x^2/16)", "modulus", modulus.view());
+  fill_formula(grid, "2*x", "phase", phase.view());
+  Array<Number, 4> start(grid.shape());
+  fill_polar(grid, modulus.view(), phase.view(), start.view());
+  Buffer<double> sums(3 * grid.nx);
+  const double before = norm<double>(start.view(), h.weight(), sums.span());
+  const auto left = [&](Scheme scheme, View<const double, 2> absorption, Index steps) {
+    const Settings settings{.scheme = scheme, .dt = 0.05, .symbol = Symbol::continuous};
+    Evolution<double> evolution(h, settings, start.view(), {}, {}, absorption);
+    evolution.run(steps);
+    return norm<double>(evolution.field(), h.weight(), sums.span()) / before;
+  };
+  for (const Scheme scheme : {Scheme::strang, Scheme::yoshida4}) {
+    EXPECT_NEAR(left(scheme, even.view(), 40), std::exp(-2 * 0.3 * 2), 1e-13);
+    EXPECT_NEAR(left(scheme, rim.view(), 80), 1, 1e-6);  // not there yet
+    EXPECT_LT(left(scheme, rim.view(), 800), 1e-3);
+  }
+  even(3, 1) = -0.1;
+  EXPECT_EQ(error_of([&] { left(Scheme::strang, even.view(), 1); }),
+            "the absorption is -0.1 somewhere; expected numbers >= 0");
+  const Settings explicit_steps{.scheme = Scheme::rk4, .dt = 1e-3};
+  EXPECT_EQ(
+      error_of([&] { Evolution<double>(h, explicit_steps, start.view(), {}, {}, rim.view()); }),
+      "rk4 cannot run with an absorbing potential; expected one of: strang, yoshida4");
+}
+
 TEST(Formulas, FillPotentialsAndFields) {
   const Grid grid{.nx = 4, .ny = 3, .d = 2, .dx = 0.5};
   Array<double, 2> v({4, 3}), phase({4, 3});

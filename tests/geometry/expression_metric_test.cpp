@@ -65,7 +65,7 @@ circle = "3*a"
   EXPECT_EQ(chart.coordinates[0].name, "r");
   EXPECT_EQ(chart.coordinates[0].range, "> 0");
   EXPECT_EQ(chart.coordinates[1].period, 2 * M_PI);
-  EXPECT_EQ(chart.plane.labels[0], "r*cos(phi)");
+  EXPECT_EQ(chart.plane.labels[0], "r cos(phi)");
   EXPECT_TRUE(chart.plane.equal_scales);
   EXPECT_EQ(chart.plane.circle, 6);
   const double x[] = {2, 0};

@@ -48,3 +48,27 @@ def test_nonlinear_step_is_numpys_split_step():
         t = numpy.fft.ifft2(numpy.exp(-0.5j * dt * k2) * numpy.fft.fft2(kick(t)))
         t = kick(t)
     numpy.testing.assert_allclose(got, t, rtol=0, atol=1e-14)
+
+
+def test_absorption_is_numpys_split_step():
+    nx, dx, dt = 64, 0.5, 0.05
+    start = field.packet(nx, 1, dx=dx, width=1.5, k=(1.0, 0.0))
+    w = field.formula("0.4*(abs(x)/16)^2", nx, 1, dx=dx)
+    evolved = field.evolve(
+        start,
+        steps=2,
+        dx=dx,
+        hbar=1.0,
+        dt=dt,
+        symbol="continuous",
+        absorption="0.4*(abs(x)/16)^2",
+        progress=False,
+    )
+    k2 = (2 * numpy.pi * numpy.fft.fftfreq(nx, dx)) ** 2
+    t = start[:, 0, 0, 0]
+    for _ in range(2):
+        t = t * numpy.exp(-0.5 * dt * w[:, 0])
+        t = numpy.fft.ifft(numpy.exp(-0.5j * dt * k2) * numpy.fft.fft(t))
+        t = t * numpy.exp(-0.5 * dt * w[:, 0])
+    numpy.testing.assert_allclose(evolved.frames[-1, :, 0, 0, 0], t, rtol=0, atol=1e-14)
+    assert evolved.diagnostics["norm"][-1] < evolved.diagnostics["norm"][0]

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The master equation, all terms: i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J.
+/// The master equation, all terms:
+/// i hbar dT/dt = H[T] - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J.
 ///
 ///   Lambda_QR = lambda_qr (B(T_prev) - T_prev): constant between updates of T_prev;
 ///   Lambda_F(t) = (lambda_f / Gamma(alpha)) int_0^t (t-s)^{alpha-1} T(s) ds, by poles;
 ///   J: a constant field of the caller's;
-///   g |T|^2 T: of each entry by itself, Gross and Pitaevskii's equation where D = 1.
+///   W >= 0: what absorbs, as at the rim of a grid whose other side nothing shall reach: norm
+///   falls; g |T|^2 T: of each entry by itself, Gross and Pitaevskii's equation where D = 1.
 ///
 /// Strang and Chebyshev: T <- T - (i dt / 2 hbar) S(T) before and after the unitary step.
 /// Crank-Nicolson: S extrapolated to t + dt/2; Runge-Kutta: to the time of each stage.
@@ -53,12 +55,14 @@ Index state_bytes(const Grid& grid, const Settings& settings, bool driven);
 template <class T>
 class Evolution {
  public:
-  /// evidence and current: [Nx, Ny, D, D] or empty (absent: 0); copied. Throws lior::Error for any
+  /// evidence and current: [Nx, Ny, D, D] or empty (absent: 0); copied; so is absorption, W: [Nx,
+  /// Ny]. Throws lior::Error for any
   /// setting that cannot run, before the first step: tau <= 0, alpha outside (0, 1), shapes that
   /// differ, a scheme that cannot take the metric, the sources, the symbol or imaginary time
   /// (scheme.h), a step too large to be stable or to end (with the largest that is not).
   Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
-            ConstField<T> evidence = {}, ConstField<T> current = {});
+            ConstField<T> evidence = {}, ConstField<T> current = {},
+            View<const double, 2> absorption = {});
 
   /// `steps` steps. One call of n steps and n calls of one agree to rounding (without sources a
   /// splitting merges the kicks between steps). `stop` is asked about every step, of chebyshev also

@@ -44,9 +44,10 @@ template <class T>
 class Splitting {
  public:
   /// Throws lior::Error where the metric varies, dt is 0 or not finite, or order is not 2 or 4
-  /// (2 in imaginary time). nonlinearity: g.
+  /// (2 in imaginary time). nonlinearity: g. absorption: W >= 0, [Nx, Ny], which makes V - i W of
+  /// V; empty: 0. Throws where it is negative or not finite.
   Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol = Symbol::discrete,
-            Time time = Time::real, double nonlinearity = 0);
+            Time time = Time::real, double nonlinearity = 0, View<const double, 2> absorption = {});
   /// source: a constant S (order 2 in real time only), or empty: T <- T - (i dt / 2 hbar) S before
   /// and after each step, both in the sweep of the kicks. `stop` is asked after each step. Returns
   /// the steps made. Throws lior::Error when shapes differ.

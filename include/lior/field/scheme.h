@@ -33,13 +33,13 @@ struct SchemeTraits {
   bool varying_metric;     ///< an inverse metric that differs from cell to cell
   bool imaginary_time;     ///< Time::imaginary, without sources
   bool continuous_symbol;  ///< Symbol::continuous
-  bool nonlinear;          ///< g |T|^2 T, entry by entry
+  bool local_terms;        ///< g |T|^2 T, entry by entry, and absorption
   int fields;              ///< arrays of the field's size that it keeps beside the field
 };
 
 constexpr SchemeTraits traits(Scheme scheme) {
   constexpr std::array<SchemeTraits, 5> kTraits{{
-      // sources, relaxes, varying, imaginary, continuous, nonlinear, fields
+      // sources, relaxes, varying, imaginary, continuous, local, fields
       {true, true, false, true, true, true, 0},
       {false, false, false, false, true, true, 0},
       {true, false, true, false, false, false, 6},  // with the two of its extrapolated source
