@@ -103,3 +103,12 @@ def test_statements_are_code_and_sentences_are_not():
     assert prose.markdown(f"Text:\n\n{code}\n\nlior.Error is raised.") == (
         f"Text:\n\n~~~text\n{code}\n~~~\n\nlior.Error is raised."
     )
+
+
+def test_fences_of_documents_open_and_close_on_lines_of_their_own():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    for path in documents:
+        marks = [line for line in path.read_text().splitlines() if re.match(r"(```|~~~)", line)]
+        opening, closing = marks[::2], marks[1::2]
+        assert all(re.fullmatch(r"(```|~~~)\w+", line) for line in opening), path
+        assert closing == [line[:3] for line in opening], path
