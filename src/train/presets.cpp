@@ -25,20 +25,25 @@ const nn::ModelConfig kHybridModel{
     .mixers = {Mixer::geometric_mamba, Mixer::attention},
     .mixer = {.heads = 12, .transition = Transition::right, .readout = Readout::linear_quadratic}};
 
+/// About 0.6 M parameters: minutes on two cores.
+const nn::ModelConfig kTinyModel{
+    .d_model = 128,
+    .layers = 2,
+    .mlp_hidden = 336,
+    .convolution = 4,
+    .mixer = {.heads = 12, .transition = Transition::right, .readout = Readout::linear_quadratic}};
+
+/// With tables of n-grams of 2 to 6 tokens, 16,384 rows each (docs/decisions/025-ngrams.md).
+nn::ModelConfig with_ngrams(nn::ModelConfig model) {
+  model.ngram_orders = 6;
+  model.ngram_bits = 14;
+  return model;
+}
+
 const Config kPresets[] = {
     // Texts: many small steps learn more in the same time than few large ones
     // (docs/decisions/023-batch-of-text.md).
-    // About 0.6 M parameters: minutes on two cores.
-    {.preset = "tiny",
-     .batch = 4,
-     .lr = 3e-3,
-     .model = {.d_model = 128,
-               .layers = 2,
-               .mlp_hidden = 336,
-               .convolution = 4,
-               .mixer = {.heads = 12,
-                         .transition = Transition::right,
-                         .readout = Readout::linear_quadratic}}},
+    {.preset = "tiny", .batch = 4, .lr = 3e-3, .model = kTinyModel},
     // About 5 M.
     {.preset = "small",
      .batch = 1,
@@ -61,6 +66,7 @@ const Config kPresets[] = {
                .mixer = {.heads = 48,
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
+    {.preset = "tiny-ngrams", .batch = 4, .lr = 3e-3, .model = with_ngrams(kTinyModel)},
     // The size of tiny, with other mixers.
     {.preset = "tiny-field",
      .batch = 4,

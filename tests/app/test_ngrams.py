@@ -52,7 +52,8 @@ def loss(lior, inputs, out, *more):
 def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(lior, inputs):
     whole, parts = inputs / "whole", inputs / "parts"
     # What dropout leaves out is a function of the step, too.
-    steps = ("--steps", 150, "--save-every", 10, "--dropout", 0.2, *QUIET)
+    how = ("--dropout", 0.2, "--optimizer", "muon")
+    steps = ("--steps", 150, "--save-every", 10, *how, *QUIET)
     assert lior(*train(inputs, whole, *steps)).returncode == 0
     process = subprocess.Popen([PROGRAM, *map(str, train(inputs, parts, *steps))])
     lines = parts / "metrics.jsonl"

@@ -126,10 +126,11 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
-  EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
-            "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-field, "
-            "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
-            "reflections, copy, induction");
+  EXPECT_EQ(
+      error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
+      "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-ngrams, tiny-field, "
+      "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
+      "reflections, copy, induction");
 }
 
 TEST(Config, EveryTaskHasAPresetThatIsThere) {
