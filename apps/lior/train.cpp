@@ -37,6 +37,8 @@ const std::vector<Flag>& flags() {
        "text, from a file or a pipe, or a task: " + train::task_list()},
       {"preset", "NAME",
        fmt::format("{} (tiny; of tasks {})", train::preset_list(), default_presets())},
+      {"init_from", "DIR",
+       "begin with the weights of that run, on another text or at another rate"},
       {"optimizer", "NAME", name_list<train::OptimizerKind>() + " (adamw)"},
       {"lr", "X", "largest learning rate"},
       {"dropout", "X", "part of what layers add that each step leaves out, for small texts (0)"},

@@ -141,6 +141,11 @@ void write_weights(const fs::path& path, std::span<const nn::Parameter> paramete
   io::write_safetensors(path.string(), tensors, {{"step", fmt::format("{}", step)}});
 }
 
+io::SafeTensors open_weights(const fs::path& folder, Weights weights) {
+  const bool has_best = weights == Weights::best && fs::exists(folder / kBestFile);
+  return io::SafeTensors::open((folder / (has_best ? kBestFile : kModelFile)).string());
+}
+
 }  // namespace
 
 std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,
@@ -212,10 +217,16 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
   return state;
 }
 
+void load_weights(const fs::path& folder, Weights weights, nn::Model<float>& model) {
+  const auto file = open_weights(folder, weights);
+  check_tensors(file, "", model.parameters());  // before the count: it names what differs
+  check_count(file, model.parameters().size());
+  read_tensors(file, "", model.parameters(), model.values());
+}
+
 TrainedModel load_model(const fs::path& folder, Weights weights) {
   const Config config = read_config(folder / "config.json");
-  const bool has_best = weights == Weights::best && fs::exists(folder / kBestFile);
-  const auto file = io::SafeTensors::open((folder / (has_best ? kBestFile : kModelFile)).string());
+  const auto file = open_weights(folder, weights);
   // Nothing of the model's size is taken before the file is seen to hold that much.
   LIOR_CHECK(std::cmp_less(config.model.layers, file.names().size()),
              "{}: holds {} tensors; the configuration's model has {} layers of several each",

@@ -28,6 +28,7 @@ settings::Fields fields(Config& c) {
       {"preset", c.preset},
       {"data", c.data},
       Field("tokenizer", c.tokenizer).absent_in_old_files(),
+      Field("init_from", c.init_from).absent_in_old_files(),
       {"seed", c.seed, kCountOrNone},
       Field("threads", c.threads, {1, 4096}).changes_on_resume(),
       {"batch", c.batch, kAnySize},
@@ -91,13 +92,22 @@ settings::Fields fields(Config& c) {
 
 Config new_config(std::span<const Setting> settings) {
   Config chosen;
-  for (const std::string_view key : {"data", "preset", "optimizer"}) {
+  for (const std::string_view key : {"data", "preset", "optimizer", "init_from"}) {
     if (const Setting* setting = settings::last_of(settings, key)) {
       settings::assign(fields(chosen), *setting);
     }
   }
+  std::optional<Config> before;
+  if (!chosen.init_from.empty()) {
+    before = read_config(std::filesystem::path(chosen.init_from) / "config.json");
+    if (chosen.preset.empty()) chosen.preset = before->preset;
+  }
   if (chosen.preset.empty()) chosen.preset = default_preset(chosen.data);
   Config config = preset_config(chosen.preset, chosen.optimizer.kind);
+  if (before) {
+    config.model = before->model;
+    config.tokenizer = before->tokenizer;
+  }
   config.threads = available_cores();
   for (const Setting& setting : settings) settings::assign(fields(config), setting);
   if (!config.steps && !config.minutes) config.steps = kDefaultSteps;

@@ -120,6 +120,9 @@ class Trainer {
     fill_batch(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
+    if (!resume && !config_.init_from.empty()) {
+      load_weights(config_.init_from, Weights::best, model_);
+    }
     if (const TextBytes* text = data_->text()) {
       state_.data_bytes = text->size();
       state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
@@ -205,8 +208,8 @@ class Trainer {
   void advise_on(const TextBytes& text) const {
     const auto training =
         static_cast<Index>(static_cast<double>(text.size()) * (1 - config_.val_fraction));
-    for (const auto& advice :
-         {advice_on_bytes(text), advice_on_size(config_, std::ssize(model_.values()), training)}) {
+    for (const auto& advice : {advice_on_bytes(text),
+                               advice_on_size(config_, std::ssize(model_.gradients()), training)}) {
       if (advice) hooks_.say(*advice);
     }
   }

@@ -14,8 +14,8 @@ namespace lior::train {
 /// A text whose bytes are nearly uniform: compressed or encrypted. Reads up to 4 MB of it.
 std::optional<std::string> advice_on_bytes(const TextBytes& text);
 
-/// A model of so many parameters, on a text of which it sees so few bytes that it can learn them by
-/// heart.
+/// A model of so many parameters (n-gram tables, which are larger than what is read of them, do not
+/// count), on a text of which it sees so few bytes that it can learn them by heart.
 std::optional<std::string> advice_on_size(const Config& config, Index parameters,
                                           Index training_bytes);
 

@@ -62,6 +62,10 @@ struct TrainedModel {
 };
 TrainedModel load_model(const std::filesystem::path& folder, Weights weights = Weights::best);
 
+/// The weights of a run into a model that it fits. Throws as load_model does; lior::Error that
+/// names the first tensor that differs.
+void load_weights(const std::filesystem::path& folder, Weights weights, nn::Model<float>& model);
+
 /// The name of the first parameter with a NaN or an infinity among `values` (or gradients).
 std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,
                                             std::span<const float> values);

@@ -29,6 +29,7 @@ struct Config {
   std::string preset{};
   std::string data{};              ///< a file, or builtin:TASK
   std::string tokenizer = "byte";  ///< of a text (tokenizer.h)
+  std::string init_from{};         ///< folder of a run whose weights this one begins with
   Index seed = 0;
   Index threads = 1;
   Index batch = 16;
@@ -67,7 +68,8 @@ std::string default_preset(std::string_view data);
 settings::Fields fields(Config& config);
 
 /// A new run: the preset (by default default_preset's), then `settings` in order, later ones before
-/// earlier ones. Without steps and minutes: 2,000 steps.
+/// earlier ones. Without steps and minutes: 2,000 steps. With init_from the preset, the tokenizer
+/// and the model are that run's, unless `settings` say otherwise.
 Config new_config(std::span<const settings::Setting> settings);
 
 /// A run to go on with: `saved`, then `settings`, which may change only the fields that say so, and

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lior train --init-from: a run that begins with another one's weights."""
+
+import json
+
+import pytest
+
+SETTINGS = """
+batch = 4
+length = 16
+eval_count = 8
+eval_every = 10
+[model]
+d_model = 16
+layers = 1
+mlp_hidden = 0
+heads = 2
+ngram_orders = 3
+ngram_bits = 6
+"""
+QUIET = ("--threads", 1, "--progress", "none")
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    (tmp_path / "first.txt").write_text("the cat sat on the mat\n" * 300)
+    (tmp_path / "second.txt").write_text("a cat sat on a mat, and on the rug\n" * 200)
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+def vals(out):
+    lines = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    return [line["val_loss"] for line in lines if "val_loss" in line]
+
+
+def test_it_begins_where_the_other_ended(lior, inputs):
+    first, tuned, fresh = inputs / "first", inputs / "tuned", inputs / "fresh"
+    data = ("--data", inputs / "first.txt", "--config", inputs / "small.toml")
+    assert lior("train", *data, "--out", first, "--steps", 100, *QUIET).returncode == 0
+    more = ("--data", inputs / "second.txt", "--steps", 10, "--batch", 4, "--length", 32, *QUIET)
+    result = lior("train", *more, "--init-from", first, "--out", tuned, "--lr", 1e-3)
+    assert result.returncode == 0, result.stderr
+    fresh_run = lior("train", *more, "--config", inputs / "small.toml", "--out", fresh)
+    assert fresh_run.returncode == 0, fresh_run.stderr
+    assert vals(tuned)[-1] < vals(fresh)[-1] - 0.5
+    config = json.loads((tuned / "config.json").read_text())
+    assert config["model"]["ngram_orders"] == 3 and config["length"] == 32 and config["lr"] == 1e-3
+    # What is resumed does not begin again.
+    before = vals(tuned)[-1]
+    assert lior("train", "--out", tuned, "--resume", "--steps", 20, *QUIET).returncode == 0
+    assert vals(tuned)[-1] < before + 0.1
+
+
+def test_what_does_not_fit_is_named(lior, refused, inputs):
+    first = inputs / "first"
+    data = ("--data", inputs / "first.txt", "--config", inputs / "small.toml")
+    assert lior("train", *data, "--out", first, "--steps", 1, *QUIET).returncode == 0
+    (inputs / "wide.toml").write_text("[model]\nheads = 4\n")
+    wide = ("--data", inputs / "first.txt", "--config", inputs / "wide.toml", *QUIET)
+    message = refused("train", *wide, "--init-from", first, "--out", inputs / "run")
+    assert "blocks.0.mixer.in.weight is F32" in message
+    message = refused(
+        "train", *data, *QUIET, "--init-from", inputs / "none", "--out", inputs / "run"
+    )
+    assert "config.json" in message
+    task = ("--data", "builtin:parity", *QUIET, "--init-from", first, "--out", inputs / "run")
+    assert "model.vocabulary is 256" in refused("train", *task)
+    assert not (inputs / "run").exists()
