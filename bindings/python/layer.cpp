@@ -59,6 +59,7 @@ class Layer {
     LIOR_CHECK(layers >= 1, "layers is {}; expected at least 1", layers);
     config_.d_model = d_model;
     config_.layers = layers;
+    check_config(config_);  // sizes that cannot be counted, before they are multiplied
     config_.mlp_hidden = 4 * d_model;
     std::string names;
     Index used = 0;

@@ -14,6 +14,11 @@ void check_config(const ModelConfig& config) {
   at_least_one(config.classes, "classes");
   at_least_one(config.d_model, "d_model");
   at_least_one(config.layers, "layers");
+  // So that no product of sizes overflows.
+  constexpr Index kMostWidth = 1 << 16, kMostLayers = 1024;
+  LIOR_CHECK(config.d_model <= kMostWidth && config.layers <= kMostLayers,
+             "d_model = {}, layers = {}; they must be at most {} and {}", config.d_model,
+             config.layers, kMostWidth, kMostLayers);
   at_least_one(config.mixer.heads, "heads");
   at_least_one(config.causal_field_heads, "causal_field_heads");
   at_least_one(config.geometric_attention_heads, "geometric_attention_heads");

@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_named(draw):
     ):
         nn.Layer("mamba", 4)
     with pytest.raises(
-        lior.Error, match="a swiglu_mlp layer has no option 'heads'; it has: hidden"
+        lior.Error, match="layers of kind swiglu_mlp have no option 'heads'; they have: hidden"
     ):
         nn.Layer("swiglu_mlp", 4, heads=2)
     with pytest.raises(lior.Error, match="factors is 9; expected 1 to 8"):
