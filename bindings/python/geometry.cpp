@@ -273,6 +273,7 @@ there is.)",
   nb::class_<Metric>(m, "Metric", kinds.c_str())
       .def(nb::init<const std::string&>(), "text"_a)
       .def("__repr__", &representation)
+      .def_ro("text", &Metric::text, "The text that makes it; '' where none does.")
       .def_prop_ro("coordinates", &coordinates_of, "The coordinates' names.")
       .def_prop_ro(
           "periods", &periods_of,

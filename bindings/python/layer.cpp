@@ -83,6 +83,7 @@ class Layer {
 
   const std::string& kind() const { return kind_; }
   Index d_model() const { return config_.d_model; }
+  Index layers() const { return config_.layers; }
   nb::dict options() const {
     nb::dict all;
     nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
@@ -466,6 +467,7 @@ It owns no numbers: parameters are a dict of arrays by the names that the progra
 of the kind, as in a model's configuration, by their short names (heads, window, factors, ...).)")
       .def_prop_ro("kind", &Layer::kind)
       .def_prop_ro("d_model", &Layer::d_model)
+      .def_prop_ro("layers", &Layer::layers, "Of the model that it is for.")
       .def_prop_ro("options", &Layer::options, "All options of the kind, by name.")
       .def_prop_ro("shapes", &shapes, "The shape of each parameter, by name.")
       .def_prop_ro(

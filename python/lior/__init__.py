@@ -17,10 +17,11 @@ from lior import _waiting
 
 with _waiting.chosen():
     from lior import _lior  # noqa: F401
-from lior import _threads, algebra, field, geometry, io, memory, nn, plot, train
+from lior import _copies, _threads, algebra, field, geometry, io, memory, nn, plot, train
 from lior._lior import Error, RunError, info, level, set_level, set_threads, threads
 
 _threads.start()
+_copies.register()
 __version__ = info()["version"]
 __all__ = [
     "Error",

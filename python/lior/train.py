@@ -56,6 +56,10 @@ class TrainedModel:
         #: every setting, as config.json has them
         self.settings = json.loads((pathlib.Path(folder) / "config.json").read_text())
 
+    def __reduce__(self):
+        """Copies and pickles hold the settings and the parameters, and need no folder."""
+        return _trained, (self.config, self.settings, dict(self.model.parameters))
+
     def logits(self, tokens, state=None) -> numpy.ndarray:
         """Scores after the last token (B, classes) of tokens: (B, N), as Model.logits."""
         return self.model.logits(tokens, state)
@@ -93,6 +97,14 @@ class TrainedModel:
             return (generator.next() for _ in range(max_tokens))
 
         return continued(prompt, self.config.tokenizer, max_tokens, drawn)
+
+
+def _trained(config, settings, parameters) -> TrainedModel:
+    made = TrainedModel.__new__(TrainedModel)
+    made.config, made.settings, made.model = config, settings, Model(config)
+    for name, array in made.model.parameters.items():
+        array[...] = parameters[name]
+    return made
 
 
 def continued(prompt, tokenizer, max_tokens, drawn) -> Iterator[Union[str, bytes, int]]:

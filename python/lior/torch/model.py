@@ -13,6 +13,7 @@ from torch.utils import checkpoint
 from lior import Error, io
 from lior import nn as lior_nn
 from lior import train as lior_train
+from lior._copies import flat_settings
 from lior.torch.modules import Layer, RmsNorm, expect, fresh_seed, working_dtype
 
 
@@ -71,18 +72,7 @@ class Block(nn.Module):
 
 
 def _config_of(settings):
-    return lior_train.Config(_flat(settings)) if isinstance(settings, dict) else settings
-
-
-def _flat(settings, prefix=""):
-    """Settings as lior.train.Config takes them: {"model.heads": 4, ...}; those that are absent are left out."""
-    flat = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[prefix + key] = value
-    return flat
+    return lior_train.Config(flat_settings(settings)) if isinstance(settings, dict) else settings
 
 
 class Ngrams(nn.Module):
@@ -184,7 +174,9 @@ class Model(nn.Module):
         return self.ngram(x, rows), rows
 
     def _scores(self, x: Tensor, rows: Optional[Tensor]):
-        return self.output(self.norm(x if self.ngram_output is None else self.ngram_output(x, rows)))
+        return self.output(
+            self.norm(x if self.ngram_output is None else self.ngram_output(x, rows))
+        )
 
     def run(self, tokens: Tensor, state: Tensor):
         """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
