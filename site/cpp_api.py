@@ -9,6 +9,7 @@ prose.markdown writes them.
 import re
 import shutil
 import subprocess
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -117,6 +118,11 @@ def tidy(text):
     )
 
 
+def tidy_type(text):
+    """Types with the names of what they are of: Arena& workspace, not Arena &workspace."""
+    return re.sub(r"([&*])([A-Za-z_])", r"\1 \2", tidy(text)).replace("(* ", " (*")
+
+
 def function_text(member):
     head = tidy(text_of(member.find("type")))
     if member.get("static") == "yes" and "static" not in head:
@@ -149,9 +155,14 @@ def enum_text(member):
         word = f"{text_of(value.find('name'))} {text_of(value.find('initializer'))}".strip()
         comment = " ".join(comment_of(value).split())
         values.append((f"{word},", comment))
-    if not any(comment for _, comment in values):
-        return f"{strong} {text_of(member.find('name'))} {{ {' '.join(w for w, _ in values).rstrip(',')} }};"
-    return f"{strong} {text_of(member.find('name'))} {{\n{aligned(values)}\n}};"
+    head = f"{strong} {text_of(member.find('name'))}"
+    words = " ".join(word for word, _ in values).rstrip(",")
+    if any(comment for _, comment in values):
+        return f"{head} {{\n{aligned(values)}\n}};"
+    if len(head) + len(words) < WIDTH - 8:
+        return f"{head} {{ {words} }};"
+    lines = textwrap.wrap(words, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join([f"{head} {{", *lines, "};"])
 
 
 def aligned(rows):
@@ -165,23 +176,21 @@ def aligned(rows):
         elif len(behind) <= WIDTH and "\n" not in word:
             lines.append(behind)
         else:
-            lines += [f"  {line}" for line in wrapped(comment)] + [f"  {word}"]
+            lines += textwrap.wrap(
+                comment, WIDTH, initial_indent="  // ", subsequent_indent="  // "
+            )
+            lines.append(f"  {word}")
     return "\n".join(lines)
 
 
-def wrapped(comment):
-    line, lines = "//", []
-    for word in comment.split():
-        if len(line) + len(word) > WIDTH - 4:
-            lines.append(line)
-            line = "//"
-        line += f" {word}"
-    return [*lines, line]
-
-
 def variable_text(member):
-    declaration = f"{tidy(text_of(member.find('type')))} {text_of(member.find('name'))}"
-    declaration += text_of(member.find("argsstring"))
+    head, arguments = (
+        tidy_type(text_of(member.find("type"))),
+        tidy_type(text_of(member.find("argsstring"))),
+    )
+    declaration = (
+        f"{head}{'' if head.endswith('(*') else ' '}{text_of(member.find('name'))}{arguments}"
+    )
     initial = text_of(member.find("initializer"))
     if len(initial) > 60 or "\n" in initial:
         initial = ""
@@ -201,7 +210,7 @@ def member_text(member):
         names = ", ".join(text_of(p.find("defname")) for p in member.findall("param"))
         return f"#define {text_of(member.find('name'))}" + (f"({names})" if names else "")
     if kind == "typedef":
-        kind = tidy(text_of(member.find("type"))).removeprefix("typedef ")
+        kind = tidy_type(text_of(member.find("type"))).removeprefix("typedef ")
         return f"{template_of(member)}using {text_of(member.find('name'))} = {kind};"
     return text_of(member.find("definition"))
 

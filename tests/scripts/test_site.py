@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "site"))
+import cpp_api  # noqa: E402
 import notebooks  # noqa: E402
 import prose  # noqa: E402
 import repository  # noqa: E402
@@ -112,3 +113,25 @@ def test_fences_of_documents_open_and_close_on_lines_of_their_own():
         opening, closing = marks[::2], marks[1::2]
         assert all(re.fullmatch(r"(```|~~~)\w+", line) for line in opening), path
         assert closing == [line[:3] for line in opening], path
+
+
+def test_comments_of_headers_reach_doxygen_word_by_word():
+    header = [
+        "#pragma once",
+        "/// Of the file, a_b.",
+        "",
+        "/// x < y,",
+        "///   y",
+        "int f();",
+        "int z;  ///< behind",
+    ]
+    assert "\n".join(cpp_api.verbatim(header)) == (
+        "#pragma once\n/*! \\file\n\\verbatim\nOf the file, a_b.\n\\endverbatim */\n\n"
+        "/*!\n\\verbatim\nx < y,\n  y\n\\endverbatim */\nint f();\n"
+        "int z;\n/*!< \\verbatim\nbehind\n\\endverbatim */"
+    )
+
+
+def test_types_are_written_as_in_the_sources():
+    assert cpp_api.tidy("View< const T, 3 > &") == "View<const T, 3>&"
+    assert cpp_api.tidy_type("void(*)(const Task &task, T *x)") == "void(*)(const Task& task, T* x)"
