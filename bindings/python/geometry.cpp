@@ -267,7 +267,10 @@ atol + rtol |state|), 'rk4' or
       fmt::format(R"(A metric that a text names, for points of either precision.
 
 The text is a name and some of its keys, as 'sphere:n=3,r=2'. Names, keys with their defaults, and coordinates:
-{}Where a function takes a metric, the text itself will do. Error for an unknown name, key or value, with what
+{}Or it is a file of formulas and some of its parameters, 'hole.toml:mass=2', or the formulas themselves:
+coordinates, definitions and the line element, 'expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2'
+(docs/math/conventions.md, 6.6). traced_metric takes a Python function.
+Where a function takes a metric, the text itself will do. Error for an unknown name, key or value, with what
 there is.)",
                   geometry::describe_metric_kinds());
   nb::class_<Metric>(m, "Metric", kinds.c_str())

@@ -2,8 +2,6 @@
 // From a graph to a tape: the order of the operations, which of them are fused, and their slots.
 #include "lior/expr/tape.h"
 
-#include <algorithm>
-
 #include "expr/tape_kernel.h"
 
 namespace lior::expr {

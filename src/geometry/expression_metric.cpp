@@ -7,7 +7,6 @@
 
 #include "geometry/metric_formulas.h"
 #include "geometry/metric_solver.h"
-#include "geometry/point.h"
 #include "lior/expr/tape.h"
 
 namespace lior::geometry {

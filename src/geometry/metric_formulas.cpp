@@ -10,7 +10,6 @@
 namespace lior::geometry {
 
 using expr::Id;
-using expr::Op;
 
 MetricFormulas::MetricFormulas(const MetricDescription& description, std::span<const double> values)
     : description_(description),

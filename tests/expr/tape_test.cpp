@@ -4,11 +4,35 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
+#include <new>
 #include <thread>
 
 #include "expr/formula.h"
 #include "lior/core/random.h"
+
+namespace {
+std::atomic<long> allocations = 0;
+}
+
+// Every allocation of this program is counted. Not inlined: the compiler would see malloc meet
+// delete.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* block = std::malloc(size)) return block;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto step = static_cast<std::size_t>(alignment);
+  if (void* block = std::aligned_alloc(step, (size + step - 1) / step * step)) return block;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
 
 namespace lior::expr {
 namespace {
@@ -117,6 +141,17 @@ TEST(Tape, SlotsAreUsedAgain) {
   }
   EXPECT_LE(most, 3);  // two inputs, and two at a time
   EXPECT_EQ(std::ssize(tape.instructions()), 301);
+}
+
+TEST(Tape, OnlyTheFirstCallOfAThreadAllocates) {
+  const Formula formula("exp(-x^2) * sin(y) + x^y");
+  const Tape tape(formula.graph, {&formula.id, 1}, 2);
+  const Points<double> at(500, 0.1, 2);
+  Array<double, 2> out({1, 500});
+  tape.run<double>(at.rows, out.data(), 500, 500);
+  const long before = allocations;
+  for (int k = 0; k < 10; ++k) tape.run<double>(at.rows, out.data(), 500, 500);
+  EXPECT_EQ(allocations, before);
 }
 
 TEST(Tape, ThreadsShareOne) {
