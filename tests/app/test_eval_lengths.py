@@ -14,7 +14,17 @@ def parity_run(tmp_path_factory):
     """The folder of a run of two steps on parity."""
     out = tmp_path_factory.mktemp("runs") / "parity"
     small = ("--batch", "4", "--length", "8", "--threads", "1", "--progress", "none")
-    command = [PROGRAM, "train", "--data", "builtin:parity", "--out", str(out), "--steps", "2", *small]
+    command = [
+        PROGRAM,
+        "train",
+        "--data",
+        "builtin:parity",
+        "--out",
+        str(out),
+        "--steps",
+        "2",
+        *small,
+    ]
     subprocess.run(command, check=True, timeout=60)
     return out
 
@@ -47,7 +57,9 @@ def test_the_table_of_positions_sums_to_the_line(lior, parity_run, tmp_path):
         assert sum(int(row["targets"]) for row in of_length) == line["tokens"]
         assert sum(int(row["correct"]) for row in of_length) == line["tokens"] - line["wrong"]
         first = of_length[0]
-        assert float(first["accuracy"]) == pytest.approx(int(first["correct"]) / int(first["targets"]))
+        assert float(first["accuracy"]) == pytest.approx(
+            int(first["correct"]) / int(first["targets"])
+        )
 
 
 @pytest.mark.parametrize("lengths", ["", "3,", ",3", "3,,4", "0", "3,-1", "3;4", "1e3", "3 4"])

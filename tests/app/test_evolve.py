@@ -190,8 +190,12 @@ def test_error_check_reports_a_second_order_difference(lior, tmp_path):
 
 def test_error_check_of_a_scheme_exact_in_time(lior, tmp_path):
     text = SMALL.replace("dt = 0.05", 'kind = "chebyshev"\ndt = 0.05')
-    text = text.replace("lambda_qr = 0.1", "lambda_qr = 0").replace("lambda_f = 0.01", "lambda_f = 0")
-    result = lior("evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run", "--error-check")
+    text = text.replace("lambda_qr = 0.1", "lambda_qr = 0").replace(
+        "lambda_f = 0.01", "lambda_f = 0"
+    )
+    result = lior(
+        "evolve", "--config", config(tmp_path, text), "--out", tmp_path / "run", "--error-check"
+    )
     assert result.returncode == 0, result.stderr
     assert "exact in time" in result.stdout and "inf" not in result.stdout
 

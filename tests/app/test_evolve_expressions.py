@@ -94,7 +94,7 @@ def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
 def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(
-        GRID + '[physics]\nhbar = 1\n[integrator]\ndt = 0.1\nsteps = 20\n'
+        GRID + "[physics]\nhbar = 1\n[integrator]\ndt = 0.1\nsteps = 20\n"
         '[potential]\nabsorption = "0.25"\n[initial]\nwidth = 1.5\n'
     )
     result = lior("evolve", "--config", file, "--out", tmp_path / "out")

@@ -55,8 +55,9 @@ def test_a_stop_ends_the_text_before_it(written):
     whole = written("--prompt", "the ", "--temperature", 0)
     assert len(whole) == 60
     for stop in ("t", "mat", "\nthe", whole[10:30], whole[-1:]):
-        assert written("--prompt", "the ", "--temperature", 0, "--stop", stop) == (
-            whole[: whole.index(stop)]
+        assert (
+            written("--prompt", "the ", "--temperature", 0, "--stop", stop)
+            == (whole[: whole.index(stop)])
         )
     assert written("--prompt", "the ", "--temperature", 0, "--stop", "never said") == whole
 

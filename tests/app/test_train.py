@@ -14,7 +14,7 @@ import subprocess
 import time
 
 import pytest
-from program import PROGRAM
+from program import PROGRAM, environment
 
 # A model so small that a step takes about a millisecond.
 SMALL = """
@@ -662,11 +662,17 @@ def test_a_fifo_is_data_and_waiting_for_it_ends_with_ctrl_c(inputs, trained, tmp
 def test_data_that_are_long_in_coming_are_said_to_be_read(inputs, tmp_path):
     command = [
         PROGRAM,
-        *map(str, arguments(inputs, tmp_path / "run", "--steps", 1, "--progress", "plain", data="-")),
+        *map(
+            str, arguments(inputs, tmp_path / "run", "--steps", 1, "--progress", "plain", data="-")
+        ),
     ]
     command.remove("none"), command.remove("--progress")
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     )
     assert process.stderr.readline() == "reading the standard input to its end\n"
     process.communicate(TEXT, timeout=60)
