@@ -33,19 +33,41 @@ Array<double, 2> formula_values(const std::string& formula, const char* setting,
   return values;
 }
 
+/// modulus e^{i phase} of two formulas.
+FieldArray polar_field(const std::string& modulus, const char* modulus_setting,
+                       const std::string& phase, const char* phase_setting,
+                       const field::Grid& grid) {
+  const Array<double, 2> size = formula_values(modulus, modulus_setting, grid);
+  const Array<double, 2> angle = formula_values(phase, phase_setting, grid);
+  FieldArray t(grid.shape());
+  field::fill_polar(grid, size.view(), angle.view(), t.view());
+  return t;
+}
+
+bool metric_varies(const EvolveConfig& c) {
+  return !c.metric_file.empty() || c.metric_bump != 0 || !c.metric_expression.empty();
+}
+
+/// Throws where two settings say what one should.
+void check_alternatives(const EvolveConfig& c) {
+  const int metrics = !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty();
+  LIOR_CHECK(metrics <= 1,
+             "metric.file, metric.bump and metric.expression each say how the metric varies; give "
+             "one of them");
+  LIOR_CHECK(c.source_file.empty() || c.source_expression.empty(),
+             "source.file and source.expression are both there; give one of them");
+}
+
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
   if (c.initial_kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
-  FieldArray t(grid.shape());
   if (c.initial_kind == InitialKind::expression) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
                "x and y, the modulus of the field");
-    const Array<double, 2> modulus =
-        formula_values(c.initial_expression, "initial.expression", grid);
-    const Array<double, 2> phase = formula_values(c.initial_phase, "initial.phase", grid);
-    field::fill_polar(grid, modulus.view(), phase.view(), t.view());
-    return t;
+    return polar_field(c.initial_expression, "initial.expression", c.initial_phase, "initial.phase",
+                       grid);
   }
+  FieldArray t(grid.shape());
   switch (c.initial_kind) {
     case InitialKind::packet:
       field::fill_packet(grid,
@@ -90,6 +112,7 @@ settings::Fields fields(EvolveConfig& c) {
       {"metric.gyy", c.metric_gyy, kPositive},
       {"metric.bump", c.metric_bump},
       {"metric.file", c.metric_file},
+      Field("metric.expression", c.metric_expression).absent_in_old_files(),
       {"integrator.kind", c.integrator_kind},
       {"integrator.symbol", c.integrator_symbol},
       Field("integrator.time", c.integrator_time).absent_in_old_files(),
@@ -99,6 +122,7 @@ settings::Fields fields(EvolveConfig& c) {
       {"bayes.mode", c.bayes_mode},
       {"bayes.evidence", c.bayes_evidence},
       {"source.file", c.source_file},
+      Field("source.expression", c.source_expression).absent_in_old_files(),
       {"memory.tolerance", c.memory_tolerance, kPositive},
       {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
@@ -126,8 +150,8 @@ void make_paths_absolute(EvolveConfig& config) {
 
 /// Compares the memory of the run with what there is, before anything is taken.
 void EvolveSetup::check_memory(const EvolveConfig& c) const {
-  const bool driven = !c.source_file.empty();
-  const bool varies = !c.metric_file.empty() || c.metric_bump != 0;
+  const bool driven = !c.source_file.empty() || !c.source_expression.empty();
+  const bool varies = metric_varies(c);
   // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric.
   const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
   const Index inputs = 4 * field + 3 * grid.cells() * static_cast<Index>(sizeof(double));
@@ -157,6 +181,7 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
               .tolerance = c.memory_tolerance,
               .horizon = c.memory_horizon,
               .nonlinearity = c.physics_nonlinearity};
+  check_alternatives(c);
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
@@ -170,14 +195,18 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
                y = io::read_hdf5_real(c.metric_file, "gyy", shape);
     std::copy(x.begin(), x.end(), gxx.data());
     std::copy(y.begin(), y.end(), gyy.data());
-  } else if (c.metric_bump != 0) {
-    field::fill_bump(grid, c.metric_bump, gxx.view());
+  } else if (metric_varies(c)) {
+    if (c.metric_expression.empty()) {
+      field::fill_bump(grid, c.metric_bump, gxx.view());
+    } else {
+      field::fill_formula(grid, c.metric_expression, "metric.expression", gxx.view());
+    }
     for (Index k = 0; k < grid.cells(); ++k) {
       gyy.data()[k] = c.metric_gyy * gxx.data()[k];
       gxx.data()[k] *= c.metric_gxx;
     }
   }
-  if (!c.metric_file.empty() || c.metric_bump != 0) {
+  if (metric_varies(c)) {
     metric.gxx_field = gxx.view();
     metric.gyy_field = gyy.view();
   }
@@ -194,6 +223,9 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
     evidence = read_field(c.bayes_evidence, "E", grid);
   }
   if (!c.source_file.empty()) current = read_field(c.source_file, "J", grid);
+  if (!c.source_expression.empty()) {
+    current = polar_field(c.source_expression, "source.expression", "", "", grid);
+  }
 }
 
 std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const {

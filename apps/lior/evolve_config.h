@@ -30,6 +30,7 @@ struct EvolveConfig {
   double metric_gxx = 1, metric_gyy = 1;
   double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
   std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
+  std::string metric_expression{};  ///< of x and y: times gxx and gyy
   field::Scheme integrator_kind = field::Scheme::strang;
   field::Symbol integrator_symbol = field::Symbol::discrete;
   field::Time integrator_time = field::Time::real;
@@ -37,8 +38,9 @@ struct EvolveConfig {
   Index integrator_steps = 800;
   Index bayes_update_every = 0;
   field::BayesMode bayes_mode = field::BayesMode::source;
-  std::string bayes_evidence{};  ///< HDF5: E [x, y, i, j]; or builtin:spots
-  std::string source_file{};     ///< HDF5: J [x, y, i, j]
+  std::string bayes_evidence{};     ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string source_file{};        ///< HDF5: J [x, y, i, j]
+  std::string source_expression{};  ///< of x and y: the modulus of J
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
   InitialKind initial_kind = InitialKind::packet;

@@ -91,6 +91,28 @@ def test_imaginary_time_lowers_the_energy_to_a_condensate(lior, tmp_path):
     assert limit < energies[-1] < 1.05 * limit
 
 
+def test_metric_and_source_are_formulas_too(lior, tmp_path):
+    """The bump of a metric written out; and T = 1 - i J t / hbar of a J that is one everywhere."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    rest = '[integrator]\nkind = "chebyshev"\ndt = 0.2\nsteps = 10\n[initial]\nwidth = 1.5\n'
+    bump, _ = evolve(lior, tmp_path / "a", GRID + rest + "[metric]\nbump = 2\n")
+    formula, _ = evolve(
+        lior,
+        tmp_path / "b",
+        GRID + rest + '[metric]\nexpression = "1 + 2*exp(-(x^2 + y^2)/(2*2^2))"\n',
+    )
+    numpy.testing.assert_allclose(formula, bump, atol=1e-13)
+    driven, _ = evolve(
+        lior,
+        tmp_path / "c",
+        GRID
+        + "[integrator]\ndt = 0.1\nsteps = 10\n[initial]\n"
+        + 'kind = "expression"\nexpression = "1"\n[source]\nexpression = "0.05"\n',
+    )
+    numpy.testing.assert_allclose(driven[-1], 1 - 1j * 0.05 * 1.0 / 0.1, atol=1e-12)
+
+
 def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(
@@ -113,6 +135,8 @@ def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
             "initial.expression: expected ')'",
         ),
         ('[initial]\nkind = "expression"\n', "initial.expression"),
+        ('[metric]\nexpression = "x"\n', "the inverse metric at cell"),
+        ('[metric]\nexpression = "2"\nbump = 1\n', "give one of them"),
         (
             '[physics]\nnonlinearity = 1\n[integrator]\nkind = "chebyshev"\n',
             "cannot run with a nonlinearity; expected one of: strang, yoshida4",
