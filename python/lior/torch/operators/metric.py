@@ -184,7 +184,7 @@ def _logarithm_gradient(call):
     return d_x, d_y, d_parameters, *(None,) * 4
 
 
-_STEP = 0.02  # of the geodesics behind second derivatives of distances: RK4's error is below 1e-8 on smooth metrics
+_STEP = 0.02  # of the geodesics behind second derivatives of distances: RK4 ends 3e-8 off where |v| is about 1
 
 
 @operator(shapes=lambda x, *rest: x.new_empty(x.shape), gradient=_logarithm_gradient)
