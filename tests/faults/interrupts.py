@@ -178,8 +178,8 @@ def main():
                     add(f"train at {threads} threads", Train(folder, threads), sent)
         if "python" in given.run:
             for threads in (1, 2):
-                cases[f"python at {threads} threads, timer"] = lambda threads=threads: under_a_timer(
-                    folder, threads, 10 * given.count
+                cases[f"python at {threads} threads, timer"] = lambda threads=threads: (
+                    under_a_timer(folder, threads, 10 * given.count)
                 )
         wrong = 0
         for name, case in cases.items():

@@ -35,7 +35,9 @@ def test_an_option_that_a_kind_of_layer_lacks():
 @pytest.mark.parametrize("kind", ["swiglu_mlp", "geometric_mamba", "attention"])
 @pytest.mark.parametrize("width", [2**33, 2**62])
 def test_a_layer_whose_sizes_overflow(kind, width):
-    with pytest.raises(lior.Error, match=f"d_model = {width}, layers = 1; they must be at most 65536"):
+    with pytest.raises(
+        lior.Error, match=f"d_model = {width}, layers = 1; they must be at most 65536"
+    ):
         lior.nn.Layer(kind, width)
     with pytest.raises(lior.Error, match=f"layers = {width}; they must be at most 65536 and 1024"):
         lior.nn.Layer(kind, 16, layers=width)
