@@ -18,6 +18,7 @@ StopScope::~StopScope() { scope = outer_; }
 
 void StopScope::check(bool ask) {
   if (ask && !stopped_ && question_(context_)) stopped_ = true;
+  // NOLINTNEXTLINE(bugprone-std-exception-baseclass): it is no failure, see stop.h
   if (stopped_) throw Stopped{};
 }
 
