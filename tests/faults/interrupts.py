@@ -129,7 +129,7 @@ def note(*_):
     global heard
     heard += 1
 
-model = lior.load(folder)
+model = lior.load(folder).model
 tokens = np.arange(128, dtype=np.int32).reshape(1, -1) % 256
 expected = model.logits(tokens)
 loss = model.loss_and_gradients(tokens, tokens).loss_sum
