@@ -73,6 +73,7 @@ using Run = std::function<int()>;
 
 Run train_command(Options& options);
 Run eval_command(Options& options);
+Run crystallise_command(Options& options);
 Run generate_command(Options& options);
 Run evolve_command(Options& options);
 Run geodesic_command(Options& options);

@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
       argc, argv,
       {{"train", "train a model on a text or a task", train_command},
        {"eval", "measure how well a model predicts", eval_command},
+       {"crystallise", "make a model that tracks a finite automaton exact", crystallise_command},
        {"generate", "continue a text", generate_command},
        {"evolve", "evolve a cognitive tensor field", evolve_command},
        {"geodesic", "follow a geodesic of a metric", geodesic_command},

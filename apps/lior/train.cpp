@@ -56,6 +56,9 @@ const std::vector<Flag>& flags() {
       {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
       {"eval_every", "N", "steps between evaluations (200)"},
       {"patience", "N", "evaluations after the best val that end a run on a text; 0: none do (0)"},
+      {"crystallise", "MODE",
+       "auto: a run on a task ends as soon as its model can be made exact (lior crystallise); or "
+       "off"},
       {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
   };
   return all;
@@ -146,6 +149,14 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
                        at, further);
   }
   const std::string& data = outcome.config.data;
+  if (outcome.exact) {
+    const train::HeadDeviation worst = train::largest_deviation(*outcome.exact);
+    return fmt::format(
+        "exact at {}: {} states, moved by {} tokens; turns were up to {:.2g} off and are {:.2g}; "
+        "saved in {}\nto use it: lior eval --model {} --data {} --lengths 1024,1048576 --count 4",
+        at, outcome.exact->automaton.states, outcome.exact->automaton.letters, worst.before,
+        worst.after, shown_path(folder), word, shell_word(data));
+  }
   const std::string use =
       train::names_task(data)
           ? fmt::format("lior eval --model {} --data {}", word, shell_word(data))

@@ -13,6 +13,7 @@
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
+#include "lior/train/crystallise.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
 #include "lior/train/source.h"
@@ -270,6 +271,31 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   return facts;
 }
 
+nb::dict crystallise(Model& model) {
+  train::Crystal crystal;
+  Call().run([&] {
+    const std::lock_guard lock(model.mutex());
+    crystal = train::crystallise(model.get());
+  });
+  const auto& [states, letters, start, next, output] = crystal.automaton;
+  nb::list heads;
+  for (const train::HeadDeviation& head : crystal.heads) {
+    heads.append(nb::make_tuple(head.before, head.exact, head.after, head.used));
+  }
+  nb::dict facts;
+  facts["states"] = states;
+  facts["tokens"] = letters;
+  facts["start"] = start;
+  facts["next"] = next;
+  facts["output"] = output;
+  facts["agreement"] = crystal.agreement;
+  facts["rounds"] = crystal.rounds;
+  facts["heads"] = heads;
+  facts["margin"] = crystal.margin;
+  facts["checked"] = crystal.checked;
+  return facts;
+}
+
 /// One text that goes on, with the model's mutex held while it reads.
 class Generator {
  public:
@@ -505,6 +531,13 @@ accuracy, accuracy_last, tokens, seconds, length; sequences, wrong positions, ex
 one), and accuracy_low and accuracy_high, its 95 % interval where each sequence is one draw. Of count
 sequences of a length; of a text, its held-out tail (split='val') or all. by_position: also a list of
 (begin, end, targets, correct), at most 1024 bins of positions.)");
+  m.def(
+      "crystallise", &crystallise, "model"_a,
+      R"(Makes a model that nearly tracks a finite automaton track it exactly, as `lior crystallise`: its
+parameters are changed. A dict: the automaton (states, tokens, start, next: states x tokens numbers row by
+row, output of each state), agreement of the model's outputs with it before, rounds, margin, checked, and
+of each head (deviation before, of the exact turns in double, in the float32 weights, whether it is used).
+RunError that says why where it cannot be; the model then stays as it was.)");
   m.def(
       "load_model", &load_model, "folder"_a, "weights"_a = "best",
       R"((config, model) of a run's folder. weights: "best", those of the best val where a run on a text

@@ -192,6 +192,11 @@ void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
   fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
 }
 
+void replace_model(const fs::path& folder, const nn::Model<float>& model) {
+  const auto step = number<Index>(io::SafeTensors::open((folder / kModelFile).string()), "step");
+  write_weights(folder / kModelFile, model.parameters(), model.values(), step);
+}
+
 std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>& model,
                                         Optimizer<float>& optimizer) {
   if (!fs::exists(folder / kModelFile) && !fs::exists(folder / kOptimizerFile)) return {};

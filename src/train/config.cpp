@@ -47,6 +47,7 @@ settings::Fields fields(Config& c) {
       {"lr", c.lr, kPositive},
       {"clip", c.clip, kNotNegative},
       {"optimizer", c.optimizer.kind},
+      Field("crystallise", c.crystallise).absent_in_old_files().changes_on_resume(),
 
       {"adamw.beta1", c.optimizer.beta1, {0, 0.999999}},
       {"adamw.beta2", c.optimizer.beta2, {0, 0.999999}},

@@ -113,7 +113,7 @@ const Config kPresets[] = {
      .eval_count = 64,
      .lr = 5e-3,
      .clip = 0.02,
-     .model = {.d_model = 64,
+     .model = {.d_model = 128,
                .layers = 1,
                .mixer = {.heads = 4,
                          .factors = 4,

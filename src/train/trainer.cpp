@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/trainer.h"
 
+#include <bit>
 #include <cmath>
 #include <exception>
 #include <utility>
@@ -147,6 +148,7 @@ class Trainer {
     while (!stopped && (state_.step == 0 || !ended())) {
       try {
         step();
+        if (tries_exactness()) make_exact();
         const bool last = ended();
         const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
         const bool evaluated = evaluation_due && evaluate();
@@ -170,6 +172,7 @@ class Trainer {
             .lost_patience = lost_patience(),
             .best = best_.best(),
             .val_loss = line_.val_loss,
+            .exact = exact_,
             .config = config_};
   }
 
@@ -308,7 +311,7 @@ class Trainer {
   bool ended() const {
     return (config_.steps && state_.step >= *config_.steps) ||
            (config_.minutes && seconds() >= 60 * *config_.minutes) || curriculum_.finished() ||
-           lost_patience();
+           lost_patience() || exact_;
   }
   /// Whether `patience` evaluations have come after the best one.
   bool lost_patience() const {
@@ -341,6 +344,7 @@ class Trainer {
     line_.loss = result.loss_sum / targets;
     line_.accuracy = static_cast<double>(result.correct) / targets;
     line_.length = curriculum_.length();
+    over_generators_ = curriculum_.over_generators();
     line_.grad_norm = optimizer_.measure(model_.gradients(), model_.row_gradients());
     check_finite();
 
@@ -359,6 +363,29 @@ class Trainer {
   /// Those that model_.gradients() has.
   std::span<const nn::Parameter> flat_parameters() const {
     return model_.parameters().first(model_.parameters().size() - model_.row_gradients().size());
+  }
+
+  /// Whether this is a step at which the model may be good enough to be made exact. A function of
+  /// the steps alone, so that a resumed run tries when the uninterrupted one does.
+  bool tries_exactness() const {
+    constexpr Index kFirstTry = 100, kShortestExact = 8;
+    constexpr double kLeastAccuracy = 0.5;
+    const Index tries = state_.step / kFirstTry;  // at 100, 200, 400, 800, ... steps
+    const bool due =
+        state_.step % kFirstTry == 0 && std::has_single_bit(static_cast<std::uint64_t>(tries));
+    return config_.crystallise == Exactness::automatic && data_->text() == nullptr &&
+           !why_not_exact(config_.model) && (due || ended()) && !over_generators_ &&
+           line_.length >= std::min(kShortestExact, config_.length) &&
+           line_.accuracy >= kLeastAccuracy;
+  }
+
+  /// Makes the model exact, which ends the run; else it goes on, and says at its end why not.
+  void make_exact() {
+    try {
+      exact_ = crystallise(model_, {.all_heads = ended()});
+    } catch (const RunError& why) {
+      if (ended()) hooks_.say(fmt::format("the model was not made exact: {}", why.what()));
+    }
   }
 
   void check_finite() const {
@@ -471,8 +498,10 @@ class Trainer {
   BestWeights best_;
   bool has_advised_on_val_ = false;
   RunState state_;
+  std::optional<Crystal> exact_;
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;
+  bool over_generators_ = false;  // of the latest step
   bool warm_ = false;  // the first step of a process also starts threads and makes kernels
   Timer timer_;
   Timer saved_;  // since the last checkpoint

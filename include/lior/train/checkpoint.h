@@ -66,6 +66,10 @@ TrainedModel load_model(const std::filesystem::path& folder, Weights weights = W
 /// names the first tensor that differs.
 void load_weights(const std::filesystem::path& folder, Weights weights, nn::Model<float>& model);
 
+/// Puts the model in place of the one in a run's folder, of the same step: a run that is resumed
+/// goes on from it. Written aside, synced and renamed.
+void replace_model(const std::filesystem::path& folder, const nn::Model<float>& model);
+
 /// The name of the first parameter with a NaN or an infinity among `values` (or gradients).
 std::optional<std::string> first_not_finite(std::span<const nn::Parameter> parameters,
                                             std::span<const float> values);

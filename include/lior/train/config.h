@@ -21,6 +21,10 @@
 
 namespace lior::train {
 
+/// Whether a run on a task is made exact where it can be (crystallise.h), and ends there.
+enum class Exactness { automatic, off };
+constexpr auto enum_names(Exactness) { return enum_words("auto", "off"); }
+
 /// Before the key of a setting in the environment.
 inline constexpr std::string_view kVariablePrefix = "LIOR_";
 
@@ -48,6 +52,7 @@ struct Config {
   double dropout = 0;  ///< part of what layers and n-grams add that a step leaves out (dropout.h)
   double lr = 1e-3;
   double clip = 1;  ///< largest norm of a step's gradient; 0: no limit
+  Exactness crystallise = Exactness::automatic;
   nn::ModelConfig model{};
   OptimizerConfig optimizer{};
   ScheduleConfig schedule{};

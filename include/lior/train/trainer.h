@@ -9,6 +9,7 @@
 #include "lior/core/profile.h"
 #include "lior/train/best.h"
 #include "lior/train/config.h"
+#include "lior/train/crystallise.h"
 
 namespace lior::train {
 
@@ -46,6 +47,7 @@ struct Outcome {
   bool lost_patience = false;        ///< ended by config.patience
   std::optional<Best> best{};        ///< evaluation of a text, whose weights best.safetensors has
   std::optional<double> val_loss{};  ///< of the last evaluation that this call made
+  std::optional<Crystal> exact{};    ///< what the model tracks without error, if that is known
   Config config{};                   ///< as it ran
 };
 
@@ -54,7 +56,9 @@ struct Outcome {
 /// written: lior::Error. Each step is a function of (settings, step), but for the learning rate
 /// where minutes are nearer their end than steps; so with steps alone a resumed run equals one that
 /// was never interrupted, bit for bit, for equal threads and SIMD level. An interrupted run saves
-/// first. Minutes count from the first step. A new run makes one step at least. A text that comes
+/// first. A run on a task whose model can be made exact (crystallise.h) is, as soon as short
+/// lengths are learnt well enough or at its end, and ends there, unless config.crystallise is off.
+/// Minutes count from the first step. A new run makes one step at least. A text that comes
 /// through a pipe is kept in the folder as `data`, where a resumed run finds it.
 ///
 /// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/train/automaton.h"
+
+#include <algorithm>
+#include <map>
+
+#include "lior/core/buffer.h"
+#include "lior/core/random.h"
+
+namespace lior::train {
+namespace {
+
+Word joined(const Word& a, const Word& b) {
+  Word word = a;
+  word.insert(word.end(), b.begin(), b.end());
+  return word;
+}
+
+/// The table of Angluin's algorithm: a row for each state, an output for each experiment.
+class Learner {
+ public:
+  /// Experiments in a row that are tried before those that explain more than they add are kept.
+  static constexpr Index kPatience = 3;
+
+  Learner(Index letters, const Experiment& experiment, const LearnOptions& options)
+      : letters_(letters), experiment_(experiment), options_(options) {}
+
+  LearntAutomaton learn() {
+    draw_fresh_words();
+    if (!build()) throw RunError(fmt::format("it has more than {} states", options_.most_states));
+    std::optional<Word> wrong;
+    Index disagreements = count_disagreements(wrong);
+    Learner best = *this;
+    Index best_disagreements = disagreements, since = 0;
+    while (wrong && since < kPatience && refine(*wrong)) {
+      disagreements = count_disagreements(wrong);
+      ++since;
+      if (disagreements + automaton_.states >= best_disagreements + best.automaton_.states)
+        continue;
+      best = *this;
+      best_disagreements = disagreements;
+      since = 0;
+    }
+    *this = std::move(best);
+    disagreements = best_disagreements;
+    const double agreement =
+        1 - static_cast<double>(disagreements) / static_cast<double>(fresh_words_.size());
+    if (agreement < options_.least_agreement) {
+      throw RunError(
+          fmt::format("it is no automaton yet: along words of {} tokens {:.0f} % of its outputs "
+                      "are those of the "
+                      "{} states that short words tell apart; at least {:.0f} % are needed",
+                      options_.word_length, 100 * agreement, automaton_.states,
+                      100 * options_.least_agreement));
+    }
+    merge_start();
+    return {.automaton = automaton_, .access = access_, .agreement = agreement};
+  }
+
+ private:
+  using Row = std::vector<std::int32_t>;
+
+  /// The outputs after the last letters of words of any lengths.
+  Row outputs_after(const std::vector<Word>& words) const {
+    std::map<std::size_t, std::vector<std::size_t>> of_length;
+    for (std::size_t i = 0; i < words.size(); ++i) of_length[words[i].size()].push_back(i);
+    Row outputs(words.size());
+    for (const auto& [length, members] : of_length) {
+      const auto count = static_cast<Index>(members.size());
+      const Shape<2> shape{count, static_cast<Index>(length)};
+      Array<std::int32_t, 2> letters(shape), shown(shape);
+      for (Index i = 0; i < count; ++i) {
+        const Word& word = words[members[static_cast<std::size_t>(i)]];
+        std::copy(word.begin(), word.end(), letters.view()[i].begin());
+      }
+      experiment_(letters.view(), shown.view());
+      for (Index i = 0; i < count; ++i) {
+        outputs[members[static_cast<std::size_t>(i)]] = shown(i, shape[1] - 1);
+      }
+    }
+    return outputs;
+  }
+
+  /// Of each word its row: what every experiment shows after it.
+  std::vector<Row> rows_of(const std::vector<Word>& words) const {
+    std::vector<Word> all;
+    for (const Word& word : words) {
+      for (const Word& suffix : suffixes_) all.push_back(joined(word, suffix));
+    }
+    const Row outputs = outputs_after(all);
+    std::vector<Row> rows;
+    const auto width = static_cast<std::ptrdiff_t>(suffixes_.size());
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const auto begin = outputs.begin() + static_cast<std::ptrdiff_t>(i) * width;
+      rows.emplace_back(begin, begin + width);
+    }
+    return rows;
+  }
+
+  /// All states that the experiments tell apart, in order of their words, and how letters move
+  /// them; false where they are more than most_states. State 0 is the start, which no row is
+  /// compared with: nothing was read there.
+  bool build() {
+    automaton_ = {
+        .states = 1, .letters = letters_, .start = 0, .next = {}, .output = {Automaton::kNoOutput}};
+    access_ = {{}};
+    std::map<Row, std::int32_t> known;
+    for (std::size_t state = 0; state < access_.size(); ++state) {
+      std::vector<Word> words;
+      for (std::int32_t letter = 0; letter < letters_; ++letter) {
+        words.push_back(joined(access_[state], {letter}));
+      }
+      const std::vector<Row> rows = rows_of(words);
+      for (std::size_t letter = 0; letter < rows.size(); ++letter) {
+        const auto [place, is_new] =
+            known.try_emplace(rows[letter], static_cast<std::int32_t>(access_.size()));
+        automaton_.next.push_back(place->second);
+        if (!is_new) continue;
+        access_.push_back(words[letter]);
+        automaton_.output.push_back(rows[letter].front());
+        if (std::ssize(access_) > options_.most_states) return false;
+      }
+    }
+    automaton_.states = std::ssize(access_);
+    return true;
+  }
+
+  void draw_fresh_words() {
+    const Shape<2> shape{options_.fresh_words, options_.word_length};
+    Array<std::int32_t, 2> words(shape), outputs(shape);
+    Random random(options_.seed);
+    for (std::int32_t& letter : words.span()) {
+      letter = static_cast<std::int32_t>(random.below(letters_));
+    }
+    experiment_(words.view(), outputs.view());
+    fresh_words_.assign(words.span().begin(), words.span().end());
+    fresh_outputs_.assign(outputs.span().begin(), outputs.span().end());
+  }
+
+  /// Outputs along the fresh words that are not the automaton's; `wrong`: the beginning of a word
+  /// up to the first of them, as short as any.
+  Index count_disagreements(std::optional<Word>& wrong) const {
+    Index count = 0;
+    wrong.reset();
+    for (std::size_t begin = 0; begin < fresh_words_.size(); begin += width()) {
+      std::int32_t state = automaton_.start;
+      for (std::size_t t = 0; t < width(); ++t) {
+        state = automaton_.after(state, fresh_words_[begin + t]);
+        if (fresh_outputs_[begin + t] == output_of(state)) continue;
+        ++count;
+        if (wrong && wrong->size() <= t + 1) continue;
+        const auto first = fresh_words_.begin() + static_cast<std::ptrdiff_t>(begin);
+        wrong.emplace(first, first + static_cast<std::ptrdiff_t>(t) + 1);
+      }
+    }
+    return count;
+  }
+
+  std::size_t width() const { return static_cast<std::size_t>(options_.word_length); }
+  std::int32_t output_of(std::int32_t state) const {
+    return automaton_.output[static_cast<std::size_t>(state)];
+  }
+
+  /// Adds the experiment by which a wrong word tells apart what the table took for one state:
+  /// somewhere in the word, replacing its beginning by its state's own word changes the output.
+  /// False where there is no such place, or too many states then.
+  bool refine(const Word& word) {
+    std::vector<Word> replaced = {word};
+    std::int32_t state = automaton_.start;
+    for (std::size_t t = 0; t + 1 < word.size(); ++t) {
+      state = automaton_.after(state, word[t]);
+      const auto rest = word.begin() + static_cast<std::ptrdiff_t>(t) + 1;
+      replaced.push_back(joined(access_[static_cast<std::size_t>(state)], Word(rest, word.end())));
+    }
+    const Row outputs = outputs_after(replaced);
+    for (std::size_t t = 1; t < outputs.size(); ++t) {
+      if (outputs[t] == outputs[t - 1]) continue;
+      suffixes_.emplace_back(word.begin() + static_cast<std::ptrdiff_t>(t), word.end());
+      return build();
+    }
+    return false;
+  }
+
+  /// The start is one of the other states where its letters lead as that one's do.
+  void merge_start() {
+    const auto row = [&](Index state) { return automaton_.next.begin() + state * letters_; };
+    for (Index state = 1; state < automaton_.states; ++state) {
+      if (!std::equal(row(0), row(1), row(state))) continue;
+      automaton_.next.erase(row(0), row(1));
+      automaton_.output.erase(automaton_.output.begin());
+      for (std::int32_t& next : automaton_.next) --next;
+      automaton_.start = static_cast<std::int32_t>(state) - 1;
+      --automaton_.states;
+      access_.erase(access_.begin());
+      access_[static_cast<std::size_t>(automaton_.start)] = {};
+      return;
+    }
+  }
+
+  Index letters_;
+  Experiment experiment_;
+  LearnOptions options_;
+  Row fresh_words_, fresh_outputs_;  // [fresh_words, word_length]
+  std::vector<Word> suffixes_ = {{}};
+  Automaton automaton_;
+  std::vector<Word> access_;
+};
+
+}  // namespace
+
+std::optional<Merge> find_merge(const Automaton& automaton) {
+  for (std::int32_t letter = 0; letter < automaton.letters; ++letter) {
+    std::vector<std::int32_t> from(static_cast<std::size_t>(automaton.states), -1);
+    for (std::int32_t state = 0; state < automaton.states; ++state) {
+      const std::int32_t into = automaton.after(state, letter);
+      std::int32_t& first = from[static_cast<std::size_t>(into)];
+      if (first >= 0) return Merge{letter, first, state, into};
+      first = state;
+    }
+  }
+  return {};
+}
+
+LearntAutomaton learn_automaton(Index letters, const Experiment& experiment,
+                                const LearnOptions& options) {
+  LIOR_CHECK(letters >= 1, "an automaton over {} letters reads nothing; expected at least 1",
+             letters);
+  return Learner(letters, experiment, options).learn();
+}
+
+}  // namespace lior::train

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lior crystallise, and runs that end exact: A5 from its first seconds of training."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from program import PROGRAM
+
+QUIET = ("--threads", "1", "--progress", "none")
+
+
+def train(out, *more):
+    data = () if "--data" in more else ("--data", "builtin:a5")
+    command = (PROGRAM, "train", *data, "--out", out, *QUIET, *more)
+    subprocess.run(list(map(str, command)), check=True, timeout=300)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A5 after 500 steps, which it tracks over some hundred tokens."""
+    out = tmp_path_factory.mktemp("runs") / "a5"
+    return train(out, "--steps", 500, "--crystallise", "off")
+
+
+def wrong(lior, run, length):
+    result = lior(
+        *("eval", "--model", run, "--data", "builtin:a5"),
+        *("--count", 4, "--length", length, "--threads", 1),
+    )
+    return json.loads(result.stdout)["wrong"]
+
+
+def test_a_model_that_loses_track_never_does_again(lior, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    assert wrong(lior, run, 20000) > 10000
+    result = lior("crystallise", "--model", run, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["states"] == report["tokens"] == 60
+    assert report["agreement"] > 0.8
+    assert report["deviation_before"] > 1e-2
+    assert report["deviation_exact"] < 1e-13 and report["deviation_float32"] < 1e-6
+    assert report["margin"] > 0
+    assert wrong(lior, run, 20000) == 0
+    # The folder is a run's still: it can be made exact once more, and resumed.
+    assert json.loads(lior("crystallise", "--model", run).stdout)["deviation_before"] < 1e-5
+    more = ("train", "--out", run, "--resume", "--steps", 501, *QUIET)
+    assert lior(*more).returncode == 0
+
+
+def test_a_run_ends_where_it_is_exact(lior, trained, tmp_path):
+    out = train(tmp_path / "run", "--steps", 2000)
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").open()]
+    assert steps[-1] in (100, 200, 400, 800, 1600)
+    assert wrong(lior, out, 20000) == 0
+    settings = json.loads((out / "config.json").read_text())
+    assert settings["crystallise"] == "auto" and settings["steps"] == 2000
+
+
+def test_what_cannot_be_exact_is_said(lior, refused, trained, tmp_path):
+    untrained = train(tmp_path / "untrained", "--steps", 1)
+    result = lior("crystallise", "--model", untrained)
+    assert result.returncode == 1 and result.stdout == ""
+    assert "its outputs are all the same" in result.stderr
+    gates = train(tmp_path / "gates", "--preset", "tiny", "--length", 8, "--steps", 1)
+    assert "2 layers" in refused("crystallise", "--model", gates)
+    (tmp_path / "text.txt").write_text("a text " * 100)
+    small = ("--data", tmp_path / "text.txt", "--length", 8, "--steps", 1)
+    text = train(tmp_path / "text", *small)
+    assert "was trained on a text" in refused("crystallise", "--model", text)
