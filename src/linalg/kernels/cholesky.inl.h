@@ -9,12 +9,41 @@
 
 #include <hwy/highway.h>
 
+#include <type_traits>
+#include <utility>
+
 #include "lior/linalg/small_matrix.h"
 #include "simd/for_lanes.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lior::linalg::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+template <class Body, std::size_t... i>
+HWY_INLINE void each_constant(std::index_sequence<i...>, const Body& body) {
+  (body(std::integral_constant<Index, static_cast<Index>(i)>{}), ...);
+}
+
+/// body(0), body(1), ... body(count - 1). A count that is a constant of its type hands constants
+/// on: the calls are then one straight line of code, whose arrays stay in registers.
+template <class Size, class Body>
+HWY_INLINE void each(Size count, const Body& body) {
+  if constexpr (std::is_integral_v<Size>) {
+    for (Index i = 0; i < count; ++i) body(i);
+  } else {
+    each_constant(std::make_index_sequence<static_cast<std::size_t>(count())>{}, body);
+  }
+}
+
+/// a - b, a constant where both are.
+template <class A, class B>
+constexpr auto less(A a, B b) {
+  if constexpr (std::is_integral_v<A>) {
+    return a - b;
+  } else {
+    return std::integral_constant<Index, a() - b()>{};
+  }
+}
 
 /// A = L L^T: packed rows l[i (i+1)/2 + j], j <= i, with 1 / L_ii on the diagonal, so that solves
 /// multiply. `a` is packed by its columns' lower parts: pairs (j, i), j <= i, in lexicographic
@@ -24,32 +53,34 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <int kGroups, class D, class Size, class V>
 HWY_INLINE void cholesky_lanes(D tag, Size d, const V* HWY_RESTRICT a, V* HWY_RESTRICT l,
                                hn::Mask<D>& failed) {
-  Index pair = 0;
-  for (Index j = 0; j < d; ++j) {
+  each(d, [&](auto j) HWY_ATTR {
     const V* row_j = l + j * (j + 1) / 2 * kGroups;
-    for (Index i = j; i < d; ++i, ++pair) {
+    const V* column_j = a + (j * d - j * (j - 1) / 2) * kGroups;
+    each(less(d, j), [&](auto below) HWY_ATTR {
+      const Index i = j + below;
       V* row_i = l + i * (i + 1) / 2 * kGroups;
       V sum[kGroups];
 #pragma GCC unroll 2
-      for (int group = 0; group < kGroups; ++group) sum[group] = a[pair * kGroups + group];
-      for (Index k = 0; k < j * kGroups; k += kGroups) {
+      for (int group = 0; group < kGroups; ++group) sum[group] = column_j[below * kGroups + group];
+      each(j, [&](auto k) HWY_ATTR {
 #pragma GCC unroll 2
         for (int group = 0; group < kGroups; ++group) {
-          sum[group] = hn::NegMulAdd(row_i[k + group], row_j[k + group], sum[group]);
+          sum[group] =
+              hn::NegMulAdd(row_i[k * kGroups + group], row_j[k * kGroups + group], sum[group]);
         }
-      }
+      });
 #pragma GCC unroll 2
       for (int group = 0; group < kGroups; ++group) {
         const Index at = j * kGroups + group;
-        if (i == j) {
+        if (below == 0) {
           failed = hn::Or(failed, hn::Not(hn::Gt(sum[group], hn::Zero(tag))));
           row_i[at] = hn::Div(hn::Set(tag, 1), hn::Sqrt(sum[group]));
         } else {
           row_i[at] = hn::Mul(sum[group], row_j[at]);
         }
       }
-    }
-  }
+    });
+  });
 }
 
 /// b := A^-1 b from cholesky_lanes, for kColumns right sides at once, b[i kColumns + c], where
@@ -57,36 +88,33 @@ HWY_INLINE void cholesky_lanes(D tag, Size d, const V* HWY_RESTRICT a, V* HWY_RE
 template <int kColumns, int kGroups, class Size, class V>
 HWY_INLINE void cholesky_solve_lanes(Size d, const V* HWY_RESTRICT l, V* HWY_RESTRICT b) {
   constexpr int kWidth = kColumns * kGroups;
-  V sum[kWidth];
-  for (Index i = 0; i < d; ++i) {
-    const V* row = l + i * (i + 1) / 2 * kGroups;
+  // b_i := (b_i - sum over k of the factors times b_k) / L_ii
+  const auto eliminate = [&](Index i, auto count, const auto& factor_of) HWY_ATTR {
+    V sum[kWidth];
 #pragma GCC unroll 12
     for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
-    for (Index k = 0; k < i; ++k) {
+    each(count, [&](auto n) HWY_ATTR {
+      const auto [factors, k] = factor_of(n);
 #pragma GCC unroll 12
       for (int c = 0; c < kWidth; ++c) {
-        sum[c] = hn::NegMulAdd(row[k * kGroups + c % kGroups], b[k * kWidth + c], sum[c]);
+        sum[c] = hn::NegMulAdd(factors[c % kGroups], b[k * kWidth + c], sum[c]);
       }
-    }
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) {
-      b[i * kWidth + c] = hn::Mul(sum[c], row[i * kGroups + c % kGroups]);
-    }
-  }
-  for (Index i = d - 1; i >= 0; --i) {
-#pragma GCC unroll 12
-    for (int c = 0; c < kWidth; ++c) sum[c] = b[i * kWidth + c];
-    for (Index k = i + 1; k < d; ++k) {
-      const V* entry = l + (k * (k + 1) / 2 + i) * kGroups;
-#pragma GCC unroll 12
-      for (int c = 0; c < kWidth; ++c) {
-        sum[c] = hn::NegMulAdd(entry[c % kGroups], b[k * kWidth + c], sum[c]);
-      }
-    }
+    });
     const V* inverse = l + (i * (i + 1) / 2 + i) * kGroups;
 #pragma GCC unroll 12
     for (int c = 0; c < kWidth; ++c) b[i * kWidth + c] = hn::Mul(sum[c], inverse[c % kGroups]);
-  }
+  };
+  each(d, [&](auto i) HWY_ATTR {
+    const V* row = l + i * (i + 1) / 2 * kGroups;
+    eliminate(i, i, [&](Index k) { return std::pair(row + k * kGroups, k); });
+  });
+  each(d, [&](auto n) HWY_ATTR {
+    const Index i = d - 1 - n;
+    eliminate(i, n, [&](Index m) {
+      const Index k = i + 1 + m;
+      return std::pair(l + (k * (k + 1) / 2 + i) * kGroups, k);
+    });
+  });
 }
 
 /// Planes `stride` apart. Returns the first point whose matrix is not positive definite, `count` if
