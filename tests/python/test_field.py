@@ -290,11 +290,13 @@ def test_ctrl_c_ends_a_run_between_steps(scheme, driven):
     options = dict(scheme=scheme, dt=0.1, lambda_f=0.1 if driven else 0.0)
     h = field.Hamiltonian(np.zeros((64, 64)))
     evolution = field.Evolution(h, start, **options)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         evolution.run(10**6)
     timer.join()
+    signal.signal(signal.SIGINT, before)
     assert 0 < evolution.step < 10**6
     again = field.Evolution(h, start, **options)
     again.run(evolution.step)
