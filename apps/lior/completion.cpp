@@ -2,8 +2,6 @@
 // Scripts that complete the command line in bash, zsh and fish.
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "help.h"
 #include "lior/core/error.h"
 #include "lior/core/text.h"
@@ -120,7 +118,7 @@ std::string zsh(const Manual& manual) {
                                                       : "";
         text += fmt::format(":{}:{}", specified(flag.metavar), action);
       }
-      text += "'";
+      text += '\'';
     }
     const std::string words = arguments_of(command, manual);
     if (!words.empty()) text += fmt::format(" \\\n        '1:argument:({})'", words);
@@ -147,7 +145,7 @@ std::string fish(const Manual& manual) {
                 : takes_path(flag) ? " -r -F"
                                    : " -x";
       }
-      text += "\n";
+      text += '\n';
     }
     const std::string words = arguments_of(command, manual);
     if (!words.empty()) text += fmt::format("{} -a '{}'\n", here, words);

@@ -4,10 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "command.h"
 #include "lior/core/available_memory.h"
@@ -70,7 +68,7 @@ double quota_cores() {
   std::string quota;
   double period = 0;
   if (in >> quota >> period && quota != "max" && period > 0)
-    return std::atof(quota.c_str()) / period;
+    return std::strtod(quota.c_str(), nullptr) / period;
   std::ifstream old_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
       old_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
   double number = 0;
