@@ -215,7 +215,7 @@ Run eval_command(Options& options) {
   options.add("--by-position", arguments->by_position, "FILE",
               "write the accuracy by position, as CSV; at most 1,024 rows a length");
   options.add_switch("--json", arguments->json, "print JSON, as always");
-  options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
+  add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };
 }
 

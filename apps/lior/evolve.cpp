@@ -323,8 +323,7 @@ Run evolve_command(Options& options) {
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,
                      "run again at half the step and print the largest difference");
-  options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
-  options.suggest("--progress", "auto, bar, plain, none");
+  add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };
 }
 

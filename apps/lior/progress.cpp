@@ -53,39 +53,36 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-ProgressDisplay::ProgressDisplay(const std::string& mode) {
-  if (mode == "auto") {
-    mode_ = isatty(STDERR_FILENO) ? Mode::bar : Mode::plain;
-  } else if (mode == "bar") {
-    mode_ = Mode::bar;
-  } else if (mode == "plain") {
-    mode_ = Mode::plain;
-  } else {
-    LIOR_CHECK(mode == "none",
-               "--progress: \"{}\" is no way to show progress; it must be auto, bar, "
-               "plain or none",
-               mode);
-    mode_ = Mode::none;
+void add_progress(Options& options, std::string& mode) {
+  const std::string modes = name_list<ProgressMode>();
+  options.add("--progress", mode, "MODE", modes + " (auto)");
+  options.suggest("--progress", modes);
+}
+
+ProgressDisplay::ProgressDisplay(const std::string& mode)
+    : mode_(parse_name<ProgressMode>(mode, "--progress")) {
+  if (mode_ == ProgressMode::automatic) {
+    mode_ = isatty(STDERR_FILENO) != 0 ? ProgressMode::bar : ProgressMode::plain;
   }
 }
 
 ProgressDisplay::~ProgressDisplay() {
-  if (mode_ == Mode::bar && drawn_) write_to_stderr("\n");
+  if (mode_ == ProgressMode::bar && drawn_) write_to_stderr("\n");
 }
 
 void ProgressDisplay::say(const std::string& text) {
-  if (mode_ == Mode::none) return;
+  if (mode_ == ProgressMode::none) return;
   write_to_stderr((std::exchange(drawn_, false) ? "\n" : "") + text + "\n");
 }
 
 bool ProgressDisplay::due(double done) {
-  if (mode_ == Mode::none || (timer_.seconds() < next_ && done < 1)) return false;
-  next_ = timer_.seconds() + (mode_ == Mode::bar ? kBarPeriod : kPlainPeriod);
+  if (mode_ == ProgressMode::none || (timer_.seconds() < next_ && done < 1)) return false;
+  next_ = timer_.seconds() + (mode_ == ProgressMode::bar ? kBarPeriod : kPlainPeriod);
   return true;
 }
 
 void ProgressDisplay::draw(double done, const std::string& text) {
-  if (mode_ == Mode::plain) {
+  if (mode_ == ProgressMode::plain) {
     write_to_stderr(text + "\n");
     return;
   }

@@ -4,15 +4,24 @@
 
 #include <string>
 
+#include "command.h"
 #include "lior/core/error.h"
+#include "lior/core/names.h"
 #include "lior/core/timer.h"
 
 namespace lior::app {
 
-/// "auto": a bar that renews itself on a terminal, else a plain line every few seconds.
+/// automatic: bar on a terminal, else plain.
+enum class ProgressMode { automatic, bar, plain, none };
+constexpr auto enum_names(ProgressMode) { return enum_words("auto", "bar", "plain", "none"); }
+
+/// Declares --progress, whose word a ProgressDisplay takes.
+void add_progress(Options& options, std::string& mode);
+
+/// A bar that renews itself, or a plain line every few seconds.
 class ProgressDisplay {
  public:
-  /// mode: auto, bar, plain or none. Throws lior::Error on another.
+  /// mode: a word of ProgressMode. Throws lior::Error on another.
   explicit ProgressDisplay(const std::string& mode);
   /// Ends the bar's line.
   ~ProgressDisplay();
@@ -25,9 +34,7 @@ class ProgressDisplay {
   void draw(double done, const std::string& text);
 
  private:
-  enum class Mode { bar, plain, none };
-
-  Mode mode_;
+  ProgressMode mode_;
   Timer timer_;
   double next_ = 0;  ///< when to draw again
   bool drawn_ = false;

@@ -215,11 +215,10 @@ Run train_command(Options& options) {
   options.add_switch("--resume", arguments->resume, "go on with the run in --out");
   options.add_switch("--profile", arguments->profile,
                      "say at the end where the steps' time went, and write it to profile.json");
-  options.add("--progress", arguments->progress, "MODE", "auto, bar, plain or none (auto)");
+  add_progress(options, arguments->progress);
   options.suggest("--preset", train::preset_list());
   options.suggest("--optimizer", name_list<train::OptimizerKind>());
   options.suggest("--dtype", name_list<linalg::Precision>());
-  options.suggest("--progress", "auto, bar, plain, none");
   return [=] { return run(*arguments); };
 }
 
