@@ -100,30 +100,38 @@ Finding look_at_load() {
           load > cores ? "slow: others run here; fewer --threads than cores may be faster" : ""};
 }
 
+/// A variable of OpenMP's, and the advice, if any, where it is set; where only one value harms,
+/// that value.
+struct Variable {
+  const char* name;
+  std::string_view harmful, advice;
+};
+
+constexpr std::string_view kWaiting =
+    "odd: it fixes how threads wait; without it the program chooses by the machine's load";
+constexpr Variable kOpenMp[] = {
+    {"OMP_WAIT_POLICY", "", kWaiting},
+    {"GOMP_SPINCOUNT", "", kWaiting},
+    {"OMP_NUM_THREADS", "", "odd: lior ignores OMP_NUM_THREADS; --threads says how many"},
+    {"OMP_THREAD_LIMIT", "", "slow: OMP_THREAD_LIMIT may hold threads below --threads"},
+    {"OMP_PROC_BIND", "", ""},
+    {"OMP_PLACES", "", ""},
+    {"GOMP_CPU_AFFINITY", "", ""},
+    {"OMP_DYNAMIC", "true", "slow: OMP_DYNAMIC=true lets OpenMP start fewer threads than asked"},
+};
+
 Finding look_at_openmp() {
-  Finding finding{"OpenMP", "no settings of its own", ""};
-  std::string set;
-  for (const char* name :
-       {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY",
-        "OMP_DYNAMIC", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"}) {
-    const char* value = std::getenv(name);
+  Finding finding{"OpenMP", "", ""};
+  for (const Variable& variable : kOpenMp) {
+    const char* value = std::getenv(variable.name);
     if (value == nullptr) continue;
-    set += fmt::format("{}{}={}", set.empty() ? "" : ", ", name, shown(value));
-    const std::string text = value;
-    if (std::string_view(name) == "OMP_NUM_THREADS") {
-      finding.advice = "odd: lior ignores OMP_NUM_THREADS; --threads says how many";
-    } else if (std::string_view(name) == "OMP_DYNAMIC" && (text == "true" || text == "TRUE")) {
-      finding.advice = "slow: OMP_DYNAMIC=true lets OpenMP start fewer threads than asked";
-    } else if (std::string_view(name) == "OMP_THREAD_LIMIT") {
-      finding.advice = "slow: OMP_THREAD_LIMIT may hold threads below --threads";
-    } else if (std::string_view(name) == "OMP_WAIT_POLICY" ||
-               std::string_view(name) == "GOMP_SPINCOUNT") {
-      finding.advice = fmt::format(
-          "odd: {} fixes how threads wait; without it the program chooses by the machine's load",
-          name);
-    }
+    finding.state +=
+        fmt::format("{}{}={}", finding.state.empty() ? "" : ", ", variable.name, shown(value));
+    const bool harmless = !variable.harmful.empty() && variable.harmful != value;
+    if (harmless || variable.advice.empty()) continue;
+    finding.advice += fmt::format("{}{}", finding.advice.empty() ? "" : "; ", variable.advice);
   }
-  if (!set.empty()) finding.state = set;
+  if (finding.state.empty()) finding.state = "no settings of its own";
   return finding;
 }
 
