@@ -17,3 +17,19 @@ def environment(**variables):
         if not name.startswith("LIOR_") or name == "LIOR_SIMD"
     }
     return {**inherited, **variables}
+
+
+def small_settings(top="", model=""):
+    """A configuration of a model that trains in a moment, with lines more at the top and of the table model."""
+    return f"""
+batch = 4
+length = 16
+eval_count = 8
+{top}
+[model]
+d_model = 16
+layers = 1
+mlp_hidden = 0
+heads = 2
+{model}
+"""

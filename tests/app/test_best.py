@@ -9,19 +9,9 @@ import subprocess
 import zlib
 
 import pytest
-from program import PROGRAM
+from program import PROGRAM, small_settings
 
-SETTINGS = """
-batch = 4
-length = 16
-eval_count = 8
-eval_every = 10
-[model]
-d_model = 16
-layers = 1
-mlp_hidden = 0
-heads = 2
-"""
+SETTINGS = small_settings(top="eval_every = 10")
 QUIET = ("--progress", "none", "--threads", 1)
 
 

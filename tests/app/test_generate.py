@@ -5,18 +5,9 @@ import re
 import subprocess
 
 import pytest
-from program import PROGRAM
+from program import PROGRAM, small_settings
 
-SETTINGS = """
-batch = 4
-length = 16
-eval_count = 8
-[model]
-d_model = 16
-layers = 1
-mlp_hidden = 0
-heads = 2
-"""
+SETTINGS = small_settings()
 
 
 @pytest.fixture(scope="module")

@@ -4,20 +4,9 @@
 import json
 
 import pytest
+from program import small_settings
 
-SETTINGS = """
-batch = 4
-length = 16
-eval_count = 8
-eval_every = 10
-[model]
-d_model = 16
-layers = 1
-mlp_hidden = 0
-heads = 2
-ngram_orders = 3
-ngram_bits = 6
-"""
+SETTINGS = small_settings(top="eval_every = 10", model="ngram_orders = 3\nngram_bits = 6")
 QUIET = ("--threads", 1, "--progress", "none")
 
 

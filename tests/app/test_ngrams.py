@@ -7,21 +7,9 @@ import subprocess
 import time
 
 import pytest
-from program import PROGRAM
+from program import PROGRAM, small_settings
 
-SETTINGS = """
-batch = 4
-length = 16
-eval_count = 8
-[model]
-d_model = 16
-layers = 1
-mlp_hidden = 0
-heads = 2
-ngram_orders = 4
-ngram_bits = 8
-ngram_output = true
-"""
+SETTINGS = small_settings(model="ngram_orders = 4\nngram_bits = 8\nngram_output = true")
 QUIET = ("--progress", "none", "--threads", 1)
 TEXT = "".join(f"line {i} of a text that repeats itself, a little\n" for i in range(400))
 
