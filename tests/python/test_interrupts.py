@@ -16,7 +16,7 @@ class Raised(Exception):
 
 @pytest.fixture
 def interrupted():
-    """interrupted(call): raises in a handler .3 s into the call, which must end within a second."""
+    """interrupted(call): raises in a handler .1 s into the call, which must end within a second."""
 
     def raise_it(*_):
         raise Raised
@@ -25,12 +25,12 @@ def interrupted():
 
     def run(call):
         began = time.process_time()
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(Raised):
             call()
             pytest.fail("the call ended before it was interrupted")
         # Of the processor's time: on a busy machine the clock on the wall also counts others'.
-        assert time.process_time() - began < 1.3 * 2
+        assert time.process_time() - began < 1.1 * 2
 
     yield run
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -70,11 +70,11 @@ def test_mittag_leffler(interrupted, rng):
     interrupted(lambda: lior.memory.mittag_leffler(0.5, z))
 
 
-def test_causal_convolution(interrupted, rng):
+def test_causal_convolution(interrupted):
     rule = lior.memory.PowerLawRule(1e-4, 1000)
     memory = lior.memory.CausalConvolution(2, rule)
     memory.set(np.stack([lior.memory.default_kernel()] * 2))
-    x = rng.normal(size=(64, 8000, 2, 16))
+    x = np.ones((256, 8000, 2, 16))  # A second by FFT, so that a faster machine does not end it first.
     for plan in ("direct", "fft"):
         interrupted(lambda: memory.forward(x, plan=plan))
 
