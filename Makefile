@@ -11,6 +11,7 @@ run: build
 test: build
 	scripts/setup.sh tests
 	cmake --preset python >build/cmake-python.log
+	cmake --preset mpi >build/cmake-mpi.log
 	cmake --build --preset python
 	scripts/run_tests.py
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 LAYERS = [
     ("core",),
-    ("simd", "io", "settings"),
+    ("simd", "comm", "io", "settings"),
     ("linalg", "expr"),
     ("algebra",),
     ("geometry", "memory"),

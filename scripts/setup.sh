@@ -3,7 +3,8 @@
 # Installs what this Debian 12 machine lacks to build and test the project. With all in place it only
 # looks: no apt, no pip.
 #   scripts/setup.sh          the packages
-#   scripts/setup.sh tests    the packages, and the tests' Python in build/venv
+#   scripts/setup.sh tests    the packages, Open MPI, and the tests' Python in build/venv
+#   scripts/setup.sh mpi      the packages, and Open MPI, for the preset of that name
 #   scripts/setup.sh clients  those of tests, and packages that use lior.torch, in build/clients-venv
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
 #   scripts/setup.sh notebooks  what `tests` does, and Jupyter's client in build/notebook-venv
@@ -19,6 +20,7 @@ packages=(
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libfmt-dev
   libgtest-dev
 )
+mpi_packages=(libopenmpi-dev openmpi-bin)
 
 fail() {
   echo "setup: $*" >&2
@@ -62,7 +64,12 @@ install_venv() {
 
 case "${1-}" in
   "") install_packages ;;
+  mpi)
+    packages+=("${mpi_packages[@]}")
+    install_packages
+    ;;
   tests)
+    packages+=("${mpi_packages[@]}")
     install_packages
     install_venv scripts/requirements.txt build/venv
     ;;
@@ -87,5 +94,5 @@ case "${1-}" in
     install_venv examples/python/requirements.txt build/notebook-venv
     install_venv site/requirements.txt build/site-venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'tests', 'clients', 'fuzz', 'notebooks' or 'site'" ;;
+  *) fail "unknown argument '$1'; expected nothing, 'mpi', 'tests', 'clients', 'fuzz', 'notebooks' or 'site'" ;;
 esac

@@ -7,6 +7,7 @@
 #include "lior/core/version.h"
 #include "lior/linalg/gemm.h"
 #include "lior/simd/dispatch.h"
+#include "ranks.h"
 
 namespace lior::app {
 
@@ -27,6 +28,7 @@ Run info_command(Options&) {
     line("simd", fmt::format("{} in force; this processor runs {}", in_force, levels));
     line("bf16", linalg::bf16_is_native() ? "native" : "not native; float is used");
     line("threads", fmt::format("{} of {} available", threads(), available_cores()));
+    line("ranks", ranks_text());
     line("libraries", libraries());
     return kSuccess;
   };

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -11,7 +10,6 @@
 
 #include "command.h"
 #include "interrupt.h"
-#include "launcher.h"
 #include "program.h"
 
 namespace {
@@ -61,25 +59,10 @@ void open_standard_streams() {
   }
 }
 
-/// Several processes with one command line would write over each other's files. One of them says
-/// so.
-void refuse_ranks() {
-  const lior::app::Launch launch = lior::app::launch_from_environment();
-  if (launch.size <= 1) return;
-  if (launch.rank == 0) {
-    std::fprintf(stderr,
-                 "error: %d processes were started together, and this build of lior runs as one; "
-                 "start it without mpirun or srun, or with one task\n",
-                 launch.size);
-  }
-  std::exit(lior::app::kBadInput);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   open_standard_streams();
-  refuse_ranks();
   if (!asks_for_words(argc, argv)) choose_waiting(argv);
   using namespace lior::app;
   take_signals();

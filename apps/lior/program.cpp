@@ -13,6 +13,7 @@
 #include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/core/version.h"
+#include "ranks.h"
 
 namespace lior::app {
 
@@ -69,11 +70,37 @@ namespace {
 constexpr int kMostThreads = 1024;
 
 /// One line without control characters, whatever a message has taken in on its way here.
-int fail(int status, std::string message) {
+void say_error(std::string message) {
   constexpr std::size_t kLongest = 5000;
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::fprintf(stderr, "error: %s\n", shown(message, kLongest).c_str());
+}
+
+/// An error that every rank meets, or none: one of them says it.
+int fail_alike(int status, const std::string& message) {
+  if (ranks().is_first()) say_error(message);
   return status;
+}
+
+/// An error of this rank. Where the others may know nothing of it, it ends them too.
+int fail(int status, const std::string& message) {
+  if (ranks().size() == 1 || ranks().failed_together()) return fail_alike(status, message);
+  say_error(fmt::format("rank {} ({}): {}", ranks().rank(), ranks().host(), message));
+  abort_ranks(status);
+}
+
+/// The status of `body`, which may throw what a command throws.
+template <class Body, class Fail>
+int status_of(const Body& body, const Fail& fail) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    return fail(kBadInput, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(kFailure, "out of memory; a smaller problem would fit");
+  } catch (const std::exception& error) {
+    return fail(kFailure, error.what());
+  }
 }
 
 void use_threads(int count) {
@@ -135,15 +162,22 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program,
   return fmt::format("lior {}: {}; {}", command.get_name(), in_our_words(error), help);
 }
 
-}  // namespace
+/// Runs a command on the ranks that are to run it. All return its status.
+int run_on_ranks(const Command& command, const Run& run) {
+  if (command.on_all_ranks) return status_of(run, fail);
+  int status = kSuccess;
+  if (ranks().is_first()) status = status_of(run, fail_alike);
+  ranks().broadcast(std::span(&status, 1));
+  return status;
+}
 
-int run_program(int argc, const char* const* argv, const std::vector<Command>& commands) try {
+int read_and_run(int argc, const char* const* argv, const std::vector<Command>& commands) {
   CLI::App program("Geometric state-space models, and the checks and benches behind them.", "lior");
   program.set_version_flag("--version", fmt::format("lior {}", version()));
   program.require_subcommand(1);
   program.footer("`lior COMMAND --help` shows a command's flags.");
 
-  int thread_count = available_cores();
+  int thread_count = usual_threads();
   std::vector<std::pair<CLI::App*, Run>> runs;
   Manual manual(commands.size());
   for (std::size_t i = 0; i < commands.size(); ++i) {
@@ -164,15 +198,16 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return program.exit(asked);
+    return ranks().is_first() ? program.exit(asked) : kSuccess;
   } catch (const CLI::ParseError& error) {
-    return fail(kBadInput, explain(error, program, commands));
+    return fail_alike(kBadInput, explain(error, program, commands));
   }
 
-  use_threads(thread_count);
-  for (const auto& [parser, run] : runs) {
+  ranks().together([&] { use_threads(thread_count); });
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const auto& [parser, run] = runs[i];
     if (!parser->parsed()) continue;
-    const int status = run();
+    const int status = run_on_ranks(commands[i], run);
     if (std::fflush(stdout) != 0) {
       if (errno == EPIPE) return status;  // whoever read it has seen enough
       throw RunError(fmt::format("cannot write the output: {}", std::strerror(errno)));
@@ -180,12 +215,19 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& c
     return status;
   }
   return kBadInput;  // not reached: the parser requires a command
-} catch (const Error& error) {
-  return fail(kBadInput, error.what());
-} catch (const std::bad_alloc&) {
-  return fail(kFailure, "out of memory; a smaller problem would fit");
-} catch (const std::exception& error) {
-  return fail(kFailure, error.what());
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv, const std::vector<Command>& commands) {
+  return status_of(
+      [&] {
+        start_ranks();
+        const int status = read_and_run(argc, argv, commands);
+        end_ranks();
+        return status;
+      },
+      fail);
 }
 
 }  // namespace lior::app

@@ -21,11 +21,14 @@ struct Command {
   std::string name;
   std::string summary;   ///< one line, for `lior --help`
   bool computes = true;  ///< has --threads
+  /// Whether it runs on every rank; else the first runs it, and the others wait.
+  bool on_all_ranks = false;
   std::function<Run(Options&, const Manual&)> declare;
 };
 
 /// Reads the command line, applies --threads, runs the command, returns the exit status. Whatever
-/// goes wrong is one line on stderr, `error: ...`.
+/// goes wrong is one line on stderr, `error: ...`, of one rank: what the others do not know of
+/// names it and ends them.
 int run_program(int argc, const char* const* argv, const std::vector<Command>& commands);
 
 }  // namespace lior::app

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the built program is: LIOR_BIN, or build/release/bin/lior."""
+"""Where the built programs are: LIOR_BIN, or build/release/bin/lior; and LIOR_MPI_BIN, the one of many ranks."""
 
 import os
 import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("LIOR_BIN", str(ROOT / "build" / "release" / "bin" / "lior"))
+
+MPI_PROGRAM = os.environ.get("LIOR_MPI_BIN", str(ROOT / "build" / "mpi" / "bin" / "lior"))
 
 
 def environment(**variables):

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <barrier>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "lior/comm/communicator.h"
+
+namespace lior::comm {
+namespace {
+
+/// A rank that is a thread. It shows the others where its numbers lie, waits until all have done
+/// so, takes what is its own, and waits until all have that.
+class ThreadRank : public Communicator {
+ public:
+  struct Shared {
+    explicit Shared(Index size) : all_here(size), shown(static_cast<std::size_t>(size)) {}
+    std::barrier<> all_here;
+    std::vector<std::span<const Bytes>> shown;
+  };
+
+  ThreadRank(Index rank, Index size, Shared& shared) : Communicator(rank, size), shared_(shared) {}
+  std::string host() const override { return ""; }
+
+ protected:
+  void do_broadcast(Bytes values, Index root) override {
+    show({&values, 1}, [&] {
+      if (rank() != root) copy(of(root)[0], values, 0, values.count);
+    });
+  }
+  void do_all_gather(Bytes all, std::span<const Index> ends) override {
+    show({&all, 1}, [&] {
+      Index begin = 0;
+      for (Index r = 0; r < size(); ++r) {
+        const Index end = ends[static_cast<std::size_t>(r)];
+        if (r != rank()) copy(of(r)[0], all, begin, end);
+        begin = end;
+      }
+    });
+  }
+  void do_all_to_all(std::span<const Bytes> outgoing, std::span<const Bytes> incoming) override {
+    show(outgoing, [&] {
+      for (Index r = 0; r < size(); ++r) {
+        const Bytes& to = incoming[static_cast<std::size_t>(r)];
+        if (r != rank()) copy(of(r)[static_cast<std::size_t>(rank())], to, 0, to.count);
+      }
+    });
+  }
+
+ private:
+  std::span<const Bytes> of(Index r) const { return shared_.shown[static_cast<std::size_t>(r)]; }
+  template <class Take>
+  void show(std::span<const Bytes> mine, const Take& take) {
+    shared_.shown[static_cast<std::size_t>(rank())] = mine;
+    shared_.all_here.arrive_and_wait();
+    take();
+    shared_.all_here.arrive_and_wait();
+  }
+  static void copy(const Bytes& from, const Bytes& to, Index begin, Index end) {
+    std::copy_n(from.data + begin * to.each, (end - begin) * to.each, to.data + begin * to.each);
+  }
+
+  Shared& shared_;
+};
+
+}  // namespace
+
+void run_ranks(Index size, const std::function<void(Communicator&)>& body) {
+  ThreadRank::Shared shared(size);
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto run = [&](Index rank) noexcept {
+    ThreadRank communicator(rank, size, shared);
+    try {
+      body(communicator);
+    } catch (...) {
+      if (size > 1 && !communicator.failed_together()) std::terminate();
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (Index rank = 0; rank < size; ++rank) threads.emplace_back(run, rank);
+  for (std::thread& thread : threads) thread.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace lior::comm
