@@ -4,16 +4,14 @@
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <utility>
 
 #include "core/signal_mask.h"
-#include "linalg/bf16_rounding.h"
 #include "linalg/check_product.h"
 #include "linalg/row_product.h"
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
-#include "lior/linalg/precision.h"
+#include "lior/linalg/gemm.h"
 
 namespace lior::linalg {
 namespace {
@@ -24,23 +22,14 @@ dnnl_dim_t leading(MatrixView<T> x) {
   return std::max<Index>({1, x.stride, x.cols});
 }
 
-thread_local constinit Precision precision = Precision::float32;
-
-/// x rounded to bf16, as numbers of type U, in `buffer`.
-template <class U>
-MatrixView<const U> rounded(MatrixView<const float> x, Buffer<U>& buffer) {
-  const Index size = x.rows * x.cols;
-  if (buffer.size() < size) buffer = Buffer<U>(size);
-  round_to_bf16(x, buffer.data());
-  return {buffer.data(), x.rows, x.cols};
-}
-
 /// Lets every worker that a product of this thread may use pass through core/parallel once, where
-/// it blocks signals. Workers that the library starts itself inherit the mask of multiply.
+/// it blocks signals. New workers, these and those that the library starts itself, inherit the mask
+/// of this thread: they take no signal before they are there either.
 void protect_workers() {
   thread_local int protected_workers = 0;
   if (protected_workers >= threads()) return;
   protected_workers = threads();
+  const detail::SignalMask mask;
   parallel_for(threads(), 1, [](Index, Index, int) {});
 }
 
@@ -61,17 +50,7 @@ void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixV
   }
 }
 
-template <class U>
-struct RoundedFactors {
-  Buffer<U> a, b;
-};
-
 }  // namespace
-
-Precision current_precision() { return precision; }
-
-PrecisionScope::PrecisionScope(Precision inner) : outer_(std::exchange(precision, inner)) {}
-PrecisionScope::~PrecisionScope() { precision = outer_; }
 
 template <>
 void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
@@ -81,16 +60,7 @@ void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
   const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<float>(m, n, k, beta != 0));
   if (m == 0 || n == 0) return;
   if (k == 0 || alpha == 0) return scale(c, beta);
-  if (precision == Precision::float32) {
-    return multiply(transpose_a, transpose_b, alpha, a, b, beta, c);
-  }
-  if (alpha == 1 && bf16_is_native()) {
-    thread_local RoundedFactors<BFloat16> factors;
-    return gemm_bf16(transpose_a, transpose_b, rounded(a, factors.a), rounded(b, factors.b), beta,
-                     c);
-  }
-  thread_local RoundedFactors<float> factors;
-  multiply(transpose_a, transpose_b, alpha, rounded(a, factors.a), rounded(b, factors.b), beta, c);
+  multiply(transpose_a, transpose_b, alpha, a, b, beta, c);
 }
 
 bool bf16_is_native() {

@@ -117,20 +117,9 @@ class GeometricMamba final : public Core<T> {
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
-    Arena& arena = call.arena;
-    const Arena::Scope scope(arena);
-    const Scratch own(*this, call);
-    if (call.arena.planning()) return;
-    if (state.data != nullptr) {
-      copy_rows<T>(state, own.rows());
-    } else {
-      initial_state(call.values, own.rows());
-    }
     const View<T, 2> q = call.saved.template array<2>("q");
-    ci8_scan_readout_forward<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
-                                own.h, call.saved.template array<4>("starts"), q, own.workspace);
-    linear_forward<T>(q, read_.in(call.values), {}, y);
-    if (state.data != nullptr) copy_rows<T>(own.rows(), state);
+    scan(call, state, q);
+    linear_forward<T>(call.precision, q, read_.in(call.values), {}, y, call.arena);
   }
 
   void restore(const CoreCall<T>& call, View<T, 2>) const override {
@@ -155,8 +144,8 @@ class GeometricMamba final : public Core<T> {
     const View<const T, 2> q = call.saved.template array<2>("q");
     const auto dq = arena.take<T, 2>(q.shape());
     const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
-    linear_backward<T>(q, read_.in(call.values), dy, Store::write, dq, read_.in(d_values), {},
-                       call.arena);
+    linear_backward<T>(call.precision, q, read_.in(call.values), dy, Store::write, dq,
+                       read_.in(d_values), {}, call.arena);
     if (call.arena.planning()) return;
     if (d_state.data != nullptr) {
       copy_rows<T>(d_state, own.rows());
@@ -191,6 +180,22 @@ class GeometricMamba final : public Core<T> {
     }
     MatrixView<T> rows() const { return {h.data(), h.extent(0), h.extent(1) * h.extent(2)}; }
   };
+
+  /// What is read of the state at every token, q; the state goes on to the last one.
+  void scan(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> q) const {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Scratch own(*this, call);
+    if (arena.planning()) return;
+    if (state.data != nullptr) {
+      copy_rows<T>(state, own.rows());
+    } else {
+      initial_state(call.values, own.rows());
+    }
+    ci8_scan_readout_forward<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
+                                own.h, call.saved.template array<4>("starts"), q, own.workspace);
+    if (state.data != nullptr) copy_rows<T>(own.rows(), state);
+  }
 
   ScanShape scan_of(const Sequences& sequences) const {
     return {sequences.batch, sequences.length, mixer_};

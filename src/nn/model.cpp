@@ -134,7 +134,8 @@ struct Model<T>::Impl {
     Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
     /// A call of `layer` that has no room yet for what it saves.
     LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
-      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())}, arena};
+      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())},
+              arena,       model.precision};
     }
     LossResult run();
     LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
@@ -202,7 +203,6 @@ LossResult Model<T>::Impl::Pass::run() {
       d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
     }
   }
-  const linalg::PrecisionScope precision(model.precision);
   const LossResult result = through_blocks(0, x, dx);
   if (!arena.planning()) {
     embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
@@ -301,7 +301,6 @@ View<const T, 2> Model<T>::Impl::Pass::with_output_ngrams(View<const T, 2> x) co
 
 template <class T>
 LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> dx) const {
-  const linalg::PrecisionScope precision(linalg::Precision::float32);
   const Arena::Scope scope(arena);
   const auto x = with_output_ngrams(out);
   const auto normed = arena.take<T, 2>(x.shape());

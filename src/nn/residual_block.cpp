@@ -5,7 +5,6 @@
 
 #include "lior/core/profile.h"
 #include "lior/linalg/gemm.h"
-#include "lior/linalg/precision.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/rms_norm.h"
@@ -14,6 +13,7 @@ namespace lior::nn {
 namespace {
 
 using linalg::MatrixView;
+using linalg::Precision;
 using linalg::Transpose;
 
 /// The block as one op of a profile, where its core asks for that.
@@ -95,8 +95,8 @@ typename ResidualBlock<T>::Arrays ResidualBlock<T>::arrays(const Saved<T>& saved
 
 template <class T>
 CoreCall<T> ResidualBlock<T>::core_call(const LayerCall<T>& call, const Arrays& arrays) const {
-  return {call.sequences, call.values, core_columns(shape_, arrays.projection), call.saved,
-          call.arena};
+  return {call.sequences, call.values, core_columns(shape_, arrays.projection),
+          call.saved,     call.arena,  call.precision};
 }
 
 /// W_in v + bias. A weight is rounded in the same way at every step, so what it does to a recurrent
@@ -105,21 +105,20 @@ CoreCall<T> ResidualBlock<T>::core_call(const LayerCall<T>& call, const Arrays& 
 template <class T>
 void ResidualBlock<T>::project(const LayerCall<T>& call, const Arrays& arrays) const {
   const MatrixView<const T> weight(in_weight_.in(call.values));
-  const std::span<const T> bias = in_bias_.vector_in(call.values);
+  const MatrixView<const T> bias(in_bias_.in(call.values));  // one row, or none
   const MatrixView<T> projection(arrays.projection);
-  const auto product = [&](Index begin, Index end) {
-    const auto first = static_cast<std::size_t>(begin),
-               count = static_cast<std::size_t>(end) - first;
-    linear_forward<T>(arrays.v, weight.block(begin, 0, end - begin, d_model_),
-                      bias.empty() ? bias : bias.subspan(first, count),
-                      projection.block(0, begin, projection.rows, end - begin));
+  const auto product = [&](Precision precision, Index begin, Index end) {
+    const Index count = end - begin;
+    std::span<const T> part;
+    if (shape_.bias) part = {bias.block(0, begin, 1, count).data, static_cast<std::size_t>(count)};
+    linear_forward<T>(precision, arrays.v, weight.block(begin, 0, count, d_model_), part,
+                      projection.block(0, begin, projection.rows, count), call.arena);
   };
-  if (linalg::current_precision() == linalg::Precision::float32 || shape_.exact_rows == 0) {
-    return product(0, projection.cols);
+  if (call.precision == Precision::float32 || shape_.exact_rows == 0) {
+    return product(call.precision, 0, projection.cols);
   }
-  product(shape_.exact_rows, projection.cols);
-  const linalg::PrecisionScope exact(linalg::Precision::float32);
-  product(0, shape_.exact_rows);
+  product(call.precision, shape_.exact_rows, projection.cols);
+  product(Precision::float32, 0, shape_.exact_rows);
 }
 
 template <class T>
@@ -130,15 +129,14 @@ void ResidualBlock<T>::forward(const LayerCall<T>& call, MatrixView<T> state,
   const bool run = !call.arena.planning();
   if (run) {
     rms_norm_forward<T>(call.x, norm_.vector_in(call.values), kRmsNormEpsilon, s.v, s.inv_rms);
-    project(call, s);
   }
+  project(call, s);
   core_->forward(core_call(call, s), state, s.y);
-  if (!run) return;
-  if (shape_.gate) gate_forward<T>(s.y, gate_columns(shape_, s.projection), s.z);
-  if (out.empty()) return;
-  std::copy(call.x.begin(), call.x.end(), out.begin());
-  linalg::gemm<T>(Transpose::no, Transpose::yes, 1, s.z, out_weight_.in(call.values), 1,
-                  MatrixView<T>(out));
+  if (run && shape_.gate) gate_forward<T>(s.y, gate_columns(shape_, s.projection), s.z);
+  if (out.size() == 0) return;
+  if (run) std::copy(call.x.begin(), call.x.end(), out.begin());
+  linalg::gemm<T>(call.precision, Transpose::no, Transpose::yes, s.z, out_weight_.in(call.values),
+                  1, MatrixView<T>(out), call.arena);
 }
 
 template <class T>
@@ -165,15 +163,15 @@ void ResidualBlock<T>::backward(const LayerCall<T>& call, View<T, 2> dx,
   const auto d_v = shape_.out == d_model_ ? dy : arena.take<T, 2>(s.v.shape());
   const bool run = !arena.planning();
 
-  linear_backward<T>(s.z, out_weight_.in(call.values), dx, Store::write, dy,
+  linear_backward<T>(call.precision, s.z, out_weight_.in(call.values), dx, Store::write, dy,
                      out_weight_.in(d_values), {}, arena);
   if (run && shape_.gate) {
     gate_backward<T>(s.y, gate_columns(shape_, s.projection), dy, dy,
                      gate_columns(shape_, d_projection));
   }
   core_->backward(core_call(call, s), s.y, dy, core_columns(shape_, d_projection), d_values, {});
-  linear_backward<T>(s.v, in_weight_.in(call.values), d_projection, Store::write, d_v,
-                     in_weight_.in(d_values), in_bias_.vector_in(d_values), arena);
+  linear_backward<T>(call.precision, s.v, in_weight_.in(call.values), d_projection, Store::write,
+                     d_v, in_weight_.in(d_values), in_bias_.vector_in(d_values), arena);
   rms_norm_backward<T>(call.x, norm_.vector_in(call.values), s.inv_rms, d_v, Store::add, dx,
                        norm_.vector_in(d_values), arena);
 }

@@ -29,17 +29,6 @@ std::string text(std::size_t bytes) { return bytes_text(static_cast<double>(byte
 
 }  // namespace
 
-std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows) {
-  Index left = 0, right = 0;
-  for (const nn::Parameter& parameter : model.parameters()) {
-    if (!parameter.name.starts_with("blocks.") || parameter.shape.size() != 2) continue;
-    const Index out = parameter.shape[0], in = parameter.shape[1];  // y = x W^T
-    left = std::max(left, rows * std::max(in, out));                // x; dy of both gradients
-    right = std::max({right, out * in, rows * in});                 // W; x of dW
-  }
-  return static_cast<std::size_t>(left + right) * sizeof(BFloat16);
-}
-
 Index RunMemory::blocks_that_keep(nn::Keep keep) const {
   return std::count(kept.begin(), kept.end(), keep);
 }
@@ -48,10 +37,10 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
                       bool keeps_best, std::size_t held_text) {
   auto model = nn::Model<float>::planner(config.model);
   model.set_dropout({.rate = config.dropout});
+  if (linalg::bf16_is_native()) model.set_precision(config.dtype);
   const auto [parameters, by_rows] = counts_of(model);
   const auto tokens =
       static_cast<std::size_t>(checked_product(config.batch, config.length, "tokens"));
-  const bool rounds = config.dtype == linalg::Precision::bfloat16 && linalg::bf16_is_native();
   Index rows = 0;  // of the largest step
   for (const auto& [batch, length] : batches)
     rows = std::max(rows, checked_product(batch, length, "tokens"));
@@ -59,7 +48,7 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
       kProcessBytes + held_text + ((keeps_best ? 3 : 2) * parameters - by_rows) * sizeof(float) +
       model.row_gradient_bytes(1, rows) +
       Optimizer<float>::bytes(config.optimizer, tensors_of(model.parameters())) +
-      2 * tokens * sizeof(std::int32_t) + (rounds ? rounded_factor_bytes(model, rows) : 0) +
+      2 * tokens * sizeof(std::int32_t) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
 
   RunMemory plan{.kept = std::vector(model.kept().begin(), model.kept().end())};

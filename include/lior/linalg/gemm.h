@@ -5,8 +5,10 @@
 
 #include <type_traits>
 
+#include "lior/core/arena.h"
 #include "lior/core/float16.h"
 #include "lior/linalg/matrix_view.h"
+#include "lior/linalg/precision.h"
 
 namespace lior::linalg {
 
@@ -38,6 +40,17 @@ bool bf16_is_native();
 /// Throws lior::Error where bf16_is_native() is false, and as gemm does.
 void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
                MatrixView<const BFloat16> b, float beta, MatrixView<float> c);
+
+/// C = op(A) op(B) + beta C with factors in `precision`. Shapes and errors as in gemm.
+///
+/// In bfloat16 floats are rounded first, into the workspace: 2 (M K + K N) bytes for as long as the
+/// call where bf16_is_native(), which multiplies twice as fast as float; elsewhere 4 (M K + K N)
+/// bytes and the same numbers, slower than in float32. Doubles are never rounded. On an arena that
+/// only counts it takes its room and computes nothing.
+template <class T>
+void gemm(Precision precision, Transpose transpose_a, Transpose transpose_b,
+          MatrixView<const std::type_identity_t<T>> a, MatrixView<const std::type_identity_t<T>> b,
+          std::type_identity_t<T> beta, MatrixView<T> c, Arena& workspace);
 
 namespace reference {
 /// The sum over k, element by element.

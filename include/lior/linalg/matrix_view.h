@@ -37,10 +37,11 @@ struct MatrixView {
     return data[i * stride + j];
   }
 
-  /// Rows [row, row + row_count) of columns [col, col + col_count).
+  /// Rows [row, row + row_count) of columns [col, col + col_count); of no data, none.
   constexpr MatrixView block(Index row, Index col, Index row_count, Index col_count) const {
     LIOR_ASSERT(row >= 0 && row + row_count <= rows && col >= 0 && col + col_count <= cols);
-    return {data + row * stride + col, row_count, col_count, stride};
+    T* const first = data == nullptr ? nullptr : data + row * stride + col;
+    return {first, row_count, col_count, stride};
   }
 };
 

@@ -13,13 +13,12 @@ namespace lior::nn {
 
 /// The widths of a core, and what it asks of its block.
 struct CoreShape {
-  Index in = 0;         ///< columns of W_in v + bias that it reads
-  Index out = 0;        ///< columns of y that it makes
-  bool gate = false;    ///< W_o reads y * silu(g), g the `out` columns behind the first `in`
-  bool bias = true;     ///< whether W_in v has one
-  bool keep_y = true;   ///< false: y costs little, and restore() makes it again
-  Index exact_rows = 0; /**< first rows of W_in that are not rounded where products round their
-                           factors */
+  Index in = 0;          ///< columns of W_in v + bias that it reads
+  Index out = 0;         ///< columns of y that it makes
+  bool gate = false;     ///< W_o reads y * silu(g), g the `out` columns behind the first `in`
+  bool bias = true;      ///< whether W_in v has one
+  bool keep_y = true;    ///< false: y costs little, and restore() makes it again
+  Index exact_rows = 0;  ///< first rows of W_in, whose products are float32 in any precision
   const char* profile = nullptr;  ///< the op that all of the block counts as; null: its parts' own
 };
 
@@ -31,6 +30,7 @@ struct CoreCall {
   linalg::MatrixView<const T> columns;  ///< [R, in], rows may be strided
   Saved<T> saved;                       ///< the core's arrays are among them
   Arena& arena;
+  linalg::Precision precision = linalg::Precision::float32;
 };
 
 /// y = core(columns), R = B N rows. Parameters of its own are declared once, by name and shape.

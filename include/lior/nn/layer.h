@@ -10,6 +10,7 @@
 
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"
+#include "lior/linalg/precision.h"
 #include "lior/nn/layout.h"
 #include "lior/nn/saved.h"
 
@@ -28,10 +29,11 @@ struct Sequences {
 template <class T>
 struct LayerCall {
   Sequences sequences;
-  std::span<const T> values;  ///< the whole flat buffer
-  View<const T, 2> x;         ///< [R, D]
-  Saved<T> saved;             ///< of the layer's plan(sequences)
-  Arena& arena;               ///< for what lives as long as the call
+  std::span<const T> values;                                 ///< the whole flat buffer
+  View<const T, 2> x;                                        ///< [R, D]
+  Saved<T> saved;                                            ///< of the layer's plan(sequences)
+  Arena& arena;                                              ///< for what lives as long as the call
+  linalg::Precision precision = linalg::Precision::float32;  ///< of its products
 };
 
 /// Bit-equal for equal thread counts.

@@ -29,7 +29,7 @@ struct Slot {
 
   template <class T>
   View<T, 2> in(std::span<T> flat) const {
-    return {flat.data() + offset, shape};
+    return {flat.data() == nullptr ? nullptr : flat.data() + offset, shape};
   }
   template <class T>
   std::span<T> vector_in(std::span<T> flat) const {

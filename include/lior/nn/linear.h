@@ -6,6 +6,7 @@
 
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"
+#include "lior/linalg/precision.h"
 #include "lior/nn/gradient.h"
 
 namespace lior::nn {
@@ -20,11 +21,23 @@ void linear_forward(linalg::MatrixView<const T> x, linalg::MatrixView<const T> w
                     std::span<const T> bias, linalg::MatrixView<T> y);
 
 /// dx = dy W (written or added),  d_weight += dy^T x,  d_bias += sum_r dy.
-/// An empty dx (no data) or d_bias is left out.
+/// An empty dx (of no columns) or d_bias is left out.
 template <class T>
 void linear_backward(linalg::MatrixView<const T> x, linalg::MatrixView<const T> weight,
                      linalg::MatrixView<const T> dy, Store store, linalg::MatrixView<T> dx,
                      linalg::MatrixView<T> d_weight, std::span<T> d_bias, Arena& workspace);
+
+/// Both with products in `precision`: rounded factors lie in the workspace (linalg/gemm.h). On an
+/// arena that only counts they take their room and compute nothing.
+template <class T>
+void linear_forward(linalg::Precision precision, linalg::MatrixView<const T> x,
+                    linalg::MatrixView<const T> weight, std::span<const T> bias,
+                    linalg::MatrixView<T> y, Arena& workspace);
+template <class T>
+void linear_backward(linalg::Precision precision, linalg::MatrixView<const T> x,
+                     linalg::MatrixView<const T> weight, linalg::MatrixView<const T> dy,
+                     Store store, linalg::MatrixView<T> dx, linalg::MatrixView<T> d_weight,
+                     std::span<T> d_bias, Arena& workspace);
 
 namespace reference {
 template <class T>

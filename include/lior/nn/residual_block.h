@@ -15,7 +15,7 @@ namespace lior::nn {
 /// [D, out]; P = in (+ out with a gate). It keeps [c | g], what the core keeps and, where that is
 /// expensive, y; norms, gates and the rest are made again by restore().
 ///
-/// Where products round their factors (linalg/precision.h), the core's exact rows of W_in do not.
+/// Products are in the call's precision, those of the core's exact rows of W_in in float32.
 /// Cost: 2 R D (P + out) operations in products, and the core. Source: docs/math/conventions.md,
 /// section 10.
 template <class T>

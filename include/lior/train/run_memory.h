@@ -12,7 +12,7 @@ namespace lior::train {
 struct RunMemory {
   std::vector<nn::Keep> kept;  ///< by each block, from its forward to its backward
   std::size_t step_bytes = 0;  ///< the arena of the largest step
-  /// Everything: model, gradients, optimiser, arena, rounded factors, batch, evaluator, a copy of
+  /// Everything: model, gradients, optimiser, arena, batch, evaluator, a copy of
   /// the best weights, a text that is held, and the process itself (kProcessBytes).
   std::size_t bytes = 0;
 
@@ -22,10 +22,6 @@ struct RunMemory {
 /// Memory of the process before a run takes any: libraries and their tables. 32 MB were seen on
 /// Debian 12, whatever the run.
 inline constexpr std::size_t kProcessBytes = 35'000'000;
-
-/// Memory that linalg::PrecisionScope keeps for the blocks' products with `rows` tokens in
-/// bfloat16: the largest left and the largest right factor, rounded.
-std::size_t rounded_factor_bytes(const nn::Model<float>& model, Index rows);
 
 /// The plan of a run whose steps take batches of these shapes [B, N], with `evaluated` sequences in
 /// an evaluation (0: there is none), with a copy of its best weights where `keeps_best`, and
