@@ -36,16 +36,17 @@ void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time
       canvas.blend(left + kMiddle + x, kCentre + y, colour_of(z, kRadius), 1);
     }
   }
-  const auto centred = [&](Index x, Index y, const std::string& text) {
-    canvas.text(left + x - plot::Canvas::text_width(text, 1) / 2, y, text, kInk, 1);
+  const auto centred = [&](Index x, Index baseline, const std::string& text) {
+    canvas.text({static_cast<double>(left + x), static_cast<double>(baseline)}, text,
+                {.size = 11, .colour = kInk, .align = plot::TextStyle::Align::centre});
   };
-  centred(kMiddle, 4, "phase, modulus");
-  centred(kMiddle, kCentre - kRadius - 9, "pi/2");
-  centred(kMiddle, kCentre + kRadius + 4, "-pi/2");
-  centred(kMiddle + kRadius + 8, kCentre - 3, "0");
-  centred(kMiddle - kRadius - 10, kCentre - 3, "pi");
-  centred(kMiddle, kCentre + kRadius + 22, fmt::format("rim: {:.4g} or more", brightest));
-  centred(kMiddle, kCentre + kRadius + 36, fmt::format("time {:.6g}", time));
+  centred(kMiddle, 12, "phase, modulus");
+  centred(kMiddle, kCentre - kRadius - 4, "\u03c0/2");
+  centred(kMiddle, kCentre + kRadius + 13, "\u2212\u03c0/2");
+  centred(kMiddle + kRadius + 9, kCentre + 4, "0");
+  centred(kMiddle - kRadius - 10, kCentre + 4, "\u03c0");
+  centred(kMiddle, kCentre + kRadius + 33, fmt::format("rim: {:.4g} or more", brightest));
+  centred(kMiddle, kCentre + kRadius + 49, fmt::format("time {:.6g}", time));
 }
 
 }  // namespace

@@ -263,8 +263,8 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
 /// A wrong --plot costs no path.
 void check_picture(const std::string& file) {
   const std::filesystem::path path(file);
-  LIOR_CHECK(path.extension() == ".png",
-             "--plot {}: a PNG is written; give a name that ends in .png", file);
+  LIOR_CHECK(path.extension() == ".png" || path.extension() == ".svg",
+             "--plot {}: a PNG or SVG is written; give a name that ends in .png or .svg", file);
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
              "--plot {}: cannot write there; give a file in a folder that may be written", file);
@@ -443,7 +443,7 @@ Run geodesic_command(Options& options) {
   options.add_switch("--spd-floor", flags->spd_floor,
                      "keep a learned metric positive definite everywhere");
   options.add_switch("--json", flags->json, "one JSON object in place of a table");
-  options.add("--plot", flags->plot, "FILE.png", "draw the path");
+  options.add("--plot", flags->plot, "FILE", "draw the path: a picture .png or .svg");
   return [=] { return run(*flags); };
 }
 

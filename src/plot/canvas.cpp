@@ -23,6 +23,20 @@ void Canvas::blend(Index x, Index y, Colour colour, double share) {
   }
 }
 
+void Canvas::rectangle(Point corner, double width, double height, Colour colour) {
+  // How much of the pixel around `at` lies between two edges.
+  const auto share = [](Index at, double low, double high) {
+    const auto middle = static_cast<double>(at);
+    return std::clamp(std::min(high, middle + 0.5) - std::max(low, middle - 0.5), 0.0, 1.0);
+  };
+  const double right = corner.x + width, below = corner.y + height;
+  for (auto y = static_cast<Index>(std::floor(corner.y)); y <= std::lround(below); ++y) {
+    for (auto x = static_cast<Index>(std::floor(corner.x)); x <= std::lround(right); ++x) {
+      blend(x, y, colour, share(x, corner.x, right) * share(y, corner.y, below));
+    }
+  }
+}
+
 void Canvas::segment(Point a, Point b, double radius, Colour colour) {
   const double dx = b.x - a.x, dy = b.y - a.y, square = dx * dx + dy * dy;
   const auto low = [&](double p, double q) {
@@ -41,23 +55,32 @@ void Canvas::segment(Point a, Point b, double radius, Colour colour) {
   }
 }
 
-void Canvas::text(Index x, Index y, const std::string& letters, Colour colour, int scale) {
-  for (const char letter : letters) {
-    const auto& rows = glyph(letter);
-    for (Index row = 0; row < Index{scale} * kGlyphHeight; ++row) {
-      for (Index column = 0; column < Index{scale} * kGlyphWidth; ++column) {
-        const int bit = kGlyphWidth - 1 - static_cast<int>(column / scale);
-        if ((rows[row / scale] >> bit) & 1) blend(x + column, y + row, colour, 1);
-      }
-    }
-    x += text_width(" ", scale);
+void Canvas::dot(Point centre, double radius, Colour colour) {
+  segment(centre, centre, radius, colour);
+}
+
+void Canvas::polyline(std::span<const Point> points, double width, Colour colour) {
+  for (std::size_t k = 1; k < points.size(); ++k) {
+    segment(points[k - 1], points[k], width / 2, colour);
   }
 }
 
-Index Canvas::text_width(const std::string& letters, int scale) {
-  return static_cast<Index>(letters.size()) * (kGlyphWidth + 1) * scale;
+void Canvas::text(Point at, std::string_view text, const TextStyle& style) {
+  using Align = TextStyle::Align;
+  const double share = style.align == Align::left ? 0 : style.align == Align::centre ? 0.5 : 1;
+  const double back = share * text_width(text, style.size);
+  // A whole pixel on the baseline's normal keeps stems of letters equal from label to label.
+  if (style.upwards) {
+    const auto x = static_cast<Index>(std::lround(at.x));
+    for_text_pixels(text, style.size, -(at.y + back), [&](Index along, Index down, double cover) {
+      blend(x + down, -along, style.colour, cover);
+    });
+  } else {
+    const auto y = static_cast<Index>(std::lround(at.y));
+    for_text_pixels(text, style.size, at.x - back, [&](Index along, Index down, double cover) {
+      blend(along, y + down, style.colour, cover);
+    });
+  }
 }
-
-Index Canvas::text_height(int scale) { return Index{scale} * kGlyphHeight; }
 
 }  // namespace lior::plot

@@ -7,14 +7,16 @@
 #include <cmath>
 #include <limits>
 
+#include "lior/io/atomic_file.h"
 #include "lior/io/png.h"
+#include "lior/plot/axes.h"
+#include "lior/plot/canvas.h"
+#include "lior/plot/svg.h"
 
 namespace lior::plot {
 namespace {
 
-constexpr Index kLeft = 78, kRight = 24, kTop = 40, kBottom = 56;  // margins around the axes
-constexpr double kLineRadius = 1.1, kDotRadius = 5;
-constexpr int kTextScale = 2;
+constexpr double kEdge = 8, kTitle = 15, kText = 13, kDotRadius = 5;
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -26,105 +28,130 @@ struct Range {
     const double middle = (low + high) / 2;
     low = middle - size / 2, high = middle + size / 2;
   }
+  /// Room on both sides.
+  void loosen() {
+    grow_to(1.1 * std::max(size(), 1e-6 * std::max({1.0, std::abs(low), std::abs(high)})));
+  }
 };
 
-/// The ranges of all points, with room around them.
-std::pair<Range, Range> ranges(const Chart& chart, double aspect) {
+/// The ranges of all points.
+std::pair<Range, Range> ranges(const Chart& chart) {
   Range x, y;
   for (const Line& line : chart.lines) {
     for (const Point& point : line.points) {
-      LIOR_CHECK(std::isfinite(point.x) && std::isfinite(point.y),
-                 "chart '{}' has a point ({}, {}); expected finite coordinates", chart.title,
-                 point.x, point.y);
+      LIOR_CHECK(
+          std::isfinite(point.x) && std::isfinite(point.y) && (!chart.logarithmic_y || point.y > 0),
+          "chart '{}' has a point ({}, {}); expected finite coordinates{}", chart.title, point.x,
+          point.y, chart.logarithmic_y ? ", y above 0" : "");
       x.take(point.x), y.take(point.y);
     }
   }
   LIOR_CHECK(x.low <= x.high, "chart '{}' has no points", chart.title);
-  for (Range* range : {&x, &y}) {
-    const double least = 1e-6 * std::max({1.0, std::abs(range->low), std::abs(range->high)});
-    range->grow_to(1.1 * std::max(range->size(), least));
-  }
-  if (chart.equal_scales) {
-    x.grow_to(std::max(x.size(), y.size() * aspect));
-    y.grow_to(x.size() / aspect);
-  }
   return {x, y};
+}
+
+double legend_width(const Chart& chart);
+
+/// The axes of a chart, with the room that title, legend and numbers leave.
+Axes axes_of(const Chart& chart) {
+  auto [x, y] = ranges(chart);
+  x.loosen();
+  if (chart.logarithmic_y) {
+    const double factor = std::max(1.1, std::pow(y.high / y.low, 0.05));
+    y.low /= factor, y.high *= factor;
+  } else {
+    y.loosen();
+  }
+  const auto width = static_cast<double>(chart.width), height = static_cast<double>(chart.height);
+  const double top = (chart.title.empty() ? 0 : kTitle + kEdge) +
+                     (legend_width(chart) > 0 ? kText + kEdge : 0) + kEdge;
+  Axes axes{.x = {chart.x_label, x.low, x.high},
+            .y = {chart.y_label, y.low, y.high, chart.logarithmic_y},
+            .inside = {{0, 0}, width, height}};
+  // Scales that are equal depend on the room, and numbers on scales: twice is enough.
+  for (int pass = 0; pass < 2; ++pass) {
+    const Margins room = margins(axes);
+    axes.inside = {{room.left, top + room.top},
+                   width - room.left - room.right - kEdge,
+                   height - top - room.top - room.bottom};
+    if (chart.equal_scales) {
+      const double aspect = axes.inside.width / axes.inside.height;
+      Range wide = x, high = y;
+      wide.grow_to(std::max(x.size(), y.size() * aspect));
+      high.grow_to(wide.size() / aspect);
+      axes.x.low = wide.low, axes.x.high = wide.high;
+      axes.y.low = high.low, axes.y.high = high.high;
+    }
+  }
+  return axes;
+}
+
+constexpr double kStroke = 18, kBetween = 18;  // of the legend: a line, and room between names
+
+double legend_width(const Chart& chart) {
+  double width = 0;
+  for (const Line& line : chart.lines) {
+    if (!line.name.empty()) width += kStroke + kEdge / 2 + text_width(line.name, kText) + kBetween;
+  }
+  return width;
+}
+
+void draw_legend(const Chart& chart, Surface& surface, Point at) {
+  for (const Line& line : chart.lines) {
+    if (line.name.empty()) continue;
+    const double y = at.y - capital_height(kText) / 2;
+    const Point stroke[] = {{at.x, y}, {at.x + kStroke, y}};
+    surface.polyline(stroke, line.width, line.colour);
+    at.x += kStroke + kEdge / 2;
+    surface.text(at, line.name, {.size = kText});
+    at.x += text_width(line.name, kText) + kBetween;
+  }
+}
+
+void draw_line(const Line& line, const Axes& axes, Surface& surface) {
+  std::vector<Point> places;
+  for (const Point& point : line.points) places.push_back(axes.place(point));
+  if (places.size() == 1) {
+    surface.dot(places[0], kDotRadius, line.colour);
+  } else {
+    surface.polyline(places, line.width, line.colour);
+  }
 }
 
 }  // namespace
 
-double tick_step(double range) {
-  const double rough = range / 8, power = std::pow(10, std::floor(std::log10(rough)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= rough * (1 - 1e-9)) return factor * power;
-  }
-  return 10 * power;
-}
-
-Array<std::uint8_t, 3> draw(const Chart& chart) {
+void draw(const Chart& chart, Surface& surface) {
   LIOR_CHECK(chart.width >= 160 && chart.height >= 120,
              "a chart of {} x {} is too small; expected at least 160 x 120", chart.width,
              chart.height);
-  const auto inner_width = static_cast<double>(chart.width - kLeft - kRight);
-  const auto inner_height = static_cast<double>(chart.height - kTop - kBottom);
-  const auto [x_range, y_range] = ranges(chart, inner_width / inner_height);
-  const auto place = [&, x = x_range, y = y_range](Point p) {
-    return Point{kLeft + (p.x - x.low) / x.size() * inner_width,
-                 kTop + (y.high - p.y) / y.size() * inner_height};
-  };
-  Canvas canvas(chart.width, chart.height, {255, 255, 255});
-  constexpr Colour kGrid{225, 225, 225};
-  const Index text_height = Canvas::text_height(kTextScale);
-  const auto width = [](const std::string& text) { return Canvas::text_width(text, kTextScale); };
-  const auto write = [&](Index x, Index y, const std::string& text) {
-    canvas.text(x, y, text, kBlack, kTextScale);
-  };
+  const Axes axes = axes_of(chart);
+  draw_axes(surface, axes);
+  const double middle = axes.inside.corner.x + axes.inside.width / 2;
+  surface.text({middle, kEdge + kTitle}, chart.title,
+               {.size = kTitle, .align = TextStyle::Align::centre});
+  draw_legend(chart, surface, {axes.inside.corner.x, axes.inside.corner.y - kEdge});
+  for (const Line& line : chart.lines) draw_line(line, axes, surface);
+}
 
-  const auto ticks = [](const Range& range, const auto& each) {
-    const double step = tick_step(range.size());
-    for (double k = std::ceil(range.low / step); k * step <= range.high; ++k) {
-      each(k * step, fmt::format("{:.4g}", k == 0 ? 0.0 : k * step));
-    }
-  };
-  ticks(x_range, [&](double value, const std::string& label) {
-    const Point foot = place({value, y_range.low});
-    canvas.segment(foot, place({value, y_range.high}), 0.3, kGrid);
-    write(static_cast<Index>(foot.x) - width(label) / 2, static_cast<Index>(foot.y) + 8, label);
-  });
-  ticks(y_range, [&](double value, const std::string& label) {
-    const Point foot = place({x_range.low, value});
-    canvas.segment(foot, place({x_range.high, value}), 0.3, kGrid);
-    write(kLeft - 6 - width(label), static_cast<Index>(foot.y) - text_height / 2, label);
-  });
-  const Point corners[] = {{x_range.low, y_range.low},
-                           {x_range.high, y_range.low},
-                           {x_range.high, y_range.high},
-                           {x_range.low, y_range.high}};
-  for (int k = 0; k < 4; ++k) {
-    canvas.segment(place(corners[k]), place(corners[(k + 1) % 4]), 0.5, kBlack);
-  }
-  const auto centred = [&](const std::string& text) {
-    return kLeft + static_cast<Index>(inner_width) / 2 - width(text) / 2;
-  };
-  write(centred(chart.title), 12, chart.title);
-  write(centred(chart.x_label), chart.height - text_height - 8, chart.x_label);
-  write(6, kTop - text_height - 6, chart.y_label);
-
-  for (const Line& line : chart.lines) {
-    if (line.points.size() == 1) {
-      const Point dot = place(line.points[0]);
-      canvas.segment(dot, dot, kDotRadius, line.colour);
-    }
-    for (std::size_t k = 1; k < line.points.size(); ++k) {
-      canvas.segment(place(line.points[k - 1]), place(line.points[k]), kLineRadius, line.colour);
-    }
-  }
+Array<std::uint8_t, 3> pixels(const Chart& chart) {
+  Canvas canvas(chart.width, chart.height, kWhite);
+  draw(chart, canvas);
   return canvas.take();
 }
 
+std::string svg(const Chart& chart) {
+  Svg svg(chart.width, chart.height, chart.title);
+  draw(chart, svg);
+  return svg.take();
+}
+
 void write(const Chart& chart, const std::string& file) {
-  const Array<std::uint8_t, 3> pixels = draw(chart);
-  io::write_png(file, pixels.view());
+  if (file.ends_with(".svg")) {
+    io::write_file_atomically(file, svg(chart));
+    return;
+  }
+  LIOR_CHECK(file.ends_with(".png"), "{}: a chart is a file that ends in .svg or .png", file);
+  io::write_png(file, pixels(chart).view());
 }
 
 }  // namespace lior::plot

@@ -1,73 +1,109 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plot/font.h"
 
-#include <string_view>
+#include <cmath>
+#include <vector>
+
+#include "lior/core/error.h"
+#include "lior/io/utf8.h"
+#include "lior/plot/surface.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#define STBTT_STATIC
+#define STB_TRUETYPE_IMPLEMENTATION
+#include <stb/stb_truetype.h>
+#pragma GCC diagnostic pop
+
+// The font's file, byte for byte; LIOR_FONT is its path when the program is built.
+// NOLINTNEXTLINE(hicpp-no-assembler)
+asm(R"(
+  .section .rodata
+  .balign 16
+lior_font_file:
+  .incbin ")" LIOR_FONT R"("
+  .previous
+)");
+extern "C" const unsigned char lior_font_file[];
 
 namespace lior::plot {
 namespace {
 
-constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyz-+.,:=/()^_ ";
+const stbtt_fontinfo& font() {
+  static const stbtt_fontinfo info = [] {
+    stbtt_fontinfo font;
+    if (stbtt_InitFont(&font, lior_font_file, 0) == 0) throw RunError("the font cannot be read");
+    return font;
+  }();
+  return info;
+}
 
-// Two to the left is the top row of each glyph.
-constexpr std::array<std::uint8_t, kGlyphHeight> kGlyphs[] = {
-    {0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e},  // 0
-    {0x04, 0x0c, 0x04, 0x04, 0x04, 0x04, 0x0e},  // 1
-    {0x0e, 0x11, 0x01, 0x06, 0x08, 0x10, 0x1f},  // 2
-    {0x1f, 0x02, 0x04, 0x02, 0x01, 0x11, 0x0e},  // 3
-    {0x02, 0x06, 0x0a, 0x12, 0x1f, 0x02, 0x02},  // 4
-    {0x1f, 0x10, 0x1e, 0x01, 0x01, 0x11, 0x0e},  // 5
-    {0x06, 0x08, 0x10, 0x1e, 0x11, 0x11, 0x0e},  // 6
-    {0x1f, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08},  // 7
-    {0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e},  // 8
-    {0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c},  // 9
-    {0x00, 0x00, 0x0e, 0x01, 0x0f, 0x11, 0x0f},  // a
-    {0x10, 0x10, 0x1e, 0x11, 0x11, 0x11, 0x1e},  // b
-    {0x00, 0x00, 0x0e, 0x11, 0x10, 0x11, 0x0e},  // c
-    {0x01, 0x01, 0x0f, 0x11, 0x11, 0x11, 0x0f},  // d
-    {0x00, 0x00, 0x0e, 0x11, 0x1f, 0x10, 0x0e},  // e
-    {0x06, 0x09, 0x08, 0x1c, 0x08, 0x08, 0x08},  // f
-    {0x00, 0x0f, 0x11, 0x11, 0x0f, 0x01, 0x0e},  // g
-    {0x10, 0x10, 0x16, 0x19, 0x11, 0x11, 0x11},  // h
-    {0x04, 0x00, 0x0c, 0x04, 0x04, 0x04, 0x0e},  // i
-    {0x02, 0x00, 0x06, 0x02, 0x02, 0x12, 0x0c},  // j
-    {0x10, 0x10, 0x12, 0x14, 0x18, 0x14, 0x12},  // k
-    {0x0c, 0x04, 0x04, 0x04, 0x04, 0x04, 0x0e},  // l
-    {0x00, 0x00, 0x1a, 0x15, 0x15, 0x15, 0x15},  // m
-    {0x00, 0x00, 0x16, 0x19, 0x11, 0x11, 0x11},  // n
-    {0x00, 0x00, 0x0e, 0x11, 0x11, 0x11, 0x0e},  // o
-    {0x00, 0x00, 0x1e, 0x11, 0x1e, 0x10, 0x10},  // p
-    {0x00, 0x00, 0x0f, 0x11, 0x0f, 0x01, 0x01},  // q
-    {0x00, 0x00, 0x16, 0x19, 0x10, 0x10, 0x10},  // r
-    {0x00, 0x00, 0x0f, 0x10, 0x0e, 0x01, 0x1e},  // s
-    {0x08, 0x08, 0x1c, 0x08, 0x08, 0x09, 0x06},  // t
-    {0x00, 0x00, 0x11, 0x11, 0x11, 0x13, 0x0d},  // u
-    {0x00, 0x00, 0x11, 0x11, 0x11, 0x0a, 0x04},  // v
-    {0x00, 0x00, 0x11, 0x15, 0x15, 0x15, 0x0a},  // w
-    {0x00, 0x00, 0x11, 0x0a, 0x04, 0x0a, 0x11},  // x
-    {0x00, 0x00, 0x11, 0x11, 0x0f, 0x01, 0x0e},  // y
-    {0x00, 0x00, 0x1f, 0x02, 0x04, 0x08, 0x1f},  // z
-    {0x00, 0x00, 0x00, 0x1f, 0x00, 0x00, 0x00},  // -
-    {0x00, 0x04, 0x04, 0x1f, 0x04, 0x04, 0x00},  // +
-    {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c},  // .
-    {0x00, 0x00, 0x00, 0x00, 0x0c, 0x04, 0x08},  // ,
-    {0x00, 0x0c, 0x0c, 0x00, 0x0c, 0x0c, 0x00},  // :
-    {0x00, 0x00, 0x1f, 0x00, 0x1f, 0x00, 0x00},  // =
-    {0x00, 0x01, 0x02, 0x04, 0x08, 0x10, 0x00},  // /
-    {0x02, 0x04, 0x08, 0x08, 0x08, 0x04, 0x02},  // (
-    {0x08, 0x04, 0x02, 0x02, 0x02, 0x04, 0x08},  // )
-    {0x04, 0x0a, 0x11, 0x00, 0x00, 0x00, 0x00},  // ^
-    {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1f},  // _
-    {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},  // space
-};
-constexpr std::array<std::uint8_t, kGlyphHeight> kBox = {0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f};
-static_assert(std::size(kGlyphs) == kLetters.size());
+float scale_of(double size) {
+  return stbtt_ScaleForMappingEmToPixels(&font(), static_cast<float>(size));
+}
+
+/// The point of a well-formed character of UTF-8.
+int code_point(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first;
+  int point = first & (0x7f >> character.size());
+  for (const char c : character.substr(1)) point = point << 6 | (c & 0x3f);
+  return point;
+}
+
+/// Calls glyph(index, place) for each character; the place after the last one.
+template <class Glyph>
+double for_glyphs(std::string_view text, double size, const Glyph& glyph) {
+  const double scale = scale_of(size);
+  double place = 0;
+  int before = 0;
+  while (!text.empty()) {
+    const std::size_t length = io::utf8_character(text);
+    const int index =
+        length == 0 ? 0 : stbtt_FindGlyphIndex(&font(), code_point(text.substr(0, length)));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+    if (before != 0) place += scale * stbtt_GetGlyphKernAdvance(&font(), before, index);
+    glyph(index, place);
+    int advance = 0;
+    stbtt_GetGlyphHMetrics(&font(), index, &advance, nullptr);
+    place += scale * advance;
+    before = index;
+  }
+  return place;
+}
 
 }  // namespace
 
-const std::array<std::uint8_t, kGlyphHeight>& glyph(char letter) {
-  if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  const std::size_t at = kLetters.find(letter);
-  return at == kLetters.npos ? kBox : kGlyphs[at];
+double text_width(std::string_view text, double size) {
+  return for_glyphs(text, size, [](int, double) {});
+}
+
+double capital_height(double size) {
+  int bottom = 0, top = 0;
+  stbtt_GetCodepointBox(&font(), 'H', nullptr, &bottom, nullptr, &top);
+  return scale_of(size) * (top - bottom);
+}
+
+void for_text_pixels(std::string_view text, double size, double begin,
+                     const std::function<void(Index along, Index down, double share)>& pixel) {
+  const float scale = scale_of(size);
+  std::vector<unsigned char> cover;
+  for_glyphs(text, size, [&](int glyph, double place) {
+    const double left = std::floor(begin + place);
+    const auto shift = static_cast<float>(begin + place - left);
+    int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+    stbtt_GetGlyphBitmapBoxSubpixel(&font(), glyph, scale, scale, shift, 0, &x0, &y0, &x1, &y1);
+    const int width = x1 - x0, height = y1 - y0;
+    if (width <= 0 || height <= 0) return;  // a space
+    cover.assign(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 0);
+    stbtt_MakeGlyphBitmapSubpixel(&font(), cover.data(), width, height, width, scale, scale, shift,
+                                  0, glyph);
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        pixel(static_cast<Index>(left) + x0 + x, Index{y0} + y, cover[y * width + x] / 255.0);
+      }
+    }
+  });
 }
 
 }  // namespace lior::plot

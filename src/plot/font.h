@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Letters of 5 x 7 dots.
+// Text as pixels: DejaVu Sans, drawn by stb_truetype.
 
-#include <array>
-#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "lior/core/view.h"
 
 namespace lior::plot {
 
-inline constexpr int kGlyphWidth = 5, kGlyphHeight = 7;
-
-/// Rows from the top, five bits each, the leftmost highest. Capitals are lower case; what has no
-/// glyph is a box.
-const std::array<std::uint8_t, kGlyphHeight>& glyph(char letter);
+/// Calls pixel(along, down, share) for all pixels that letters cover: `along` the line of text,
+/// which begins at `begin`, and `down` from the baseline.
+void for_text_pixels(std::string_view text, double size, double begin,
+                     const std::function<void(Index along, Index down, double share)>& pixel);
 
 }  // namespace lior::plot

@@ -2,6 +2,7 @@
 import json
 import math
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -65,8 +66,9 @@ def test_table_shows_invariants(lior):
     assert "g(v,v)" in text and "p_phi" in text and "ok at t = 1" in text
 
 
-def test_plot_is_a_png(lior, tmp_path):
-    picture = tmp_path / "path.png"
+@pytest.mark.parametrize("name", ["path.png", "path.svg"])
+def test_plot_is_a_picture_of_its_ending(lior, tmp_path, name):
+    picture = tmp_path / name
     result = lior(
         "geodesic",
         "--metric",
@@ -83,7 +85,14 @@ def test_plot_is_a_png(lior, tmp_path):
         picture,
     )
     assert result.returncode == 0, result.stderr
-    assert picture.read_bytes().startswith(b"\x89PNG\r\n")
+    if name.endswith(".png"):
+        assert picture.read_bytes().startswith(b"\x89PNG\r\n")
+        return
+    root = ElementTree.parse(picture).getroot()
+    svg = "{http://www.w3.org/2000/svg}"
+    assert root.tag == svg + "svg" and "half_plane" in [t.text for t in root.iter(svg + "text")]
+    longest = max(len(line.get("points").split()) for line in root.iter(svg + "polyline"))
+    assert longest >= 50
 
 
 @pytest.mark.parametrize("name", ["path.jpg", "path", "nowhere/path.png"])

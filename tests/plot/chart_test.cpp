@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "lior/plot/axes.h"
+
 namespace lior::plot {
 namespace {
 
@@ -31,12 +33,37 @@ TEST(Chart, TicksAreOneTwoOrFive) {
   EXPECT_DOUBLE_EQ(tick_step(0.006), 0.001);
 }
 
+TEST(Chart, NumbersOfAnAxisAreRoundAndHaveAMinusSign) {
+  EXPECT_EQ(ticks({"x", -1, 1}, 4), (std::vector<double>{-1, -0.5, 0, 0.5, 1}));
+  EXPECT_EQ(tick_text(-0.5), "\u22120.5");
+  EXPECT_EQ(tick_text(3 * 0.1), "0.3");
+  EXPECT_EQ(tick_text(100000), "100000");
+  EXPECT_EQ(tick_text(2e-7), "2e-07");
+}
+
+TEST(Chart, ALogarithmicAxisHasPowersOfTen) {
+  const std::vector<double> many = ticks({"y", 1e-9, 1e3, true}, 6),
+                            few = ticks({"y", 0.9, 60, true}, 8);
+  EXPECT_LE(many.size(), 7u);
+  for (const double value : many)
+    EXPECT_NEAR(std::log10(value), std::round(std::log10(value)), 1e-9);
+  EXPECT_EQ(few, (std::vector<double>{1, 2, 5, 10, 20, 50}));
+  EXPECT_GE(ticks({"y", 3.1, 3.4, true}, 8).size(), 2u) << "no power of ten lies between";
+  EXPECT_THROW(ticks({"y", 0, 1, true}, 8), Error);
+}
+
+TEST(Chart, ALogarithmIsALogarithm) {
+  const Axes axes{.x = {"x", 0, 1}, .y = {"y", 1, 100, true}, .inside = {{0, 0}, 100, 100}};
+  EXPECT_NEAR(axes.place({0.5, 10}).y, 50, 1e-9);
+  EXPECT_NEAR(axes.place({0.5, 1}).y, 100, 1e-9);
+}
+
 TEST(Chart, UpIsUpAndRightIsRight) {
   const Chart chart{.title = "dots",
                     .x_label = "x",
                     .y_label = "y",
                     .lines = {{{{-1, -1}}, kRed}, {{{1, -1}}, kGreen}, {{{1, 1}}, kBlue}}};
-  const auto picture = draw(chart);
+  const auto picture = pixels(chart);
   EXPECT_EQ(picture.shape(), (Shape<3>{560, 560, 3}));
   const Point red = centre(picture, kRed), green = centre(picture, kGreen),
               blue = centre(picture, kBlue);
@@ -54,25 +81,34 @@ TEST(Chart, EqualScalesMakeASquareSquare) {
               .equal_scales = true,
               .width = 800,
               .height = 400};
-  const auto picture = draw(chart);
+  const auto picture = pixels(chart);
   const Point origin = centre(picture, kRed);
   EXPECT_NEAR(centre(picture, kGreen).x - origin.x, origin.y - centre(picture, kBlue).y, 1);
 }
 
 TEST(Chart, LinesMayBeOnePointOrFlat) {
-  EXPECT_NO_THROW(draw({.title = "flat",
-                        .x_label = "x",
-                        .y_label = "y",
-                        .lines = {{{{0, 2}, {1, 2}, {2, 2}}, kBlue}}}));
+  EXPECT_NO_THROW(pixels({.title = "flat",
+                          .x_label = "x",
+                          .y_label = "y",
+                          .lines = {{{{0, 2}, {1, 2}, {2, 2}}, kBlue}}}));
 }
 
 TEST(Chart, WhatCannotBeDrawnIsAnError) {
-  EXPECT_THROW(draw({.title = "empty", .x_label = "x", .y_label = "y"}), Error);
-  EXPECT_THROW(draw({.title = "nan", .x_label = "x", .y_label = "y", .lines = {{{{0, NAN}}}}}),
+  EXPECT_THROW(pixels({.title = "empty", .x_label = "x", .y_label = "y"}), Error);
+  EXPECT_THROW(pixels({.title = "nan", .x_label = "x", .y_label = "y", .lines = {{{{0, NAN}}}}}),
                Error);
   EXPECT_THROW(
-      draw({.title = "small", .x_label = "x", .y_label = "y", .lines = {{{{0, 0}}}}, .width = 10}),
+      pixels(
+          {.title = "small", .x_label = "x", .y_label = "y", .lines = {{{{0, 0}}}}, .width = 10}),
       Error);
+  EXPECT_THROW(pixels({.title = "log",
+                       .x_label = "x",
+                       .y_label = "y",
+                       .lines = {{{{0, 0}}}},
+                       .logarithmic_y = true}),
+               Error);
+  EXPECT_THROW(
+      write({.title = "t", .x_label = "x", .y_label = "y", .lines = {{{{0, 0}}}}}, "a.jpg"), Error);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Charts of lines as PNG pictures: axes, ticks, labels; no window, no Python.
+/// Charts of lines, as PNG or SVG: axes, ticks, labels; no window, no Python.
 
 #include <string>
 #include <vector>
 
-#include "lior/plot/canvas.h"
+#include "lior/core/buffer.h"
+#include "lior/plot/surface.h"
 
 namespace lior::plot {
 
@@ -13,23 +14,28 @@ namespace lior::plot {
 struct Line {
   std::vector<Point> points;
   Colour colour = kBlue;
+  std::string name{};  ///< in a legend above the axes; none: not listed
+  double width = 2.2;  ///< pixels
 };
 
 struct Chart {
   std::string title, x_label, y_label;
   std::vector<Line> lines{};
-  bool equal_scales = false;  ///< one unit is as long on both axes
+  bool equal_scales = false;   ///< one unit is as long on both axes
+  bool logarithmic_y = false;  ///< the y of all points are above 0
   Index width = 560, height = 560;
 };
 
-/// The picture: [height, width, 3], top row first; its text as Canvas::text draws it. Throws
-/// lior::Error for a chart below 160 x 120, one without points, or a coordinate that is not finite.
-Array<std::uint8_t, 3> draw(const Chart& chart);
+/// Draws on `surface`, which is chart.width x chart.height. Throws lior::Error for a chart below
+/// 160 x 120, one without points, or a coordinate that is not finite or has no logarithm.
+void draw(const Chart& chart, Surface& surface);
 
-/// draw() as a PNG file; throws as io::write_png does.
+/// The chart as pixels [height, width, 3], top row first, and as an `svg` element (svg.h).
+Array<std::uint8_t, 3> pixels(const Chart& chart);
+std::string svg(const Chart& chart);
+
+/// The chart as a file, by its ending: .svg or .png. Throws lior::Error on another one, and as
+/// io::write_png and io::write_file_atomically do.
 void write(const Chart& chart, const std::string& file);
-
-/// The tick step 1, 2 or 5 times a power of ten that gives 4 to 8 ticks on a range > 0.
-double tick_step(double range);
 
 }  // namespace lior::plot
