@@ -103,6 +103,14 @@ HWY_NOINLINE V by_lanes(D d, V x, Function f) {
 /// Where Highway's reduction modulo pi holds.
 inline constexpr double kTrigonometricRange = 39000;
 
+/// `fast` where it holds, in the other lanes the C library's `exact`: no lane depends on another.
+template <class D, class V, class Fast, class Exact>
+HWY_INLINE V trigonometric(D d, V x, const Fast& fast, const Exact& exact) {
+  const auto near = hn::Lt(hn::Abs(x), constant(d, x, kTrigonometricRange));
+  if (HWY_LIKELY(hn::AllTrue(d, near))) return fast(x);
+  return hn::IfThenElse(near, fast(hn::IfThenElseZero(near, x)), by_lanes(d, x, exact));
+}
+
 }  // namespace detail
 
 /// e^x - 1, exact to relative rounding near 0.
@@ -137,19 +145,16 @@ HWY_INLINE V log1p(D d, V x) {
                         at_edge);
 }
 
-/// Vectors with an argument past 39,000 go to the C library.
 template <class D, class V>
 HWY_INLINE V sin(D d, V x) {
-  const V range = detail::constant(d, x, detail::kTrigonometricRange);
-  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), range)))) return hn::Sin(d, x);
-  return detail::by_lanes(d, x, [](auto lane) { return std::sin(lane); });
+  return detail::trigonometric(
+      d, x, [d](V inside) { return hn::Sin(d, inside); }, [](auto lane) { return std::sin(lane); });
 }
 
 template <class D, class V>
 HWY_INLINE V cos(D d, V x) {
-  const V range = detail::constant(d, x, detail::kTrigonometricRange);
-  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), range)))) return hn::Cos(d, x);
-  return detail::by_lanes(d, x, [](auto lane) { return std::cos(lane); });
+  return detail::trigonometric(
+      d, x, [d](V inside) { return hn::Cos(d, inside); }, [](auto lane) { return std::cos(lane); });
 }
 
 /// tanh|x| = -m / (2 + m), m = e^(-2|x|) - 1: no overflow, and no cancellation near 0.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -103,6 +104,35 @@ TYPED_TEST(Math, EveryLaneAndTheTailAgree) {
         const T tolerance = 91 * std::numeric_limits<T>::epsilon() * std::abs(want);
         ASSERT_TRUE(out[i] == want || std::abs(out[i] - want) <= tolerance)
             << static_cast<int>(f) << "(" << x[i] << ") = " << out[i] << ", not " << want;
+      }
+    }
+  }
+}
+
+// A huge number, an infinity, a NaN or a zero leaves the last bits of the lanes beside it alone.
+TYPED_TEST(Math, NoLaneDependsOnItsNeighbours) {
+  using T = TypeParam;
+  using Limits = std::numeric_limits<T>;
+  constexpr std::size_t kCount = 64;  // four of the widest vectors
+  std::vector<T> x(kCount), alone(kCount), out(kCount);
+  Random(3, 0).fill_uniform(std::span<T>(x), -9, -0.01);
+  const auto expect_others_as_before = [&](Elementary f, std::size_t odd, T guest) {
+    evaluate<T>(f, x, alone);
+    std::vector<T> visited = x;
+    visited[odd] = guest;
+    evaluate<T>(f, visited, out);
+    out[odd] = alone[odd];
+    EXPECT_EQ(std::memcmp(out.data(), alone.data(), kCount * sizeof(T)), 0)
+        << static_cast<int>(f) << " beside " << guest << " in lane " << odd;
+  };
+  std::vector<Elementary> functions(std::begin(kAll), std::end(kAll));
+  functions.insert(functions.end(), {Elementary::exp_negative, Elementary::exp2_negative});
+  for (const Elementary f : functions) {
+    const bool of_logarithm = f == Elementary::log || f == Elementary::log1p;
+    for (T& number : x) number = of_logarithm ? std::abs(number) : -std::abs(number);
+    for (std::size_t odd = 0; odd < kCount; ++odd) {
+      for (const T guest : {T(-1e6), T(0), -Limits::infinity(), Limits::quiet_NaN()}) {
+        expect_others_as_before(f, odd, guest);
       }
     }
   }

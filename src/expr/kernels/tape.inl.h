@@ -59,34 +59,12 @@ struct Operands {
   }
 };
 
-/// Highway's where it holds, else the C library's, lane by lane: no lane depends on another.
-template <class T, class Fast, class Exact>
-HWY_INLINE void trigonometric(const Operands<T>& at, const Fast& fast, const Exact& exact) {
-  const Wide<T> d;
-  const auto range = hn::Set(d, static_cast<T>(vm::detail::kTrigonometricRange));
-  at.unary([&](auto x) {
-    const auto near = hn::Lt(hn::Abs(x), range);
-    if (HWY_LIKELY(hn::AllTrue(d, near))) return fast(d, x);
-    const auto inside = hn::IfThenElseZero(near, x);
-    return hn::IfThenElse(near, fast(d, inside), vm::detail::by_lanes(d, x, exact));
-  });
-}
-
 template <class T>
-HWY_NOINLINE void run_trigonometric(Op op, const Operands<T>& at) {
-  if (op == Op::sin) {
-    trigonometric(
-        at, [](auto d, auto x) { return hn::Sin(d, x); }, [](auto x) { return std::sin(x); });
-  } else {
-    trigonometric(
-        at, [](auto d, auto x) { return hn::Cos(d, x); }, [](auto x) { return std::cos(x); });
-  }
-}
-
-template <class T>
-HWY_NOINLINE void run_exponential(Op op, const Operands<T>& at) {
+HWY_NOINLINE void run_by_vectors(Op op, const Operands<T>& at) {
   const Wide<T> d;
   switch (op) {
+    case Op::sin: return at.unary([d](auto x) { return vm::sin(d, x); });
+    case Op::cos: return at.unary([d](auto x) { return vm::cos(d, x); });
     case Op::exp: return at.unary([d](auto x) { return vm::exp(d, x); });
     case Op::log: return at.unary([d](auto x) { return vm::log(d, x); });
     case Op::tanh: return at.unary([d](auto x) { return vm::tanh(d, x); });
@@ -141,11 +119,11 @@ HWY_INLINE void run_instruction(Op op, const Operands<T>& at) {
       return at.ternary(
           [&](auto a, auto b, auto c) { return hn::IfThenElse(hn::Eq(a, zero), c, b); });
     case Op::sin:
-    case Op::cos: return run_trigonometric(op, at);
+    case Op::cos:
     case Op::exp:
     case Op::log:
     case Op::tanh:
-    case Op::erf: return run_exponential(op, at);
+    case Op::erf: return run_by_vectors(op, at);
     default: return run_by_library(op, at);
   }
 }
