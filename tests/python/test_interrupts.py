@@ -77,6 +77,8 @@ def test_causal_convolution(interrupted):
     x = np.ones((256, 8000, 2, 16))  # A second by FFT, so that a faster machine does not end it first.
     for plan in ("direct", "fft"):
         interrupted(lambda: memory.forward(x, plan=plan))
+    one_task = np.ones((1, 250000, 2, 1))  # 3e10 products a head
+    interrupted(lambda: memory.forward(one_task, plan="direct"))
 
 
 @pytest.fixture(scope="module")
