@@ -3,6 +3,7 @@
 /// Where named tensors lie in one flat buffer of values (and of gradients), and how they start.
 
 #include <cmath>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,7 +39,8 @@ struct Slot {
 };
 
 /// Every parameter by name and place, in the order of the calls: the one description of what a
-/// model, or a layer on its own, holds.
+/// model, or a layer on its own, holds. Calls throw lior::Error where an extent is negative or all
+/// numbers together exceed 2^63 - 1.
 class Layout {
  public:
   /// `decay`: whether weight decay is for it.
@@ -64,14 +66,19 @@ class Layout {
 
  private:
   Slot add(std::string name, std::vector<Index> shape, Shape<2> matrix, bool decay, bool by_rows) {
+    const Index size = checked_element_count(matrix);
+    LIOR_CHECK(size <= std::numeric_limits<Index>::max() - size_,
+               "with {} of shape {} the parameters are more than can be counted; choose smaller "
+               "sizes",
+               name, to_string(matrix));
     parameters_.push_back({.name = std::move(name),
                            .shape = std::move(shape),
                            .offset = size_,
-                           .size = element_count(matrix),
+                           .size = size,
                            .decay = decay,
                            .by_rows = by_rows});
     const Slot slot{size_, matrix};
-    size_ += element_count(matrix);
+    size_ += size;
     if (!by_rows) dense_size_ = size_;
     return slot;
   }
