@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The causal field: y = memory of j along time (memory/causal_convolution.h),
 // j = ((a b) c - a (b c)) P/|P|, columns a, b, c head by head (48 H).
-#include <cstring>
+#include <cmath>
 
 #include "lior/memory/causal_convolution.h"
 #include "lior/nn/associator_current.h"
@@ -43,6 +43,33 @@ class FieldMemory {
   Array<T, 2> made_of_;
 };
 
+/// A double in a state of T is the sum of so many numbers of T, which hold 48 bits of it or all.
+/// Every number of a state is then an ordinary one: it may be converted, averaged, looked at.
+template <class T>
+constexpr Index kParts = sizeof(double) / sizeof(T);
+
+/// The largest part of every double first, then what is left of each.
+template <class T>
+void split(std::span<const double> numbers, T* to) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    double left = numbers[i];
+    for (Index part = 0; part < kParts<T>; ++part) {
+      const T number = to[part * std::ssize(numbers) + static_cast<Index>(i)] =
+          static_cast<T>(left);
+      left = std::isfinite(number) ? left - static_cast<double>(number) : 0;
+    }
+  }
+}
+template <class T>
+void join(const T* from, std::span<double> numbers) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = 0;
+    for (Index part = 0; part < kParts<T>; ++part) {
+      numbers[i] += static_cast<double>(from[part * std::ssize(numbers) + static_cast<Index>(i)]);
+    }
+  }
+}
+
 template <class T>
 class CausalField final : public Core<T> {
  public:
@@ -75,9 +102,9 @@ class CausalField final : public Core<T> {
     }
   }
 
-  /// Doubles, in the room of T's.
+  /// The memory's sums, which are doubles.
   Index state_size() const override {
-    return state_doubles() * static_cast<Index>(sizeof(double) / sizeof(T));
+    return kParts<T> * heads_ * memory_->last().state_rows() * kCurrentWidth;
   }
 
   void save(const Sequences& sequences, SavedPlan& plan) const override {
@@ -98,14 +125,9 @@ class CausalField final : public Core<T> {
     const auto& memory = memory_->with(kernels_.in(call.values));
     const View<const T, 4> j = sequences_of(call, View<const T, 2>(current));
     if (state.data == nullptr) return memory.forward(j, sequences_of(call, y), call.arena);
-    const auto bytes = static_cast<std::size_t>(state_doubles()) * sizeof(double);
-    for (Index b = 0; b < B; ++b) {
-      std::memcpy(poles[b].data(), state.data + b * state.stride, bytes);
-    }
+    for (Index b = 0; b < B; ++b) join<T>(state.data + b * state.stride, poles[b].span());
     memory.advance(j, sequences_of(call, y), poles);
-    for (Index b = 0; b < B; ++b) {
-      std::memcpy(state.data + b * state.stride, poles[b].data(), bytes);
-    }
+    for (Index b = 0; b < B; ++b) split<T>(poles[b].span(), state.data + b * state.stride);
   }
 
   void backward(const CoreCall<T>& call, View<const T, 2>, View<T, 2> dy, MatrixView<T> d_columns,
@@ -128,7 +150,6 @@ class CausalField final : public Core<T> {
   }
 
  private:
-  Index state_doubles() const { return heads_ * memory_->last().state_rows() * kCurrentWidth; }
   /// [R, 16 H] as the sequences that the memory takes.
   template <class U>
   View<U, 4> sequences_of(const CoreCall<T>& call, View<U, 2> rows) const {

@@ -24,7 +24,12 @@ void check_config(const ModelConfig& config) {
   at_least_one(config.geometric_attention_heads, "geometric_attention_heads");
   at_least_one(config.attention_heads, "attention_heads");
   at_least_one(config.linear_attention_heads, "linear_attention_heads");
-  at_least_one(config.attention_window, "attention_window");
+  // A state counts positions, and holds tokens, in numbers that may be floats.
+  constexpr Index kMostExact = 1 << 22;
+  LIOR_CHECK(config.attention_window >= 1 && config.attention_window <= kMostExact,
+             "attention_window = {}; it must be 1 to {}", config.attention_window, kMostExact);
+  LIOR_CHECK(config.ngram_orders == 0 || config.vocabulary <= kMostExact,
+             "vocabulary = {} with n-grams; it must be at most {}", config.vocabulary, kMostExact);
   LIOR_CHECK(!config.mixers.empty(), "mixers is empty; it must name at least one");
   LIOR_CHECK(config.convolution >= 0 && config.convolution <= kMostTaps,
              "convolution = {}; it must be 0 (none) to {} taps", config.convolution, kMostTaps);

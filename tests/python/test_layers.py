@@ -175,3 +175,15 @@ def test_what_does_not_fit_is_named(draw):
         nn.Layer("swiglu_mlp", 4, heads=2)
     with pytest.raises(lior.Error, match="factors is 9; expected 1 to 8"):
         nn.Layer("geometric_mamba", 4, factors=9)
+
+
+@pytest.mark.parametrize("kind", sorted(nn.layer_kinds()))
+def test_a_state_is_ordinary_numbers(kind, rng):
+    """No double lies in two floats bit by bit: such a pair has floats of any size among its halves."""
+    layer = nn.Layer(kind, 16)
+    parameters = layer.start(3)
+    state = layer.initial_state(2, parameters)
+    layer.step(parameters, rng.normal(size=(2, 40, 16)).astype(np.float32), state)
+    assert np.isfinite(state).all() and np.abs(state).max(initial=0) < 1e4
+    small = np.abs(state[state != 0])
+    assert small.min(initial=1) > 1e-20

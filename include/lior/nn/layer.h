@@ -44,7 +44,9 @@ class Layer {
 
   virtual void initialize(Initializer<T>& initializer) const = 0;
 
-  /// Numbers in one sequence's state; 0 where tokens do not see each other.
+  /// Numbers in one sequence's state; 0 where tokens do not see each other. All are ordinary
+  /// numbers of T, whatever a kind counts or sums, so that a state may be converted or
+  /// differentiated.
   virtual Index state_size() const { return 0; }
 
   /// The state before the first token: writes all of `state` [B, state_size], zeros unless a kind

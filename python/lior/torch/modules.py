@@ -292,7 +292,7 @@ class Layer(nn.Module):
         self.spec = ops.layer_spec(kind, d_model, **options)
         description = self.description
         self.options, self.inner_names = description.options, description.inner_names
-        # numbers in one sequence's state; doubles inside of floats take the room of two
+        # numbers in one sequence's state; a double among floats is a sum of two
         self.state_sizes = {
             dtype: description.state_size(dtype=str(dtype).removeprefix("torch."))
             for dtype in (torch.float32, torch.float64)
