@@ -336,9 +336,7 @@ double variable_order_entropy(const Argument& t, const Argument& nu) {
   });
 }
 
-}  // namespace
-
-void bind_field(nb::module_& m) {
+void bind_setup(nb::module_& m) {
   m.def(
       "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0,
       R"((Nx, Ny) float64, of the distance r from (Nx/2, Ny/2) in cells times dx: 'zero', 'constant',
@@ -376,7 +374,9 @@ in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k wi
       "variable_order_entropy", &variable_order_entropy, "t"_a, "nu"_a,
       R"(sum over all entries of (|T_ij|^2)^nu(x, y), t: (Nx, Ny, D, D), nu: (Nx, Ny) float64. An entry
 0 counts 0, for nu = 0 too.)");
+}
 
+void bind_hamiltonian(nb::module_& m) {
   nb::class_<Hamiltonian>(m, "Hamiltonian",
                           R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a periodic grid.
 
@@ -397,7 +397,9 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
       .def_prop_ro("weight", &Hamiltonian::weight,
                    "(Nx, Ny): sqrt g at each cell, 1 where the metric is constant.")
       .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");
+}
 
+void bind_evolution(nb::module_& m) {
   nb::class_<Evolution>(
       m, "Evolution",
       R"(i hbar dT/dt = H[T] - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
@@ -443,6 +445,14 @@ Laplacian: where symbol='continuous' it is that of plane waves.)")
             return cell[0] < 0 ? nb::object(nb::none()) : nb::make_tuple(cell[0], cell[1]);
           },
           "The first cell (x, y) with a number that is not finite, or None.");
+}
+
+}  // namespace
+
+void bind_field(nb::module_& m) {
+  bind_setup(m);
+  bind_hamiltonian(m);
+  bind_evolution(m);
 }
 
 }  // namespace lior::python

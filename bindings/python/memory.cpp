@@ -264,9 +264,7 @@ class FractionalIntegral {
   std::mutex mutex_;
 };
 
-}  // namespace
-
-void bind_memory(nb::module_& m) {
+void bind_kernel(nb::module_& m) {
   m.attr("KERNEL_PARAMETERS") = nb::make_tuple(
       "log_a", "log_beta", "log_gamma", "delta_logit", "log_xi", "log_eta", "omega", "phi",
       "log_zeta", "logit_exponential", "logit_power_law", "logit_oscillation");
@@ -284,7 +282,9 @@ sigmoid(delta_logit), w = softmax(logits), omega in radians a unit of t, phi in 
         "out"_a = nb::none(), "d_raw: (12,) from d_out: (M,).");
   m.def("phase", &memory::phase, "delta"_a, "omega"_a,
         "pi delta / 2 - delta ln max(|omega|, 1e-8), radians.");
+}
 
+void bind_convolution(nb::module_& m) {
   nb::class_<PowerLawRule>(m, "PowerLawRule",
                            R"(t^-delta as a sum of exponentials with positive weights.
 
@@ -338,7 +338,9 @@ sequence into calls gives one call's result, to rounding.)")
            R"(kappa_k = Re sum_j b_j z_j^k, z_j = e^(-s_j): a dict of s, z, b (complex128), w0, sum,
 cancellation = |sum| / sum of sizes (below 1e-3 outputs are large and sensitive) and beyond_horizon:
 lags past the rule's horizon are at most that part of all.)");
+}
 
+void bind_fractional(nb::module_& m) {
   m.def("grunwald_letnikov_weights", &weights<&memory::grunwald_letnikov_weights>, "order"_a,
         "count"_a, "(count,): w_0 = 1, w_k = w_(k-1) (k - 1 - order) / k.");
   m.def("l1_weights", &weights<&memory::l1_weights>, "alpha"_a, "count"_a,
@@ -377,6 +379,14 @@ horizon; RunError past it.)")
       .def_prop_ro("weight", &FractionalIntegral::weight, "Of f_n in the integral at t_n.")
       .def_prop_ro("step", &FractionalIntegral::step, "n of the last sample that was accepted.")
       .def_prop_ro("poles", &FractionalIntegral::poles);
+}
+
+}  // namespace
+
+void bind_memory(nb::module_& m) {
+  bind_kernel(m);
+  bind_convolution(m);
+  bind_fractional(m);
 }
 
 }  // namespace lior::python

@@ -341,9 +341,7 @@ nb::tuple load_model(const std::filesystem::path& folder, const std::string& wei
   return nb::make_tuple(std::move(trained.config), Model(std::move(trained.model)));
 }
 
-}  // namespace
-
-void bind_train(nb::module_& m) {
+void bind_config(nb::module_& m) {
   nb::class_<Config>(m, "Config",
                      "The settings of a run, checked; a run's config.json lists every key.")
       .def(
@@ -384,7 +382,9 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
         return fmt::format("Config(data='{}', batch={}, length={}, lr={}, seed={})", shown(c.data),
                            c.batch, c.length, c.lr, c.seed);
       });
+}
 
+void bind_model(nb::module_& m) {
   nb::class_<LossResult>(m, "LossResult", "Sums over the targets of one call.")
       .def_ro("loss_sum", &LossResult::loss_sum, "-ln p(target), nats.")
       .def_ro("targets", &LossResult::targets)
@@ -430,7 +430,9 @@ state_size) float32, which is updated in place, or from the start (None).)")
           "loss_and_gradients", &Model::loss_and_gradients, "tokens"_a, "targets"_a,
           R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
 `gradients` then hold those of its mean. Ctrl-C ends it within a moment; they then hold nothing.)");
+}
 
+void bind_data(nb::module_& m) {
   static const std::string data_help = fmt::format(
       R"("builtin:a5" (tasks: {}), a file, or "-" for the standard input, whose last part `held_out`
 is never trained on, as tokens of `tokenizer`.)",
@@ -458,7 +460,9 @@ is never trained on, as tokens of `tokenizer`.)",
           "generators"_a = false,
           R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5
 and s5 alone, words of a few elements that make all others.)");
+}
 
+void bind_tokens(nb::module_& m) {
   m.def(
       "encode",
       [](const std::string& tokenizer, const nb::bytes& text) {
@@ -489,7 +493,9 @@ and s5 alone, words of a few elements that make all others.)");
             return nb::bytes(text.data(), text.size());
           },
           "What is left when no more tokens come.");
+}
 
+void bind_training(nb::module_& m) {
   nb::class_<Optimizer>(m, "Optimizer", R"(AdamW or the LIoR optimiser, as the configuration says.
 
 measure() reads the gradients that the model holds; step(rate, clip) updates its parameters.)")
@@ -523,6 +529,9 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
       },
       "config"_a, "progress"_a,
       "Of the learning rate, at `progress` in [0, 1]: a rise, then half a cosine.");
+}
+
+void bind_runs(nb::module_& m) {
   m.def(
       "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
       "length"_a = 256, "seed"_a = 1, "batch"_a = 64, "by_position"_a = false,
@@ -542,7 +551,9 @@ RunError that says why where it cannot be; the model then stays as it was.)");
       "load_model", &load_model, "folder"_a, "weights"_a = "best",
       R"((config, model) of a run's folder. weights: "best", those of the best val where a run on a text
 has them, or "last". Error that names the file that is missing or damaged.)");
+}
 
+void bind_generator(nb::module_& m) {
   nb::class_<Generator>(m, "Generator", "A text that goes on, in memory that does not grow.")
       .def(
           "__init__",
@@ -565,6 +576,18 @@ repetition_penalty: above 1, tokens of the last 64 are less likely.)")
            "Takes in tokens: (N,) integers. Ctrl-C ends it between windows of 256.")
       .def("next", &Generator::next,
            "Draws a token from the scores after all so far, takes it in.");
+}
+
+}  // namespace
+
+void bind_train(nb::module_& m) {
+  bind_config(m);
+  bind_model(m);
+  bind_data(m);
+  bind_tokens(m);
+  bind_training(m);
+  bind_runs(m);
+  bind_generator(m);
 }
 
 }  // namespace lior::python
