@@ -17,7 +17,7 @@ packages=(
   g++ make cmake ninja-build pkg-config ccache git clang-format python3 python3-dev python3-venv
   # libraries
   libdnnl-dev libhwy-dev libeigen3-dev libfftw3-dev libhdf5-dev libpng-dev libstb-dev fonts-dejavu-core
-  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libfmt-dev
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libfmt-dev libboost-dev
   libgtest-dev
 )
 mpi_packages=(libopenmpi-dev openmpi-bin)

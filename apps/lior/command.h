@@ -75,6 +75,7 @@ Run train_command(Options& options);
 Run eval_command(Options& options);
 Run crystallise_command(Options& options);
 Run generate_command(Options& options);
+Run serve_command(Options& options);
 Run evolve_command(Options& options);
 Run geodesic_command(Options& options);
 Run verify_command(Options& options);

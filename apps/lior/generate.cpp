@@ -20,6 +20,7 @@
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/tokenizer.h"
+#include "text_stop.h"
 
 namespace lior::app {
 namespace {
@@ -50,38 +51,6 @@ class TerminalLine {
 
  private:
   bool begun_ = false;
-};
-
-/// Lets a text through up to the first place where `stop` stands, which it looks for as the text
-/// comes: what may be its beginning waits.
-class StopAt {
- public:
-  explicit StopAt(const std::string& stop) : stop_(stop) {}
-
-  bool reached() const { return reached_; }
-  std::string push(const std::string& text) {
-    if (stop_.empty()) return text;
-    waiting_ += text;
-    const std::size_t place = waiting_.find(stop_);
-    reached_ = place != std::string::npos;
-    const std::size_t ready = reached_ ? place : waiting_.size() - begun();
-    std::string out = waiting_.substr(0, ready);
-    waiting_.erase(0, ready);
-    return out;
-  }
-  /// What waited when the text ends otherwise.
-  std::string finish() { return reached_ ? "" : waiting_; }
-
- private:
-  /// How much of the end of what waits is a beginning of the stop.
-  std::size_t begun() const {
-    std::size_t length = std::min(waiting_.size(), stop_.size() - 1);
-    while (!waiting_.ends_with(stop_.substr(0, length))) --length;
-    return length;
-  }
-
-  std::string stop_, waiting_;
-  bool reached_ = false;
 };
 
 std::string file_text(const std::string& path) {
@@ -125,7 +94,7 @@ std::int64_t generate(const Arguments& arguments, const train::TrainedModel& tra
   train::Generator generator(trained.model, arguments.sampling, seed);
   train::Decoder decoder(train::find_tokenizer(trained.config.tokenizer),
                          arguments.raw ? Form::bytes : Form::utf8);
-  StopAt stop(arguments.stop);
+  StopAt stop({arguments.stop});
   generator.read(prompt);
   const auto show = [&](const std::string& text) {
     line.saw(text);

@@ -65,7 +65,7 @@ const std::vector<Flag>& flags() {
 }
 
 /// Variables of other parts: the vector level (simd/dispatch.h), and lior evolve's settings.
-constexpr std::string_view kOtherVariables[] = {"LIOR_SIMD", "LIOR_EVOLVE_"};
+constexpr std::string_view kOtherVariables[] = {"LIOR_SIMD", "LIOR_API_KEY", "LIOR_EVOLVE_"};
 
 std::string flag_name(const std::string& key) {
   std::string name = "--" + key;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/generate.h"
 
+#include <algorithm>
+
 namespace lior::train {
 
 namespace {
@@ -29,7 +31,29 @@ void Generator::read(std::span<const std::int32_t> tokens) {
                   scores_.view(), arena_);
     started_ = true;
   }
+  see(tokens);
+}
+
+void Generator::see(std::span<const std::int32_t> tokens) {
   for (const std::int32_t token : tokens.last(std::min(tokens.size(), kSeen))) sampler_.saw(token);
+}
+
+Generator::Reading Generator::reading() const {
+  return {{state_.span().begin(), state_.span().end()},
+          {scores_.span().begin(), scores_.span().end()}};
+}
+
+void Generator::resume(const Reading& reading, std::span<const std::int32_t> tokens) {
+  LIOR_CHECK(static_cast<Index>(reading.state.size()) == state_.size() &&
+                 static_cast<Index>(reading.scores.size()) == scores_.size() && !tokens.empty(),
+             "a reading of {} numbers and {} scores after {} tokens; expected {} and {}, after one "
+             "at least",
+             reading.state.size(), reading.scores.size(), tokens.size(), state_.size(),
+             scores_.size());
+  std::ranges::copy(reading.state, state_.data());
+  std::ranges::copy(reading.scores, scores_.data());
+  see(tokens);
+  started_ = true;
 }
 
 std::int32_t Generator::next() {

@@ -248,6 +248,19 @@ TEST(Generator, GoesOnAlikeHoweverThePromptIsRead) {
   EXPECT_GT(seen.size(), 2u);
 }
 
+TEST(Generator, GoesOnFromAReadingOfAnother) {
+  const auto model = small_model(256, 256);
+  const std::vector<std::int32_t> prompt{5, 6, 7, 8};
+  const Sampling sampling{.temperature = 0, .repetition_penalty = 1.5};
+  Generator first(model, sampling, 1), second(model, sampling, 1);
+  first.read(prompt);
+  const Generator::Reading reading = first.reading();
+  second.resume(reading, prompt);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(first.next(), second.next());
+  EXPECT_THROW(second.resume({}, prompt), Error);
+  EXPECT_THROW(second.resume(reading, {}), Error);
+}
+
 TEST(Generator, NeedsAPrompt) {
   const auto model = small_model(256, 256);
   Generator generator(model, {}, 1);

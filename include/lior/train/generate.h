@@ -18,10 +18,20 @@ class Generator {
   /// of one call.
   void read(std::span<const std::int32_t> tokens);
 
+  /// Where a generator stands: to go on from it again, here or in another generator of the model.
+  struct Reading {
+    std::vector<float> state, scores;
+  };
+  Reading reading() const;
+  /// Goes on from `reading`, to which `tokens` had led.
+  void resume(const Reading& reading, std::span<const std::int32_t> tokens);
+
   /// Draws a token from the scores after all so far, and takes it in.
   std::int32_t next();
 
  private:
+  void see(std::span<const std::int32_t> tokens);
+
   const nn::Model<float>& model_;
   Sampler sampler_;
   Array<float, 2> state_;   // [1, state_size]

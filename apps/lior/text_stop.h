@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Where a text ends.
+
+#include <string>
+#include <vector>
+
+namespace lior::app {
+
+/// Lets a text through up to the first place where one of `stops` stands, which it looks for as the
+/// text comes: what may be the beginning of one waits. Empty stops are none.
+class StopAt {
+ public:
+  explicit StopAt(std::vector<std::string> stops);
+
+  bool reached() const { return reached_; }
+  /// What may be shown now.
+  std::string push(const std::string& text);
+  /// What waited when the text ends otherwise.
+  std::string finish();
+
+ private:
+  std::vector<std::string> stops_;
+  std::string waiting_;
+  bool reached_ = false;
+};
+
+}  // namespace lior::app
