@@ -42,7 +42,7 @@ constexpr SchemeTraits traits(Scheme scheme) {
       // sources, relaxes, varying, imaginary, continuous, local, fields
       {true, true, false, true, true, true, 0},
       {false, false, false, false, true, true, 0},
-      {true, false, true, false, false, false, 6},  // with the two of its extrapolated source
+      {true, false, true, false, false, false, 5},  // with that of its extrapolated source
       {true, false, true, false, false, false, 2},
       {true, true, true, false, false, false, 4},  // with the one at the start of a step
   }};
