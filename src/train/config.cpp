@@ -13,8 +13,6 @@ using settings::Bounds;
 using settings::Setting;
 
 constexpr Index kDefaultSteps = 2000;
-// The option of a mixer that came after runs had been written without it.
-constexpr std::string_view kLaterOption = "linear_attention_heads";
 
 }  // namespace
 
@@ -86,7 +84,7 @@ settings::Fields fields(Config& c) {
     } else {
       all.emplace_back(key, member);
     }
-    if (option.key == kLaterOption) all.back() = Field(all.back()).absent_in_old_files();
+    if (option.is_new) all.back() = Field(all.back()).absent_in_old_files();
   });
   return all;
 }

@@ -55,6 +55,7 @@ struct LayerOption {
   std::string_view help;
   std::array<std::string_view, 2> kinds;
   double low = 0, high = 1;  ///< of numbers, ends included
+  bool is_new = false;       ///< whether configurations were written before there was this option
 
   bool belongs_to(std::string_view kind) const { return kinds[0] == kind || kinds[1] == kind; }
 };
@@ -76,7 +77,8 @@ void visit_mixer_options(Config& config, Visitor&& visit) {
   visit(LayerOption{"attention_heads", "heads", "that share d_model", {softmax}, 1, most_heads},
         config.attention_heads);
   visit(
-      LayerOption{"linear_attention_heads", "heads", "that share d_model", {linear}, 1, most_heads},
+      LayerOption{
+          "linear_attention_heads", "heads", "that share d_model", {linear}, 1, most_heads, true},
       config.linear_attention_heads);
   visit(LayerOption{"attention_window",
                     "window",
