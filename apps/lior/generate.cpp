@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/generate.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <fmt/core.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -14,12 +10,14 @@
 #include <memory>
 
 #include "command.h"
+#include "generate_chat.h"
 #include "interrupt.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/tokenizer.h"
+#include "text_output.h"
 #include "text_stop.h"
 
 namespace lior::app {
@@ -28,29 +26,18 @@ namespace {
 constexpr const char* kWhat =
     R"(Without a prompt the text begins as after a line break. --stop ends a text before TEXT, which is not written. Of
 -n K texts, which a line ---- separates, the i-th is that of --seed + i.
+
+--interactive reads a line of stdin, answers it, and goes on from there: Ctrl-C ends an answer, Ctrl-D the chat. The
+model reads "User: LINE", an empty line and "Assistant:", after the prompt where one is given; its answer ends where it
+would say "User:" on a new line.
 )";
 
 struct Arguments {
   std::string model, stop, weights = "best";
   std::optional<std::string> prompt, prompt_file;
   std::int64_t max_tokens = 256, seed = 0, count = 1;
-  bool raw = false;
+  bool raw = false, interactive = false;
   train::Sampling sampling{.temperature = 0.8};
-};
-
-/// Ends the text's last line where a shell's prompt would follow it; a file or pipe has the bytes
-/// alone.
-class TerminalLine {
- public:
-  ~TerminalLine() {
-    if (begun_ && isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
-  }
-  void saw(const std::string& text) {
-    if (!text.empty()) begun_ = text.back() != '\n';
-  }
-
- private:
-  bool begun_ = false;
 };
 
 std::string file_text(const std::string& path) {
@@ -79,13 +66,6 @@ std::string prompt_of(const Arguments& arguments) {
   return prompt;
 }
 
-void write(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) == 0) return;
-  if (errno != EPIPE) throw RunError("cannot write the text; is the disk full?");
-  request_interrupt(SIGPIPE);
-}
-
 /// One text; how many tokens were drawn for it.
 std::int64_t generate(const Arguments& arguments, const train::TrainedModel& trained,
                       const std::vector<std::int32_t>& prompt, std::uint64_t seed,
@@ -98,7 +78,7 @@ std::int64_t generate(const Arguments& arguments, const train::TrainedModel& tra
   generator.read(prompt);
   const auto show = [&](const std::string& text) {
     line.saw(text);
-    write(text);
+    write_text(text);
   };
   std::int64_t drawn = 0;
   while (drawn < arguments.max_tokens && !stop.reached() && !interrupted()) {
@@ -110,12 +90,39 @@ std::int64_t generate(const Arguments& arguments, const train::TrainedModel& tra
   return drawn;
 }
 
+/// All texts; how many tokens were drawn for them.
+std::int64_t write_texts(const Arguments& arguments, const train::TrainedModel& trained) {
+  const auto tokens =
+      train::encode(train::find_tokenizer(trained.config.tokenizer), prompt_of(arguments));
+  std::int64_t drawn = 0;
+  TerminalLine line;
+  for (std::int64_t i = 0; i < arguments.count && !interrupted(); ++i) {
+    if (i > 0) write_text("\n----\n");
+    drawn +=
+        generate(arguments, trained, tokens, static_cast<std::uint64_t>(arguments.seed + i), line);
+  }
+  return drawn;
+}
+
+ChatSettings chat_settings(const Arguments& arguments) {
+  const bool prompted = arguments.prompt || arguments.prompt_file;
+  return {.system = prompted ? prompt_of(arguments) : "",
+          .stops = {arguments.stop},
+          .max_tokens = arguments.max_tokens,
+          .sampling = arguments.sampling,
+          .seed = static_cast<std::uint64_t>(arguments.seed),
+          .raw = arguments.raw};
+}
+
 int run(const Arguments& arguments) {
-  const std::string prompt = prompt_of(arguments);
+  prompt_of(arguments);  // what is wrong with it costs no loading
   LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
              arguments.max_tokens);
   LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
   LIOR_CHECK(arguments.count >= 1, "-n: {} texts; it must be at least 1", arguments.count);
+  LIOR_CHECK(!arguments.interactive || arguments.count == 1,
+             "--interactive: -n {} texts are asked for; a chat has one answer at a time",
+             arguments.count);
   const train::TrainedModel trained = train::load_model(
       arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   LIOR_CHECK(!train::names_task(trained.config.data),
@@ -123,17 +130,9 @@ int run(const Arguments& arguments) {
              shown_path(arguments.model), shown_path(trained.config.data));
 
   catch_interrupts();
-  const auto tokens = train::encode(train::find_tokenizer(trained.config.tokenizer), prompt);
   const Timer timer;
-  std::int64_t drawn = 0;
-  {
-    TerminalLine line;
-    for (std::int64_t i = 0; i < arguments.count && !interrupted(); ++i) {
-      if (i > 0) write("\n----\n");
-      drawn += generate(arguments, trained, tokens, static_cast<std::uint64_t>(arguments.seed + i),
-                        line);
-    }
-  }
+  const std::int64_t drawn = arguments.interactive ? chat(trained, chat_settings(arguments))
+                                                   : write_texts(arguments, trained);
   if (interrupted()) return interrupt_status();
   const double seconds = timer.seconds();
   fmt::print(stderr, "{} tokens in {:.3g} s, {:.3g} a second\n", drawn, seconds,
@@ -151,6 +150,7 @@ Run generate_command(Options& options) {
   options.add("--prompt-file", arguments->prompt_file, "FILE", "a file with that text");
   options.add("--stop", arguments->stop, "TEXT", "ends a text where it would say TEXT (never)");
   options.add("-n", arguments->count, "K", "texts to write (1)");
+  options.add_switch("--interactive", arguments->interactive, "chat: answers each line of stdin");
   options.add("--weights", arguments->weights, "WHICH",
               "of the run: best, those of its best val, or last (best)");
   options.add("--max-tokens", arguments->max_tokens, "N",

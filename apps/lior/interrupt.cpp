@@ -68,6 +68,11 @@ void request_interrupt(int signal) {
   first_signal.compare_exchange_strong(none, signal);
 }
 
+void forgive_interrupt() {
+  int pressed = SIGINT;
+  first_signal.compare_exchange_strong(pressed, 0);
+}
+
 int interrupt_status() { return kStatusOfSignal + first_signal; }
 
 }  // namespace lior::app

@@ -25,6 +25,9 @@ bool interrupted();
 /// Asks the command to end as a signal does; a broken pipe calls it. The first request counts.
 void request_interrupt(int signal);
 
+/// Takes Ctrl-C back, where it alone has come: the command goes on.
+void forgive_interrupt();
+
 /// 128 + the number of the signal that interrupted.
 int interrupt_status();
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "chat_prompt.h"
 #include "lior/core/text.h"
 #include "lior/train/tokenizer.h"
 
@@ -286,16 +287,6 @@ void read_sampling(const Fields& fields, TextRequest& text) {
 
 }  // namespace
 
-std::string chat_prompt(const std::vector<ChatMessage>& messages) {
-  std::string prompt;
-  for (const auto& [role, content] : messages) {
-    if (role == "user") prompt += "User: ";
-    if (role == "assistant") prompt += "Assistant: ";
-    prompt += content + "\n\n";
-  }
-  return prompt + "Assistant:";
-}
-
 ApiRequest read_request(Endpoint endpoint, const std::string& body, const std::string& model,
                         const train::TrainedModel& trained, const RequestLimits& limits) {
   const json object = parse(body);
@@ -326,7 +317,7 @@ ApiRequest read_request(Endpoint endpoint, const std::string& body, const std::s
     const std::int64_t most = fields.integer("max_tokens", limits.max_tokens, 1, limits.max_tokens);
     request.text.max_tokens = fields.integer("max_completion_tokens", most, 1, limits.max_tokens);
     request.text.prompts = {tokens_of(trained, chat_prompt(read_messages(fields)))};
-    for (const char* stop : {"\n\nUser:", "\nUser:"}) request.text.stops.emplace_back(stop);
+    for (const std::string& stop : chat_stops()) request.text.stops.push_back(stop);
   }
   std::int64_t tokens = 0;
   for (const Tokens& prompt : request.text.prompts)

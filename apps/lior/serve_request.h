@@ -43,22 +43,4 @@ struct ApiRequest {
 ApiRequest read_request(Endpoint endpoint, const std::string& body, const std::string& model,
                         const train::TrainedModel& trained, const RequestLimits& limits);
 
-/// The text that stands for a chat, for models that know no chats:
-///
-///     what the system says
-///
-///     User: first question
-///
-///     Assistant: first answer
-///
-///     User: second question
-///
-///     Assistant:
-///
-/// An answer ends where the model would say "User:" on a new line.
-struct ChatMessage {
-  std::string role, content;
-};
-std::string chat_prompt(const std::vector<ChatMessage>& messages);
-
 }  // namespace lior::app

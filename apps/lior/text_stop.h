@@ -13,6 +13,9 @@ class StopAt {
  public:
   explicit StopAt(std::vector<std::string> stops);
 
+  /// After it was reached: the stop, and what was said after it.
+  const std::string& rest() const { return waiting_; }
+
   bool reached() const { return reached_; }
   /// What may be shown now.
   std::string push(const std::string& text);

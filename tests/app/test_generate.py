@@ -2,10 +2,12 @@
 """lior generate: prompts, stops, several texts."""
 
 import re
+import signal
 import subprocess
+import time
 
 import pytest
-from program import PROGRAM, small_settings
+from program import PROGRAM, environment, small_settings
 
 SETTINGS = small_settings()
 
@@ -83,3 +85,80 @@ def test_what_cannot_be(refused, run, tmp_path):
     assert "-n: 0 texts" in refused(*generate, "-n", 0)
     assert "min_p = 2" in refused(*generate, "--min-p", 2)
     assert "repetition_penalty = 0" in refused(*generate, "--repetition-penalty", 0)
+
+
+# --- a chat ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat(run):
+    """chat("line\\nline\\n", ...) -> CompletedProcess of lior generate --interactive."""
+
+    def say(lines, *more, temperature=0):
+        arguments = ("--interactive", "--temperature", temperature, "--max-tokens", 20, *more)
+        command = [PROGRAM, "generate", "--model", run, *arguments]
+        return subprocess.run(
+            list(map(str, command)),
+            input=lines,
+            capture_output=True,
+            timeout=120,
+            env=environment(),
+        )
+
+    return say
+
+
+def test_a_chat_answers_each_line_and_its_state_goes_on(chat, written):
+    prompt = "User: the cat\n\nAssistant:"
+    first = written("--prompt", prompt, "--temperature", 0)[:20]
+    prompt += first + "\n\nUser: sat on\n\nAssistant:"
+    second = written("--prompt", prompt, "--temperature", 0)[:20]
+    said = chat(b"the cat\n\nsat on").stdout.decode()
+    assert said == first.lstrip(" \n") + "\n" + second.lstrip(" \n") + "\n"
+
+
+def test_a_prompt_stands_before_a_chat(chat, written):
+    prompt = "the mat\n\nUser: cat\n\nAssistant:"
+    answer = written("--prompt", prompt, "--temperature", 0)[:20]
+    assert chat(b"cat\n", "--prompt", "the mat").stdout.decode() == answer.lstrip(" \n") + "\n"
+
+
+def test_a_chat_without_lines_says_nothing(chat):
+    result = chat(b"")
+    assert (result.returncode, result.stdout) == (0, b"")
+
+
+def test_a_chat_refuses_what_it_cannot_read(chat):
+    result = chat(b"a\n\xff\n")
+    assert result.returncode == 2 and b"line 2 of stdin" in result.stderr
+    assert b"-n 2" in chat(b"a\n", "-n", 2).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_answer_and_then_the_chat(run, number):
+    command = [PROGRAM, "generate", "--model", run, "--interactive", "--max-tokens", 1 << 40]
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    try:
+        process.stdin.write(b"the\n")
+        process.stdin.flush()
+        assert process.stdout.read(100)  # the answer, which would not end by itself
+        process.send_signal(number)
+        if number == signal.SIGINT:
+            process.stdin.write(b"cat\n")
+            process.stdin.flush()
+            assert process.stdout.read(100_000)  # part of it is the next answer
+            time.sleep(0.6)  # until another press is one of its own
+            process.send_signal(number)
+            process.stdin.close()
+            process.stdin = None
+        process.stdout.read()
+        assert process.wait(timeout=60) == (0 if number == signal.SIGINT else 143)
+    finally:
+        process.kill()
+        process.wait()
