@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "lior/core/available_memory.h"
+#include "lior/core/control_group.h"
 #include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/core/version.h"
@@ -62,31 +63,16 @@ Finding look_at_bf16() {
   return finding;
 }
 
-/// Cores that the control group's quota is worth; 0 where there is none.
-double quota_cores() {
-  std::ifstream in("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (in >> quota >> period && quota != "max" && period > 0)
-    return std::strtod(quota.c_str(), nullptr) / period;
-  std::ifstream old_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-      old_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double number = 0;
-  if (old_quota >> number && old_period >> period && number > 0 && period > 0)
-    return number / period;
-  return 0;
-}
-
 Finding look_at_cores() {
   const int cores = available_cores();
   const auto machine = static_cast<int>(std::thread::hardware_concurrency());
   Finding finding{"cores", fmt::format("{} of {} may be used", cores, machine), ""};
-  const double quota = quota_cores();
-  if (quota > 0 && quota < cores) {
+  const auto quota = cores_in_control_groups("/proc/self/cgroup", "/sys/fs/cgroup");
+  if (quota && *quota < cores) {
     finding.advice = fmt::format(
         "slow: the control group grants {:.3g} cores; --threads {} keeps threads from waiting for "
         "each other",
-        quota, std::max(1, static_cast<int>(quota)));
+        *quota, std::max(1, static_cast<int>(*quota)));
   }
   return finding;
 }

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <limits>
 
-#include "core/control_group.h"
+#include "lior/core/control_group.h"
 
 namespace lior {
 namespace {

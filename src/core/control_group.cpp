@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/control_group.h"
+#include "lior/core/control_group.h"
 
 #include <fmt/core.h>
 
@@ -48,37 +48,71 @@ std::optional<std::size_t> left_in(const fs::path& group, const Files& files) {
   return less(*limit, less(used, number_behind(files.reclaimable, group / files.statistics)));
 }
 
-/// The least over the group `name` and those above it, up to `root`. Inside a container the name is
-/// often the one that the host knows, which is not there; the root is then the container's group.
-void take_least(const fs::path& root, const std::string& name, const Files& files,
-                std::optional<std::size_t>& least) {
-  fs::path group = fs::path(name).relative_path();
-  while (true) {
-    if (const auto left = left_in(root / group, files)) {
-      least = least ? std::min(*least, *left) : *left;
-    }
-    if (group.empty()) return;
-    group = group.parent_path();
-  }
+std::optional<double> cores_of_version_2(const fs::path& group) {
+  std::ifstream file(group / "cpu.max");  // "150000 100000"; "max 100000" is no quota
+  double quota = 0, period = 0;
+  if (file >> quota >> period && quota > 0 && period > 0) return quota / period;
+  return {};
 }
 
-}  // namespace
+std::optional<double> cores_of_version_1(const fs::path& group) {
+  std::ifstream quota_file(group / "cpu.cfs_quota_us"), period_file(group / "cpu.cfs_period_us");
+  double quota = 0, period = 0;  // a quota of -1 is none
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) {
+    return quota / period;
+  }
+  return {};
+}
 
-std::optional<std::size_t> left_in_control_groups(const fs::path& membership,
-                                                  const fs::path& mount) {
-  std::optional<std::size_t> least;
+template <class T>
+void take_less(std::optional<T>& least, const std::optional<T>& value) {
+  if (value && (!least || *value < *least)) least = value;
+}
+
+/// The least of what `in_group` says of the group `name` and those above it, up to `root`. Inside a
+/// container the name is often the one that the host knows, which is not there; the root is then
+/// the container's group.
+template <class InGroup>
+auto least_up_to(const fs::path& root, const std::string& name, const InGroup& in_group) {
+  auto least = in_group(root);
+  for (fs::path group = fs::path(name).relative_path(); !group.empty();
+       group = group.parent_path()) {
+    take_less(least, in_group(root / group));
+  }
+  return least;
+}
+
+/// The least over all groups of the process, by a function for each version. `kind` is the name of
+/// the first version's controller and of its folder.
+template <class Version1, class Version2>
+auto least_of_groups(const fs::path& membership, const fs::path& mount, const std::string& kind,
+                     const Version1& version1, const Version2& version2) {
+  decltype(version1(mount)) least;
   std::ifstream file(membership);
   for (std::string line; std::getline(file, line);) {  // "4:memory,cpu:/user", "0::/user" in v2
     const auto first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const auto kinds = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const std::string name = line.substr(second + 1);
-    if (kinds == ",,") take_least(mount, name, kVersion2, least);
-    if (kinds.find(",memory,") != std::string::npos) {
-      take_least(mount / "memory", name, kVersion1, least);
+    if (kinds == ",,") take_less(least, least_up_to(mount, name, version2));
+    if (kinds.find("," + kind + ",") != std::string::npos) {
+      take_less(least, least_up_to(mount / kind, name, version1));
     }
   }
   return least;
+}
+
+}  // namespace
+
+std::optional<std::size_t> left_in_control_groups(const fs::path& membership,
+                                                  const fs::path& mount) {
+  return least_of_groups(
+      membership, mount, "memory", [](const fs::path& group) { return left_in(group, kVersion1); },
+      [](const fs::path& group) { return left_in(group, kVersion2); });
+}
+
+std::optional<double> cores_in_control_groups(const fs::path& membership, const fs::path& mount) {
+  return least_of_groups(membership, mount, "cpu", cores_of_version_1, cores_of_version_2);
 }
 
 }  // namespace lior

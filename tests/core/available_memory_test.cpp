@@ -3,7 +3,7 @@
 
 #include <sys/resource.h>
 
-#include "core/control_group.h"
+#include "lior/core/control_group.h"
 #include "support/temporary_folder.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -45,6 +45,10 @@ class ControlGroups : public testing::Test {
   std::optional<std::size_t> left(const std::string& membership) {
     write("membership", membership);
     return left_in_control_groups(folder_.file("membership"), folder_.file("mount"));
+  }
+  std::optional<double> cores(const std::string& membership) {
+    write("membership", membership);
+    return cores_in_control_groups(folder_.file("membership"), folder_.file("mount"));
   }
 
  private:
@@ -96,6 +100,27 @@ TEST_F(ControlGroups, UsedPastTheLimitLeaveNothing) {
   write("mount/memory.max", "1000\n");
   write("mount/memory.current", "2000\n");
   EXPECT_EQ(left("0::/\n"), 0);
+}
+
+TEST_F(ControlGroups, GrantTheLeastQuotaOfThoseAboveTheProcess) {
+  EXPECT_EQ(cores("0::/a/b\n"), std::nullopt);
+  write("mount/cpu.max", "max 100000\n");
+  EXPECT_EQ(cores("0::/a/b\n"), std::nullopt);
+  write("mount/a/cpu.max", "150000 100000\n");
+  write("mount/a/b/cpu.max", "400000 100000\n");
+  EXPECT_EQ(cores("0::/a/b\n"), 1.5);
+  write("mount/a/b/cpu.max", "25000 50000\n");
+  EXPECT_EQ(cores("0::/a/b\n"), 0.5);
+  EXPECT_EQ(cores("0::/kubepods/pod7\n"), std::nullopt);
+}
+
+TEST_F(ControlGroups, OfTheFirstVersionHaveQuotasToo) {
+  write("mount/cpu/user/cpu.cfs_quota_us", "250000\n");
+  write("mount/cpu/user/cpu.cfs_period_us", "100000\n");
+  write("mount/cpu/cpu.cfs_quota_us", "-1\n");
+  write("mount/cpu/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cores("5:cpu,cpuacct:/user/session\n0::/\n"), 2.5);
+  EXPECT_EQ(cores("5:cpuset:/user\n"), std::nullopt);
 }
 
 TEST(BytesText, HasThreeDigitsAndPowersOfAThousand) {
