@@ -2,6 +2,7 @@
 """Ends of a run that come from outside: signals, a reader that goes away, closed standard streams."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -59,6 +60,23 @@ def test_a_training_saves_says_so_and_ends_with_the_signals_status(text, tmp_pat
     assert said[-1].startswith("interrupted at step ")
     header = (out / "model.safetensors").read_bytes()[:1000].decode("utf-8", "replace")
     assert f'"step":"{steps_made(out)}"' in header
+
+
+def test_an_evaluation_of_hours_says_what_it_takes_and_can_be_interrupted(tmp_path):
+    long = tmp_path / "long.toml"
+    long.write_text("batch = 4\nlength = 2048\neval_count = 1048576\neval_every = 1\n")
+    flags = ["--config", long, "--progress", "plain", "--steps", 4, "--threads", 1]
+    command = [PROGRAM, "train", "--data", "builtin:parity", "--out", tmp_path / "run", *flags]
+    estimates = []
+    with start(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if left := re.fullmatch(r"evaluating: 0% done, ([\d:]+) left\n", line):
+                estimates.append(left[1])
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == STATUS[signal.SIGINT]
+    assert line.startswith("interrupted at step 1 ")
+    # 2^31 tokens: a machine that reads 3 million of them a second takes ten minutes.
+    assert all(len(estimate) >= len("10:00") for estimate in estimates) and estimates
 
 
 def test_interrupted_thrice_and_resumed_a_training_has_the_bits_of_one_left_alone(text, tmp_path):
