@@ -28,11 +28,13 @@ int& thread_setting() {
 
 thread_local bool inside_parallel = false;
 
+#if !defined(LIOR_STD_THREAD)
 /// A thread that works for others takes no signals: core/signal_mask.h.
 void take_no_signals() {
   thread_local bool blocked = false;
   if (!std::exchange(blocked, true)) detail::block_signals();
 }
+#endif
 
 /// The first exception of any worker, rethrown on the calling thread.
 class FirstException {
@@ -95,12 +97,14 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
   };
 #if defined(LIOR_STD_THREAD)
   std::vector<std::thread> others;
-  for (int worker = 1; worker < workers; ++worker) {
-    others.emplace_back([&run, stop, worker] {
-      take_no_signals();
-      const StopFollower follower(stop);
-      run(worker);
-    });
+  {
+    const SignalMask mask;  // which new threads inherit: they take no signals
+    for (int worker = 1; worker < workers; ++worker) {
+      others.emplace_back([&run, stop, worker] {
+        const StopFollower follower(stop);
+        run(worker);
+      });
+    }
   }
   run(0);
   for (std::thread& other : others) other.join();
