@@ -60,32 +60,48 @@ T square(const std::complex<T>& z) {
   return z.real() * z.real() + z.imag() * z.imag();
 }
 
-/// data *= e^{-i angle |data|^2}; or e^{-angle density} where there is a density.
-template <class T>
-void turn_by_density(std::complex<T>* data, T angle, const T* density, Index count) {
-  constexpr Index kChunk = 128;
+constexpr Index kChunk = 128;
+
+/// value(k), of the entries k from `first` to first + kChunk or to `count`.
+template <class T, class Value>
+std::span<T> chunk_of(T* values, Index first, Index count, const Value& value) {
+  const Index numbers = std::min(kChunk, count - first);
+  for (Index k = 0; k < numbers; ++k) values[k] = value(first + k);
+  return {values, static_cast<std::size_t>(numbers)};
+}
+
+/// data[k] *= e^{i angle(k)}.
+template <class T, class Angle>
+void turn(std::complex<T>* data, Index count, const Angle& angle) {
   T angles[kChunk], real[kChunk], imaginary[kChunk];
   for (Index first = 0; first < count; first += kChunk) {
-    const Index numbers = std::min(kChunk, count - first);
-    std::complex<T>* const at = data + first;
-    const auto span = [&](T* values) {
-      return std::span<T>(values, static_cast<std::size_t>(numbers));
-    };
-    for (Index k = 0; k < numbers; ++k) {
-      angles[k] = -angle * (density ? density[first + k] : square(at[k]));
-    }
-    if (density) {
-      simd::evaluate<T>(simd::Elementary::exp, span(angles), span(real));
-      for (Index k = 0; k < numbers; ++k) at[k] *= real[k];
-      continue;
-    }
-    simd::evaluate<T>(simd::Elementary::cos, span(angles), span(real));
-    simd::evaluate<T>(simd::Elementary::sin, span(angles), span(imaginary));
-    for (Index k = 0; k < numbers; ++k) {
-      const T a = at[k].real(), b = at[k].imag();
-      at[k] = {real[k] * a - imaginary[k] * b, real[k] * b + imaginary[k] * a};
+    const std::span<T> chunk = chunk_of(angles, first, count, angle);
+    simd::evaluate<T>(simd::Elementary::cos, chunk, {real, chunk.size()});
+    simd::evaluate<T>(simd::Elementary::sin, chunk, {imaginary, chunk.size()});
+    for (std::size_t k = 0; k < chunk.size(); ++k) {
+      std::complex<T>& at = data[first + static_cast<Index>(k)];
+      const T a = at.real(), b = at.imag();
+      at = {real[k] * a - imaginary[k] * b, real[k] * b + imaginary[k] * a};
     }
   }
+}
+
+/// data[k] *= e^{exponent(k)}.
+template <class T, class Exponent>
+void scale(std::complex<T>* data, Index count, const Exponent& exponent) {
+  T exponents[kChunk], factors[kChunk];
+  for (Index first = 0; first < count; first += kChunk) {
+    const std::span<T> chunk = chunk_of(exponents, first, count, exponent);
+    simd::evaluate<T>(simd::Elementary::exp, chunk, {factors, chunk.size()});
+    for (std::size_t k = 0; k < chunk.size(); ++k)
+      data[first + static_cast<Index>(k)] *= factors[k];
+  }
+}
+
+/// The time for which |T|^2 of the start turns as much as one that falls as e^{-2 w s} does until
+/// `time`: the integral of e^{-2 w s}.
+double time_of_density(double w, double time) {
+  return w == 0 ? time : -std::expm1(-2 * w * time) / (2 * w);
 }
 
 }  // namespace
@@ -128,9 +144,15 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   std::vector<double> kicks = parts.kicks;
   kicks.push_back(parts.kicks.front() + parts.kicks.back());
   for (const double fraction : kicks) {
-    Kick kick{Buffer<Number>(grid_.cells()), static_cast<T>(nonlinearity * fraction * dt / hbar)};
+    Kick kick{.factors = Buffer<Number>(grid_.cells()),
+              .angle = static_cast<T>(nonlinearity * fraction * dt / hbar)};
+    if (nonlinearity != 0 && !absorption.empty()) kick.angles = Buffer<T>(grid_.cells());
     for (Index c = 0; c < grid_.cells(); ++c) {
       const double w = absorption.empty() ? 0 : absorption.data()[c];
+      if (kick.angles.size() > 0) {
+        kick.angles[c] =
+            static_cast<T>(nonlinearity / hbar * time_of_density(w / hbar, fraction * dt));
+      }
       kick.factors[c] =
           Number(phase(h.v().data()[c], fraction) * std::exp(-w * fraction * dt / hbar));
     }
@@ -168,9 +190,14 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
     for (Index i = begin; i < end; ++i) {
       Number* const row = data + i * ny * cell;
       const auto kick = [&](const Kick& by) {
-        if (by.angle != 0) {
-          const T* density = density_.size() > 0 ? density_.data() + i * ny * cell : nullptr;
-          turn_by_density(row, by.angle, density, ny * cell);
+        if (by.angles.size() > 0) {
+          const T* angles = by.angles.data() + i * ny;
+          turn(row, ny * cell, [&](Index k) { return -angles[k / cell] * square(row[k]); });
+        } else if (density_.size() > 0) {
+          const T* density = density_.data() + i * ny * cell;
+          scale(row, ny * cell, [&](Index k) { return -by.angle * density[k]; });
+        } else if (by.angle != 0) {
+          turn(row, ny * cell, [&](Index k) { return -by.angle * square(row[k]); });
         }
         for (Index j = 0; j < ny; ++j) multiply(row + j * cell, by.factors[i * ny + j], cell);
       };

@@ -175,6 +175,29 @@ TEST(Absorption, TakesTheNormThatItShould) {
       "rk4 cannot run with an absorbing potential; expected one of: strang, yoshida4");
 }
 
+// i hbar dT/dt = (g |T|^2 - i W) T of a constant field: |T|^2 = |T_0|^2 e^{-2 W t / hbar}, and the
+// phase is -g |T_0|^2 (1 - e^{-2 W t / hbar}) / (2 W). A step is exact, of any size.
+TEST(Absorption, LessensWhatTheNonlinearityTurns) {
+  const Grid grid{.nx = 3, .ny = 4, .d = 2, .dx = 0.5};
+  const double hbar = 0.7, g = 1.3, w = 0.9;
+  Array<double, 2> v({3, 4}), absorption({3, 4});
+  std::fill(absorption.view().begin(), absorption.view().end(), w);
+  const Hamiltonian<double> h(grid, {.hbar = hbar}, {}, v.view());
+  Array<Number, 4> start(grid.shape());
+  std::fill(start.view().begin(), start.view().end(), Number(0.6, 0.8));
+  for (const Scheme scheme : {Scheme::strang, Scheme::yoshida4}) {
+    const Settings settings{.scheme = scheme, .dt = 0.5, .nonlinearity = g};
+    Evolution<double> evolution(h, settings, start.view(), {}, {}, absorption.view());
+    evolution.run(4);
+    const double fallen = std::exp(-2 * w / hbar * 2);
+    const Number want =
+        Number(0.6, 0.8) * std::polar(std::sqrt(fallen), -g * (1 - fallen) / (2 * w));
+    for (const Number& number : evolution.field()) {
+      EXPECT_LT(std::abs(number - want), 1e-14) << name(scheme);
+    }
+  }
+}
+
 TEST(Formulas, FillPotentialsAndFields) {
   const Grid grid{.nx = 4, .ny = 3, .d = 2, .dx = 0.5};
   Array<double, 2> v({4, 3}), phase({4, 3});

@@ -58,10 +58,12 @@ class Splitting {
  private:
   using Number = std::complex<T>;
   /// e^{-i (V + g |T|^2) f dt / hbar}, without i in imaginary time: the factors of V, and the
-  /// angle g f dt / hbar.
+  /// angle g f dt / hbar. Where W absorbs, |T|^2 falls during the kick: each cell has an angle, g
+  /// hbar^-1 times the integral of e^{-2 W s / hbar} over f dt.
   struct Kick {
     Buffer<Number> factors;
     T angle;
+    Buffer<T> angles{};
   };
   /// The parts of one sweep over the rows, in this order.
   struct RowSweep {
