@@ -87,6 +87,9 @@ WORDS = [
     "sphere",
     "[",
     "(" * 2000,
+    "x^x^-r/0",
+    "d(d(r))",
+    "exp(exp(9^9))",
     "-",
     "--",
     "--help",
@@ -147,26 +150,55 @@ frames = true
 """
 
 
+FORMULAS = """[grid]
+nx = 6
+ny = 5
+D = 1
+dx = 0.5
+[potential]
+expression = "0.02*(x^2 + y^2)"
+[initial]
+kind = "expression"
+expression = "exp(-(x^2 + y^2)/2)"
+phase = "0.7*x"
+[integrator]
+dt = 0.1
+steps = 4
+[output]
+every = 2
+"""
+METRIC = """coordinates = "r, phi"
+line_element = "dr^2 + f^2*dphi^2"
+[parameters]
+a = 1
+[periods]
+phi = "2*pi"
+[definitions]
+f = "a*sinh(r/a)"
+[domain]
+edge = "r > 0"
+"""
+STARTS = """r, phi, dr, dphi
+1, 2, 0.5, 0.1
+# "another"
+2, 0.5, -0.1, 3e-1
+"""
+
+
 def start_files(folder):
-    """The inputs of the commands: settings, texts, a trained model, a field's run."""
+    """The inputs of the commands: settings, texts, trained models, a field's run."""
+    (folder / "formulas.toml").write_text(FORMULAS)
+    (folder / "metric.toml").write_text(METRIC)
+    (folder / "starts.csv").write_text(STARTS)
     (folder / "train.toml").write_text(TRAIN)
     (folder / "field.toml").write_text(FIELD)
     (folder / "text.txt").write_text("In the beginning was the word. " * 40)
     for command in (
-        [
-            "train",
-            "--data",
-            "text.txt",
-            "--out",
-            "model",
-            "--config",
-            "train.toml",
-            "--progress",
-            "none",
-        ],
-        ["evolve", "--out", "field", "--config", "field.toml", "--progress", "none"],
+        "train --data text.txt --out model --config train.toml --progress none",
+        "train --data builtin:parity --out task --config train.toml --progress none",
+        "evolve --out field --config field.toml --progress none",
     ):
-        subprocess.run([PROGRAM, *command], cwd=folder, check=True, capture_output=True)
+        subprocess.run([PROGRAM, *command.split()], cwd=folder, check=True, capture_output=True)
 
 
 COMMANDS = {
@@ -179,6 +211,11 @@ COMMANDS = {
     "geodesic": "geodesic --metric sphere:n=2,r=1 --from 1,1 --velocity 0.5,0.5 --length 1 --samples 5 --method dopri5"
     " --step 0.1 --rtol 1e-8 --atol 1e-10 --json",
     "distance": "geodesic --metric half_plane:n=2 --from 0,1 --to 1,2 --samples 3 --json",
+    "starts": "geodesic --metric metric.toml:a=2 --starts starts.csv --out paths.csv --length 1 --samples 3 --event r-2",
+    "formula": "geodesic --metric expr:r,phi;dr^2+sinh(r)^2*dphi^2 --from 1,1 --velocity 0.5,0.5 --samples 3 --json",
+    "formulas": "evolve --out new --config formulas.toml --steps 4 --progress none --threads 1",
+    "crystallise": "crystallise --model task --threads 1",
+    "help": "help files",
     "verify": "verify --filter octonion.norm --level scalar --json report.json",
     "info": "info",
 }
@@ -194,6 +231,9 @@ FILES = {
     "eval": ["model/config.json", "model/best.safetensors", "text.txt"],
     "generate": ["model/config.json", "model/best.safetensors"],
     "evolve": ["field.toml"],
+    "formulas": ["formulas.toml"],
+    "starts": ["metric.toml", "starts.csv"],
+    "crystallise": ["task/config.json", "task/model.safetensors"],
     "go_on": ["field/config.toml", "field/checkpoint.safetensors", "field/diagnostics.jsonl"],
     # field.h5 is trusted: libhdf5 crashes on hostile files, as io/hdf5.h says.
 }
@@ -309,7 +349,7 @@ def broken_rule(command, ended):
                 return f"a message of a library: {word}"
     if (
         ended.returncode == 0
-        and command in ("eval", "geodesic", "distance")
+        and command in ("eval", "geodesic", "distance", "formula")
         and ended.stdout.startswith(b"{")
     ):
         try:
