@@ -76,6 +76,7 @@ Run eval_command(Options& options);
 Run crystallise_command(Options& options);
 Run generate_command(Options& options);
 Run serve_command(Options& options);
+Run report_command(Options& options);
 Run evolve_command(Options& options);
 Run geodesic_command(Options& options);
 Run verify_command(Options& options);

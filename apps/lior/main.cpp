@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
        {"crystallise", "make a model that tracks a finite automaton exact", crystallise_command},
        {"generate", "continue a text", generate_command},
        {"serve", "answer requests for texts over HTTP, as OpenAI's API", serve_command},
+       {"report", "write a page with the charts of a run", report_command},
        {"evolve", "evolve a cognitive tensor field", evolve_command},
        {"geodesic", "follow a geodesic of a metric", geodesic_command},
        {"verify", "check every formula against its identities and references", verify_command},

@@ -7,6 +7,7 @@
 #include "lior/core/error.h"
 #include "lior/io/utf8.h"
 #include "lior/plot/surface.h"
+#include "plot/code_point.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -42,15 +43,6 @@ float scale_of(double size) {
   return stbtt_ScaleForMappingEmToPixels(&font(), static_cast<float>(size));
 }
 
-/// The point of a well-formed character of UTF-8.
-int code_point(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first;
-  int point = first & (0x7f >> character.size());
-  for (const char c : character.substr(1)) point = point << 6 | (c & 0x3f);
-  return point;
-}
-
 /// Calls glyph(index, place) for each character; the place after the last one.
 template <class Glyph>
 double for_glyphs(std::string_view text, double size, const Glyph& glyph) {
@@ -60,7 +52,9 @@ double for_glyphs(std::string_view text, double size, const Glyph& glyph) {
   while (!text.empty()) {
     const std::size_t length = io::utf8_character(text);
     const int index =
-        length == 0 ? 0 : stbtt_FindGlyphIndex(&font(), code_point(text.substr(0, length)));
+        length == 0
+            ? 0
+            : stbtt_FindGlyphIndex(&font(), static_cast<int>(code_point(text.substr(0, length))));
     text.remove_prefix(std::max<std::size_t>(length, 1));
     if (before != 0) place += scale * stbtt_GetGlyphKernAdvance(&font(), before, index);
     glyph(index, place);

@@ -3,9 +3,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lior/io/utf8.h"
+#include "plot/code_point.h"
 
 namespace lior::plot {
 namespace {
@@ -36,30 +38,36 @@ std::string dark_style() {
 
 std::string number(double value) { return fmt::format("{:.6g}", std::round(value * 100) / 100); }
 
+/// Whether HTML and XML take a point: no control character, and none that is no character.
+bool is_text(char32_t point) {
+  if (point == '\n' || point == '\t') return true;
+  const bool control = point < 0x20 || (point >= 0x7f && point < 0xa0);
+  const bool none = (point & 0xfffe) == 0xfffe || (point >= 0xfdd0 && point <= 0xfdef);
+  return !control && !none;
+}
+
 }  // namespace
 
 std::string escape_xml(std::string_view text) {
   std::string escaped;
-  io::Utf8Repair repair;
-  std::string whole;
-  for (const char byte : text) whole += repair.push(byte);
-  whole += repair.finish();
-  for (const char c : whole) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '&')
+  while (!text.empty()) {
+    const std::size_t length = io::utf8_character(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(character.size());
+    if (character == "&")
       escaped += "&amp;";
-    else if (c == '<')
+    else if (character == "<")
       escaped += "&lt;";
-    else if (c == '>')
+    else if (character == ">")
       escaped += "&gt;";
-    else if (c == '"')
+    else if (character == "\"")
       escaped += "&quot;";
-    else if (c == '\'')
+    else if (character == "'")
       escaped += "&#39;";
-    else if (code < 0x20 && c != '\n' && c != '\t')
+    else if (length == 0 || !is_text(code_point(character)))
       escaped += "\ufffd";
     else
-      escaped += c;
+      escaped += character;
   }
   return escaped;
 }

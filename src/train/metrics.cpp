@@ -13,12 +13,33 @@ namespace lior::train {
 namespace {
 
 /// The step of a line, which is a JSON object; nothing where it is damaged.
-std::optional<Index> step_of(const std::string& line) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
+std::optional<Index> step_of(const nlohmann::json& json) {
   if (!json.is_object()) return {};
   const auto step = json.find("step");
   if (step == json.end() || !step->is_number_integer()) return {};
   return step->get<Index>();
+}
+
+std::optional<MetricsLine> line_of(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!step_of(json)) return {};
+  const auto number = [&](const char* key) -> std::optional<double> {
+    const auto value = json.find(key);
+    if (value == json.end() || !value->is_number()) return {};
+    return value->get<double>();
+  };
+  const auto count = [&](const char* key) { return static_cast<Index>(number(key).value_or(0)); };
+  return MetricsLine{.step = *step_of(json),
+                     .loss = number("loss").value_or(0),
+                     .accuracy = number("accuracy").value_or(0),
+                     .length = count("length"),
+                     .tokens = count("tokens"),
+                     .seconds = number("seconds").value_or(0),
+                     .lr = number("lr").value_or(0),
+                     .grad_norm = number("grad_norm").value_or(0),
+                     .planned_bytes = count("planned_bytes"),
+                     .val_loss = number("val_loss"),
+                     .val_accuracy = number("val_accuracy")};
 }
 
 /// The lines of an earlier run that a resumed run keeps.
@@ -32,7 +53,7 @@ Kept kept_lines(const std::filesystem::path& path, Index step) {
   Kept kept;
   Index damaged = 0;
   for (std::string line; std::getline(file, line) && !file.eof();) {
-    const auto at = step_of(line);
+    const auto at = step_of(nlohmann::json::parse(line, nullptr, false));
     if (at && *at > step) break;
     if (at) {
       kept.text += line + "\n";
@@ -45,6 +66,17 @@ Kept kept_lines(const std::filesystem::path& path, Index step) {
 }
 
 }  // namespace
+
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  LIOR_CHECK(file.is_open(), "{}: cannot be read; expected the metrics.jsonl of a run",
+             shown_path(path.string()));
+  std::vector<MetricsLine> lines;
+  for (std::string text; std::getline(file, text);) {
+    if (auto line = line_of(text)) lines.push_back(*line);
+  }
+  return lines;
+}
 
 Metrics::Metrics(const std::filesystem::path& path, Index step)
     : path_(path), file_(nullptr, &std::fclose) {

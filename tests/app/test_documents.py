@@ -8,7 +8,18 @@ import pytest
 from program import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-COMMANDS = ("train", "eval", "generate", "serve", "evolve", "geodesic", "verify", "bench", "info")
+COMMANDS = (
+    "train",
+    "eval",
+    "generate",
+    "serve",
+    "report",
+    "evolve",
+    "geodesic",
+    "verify",
+    "bench",
+    "info",
+)
 
 
 def code_of(text):

@@ -81,6 +81,8 @@ TEST(Text, ACanvasClips) {
 TEST(Svg, EscapesWhatIsForeign) {
   EXPECT_EQ(escape_xml("a<b>&\"c\"'"), "a&lt;b&gt;&amp;&quot;c&quot;&#39;");
   EXPECT_EQ(escape_xml("\xff\x01 \n"), "\ufffd\ufffd \n");
+  EXPECT_EQ(escape_xml("\x7f\xc2\x85\xc2\xa0\xef\xbf\xbf"), "\ufffd\ufffd\xc2\xa0\ufffd")
+      << "control characters beyond ASCII, and what is no character";
 }
 
 }  // namespace

@@ -68,5 +68,21 @@ TEST_F(MetricsFile, DamagedLinesAreLeftOutAndCountedAndTheOthersStay) {
   EXPECT_EQ(Metrics(path, 20).damaged_lines(), 0);
 }
 
+TEST_F(MetricsFile, LinesAreReadAsTheyWereWritten) {
+  Metrics(path, 0).write({.step = 10, .loss = 2.5, .tokens = 640, .seconds = 1.25, .lr = 0.01});
+  Metrics(path, 10).write({.step = 20, .grad_norm = 0.5, .val_loss = 2.25, .val_accuracy = 0.5});
+  std::ofstream(path, std::ios::app) << "{\"step\": 30, \"loss\": null}\nno record\n{\"st";
+  const std::vector<MetricsLine> lines = read_metrics(path);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].step, 10);
+  EXPECT_EQ(lines[0].tokens, 640);
+  EXPECT_EQ(lines[0].seconds, 1.25);
+  EXPECT_FALSE(lines[0].val_loss);
+  EXPECT_EQ(lines[1].grad_norm, 0.5);
+  EXPECT_EQ(lines[1].val_loss, 2.25);
+  EXPECT_EQ(lines[2].step, 30);
+  EXPECT_THROW(read_metrics(path.string() + ".none"), Error);
+}
+
 }  // namespace
 }  // namespace lior::train

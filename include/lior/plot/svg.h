@@ -28,7 +28,7 @@ class Svg : public Surface {
 };
 
 /// `text` for XML and HTML, in elements and attributes: `&`, `<`, `>` and quotes as entities; what
-/// is not UTF-8, and control characters that XML refuses, become U+FFFD.
+/// is not UTF-8, control characters and what is no character become U+FFFD.
 std::string escape_xml(std::string_view text);
 
 }  // namespace lior::plot

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "lior/core/view.h"
 
@@ -19,11 +20,15 @@ struct MetricsLine {
   Index tokens = 0;     ///< targets trained on so far
   double seconds = 0;   ///< of the run so far
   double lr = 0;
-  double grad_norm = 0;            ///< before clipping
-  Index planned_bytes = 0;         ///< memory that the run was planned to hold
-  std::optional<double> val_loss;  ///< on evaluated steps: the held-out tail, or fresh sequences
-  std::optional<double> val_accuracy;
+  double grad_norm = 0;              ///< before clipping
+  Index planned_bytes = 0;           ///< memory that the run was planned to hold
+  std::optional<double> val_loss{};  ///< on evaluated steps: the held-out tail, or fresh sequences
+  std::optional<double> val_accuracy{};
 };
+
+/// The lines of a run's file, in order; what is no record is left out. Throws lior::Error where
+/// there is no such file.
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& path);
 
 /// The file of a run, open to go on writing.
 class Metrics {
