@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "lior/check/profile_report.h"
 #include "lior/core/timer.h"
 #include "lior/io/atomic_file.h"
+#include "lior/io/event_file.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
 #include "shell.h"
@@ -75,7 +77,7 @@ std::string flag_name(const std::string& key) {
 
 struct Arguments {
   std::string out, progress = "auto";
-  std::optional<std::string> config;
+  std::optional<std::string> config, tensorboard;
   bool resume = false, profile = false;
   std::vector<std::optional<std::string>> values =
       std::vector<std::optional<std::string>>(flags().size());
@@ -166,10 +168,38 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
                      further);
 }
 
+/// Lines of metrics.jsonl as TensorBoard shows them.
+class EventWriter {
+ public:
+  explicit EventWriter(const std::string& folder) : file_(folder) {}
+
+  void write(const train::MetricsLine& line) {
+    std::vector<io::EventScalar> scalars = {{"train/loss", line.loss},
+                                            {"train/accuracy", line.accuracy},
+                                            {"train/length", static_cast<double>(line.length)},
+                                            {"train/lr", line.lr},
+                                            {"train/grad_norm", line.grad_norm}};
+    if (before_ && line.seconds > before_->seconds) {
+      const auto tokens = static_cast<double>(line.tokens - before_->tokens);
+      scalars.push_back({"train/tokens_per_second", tokens / (line.seconds - before_->seconds)});
+    }
+    if (line.val_loss) scalars.push_back({"val/loss", *line.val_loss});
+    if (line.val_accuracy) scalars.push_back({"val/accuracy", *line.val_accuracy});
+    file_.write(line.step, scalars);
+    before_ = line;
+  }
+
+ private:
+  io::EventFile file_;
+  std::optional<train::MetricsLine> before_;
+};
+
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   catch_interrupts();
   Profile profile;
+  std::optional<EventWriter> events;
+  if (arguments.tensorboard) events.emplace(*arguments.tensorboard);
   train::Progress at;  // of the latest step
   Timer evaluating;
   const train::Hooks hooks{
@@ -189,7 +219,11 @@ int run(const Arguments& arguments) {
                                               clock_text(left)));
           },
       .profile = arguments.profile ? &profile : nullptr,
-      .say = [&](const std::string& line) { display.say(line); }};
+      .say = [&](const std::string& line) { display.say(line); },
+      .logged =
+          [&](const train::MetricsLine& line) {
+            if (events) events->write(line);
+          }};
   const train::Outcome outcome =
       train::train(arguments.settings(display), arguments.out, arguments.resume, hooks);
   display.say(ending_text(outcome, arguments.out));
@@ -212,6 +246,8 @@ Run train_command(Options& options) {
   }
   options.add("--config", arguments->config, "FILE",
               "settings, TOML or a run's config.json; flags and LIOR_* come before");
+  options.add("--tensorboard", arguments->tensorboard, "DIR",
+              "also write what metrics.jsonl gets as event files for TensorBoard");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out");
   options.add_switch("--profile", arguments->profile,
                      "say at the end where the steps' time went, and write it to profile.json");

@@ -428,6 +428,7 @@ class Trainer {
     line.planned_bytes = static_cast<Index>(plan_.bytes);
     if (!evaluated) line.val_loss.reset(), line.val_accuracy.reset();
     metrics_->write(line);
+    hooks_.logged(line);
   }
 
   void save() {

@@ -10,6 +10,7 @@
 #include "lior/train/best.h"
 #include "lior/train/config.h"
 #include "lior/train/crystallise.h"
+#include "lior/train/metrics.h"
 
 namespace lior::train {
 
@@ -36,6 +37,8 @@ struct Hooks {
   Profile* profile = nullptr;
   /// One line about the run, for a person.
   std::function<void(const std::string&)> say = [](const std::string&) {};
+  /// Each line of metrics.jsonl.
+  std::function<void(const MetricsLine&)> logged = [](const MetricsLine&) {};
 };
 
 /// How a run ended.
