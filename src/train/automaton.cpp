@@ -213,6 +213,7 @@ std::optional<Merge> find_merge(const Automaton& automaton) {
     std::vector<std::int32_t> from(static_cast<std::size_t>(automaton.states), -1);
     for (std::int32_t state = 0; state < automaton.states; ++state) {
       const std::int32_t into = automaton.after(state, letter);
+      if (into == Automaton::kNoState) continue;
       std::int32_t& first = from[static_cast<std::size_t>(into)];
       if (first >= 0) return Merge{letter, first, state, into};
       first = state;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/config.h"
 
+#include <algorithm>
+
 #include "lior/core/parallel.h"
 #include "lior/io/atomic_file.h"
 #include "lior/nn/mixers.h"
@@ -13,6 +15,16 @@ using settings::Bounds;
 using settings::Setting;
 
 constexpr Index kDefaultSteps = 2000;
+
+/// Turns for each token, and reflections for each turn, as many as the machine of a task asks for.
+void fit_to_machine(nn::ModelConfig& model, const Task& task) {
+  if (task.problem == nullptr || model.mixer.gates || model.layers > 1) return;
+  constexpr Index kStep = 32;
+  const Index letters = task.problem->machine.letters;
+  if (letters > model.d_model + 1) model.d_model = (letters + kStep - 1) / kStep * kStep;
+  if (!task.problem->group || model.mixer.transition != algebra::Transition::two_sided) return;
+  model.mixer.factors = std::max(model.mixer.factors, task.problem->group->turns.reflections);
+}
 
 }  // namespace
 
@@ -107,6 +119,7 @@ Config new_config(std::span<const Setting> settings) {
     config.model = before->model;
     config.tokenizer = before->tokenizer;
   }
+  if (names_task(chosen.data)) fit_to_machine(config.model, task_of_data(chosen.data));
   config.threads = available_cores();
   for (const Setting& setting : settings) settings::assign(fields(config), setting);
   if (!config.steps && !config.minutes) config.steps = kDefaultSteps;

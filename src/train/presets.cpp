@@ -40,6 +40,34 @@ nn::ModelConfig with_ngrams(nn::ModelConfig model) {
   return model;
 }
 
+Config tracking() {
+  return {
+      .preset = "tracking",
+      .batch = 8,
+      .length = 512,
+      .eval_every = 1000,
+      .eval_count = 64,
+      .lr = 5e-3,
+      .clip = 0.02,
+      .model = {.d_model = 64,
+                .layers = 1,
+                .mixer = {.heads = 4,
+                          .transition = Transition::left,
+                          .gates = false,
+                          .readout = Readout::quadratic}},
+      // Decay keeps the scores from growing, and with them the pull toward exact turns from fading.
+      .optimizer = {.weight_decay = 0.5},
+      .schedule = {.floor = 0},
+      .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}};
+}
+
+Config tracking_pairs() {
+  Config config = tracking();
+  config.preset = "tracking-pairs";
+  config.model.convolution = 2;
+  return config;
+}
+
 const Config kPresets[] = {
     // Texts: many small steps learn more in the same time than few large ones
     // (docs/decisions/023-batch-of-text.md).
@@ -85,23 +113,9 @@ const Config kPresets[] = {
     // State tracking: unit states that are turned and never forgotten. Turns are found over a few
     // generators within seconds; the long lengths make them exact, since their errors add up
     // (docs/decisions/020-state-tracking.md).
-    {.preset = "tracking",
-     .batch = 8,
-     .length = 512,
-     .eval_every = 1000,
-     .eval_count = 64,
-     .lr = 5e-3,
-     .clip = 0.02,
-     .model = {.d_model = 64,
-               .layers = 1,
-               .mixer = {.heads = 4,
-                         .transition = Transition::left,
-                         .gates = false,
-                         .readout = Readout::quadratic}},
-     // Decay keeps the scores from growing, and with them the pull toward exact turns from fading.
-     .optimizer = {.weight_decay = 0.5},
-     .schedule = {.floor = 0},
-     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}},
+    tracking(),
+    // The same with turns that depend on the token before, too.
+    tracking_pairs(),
     // State tracking in groups that no product of unit octonions from one side reaches: a token is
     // four reflections of R^8, any rotation there is of that rank, which every permutation of five
     // is. Generators first: five tokens are learnt in seconds, and the other 115 find their places
@@ -123,6 +137,23 @@ const Config kPresets[] = {
      .optimizer = {.weight_decay = 0.1},
      .schedule = {.floor = 0},
      .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}},
+    // Machines with tokens that forget: states that do, a layer that reads what the one before it
+    // holds, and the token before (docs/math/machines.md).
+    {.preset = "forgetting",
+     .batch = 8,
+     .length = 128,
+     .eval_every = 1000,
+     .eval_count = 64,
+     .lr = 5e-3,
+     .model = {.d_model = 64,
+               .layers = 2,
+               .mlp_hidden = 128,
+               .convolution = 2,
+               .mixer = {.heads = 8,
+                         .transition = Transition::left,
+                         .readout = Readout::linear_quadratic}},
+     .schedule = {.floor = 0},
+     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9}},
     // To give symbols back in order takes attention, and states that forget: tracking's never do.
     {.preset = "copy",
      .batch = 32,
@@ -169,7 +200,7 @@ Config preset_config(std::string_view name, OptimizerKind optimizer) {
 }
 
 std::string default_preset(std::string_view data) {
-  return names_task(data) ? std::string(task_of_data(data).preset) : "tiny";
+  return names_task(data) ? task_of_data(data).preset : "tiny";
 }
 
 }  // namespace lior::train

@@ -72,6 +72,7 @@ class TextSource : public Source {
   Index shortest_length() const override { return 1; }
   bool has_generators() const override { return false; }
   const TextBytes* text() const override { return &text_; }
+  const Task* task() const override { return nullptr; }
   bool has_held_out() const override { return training_ < all_; }
 
   void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
@@ -129,8 +130,8 @@ class TextSource : public Source {
 /// Sequences of a task, made as they are read.
 class TaskStream : public Stream {
  public:
-  TaskStream(const Task& task, std::uint64_t seed, Index count, Index length, Index together)
-      : Stream(count, length, together), task_(task), seed_(seed) {}
+  TaskStream(Task task, std::uint64_t seed, Index count, Index length, Index together)
+      : Stream(count, length, together), task_(std::move(task)), seed_(seed) {}
 
   void read(Index first, Index begin, View<std::int32_t, 2> tokens,
             View<std::int32_t, 2> targets) override {
@@ -148,20 +149,21 @@ class TaskStream : public Stream {
   }
 
  private:
-  const Task& task_;
+  Task task_;
   std::uint64_t seed_;
   std::vector<Sequence> sequences_;
 };
 
 class TaskSource : public Source {
  public:
-  explicit TaskSource(const Task& task) : task_(task) {}
+  explicit TaskSource(Task task) : task_(std::move(task)) {}
 
   Index vocabulary() const override { return task_.vocabulary; }
   Index classes() const override { return task_.classes; }
   Index shortest_length() const override { return task_.shortest_length; }
   bool has_generators() const override { return task_.has_generators(); }
   const TextBytes* text() const override { return nullptr; }
+  const Task* task() const override { return &task_; }
   bool has_held_out() const override { return true; }
 
   void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
@@ -181,7 +183,7 @@ class TaskSource : public Source {
   }
 
  private:
-  const Task& task_;
+  Task task_;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "lior/train/advice.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/holding.h"
 #include "lior/train/metrics.h"
 #include "lior/train/run_memory.h"
 #include "lior/train/source.h"
@@ -129,10 +130,13 @@ class Trainer {
       state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
       if (hooks_.interrupted()) throw Interrupted();
     }
+    if (const Task* task = data_->task(); task != nullptr && task->problem != nullptr) {
+      state_.data_fingerprint = task->problem->fingerprint;
+    }
     if (resume) load();
     timer_ = Timer();
     if (!resume || !ended()) write_folder(resume);
-    if (!resume && data_->text() != nullptr) advise_on(*data_->text());  // the run can begin
+    if (!resume) advise();  // the run can begin
     metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
     if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
       hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
@@ -200,12 +204,22 @@ class Trainer {
     if (const TextBytes* text = data->text(); text != nullptr && text->held().empty()) {
       config_.data = fs::absolute(config_.data).lexically_normal().string();
     }
+    if (const Task* task = data->task(); task != nullptr && task->problem != nullptr) {
+      config_.data = data_of_task(*task);
+    }
     fit_to_data(config_, *data);
     LIOR_CHECK(config_.patience == 0 || (data->text() != nullptr && data->has_held_out()),
                "patience = {} counts evaluations on the held-out part of a text, and data \"{}\" "
                "with val_fraction = {} have none; 0 is right here",
                config_.patience, shown_path(config_.data), config_.val_fraction);
     return data;
+  }
+
+  void advise() const {
+    if (const TextBytes* text = data_->text()) advise_on(*text);
+    if (const Task* task = data_->task()) {
+      for (const std::string& advice : advice_on_machine(*task, config_.model)) hooks_.say(advice);
+    }
   }
 
   void advise_on(const TextBytes& text) const {
@@ -272,6 +286,10 @@ class Trainer {
   void load() {
     const auto saved = load_checkpoint(folder_, model_, optimizer_);
     if (!saved) return;
+    LIOR_CHECK(data_->text() != nullptr || saved->data_fingerprint == state_.data_fingerprint,
+               "data \"{}\": the table is not the one that the run was trained on; a resumed run "
+               "needs the same machine",
+               shown_path(config_.data));
     LIOR_CHECK(saved->data_bytes == state_.data_bytes &&
                    saved->data_fingerprint == state_.data_fingerprint,
                "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "

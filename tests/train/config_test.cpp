@@ -129,8 +129,8 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(
       error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
       "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-ngrams, tiny-field, "
-      "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, "
-      "reflections, copy, induction");
+      "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, tracking-pairs, "
+      "reflections, forgetting, copy, induction");
 }
 
 TEST(Config, EveryTaskHasAPresetThatIsThere) {
@@ -139,6 +139,17 @@ TEST(Config, EveryTaskHasAPresetThatIsThere) {
         new_config(std::vector<Setting>{flag("data", fmt::format("builtin:{}", task.name))});
     EXPECT_EQ(config.preset, task.preset);
   }
+}
+
+// Every token gets turns of its own, and every turn as many reflections as its group takes.
+TEST(Config, AModelGrowsToItsMachine) {
+  const auto model = [](std::vector<Setting> settings) { return new_config(settings).model; };
+  EXPECT_EQ(model({flag("data", "builtin:a5")}).d_model, 64);
+  EXPECT_EQ(model({flag("data", "builtin:group:A6")}).d_model, 384);
+  EXPECT_EQ(model({flag("data", "builtin:group:A6"), flag("model.d_model", "64")}).d_model, 64);
+  EXPECT_EQ(model({flag("data", "builtin:s5")}).mixer.factors, 4);
+  EXPECT_EQ(model({flag("data", "builtin:generators:S6")}).mixer.factors, 6);
+  EXPECT_EQ(model({flag("data", "builtin:generators:S6")}).d_model, 128);
 }
 
 // The LIoR step has other units than AdamW's: at AdamW's rate it hardly moves.

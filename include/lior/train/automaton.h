@@ -19,10 +19,10 @@ using Word = std::vector<std::int32_t>;
 struct Automaton {
   Index states = 0, letters = 0;
   std::int32_t start = 0;
-  std::vector<std::int32_t> next;    ///< [states, letters]
-  std::vector<std::int32_t> output;  ///< [states]; kNoOutput: no word leads there but the empty one
+  std::vector<std::int32_t> next;    ///< [states, letters]; kNoState: the letter never comes there
+  std::vector<std::int32_t> output;  ///< [states]; kNoOutput: it shows none
 
-  static constexpr std::int32_t kNoOutput = -1;
+  static constexpr std::int32_t kNoOutput = -1, kNoState = -1;
 
   std::int32_t after(std::int32_t state, std::int32_t letter) const {
     return next[static_cast<std::size_t>(state * letters + letter)];
@@ -30,7 +30,7 @@ struct Automaton {
 };
 
 /// The first letter that leads two states to one, and both: such a letter forgets, and no
-/// invertible turn does what it does. Empty where every letter permutes the states.
+/// invertible turn does what it does. Empty where no letter does.
 struct Merge {
   std::int32_t letter, first, second, into;
 };

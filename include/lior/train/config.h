@@ -73,8 +73,9 @@ std::string default_preset(std::string_view data);
 settings::Fields fields(Config& config);
 
 /// A new run: the preset (by default default_preset's), then `settings` in order, later ones before
-/// earlier ones. Without steps and minutes: 2,000 steps. With init_from the preset, the tokenizer
-/// and the model are that run's, unless `settings` say otherwise.
+/// earlier ones. On a machine (task.h) the preset's model.d_model and model.factors grow
+/// to what its turns need. Without steps and minutes: 2,000 steps. With init_from the preset, the
+/// tokenizer and the model are that run's, unless `settings` say otherwise.
 Config new_config(std::span<const settings::Setting> settings);
 
 /// A run to go on with: `saved`, then `settings`, which may change only the fields that say so, and

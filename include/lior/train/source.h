@@ -50,6 +50,8 @@ class Source {
   virtual bool has_generators() const = 0;
   /// The text behind it, or null: its sequences are made.
   virtual const TextBytes* text() const = 0;
+  /// The task whose sequences these are, or null.
+  virtual const Task* task() const = 0;
   /// Whether there is something to evaluate on that is never trained on.
   virtual bool has_held_out() const = 0;
 

@@ -152,7 +152,7 @@ double wrong_labels(const train::Task& task) {
   for (Index row = 0; row < 100; ++row) {
     std::int32_t product = 0;
     for (Index t = 0; t < 100; ++t) {
-      product = task.group->product(product, tokens(row, t));
+      product = task.problem->group->group.product(product, tokens(row, t));
       wrong += product != labels(row, t);
     }
   }
@@ -176,7 +176,7 @@ void add_train_checks(Registry& registry) {
          .error = [rows = rows, columns = columns] { return newton_schulz_error(rows, columns); }});
   }
   for (const train::Task& task : train::tasks()) {
-    if (task.group == nullptr) continue;
+    if (task.problem == nullptr || !task.problem->group) continue;
     registry.checks.push_back({.name = fmt::format("task.{}_labels", task.name),
                                .module = "train",
                                .dtype = "i32",
