@@ -287,6 +287,57 @@ Bench generation_bench(const char* preset) {
           }};
 }
 
+/// A sequence of a model without gates that goes on for very long, in calls of `window` tokens.
+struct LongRun {
+  static constexpr Index kTokens = 4096;
+
+  explicit LongRun(const nn::ModelConfig& config)
+      : model(config),
+        tokens(random_tokens(1, kTokens, 7)),
+        state({1, model.state_size()}),
+        scores({1, config.classes}),
+        arena(model.inference_bytes(1, kTokens)) {
+    model.initialize(1);
+    model.initial_state(state.view());
+  }
+
+  void read(Index window) {
+    for (Index begin = 0; begin < kTokens; begin += window) {
+      arena.reset();
+      model.logits({tokens.data() + begin, {1, window}}, state.view(), scores.view(), arena);
+    }
+  }
+  /// How far the square of the state's length is from that of a unit state a head, after 2^18
+  /// tokens.
+  double drift() {
+    for (int i = 0; i < 64; ++i) read(kTokens);
+    double square = 0;
+    for (const float x : state.span()) square += static_cast<double>(x) * x;
+    return std::abs(square / static_cast<double>(model.config().mixer.heads) - 1);
+  }
+
+  Model<float> model;
+  Array<std::int32_t, 2> tokens;
+  Array<float, 2> state, scores;
+  Arena arena;
+};
+
+/// before: 4,096 tokens in one call. after: in sixteen, each of which gives its states the length
+/// again that they had.
+Bench long_run_bench() {
+  constexpr double kDrift = 1e-4;  // without that 1e-3 or more
+  return {.name = "long_run.tracking",
+          .shape = fmt::format("B=1 N={}", LongRun::kTokens),
+          .dtype = "f32",
+          .prepare = [=] {
+            const auto run = std::make_shared<LongRun>(model_config("tracking"));
+            return BenchRun{.before = [=] { run->read(LongRun::kTokens); },
+                            .after = [=] { run->read(LongRun::kTokens / 16); },
+                            .error = [=] { return run->drift(); },
+                            .tolerance = kDrift};
+          }};
+}
+
 }  // namespace
 
 void add_model_benches(Registry& registry) {
@@ -297,6 +348,7 @@ void add_model_benches(Registry& registry) {
   registry.benches.push_back(checkpointing_bench("input", Keep::input));
   registry.benches.push_back(generation_bench("tiny"));
   registry.benches.push_back(generation_bench("small"));
+  registry.benches.push_back(long_run_bench());
 }
 
 }  // namespace lior::check
