@@ -16,8 +16,8 @@ namespace {
 
 constexpr const char* kWhat =
     R"(Reads a finite automaton off a model of one geometric_mamba layer without gates, by running it, and
-makes its turns exactly those of the automaton; model.safetensors is replaced. Where that cannot be, the
-model stays as it is, the reason is said, and the status is 1.
+makes its turns exactly those of the automaton; model.safetensors is replaced. A model that is exact stays
+as it is. Where that cannot be, the model stays too, the reason is said, and the status is 1.
 
 Prints one JSON object. states, tokens: of the automaton; agreement: part of the outputs along
 fresh words of 8 tokens that were its before; heads: that track it; deviation_before, deviation_exact,
@@ -52,7 +52,11 @@ int run(const Arguments& arguments) {
   const io::FolderLock lock(arguments.model);
   const Timer timer;
   const train::Crystal crystal = train::crystallise(trained.model);
-  train::replace_model(arguments.model, trained.model);
+  if (crystal.was_exact) {
+    fmt::print(stderr, "the model is exact already, and stays as it is\n");
+  } else {
+    train::replace_model(arguments.model, trained.model);
+  }
   fmt::print("{}", to_json(crystal, timer.seconds()));
   return kSuccess;
 }

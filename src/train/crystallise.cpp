@@ -20,6 +20,7 @@ using Words = View<const std::int32_t, 2>;
 constexpr Index kTokensTogether = Index{1} << 14;  // of words that are run at a time
 constexpr double kNearDeviation = 0.5;             // mean, of a head that has learnt the automaton
 constexpr double kFoundDeviation = 1e-9;           // of turns in double that count as exact
+constexpr double kStoredDeviation = 1e-5;          // of those that float weights hold: 3e-8 to 1e-6
 constexpr Index kLongWords = 16, kLongLength = 4096;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -160,6 +161,15 @@ class Recurrence {
   void set_start(Index head, const Octonion<double>& x) {
     for (Index c = 0; c < 8; ++c) initial_(c, head) = static_cast<float>(x.e[at(c)]);
   }
+  /// Whether scores depend on the head's state.
+  bool is_read(Index head) const {
+    for (Index row = 0; row < readout_.extent(0); ++row) {
+      for (Index column = head; column < readout_.extent(1); column += heads()) {
+        if (readout_(row, column) != 0) return true;
+      }
+    }
+    return false;
+  }
   /// Nothing reads the head's state any more: it is taken to show `mean` [Q], always. A constant is
   /// carried by the squares of another head's unit state, whose sum is one; a linear read-out has
   /// none, and the mean of components that wander over the sphere is zero.
@@ -252,15 +262,17 @@ class Crystallisation {
   Crystal run() {
     learn();
     for (const Word& word : learnt_.access) states_.push_back(runner_.state_after(word));
+    if (is_exact()) {
+      crystal_.was_exact = true;
+      check_pairs();
+      check_long_words();
+      return crystal_;
+    }
     try {
       return with_heads(kNearDeviation);
     } catch (const RunError& why) {
       if (!options_.all_heads) throw;
-      try {
-        return with_heads(std::numeric_limits<double>::infinity());
-      } catch (const RunError&) {
-        throw why;
-      }
+      return with_all_heads(why);
     }
   }
 
@@ -298,6 +310,31 @@ class Crystallisation {
       result.points.push_back(scaled(x, 1 / length(x)));
     }
     return result;
+  }
+
+  /// Whether every head that is read has turns as exact as its weights can hold.
+  bool is_exact() {
+    crystal_.heads.clear();
+    bool all = true;
+    for (Index head = 0; head < recurrence_.heads(); ++head) {
+      const bool used = recurrence_.is_read(head);
+      const double largest = deviation(automaton(), read(head)).largest;
+      all &= !used || largest <= kStoredDeviation;
+      crystal_.heads.push_back(
+          {.before = largest, .exact = largest, .after = largest, .used = used});
+    }
+    return all;
+  }
+
+  /// Where the near heads alone do not suffice, for the reason `before`.
+  Crystal with_all_heads(const RunError& before) {
+    try {
+      return with_heads(std::numeric_limits<double>::infinity());
+    } catch (const RunError& now) {
+      if (std::string_view(now.what()) == before.what()) throw;
+      throw RunError(fmt::format("with the heads that are near, {}; with all heads, {}",
+                                 before.what(), now.what()));
+    }
   }
 
   /// With those heads whose mean deviation is at most `near`.

@@ -45,9 +45,10 @@ struct HeadDeviation {
 };
 
 struct Crystal {
-  Automaton automaton;   ///< what the model tracks
-  double agreement = 0;  ///< part of the outputs along short fresh words that were its before
-  Index rounds = 0;      ///< of the alternation, the most that a head took
+  bool was_exact = false;  ///< before: the model is as it was
+  Automaton automaton;     ///< what the model tracks
+  double agreement = 0;    ///< part of the outputs along short fresh words that were its before
+  Index rounds = 0;        ///< of the alternation, the most that a head took
   std::vector<HeadDeviation> heads;
   double margin = 0;  ///< least lead of the right class's score over the next, over all pairs
   Index checked = 0;  ///< positions of long words that were checked afterwards
@@ -60,10 +61,11 @@ HeadDeviation largest_deviation(const Crystal& crystal);
 /// gates, complex states, a convolution, n-grams.
 std::optional<std::string> why_not_exact(const nn::ModelConfig& config);
 
-/// Writes exact turns and starts into the model. Cost: seconds. Bit-equal across thread counts.
-/// Throws lior::Error with why_not_exact; lior::RunError, with the model as it was, when its
-/// predictions are no automaton's, a token merges states, no exact turns are near, d_model is too
-/// small for the tokens, or a prediction is wrong afterwards. It says which, with the numbers.
+/// Writes exact turns and starts into the model; one whose heads are exact already, as far as its
+/// weights can hold turns, stays as it is, and is checked. Cost: seconds. Bit-equal across thread
+/// counts. Throws lior::Error with why_not_exact; lior::RunError, with the model as it was, when
+/// its predictions are no automaton's, a token merges states, no exact turns are near, d_model is
+/// too small for the tokens, or a prediction is wrong afterwards. It says which, with the numbers.
 Crystal crystallise(nn::Model<float>& model, const CrystalOptions& options = {});
 
 }  // namespace lior::train
