@@ -301,24 +301,57 @@ class Slstm(nn.Module):
         return self.out(y.flatten(2)), state
 
 
+class Convolution(nn.Module):
+    """The last few of each channel, added; its state is what it read last, [B, taps - 1, D]."""
+
+    def __init__(self, width, taps):
+        super().__init__()
+        self.taps = nn.Parameter(torch.randn(taps, width) / math.sqrt(taps))
+
+    def forward(self, x, before):
+        taps = len(self.taps)
+        if before is None:
+            before = x.new_zeros(x.shape[0], taps - 1, x.shape[2])
+        wide = torch.cat([before, x], 1)
+        y = sum(self.taps[k] * wide[:, k : k + x.shape[1]] for k in range(taps))
+        return x + y, wide[:, wide.shape[1] - taps + 1 :]
+
+
+class Swiglu(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm, self.into = RmsNorm(width), nn.Linear(width, 4 * width, bias=False)
+        self.out = nn.Linear(2 * width, width, bias=False)
+
+    def forward(self, x):
+        gate, value = self.into(self.norm(x)).chunk(2, -1)
+        return x + self.out(F.silu(gate) * value)
+
+
 class Tracker(nn.Module):
-    """Tokens [B, N] to scores: pre-norm residual layers of one recurrence."""
+    """Tokens [B, N] to scores: pre-norm residual layers of one recurrence, each with a convolution of `taps` before it
+    and a SwiGLU after it where they are asked for."""
 
     carries_state = True
 
-    def __init__(self, layer, vocabulary, classes, width, layers=1):
+    def __init__(self, layer, vocabulary, classes, width, layers=1, taps=0, swiglu=False):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
-        self.norms = nn.ModuleList(RmsNorm(width) for _ in range(layers))
-        self.layers = nn.ModuleList(layer(width) for _ in range(layers))
+        make = lambda kind: nn.ModuleList(kind() for _ in range(layers))
+        self.convolutions = make(lambda: Convolution(width, taps)) if taps else None
+        self.norms, self.layers = make(lambda: RmsNorm(width)), make(lambda: layer(width))
+        self.networks = make(lambda: Swiglu(width) if swiglu else nn.Identity())
         self.norm, self.output = RmsNorm(width), nn.Linear(width, classes)
 
     def forward(self, tokens, state=None):
         x, ends = self.embedding(tokens), []
-        for i, (norm, layer) in enumerate(zip(self.norms, self.layers)):
-            y, end = layer(norm(x), None if state is None else state[i])
-            x = x + y
-            ends.append(end)
+        for i, layer in enumerate(self.layers):
+            before, inner = (None, None) if state is None else state[i]
+            if self.convolutions is not None:
+                x, before = self.convolutions[i](x, before)
+            y, inner = layer(self.norms[i](x), inner)
+            x = self.networks[i](x + y)
+            ends.append((before, inner))
         return self.output(self.norm(x)), ends
 
 
@@ -334,9 +367,9 @@ RECURRENCES = {
 }
 
 
-def tracker(kind, vocabulary, classes, parameters):
-    """One layer of that recurrence, as wide as the count of parameters allows."""
-    make = lambda width: Tracker(RECURRENCES[kind], vocabulary, classes, width)
+def tracker(kind, vocabulary, classes, parameters, **blocks):
+    """A Tracker of that recurrence, as wide as the count of parameters allows."""
+    make = lambda width: Tracker(RECURRENCES[kind], vocabulary, classes, width, **blocks)
 
     def count(width):
         with torch.device("meta"):

@@ -29,8 +29,9 @@ from pathlib import Path
 
 import torch
 from environment import settle
+from peer_machines import MACHINES
 from peer_models import PEERS, count, fitted
-from peer_training import Curriculum, Group, Text, task_accuracy, text_bits, train
+from peer_training import Curriculum, Text, task_accuracy, text_bits, train
 from probe import Probe, machine, versions
 from report import limits_line, machine_line, replace_section
 
@@ -147,7 +148,7 @@ def our_run(program, model, data, text, seed, options):
 
 def torch_run(kind, data, text, seed, rate, parameters, options):
     torch.manual_seed(seed)
-    source = Text(text) if data == "text" else Group(data)
+    source = Text(text) if data == "text" else MACHINES[data]()
     batch, length = BATCH["text" if data == "text" else "task"]
     model = fitted(kind, source.vocabulary, source.classes, parameters)
     plan = {} if data == "text" else {"curriculum": Curriculum(length), "floor": 0.0}

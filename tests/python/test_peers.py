@@ -10,7 +10,9 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "peers"))
 
+import peer_machines as machines  # noqa: E402
 import peer_recurrences as peers  # noqa: E402
+from lior.train import Data  # noqa: E402
 
 WIDTH, TOLERANCE = 24, 1e-10
 
@@ -111,6 +113,18 @@ def test_rotating_states_turn_by_their_angles():
     made.scan = by_steps
     expected = plain(made, x)[0] - x
     assert seen["ran"] and (y - expected).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("name", machines.MACHINES)
+def test_machines_are_those_of_the_program(name):
+    """Tables that were written twice: the letters of a training batch of ours, and its labels by theirs."""
+    made, ours = machines.MACHINES[name](), Data(f"builtin:{name}")
+    assert (made.vocabulary, made.classes) == (ours.vocabulary, ours.classes)
+    tokens, labels = (torch.tensor(part).long() for part in ours.training_batch(3, 7, 50, 60))
+    assert torch.equal(made.labels(tokens), labels)
+    drawn, labels = made.batch(torch.Generator().manual_seed(1), 50, 60)
+    assert set(drawn.flatten().tolist()) == set(tokens.flatten().tolist())
+    assert torch.equal(made.labels(drawn), labels)
 
 
 @pytest.mark.parametrize("kind", peers.RECURRENCES)
