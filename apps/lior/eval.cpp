@@ -11,6 +11,7 @@
 #include "lior/core/available_memory.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
+#include "lior/plot/chart.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 #include "output.h"
@@ -35,7 +36,7 @@ struct Arguments {
   std::string model, data, split = "val", weights = "best", progress = "auto";
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
-  std::optional<std::string> lengths, by_position;
+  std::optional<std::string> lengths, by_position, plot;
   bool json = false;  ///< the only form there is
 };
 
@@ -167,6 +168,20 @@ std::string to_csv(const Report& report) {
   return text;
 }
 
+/// The accuracy by position as a line of a chart, over the logarithm of the position.
+plot::Line to_line(const Report& report, std::size_t number) {
+  constexpr plot::Colour kColours[] = {plot::kBlue, plot::kRed, plot::kGreen, plot::kOrange};
+  plot::Line line{.points = {},
+                  .colour = kColours[number % std::size(kColours)],
+                  .name = fmt::format("length {}", report.length)};
+  for (const train::PositionBin& bin : report.result.by_position) {
+    if (bin.targets == 0) continue;
+    line.points.push_back({std::log2(static_cast<double>(bin.end)),
+                           static_cast<double>(bin.correct) / static_cast<double>(bin.targets)});
+  }
+  return line;
+}
+
 int run(const Arguments& arguments) {
   parse_name<train::Part>(arguments.split, "--split:");
   LIOR_CHECK(arguments.count >= 1, "--count: {} sequences; it must be at least 1", arguments.count);
@@ -185,15 +200,21 @@ int run(const Arguments& arguments) {
   for (const std::int64_t length : lengths) evaluation.open(length);  // before the first takes time
   std::optional<OutputFile> table;
   if (arguments.by_position) table.emplace(*arguments.by_position);
+  if (arguments.plot) check_picture(*arguments.plot);
 
+  plot::Chart chart{.title = fmt::format("accuracy on {}", shown_path(arguments.data)),
+                    .x_label = "position, as a power of 2",
+                    .y_label = "part that is right"};
   std::string csv = "length,begin,end,targets,correct,accuracy\n";
   for (const std::int64_t length : lengths) {
     const Report report = evaluation.run(length, progress);
     fmt::print("{}", to_json(report));
     std::fflush(stdout);
     csv += to_csv(report);
+    chart.lines.push_back(to_line(report, chart.lines.size()));
   }
   if (table) table->write(csv);
+  if (arguments.plot) plot::write(chart, *arguments.plot);
   return kSuccess;
 }
 
@@ -214,6 +235,8 @@ Run eval_command(Options& options) {
   options.add("--lengths", arguments->lengths, "N,N,...", "several lengths, one after another");
   options.add("--by-position", arguments->by_position, "FILE",
               "write the accuracy by position, as CSV; at most 1,024 rows a length");
+  options.add("--plot", arguments->plot, "FILE",
+              "draw the accuracy by position, a line a length: a picture .png or .svg");
   options.add_switch("--json", arguments->json, "print JSON, as always");
   add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };

@@ -2,7 +2,6 @@
 #include "lior/geometry/geodesic.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -18,6 +17,7 @@
 #include "lior/geometry/events.h"
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
+#include "output.h"
 
 namespace lior::app {
 namespace {
@@ -260,16 +260,6 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
              aim->shortest ? "" : "; a shorter way is not excluded");
 }
 
-/// A wrong --plot costs no path.
-void check_picture(const std::string& file) {
-  const std::filesystem::path path(file);
-  LIOR_CHECK(path.extension() == ".png" || path.extension() == ".svg",
-             "--plot {}: a PNG or SVG is written; give a name that ends in .png or .svg", file);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
-             "--plot {}: cannot write there; give a file in a folder that may be written", file);
-}
-
 /// The velocity that leads to --to, and how good it is.
 Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
                         const Array<double, 2>& from, const GeodesicOptions& options,
@@ -363,7 +353,7 @@ void check_flags(const Flags& flags) {
 }
 
 int run(const Flags& flags) {
-  if (flags.plot) check_picture(*flags.plot);
+  if (flags.plot) check_picture(*flags.plot);  // a wrong name costs no path
   check_flags(flags);
   LIOR_CHECK(flags.samples >= 2 && flags.samples <= 1000000, "--samples {}: expected 2 to 1000000",
              flags.samples);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "lior/core/text.h"
@@ -30,6 +32,17 @@ void OutputFile::write(const std::string& text) {
   if (!written || std::fflush(device_.get()) != 0) {
     throw RunError(fmt::format("writing {} failed; is there a reader?", shown_path(path_)));
   }
+}
+
+void check_picture(const std::string& file) {
+  const std::filesystem::path path(file);
+  LIOR_CHECK(path.extension() == ".png" || path.extension() == ".svg",
+             "--plot {}: a PNG or SVG is written; give a name that ends in .png or .svg",
+             shown_path(file));
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
+             "--plot {}: cannot write there; give a file in a folder that may be written",
+             shown_path(file));
 }
 
 }  // namespace lior::app

@@ -31,4 +31,8 @@ class OutputFile {
   std::unique_ptr<std::FILE, Close> device_;
 };
 
+/// Throws lior::Error where no picture can be written to the file of --plot: another ending than
+/// .png and .svg, or a folder that is not there.
+void check_picture(const std::string& file);
+
 }  // namespace lior::app

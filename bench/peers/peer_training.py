@@ -9,6 +9,7 @@ import torch
 from peer_machines import NO_TARGET
 from torch.nn import functional as F
 
+
 class Text:
     """A file's bytes; the last tenth is never trained on."""
 
@@ -68,9 +69,7 @@ def warm_up(model, data, shapes):
     for batch, length in 2 * shapes:
         tokens, targets = data.batch(generator, batch, length)
         scores, _ = model(tokens)
-        F.cross_entropy(
-            scores.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET
-        ).backward()
+        F.cross_entropy(scores.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET).backward()
     model.zero_grad(set_to_none=True)
 
 

@@ -189,7 +189,9 @@ def main():
             results.add(found)
             lines = ["## State tracking beside published recurrences", "", f"`{command}`", ""]
             replace_section(options.out / "results.md", "tracking", lines + table(results.runs))
-        right = " ".join(f"{COLUMNS[name]}: {value:.3f}" for name, value in found["accuracy"].items())
+        right = " ".join(
+            f"{COLUMNS[name]}: {value:.3f}" for name, value in found["accuracy"].items()
+        )
         print(f"{data}  {model}  rate {rate}  seed {seed}  {right}", flush=True)
         return found
 

@@ -458,8 +458,8 @@ is never trained on, as tokens of `tokenizer`.)",
       .def(
           "training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
           "generators"_a = false,
-          R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5
-and s5 alone, words of a few elements that make all others.)");
+          R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5,
+s5 and group:EXPR, words of a few elements that make all others.)");
 }
 
 void bind_tokens(nb::module_& m) {

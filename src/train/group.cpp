@@ -19,7 +19,7 @@ Permutation product(std::span<const std::int32_t> g, std::span<const std::int32_
 }
 
 /// All products of the generators, in lexicographic order.
-std::set<Permutation> closure(const std::vector<Permutation>& generators) {
+std::set<Permutation> closure(const std::vector<Permutation>& generators, Index most) {
   Permutation identity(generators.front().size());
   std::iota(identity.begin(), identity.end(), 0);
   std::set<Permutation> known = {identity};
@@ -30,10 +30,10 @@ std::set<Permutation> closure(const std::vector<Permutation>& generators) {
       if (!is_new) continue;
       elements.push_back(&*place);
       const auto order = static_cast<Index>(known.size());
-      LIOR_CHECK(order <= Group::kMostElements && order * std::ssize(g) <= Group::kMostNumbers,
+      LIOR_CHECK(order <= most && order * std::ssize(g) <= Group::kMostNumbers,
                  "the group has more than {} elements of {} points; at most {} elements, and {} "
                  "numbers, fit",
-                 order - 1, g.size(), Group::kMostElements, Group::kMostNumbers);
+                 order - 1, g.size(), most, Group::kMostNumbers);
     }
   }
   return known;
@@ -90,9 +90,9 @@ Subgroup derived(const Group& group, std::span<const std::int32_t> generators) {
 
 }  // namespace
 
-Group::Group(std::vector<Permutation> generators) {
+Group::Group(std::vector<Permutation> generators, Index most) {
   LIOR_CHECK(!generators.empty(), "a group of no generators is asked for; expected at least one");
-  const std::set<Permutation> all = closure(generators);
+  const std::set<Permutation> all = closure(generators, most);
   order_ = std::ssize(all);
   degree_ = std::ssize(generators.front());
   elements_.reserve(at(order_ * degree_));

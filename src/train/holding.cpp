@@ -203,6 +203,7 @@ Verdict what_holds(const Automaton& machine) {
 }
 
 std::optional<Group> group_of_letters(const Automaton& machine) {
+  constexpr Index kMostElements = 4096;  // more take seconds, and only words are said of them
   if (find_merge(machine)) return {};
   std::vector<Permutation> generators;
   for (std::int32_t letter = 0; letter < machine.letters; ++letter) {
@@ -214,7 +215,7 @@ std::optional<Group> group_of_letters(const Automaton& machine) {
     generators.push_back(std::move(p));
   }
   try {
-    return Group(std::move(generators));
+    return Group(std::move(generators), kMostElements);
   } catch (const Error&) {
     return {};
   }

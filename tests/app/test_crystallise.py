@@ -45,8 +45,12 @@ def test_a_model_that_loses_track_never_does_again(lior, trained, tmp_path):
     assert report["deviation_exact"] < 1e-13 and report["deviation_float32"] < 1e-6
     assert report["margin"] > 0
     assert wrong(lior, run, 20000) == 0
-    # The folder is a run's still: it can be made exact once more, and resumed.
-    assert json.loads(lior("crystallise", "--model", run).stdout)["deviation_before"] < 1e-5
+    # It stays as it is the second time, and the folder is a run's still, which can be resumed.
+    weights = (run / "model.safetensors").read_bytes()
+    again = lior("crystallise", "--model", run)
+    assert again.returncode == 0 and "is exact already" in again.stderr
+    assert json.loads(again.stdout)["deviation_before"] < 1e-5
+    assert (run / "model.safetensors").read_bytes() == weights
     more = ("train", "--out", run, "--resume", "--steps", 501, *QUIET)
     assert lior(*more).returncode == 0
 

@@ -74,7 +74,9 @@ def test_causal_convolution(interrupted):
     rule = lior.memory.PowerLawRule(1e-4, 1000)
     memory = lior.memory.CausalConvolution(2, rule)
     memory.set(np.stack([lior.memory.default_kernel()] * 2))
-    x = np.ones((256, 8000, 2, 16))  # A second by FFT, so that a faster machine does not end it first.
+    x = np.ones(
+        (256, 8000, 2, 16)
+    )  # A second by FFT, so that a faster machine does not end it first.
     for plan in ("direct", "fft"):
         interrupted(lambda: memory.forward(x, plan=plan))
     one_task = np.ones((1, 250000, 2, 1))  # 3e10 products a head

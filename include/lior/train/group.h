@@ -34,10 +34,10 @@ using Permutation = std::vector<std::int32_t>;
 class Group {
  public:
   /// What `generators` generate: permutations of the same points, at least one. Cost: order x
-  /// generators x degree. Throws lior::Error where the group is larger than kMostElements, or
-  /// order x degree than kMostNumbers.
-  explicit Group(std::vector<Permutation> generators);
+  /// generators x degree. Throws lior::Error where the group has more than `most` elements, or
+  /// order x degree is more than kMostNumbers.
   static constexpr Index kMostElements = Index{1} << 16, kMostNumbers = Index{1} << 22;
+  explicit Group(std::vector<Permutation> generators, Index most = kMostElements);
 
   Index order() const { return order_; }
   /// Points that the elements permute.

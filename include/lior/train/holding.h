@@ -35,10 +35,10 @@ struct Verdict {
 /// at the table; else about (states^2 letters) for each pair, so that a machine of more than
 /// kMostPairSteps is not looked at.
 Verdict what_holds(const Automaton& machine);
-inline constexpr double kMostPairSteps = 1e9;
+inline constexpr double kMostPairSteps = 1e8;
 
 /// The group that the letters of a machine generate where each permutes its states; empty where one
-/// does not, or the group is too large (group.h).
+/// does not, or the group has more than 4,096 elements.
 std::optional<Group> group_of_letters(const Automaton& machine);
 
 /// What a run on a machine says before it trains: the machine, in one line, and what of `model`
