@@ -289,9 +289,10 @@ class Crystallisation {
     crystal_.agreement = learnt_.agreement;
     if (automaton().states < 2) throw RunError("its outputs are all the same: it tracks nothing");
     if (const auto merge = find_merge(automaton())) {
-      throw RunError(
-          fmt::format("token {} leads states {} and {} both to {}: it forgets, and turns do not",
-                      merge->letter, merge->first, merge->second, merge->into));
+      throw RunError(fmt::format(
+          "token {} leads states {} and {} both to {}: it forgets, and turns do not; so "
+          "does a model that has not learnt its task yet: train on, then try again",
+          merge->letter, merge->first, merge->second, merge->into));
     }
   }
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every operator under torch.func, forward mode and twice differentiated: kernels beside formulas in plain torch."""
 
+import lior
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from lior.torch.operators import formulas  # noqa: E402
 from torch.autograd import forward_ad  # noqa: E402
 from torch_operators import CASES, DOUBLE, metric_parameters, normal, ops, raw_kernels  # noqa: E402
 
@@ -165,3 +167,7 @@ def test_what_has_no_gradient_says_so_under_transforms():
     for transform in (torch.func.grad, torch.func.jacfwd):
         with pytest.raises(RuntimeError, match="lior.compat_recurrence has no"):
             transform(call)(u)
+
+
+def test_every_kind_of_layer_has_a_formula():
+    assert set(formulas.CORES) == set(lior.nn.layer_kinds())

@@ -52,7 +52,11 @@ def _gradient_shapes(spec, projection, own, state, y, saved, dz, d_last):
 def _core(spec, projection, own, state):
     """z and the last state by the formula of the layer's kind."""
     layer = layer_of(spec)
-    return formulas.CORES[layer.kind](projection, own, state, **layer.options)
+    core = formulas.CORES.get(layer.kind)
+    if core is None:
+        raise NotImplementedError(f"layer {layer.kind} has no formula in lior/torch/operators/formulas.py, which "
+                                  "forward mode and derivatives of derivatives take")
+    return core(projection, own, state, **layer.options)
 
 
 def _inner_formula(spec, projection, own, state):
