@@ -218,7 +218,10 @@ def test_a_variable_that_is_no_setting_is_named(lior, inputs, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("task", ["a5", "s5", "z60", "parity", "copy", "induction"])
+@pytest.mark.parametrize(
+    "task",
+    ["a5", "s5", "z60", "parity", "even_pairs", "cycle_navigation", "copy", "induction"],
+)
 def test_every_task_trains_and_is_evaluated(lior, inputs, tmp_path, task):
     out = tmp_path / "run"
     assert lior(*arguments(inputs, out, "--steps", 3, data=f"builtin:{task}")).returncode == 0
