@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "lior/core/text.h"
+#include "lior/core/error.h"
 
 namespace lior::train {
 namespace {
