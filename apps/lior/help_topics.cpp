@@ -105,6 +105,7 @@ std::string files() {
   best.safetensors     the weights of the best val, of a run on a text
   optimizer.safetensors   what --resume needs besides
   metrics.jsonl        a line every log_every steps: loss, rates, speed; and each evaluation
+  samples.jsonl        a text of each evaluation, of a run with --samples
   report.html          what lior report writes
 
 The folder of a run of lior evolve: lior evolve --help lists it.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command.h"
 #include "lior/core/text.h"
@@ -18,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWhat =
-    R"(Writes one HTML page that loads nothing: loss and val by step and by minute, learning rate, gradient norm, speed, a
-text that the model writes, and every setting. A run that is still going on can be reported too.
+    R"(Writes one HTML page that loads nothing: loss and val by step and by minute, learning rate, gradient norm, speed,
+texts (of lior train --samples, and of the saved weights), and every setting. A run that is still going on can be reported too.
 )";
 
 struct Arguments {
@@ -27,22 +31,38 @@ struct Arguments {
   std::int64_t sample = 400;
 };
 
+constexpr std::size_t kMostSamples = 8;  // of samples.jsonl
+
+/// The texts that the run kept, some of them where they are many; of a step that was made twice,
+/// as after a kill, the later one.
+std::vector<Sample> kept_samples(const fs::path& file) {
+  std::map<std::int64_t, std::string> texts;
+  std::ifstream in(file, std::ios::binary);
+  for (std::string line; std::getline(in, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
+    if (json.contains("text") && json["text"].is_string()) texts[json["step"]] = json["text"];
+  }
+  const std::size_t every = (texts.size() + kMostSamples - 1) / kMostSamples;
+  std::vector<Sample> samples;
+  std::size_t place = 0;
+  for (const auto& [step, text] : texts) {
+    if (place++ % every == 0) samples.push_back({fmt::format("at step {}", step), text});
+  }
+  return samples;
+}
+
 /// A text of the run's weights, where it has any yet.
-std::vector<Sample> sample_of(const fs::path& run, const train::Config& config,
-                              std::int64_t tokens) {
+std::optional<Sample> sample_of(const fs::path& run, const train::Config& config,
+                                std::int64_t tokens) {
   if (tokens == 0 || train::names_task(config.data) || !fs::exists(run / "model.safetensors")) {
     return {};
   }
   const train::TrainedModel trained = train::load_model(run);
-  const train::Tokenizer& tokenizer = train::find_tokenizer(trained.config.tokenizer);
-  train::Generator generator(trained.model, {.temperature = 0.8}, 0);
-  train::Decoder decoder(tokenizer, train::Decoder::Form::utf8);
-  generator.read(train::encode(tokenizer, "\n"));
-  std::string text;
-  for (std::int64_t i = 0; i < tokens; ++i) text += decoder.push(generator.next());
-  return {
-      {fmt::format("{} tokens of the saved weights, without a prompt, at temperature 0.8", tokens),
-       text + decoder.finish()}};
+  return Sample{
+      fmt::format("{} tokens of the saved weights, without a prompt, at temperature 0.8", tokens),
+      train::write_text(trained.model, train::find_tokenizer(trained.config.tokenizer),
+                        {.temperature = 0.8}, 0, tokens)};
 }
 
 int run(const Arguments& arguments) {
@@ -55,8 +75,11 @@ int run(const Arguments& arguments) {
   Report report{.name = fs::weakly_canonical(folder).filename().string(),
                 .config = config,
                 .lines = train::read_metrics(folder / "metrics.jsonl"),
-                .samples = sample_of(folder, config, arguments.sample),
+                .samples = kept_samples(folder / "samples.jsonl"),
                 .settings = {}};
+  if (auto sample = sample_of(folder, config, arguments.sample)) {
+    report.samples.push_back(std::move(*sample));
+  }
   LIOR_CHECK(!report.lines.empty(), "{}: has no line yet; a run logs every log_every steps",
              shown_path((folder / "metrics.jsonl").string()));
   for (const settings::Field& field : train::fields(config)) {

@@ -58,6 +58,9 @@ const std::vector<Flag>& flags() {
       {"log_every", "N", "steps between lines of metrics.jsonl (10)"},
       {"eval_every", "N", "steps between evaluations (200)"},
       {"patience", "N", "evaluations after the best val that end a run on a text; 0: none do (0)"},
+      {"samples", "N",
+       "tokens that the model writes at each evaluation, for lior report (samples.jsonl); 0: none "
+       "(0)"},
       {"crystallise", "MODE",
        "auto: a run on a task ends as soon as its model can be made exact (lior crystallise); or "
        "off"},

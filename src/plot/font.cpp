@@ -21,11 +21,11 @@
 asm(R"(
   .section .rodata
   .balign 16
-lior_font_file:
+kFontFile:
   .incbin ")" LIOR_FONT R"("
   .previous
 )");
-extern "C" const unsigned char lior_font_file[];
+extern "C" const unsigned char kFontFile[];
 
 namespace lior::plot {
 namespace {
@@ -33,7 +33,7 @@ namespace {
 const stbtt_fontinfo& font() {
   static const stbtt_fontinfo info = [] {
     stbtt_fontinfo font;
-    if (stbtt_InitFont(&font, lior_font_file, 0) == 0) throw RunError("the font cannot be read");
+    if (stbtt_InitFont(&font, kFontFile, 0) == 0) throw RunError("the font cannot be read");
     return font;
   }();
   return info;

@@ -50,6 +50,7 @@ settings::Fields fields(Config& c) {
       Field("log_every", c.log_every, kCount).changes_on_resume(),
       {"eval_every", c.eval_every, kCount},
       {"eval_count", c.eval_count, kAnySize},
+      Field("samples", c.samples, {0, 1e6}).absent_in_old_files().changes_on_resume(),
       Field("patience", c.patience, kCountOrNone).absent_in_old_files().changes_on_resume(),
       {"val_fraction", c.val_fraction, {0, 0.9}},
       {"dtype", c.dtype},

@@ -12,10 +12,12 @@
 #include "lior/core/timer.h"
 #include "lior/io/atomic_file.h"
 #include "lior/io/folder_lock.h"
+#include "lior/io/json_lines.h"
 #include "lior/linalg/gemm.h"
 #include "lior/train/advice.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/generate.h"
 #include "lior/train/holding.h"
 #include "lior/train/metrics.h"
 #include "lior/train/run_memory.h"
@@ -212,6 +214,10 @@ class Trainer {
                "patience = {} counts evaluations on the held-out part of a text, and data \"{}\" "
                "with val_fraction = {} have none; 0 is right here",
                config_.patience, shown_path(config_.data), config_.val_fraction);
+    LIOR_CHECK(config_.samples == 0 || data->text() != nullptr,
+               "samples = {}: a model writes them that is trained on a text, and data \"{}\" is "
+               "none; 0 is right here",
+               config_.samples, shown_path(config_.data));
     return data;
   }
 
@@ -429,7 +435,16 @@ class Trainer {
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
     if (keeps_best()) compare_with_best({.step = state_.step, .val_loss = result.loss});
+    if (config_.samples > 0) keep_sample();
     return true;
+  }
+
+  /// Appends a text of the model as it is now to samples.jsonl.
+  void keep_sample() {
+    if (!samples_) samples_.emplace((folder_ / "samples.jsonl").string());
+    const std::string text = write_text(model_, find_tokenizer(config_.tokenizer),
+                                        {.temperature = 0.8}, 0, config_.samples);
+    samples_->append({{"step", state_.step}, {"text", text}});
   }
 
   void compare_with_best(const Best& now) {
@@ -513,6 +528,7 @@ class Trainer {
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;
   std::optional<Metrics> metrics_;
+  std::optional<io::JsonLines> samples_;
   MetricsLine line_;  // of the latest step; its evaluation: the latest
   BestWeights best_;
   bool has_advised_on_val_ = false;

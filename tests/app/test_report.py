@@ -19,7 +19,7 @@ def run(tmp_path_factory):
     (folder / "a&b <i>.txt").write_text("the cat sat on the mat\n" * 400)
     (folder / "small.toml").write_text(small_settings())
     data = ("--data", folder / "a&b <i>.txt", "--config", folder / "small.toml")
-    often = ("--steps", 40, "--log-every", 1, "--eval-every", 10)
+    often = ("--steps", 40, "--log-every", 1, "--eval-every", 10, "--samples", 30)
     command = [PROGRAM, "train", *data, *often, "--out", folder / "run", "--threads", 1]
     subprocess.run([*map(str, command), "--progress", "none"], check=True, timeout=120)
     return folder / "run"
@@ -93,12 +93,29 @@ def test_settings_and_a_text_are_shown(page, run):
     rows = dict(zip(cells[::2], cells[1::2]))
     assert rows["batch"] == "4" and rows["model.d_model"] == "16" and rows["seed"] == "0"
     assert "a&b <i>.txt" in rows["data"]
-    assert len("".join(next(tree.iter(HTML + "pre")).itertext())) > 300
+    assert len("".join([*tree.iter(HTML + "pre")][-1].itertext())) > 300
     best = min(
         json.loads(line).get("val_loss", 99)
         for line in (run / "metrics.jsonl").read_text().splitlines()
     )
     assert f"{best:.4g} nats" in text
+
+
+def test_texts_of_the_run_are_shown_by_step(page, run):
+    _, tree = page
+    kept = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
+    assert [sample["step"] for sample in kept] == [10, 20, 30, 40]
+    shown = ["".join(pre.itertext()) for pre in tree.iter(HTML + "pre")]
+    assert len(shown) == 5 and len({*shown}) > 1
+    titles = [p.text for p in tree.iter(HTML + "p")]
+    assert titles[:4] == [f"at step {step}" for step in (10, 20, 30, 40)]
+    # The weights that are saved are those of one of them: the same text, as far as it goes.
+    assert any(shown[4].startswith(text.rstrip("\ufffd")) for text in shown[:4])
+
+
+def test_samples_need_a_text(refused, tmp_path):
+    run = ("--data", "builtin:a5", "--out", tmp_path / "run", "--samples", 10)
+    assert "samples = 10" in refused("train", *run)
 
 
 def test_a_run_without_weights_or_evaluation_is_reported(lior, run, tmp_path):

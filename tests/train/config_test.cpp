@@ -247,7 +247,7 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
   EXPECT_EQ(error_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
             "--lr is 0.25, but the run to resume has 0.5; only threads, steps, minutes, "
-            "memory_budget, save_every, log_every, patience and crystallise may change");
+            "memory_budget, save_every, log_every, samples, patience and crystallise may change");
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ struct Config {
   Index log_every = 10;
   Index eval_every = 200;
   Index eval_count = 32;  ///< sequences of an evaluation while training
+  Index samples = 0;      ///< tokens that are written at each evaluation of a text (samples.jsonl)
   Index patience = 0;  ///< evaluations past the best one that end the run (of a text); 0: none do
   double val_fraction = 0.1;  ///< the tail of a file that is never trained on
   linalg::Precision dtype = linalg::Precision::float32;  ///< of the layers' products

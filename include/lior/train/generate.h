@@ -4,6 +4,7 @@
 
 #include "lior/nn/model.h"
 #include "lior/train/sampler.h"
+#include "lior/train/tokenizer.h"
 
 namespace lior::train {
 
@@ -39,5 +40,9 @@ class Generator {
   Arena arena_;
   bool started_ = false;
 };
+
+/// A text of so many tokens, begun as after a line break: well-formed UTF-8.
+std::string write_text(const nn::Model<float>& model, const Tokenizer& tokenizer,
+                       const Sampling& sampling, std::uint64_t seed, Index tokens);
 
 }  // namespace lior::train
