@@ -79,6 +79,7 @@ Run serve_command(Options& options);
 Run report_command(Options& options);
 Run evolve_command(Options& options);
 Run geodesic_command(Options& options);
+Run image_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);
 Run info_command(Options& options);

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
        {"report", "write a page with the charts of a run", report_command},
        {"evolve", "evolve a cognitive tensor field", evolve_command},
        {"geodesic", "follow a geodesic of a metric", geodesic_command},
+       {"image", "draw what is seen near a black hole or wormhole", image_command},
        {"verify", "check every formula against its identities and references", verify_command},
        {"bench", "time every kernel beside its reference and the machine's limit", bench_command},
        {"info", "show version, build, processor and libraries", info_command},

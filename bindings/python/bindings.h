@@ -13,6 +13,7 @@ void bind_compat(nb::module_& m);
 void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_geometry_checks(nb::module_& m);
+void bind_image(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_layer(nb::module_& m);
 void bind_layers(nb::module_& m);

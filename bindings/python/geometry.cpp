@@ -328,6 +328,7 @@ ergospheres. Error for a metric without a minus sign, and where no first compone
         R"(The length of each curve, path: (K, d, N) -> (N,), by the midpoint rule (error 1 / K^2).
 Error unless the metric is Riemannian.)");
   bind_geometry_checks(m);
+  bind_image(m);
 }
 
 }  // namespace lior::python

@@ -6,6 +6,7 @@ text that names one, such as "sphere:n=3,r=2". Ctrl-C ends a call within a momen
 `out` then hold no result.
 """
 
+import math
 from enum import IntEnum
 from typing import NamedTuple, Union
 
@@ -24,6 +25,7 @@ from lior._lior.geometry import (
     compatibility_residual,
     complete_velocities,
     curve_length,
+    disk_redshift,
     eigenvalue_residual,
     first_bianchi_residual,
     metric_texts,
@@ -44,7 +46,10 @@ __all__ = [
     "Metric",
     "PathStatus",
     "Paths",
+    "RayEnd",
+    "Rays",
     "antisymmetry_residual",
+    "camera_rays",
     "christoffel",
     "christoffel_differences",
     "christoffel_packed",
@@ -52,12 +57,14 @@ __all__ = [
     "complete_velocities",
     "curvature",
     "curve_length",
+    "disk_redshift",
     "distance",
     "eigenvalue_residual",
     "exp_map",
     "find_events",
     "first_bianchi_residual",
     "geodesics",
+    "image",
     "log_map",
     "metric_texts",
     "metric_values",
@@ -65,6 +72,7 @@ __all__ = [
     "second_bianchi_residual",
     "symmetry_residual",
     "torsion_residual",
+    "trace_rays",
     "traced_metric",
     "transport",
 ]
@@ -109,6 +117,22 @@ class Events(NamedTuple):
     rising: numpy.ndarray  #: (E,) bool, the formula goes from - to +
     x: numpy.ndarray  #: (d, E)
     v: numpy.ndarray  #: (d, E)
+
+
+RayEnd = IntEnum("RayEnd", _geometry._ray_ends(), start=0, module=__name__)
+RayEnd.__doc__ = """What a ray met.
+
+sky: the sphere of the sky; disk: the ring in the equator's plane; horizon: a horizon, or it nears one for ever in these
+coordinates; edge: the end of the chart that is no horizon; lost: it took too many or too small steps.
+"""
+
+
+class Rays(NamedTuple):
+    """Result of `trace_rays`."""
+
+    x: numpy.ndarray  #: (4, N), where each ended
+    v: numpy.ndarray  #: (4, N), its velocity there
+    end: numpy.ndarray  #: (N,) uint8, values of RayEnd
 
 
 class Logarithm(NamedTuple):
@@ -213,6 +237,78 @@ def transport(metric: AnyMetric, x, v, w, *, out=None, **options):
     """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to
     parameter 1."""
     return _geometry.transport(metric, x, v, w, _options(options), out=out)
+
+
+def image(
+    metric: AnyMetric,
+    radius,
+    theta=math.pi / 2,
+    phi=0.0,
+    *,
+    size=(1280, 720),
+    view=None,
+    disk=None,
+    sky=None,
+    sky_radius=None,
+    observer="static",
+    samples=1,
+    temperature=4500.0,
+    rtol=1e-6,
+    out=None,
+):
+    """What an observer at (radius, theta, phi) sees who looks at the centre: uint8 (height, width, 3), sRGB.
+
+    The metric has the coordinates (t, r, theta, phi), whatever the names of t and r, or (t, x, y, z), one minus sign,
+    and formulas without t. size: (width, height). view: the angle that the picture is wide; a third more than the disk
+    without it. disk: (inner, outer), coordinate radii of a thin disk of circular orbits in the equator's plane, whose
+    hottest ring has that temperature in kelvin; redshift and beaming are drawn. sky: equirectangular uint8 (h, w, 3)
+    whose middle is behind the hole, or a grid of 10 degrees; painted on the sphere of sky_radius (1000, or 30 times the
+    camera's). observer: "static" or "zamo". samples: n x n rays a pixel. Source: docs/math/conventions.md, section 6.7.
+    """
+    across = disk[1] if disk is not None else 12
+    return _geometry._image(
+        metric,
+        _geometry._scene_place(metric, radius, theta, phi),
+        observer,
+        2 * math.atan(1.3 * across / abs(radius)) if view is None else view,
+        tuple(size),
+        max(1000, 30 * abs(radius)) if sky_radius is None else sky_radius,
+        None if disk is None else tuple(disk),
+        samples,
+        temperature,
+        sky,
+        rtol,
+        out=out,
+    )
+
+
+def camera_rays(
+    metric: AnyMetric,
+    pixels,
+    radius,
+    theta=math.pi / 2,
+    phi=0.0,
+    *,
+    size,
+    view,
+    observer="static",
+    out=None,
+):
+    """(x, v), (4, N) each: the rays that reach the camera of `image` at pixels (2, N), traced backwards.
+
+    pixels: column and row, the top left corner at (0, 0), edges at whole numbers. With u the observer's velocity,
+    g(v, u) = 1: in units of the energy that it measures.
+    """
+    place = _geometry._scene_place(metric, radius, theta, phi)
+    return _geometry._camera_rays(metric, place, observer, view, tuple(size), pixels, out=out)
+
+
+def trace_rays(
+    metric: AnyMetric, x, v, *, sky_radius=1000.0, disk=None, rtol=1e-6, atol=1e-8, out=None
+) -> Rays:
+    """Follows light rays from (x, v): (4, N) until each meets the disk (inner, outer), the sky or a horizon."""
+    disk = None if disk is None else tuple(disk)
+    return Rays(*_geometry._trace_rays(metric, x, v, sky_radius, disk, rtol, atol, out=out))
 
 
 def _options(options) -> GeodesicOptions:

@@ -29,8 +29,8 @@ class AdaptiveStepper {
         deviation_(y_.size()),
         second_deviation_(method_.two_errors ? y_.size() : 0),
         steps_(static_cast<std::size_t>(stride)),
-        lengths_(steps_.size()),
         slopes_(static_cast<std::size_t>(method_.stages) * y_.size()),
+        lengths_(steps_.size()),
         status_(steps_.size()),
         trouble_(steps_.size()) {}
 

@@ -66,8 +66,8 @@ void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index 
                 PathStatus* status) {
   const Index d = metric.dimension();
   const bool own = metric.accelerations(x, v, a, stride, count);
-  if (own && (metric.unbounded() || metric.kernels_know_domain()) &&
-      all_finite(x, d, stride, count) && all_finite(a, 1, stride, count)) {
+  const bool own_knows = own && (metric.unbounded() || metric.kernels_know_domain());
+  if (own_knows && all_finite(x, d, stride, count) && all_finite(a, 1, stride, count)) {
     std::fill_n(status, count, PathStatus::ok);
     return;
   }
@@ -75,6 +75,10 @@ void accelerate(const AnyMetric<T>& metric, const T* x, const T* v, T* a, Index 
   std::array<T, kMostDimensions> point, velocity, gradient, force;
   std::array<T, kMostDimensions * kMostDimensions> g, along;
   for (Index n = 0; n < count; ++n) {
+    if (own_knows && std::isfinite(a[n]) && all_finite(x + n, d, stride, 1)) {
+      status[n] = PathStatus::ok;
+      continue;
+    }
     for (Index m = 0; m < d; ++m) point[m] = x[m * stride + n];
     status[n] = status_of(metric.domain(point.data()));
     if (own) {

@@ -14,16 +14,19 @@ namespace {
 
 constexpr MetricKey kDimensions{"n", 2, 0, kMostDimensions, true};
 
+using Values = const MetricValues&;
+
 /// A row of the table; make(values) is the metric.
 template <class Make>
-MetricKind kind(std::string_view name, std::vector<MetricKey> keys, std::string_view summary,
-                Make) {
-  return {name, summary, std::move(keys),
-          [](const MetricValues& values) { return AnyMetric<float>(Make{}(values)); },
-          [](const MetricValues& values) { return AnyMetric<double>(Make{}(values)); }};
+MetricKind kind(std::string_view name, std::vector<MetricKey> keys, std::string_view summary, Make,
+                std::function<std::string(Values)> by_formulas = {}) {
+  return {name,
+          summary,
+          std::move(keys),
+          [](Values values) { return AnyMetric<float>(Make{}(values)); },
+          [](Values values) { return AnyMetric<double>(Make{}(values)); },
+          std::move(by_formulas)};
 }
-
-using Values = const MetricValues&;
 
 Index dimension(Values values) { return static_cast<Index>(values["n"]); }
 
@@ -47,16 +50,25 @@ std::vector<MetricKind> kinds_in_closed_form() {
                         torus.minor, torus.major);
              return torus;
            }),
-      kind("schwarzschild", {{"mass", 1, 0}}, "a black hole",
-           [](Values values) { return Schwarzschild{values["mass"]}; }),
-      kind("kerr", {{"mass", 1, 0}, {"spin", 0.9}}, "a black hole that rotates",
-           [](Values values) {
-             const Kerr hole{values["mass"], values["spin"]};
-             LIOR_CHECK(std::abs(hole.spin) <= hole.mass,
-                        "metric '{}': expected |spin| <= mass, not {} and {}", shown(values.text),
-                        hole.spin, hole.mass);
-             return hole;
-           }),
+      kind(
+          "schwarzschild", {{"mass", 1, 0}}, "a black hole",
+          [](Values values) { return Schwarzschild{values["mass"]}; },
+          [](Values values) {
+            return fmt::format("reissner_nordstroem:charge=0,mass={}", values["mass"]);
+          }),
+      kind(
+          "kerr", {{"mass", 1, 0}, {"spin", 0.9}}, "a black hole that rotates",
+          [](Values values) {
+            const Kerr hole{values["mass"], values["spin"]};
+            LIOR_CHECK(std::abs(hole.spin) <= hole.mass,
+                       "metric '{}': expected |spin| <= mass, not {} and {}", shown(values.text),
+                       hole.spin, hole.mass);
+            return hole;
+          },
+          [](Values values) {
+            return fmt::format("kerr_newman:charge=0,mass={},spin={}", values["mass"],
+                               values["spin"]);
+          }),
       kind("conformal", {kDimensions, {"a", 0.05}}, "exp(2 a |x|^2) times the flat metric",
            [](Values values) {
              const Index n = dimension(values);
@@ -95,7 +107,7 @@ double value_of(std::string_view text, const MetricKey& key, std::string_view nu
 
 /// The kind that a description is, whose keys are its parameters. The row names parts of it.
 MetricKind kind_of(std::shared_ptr<const MetricDescription> description) {
-  MetricKind out{description->name, description->summary, {}, {}, {}};
+  MetricKind out{description->name, description->summary, {}, {}, {}, {}};
   for (const MetricParameter& parameter : description->parameters) {
     out.keys.push_back({parameter.name, parameter.value});
   }
@@ -218,6 +230,15 @@ AnyMetric<T> metric_from_text(std::string_view text) {
       fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2), "
                   "FILE.toml, or expr: and formulas",
                   shown(name), names(metric_kinds(), ", ")));
+}
+
+AnyMetric<double> metric_in_lanes(std::string_view text) {
+  for (const MetricKind& kind : metric_kinds()) {
+    if (kind.name != name_of(text) || !kind.by_formulas) continue;
+    make<double>(kind, text);  // whose errors speak of the keys that were given
+    return metric_from_text<double>(kind.by_formulas(parse(text, kind)));
+  }
+  return metric_from_text<double>(text);
 }
 
 template AnyMetric<float> metric_from_text(std::string_view);

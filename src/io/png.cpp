@@ -3,7 +3,9 @@
 
 #include <png.h>
 
+#include "lior/core/text.h"
 #include "lior/io/atomic_file.h"
+#include "lior/io/mapped_file.h"
 
 namespace lior::io {
 
@@ -24,6 +26,31 @@ void write_png(const std::string& path, View<const std::uint8_t, 3> pixels) {
   }
   bytes.resize(size);
   write_file_atomically(path, bytes);
+}
+
+Array<std::uint8_t, 3> read_png(const std::string& path) {
+  constexpr Index kMostPixels = Index{1} << 28;
+  const MappedFile file(path);
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  const auto check = [&](int good) {
+    if (good != 0) return;
+    const std::string why = image.message;
+    png_image_free(&image);
+    throw Error(fmt::format("{}: no whole PNG file ({})", shown_path(path), why));
+  };
+  check(png_image_begin_read_from_memory(&image, file.bytes().data(), file.bytes().size()));
+  const Index width = image.width, height = image.height;
+  if (width * height > kMostPixels) {
+    png_image_free(&image);
+    throw Error(fmt::format("{}: {} x {} pixels; expected at most {}", shown_path(path), width,
+                            height, kMostPixels));
+  }
+  image.format = PNG_FORMAT_RGB;
+  Array<std::uint8_t, 3> pixels({height, width, 3});
+  const png_color black{};
+  check(png_image_finish_read(&image, &black, pixels.data(), 0, nullptr));
+  return pixels;
 }
 
 }  // namespace lior::io

@@ -16,6 +16,7 @@ COMMANDS = (
     "report",
     "evolve",
     "geodesic",
+    "image",
     "verify",
     "bench",
     "info",

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "lior/core/view.h"
+#include "lior/core/buffer.h"
 
 namespace lior::io {
 
@@ -13,5 +13,10 @@ namespace lior::io {
 /// Throws lior::Error when the picture is empty or its folder is missing, lior::RunError when
 /// writing fails (a full disk).
 void write_png(const std::string& path, View<const std::uint8_t, 3> pixels);
+
+/// The picture in a file: [height, width, 3], top row first; of any depth and colour type, read as
+/// 8-bit RGB, transparent parts on black. Throws lior::Error that names the file when it is
+/// missing, is no PNG or is damaged, or has more than 2^28 pixels.
+Array<std::uint8_t, 3> read_png(const std::string& path);
 
 }  // namespace lior::io
