@@ -4,7 +4,9 @@
 #include "bindings.h"
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/curvature.h"
+#include "lior/geometry/curvature_parts.h"
 #include "lior/geometry/events.h"
+#include "lior/geometry/frechet_mean.h"
 #include "lior/geometry/geodesic.h"
 #include "lior/geometry/velocity.h"
 #include "metric.h"
@@ -82,6 +84,31 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy, NumPy> curvature(const M
   });
 }
 
+/// Einstein's tensor, Schouten's, Weyl's.
+nb::typed<nb::tuple, NumPy, NumPy, NumPy> curvature_parts(const Metric& metric, const Argument& x,
+                                                          const Outputs& out) {
+  return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
+    const Index d = at.d;
+    const auto einstein = call.out<T>({d, d, 'N'});
+    const auto schouten = call.out<T>({d, d, 'N'});
+    const auto weyl = call.out<T>({d, d, d, d, 'N'});
+    return call.run_watched([&] {
+      geometry::curvature_parts<T>(at.metric, at.x, {einstein, schouten, weyl});
+    });
+  });
+}
+
+NumPy sectional_curvature(const Metric& metric, const Argument& x, const Argument& u,
+                          const Argument& w, const Outputs& out) {
+  return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
+    const auto first = call.in<T>("u", u, {at.d, 'N'});
+    const auto second = call.in<T>("w", w, {at.d, 'N'});
+    const auto curvature = call.out<T>({'N'});
+    return call.run_watched(
+        [&] { geometry::sectional_curvature<T>(at.metric, at.x, first, second, curvature); });
+  });
+}
+
 nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> geodesics(const Metric& metric, const Argument& x,
                                                            const Argument& v,
                                                            const std::vector<double>& times,
@@ -137,6 +164,22 @@ nb::tuple find_events(const Metric& metric, const std::string& formula, const Ar
     for (Index m = 0; m < d; ++m) at(m, n) = events[n].x[m], speed(m, n) = events[n].v[m];
   }
   return nb::make_tuple(copied(path), copied(parameter), copied(rising), copied(at), copied(speed));
+}
+
+/// (mean, variance, error, sets of logarithms, whether it converged).
+nb::tuple frechet_mean(const Metric& metric, const Argument& y, const Argument& weights,
+                       const GeodesicOptions& options) {
+  Call call;
+  const Index d = metric.dimension();
+  const auto points = call.in<double>("y", y, {d, 'N'});
+  const auto shares = call.in_or_none<double>("weights", weights, {'N'});
+  Array<double, 1> mean({d});
+  geometry::FrechetMean found{};
+  call.run_watched([&] {
+    found = geometry::frechet_mean(metric.precise, points, shares, options, mean.view());
+  });
+  return nb::make_tuple(copied(mean), found.variance, found.error, found.iterations,
+                        found.converged);
 }
 
 Pair exp_map(const Metric& metric, const Argument& x, const Argument& v,
@@ -300,6 +343,17 @@ inverted, with the point. Source: docs/math/conventions.md, section 6.)");
         "out"_a = nb::none(), "The pairs m <= n only: (d, d(d+1)/2, N).");
   m.def("curvature", with_metric(&curvature), "metric"_a, "x"_a, nb::kw_only(),
         "out"_a = nb::none());
+  m.def(
+      "curvature_parts", with_metric(&curvature_parts), "metric"_a, "x"_a, nb::kw_only(),
+      "out"_a = nb::none(),
+      R"((Einstein (d, d, N), Schouten (d, d, N), Weyl (d, d, d, d, N)) at x: (d, N), indices lowered, d >= 3:
+G = Ricci - R g / 2, P = (Ricci - R g / (2 (d - 1))) / (d - 2),
+C_rsmn = R_rsmn - (g_rm P_sn - g_rn P_sm + g_sn P_rm - g_sm P_rn). Raises as curvature does.)");
+  m.def(
+      "sectional_curvature", with_metric(&sectional_curvature), "metric"_a, "x"_a, "u"_a, "w"_a,
+      nb::kw_only(), "out"_a = nb::none(),
+      R"(K(u, w) = R_rsmn u^r w^s u^m w^n / (g(u,u) g(w,w) - g(u,w)^2): (N,), of the planes that u, w: (d, N) span
+at x: (d, N): 1 / r^2 on a sphere of radius r. NaN where they span none. Raises as curvature does.)");
   m.def("geodesics", with_metric(&geodesics), "metric"_a, "x"_a, "v"_a, "times"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
   m.def(
@@ -310,6 +364,8 @@ parameter is their proper time, 0 for light; the root that leads to the future, 
 ergospheres. Error for a metric without a minus sign, and where no first component does.)");
   m.def("find_events", with_metric(&find_events), "metric"_a, "formula"_a, "x"_a, "v"_a, "times"_a,
         "reached"_a, "options"_a);
+  m.def("frechet_mean", with_metric(&frechet_mean), "metric"_a, "y"_a, "weights"_a.none(),
+        "options"_a);
   m.def("exp_map", with_metric(&exp_map), "metric"_a, "x"_a, "v"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
   m.def("log_map", with_metric(&log_map), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),

@@ -24,6 +24,7 @@ from lior._lior.geometry import (
     christoffel_packed,
     compatibility_residual,
     complete_velocities,
+    curvature_parts,
     curve_length,
     disk_redshift,
     eigenvalue_residual,
@@ -32,6 +33,7 @@ from lior._lior.geometry import (
     metric_values,
     positive_definite,
     second_bianchi_residual,
+    sectional_curvature,
     symmetry_residual,
     torsion_residual,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "Curvature",
     "Distance",
     "Events",
+    "FrechetMean",
     "GeodesicOptions",
     "LearnedMetric",
     "Logarithm",
@@ -56,6 +59,7 @@ __all__ = [
     "compatibility_residual",
     "complete_velocities",
     "curvature",
+    "curvature_parts",
     "curve_length",
     "disk_redshift",
     "distance",
@@ -63,6 +67,7 @@ __all__ = [
     "exp_map",
     "find_events",
     "first_bianchi_residual",
+    "frechet_mean",
     "geodesics",
     "image",
     "log_map",
@@ -70,6 +75,7 @@ __all__ = [
     "metric_values",
     "positive_definite",
     "second_bianchi_residual",
+    "sectional_curvature",
     "symmetry_residual",
     "torsion_residual",
     "trace_rays",
@@ -133,6 +139,16 @@ class Rays(NamedTuple):
     x: numpy.ndarray  #: (4, N), where each ended
     v: numpy.ndarray  #: (4, N), its velocity there
     end: numpy.ndarray  #: (N,) uint8, values of RayEnd
+
+
+class FrechetMean(NamedTuple):
+    """Result of `frechet_mean`."""
+
+    x: numpy.ndarray  #: (d,), the mean
+    variance: float  #: the mean of distance(x, y)**2
+    error: float  #: the size of the mean of log_x(y), which is 0 at the mean
+    iterations: int  #: sets of N logarithms that were found
+    converged: bool
 
 
 class Logarithm(NamedTuple):
@@ -219,6 +235,16 @@ def log_map(metric: AnyMetric, x, y, *, out=None, **options) -> Logarithm:
     y - x. `options`: those of GeodesicOptions; `out`: four arrays.
     """
     return Logarithm(*_geometry.log_map(metric, x, y, _options(options), out=out))
+
+
+def frechet_mean(metric: AnyMetric, y, weights=None, **options) -> FrechetMean:
+    """The point whose sum of squared distances to y: (d, N) is least nearby, in float64.
+
+    weights: (N,) >= 0, or None for equal ones. It starts at the heaviest point and goes along the mean of log_x(y). One
+    of several local means where positive curvature allows these. `options`: those of GeodesicOptions. Raises lior.Error
+    unless the metric is Riemannian, and where log_map finds no geodesic from the start.
+    """
+    return FrechetMean(*_geometry.frechet_mean(metric, y, weights, _options(options)))
 
 
 def distance(metric: AnyMetric, x, y, *, details=False, out=None, **options):
