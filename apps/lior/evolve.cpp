@@ -52,7 +52,8 @@ constexpr double kSecondsBetweenCheckpoints = 1, kTimesWriting = 20;
 
 constexpr const char* kOutputs = R"(Writes into --out:
   field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y
-  diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error
+  diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error;
+                           means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y
   frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness
   config.toml              every setting of the run; --config reads it back
   checkpoint.safetensors   all that --resume needs, the memory's poles included

@@ -12,6 +12,7 @@
 #include "evolve_picture.h"
 #include "lior/core/text.h"
 #include "lior/field/diagnostics.h"
+#include "lior/field/expectations.h"
 #include "lior/io/png.h"
 #include "lior/io/safetensors.h"
 
@@ -223,13 +224,19 @@ void EvolveOutput::add_frame(field::ConstField<double> t, Index step) {
 void EvolveOutput::add_line(field::ConstField<double> t, Index step,
                             const field::Evolution<double>& evolution) {
   const auto weight = setup_->hamiltonian->weight();
-  lines_->append({{"step", step},
-                  {"time", time_of(step)},
-                  {"norm", field::norm<double>(t, weight, row_sums_.span())},
-                  {"energy", evolution.energy(t, work_.view(), row_sums_.span())},
-                  {"entropy", field::entropy<double>(t, row_sums_.span())},
-                  {"poles", Index{evolution.poles()}},
-                  {"pole_error", evolution.pole_error()}});
+  const field::Expectations means =
+      field::expectations<double>(*setup_->hamiltonian, t, row_sums_.span());
+  std::vector<io::JsonField> line{{"step", step},
+                                  {"time", time_of(step)},
+                                  {"norm", field::norm<double>(t, weight, row_sums_.span())},
+                                  {"energy", evolution.energy(t, work_.view(), row_sums_.span())},
+                                  {"entropy", field::entropy<double>(t, row_sums_.span())},
+                                  {"poles", Index{evolution.poles()}},
+                                  {"pole_error", evolution.pole_error()}};
+  for (std::size_t k = 0; k < means.kNames.size(); ++k) {
+    line.push_back({means.kNames[k], means.values()[k]});
+  }
+  lines_->append(line);
 }
 
 void EvolveOutput::frame(const field::Evolution<double>& evolution) {
@@ -238,7 +245,7 @@ void EvolveOutput::frame(const field::Evolution<double>& evolution) {
   add_frame(t, evolution.step());
   add_line(t, evolution.step(), evolution);
   if (!pictures_) return;
-  const auto picture = field_picture(t, brightest_, evolution.time());
+  const auto picture = field_picture(t, setup_->grid.dx, brightest_, evolution.time());
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "lior/plot/axes.h"
 #include "lior/plot/canvas.h"
 
 namespace lior::app {
@@ -51,26 +52,43 @@ void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time
 
 }  // namespace
 
-Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, double brightest, double time) {
-  constexpr Index kGap = 4, kSmallestPanel = 192;
-  constexpr plot::Colour kBetween{48, 48, 48};
+Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, double dx, double brightest,
+                                     double time) {
+  constexpr Index kGap = 4, kSmallestPanel = 192, kSmallestPicture = 512;
+  constexpr plot::Colour kBetween{48, 48, 48}, kInk{225, 225, 225};
+  constexpr plot::AxesStyle kStyle{.ink = kInk, .with_grid = false, .text = 11};
   const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
-  const Index zoom = std::max<Index>(1, (kSmallestPanel + std::max(nx, ny) - 1) / std::max(nx, ny));
+  const Index longest = std::max(nx, ny), panel = std::max(kSmallestPanel, kSmallestPicture / d);
+  const Index zoom = std::max<Index>(1, (panel + longest - 1) / longest);
   const Index wide = nx * zoom, high = ny * zoom;
-  const Index panels = d * (wide + kGap);
-  plot::Canvas canvas(panels + kLegendWidth, std::max(d * (high + kGap) - kGap, kLegendHeight),
+  // Cell i is about (i - nx/2) dx.
+  const auto axis = [&](const char* label, Index count) {
+    const double middle = static_cast<double>(count) / 2;
+    return plot::Axis{label, -(middle + 0.5) * dx, (middle - 0.5) * dx};
+  };
+  plot::Axes axes{axis("x", nx), axis("y", ny), {}};
+  axes.inside = {{0, 0}, static_cast<double>(wide), static_cast<double>(high)};
+  const plot::Margins room = margins(axes, kStyle);
+  const auto left = static_cast<Index>(std::ceil(room.left));
+  const auto top = static_cast<Index>(std::ceil(room.top));
+  const Index panels = left + d * (wide + kGap) + static_cast<Index>(std::ceil(room.right));
+  const Index rows = top + d * (high + kGap) - kGap;
+  plot::Canvas canvas(panels + kLegendWidth,
+                      std::max(rows + static_cast<Index>(std::ceil(room.bottom)), kLegendHeight),
                       kBetween);
   for (Index a = 0; a < d; ++a) {
     for (Index b = 0; b < d; ++b) {
       for (Index row = 0; row < high; ++row) {
         for (Index column = 0; column < wide; ++column) {
           const Complex z = t(column / zoom, ny - 1 - row / zoom, a, b);
-          canvas.blend(b * (wide + kGap) + column, a * (high + kGap) + row, colour_of(z, brightest),
-                       1);
+          canvas.blend(left + b * (wide + kGap) + column, top + a * (high + kGap) + row,
+                       colour_of(z, brightest), 1);
         }
       }
     }
   }
+  axes.inside.corner = {static_cast<double>(left), static_cast<double>(rows - high)};
+  draw_axes(canvas, axes, kStyle);
   draw_legend(canvas, panels, brightest, time);
   return canvas.take();
 }

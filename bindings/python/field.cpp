@@ -11,6 +11,7 @@
 #include "lior/field/collapse.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
+#include "lior/field/expectations.h"
 #include "lior/field/setup.h"
 #include "signal_watch.h"
 
@@ -76,6 +77,23 @@ class Hamiltonian {
     });
   }
 
+ private:
+  /// What `number` makes of a field.
+  template <class Measure>
+  auto measure(const Argument& t, Measure number) {
+    return visit([&]<class T>(const SharedHamiltonian<T>& h) {
+      Call call;
+      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
+      decltype(number(*h, field::ConstField<T>(in), std::span<double>())) result{};
+      call.run([&] {
+        auto sums = row_sums(grid_.nx);
+        result = number(*h, field::ConstField<T>(in), sums.span());
+      });
+      return result;
+    });
+  }
+
+ public:
   double norm(const Argument& t) {
     return measure(
         t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
@@ -87,6 +105,19 @@ class Hamiltonian {
       Array<std::complex<T>, 4> work(in.shape());
       return field::energy<T>(h, in, work.view(), sums);
     });
+  }
+
+  /// By the names of field::Expectations.
+  nb::dict expectations(const Argument& t) {
+    const field::Expectations found = measure(
+        t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
+                       std::span<double> sums) { return field::expectations<T>(h, in, sums); });
+    nb::dict out;
+    for (std::size_t k = 0; k < field::Expectations::kNames.size(); ++k) {
+      const std::string_view name = field::Expectations::kNames[k];
+      out[nb::str(name.data(), name.size())] = found.values()[k];
+    }
+    return out;
   }
 
   double largest_stable_step() {
@@ -102,20 +133,6 @@ class Hamiltonian {
   }
 
  private:
-  template <class Measure>
-  double measure(const Argument& t, Measure number) {
-    return visit([&]<class T>(const SharedHamiltonian<T>& h) {
-      Call call;
-      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
-      double result = 0;
-      call.run([&] {
-        auto sums = row_sums(grid_.nx);
-        result = number(*h, field::ConstField<T>(in), sums.span());
-      });
-      return result;
-    });
-  }
-
   Grid grid_;
   Either<SharedHamiltonian> held_;
 };
@@ -391,6 +408,11 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
 (Nx, Ny): the same where it varies, both or none. Error for a value that is not finite or not > 0.)")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
+      .def(
+          "expectations", &Hamiltonian::expectations, "t"_a,
+          R"({x, y, width_x, width_y, p_x, p_y, l_z}: means over sqrt(g) |T|^2. x and y are from the grid's middle,
+widths are standard deviations, p_x = -i hbar d/dx by central differences (hbar sin(k dx) / dx of a
+plane wave), l_z = x p_y - y p_x. NaN for a field without norm.)")
       .def("energy", &Hamiltonian::energy, "t"_a, "dx^2 Re sum sqrt(g) tr(T^+ H[T]).")
       .def_prop_ro("largest_stable_step", &Hamiltonian::largest_stable_step,
                    "The largest dt that scheme 'rk4' is stable with.")

@@ -45,7 +45,9 @@ class Evolved(NamedTuple):
 
     time: numpy.ndarray  #: (F,)
     frames: numpy.ndarray  #: (F, Nx, Ny, D, D), the start first
-    diagnostics: Dict[str, numpy.ndarray]  #: norm, energy, entropy: (F,) each
+    diagnostics: Dict[
+        str, numpy.ndarray
+    ]  #: (F,) each: norm, energy, entropy and those of Hamiltonian.expectations
 
 
 def packet(
@@ -125,7 +127,7 @@ def evolve(
 
     count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)
-    numbers = {name: numpy.empty(count) for name in ("norm", "energy", "entropy")}
+    numbers = {}
     time = numpy.empty(count)
     for frame in _shown(range(count), progress):
         if frame > 0:
@@ -137,10 +139,15 @@ def evolve(
             )
         now = evolution.field(out=frames[frame])
         time[frame] = evolution.time
-        numbers["norm"][frame] = hamiltonian.norm(now)
-        numbers["energy"][frame] = evolution.energy(now)
-        numbers["entropy"][frame] = entropy(now)
-    return Evolved(time, frames, numbers)
+        found = {
+            "norm": hamiltonian.norm(now),
+            "energy": evolution.energy(now),
+            "entropy": entropy(now),
+            **hamiltonian.expectations(now),
+        }
+        for name, number in found.items():
+            numbers.setdefault(name, []).append(number)
+    return Evolved(time, frames, {name: numpy.array(all) for name, all in numbers.items()})
 
 
 def _shown(items, progress):

@@ -160,7 +160,9 @@ def test_evolve_returns_arrays(rng):
     np.testing.assert_allclose(
         result.diagnostics["energy"], result.diagnostics["energy"][0], rtol=1e-3
     )
-    assert set(result.diagnostics) == {"norm", "energy", "entropy"}
+    means = {"x", "y", "width_x", "width_y", "p_x", "p_y", "l_z"}
+    assert set(result.diagnostics) == {"norm", "energy", "entropy"} | means
+    assert all(numbers.shape == (5,) for numbers in result.diagnostics.values())
 
 
 def test_evolve_with_memory_belief_and_a_varying_metric(draw):

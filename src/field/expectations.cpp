@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/field/expectations.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "field/row_sums.h"
+
+namespace lior::field {
+namespace {
+
+using Complex = std::complex<double>;
+
+/// Sums over the cells of one field.
+template <class T>
+class CellSums {
+ public:
+  CellSums(const Hamiltonian<T>& h, ConstField<T> t, std::span<double> row_sums)
+      : grid_(h.grid()), weight_(h.weight()), t_(t), row_sums_(row_sums) {
+    check_shape(t, grid_.shape(), "t");
+  }
+
+  double x(Index i) const { return (static_cast<double>(i) - half(grid_.nx)) * grid_.dx; }
+  double y(Index j) const { return (static_cast<double>(j) - half(grid_.ny)) * grid_.dx; }
+  /// w |T|^2.
+  double density(Index i, Index j) const {
+    double sum = 0;
+    for (const std::complex<T>& entry : t_[i][j]) sum += std::norm(Complex(entry));
+    return weight_(i, j) * sum;
+  }
+  /// w Im conj(T) (T_{x+1} - T_{x-1}) / (2 dx), and along y.
+  std::array<double, 2> flow(Index i, Index j) const {
+    const auto slope = [&](View<const std::complex<T>, 2> after,
+                           View<const std::complex<T>, 2> before) {
+      double sum = 0;
+      for (Index k = 0; k < grid_.d * grid_.d; ++k) {
+        const Complex here(t_[i][j].data()[k]);
+        sum += (std::conj(here) * (Complex(after.data()[k]) - Complex(before.data()[k]))).imag();
+      }
+      return weight_(i, j) * sum / (2 * grid_.dx);
+    };
+    return {slope(t_[next(i, grid_.nx)][j], t_[last(i, grid_.nx)][j]),
+            slope(t_[i][next(j, grid_.ny)], t_[i][last(j, grid_.ny)])};
+  }
+  /// The sums of cell(i, j), pairs of numbers, over all cells.
+  template <class Cell>
+  Complex sum(const Cell& cell) const {
+    return sum_rows(grid_.nx, grid_.row_grain(), row_sums_, [&](Index i) {
+      Complex row = 0;
+      for (Index j = 0; j < grid_.ny; ++j) row += cell(i, j);
+      return row;
+    });
+  }
+
+ private:
+  static double half(Index count) { return static_cast<double>(count) / 2; }
+  static Index next(Index i, Index count) { return i + 1 == count ? 0 : i + 1; }
+  static Index last(Index i, Index count) { return i == 0 ? count - 1 : i - 1; }
+
+  const Grid& grid_;
+  View<const double, 2> weight_;
+  ConstField<T> t_;
+  std::span<double> row_sums_;
+};
+
+}  // namespace
+
+template <class T>
+Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, std::span<double> row_sums) {
+  const CellSums<T> cells(h, t, row_sums);
+  const double hbar = h.physics().hbar;
+  const double norm =
+      cells.sum([&](Index i, Index j) { return Complex(cells.density(i, j)); }).real();
+  const Complex place = cells.sum([&](Index i, Index j) {
+    return cells.density(i, j) * Complex(cells.x(i), cells.y(j));
+  }) / norm;
+  // About the mean: a narrow field far from the middle loses no digits.
+  const Complex squares = cells.sum([&](Index i, Index j) {
+    const double x = cells.x(i) - place.real(), y = cells.y(j) - place.imag();
+    return cells.density(i, j) * Complex(x * x, y * y);
+  }) / norm;
+  const Complex momentum = cells.sum([&](Index i, Index j) {
+    const auto [along_x, along_y] = cells.flow(i, j);
+    return Complex(along_x, along_y);
+  }) * (hbar / norm);
+  const Complex turning = cells.sum([&](Index i, Index j) {
+    const auto [along_x, along_y] = cells.flow(i, j);
+    return Complex(cells.x(i) * along_y - cells.y(j) * along_x);
+  }) * (hbar / norm);
+  return {place.real(),
+          place.imag(),
+          std::sqrt(squares.real()),
+          std::sqrt(squares.imag()),
+          momentum.real(),
+          momentum.imag(),
+          turning.real()};
+}
+
+template Expectations expectations(const Hamiltonian<float>&, ConstField<float>, std::span<double>);
+template Expectations expectations(const Hamiltonian<double>&, ConstField<double>,
+                                   std::span<double>);
+
+}  // namespace lior::field
