@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/field/expectations.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "field/row_sums.h"

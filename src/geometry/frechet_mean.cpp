@@ -27,7 +27,7 @@ class Descent {
           const GeodesicOptions& options)
       : metric_(metric), y_(y), options_(options), d_(metric.dimension()), count_(y.extent(1)) {
     weights_.assign(static_cast<std::size_t>(count_), 1.0);
-    if (weights.size() > 0) std::copy(weights.begin(), weights.end(), weights_.begin());
+    if (!weights.empty()) std::copy(weights.begin(), weights.end(), weights_.begin());
     const double sum = std::accumulate(weights_.begin(), weights_.end(), 0.0);
     for (double& weight : weights_) weight /= sum;
   }
@@ -121,7 +121,7 @@ void check_arguments(const AnyMetric<double>& metric, View<const double, 2> y,
              metric.negative_directions());
   LIOR_CHECK(y.extent(1) >= 1, "the mean of no points; expected at least one");
   check_shape(x, {metric.dimension()}, "x");
-  if (weights.size() == 0) return;
+  if (weights.empty()) return;
   check_shape(weights, {y.extent(1)}, "weights");
   double sum = 0;
   for (const double weight : weights) {

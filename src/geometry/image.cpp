@@ -101,7 +101,7 @@ class Band {
   }
   Light sky_light(const double* place) const {
     const double theta = chart_.polar_angle(place), phi = chart_.azimuth(place);
-    if (options_.panorama.size() > 0) return panorama_sky(options_.panorama, theta, phi);
+    if (!options_.panorama.empty()) return panorama_sky(options_.panorama, theta, phi);
     const double camera = chart_.radius(options_.camera.place.data());
     return grid_sky(theta, phi, (chart_.radius(place) < 0) != (camera < 0));
   }

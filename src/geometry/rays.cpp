@@ -2,7 +2,6 @@
 #include "lior/geometry/rays.h"
 
 #include <atomic>
-#include <numeric>
 #include <vector>
 
 #include "geometry/adaptive_stepper.h"
