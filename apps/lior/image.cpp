@@ -2,7 +2,6 @@
 #include "lior/geometry/image.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cmath>
@@ -15,6 +14,7 @@
 #include "lior/core/timer.h"
 #include "lior/geometry/metrics.h"
 #include "lior/io/png.h"
+#include "output.h"
 #include "progress.h"
 
 namespace lior::app {
@@ -96,17 +96,6 @@ Place place_of(const AnyMetric<double>& metric, std::string_view text) {
   return place;
 }
 
-/// A wrong --out costs no picture.
-void check_file(const std::string& file) {
-  const std::filesystem::path path(file);
-  LIOR_CHECK(path.extension() == ".png",
-             "--out {}: a PNG is written; give a name that ends in .png", shown_path(file));
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
-             "--out {}: cannot write there; give a file in a folder that may be written",
-             shown_path(file));
-}
-
 /// A third wider than the disk, or than what shows the hole's shadow.
 double usual_view(double radius, const std::optional<Ring>& disk) {
   constexpr double kMargin = 1.3, kWithoutDisk = 12;
@@ -154,7 +143,9 @@ std::string shares_of(const ImageCounts& counts) {
 }
 
 int run(const Flags& flags) {
-  check_file(flags.out);
+  LIOR_CHECK(std::filesystem::path(flags.out).extension() == ".png",
+             "--out {}: a PNG is written; give a name that ends in .png", shown_path(flags.out));
+  check_folder_of("--out", flags.out);
   ProgressDisplay display(flags.progress);
   const auto [width, height] = pair_of("--size", flags.size, 'x', "1280x720");
   LIOR_CHECK(width >= 1 && height >= 1 && width == std::floor(width) &&

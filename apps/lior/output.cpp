@@ -34,15 +34,20 @@ void OutputFile::write(const std::string& text) {
   }
 }
 
+void check_folder_of(const char* flag, const std::string& file) {
+  const std::filesystem::path path(file);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
+             "{} {}: cannot write there; give a file in a folder that may be written", flag,
+             shown_path(file));
+}
+
 void check_picture(const std::string& file) {
   const std::filesystem::path path(file);
   LIOR_CHECK(path.extension() == ".png" || path.extension() == ".svg",
              "--plot {}: a PNG or SVG is written; give a name that ends in .png or .svg",
              shown_path(file));
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  LIOR_CHECK(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
-             "--plot {}: cannot write there; give a file in a folder that may be written",
-             shown_path(file));
+  check_folder_of("--plot", file);
 }
 
 }  // namespace lior::app

@@ -31,6 +31,9 @@ class OutputFile {
   std::unique_ptr<std::FILE, Close> device_;
 };
 
+/// Throws lior::Error where the folder of the file of that flag is not there or not to be written.
+void check_folder_of(const char* flag, const std::string& file);
+
 /// Throws lior::Error where no picture can be written to the file of --plot: another ending than
 /// .png and .svg, or a folder that is not there.
 void check_picture(const std::string& file);
