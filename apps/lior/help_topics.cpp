@@ -103,6 +103,7 @@ std::string files() {
   config.json          every setting; read by eval, generate, --resume and Python
   model.safetensors    the weights of the last checkpoint
   best.safetensors     the weights of the best val, of a run on a text
+  counts.safetensors   what followed what in the training text, where model.count_orders > 0
   optimizer.safetensors   what --resume needs besides
   metrics.jsonl        a line every log_every steps: loss, rates, speed; and each evaluation
   samples.jsonl        a text of each evaluation, of a run with --samples

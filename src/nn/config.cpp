@@ -2,6 +2,7 @@
 #include "lior/nn/config.h"
 
 #include "lior/nn/ci8_scan.h"
+#include "lior/nn/counts.h"
 #include "lior/nn/short_convolution.h"
 
 namespace lior::nn {
@@ -43,6 +44,12 @@ void check_config(const ModelConfig& config) {
              "ngram_bits = {}; it must be 1 to {}", config.ngram_bits, kMostBits);
   LIOR_CHECK(!config.ngram_output || config.ngram_orders > 0,
              "ngram_output = true adds n-grams, of which there are none; set ngram_orders too");
+  LIOR_CHECK(config.count_orders >= 0 && config.count_orders <= kLongestContext,
+             "count_orders = {}; it must be 0 (none) to {}", config.count_orders, kLongestContext);
+  LIOR_CHECK(config.count_orders == 0 || config.classes == config.vocabulary,
+             "count_orders = {} counts tokens that follow tokens: classes ({}) must equal "
+             "vocabulary ({})",
+             config.count_orders, config.classes, config.vocabulary);
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,
              "factors = {}; it must be 1 to {}", config.mixer.factors, kMaxFactors);
   LIOR_CHECK(config.mixer.complex_state || !config.mixer.phase,

@@ -24,10 +24,7 @@ using linalg::MatrixView;
 // efficient where the vocabulary is large.
 constexpr Index kScoresPerChunk = Index{1} << 18;
 constexpr Index kLeastRows = 128;
-
-Index rows_per_chunk(Index R, Index V) {
-  return std::min(R, std::max(kLeastRows, kScoresPerChunk / std::max<Index>(V, 1)));
-}
+constexpr const char* kOp = "cross entropy";
 
 template <class T>
 void check_arguments(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
@@ -62,9 +59,8 @@ template <bool kGradient, class T, class Gradients>
 CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int32_t> targets,
                        std::span<std::int32_t> predicted, T scale, Arena& workspace,
                        const Gradients& gradients) {
-  const ProfiledOp op("cross entropy");
   const Index R = classifier.x.rows, K = classifier.x.cols, V = classifier.weight.rows;
-  const Index height = rows_per_chunk(R, V);
+  const Index height = rows_at_once(R, V);
   const Arena::Scope scope(workspace);
   const View<T, 2> scores = workspace.take<T, 2>({height, V});
   const View<double, 1> losses = workspace.take<double, 1>({height});
@@ -96,11 +92,20 @@ CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int
       }
     }
     const MatrixView<T> chunk_scores = MatrixView<T>(scores).block(0, 0, rows, V);
-    linear_forward<T>(chunk.x, classifier.weight, classifier.bias, chunk_scores);
-    parallel_for(rows, rows_per_thread(V), [&](Index first, Index last, int) {
-      kernel(chunk_scores.block(first, 0, last - first, V), chunk_targets.data() + first, scale,
-             losses.data() + first, largest.data() + first);
-    });
+    {
+      const ProfiledOp op(kOp);
+      linear_forward<T>(chunk.x, classifier.weight, classifier.bias, chunk_scores);
+    }
+    if (classifier.terms != nullptr) {
+      classifier.terms->add(chunk.members, chunk.x, chunk_scores);
+    }
+    {
+      const ProfiledOp op(kOp);
+      parallel_for(rows, rows_per_thread(V), [&](Index first, Index last, int) {
+        kernel(chunk_scores.block(first, 0, last - first, V), chunk_targets.data() + first, scale,
+               losses.data() + first, largest.data() + first);
+      });
+    }
     for (Index i = 0; i < rows; ++i) {
       total.loss_sum += losses[i];
       total.correct += largest[i] == chunk_targets[i];
@@ -112,6 +117,10 @@ CrossEntropy by_chunks(const Classifier<T>& classifier, std::span<const std::int
 }
 
 }  // namespace
+
+Index rows_at_once(Index R, Index V) {
+  return std::min(R, std::max(kLeastRows, kScoresPerChunk / std::max<Index>(V, 1)));
+}
 
 Index count_targets(std::span<const std::int32_t> targets) {
   return std::count_if(targets.begin(), targets.end(), [](std::int32_t t) { return t >= 0; });
@@ -138,27 +147,33 @@ CrossEntropy cross_entropy_backward(const Classifier<T>& classifier,
   check_matrix(d_weight, V, K, "d_weight");
   if (!d_bias.empty()) check_size(d_bias, V, "d_bias");
   const Arena::Scope scope(workspace);
-  const MatrixView<T> chunk_dx = workspace.take<T, 2>({rows_per_chunk(R, V), K});
+  const MatrixView<T> chunk_dx = workspace.take<T, 2>({rows_at_once(R, V), K});
   if (!workspace.planning() && store == Store::write && count_targets(targets) < R) {
     for (Index r = 0; r < R; ++r) std::fill_n(dx.data + r * dx.stride, K, T(0));
   }
-  return by_chunks<true, T>(
-      classifier, targets, predicted, static_cast<T>(scale), workspace,
-      [&](const Chunk<T>& chunk, MatrixView<T> d_scores) {
-        const Index rows = d_scores.rows;
-        if (chunk.in_place) {
-          linear_backward<T>(chunk.x, classifier.weight, d_scores, store,
-                             dx.block(chunk.begin, 0, rows, K), d_weight, d_bias, workspace);
-          return;
-        }
-        linear_backward<T>(chunk.x, classifier.weight, d_scores, Store::write,
-                           chunk_dx.block(0, 0, rows, K), d_weight, d_bias, workspace);
-        for (std::size_t i = 0; i < chunk.members.size(); ++i) {
-          const T* from = &chunk_dx(static_cast<Index>(i), 0);
-          T* to = &dx(chunk.members[i], 0);
-          for (Index k = 0; k < K; ++k) to[k] += from[k];
-        }
-      });
+  return by_chunks<true, T>(classifier, targets, predicted, static_cast<T>(scale), workspace,
+                            [&](const Chunk<T>& chunk, MatrixView<T> d_scores) {
+                              const Index rows = d_scores.rows;
+                              const auto through = [&](Store how, MatrixView<T> to) {
+                                {
+                                  const ProfiledOp op(kOp);
+                                  linear_backward<T>(chunk.x, classifier.weight, d_scores, how, to,
+                                                     d_weight, d_bias, workspace);
+                                }
+                                if (classifier.terms != nullptr)
+                                  classifier.terms->backward(chunk.x, d_scores, to);
+                              };
+                              if (chunk.in_place) {
+                                through(store, dx.block(chunk.begin, 0, rows, K));
+                                return;
+                              }
+                              through(Store::write, chunk_dx.block(0, 0, rows, K));
+                              for (std::size_t i = 0; i < chunk.members.size(); ++i) {
+                                const T* from = &chunk_dx(static_cast<Index>(i), 0);
+                                T* to = &dx(chunk.members[i], 0);
+                                for (Index k = 0; k < K; ++k) to[k] += from[k];
+                              }
+                            });
 }
 
 #define LIOR_INSTANTIATE(T)                                                                        \

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 
+#include "lior/nn/count_scores.h"
 #include "lior/nn/cross_entropy.h"
 #include "lior/nn/embedding.h"
 #include "lior/nn/linear.h"
@@ -87,6 +89,8 @@ struct Model<T>::Impl {
   std::vector<Keep> kept;                         // of each block
   NgramShape ngram_shape;
   Slot ngram, ngram_output;
+  Slot count_weight, count_sureness, count_bias;
+  std::shared_ptr<const TextCounts> counts;
   Buffer<T> values, gradients;
   NgramGradients<T> ngram_gradients;
   Dropout dropout;
@@ -98,9 +102,12 @@ struct Model<T>::Impl {
 
   std::span<const T> weights() const { return values.span(); }
   std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
-  Classifier<T> classifier(View<const T, 2> x) const {
-    return {x, output.in(weights()), output_bias.vector_in(weights())};
+  Classifier<T> classifier(View<const T, 2> x, std::optional<CountScores<T>>& terms) const {
+    return {x, output.in(weights()), output_bias.vector_in(weights()), terms ? &*terms : nullptr};
   }
+  /// What counts add to the scores of up to `most` rows at a time; nothing where there are none.
+  void make_terms(const CountedRows<T>& rows, std::span<T> d_values, Index most, Arena& arena,
+                  std::optional<CountScores<T>>& terms) const;
   Layers<T> block(std::size_t i) const {
     const std::size_t size = layers.size() / kept.size();
     return Layers<T>(layers).subspan(i * size, size);
@@ -110,10 +117,18 @@ struct Model<T>::Impl {
   Index ngram_parameter() const { return std::ssize(layout.parameters()) - ngram_tables(); }
   Index ngram_entries(Index tokens) const { return tokens * ngram_shape.orders(); }
   Index layers_state_size() const;
-  Index state_size() const { return layers_state_size() + ngram_shape.history(); }
+  /// Tokens that the state holds.
+  Index history_size() const {
+    return std::max(ngram_shape.history(), config.count_orders > 0 ? config.count_orders - 1 : 0);
+  }
+  MatrixView<T> history(View<T, 2> state) const {
+    return MatrixView<T>(state).block(0, layers_state_size(), state.extent(0), history_size());
+  }
+  Index state_size() const { return layers_state_size() + history_size(); }
   void initial_state(View<T, 2> state) const;
 
-  /// RMSNorm of what leaves the last layer, [R, D]; `state` goes on to the last token.
+  /// RMSNorm of what leaves the last layer, [R, D]; the layers' part of `state` goes on to the last
+  /// token.
   View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
   LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
                       View<std::int32_t, 2> predicted) const;
@@ -126,6 +141,7 @@ struct Model<T>::Impl {
     std::span<T> d_values;
     NgramGradients<T>& d_ngrams;
     Arena& arena;
+    std::span<const Index> places{};
     View<std::int32_t, 2> ngram_rows{};  // of every token
 
     static constexpr Index kNgramPlace = Impl::kNgramPlace;
@@ -170,6 +186,11 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   norm = layout.add("norm.weight", {D});
   output = config.tied ? embedding : layout.add("output.weight", {config.classes, D}, true);
   output_bias = layout.add("output.bias", {config.classes});
+  if (const Index K = config.count_orders; K > 0) {
+    count_weight = layout.add("counts.weight", {K, D}, true);
+    count_sureness = layout.add("counts.sureness", {sureness_rows(K), K}, false);
+    count_bias = layout.add("counts.bias", {K});
+  }
   if (config.ngram_orders == 0) return;
   ngram_shape = {.longest = config.ngram_orders, .bits = config.ngram_bits};
   ngram = layout.add_by_rows("ngram.weight", {ngram_shape.rows(), D});
@@ -311,8 +332,11 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
     rms_norm_forward<T>(x, model.norm_gain(), kRmsNormEpsilon, normed, inv_rms);
     counted = std::max<Index>(count_targets(targets.span()), 1);
   }
+  std::optional<CountScores<T>> terms;
+  model.make_terms({.tokens = tokens, .places = places}, d_values,
+                   rows_at_once(x.extent(0), model.config.classes), arena, terms);
   const CrossEntropy sums = cross_entropy_backward<T>(
-      model.classifier(normed), targets.span(), predicted, 1 / static_cast<double>(counted),
+      model.classifier(normed, terms), targets.span(), predicted, 1 / static_cast<double>(counted),
       Store::write, dx, model.output.in(d_values), model.output_bias.vector_in(d_values), arena);
   rms_norm_backward<T>(x, model.norm_gain(), inv_rms, dx, Store::write, dx,
                        model.norm.vector_in(d_values), arena);
@@ -354,11 +378,28 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
 template <class T>
 void Model<T>::Impl::look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows,
                              View<T, 2> x) const {
-  const auto history =
-      MatrixView<T>(state).block(0, layers_state_size(), tokens.extent(0), ngram_shape.history());
-  ngram_rows<T>(ngram_shape, tokens, history, rows);
+  const Index size = ngram_shape.history();
+  const MatrixView<T> all = history(state);
+  ngram_rows<T>(ngram_shape, tokens, all.block(0, all.cols - size, all.rows, size), rows);
   ngram_forward<T>(ngram.in(weights()), rows, x);
-  ngram_remember<T>(tokens, history);
+}
+
+template <class T>
+void Model<T>::Impl::make_terms(const CountedRows<T>& rows, std::span<T> d_values, Index most,
+                                Arena& arena, std::optional<CountScores<T>>& terms) const {
+  if (config.count_orders == 0) return;
+  LIOR_CHECK(counts != nullptr || arena.planning(),
+             "the model counts contexts of up to {} tokens, of a text that it does not have; "
+             "set_counts says which",
+             config.count_orders);
+  const CountGate<T> gate{count_weight.in(weights()), count_sureness.in(weights()),
+                          count_bias.vector_in(weights())};
+  CountGateGradient<T> gradient;
+  if (!d_values.empty()) {
+    gradient = {count_weight.in(d_values), count_sureness.in(d_values),
+                count_bias.vector_in(d_values)};
+  }
+  terms.emplace(counts.get(), rows, gate, gradient, most, config.classes, arena);
 }
 
 template <class T>
@@ -370,8 +411,12 @@ LossResult Model<T>::Impl::evaluate(Tokens tokens, Tokens targets, View<T, 2> st
   const auto predicted = predictions.empty() ? arena.take<std::int32_t, 1>({tokens.size()}).span()
                                              : predictions.span();
   const auto normed = infer(tokens, state, arena);
+  std::optional<CountScores<T>> terms;
+  make_terms({.tokens = tokens, .history = history(state)}, {},
+             rows_at_once(tokens.size(), config.classes), arena, terms);
   const CrossEntropy sums =
-      cross_entropy_forward<T>(classifier(normed), targets.span(), predicted, arena);
+      cross_entropy_forward<T>(classifier(normed, terms), targets.span(), predicted, arena);
+  if (!arena.planning()) ngram_remember<T>(tokens, history(state));
   return loss_result(sums, targets, predicted, arena.planning());
 }
 
@@ -391,7 +436,7 @@ void Model<T>::Impl::initial_state(View<T, 2> state) const {
     column += width;
   }
   for (Index b = 0; b < state.extent(0); ++b) {  // no tokens before the first
-    std::fill_n(state.data() + b * state.extent(1) + column, ngram_shape.history(), T(0));
+    std::fill_n(state.data() + b * state.extent(1) + column, history_size(), T(0));
   }
 }
 
@@ -450,6 +495,12 @@ void Model<T>::initialize(std::uint64_t seed) {
   initializer.fill(impl_->norm, 1);
   if (!impl_->config.tied) initializer.fill(impl_->output, 0);  // the first loss is ln(classes)
   initializer.fill(impl_->output_bias, 0);
+  if (impl_->config.count_orders > 0) {  // at first the model predicts what the counts do
+    initializer.fill(impl_->count_weight, 0);
+    initializer.fill(impl_->count_sureness, 0);
+    initializer.fill(impl_->count_bias, 0);
+    impl_->count_bias.vector_in(values()).back() = 1;
+  }
   initializer.fill(impl_->ngram, 0);  // at first the model is one without them
   initializer.fill(impl_->ngram_output, 0);
 }
@@ -466,6 +517,18 @@ void Model<T>::set_dropout(const Dropout& dropout) {
   LIOR_CHECK(dropout.rate >= 0 && dropout.rate < 1, "dropout = {}; it must be in [0, 1)",
              dropout.rate);
   impl_->dropout = dropout;
+}
+template <class T>
+void Model<T>::set_counts(std::shared_ptr<const TextCounts> counts) {
+  const Index longest = counts == nullptr ? 0 : counts->all.longest();
+  LIOR_CHECK(longest == impl_->config.count_orders,
+             "counts of contexts of up to {} tokens; the model has count_orders = {}", longest,
+             impl_->config.count_orders);
+  impl_->counts = std::move(counts);
+}
+template <class T>
+const TextCounts* Model<T>::counts() const {
+  return impl_->counts.get();
 }
 template <class T>
 void Model<T>::set_precision(linalg::Precision precision) {
@@ -513,10 +576,11 @@ void Model<T>::initial_state(View<T, 2> state) const {
 
 template <class T>
 LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
-                                        View<const std::int32_t, 2> targets, Arena& arena) {
+                                        View<const std::int32_t, 2> targets, Arena& arena,
+                                        std::span<const Index> places) {
   auto& rows = impl_->ngram_gradients;
   rows.reserve(impl_->ngram_entries(tokens.size()), impl_->ngram_tables(), impl_->config.d_model);
-  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena}.run();
+  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena, places}.run();
 }
 
 template <class T>
@@ -539,6 +603,14 @@ void Model<T>::logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View
   const MatrixView<T> last(normed[N - 1].data(), B, D, N * D);
   linear_forward<T>(last, impl_->output.in(values()), impl_->output_bias.vector_in(values()),
                     last_logits);
+  std::optional<CountScores<T>> terms;
+  impl_->make_terms({.tokens = tokens, .history = impl_->history(state)}, {}, B, arena, terms);
+  if (terms) {
+    const auto rows = arena.take<std::int32_t, 1>({B});
+    for (Index b = 0; b < B; ++b) rows[b] = static_cast<std::int32_t>((b + 1) * N - 1);
+    terms->add(rows.span(), last, last_logits);
+  }
+  ngram_remember<T>(tokens, impl_->history(state));
 }
 
 template class Model<float>;

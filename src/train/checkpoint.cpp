@@ -7,6 +7,7 @@
 
 #include "lior/core/text.h"
 #include "lior/io/safetensors.h"
+#include "lior/train/text_counts.h"
 
 namespace lior::train {
 namespace {
@@ -197,9 +198,13 @@ void replace_model(const fs::path& folder, const nn::Model<float>& model) {
   write_weights(folder / kModelFile, model.parameters(), model.values(), step);
 }
 
+bool has_checkpoint(const fs::path& folder) {
+  return fs::exists(folder / kModelFile) || fs::exists(folder / kOptimizerFile);
+}
+
 std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>& model,
                                         Optimizer<float>& optimizer) {
-  if (!fs::exists(folder / kModelFile) && !fs::exists(folder / kOptimizerFile)) return {};
+  if (!has_checkpoint(folder)) return {};
   const auto model_file = io::SafeTensors::open((folder / kModelFile).string());
   const auto optimizer_file = open_of_step(folder / kOptimizerFile, folder / kNextOptimizerFile,
                                            number<Index>(model_file, "step"), kModelFile);
@@ -241,6 +246,10 @@ TrainedModel load_model(const fs::path& folder, Weights weights) {
   check_tensors(file, "", planned.parameters());
   nn::Model<float> model(config.model);
   read_tensors(file, "", model.parameters(), model.values());
+  if (const Index longest = config.model.count_orders; longest > 0) {
+    model.set_counts(std::make_shared<nn::TextCounts>(
+        nn::TextCounts{.all = load_counts(folder, longest, config.model.vocabulary)}));
+  }
   return {config, std::move(model)};
 }
 

@@ -5,6 +5,7 @@
 
 #include "lior/core/parallel.h"
 #include "lior/io/atomic_file.h"
+#include "lior/nn/counts.h"
 #include "lior/nn/mixers.h"
 #include "lior/nn/short_convolution.h"
 
@@ -88,6 +89,8 @@ settings::Fields fields(Config& c) {
       Field("model.ngram_orders", c.model.ngram_orders, {0, 16}).absent_in_old_files(),
       Field("model.ngram_bits", c.model.ngram_bits, {1, 26}).absent_in_old_files(),
       Field("model.ngram_output", c.model.ngram_output).absent_in_old_files(),
+      Field("model.count_orders", c.model.count_orders, {0, nn::kLongestContext})
+          .absent_in_old_files(),
       {"model.mixers", c.model.mixers},
   };
   nn::visit_mixer_options(c.model, [&](const nn::LayerOption& option, auto& member) {

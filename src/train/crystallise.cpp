@@ -500,6 +500,7 @@ std::optional<std::string> why_not_exact(const nn::ModelConfig& config) {
   if (config.mixer.gates) return "its states forget (model.gates), and only turns can be exact";
   if (config.mixer.complex_state) return "its states are complex (model.complex_state)";
   if (config.convolution > 0) return "its turns depend on earlier tokens (model.convolution)";
+  if (config.count_orders > 0) return "its scores depend on earlier tokens (model.count_orders)";
   if (config.ngram_orders > 0) return "its turns depend on earlier tokens (model.ngram_orders)";
   return {};
 }

@@ -40,6 +40,20 @@ nn::ModelConfig with_ngrams(nn::ModelConfig model) {
   return model;
 }
 
+/// With the counts of the text, of contexts of 1 to 6 tokens (docs/decisions/031-counts.md).
+nn::ModelConfig with_counts(nn::ModelConfig model) {
+  model.count_orders = 6;
+  return model;
+}
+
+/// About 5 M.
+const nn::ModelConfig kSmallModel{
+    .d_model = 320,
+    .layers = 4,
+    .mlp_hidden = 448,
+    .convolution = 4,
+    .mixer = {.heads = 32, .transition = Transition::right, .readout = Readout::linear_quadratic}};
+
 Config tracking() {
   return {
       .preset = "tracking",
@@ -72,17 +86,7 @@ const Config kPresets[] = {
     // Texts: many small steps learn more in the same time than few large ones
     // (docs/decisions/023-batch-of-text.md).
     {.preset = "tiny", .batch = 4, .lr = 3e-3, .model = kTinyModel},
-    // About 5 M.
-    {.preset = "small",
-     .batch = 1,
-     .lr = 2e-3,
-     .model = {.d_model = 320,
-               .layers = 4,
-               .mlp_hidden = 448,
-               .convolution = 4,
-               .mixer = {.heads = 32,
-                         .transition = Transition::right,
-                         .readout = Readout::linear_quadratic}}},
+    {.preset = "small", .batch = 1, .lr = 2e-3, .model = kSmallModel},
     // About 30 M.
     {.preset = "medium",
      .batch = 4,
@@ -95,6 +99,8 @@ const Config kPresets[] = {
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
     {.preset = "tiny-ngrams", .batch = 4, .lr = 3e-3, .model = with_ngrams(kTinyModel)},
+    {.preset = "tiny-counts", .batch = 4, .lr = 3e-3, .model = with_counts(kTinyModel)},
+    {.preset = "small-counts", .batch = 1, .lr = 2e-3, .model = with_counts(kSmallModel)},
     // The size of tiny, with other mixers.
     {.preset = "tiny-field",
      .batch = 4,

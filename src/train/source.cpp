@@ -76,8 +76,8 @@ class TextSource : public Source {
   bool has_held_out() const override { return training_ < all_; }
 
   void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
-            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
-            Alphabet alphabet) const override {
+            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets, Alphabet alphabet,
+            std::span<Index> places) const override {
     LIOR_CHECK(alphabet == Alphabet::all,
                "a text has no generators to begin with; curriculum.generators must be 0");
     const bool trains = purpose == Purpose::training;
@@ -91,7 +91,16 @@ class TextSource : public Source {
     for (Index row = 0; row < tokens.extent(0); ++row) {
       const Index start = Random(seed, random_stream(purpose, step, first_row + row)).below(starts);
       read_tokens(text_, tokenizer_, begin + start, tokens[row], targets[row]);
+      if (!places.empty()) places[static_cast<std::size_t>(row)] = begin + start;
     }
+  }
+
+  std::vector<Stretch> training_parts() const override { return {{0, training_}}; }
+  void read(Index begin, std::span<std::int32_t> tokens) const override {
+    const Index width = tokenizer_.bytes_per_token;
+    std::vector<std::byte> bytes(tokens.size() * static_cast<std::size_t>(width));
+    text_.read(begin * width, bytes);
+    tokenizer_.encode(bytes, tokens);
   }
 
   std::unique_ptr<Stream> evaluation(Part part, std::uint64_t, Index count, Index length,
@@ -167,8 +176,8 @@ class TaskSource : public Source {
   bool has_held_out() const override { return true; }
 
   void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
-            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
-            Alphabet alphabet) const override {
+            View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets, Alphabet alphabet,
+            std::span<Index>) const override {
     fill_batch(task_, purpose, seed, step, first_row, tokens, targets, alphabet);
   }
 

@@ -22,6 +22,7 @@
 #include "lior/train/metrics.h"
 #include "lior/train/run_memory.h"
 #include "lior/train/source.h"
+#include "lior/train/text_counts.h"
 
 namespace lior::train {
 namespace {
@@ -110,11 +111,13 @@ class Trainer {
         hooks_(hooks),
         config_(settle(settings, resume)),
         data_(open_data()),
+        counts_(count(resume)),
         curriculum_(config_.curriculum, data_->shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
     model_.set_kept(plan_.kept);
+    if (counts_ != nullptr) model_.set_counts(counts_);
     if (config_.dtype == linalg::Precision::bfloat16) use_bfloat16();
     tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
@@ -126,11 +129,6 @@ class Trainer {
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     if (!resume && !config_.init_from.empty()) {
       load_weights(config_.init_from, Weights::best, model_);
-    }
-    if (const TextBytes* text = data_->text()) {
-      state_.data_bytes = text->size();
-      state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
-      if (hooks_.interrupted()) throw Interrupted();
     }
     if (const Task* task = data_->task(); task != nullptr && task->problem != nullptr) {
       state_.data_fingerprint = task->problem->fingerprint;
@@ -203,6 +201,11 @@ class Trainer {
     auto data = open_source(config_.data, config_.val_fraction, find_tokenizer(config_.tokenizer),
                             SlowReading(hooks_, config_.data));
     if (hooks_.interrupted()) throw Interrupted();
+    if (const TextBytes* text = data->text()) {
+      state_.data_bytes = text->size();
+      state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
+      if (hooks_.interrupted()) throw Interrupted();
+    }
     if (const TextBytes* text = data->text(); text != nullptr && text->held().empty()) {
       config_.data = fs::absolute(config_.data).lexically_normal().string();
     }
@@ -219,6 +222,36 @@ class Trainer {
                "none; 0 is right here",
                config_.samples, shown_path(config_.data));
     return data;
+  }
+
+  /// The counts of the training text; of a run that goes on those that it saved.
+  std::shared_ptr<const nn::TextCounts> count(bool resume) const {
+    const Index longest = config_.model.count_orders, vocabulary = config_.model.vocabulary;
+    if (longest == 0) return nullptr;
+    LIOR_CHECK(
+        data_->text() != nullptr,
+        "model.count_orders = {} counts what follows what in a text; data \"{}\" are made as "
+        "they are needed, and 0 is right here",
+        longest, config_.data);
+    nn::TextCounts counts;
+    const SlowReading interrupted(hooks_, config_.data);
+    if (resume && (has_counts(folder_) || has_checkpoint(folder_))) {
+      counts = count_parts(
+          *data_, load_counts(folder_, longest, vocabulary, state_.data_fingerprint), interrupted);
+    } else {
+      counts = count_text(*data_, counts_before(), interrupted);
+    }
+    if (hooks_.interrupted()) throw Interrupted();
+    return std::make_shared<nn::TextCounts>(std::move(counts));
+  }
+  /// Those of the run that this one begins with, where it has them.
+  nn::Counts counts_before() const {
+    const nn::ModelConfig& model = config_.model;
+    const fs::path folder = config_.init_from;
+    if (!folder.empty() && has_counts(folder)) {
+      return load_counts(folder, model.count_orders, model.vocabulary);
+    }
+    return nn::Counts(model.count_orders);
   }
 
   void advise() const {
@@ -278,8 +311,9 @@ class Trainer {
       batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
     const TextBytes* text = data_->text();
-    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
-                                 text != nullptr ? text->held().size() : 0);
+    RunMemory plan = plan_memory(
+        config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
+        (text != nullptr ? text->held().size() : 0) + (counts_ != nullptr ? counts_->bytes() : 0));
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
           "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
@@ -346,10 +380,11 @@ class Trainer {
   /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
   void fill_batch(Index step, Index length) {
     batch_shape_ = {curriculum_.batch(config_.batch, length), length};
+    if (counts_ != nullptr) places_.resize(static_cast<std::size_t>(batch_shape_[0]));
     data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step, 0,
                 View<std::int32_t, 2>(tokens_.data(), batch_shape_),
                 View<std::int32_t, 2>(targets_.data(), batch_shape_),
-                curriculum_.over_generators() ? Alphabet::generators : Alphabet::all);
+                curriculum_.over_generators() ? Alphabet::generators : Alphabet::all, places_);
   }
 
   /// One update: batch, gradients, clipping, optimiser.
@@ -363,7 +398,7 @@ class Trainer {
                         .step = state_.step});
     const nn::LossResult result = model_.loss_and_gradients(
         View<const std::int32_t, 2>(tokens_.data(), batch_shape_),
-        View<const std::int32_t, 2>(targets_.data(), batch_shape_), *arena_);
+        View<const std::int32_t, 2>(targets_.data(), batch_shape_), *arena_, places_);
     const auto targets = static_cast<double>(result.targets);
     line_.loss = result.loss_sum / targets;
     line_.accuracy = static_cast<double>(result.correct) / targets;
@@ -493,6 +528,9 @@ class Trainer {
                                 {reinterpret_cast<const char*>(held.data()), held.size()});
     }
     write_config(config_, folder_ / "config.json");
+    if (counts_ != nullptr && (!resume || !has_counts(folder_))) {
+      save_counts(folder_, counts_->all, config_.model.vocabulary, state_.data_fingerprint);
+    }
   }
 
   Progress progress(Index first_step) const {
@@ -518,13 +556,16 @@ class Trainer {
   std::optional<io::FolderLock> lock_;
   std::optional<Config> before_;  // of a run that goes on, as it was saved
   Config config_;
+  RunState state_;
   std::unique_ptr<Source> data_;
+  std::shared_ptr<const nn::TextCounts> counts_;  // null where the model has none
   Curriculum curriculum_;
   RunMemory plan_;
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
   Array<std::int32_t, 2> tokens_, targets_;  // as large as [batch, length]
   Shape<2> batch_shape_{};                   // of the batch in their front
+  std::vector<Index> places_;                // of its rows in the text, where counts ask for them
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;
   std::optional<Metrics> metrics_;
@@ -532,7 +573,6 @@ class Trainer {
   MetricsLine line_;  // of the latest step; its evaluation: the latest
   BestWeights best_;
   bool has_advised_on_val_ = false;
-  RunState state_;
   std::optional<Crystal> exact_;
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;

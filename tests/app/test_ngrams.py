@@ -39,6 +39,9 @@ def loss(lior, inputs, out, *more):
 
 def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(lior, inputs):
     whole, parts = inputs / "whole", inputs / "parts"
+    (inputs / "ngrams.toml").write_text(
+        SETTINGS + "count_orders = 3\n"
+    )  # and the counts of its text
     # What dropout leaves out is a function of the step, too.
     how = ("--dropout", 0.2, "--optimizer", "muon")
     steps = ("--steps", 150, "--save-every", 10, *how, *QUIET)
@@ -50,7 +53,8 @@ def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(lior, inputs):
     process.kill()
     assert process.wait() < 0
     assert lior(*train(inputs, parts, *steps, "--resume")).returncode == 0
-    for name in ("best.safetensors", "model.safetensors", "optimizer.safetensors"):
+    files = ("best.safetensors", "model.safetensors", "optimizer.safetensors", "counts.safetensors")
+    for name in files:
         assert tensors(whole / name) == tensors(parts / name), name
     header = (whole / "model.safetensors").read_bytes()[:3000].decode("utf-8", "replace")
     assert '"ngram.weight"' in header and '"ngram_output.weight"' in header

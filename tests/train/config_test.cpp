@@ -139,11 +139,10 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
-  EXPECT_EQ(
-      error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
-      "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-ngrams, tiny-field, "
-      "tiny-geometric-attention, tiny-attention, tiny-hybrid, tracking, tracking-pairs, "
-      "reflections, forgetting, copy, induction");
+  EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
+            "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-ngrams, "
+            "tiny-counts, small-counts, tiny-field, tiny-geometric-attention, tiny-attention, "
+            "tiny-hybrid, tracking, tracking-pairs, reflections, forgetting, copy, induction");
 }
 
 TEST(Config, EveryTaskHasAPresetThatIsThere) {

@@ -229,7 +229,8 @@ TEST(Crystallise, OfOtherModelsSaysWhatTheyAre) {
            {[](auto& c) { c.mixer.gates = true; }, "gates"},
            {[](auto& c) { c.mixer.complex_state = true; }, "complex"},
            {[](auto& c) { c.convolution = 4; }, "convolution"},
-           {[](auto& c) { c.ngram_orders = 2; }, "ngram_orders"}}) {
+           {[](auto& c) { c.ngram_orders = 2; }, "ngram_orders"},
+           {[](auto& c) { c.count_orders = 2; }, "count_orders"}}) {
     nn::ModelConfig config = tracker;
     change(config);
     ASSERT_TRUE(why_not_exact(config).has_value()) << word;

@@ -34,6 +34,8 @@ struct ModelConfig {
   Index ngram_orders = 0;  ///< n-grams of 2 to so many tokens have rows (ngram.h); 0: none
   Index ngram_bits = 14;   ///< 2^bits rows for each order
   bool ngram_output = false;  ///< a second table, whose rows are added before the output's norm
+  Index count_orders = 0;  ///< contexts of 1 to so many tokens whose followers in the training text
+                           ///< are counted and add to the scores (count_scores.h); 0: none
   std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
   MixerConfig mixer{};                                ///< of geometric_mamba
   Index causal_field_heads = 8;                       ///< of 16 numbers each

@@ -22,12 +22,30 @@ struct CrossEntropy {
 /// Targets that count.
 Index count_targets(std::span<const std::int32_t> targets);
 
-/// The arrays of one projection to classes: logits = x W^T + b.
+/// What else adds to scores, a part of the rows at a time: count_scores.h.
+template <class T>
+class ScoreTerms {
+ public:
+  virtual ~ScoreTerms() = default;
+  /// scores [n, V] += the terms of `rows` [n], whose x [n, K] lie side by side; n is at most
+  /// rows_at_once. `rows` holds until `backward`.
+  virtual void add(std::span<const std::int32_t> rows, linalg::MatrixView<const T> x,
+                   linalg::MatrixView<T> scores) = 0;
+  /// dx [n, K] += what comes back through the terms, of the rows of the last `add`.
+  virtual void backward(linalg::MatrixView<const T> x, linalg::MatrixView<const T> d_scores,
+                        linalg::MatrixView<T> dx) = 0;
+};
+
+/// Rows of R that are scored at a time: scores of V classes.
+Index rows_at_once(Index R, Index V);
+
+/// The arrays of one projection to classes: logits = x W^T + b, and the terms where there are any.
 template <class T>
 struct Classifier {
   linalg::MatrixView<const T> x;       ///< [R, K]
   linalg::MatrixView<const T> weight;  ///< W [V, K]
   std::span<const T> bias;             ///< b [V], or empty
+  ScoreTerms<T>* terms = nullptr;
 };
 
 /// L = - sum_r ln softmax(x_r W^T + b)_{targets_r}, over rows with targets_r >= 0.

@@ -9,6 +9,7 @@
 #include "lior/core/arena.h"
 #include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
+#include "lior/nn/counts.h"
 #include "lior/nn/dropout.h"
 #include "lior/nn/layout.h"
 #include "lior/nn/row_gradient.h"
@@ -69,6 +70,11 @@ class Model {
   /// lior::Error unless the rate is in [0, 1).
   void set_dropout(const Dropout& dropout);
 
+  /// The counts that a model with config().count_orders needs before it can predict: those of its
+  /// training text. Throws lior::Error unless their longest contexts are the model's.
+  void set_counts(std::shared_ptr<const TextCounts> counts);
+  const TextCounts* counts() const;
+
   /// How the products of the layers take their factors in a training step; weights, gradients, the
   /// classifier's products and those that make a step's turns stay in full precision
   /// (docs/decisions/043-bf16.md). For Model<float>.
@@ -84,9 +90,12 @@ class Model {
   Index state_size() const;
   void initial_state(View<T, 2> state) const;
 
-  /// Overwrites gradients() and row_gradients(). Sequences start from the initial state.
+  /// Overwrites gradients() and row_gradients(). Sequences start from the initial state. places
+  /// [B]: where in the counted text each sequence begins, so that its counts lack that part of the
+  /// text; < 0, or none at all: elsewhere.
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
-                                View<const std::int32_t, 2> targets, Arena& arena);
+                                View<const std::int32_t, 2> targets, Arena& arena,
+                                std::span<const Index> places = {});
 
   /// Loss only, from `state`, which then holds the state after the last token. `predicted` [B, N],
   /// unless it is empty, takes the class of the largest score, -1 where no target counts.

@@ -41,6 +41,7 @@ void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>
                      Optimizer<float>& optimizer, const RunState& state,
                      std::span<const float> best_values);
 
+bool has_checkpoint(const std::filesystem::path& folder);
 /// Nothing when the folder holds no checkpoint yet. Throws lior::Error that names the file when one
 /// of its files is missing, damaged, of another step, or of another model; lior::RunError as
 /// load_model does.

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "lior/core/names.h"
 #include "lior/train/task.h"
@@ -56,11 +58,21 @@ class Source {
   virtual bool has_held_out() const = 0;
 
   /// Rows first_row .. first_row + B - 1 of a step: functions of (purpose, seed, step, row).
-  /// tokens, targets: [B, N]; a target is the token that should follow, or kNoTarget. Throws
+  /// tokens, targets: [B, N]; a target is the token that should follow, or kNoTarget. places [B],
+  /// or empty: the first token of each row in the text, left as it is by a task. Throws
   /// lior::Error where there is too little of the data for N, or no such alphabet.
   virtual void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
                     View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
-                    Alphabet alphabet = Alphabet::all) const = 0;
+                    Alphabet alphabet = Alphabet::all, std::span<Index> places = {}) const = 0;
+
+  /// Tokens begin .. end - 1 of a text.
+  struct Stretch {
+    Index begin = 0, end = 0;
+  };
+  /// What rows for training are taken from; nothing of a task.
+  virtual std::vector<Stretch> training_parts() const { return {}; }
+  /// Tokens begin, begin + 1, ... of the text.
+  virtual void read(Index /*begin*/, std::span<std::int32_t> /*tokens*/) const {}
 
   /// The stream that an evaluation of `count` sequences of `length` reads, at most `batch` side by
   /// side. Of a text: its first count x length predictions (fewer where the part ends, so a huge

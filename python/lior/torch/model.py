@@ -120,6 +120,10 @@ class Model(nn.Module):
         #: every setting, as config.json has them
         self.settings = json.loads(config.json)
         model = self.settings["model"]
+        if model["count_orders"]:
+            raise ValueError(
+                f"model.count_orders is {model['count_orders']}; lior.torch has no counts of a text, lior.load has them"
+            )
         mixers = [name.strip() for name in model["mixers"].split(",")]
         width, place = model["d_model"], {"dtype": dtype, "device": device}
         self.embedding = nn.Embedding(model["vocabulary"], width, **place)

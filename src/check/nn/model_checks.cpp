@@ -20,6 +20,35 @@ using nn::Model;
 using nn::ModelConfig;
 using nn::Readout;
 
+/// A text that repeats itself, for counts.
+std::vector<std::int32_t> random_text(Index vocabulary) {
+  constexpr Index kSize = 200, kPeriod = 17;
+  Random random(4);
+  std::vector<std::int32_t> text;
+  for (Index t = 0; t < kSize; ++t) {
+    const bool repeats = t > kPeriod && random.below(3) > 0;
+    text.push_back(repeats ? text[static_cast<std::size_t>(t - kPeriod)]
+                           : static_cast<std::int32_t>(random.below(vocabulary)));
+  }
+  return text;
+}
+
+std::shared_ptr<nn::TextCounts> counts_of_random_text(const ModelConfig& config) {
+  constexpr Index kPart = 50;
+  const std::vector<std::int32_t> text = random_text(config.vocabulary);
+  auto counts = std::make_shared<nn::TextCounts>(
+      nn::TextCounts{.all = nn::Counts(config.count_orders), .part_size = kPart});
+  counts->all.add(text);
+  counts->all.finish();
+  for (Index begin = 0; begin < std::ssize(text); begin += kPart) {
+    const Index from = std::max<Index>(0, begin - config.count_orders);
+    const std::vector<std::vector<std::int32_t>> piece{
+        {text.begin() + from, text.begin() + begin + kPart}};
+    counts->lost.push_back(nn::lost_without(counts->all, piece));
+  }
+  return counts;
+}
+
 /// A small model with every part, its tokens, targets and an arena.
 template <class T>
 struct Trial {
@@ -29,6 +58,7 @@ struct Trial {
         targets({batch, length}),
         arena(model.training_bytes(batch, length) + model.inference_bytes(batch, length)) {
     model.initialize(7);
+    if (config.count_orders > 0) model.set_counts(counts_of_random_text(config));
     Random random(8);
     // Away from zero, so that every parameter has a gradient.
     for (T& value : model.values()) value += static_cast<T>(0.1 * random.normal());
@@ -240,6 +270,32 @@ double start_difference(const ModelConfig& config) {
   return std::abs(trial.mean_loss() - without.mean_loss());
 }
 
+/// The loss of a model as it starts on a window of the text that it counts, against that of the
+/// probabilities of the longest contexts, from the text without the window's part.
+double start_error_of_counts(const ModelConfig& config) {
+  constexpr Index kPlace = 110, kLength = 11, kPartBegin = 100, kPartEnd = 150;
+  Trial<double> trial(config, 1, kLength);
+  trial.model.initialize(3);
+  const std::vector<std::int32_t> text = random_text(config.vocabulary);
+  std::copy_n(text.begin() + kPlace, kLength, trial.tokens.data());
+  std::copy_n(text.begin() + kPlace + 1, kLength, trial.targets.data());
+  const std::array<Index, 1> places{kPlace};
+  const double loss =
+      trial.model.loss_and_gradients(trial.tokens.view(), trial.targets.view(), trial.arena, places)
+          .loss_sum;
+  std::vector<std::array<double, nn::ContextTable::kDiscounts>> discounts;
+  const nn::Counts& counts = trial.model.counts()->all;
+  for (Index n = 0; n <= counts.longest(); ++n) discounts.push_back(counts.table(n).discounts());
+  double expected = 0;
+  for (Index t = kPlace; t < kPlace + kLength; ++t) {
+    const auto context = std::span(text).subspan(kPlace, static_cast<std::size_t>(t + 1 - kPlace));
+    const auto p = nn::reference::count_probabilities(text, kPartBegin, kPartEnd, counts.longest(),
+                                                      config.vocabulary, context, discounts);
+    expected -= std::log(p[static_cast<std::size_t>(text[static_cast<std::size_t>(t + 1)])]);
+  }
+  return std::abs(loss - expected) / expected;
+}
+
 template <class T>
 double untrained_error() {
   ModelConfig config = small_config(false);
@@ -304,6 +360,18 @@ void add_nn_model_checks(Registry& registry) {
   add("checkpointing_is_exact.ngrams", "f32", 0,
       [=] { return checkpointing_error<float>(with_ngrams()); });
   add("ngrams_start_as_none", "f32", 0, [=] { return start_difference(with_ngrams()); });
+  const auto with_counts = [] {
+    ModelConfig config = small_config(false);
+    config.count_orders = 3;
+    return config;
+  };
+  add("gradient.counts", "f64", kGradientTolerance, [=] { return gradient_error(with_counts()); });
+  add("streaming_is_batch.counts", "f64", 1e-13,
+      [=] { return streaming_error<double>(with_counts()); });
+  add("checkpointing_is_exact.counts", "f32", 0,
+      [=] { return checkpointing_error<float>(with_counts()); });
+  add("counts_start_as_they_predict", "f64", 1e-13,
+      [=] { return start_error_of_counts(with_counts()); });
   add("gradient.dropout", "f64", kGradientTolerance,
       [=] { return gradient_error(with_ngrams(), 0.3); });
   add("checkpointing_is_exact.dropout", "f32", 0,

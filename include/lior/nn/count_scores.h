@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A text's counts in the scores of a model, with weights that the model chooses token by token:
+///   scores_v += sum_n w_n ln p_n(v | context),   n = 1 .. K,
+///   w = b + A x + sum_n (S_{sure(n)} + S_{open(n)}),
+/// where p_n are the probabilities of counts.h, x is what the classifier reads, and S has a row
+/// for each n and each class of how sure the counts are there:
+///   sure(n) = 20 (n - 1) + (0 where the context is new, else 1 + min(floor(log2 N_c), 10)),
+///   open(n) = 20 (n - 1) + 12 + min(floor(8 gamma_c), 7).
+/// With b = (0, .., 0, 1) and zeros otherwise, a model without scores of its own predicts p_K.
+
+#include "lior/nn/counts.h"
+#include "lior/nn/cross_entropy.h"
+
+namespace lior::nn {
+
+inline constexpr Index kSureClasses = 12, kOpenClasses = 8;
+/// Rows of S.
+constexpr Index sureness_rows(Index longest) { return longest * (kSureClasses + kOpenClasses); }
+
+/// The sequences whose next tokens are counted.
+template <class T>
+struct CountedRows {
+  View<const std::int32_t, 2> tokens{};  ///< [B, N]
+  /// [B, K - 1 or more], x + 1 of the tokens before them, the latest last, 0 where there are none;
+  /// without data none precede any of them.
+  linalg::MatrixView<const T> history{};
+  std::span<const Index> places{};  ///< [B] of the first tokens in the counted text; or empty
+};
+
+template <class T>
+struct CountGate {
+  linalg::MatrixView<const T> weight;    ///< A [K, D]
+  linalg::MatrixView<const T> sureness;  ///< S [sureness_rows(K), K]
+  std::span<const T> bias;               ///< b [K]
+};
+template <class T>
+struct CountGateGradient {
+  linalg::MatrixView<T> weight{}, sureness{};
+  std::span<T> bias{};
+};
+
+/// The terms of up to `most` rows of R at a time. Threads over rows; bit-equal across thread counts
+/// but for products (linear.h). Throws lior::Error when shapes do not fit.
+template <class T>
+class CountScores : public ScoreTerms<T> {
+ public:
+  /// Takes what it needs from the arena, whose scope must last as long as it does. `counts` may be
+  /// null while the arena is planning. An empty gradient: no backward.
+  CountScores(const TextCounts* counts, const CountedRows<T>& rows, const CountGate<T>& gate,
+              const CountGateGradient<T>& gradient, Index most, Index classes, Arena& arena);
+
+  void add(std::span<const std::int32_t> rows, linalg::MatrixView<const T> x,
+           linalg::MatrixView<T> scores) override;
+  void backward(linalg::MatrixView<const T> x, linalg::MatrixView<const T> d_scores,
+                linalg::MatrixView<T> dx) override;
+
+ private:
+  Index longest() const { return gate_.weight.rows; }
+  CountSteps<T> steps_of(Index i) const;
+  CountWork work_of(int worker) const;
+  Context context_of(Index row, std::span<std::int32_t> to) const;
+  const Counts* lost_at(Index row) const;
+  void look_up(Index i, Index row, int worker);
+  void add_row(Index i, T* scores) const;
+  void take_products(Index i, const T* d_scores);
+
+  const TextCounts* counts_;
+  CountedRows<T> rows_;
+  CountGate<T> gate_;
+  CountGateGradient<T> gradient_;
+  Index classes_;
+  Arena& arena_;
+  View<std::int32_t, 2> tokens_, ends_;  // the steps of each row
+  View<T, 2> steps_, bases_;
+  View<T, 2> weights_, d_weights_;   // [most, K]
+  View<std::int32_t, 2> sure_rows_;  // [most, 2 K] of S
+  View<double, 2> ratios_;           // of each thread: [2 threads, V], see CountWork
+  View<std::uint32_t, 2> lost_;
+};
+
+}  // namespace lior::nn

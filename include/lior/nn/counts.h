@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Counts of a text: which tokens followed each context of up to K tokens, and the probabilities
+/// that they give (Kneser and Ney's, with three discounts an order).
+///
+/// A context c is the n tokens before a token x, n = 0 .. K. Its count n_c(x) is
+///   n = K: how often x followed c;
+///   n < K: how many different tokens stood before c where x followed it,
+/// which says better how x follows c where the longer contexts are new. With N_c = sum_x n_c(x),
+///   p_n(x | c) = (n_c(x) - d(n_c(x))) / N_c + gamma_c p_{n-1}(x | c without its first token),
+///   gamma_c = sum_x d(n_c(x)) / N_c,    d(0) = 0,    d(1), d(2), d(3 and more) of the order,
+/// p_n = p_{n-1} where c is new or reaches before the sequence, and p_{-1}(x) = 1 / vocabulary.
+/// The discounts are d(i) = i - (i + 1) Y t_{i+1} / t_i, Y = t_1 / (t_1 + 2 t_2), t_i entries of
+/// the order having the count i; within [0.1, i - 0.05], and 1/2 where a t_i is 0.
+/// Source: R. Kneser, H. Ney, ICASSP 1995, 181-184; S. F. Chen, J. Goodman, Computer Speech and
+/// Language 13 (1999), 359-394, equations 17 and 18.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lior/core/view.h"
+
+namespace lior::nn {
+
+/// The longest context that counts may have.
+inline constexpr Index kLongestContext = 16;
+
+/// The contexts of one length. A context is named by a hash of 64 bits of its tokens: two of a
+/// million of them share one with a probability of 3e-8.
+class ContextTable {
+ public:
+  struct Context {
+    std::uint64_t key = 0;  ///< 0 where there is none
+    std::uint32_t first = kNone;
+    std::uint32_t total = 0;  ///< N_c
+  };
+  struct Follower {
+    std::int32_t token;
+    std::uint32_t count;
+    std::uint32_t next;  ///< of the same context; kNone at its end
+  };
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr int kDiscounts = 3;
+
+  /// The context of a key, or null.
+  const Context* find(std::uint64_t key) const;
+  /// A token that follows a context, or null.
+  const Follower* find(std::uint64_t key, std::int32_t token) const;
+  /// n_c(token).
+  std::uint32_t count(std::uint64_t key, std::int32_t token) const {
+    const Follower* const found = find(key, token);
+    return found == nullptr ? 0 : found->count;
+  }
+  std::span<const Follower> followers() const { return followers_; }
+  std::span<const Context> slots() const { return slots_; }
+  Index contexts() const { return contexts_; }
+
+  /// Adds to n_c(token), and says whether it is new.
+  bool add(std::uint64_t key, std::int32_t token, std::uint32_t count = 1);
+
+  /// Once a text is counted: estimates the discounts, and puts the followers of each context side
+  /// by side, by their tokens: look-ups are faster, and their sums do not depend on the order in
+  /// which the text came.
+  void finish();
+  const std::array<double, kDiscounts>& discounts() const { return discounts_; }
+  double discount(std::uint32_t count) const {
+    return count == 0 ? 0 : discounts_[std::min<std::uint32_t>(count, kDiscounts) - 1];
+  }
+  std::size_t bytes() const;
+
+ private:
+  Context& slot_of(std::uint64_t key);
+  void grow();
+  void estimate_discounts();
+
+  std::vector<Context> slots_;  // a power of two, at most half of them taken
+  std::vector<Follower> followers_;
+  std::array<double, kDiscounts> discounts_{0.5, 0.5, 0.5};
+  Index contexts_ = 0;
+};
+
+/// The hash of a context's tokens, first to last.
+class ContextKey {
+ public:
+  void push(std::int32_t token) {
+    key_ = (key_ ^ (static_cast<std::uint64_t>(token) + 1)) * 0xff51afd7ed558ccd;
+    key_ ^= key_ >> 32;
+  }
+  std::uint64_t value() const { return key_ == 0 ? 1 : key_; }
+
+ private:
+  std::uint64_t key_ = 0x9e3779b97f4a7c15;
+};
+
+/// Tables of contexts of 0 .. K tokens.
+class Counts {
+ public:
+  Counts() = default;
+  /// Throws lior::Error unless 1 <= longest <= kLongestContext.
+  explicit Counts(Index longest);
+
+  Index longest() const { return std::ssize(tables_) - 1; }
+  bool empty() const { return tables_.empty(); }
+  /// Counts each token after those before it, but for the first longest() tokens, which have too
+  /// few: who adds a text in parts begins each with the end of the one before. The order of the
+  /// parts does not matter. Discounts stay. Throws lior::Error past 4e9 entries.
+  void add(std::span<const std::int32_t> tokens);
+  void finish();
+
+  const ContextTable& table(Index n) const { return tables_[static_cast<std::size_t>(n)]; }
+  ContextTable& table(Index n) { return tables_[static_cast<std::size_t>(n)]; }
+  std::size_t bytes() const;
+
+ private:
+  std::vector<ContextTable> tables_;  // of contexts of n tokens
+};
+
+/// What `all`, to which these pieces were added, loses without them: n_c of the rest of its text is
+/// all's less this one's.
+Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>> pieces);
+
+/// The counts of a text, and of the text without each of its parts: a model that learns from the
+/// text sees counts that lack the part it is reading, as it will where it predicts a new text.
+struct TextCounts {
+  Counts all;
+  std::vector<Counts> lost{};  ///< by each part of part_size tokens; the last is what is left
+  Index part_size = 0;
+
+  /// What is taken off for a token at `place` of the text; null where place < 0.
+  const Counts* lost_at(Index place) const;
+  std::size_t bytes() const;
+};
+
+/// The tokens that a prediction follows, latest last, at most as many as the longest context has.
+using Context = std::span<const std::int32_t>;
+
+/// How sure the counts are of what follows a context.
+struct Sureness {
+  double total = 0;   ///< N_c; 0: new
+  double escape = 1;  ///< gamma_c
+};
+
+/// ln p_n(x | context), n = 0 .. K, as what changes from one n to the next, which it does for the
+/// followers of a context alone:
+///   ln p_n(x) = base_n + sum over m <= n of the steps of x among the entries of m.
+template <class T>
+struct CountSteps {
+  std::span<std::int32_t> tokens;  ///< [(K + 1) V] at most; the entries of n end at ends_n
+  std::span<T> steps;              ///< beside them
+  std::span<std::int32_t> ends;    ///< [K + 1]
+  std::span<T> bases;              ///< [K + 1]
+};
+
+/// Memory for count_steps, [V] each, which it leaves as `clear` makes it.
+struct CountWork {
+  std::span<double> ratio, logarithm;  ///< p_n(x) / e^{base_n}, and its logarithm
+  std::span<std::uint32_t> lost;
+
+  void clear() const {
+    std::fill(ratio.begin(), ratio.end(), 1.0);
+    std::fill(logarithm.begin(), logarithm.end(), 0.0);
+    std::fill(lost.begin(), lost.end(), 0U);
+  }
+};
+
+/// The steps of counts less `lost` (which may be null), and how sure each n = 1 .. K is. Cost: two
+/// look-ups for each n, and a logarithm a follower, whatever the vocabulary.
+template <class T>
+void count_steps(const Counts& counts, const Counts* lost, Context context, const CountSteps<T>& to,
+                 std::span<Sureness> sureness, const CountWork& work);
+
+namespace reference {
+/// p_K(x | context) for all x, from the tokens of a text but those at skip_begin .. skip_end - 1,
+/// each of which still is context to those after it. discounts [n][i - 1] are d(i).
+std::vector<double> count_probabilities(
+    std::span<const std::int32_t> text, Index skip_begin, Index skip_end, Index longest,
+    Index vocabulary, Context context,
+    std::span<const std::array<double, ContextTable::kDiscounts>> discounts);
+}  // namespace reference
+
+}  // namespace lior::nn

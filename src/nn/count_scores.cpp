@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/nn/count_scores.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lior/core/parallel.h"
+#include "lior/core/profile.h"
+#include "lior/nn/linear.h"
+#include "nn/arguments.h"
+
+namespace lior::nn {
+namespace {
+
+using linalg::MatrixView;
+
+constexpr Index kRowsPerThread = 16;  // some microseconds each
+
+std::int32_t first_sure_row(Index n) {
+  return static_cast<std::int32_t>((n - 1) * (kSureClasses + kOpenClasses));
+}
+std::int32_t sure_row(Index n, const Sureness& sure) {
+  const bool is_new = sure.total == 0;
+  return first_sure_row(n) +
+         (is_new ? 0 : 1 + std::min<int>(std::ilogb(sure.total), kSureClasses - 2));
+}
+std::int32_t open_row(Index n, const Sureness& sure) {
+  return first_sure_row(n) + static_cast<std::int32_t>(kSureClasses) +
+         static_cast<std::int32_t>(std::min(kOpenClasses * sure.escape, kOpenClasses - 1.0));
+}
+
+}  // namespace
+
+template <class T>
+CountScores<T>::CountScores(const TextCounts* counts, const CountedRows<T>& rows,
+                            const CountGate<T>& gate, const CountGateGradient<T>& gradient,
+                            Index most, Index classes, Arena& arena)
+    : counts_(counts),
+      rows_(rows),
+      gate_(gate),
+      gradient_(gradient),
+      classes_(classes),
+      arena_(arena) {
+  const Index K = longest();
+  check_matrix(gate.sureness, sureness_rows(K), K, "sureness");
+  check_size(gate.bias, K, "bias");
+  if (!rows.places.empty()) check_size(rows.places, rows.tokens.extent(0), "places");
+  tokens_ = arena.take<std::int32_t, 2>({most, (K + 1) * classes});
+  steps_ = arena.take<T, 2>({most, (K + 1) * classes});
+  ends_ = arena.take<std::int32_t, 2>({most, K + 1});
+  bases_ = arena.take<T, 2>({most, K + 1});
+  weights_ = arena.take<T, 2>({most, K});
+  d_weights_ = arena.take<T, 2>({gradient.bias.empty() ? 0 : most, K});
+  sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * K});
+  ratios_ = arena.take<double, 2>({2 * threads(), classes});
+  lost_ = arena.take<std::uint32_t, 2>({threads(), classes});
+  if (arena.planning()) return;
+  LIOR_CHECK(counts != nullptr && counts->all.longest() == K,
+             "the model has weights for contexts of 1 to {} tokens, and counts of up to {}", K,
+             counts == nullptr ? 0 : counts->all.longest());
+  for (int worker = 0; worker < threads(); ++worker) work_of(worker).clear();
+}
+
+template <class T>
+CountWork CountScores<T>::work_of(int worker) const {
+  return {ratios_[2 * worker].span(), ratios_[2 * worker + 1].span(), lost_[worker].span()};
+}
+
+template <class T>
+CountSteps<T> CountScores<T>::steps_of(Index i) const {
+  return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
+}
+
+/// The tokens up to a row's own, in the end of `to`.
+template <class T>
+Context CountScores<T>::context_of(Index row, std::span<std::int32_t> to) const {
+  const Index N = rows_.tokens.extent(1), b = row / N;
+  const MatrixView<const T>& history = rows_.history;
+  std::size_t size = 0;
+  for (Index t = row % N; size < to.size(); --t, ++size) {
+    const Index before = history.data == nullptr ? -1 : history.cols + t;
+    if (t < 0 && (before < 0 || history(b, before) == 0)) break;
+    to[to.size() - 1 - size] =
+        t >= 0 ? rows_.tokens(b, t) : static_cast<std::int32_t>(history(b, before)) - 1;
+  }
+  return to.last(size);
+}
+
+template <class T>
+const Counts* CountScores<T>::lost_at(Index row) const {
+  if (rows_.places.empty()) return nullptr;
+  const Index N = rows_.tokens.extent(1), place = rows_.places[static_cast<std::size_t>(row / N)];
+  return place < 0 ? nullptr : counts_->lost_at(place + row % N + 1);  // of the token that follows
+}
+
+/// The steps of a row, and what its sureness adds to its weights.
+template <class T>
+void CountScores<T>::look_up(Index i, Index row, int worker) {
+  const Index K = longest();
+  std::array<std::int32_t, kLongestContext> tokens;
+  std::array<Sureness, kLongestContext> of_lengths;
+  const auto lengths = static_cast<std::size_t>(K);
+  const std::span sureness = std::span(of_lengths).first(lengths);
+  count_steps<T>(counts_->all, lost_at(row), context_of(row, std::span(tokens).first(lengths)),
+                 steps_of(i), sureness, work_of(worker));
+  for (Index n = 1; n <= K; ++n) {
+    const Sureness& sure = sureness[static_cast<std::size_t>(n - 1)];
+    sure_rows_(i, 2 * n - 2) = sure_row(n, sure);
+    sure_rows_(i, 2 * n - 1) = open_row(n, sure);
+  }
+  for (const std::int32_t s : sure_rows_[i]) {
+    for (Index k = 0; k < K; ++k) weights_(i, k) += gate_.sureness(s, k);
+  }
+}
+
+/// scores += sum_n w_n ln p_n: an entry of m is in p_m, ..., p_K.
+template <class T>
+void CountScores<T>::add_row(Index i, T* scores) const {
+  const Index K = longest();
+  const CountSteps<T> of = steps_of(i);
+  T sum = 0, base = 0;
+  for (Index k = 0; k < K; ++k) {
+    sum += weights_(i, k);
+    base += weights_(i, k) * bases_(i, k + 1);
+  }
+  for (Index v = 0; v < classes_; ++v) scores[v] += base;
+  std::int32_t e = 0;
+  for (Index n = 0; n <= K; ++n) {
+    if (n > 1) sum -= weights_(i, n - 2);
+    for (; e < ends_(i, n); ++e) {
+      const auto at = static_cast<std::size_t>(e);
+      scores[of.tokens[at]] += sum * of.steps[at];
+    }
+  }
+}
+
+/// d_w_n = sum_v d_scores_v ln p_n(v).
+template <class T>
+void CountScores<T>::take_products(Index i, const T* d_scores) {
+  const CountSteps<T> of = steps_of(i);
+  T whole = 0, sum = 0;
+  for (Index v = 0; v < classes_; ++v) whole += d_scores[v];
+  std::int32_t e = 0;
+  for (Index n = 0; n <= longest(); ++n) {
+    for (; e < ends_(i, n); ++e) {
+      const auto at = static_cast<std::size_t>(e);
+      sum += d_scores[of.tokens[at]] * of.steps[at];
+    }
+    if (n > 0) d_weights_(i, n - 1) = sum + whole * bases_(i, n);
+  }
+}
+
+template <class T>
+void CountScores<T>::add(std::span<const std::int32_t> rows, MatrixView<const T> x,
+                         MatrixView<T> scores) {
+  const ProfiledOp op("counts");
+  const Index count = std::ssize(rows);
+  check_matrix(x, count, gate_.weight.cols, "x");
+  check_matrix(scores, count, classes_, "scores");
+  linear_forward<T>(x, gate_.weight, gate_.bias,
+                    MatrixView<T>(weights_).block(0, 0, count, longest()));
+  parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int worker) {
+    for (Index i = begin; i < end; ++i) {
+      look_up(i, rows[static_cast<std::size_t>(i)], worker);
+      add_row(i, &scores(i, 0));
+    }
+  });
+}
+
+template <class T>
+void CountScores<T>::backward(MatrixView<const T> x, MatrixView<const T> d_scores,
+                              MatrixView<T> dx) {
+  const ProfiledOp op("counts");
+  const Index K = longest(), count = d_scores.rows;
+  const MatrixView<T> d_weights = MatrixView<T>(d_weights_).block(0, 0, count, K);
+  if (!arena_.planning()) {
+    parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int) {
+      for (Index i = begin; i < end; ++i) take_products(i, &d_scores(i, 0));
+    });
+    for (Index i = 0; i < count; ++i) {
+      for (const std::int32_t s : sure_rows_[i]) {
+        for (Index k = 0; k < K; ++k) gradient_.sureness(s, k) += d_weights(i, k);
+      }
+    }
+  }
+  linear_backward<T>(x, gate_.weight, d_weights, Store::add, dx, gradient_.weight, gradient_.bias,
+                     arena_);
+}
+
+template class CountScores<float>;
+template class CountScores<double>;
+
+}  // namespace lior::nn

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/nn/counts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace lior::nn {
+namespace {
+
+std::uint64_t key_of(Context context) {
+  ContextKey key;
+  for (const std::int32_t token : context) key.push(token);
+  return key.value();
+}
+
+/// The n tokens before token t.
+Context context_at(std::span<const std::int32_t> tokens, std::size_t t, Index n) {
+  const auto size = static_cast<std::size_t>(n);
+  return tokens.subspan(t - size, size);
+}
+
+/// A context in a table, less what is lost of it.
+struct Lookup {
+  Lookup(const ContextTable& all, const ContextTable* without, std::uint64_t key)
+      : table(all), context(all.find(key)) {
+    if (context != nullptr && without != nullptr) {
+      lost_table = without;
+      lost_context = without->find(key);
+    }
+  }
+  std::uint32_t total() const {
+    if (context == nullptr) return 0;
+    return context->total - (lost_context == nullptr ? 0 : lost_context->total);
+  }
+
+  const ContextTable& table;
+  const ContextTable::Context* context;
+  const ContextTable* lost_table = nullptr;
+  const ContextTable::Context* lost_context = nullptr;
+};
+
+template <class Body>
+void each_follower(const ContextTable& table, const ContextTable::Context& context,
+                   const Body& body) {
+  for (std::uint32_t i = context.first; i != ContextTable::kNone; i = table.followers()[i].next) {
+    body(table.followers()[i]);
+  }
+}
+
+/// visit(follower, its count less what is lost), for the followers that stay. `lost` [V] is zeros,
+/// before and after.
+template <class Visit>
+void visit_followers(const Lookup& found, std::uint32_t* lost, const Visit& visit) {
+  if (found.lost_context == nullptr) {
+    each_follower(found.table, *found.context, [&](const auto& f) { visit(f.token, f.count); });
+    return;
+  }
+  const auto each_lost = [&](const auto& body) {
+    each_follower(*found.lost_table, *found.lost_context, body);
+  };
+  each_lost([&](const auto& f) { lost[f.token] = f.count; });
+  each_follower(found.table, *found.context, [&](const auto& f) {
+    const std::uint32_t count = f.count - lost[f.token];
+    if (count > 0) visit(f.token, count);
+  });
+  each_lost([&](const auto& f) { lost[f.token] = 0; });
+}
+
+}  // namespace
+
+const ContextTable::Context* ContextTable::find(std::uint64_t key) const {
+  if (slots_.empty()) return nullptr;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = key & mask; slots_[i].key != 0; i = (i + 1) & mask) {
+    if (slots_[i].key == key) return &slots_[i];
+  }
+  return nullptr;
+}
+
+const ContextTable::Follower* ContextTable::find(std::uint64_t key, std::int32_t token) const {
+  const Context* const context = find(key);
+  std::uint32_t i = context == nullptr ? kNone : context->first;
+  while (i != kNone && followers_[i].token != token) i = followers_[i].next;
+  return i == kNone ? nullptr : &followers_[i];
+}
+
+ContextTable::Context& ContextTable::slot_of(std::uint64_t key) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = key & mask;
+  while (slots_[i].key != 0 && slots_[i].key != key) i = (i + 1) & mask;
+  return slots_[i];
+}
+
+void ContextTable::grow() {
+  constexpr std::size_t kFirst = 64;
+  const auto before =
+      std::exchange(slots_, std::vector<Context>(std::max(kFirst, 2 * slots_.size())));
+  for (const Context& context : before) {
+    if (context.key != 0) slot_of(context.key) = context;
+  }
+}
+
+bool ContextTable::add(std::uint64_t key, std::int32_t token, std::uint32_t count) {
+  if (2 * static_cast<std::size_t>(contexts_) >= slots_.size()) grow();
+  Context& context = slot_of(key);
+  contexts_ += context.key == 0;
+  context.key = key;
+  LIOR_CHECK(context.total <= kNone - count,
+             "a context of the counted text is followed {} times; "
+             "counts go up to that",
+             context.total);
+  context.total += count;
+  for (std::uint32_t i = context.first; i != kNone; i = followers_[i].next) {
+    if (followers_[i].token != token) continue;
+    followers_[i].count += count;
+    return false;
+  }
+  LIOR_CHECK(followers_.size() < kNone,
+             "the text has more than {} n-grams of one length; counts "
+             "go up to that",
+             kNone);
+  followers_.push_back({token, count, context.first});
+  context.first = static_cast<std::uint32_t>(followers_.size() - 1);
+  return true;
+}
+
+void ContextTable::estimate_discounts() {
+  std::array<double, kDiscounts + 2> having{};  // followers with a count of i
+  for (const Follower& follower : followers_) {
+    if (follower.count < having.size()) ++having[follower.count];
+  }
+  if (std::any_of(having.begin() + 1, having.end(), [](double t) { return t == 0; })) {
+    discounts_.fill(0.5);
+    return;
+  }
+  const double y = having[1] / (having[1] + 2 * having[2]);
+  for (std::size_t i = 1; i <= kDiscounts; ++i) {
+    const auto count = static_cast<double>(i);
+    discounts_[i - 1] =
+        std::clamp(count - (count + 1) * y * having[i + 1] / having[i], 0.1, count - 0.05);
+  }
+}
+
+void ContextTable::finish() {
+  estimate_discounts();
+  std::vector<Follower> packed;
+  packed.reserve(followers_.size());
+  for (Context& context : slots_) {
+    if (context.key == 0) continue;
+    const auto begin = std::ssize(packed);
+    std::uint32_t from = std::exchange(context.first, static_cast<std::uint32_t>(begin));
+    for (; from != kNone; from = followers_[from].next) packed.push_back(followers_[from]);
+    std::sort(packed.begin() + begin, packed.end(),
+              [](const Follower& a, const Follower& b) { return a.token < b.token; });
+    for (auto i = static_cast<std::size_t>(begin); i < packed.size(); ++i) {
+      packed[i].next = static_cast<std::uint32_t>(i + 1);
+    }
+    packed.back().next = kNone;
+  }
+  followers_ = std::move(packed);
+}
+
+std::size_t ContextTable::bytes() const {
+  return slots_.capacity() * sizeof(Context) + followers_.capacity() * sizeof(Follower);
+}
+
+Counts::Counts(Index longest) {
+  LIOR_CHECK(longest >= 1 && longest <= kLongestContext,
+             "contexts of up to {} tokens are to be counted; expected 1 to {}", longest,
+             kLongestContext);
+  tables_.resize(static_cast<std::size_t>(longest) + 1);
+}
+
+/// Length by length, so that one table is in the cache. A token is new after c only where it was
+/// new after each longer context.
+void Counts::add(std::span<const std::int32_t> tokens) {
+  const auto start = static_cast<std::size_t>(longest());
+  if (tokens.size() <= start) return;
+  std::vector<bool> is_new(tokens.size(), true);
+  for (Index n = longest(); n >= 0; --n) {
+    for (std::size_t t = start; t < tokens.size(); ++t) {
+      if (is_new[t]) is_new[t] = table(n).add(key_of(context_at(tokens, t, n)), tokens[t]);
+    }
+  }
+}
+
+void Counts::finish() {
+  for (ContextTable& table : tables_) table.finish();
+}
+
+std::size_t Counts::bytes() const {
+  std::size_t sum = 0;
+  for (const ContextTable& table : tables_) sum += table.bytes();
+  return sum;
+}
+
+Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>> pieces) {
+  const Index longest = all.longest();
+  Counts lost(longest);
+  const auto visit = [&](const auto& body) {
+    for (const std::vector<std::int32_t>& tokens : pieces) {
+      for (auto t = static_cast<std::size_t>(longest); t < tokens.size(); ++t) body(tokens, t);
+    }
+  };
+  visit([&](const auto& tokens, std::size_t t) {
+    lost.table(longest).add(key_of(context_at(tokens, t, longest)), tokens[t]);
+  });
+  // What a longer context loses altogether no longer stands before the shorter one.
+  for (Index n = longest; n > 0; --n) {
+    std::vector<bool> is_done(lost.table(n).followers().size(), false);
+    visit([&](const auto& tokens, std::size_t t) {
+      const std::uint64_t key = key_of(context_at(tokens, t, n));
+      const ContextTable::Follower* const gone = lost.table(n).find(key, tokens[t]);
+      if (gone == nullptr || gone->count != all.table(n).count(key, tokens[t])) return;
+      const auto place = gone - lost.table(n).followers().data();
+      if (is_done[static_cast<std::size_t>(place)]) return;
+      is_done[static_cast<std::size_t>(place)] = true;
+      lost.table(n - 1).add(key_of(context_at(tokens, t, n - 1)), tokens[t]);
+    });
+  }
+  lost.finish();
+  return lost;
+}
+
+const Counts* TextCounts::lost_at(Index place) const {
+  if (place < 0 || lost.empty()) return nullptr;
+  return &lost[static_cast<std::size_t>(std::min(place / part_size, std::ssize(lost) - 1))];
+}
+
+std::size_t TextCounts::bytes() const {
+  std::size_t sum = all.bytes();
+  for (const Counts& part : lost) sum += part.bytes();
+  return sum;
+}
+
+template <class T>
+void count_steps(const Counts& counts, const Counts* lost, Context context, const CountSteps<T>& to,
+                 std::span<Sureness> sureness, const CountWork& work) {
+  double base = 1 / static_cast<double>(work.ratio.size());
+  std::size_t end = 0;
+  for (Index n = 0; n <= counts.longest(); ++n) {
+    const auto at = static_cast<std::size_t>(n);
+    const ContextTable& table = counts.table(n);
+    Sureness sure;
+    if (n <= std::ssize(context)) {
+      const Lookup found(table, lost == nullptr ? nullptr : &lost->table(n),
+                         key_of(context.last(at)));
+      const double total = found.total();
+      const auto visit = [&](const auto& body) { visit_followers(found, work.lost.data(), body); };
+      double discounts = 0;
+      if (total > 0) {
+        visit([&](std::int32_t, std::uint32_t count) { discounts += table.discount(count); });
+        sure = {total, discounts / total};
+        base *= sure.escape;
+        visit([&](std::int32_t token, std::uint32_t count) {
+          const auto x = static_cast<std::size_t>(token);
+          work.ratio[x] += (count - table.discount(count)) / (total * base);
+          const double before = std::exchange(work.logarithm[x], std::log(work.ratio[x]));
+          to.tokens[end] = token;
+          to.steps[end++] = static_cast<T>(work.logarithm[x] - before);
+        });
+      }
+    }
+    to.ends[at] = static_cast<std::int32_t>(end);
+    to.bases[at] = static_cast<T>(std::log(base));
+    if (n > 0) sureness[at - 1] = sure;
+  }
+  for (const std::int32_t token : to.tokens.first(end)) {
+    work.ratio[static_cast<std::size_t>(token)] = 1;
+    work.logarithm[static_cast<std::size_t>(token)] = 0;
+  }
+}
+
+#define LIOR_INSTANTIATE(T)                                                              \
+  template void count_steps(const Counts&, const Counts*, Context, const CountSteps<T>&, \
+                            std::span<Sureness>, const CountWork&)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::nn

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/train/text_counts.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "lior/core/available_memory.h"
+#include "lior/core/text.h"
+#include "lior/io/safetensors.h"
+
+namespace lior::train {
+namespace {
+
+namespace fs = std::filesystem;
+using nn::ContextTable;
+using nn::Counts;
+
+constexpr const char* kFile = "counts.safetensors";
+constexpr const char* kFormat = "1";
+constexpr Index kPiece = 1 << 14;  // tokens, some milliseconds
+constexpr Index kSmallVocabulary = 1 << 16;
+
+/// Tokens begin .. end - 1 with the `before` of their stretch before them, as far as there are any.
+std::vector<std::int32_t> piece_of(const Source& data, const Source::Stretch& of, Index begin,
+                                   Index end, Index before) {
+  const Index start = std::max(of.begin, begin - before);
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(end - start));
+  data.read(start, tokens);
+  return tokens;
+}
+
+Index text_end(const std::vector<Source::Stretch>& stretches) {
+  Index end = 0;
+  for (const Source::Stretch& stretch : stretches) end = std::max(end, stretch.end);
+  return end;
+}
+
+void check_memory(std::size_t bytes, std::size_t most, Index longest) {
+  LIOR_CHECK(bytes <= most,
+             "the counts of the text take more than {}, half of the memory that is available; "
+             "model.count_orders below {} takes less",
+             bytes_text(static_cast<double>(most)), longest);
+}
+
+std::string tensor(Index n, const char* what) { return fmt::format("{}.{}", n, what); }
+
+/// A finished table as the arrays of its file.
+struct Arrays {
+  std::vector<std::uint64_t> keys;
+  std::vector<std::uint32_t> followers, counts, tokens;
+  std::vector<std::uint16_t> small_tokens;
+};
+
+Arrays arrays_of(const ContextTable& table, bool is_small) {
+  std::vector<ContextTable::Context> contexts;
+  std::copy_if(table.slots().begin(), table.slots().end(), std::back_inserter(contexts),
+               [](const auto& context) { return context.key != 0; });
+  std::sort(contexts.begin(), contexts.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  Arrays arrays;
+  for (const ContextTable::Context& context : contexts) {
+    const std::size_t before = arrays.counts.size();
+    for (std::uint32_t i = context.first; i != ContextTable::kNone; i = table.followers()[i].next) {
+      const auto& [token, count, next] = table.followers()[i];
+      arrays.counts.push_back(count);
+      if (is_small) {
+        arrays.small_tokens.push_back(static_cast<std::uint16_t>(token));
+      } else {
+        arrays.tokens.push_back(static_cast<std::uint32_t>(token));
+      }
+    }
+    arrays.keys.push_back(context.key);
+    arrays.followers.push_back(static_cast<std::uint32_t>(arrays.counts.size() - before));
+  }
+  return arrays;
+}
+
+/// One table of an open file, into `table`.
+class TableReader {
+ public:
+  TableReader(const io::SafeTensors& file, Index n, Index vocabulary)
+      : file_(file),
+        n_(n),
+        vocabulary_(vocabulary),
+        keys_(file.read<std::uint64_t>(tensor(n, "keys"))),
+        followers_(file.read<std::uint32_t>(tensor(n, "followers"))),
+        tokens_(file.read<std::int32_t>(tensor(n, "tokens"))),
+        counts_(file.read<std::uint32_t>(tensor(n, "counts"))) {}
+
+  void into(ContextTable& table) const {
+    check(followers_.size() == keys_.size() && tokens_.size() == counts_.size(),
+          "its arrays are not of one size");
+    Index place = 0;
+    for (Index c = 0; c < keys_.size(); ++c) {
+      check(keys_[c] > (c == 0 ? 0 : keys_[c - 1]), "its keys do not rise from 1");
+      const Index end = place + followers_[c];
+      check(end > place && end <= tokens_.size(), "its followers are not those of its keys");
+      for (Index i = place; i < end; ++i) {
+        check(tokens_[i] >= (i == place ? 0 : tokens_[i - 1] + 1) && tokens_[i] < vocabulary_,
+              "its tokens do not rise below the vocabulary");
+        check(counts_[i] > 0, "it has a count of 0");
+        table.add(keys_[c], tokens_[i], counts_[i]);
+      }
+      place = end;
+    }
+    check(place == tokens_.size(), "its followers are not those of its keys");
+  }
+
+ private:
+  void check(bool holds, const char* fault) const {
+    LIOR_CHECK(holds, "{}: is damaged: of contexts of {} tokens, {}", shown_path(file_.path()), n_,
+               fault);
+  }
+
+  const io::SafeTensors& file_;
+  Index n_, vocabulary_;
+  Buffer<std::uint64_t> keys_;
+  Buffer<std::uint32_t> followers_;
+  Buffer<std::int32_t> tokens_;
+  Buffer<std::uint32_t> counts_;
+};
+
+}  // namespace
+
+nn::TextCounts count_text(const Source& data, Counts all,
+                          const std::function<bool()>& interrupted) {
+  const std::size_t most = available_memory() / 2;
+  for (const Source::Stretch& stretch : data.training_parts()) {
+    for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
+      if (interrupted()) return {};
+      all.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), all.longest()));
+      check_memory(all.bytes(), most, all.longest());
+    }
+  }
+  all.finish();
+  return count_parts(data, std::move(all), interrupted);
+}
+
+nn::TextCounts count_parts(const Source& data, Counts all,
+                           const std::function<bool()>& interrupted) {
+  const std::vector<Source::Stretch> stretches = data.training_parts();
+  const std::size_t most = all.bytes() + available_memory() / 2;
+  nn::TextCounts counts{.all = std::move(all)};
+  counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
+  for (Index part = 0; part < kCountParts; ++part) {
+    const Index first = part * counts.part_size, last = first + counts.part_size;
+    std::vector<std::vector<std::int32_t>> pieces;
+    for (const Source::Stretch& stretch : stretches) {
+      const Index begin = std::max(first, stretch.begin), end = std::min(last, stretch.end);
+      if (begin < end) {
+        pieces.push_back(piece_of(data, stretch, begin, end, counts.all.longest()));
+      }
+    }
+    if (interrupted()) return {};
+    counts.lost.push_back(nn::lost_without(counts.all, pieces));
+    check_memory(counts.bytes(), most, counts.all.longest());
+  }
+  return counts;
+}
+
+void save_counts(const fs::path& folder, const Counts& counts, Index vocabulary,
+                 std::uint64_t text) {
+  const bool is_small = vocabulary <= kSmallVocabulary;
+  std::vector<Arrays> arrays;
+  for (Index n = 0; n <= counts.longest(); ++n) {
+    arrays.push_back(arrays_of(counts.table(n), is_small));
+  }
+  std::vector<io::NamedTensor> tensors;
+  for (Index n = 0; n <= counts.longest(); ++n) {
+    const Arrays& of = arrays[static_cast<std::size_t>(n)];
+    const auto append = [&]<class T>(const char* what, const std::vector<T>& numbers) {
+      tensors.push_back(
+          io::named_tensor<T>(tensor(n, what), std::span(numbers), {std::ssize(numbers)}));
+    };
+    append("keys", of.keys);
+    append("followers", of.followers);
+    if (is_small) {
+      append("tokens", of.small_tokens);
+    } else {
+      append("tokens", of.tokens);
+    }
+    append("counts", of.counts);
+  }
+  io::write_safetensors((folder / kFile).string(), tensors,
+                        {{"format", kFormat},
+                         {"vocabulary", fmt::format("{}", vocabulary)},
+                         {"text", fmt::format("{}", text)}});
+}
+
+bool has_counts(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder / kFile, error);
+}
+
+Counts load_counts(const fs::path& folder, Index longest, Index vocabulary,
+                   std::optional<std::uint64_t> text) {
+  constexpr std::size_t kArrays = 4;
+  const auto file = io::SafeTensors::open((folder / kFile).string());
+  const auto metadata = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  LIOR_CHECK(metadata("format") == kFormat,
+             "{}: its format is \"{}\"; this program reads counts of format \"{}\"",
+             shown_path(file.path()), shown(metadata("format")), kFormat);
+  LIOR_CHECK(metadata("vocabulary") == fmt::format("{}", vocabulary),
+             "{}: counts {} different tokens; the configuration's model has {}",
+             shown_path(file.path()), shown(metadata("vocabulary")), vocabulary);
+  LIOR_CHECK(file.names().size() == kArrays * static_cast<std::size_t>(longest + 1),
+             "{}: holds {} arrays; counts of contexts of up to {} tokens have {}",
+             shown_path(file.path()), file.names().size(), longest, kArrays * (longest + 1));
+  LIOR_CHECK(!text || metadata("text") == fmt::format("{}", *text),
+             "{}: are not the counts of the run's text", shown_path(file.path()));
+  Counts counts(longest);
+  for (Index n = 0; n <= longest; ++n) {
+    TableReader(file, n, vocabulary).into(counts.table(n));
+  }
+  counts.finish();
+  return counts;
+}
+
+}  // namespace lior::train

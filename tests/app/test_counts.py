@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with the counts of their text: trained, resumed, evaluated, generated from, and their file damaged."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from program import PROGRAM, environment, small_settings
+
+ORDERS = "count_orders = 3"
+SETTINGS = small_settings(model=ORDERS)
+QUIET = ("--progress", "none", "--threads", 1)
+TEXT = "".join(f"line {i} of a text that repeats itself, a little\n" for i in range(400))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("counts")
+    (folder / "text.txt").write_text(TEXT)
+    (folder / "other.txt").write_text(TEXT.replace("text", "book"))
+    (folder / "counts.toml").write_text(SETTINGS)
+    (folder / "plain.toml").write_text(SETTINGS.replace(ORDERS, ""))
+    return folder
+
+
+def train(inputs, out, *more, data="text.txt", config="counts.toml"):
+    return (
+        *("train", "--data", inputs / data, "--config", inputs / config, "--out", out),
+        *(*more, *QUIET),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(inputs):
+    out = inputs / "run"
+    command = [PROGRAM, *map(str, train(inputs, out, "--steps", 10))]
+    subprocess.run(command, check=True, capture_output=True, env=environment())
+    return out
+
+
+def loss(lior, out, data):
+    report = lior("eval", "--model", out, "--data", data)
+    assert report.returncode == 0, report.stderr
+    return json.loads(report.stdout)["loss"]
+
+
+def test_after_ten_steps_it_predicts_what_repeats_itself(lior, inputs, run):
+    plain = inputs / "plain"
+    assert lior(*train(inputs, plain, "--steps", 10, config="plain.toml")).returncode == 0
+    # The counts alone know the line; a model that starts from nothing has learnt letters.
+    assert loss(lior, run, inputs / "text.txt") < 0.5 < 1.5 < loss(lior, plain, inputs / "text.txt")
+
+
+def test_it_needs_no_text_to_write(lior, inputs, run):
+    alone = inputs / "alone"
+    shutil.copytree(run, alone)
+    config = json.loads((alone / "config.json").read_text())
+    config["data"] = str(inputs / "gone.txt")
+    (alone / "config.json").write_text(json.dumps(config))
+    answer = lior(
+        "generate",
+        "--model",
+        alone,
+        "--prompt",
+        "line 7 of a te",
+        "--temperature",
+        0,
+        "--max-tokens",
+        4,
+    )
+    assert answer.stdout.startswith("xt t"), answer.stderr
+
+
+def test_a_run_that_begins_with_another_has_its_counts_too(lior, inputs, run):
+    out = inputs / "further"
+    more = ("--init-from", run, "--steps", 1)
+    answer = lior(*train(inputs, out, *more, data="other.txt"))
+    assert answer.returncode == 0, answer.stderr
+    alone = inputs / "other"
+    assert lior(*train(inputs, alone, "--steps", 1, data="other.txt")).returncode == 0
+    size = (run / "counts.safetensors").stat().st_size
+    assert (out / "counts.safetensors").stat().st_size > size
+    assert loss(lior, out, inputs / "text.txt") < loss(lior, alone, inputs / "text.txt")
+
+
+def damage(path, change):
+    path.write_bytes(change(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda data: data[:-100], "counts.safetensors"),
+        (lambda data: data.replace(b'"format":"1"', b'"format":"9"'), 'its format is "9"'),
+        (lambda data: data.replace(b'"vocabulary":"256"', b'"vocabulary":"255"'), "255 different"),
+        (lambda data: data[:-4] + b"\xff" * 4, "its tokens do not rise"),
+        (lambda data: data.replace(b'"3.keys"', b'"9.keys"'), "3.keys"),
+    ],
+    ids=["cut", "format", "vocabulary", "tokens", "name"],
+)
+def test_a_damaged_file_of_counts_is_refused(refused, inputs, run, tmp_path, change, said):
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    damage(broken / "counts.safetensors", change)
+    message = refused("eval", "--model", broken, "--data", inputs / "text.txt")
+    assert "counts.safetensors" in message
+    assert said in message
+
+
+def test_no_file_of_counts_or_that_of_another_text_is_refused(refused, lior, inputs, run, tmp_path):
+    other = inputs / "of_other"
+    assert lior(*train(inputs, other, "--steps", 1, data="other.txt")).returncode == 0
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    shutil.copy(other / "counts.safetensors", broken / "counts.safetensors")
+    resume = ("train", "--out", broken, "--resume", "--steps", 20, *QUIET)
+    assert "not the counts of the run's text" in refused(*resume)
+    (broken / "counts.safetensors").unlink()
+    assert "counts.safetensors" in refused(*resume)
+    assert "counts.safetensors" in refused("generate", "--model", broken)
+
+
+def test_a_task_has_no_text_to_count(refused, inputs):
+    message = refused(
+        "train",
+        "--data",
+        "builtin:a5",
+        "--config",
+        inputs / "counts.toml",
+        "--out",
+        inputs / "task",
+    )
+    assert "model.count_orders = 3" in message
