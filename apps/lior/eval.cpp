@@ -14,6 +14,7 @@
 #include "lior/plot/chart.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/growing_counts.h"
 #include "output.h"
 #include "progress.h"
 
@@ -30,6 +31,9 @@ accuracy_high: its 95 % interval, each sequence taken as one draw, since its pos
 Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
 least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
 four in a row at places spread over the same tail, so it differs from this.
+
+With --dynamic the counts of a model that has them go on with what it has predicted, as a compressor's do, in
+one stretch from the first byte to the last; nothing is learnt before it is predicted.
 )";
 
 struct Arguments {
@@ -37,6 +41,7 @@ struct Arguments {
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
   std::optional<std::string> lengths, by_position, plot;
+  bool dynamic = false;
   bool json = false;  ///< the only form there is
 };
 
@@ -90,7 +95,7 @@ struct Report {
 /// One model on one kind of data, at any length.
 class Evaluation {
  public:
-  Evaluation(const Arguments& arguments, const train::TrainedModel& trained)
+  Evaluation(const Arguments& arguments, train::TrainedModel& trained)
       : arguments_(arguments),
         trained_(trained),
         tokenizer_(train::find_tokenizer(trained.config.tokenizer)),
@@ -129,6 +134,14 @@ class Evaluation {
       progress.show(length, done);
       return false;
     });
+    std::optional<train::GrowingCounts> counts;
+    if (arguments_.dynamic) {
+      counts.emplace(trained_.model);
+      evaluator.after_windows([&](View<const std::int32_t, 2> tokens, bool is_first) {
+        if (is_first) counts->start();
+        counts->read(tokens.span());
+      });
+    }
     Report report{stream->length(), evaluator.run(*stream), {}, timer.seconds()};
     if (data_->text() != nullptr) {
       report.bits_per_byte =
@@ -138,11 +151,16 @@ class Evaluation {
   }
 
  private:
-  std::int64_t batch() const { return std::min(arguments_.count, kMostTogether); }
-  static std::int64_t window(std::int64_t length) { return std::min(length, kWindow); }
+  /// What grows as it reads reads one sequence after another, in small windows.
+  std::int64_t batch() const {
+    return arguments_.dynamic ? 1 : std::min(arguments_.count, kMostTogether);
+  }
+  std::int64_t window(std::int64_t length) const {
+    return std::min(length, arguments_.dynamic ? train::kGrowthWindow : kWindow);
+  }
 
   const Arguments& arguments_;
-  const train::TrainedModel& trained_;
+  train::TrainedModel& trained_;
   const train::Tokenizer& tokenizer_;
   std::unique_ptr<train::Source> data_;
 };
@@ -193,7 +211,7 @@ int run(const Arguments& arguments) {
   std::vector<std::int64_t> lengths;
   if (arguments.lengths) lengths = parse_lengths(*arguments.lengths);
   EvalProgress progress(arguments.progress);
-  const train::TrainedModel trained = train::load_model(
+  train::TrainedModel trained = train::load_model(
       arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   if (lengths.empty()) lengths = {arguments.length.value_or(trained.config.length)};
   const Evaluation evaluation(arguments, trained);
@@ -237,6 +255,8 @@ Run eval_command(Options& options) {
               "write the accuracy by position, as CSV; at most 1,024 rows a length");
   options.add("--plot", arguments->plot, "FILE",
               "draw the accuracy by position, a line a length: a picture .png or .svg");
+  options.add_switch("--dynamic", arguments->dynamic,
+                     "let the model's counts grow with each byte that it has predicted");
   options.add_switch("--json", arguments->json, "print JSON, as always");
   add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };

@@ -16,6 +16,7 @@
 #include "lior/core/timer.h"
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
+#include "lior/train/growing_counts.h"
 #include "lior/train/tokenizer.h"
 #include "text_output.h"
 #include "text_stop.h"
@@ -34,19 +35,18 @@ would say "User:" on a new line.
 
 struct Arguments {
   std::string model, stop, weights = "best";
-  std::optional<std::string> prompt, prompt_file;
+  std::optional<std::string> prompt, prompt_file, adapt;
   std::int64_t max_tokens = 256, seed = 0, count = 1;
   bool raw = false, interactive = false;
   train::Sampling sampling{.temperature = 0.8};
 };
 
-std::string file_text(const std::string& path) {
+std::string file_text(const char* option, const std::string& path) {
   constexpr std::size_t kMost = 1 << 26;
   std::error_code error;
   LIOR_CHECK(std::filesystem::is_regular_file(path, error),
-             "--prompt-file: {} is no file; a text of at least one byte is needed",
-             shown_path(path));
-  LIOR_CHECK(std::filesystem::file_size(path) <= kMost, "--prompt-file: {} is larger than 64 MB",
+             "{}: {} is no file; a text of at least one byte is needed", option, shown_path(path));
+  LIOR_CHECK(std::filesystem::file_size(path) <= kMost, "{}: {} is larger than 64 MB", option,
              shown_path(path));
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -58,7 +58,7 @@ std::string prompt_of(const Arguments& arguments) {
              "--prompt and --prompt-file: are both given; one of them is the text to continue");
   if (!arguments.prompt && !arguments.prompt_file) return "\n";
   const std::string prompt =
-      arguments.prompt ? *arguments.prompt : file_text(*arguments.prompt_file);
+      arguments.prompt ? *arguments.prompt : file_text("--prompt-file", *arguments.prompt_file);
   LIOR_CHECK(!prompt.empty(),
              "--prompt: is empty; a text of at least one byte is needed, or no --prompt");
   LIOR_CHECK(arguments.raw || io::is_utf8(prompt),
@@ -123,12 +123,18 @@ int run(const Arguments& arguments) {
   LIOR_CHECK(!arguments.interactive || arguments.count == 1,
              "--interactive: -n {} texts are asked for; a chat has one answer at a time",
              arguments.count);
-  const train::TrainedModel trained = train::load_model(
+  train::TrainedModel trained = train::load_model(
       arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
   LIOR_CHECK(!train::names_task(trained.config.data),
              "{}: was trained on {}; text needs a model that was trained on text",
              shown_path(arguments.model), shown_path(trained.config.data));
 
+  std::optional<train::GrowingCounts> counts;
+  if (arguments.adapt) {
+    counts.emplace(trained.model);
+    counts->read(train::encode(train::find_tokenizer(trained.config.tokenizer),
+                               file_text("--adapt", *arguments.adapt)));
+  }
   catch_interrupts();
   const Timer timer;
   const std::int64_t drawn = arguments.interactive ? chat(trained, chat_settings(arguments))
@@ -148,6 +154,8 @@ Run generate_command(Options& options) {
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
   options.add("--prompt", arguments->prompt, "TEXT", "the text to continue (none)");
   options.add("--prompt-file", arguments->prompt_file, "FILE", "a file with that text");
+  options.add("--adapt", arguments->adapt, "FILE",
+              "a text that the model's counts take in first, where it has any (none)");
   options.add("--stop", arguments->stop, "TEXT", "ends a text where it would say TEXT (never)");
   options.add("-n", arguments->count, "K", "texts to write (1)");
   options.add_switch("--interactive", arguments->interactive, "chat: answers each line of stdin");

@@ -527,8 +527,8 @@ void Model<T>::set_counts(std::shared_ptr<const TextCounts> counts) {
   impl_->counts = std::move(counts);
 }
 template <class T>
-const TextCounts* Model<T>::counts() const {
-  return impl_->counts.get();
+const std::shared_ptr<const TextCounts>& Model<T>::counts() const {
+  return impl_->counts;
 }
 template <class T>
 void Model<T>::set_precision(linalg::Precision precision) {

@@ -118,6 +118,7 @@ EvalResult Evaluator::run(Stream& stream) {
       stream.read(first, begin, View<std::int32_t, 2>(tokens_.data(), shape),
                   View<std::int32_t, 2>(targets_.data(), shape));
       run_window(rows, begin, width, begin + width == length);
+      learn_(View<const std::int32_t, 2>(tokens_.data(), shape), begin == 0);
     }
     sequences_ += rows;
     exact_ += std::count(wrong_.begin(), wrong_.begin() + rows, 0);

@@ -84,6 +84,33 @@ def test_a_run_that_begins_with_another_has_its_counts_too(lior, inputs, run):
     assert loss(lior, out, inputs / "text.txt") < loss(lior, alone, inputs / "text.txt")
 
 
+def test_counts_that_grow_predict_a_text_better_as_they_read_it(lior, inputs, run):
+    data = ("--model", run, "--data", inputs / "other.txt", "--split", "all", "--count", 10**9)
+    still = json.loads(lior("eval", *data, "--length", 16).stdout)
+    grown = json.loads(lior("eval", *data, "--length", 16, "--dynamic").stdout)
+    assert grown["tokens"] == len((inputs / "other.txt").read_bytes()) - 1
+    assert grown["loss"] < 0.7 * still["loss"]  # "book" is new once in 400 lines
+    # What an evaluation has counted is not there in the next.
+    twice = lior("eval", *data, "--lengths", "16,16", "--dynamic").stdout.splitlines()
+    assert [json.loads(line)["loss"] for line in twice] == 2 * [grown["loss"]]
+
+
+def test_a_text_to_adapt_to_is_followed(lior, inputs, run):
+    ask = ("generate", "--model", run, "--prompt", "line 7 of a bo", "--temperature", 0, "--max-tokens", 4)
+    assert lior(*ask, "--adapt", inputs / "other.txt").stdout.startswith("ok t")
+
+
+def test_a_model_without_counts_has_none_that_could_grow(lior, refused, inputs, run):
+    plain = inputs / "none"
+    assert lior(*train(inputs, plain, "--steps", 1, config="plain.toml")).returncode == 0
+    for command in (
+        ("eval", "--model", plain, "--data", inputs / "text.txt", "--dynamic"),
+        ("generate", "--model", plain, "--adapt", inputs / "text.txt"),
+    ):
+        assert "model.count_orders" in refused(*command)
+    assert "no file" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
+
+
 def damage(path, change):
     path.write_bytes(change(path.read_bytes()))
 

@@ -56,6 +56,11 @@ def model(request):
     return made
 
 
+def test_counts_of_a_text_are_the_engines_alone():
+    with pytest.raises(lior.Error, match="model.count_orders is 3"):
+        lt.Model(settings_of("complex") | {"model.count_orders": 3})
+
+
 def tokens_of(batch=2, length=9):
     return torch.randint(11, (batch, length), generator=torch.Generator().manual_seed(2))
 

@@ -73,7 +73,7 @@ class Model {
   /// The counts that a model with config().count_orders needs before it can predict: those of its
   /// training text. Throws lior::Error unless their longest contexts are the model's.
   void set_counts(std::shared_ptr<const TextCounts> counts);
-  const TextCounts* counts() const;
+  const std::shared_ptr<const TextCounts>& counts() const;
 
   /// How the products of the layers take their factors in a training step; weights, gradients, the
   /// classifier's products and those that make a step's turns stay in full precision

@@ -59,6 +59,11 @@ class Evaluator {
   /// over; where it says true, the evaluation ends there, and its result is of what was read.
   void stop_when(std::function<bool(double done)> stopped) { stopped_ = std::move(stopped); }
 
+  /// From here on `learn` is told what was read, after each window was predicted: its tokens [rows,
+  /// width], and whether they begin sequences.
+  using Learn = std::function<void(View<const std::int32_t, 2> tokens, bool is_first)>;
+  void after_windows(Learn learn) { learn_ = std::move(learn); }
+
   /// All sequences of the stream. Throws lior::RunError when the loss is not finite: the model's
   /// scores overflow.
   EvalResult run(Stream& stream);
@@ -75,6 +80,7 @@ class Evaluator {
   Array<float, 2> state_;                                // [batch, state_size]
   Arena arena_;
   std::function<bool(double)> stopped_ = [](double) { return false; };
+  Learn learn_ = [](View<const std::int32_t, 2>, bool) {};
   nn::LossResult sum_;
   std::vector<Index> wrong_;  // of each sequence that is being read
   Index sequences_ = 0, exact_ = 0;

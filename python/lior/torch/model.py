@@ -121,7 +121,7 @@ class Model(nn.Module):
         self.settings = json.loads(config.json)
         model = self.settings["model"]
         if model["count_orders"]:
-            raise ValueError(
+            raise Error(
                 f"model.count_orders is {model['count_orders']}; lior.torch has no counts of a text, lior.load has them"
             )
         mixers = [name.strip() for name in model["mixers"].split(",")]

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Counts (nn/counts.h) that grow with what a model reads after its training.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lior/nn/model.h"
+
+namespace lior::train {
+
+/// Tokens that are predicted before their counts grow by them.
+inline constexpr Index kGrowthWindow = 16;
+
+/// A model's counts grow as long as this lives; then it has those again that it had before.
+class GrowingCounts {
+ public:
+  /// Throws lior::Error where the model, which must outlive this, has no counts.
+  explicit GrowingCounts(nn::Model<float>& model);
+  GrowingCounts(const GrowingCounts&) = delete;
+  GrowingCounts& operator=(const GrowingCounts&) = delete;
+  ~GrowingCounts() { model_.set_counts(before_); }
+
+  /// From here on a new text is read: its tokens do not follow the last ones.
+  void start() { last_.clear(); }
+  /// Counts these tokens, which follow those of the last call. Counts of the training text and of
+  /// what is read weigh the same; discounts stay those of the training.
+  void read(std::span<const std::int32_t> tokens);
+
+ private:
+  nn::Model<float>& model_;
+  std::shared_ptr<const nn::TextCounts> before_;
+  std::shared_ptr<nn::TextCounts> counts_;
+  std::vector<std::int32_t> last_;  // what contexts of the next tokens reach back to
+};
+
+}  // namespace lior::train
