@@ -43,7 +43,7 @@ struct ImageCounts {
 ///
 /// Rays of one pixel are averaged in linear light. A ray passes a hundred-thousandth of a pixel
 /// beside its place, so that none meets an axis of coordinates. Bit-equal across thread counts.
-/// Time: about 40 steps a ray; docs/targets.md. Throws lior::Error as trace_rays, camera_rays and
+/// Time: some 50 steps a ray; docs/targets.md. Throws lior::Error as trace_rays, camera_rays and
 /// observer_frame do, for samples that are not in [1, 16], and for a disk with no circular orbits.
 ImageCounts draw_image(const AnyMetric<double>& metric, const ImageOptions& options,
                        View<std::uint8_t, 3> pixels,
