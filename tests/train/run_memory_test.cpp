@@ -100,10 +100,9 @@ TEST(RunMemory, ATableByRowsHasNoFlatGradient) {
 
 TEST(RunMemory, ABestCopyIsPartOfIt) {
   const Config config = config_of(2);
+  const auto model = nn::Model<float>::planner(config.model);
   Index parameters = 0;
-  for (const nn::Parameter& p : nn::Model<float>::planner(config.model).parameters()) {
-    parameters += p.size;
-  }
+  for (const nn::Parameter& p : model.parameters()) parameters += p.size;
   EXPECT_EQ(plan_memory(config, kBatches, 4, true).bytes - plan_memory(config, kBatches, 4).bytes,
             static_cast<std::size_t>(parameters) * sizeof(float));
 }
