@@ -82,6 +82,9 @@ namespace detail {
 void run_ranges(Index count, Index grain, RangeFunction function, void* context) {
   if (count <= 0) return;
   check_stop();
+#if defined(LIOR_STD_THREAD)
+  grain = 1;  // ThreadSanitizer sees races only between threads: tests of small sizes have them too
+#endif
   const Index most = (count + std::max<Index>(grain, 1) - 1) / std::max<Index>(grain, 1);
   const int workers = inside_parallel ? 1 : static_cast<int>(std::min<Index>(threads(), most));
   if (workers == 1) {

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
 #include "lior/core/random.h"
 #include "lior/memory/mittag_leffler.h"
+#include "support/on_thread_counts.h"
 
 namespace lior::memory {
 namespace {
@@ -105,6 +107,22 @@ TEST(FractionalIntegral, IsTheProductTrapezoidToTheRulesError) {
     fast.accept(f_n);
   }
   EXPECT_LE(largest, kTolerance);
+}
+
+TEST(FractionalIntegral, OfManyFunctionsIsTheSameOnAnyNumberOfThreads) {
+  constexpr Index kFunctions = 20'000;  // a share for each of three threads
+  const PowerLawRule rule(1e-6, 10);
+  Buffer<double> f(kFunctions);
+  Random(4).fill_uniform(f.span(), 0, 1);
+  std::vector<double> alone;
+  on_thread_counts([&](int count) {
+    FractionalIntegral<double> integral(0.6, 0.1, rule, kFunctions);
+    integral.start(f.span());
+    for (int step = 0; step < 3; ++step) integral.accept(f.span());
+    const std::vector<double> tail(integral.tail().begin(), integral.tail().end());
+    if (count == 1) alone = tail;
+    EXPECT_EQ(tail, alone) << count << " threads";
+  });
 }
 
 TEST(Fractional, WeightsKeepTheirDigitsFarBackAndNearWholeOrders) {
