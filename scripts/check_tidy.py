@@ -3,7 +3,7 @@
 """Fails if clang-tidy finds something in a source file, by the checks of .clang-tidy.
 
     check_tidy.py              every source of src, apps and bindings, without clang's static analyser
-    check_tidy.py FILE...      these sources
+    check_tidy.py FILE...      these sources, which may be tests
     check_tidy.py --analyse    with the analyser, which takes eight times as long: before a release
 
 A file is read again only when it, a file of ours that it includes, the rules or clang-tidy have changed: what
@@ -27,6 +27,7 @@ BUILD = ROOT / "build" / "release"
 TIDY = ROOT / "build" / "venv" / "bin" / "clang-tidy"
 OUT = ROOT / "build" / "tidy"
 FOLDERS = ("src", "apps", "bindings")
+WHEN_NAMED = ("tests",)
 OURS = re.compile(r'^\s*#\s*(?:include|define\s+HWY_TARGET_INCLUDE)\s*"([^"]+)"', re.MULTILINE)
 FINDING = re.compile(r"^(\S+?:\d+:\d+: (?:warning|error): .*)$", re.MULTILINE)
 
@@ -72,7 +73,7 @@ def commands():
     found = {}
     for entry in entries:
         path = Path(entry["file"])
-        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in FOLDERS:
+        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in FOLDERS + WHEN_NAMED:
             entry["arguments"] = for_clang(shlex.split(entry.pop("command")))
             entry.pop("output", None)
             found[str(path.relative_to(ROOT))] = entry
@@ -128,7 +129,7 @@ def main():
     link_openmp()
     (OUT / "compile_commands.json").write_text(json.dumps(list(known.values())))
     names = [os.path.relpath(Path(name).resolve(), ROOT) for name in arguments.files] or sorted(
-        known
+        name for name in known if Path(name).parts[0] in FOLDERS
     )
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"check_tidy.py: no source of the build: {', '.join(unknown)}")
