@@ -3,10 +3,16 @@
 
 #include <sys/socket.h>
 
-#include <utility>  // std::exchange, which Asio's coroutines use without it
+#include <coroutine>  // IWYU pragma: keep
+#include <utility>    // std::exchange, which Asio's coroutines use without it
+
+#ifdef __clang__  // whose standard coroutines Asio 1.74 does not know of
+#define BOOST_ASIO_HAS_CO_AWAIT 1
+#define BOOST_ASIO_HAS_STD_COROUTINE 1
+#endif
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/co_spawn.hpp>  // IWYU pragma: keep
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -14,8 +20,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core.hpp>  // IWYU pragma: keep
+#include <boost/beast/http.hpp>  // IWYU pragma: keep
 
 #include <atomic>
 #include <list>
@@ -26,6 +32,8 @@
 #include "lior/core/text.h"
 #include "lior/core/version.h"
 
+// Asio's calls that take an error return it as well.
+// NOLINTBEGIN(bugprone-unused-return-value)
 namespace lior::app {
 namespace {
 
@@ -216,7 +224,7 @@ asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<Connection> conne
       while (co_await serve_one(*connection, first)) first = false;
     }
   } catch (const std::exception&) {
-    // A connection that fails takes nothing else with it.
+    connection->stream.close();  // it fails, and takes nothing else with it
   }
   --open;
   error_code ignored;
@@ -386,3 +394,4 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
 }
 
 }  // namespace lior::app
+// NOLINTEND(bugprone-unused-return-value)
