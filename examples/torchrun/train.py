@@ -4,7 +4,7 @@
 torchrun --nproc-per-node 2 examples/torchrun/train.py
 
 DistributedDataParallel averages the gradients, so the weights are those of one process on whole batches, to
-rounding. Each process takes its share of the cores by set_num_threads.
+rounding. torchrun gives each process one thread, unless OMP_NUM_THREADS says more.
 """
 
 import lior.torch as lt
