@@ -133,7 +133,7 @@ void ResidualBlock<T>::forward(const LayerCall<T>& call, MatrixView<T> state,
   project(call, s);
   core_->forward(core_call(call, s), state, s.y);
   if (run && shape_.gate) gate_forward<T>(s.y, gate_columns(shape_, s.projection), s.z);
-  if (out.size() == 0) return;
+  if (out.empty()) return;
   if (run) std::copy(call.x.begin(), call.x.end(), out.begin());
   linalg::gemm<T>(call.precision, Transpose::no, Transpose::yes, s.z, out_weight_.in(call.values),
                   1, MatrixView<T>(out), call.arena);

@@ -2,7 +2,6 @@
 #include "lior/train/text_counts.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "lior/core/available_memory.h"
 #include "lior/core/text.h"

@@ -96,7 +96,17 @@ def test_counts_that_grow_predict_a_text_better_as_they_read_it(lior, inputs, ru
 
 
 def test_a_text_to_adapt_to_is_followed(lior, inputs, run):
-    ask = ("generate", "--model", run, "--prompt", "line 7 of a bo", "--temperature", 0, "--max-tokens", 4)
+    ask = (
+        "generate",
+        "--model",
+        run,
+        "--prompt",
+        "line 7 of a bo",
+        "--temperature",
+        0,
+        "--max-tokens",
+        4,
+    )
     assert lior(*ask, "--adapt", inputs / "other.txt").stdout.startswith("ok t")
 
 

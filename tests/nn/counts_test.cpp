@@ -95,7 +95,7 @@ TEST(Counts, WithoutAPartAreThoseOfTheRestOfTheText) {
   const Tokens text = text_of(300);
   const Counts counts = counts_of(text, 3);
   const std::span<const std::int32_t> all = text;
-  for (const auto [begin, end] :
+  for (const auto& [begin, end] :
        {std::pair<Index, Index>{0, 40}, {100, 180}, {299, 300}, {0, 300}}) {
     const Index start = std::max<Index>(0, begin - 3);
     const std::vector<Tokens> pieces{{text.begin() + start, text.begin() + end}};
@@ -142,7 +142,7 @@ TEST(Counts, SayHowSureTheyAre) {
 TEST(Counts, DiscountsAreChenAndGoodmans) {
   ContextTable table;
   std::int32_t token = 0;
-  for (const auto [count, entries] : {std::pair{1, 8}, {2, 4}, {3, 2}, {4, 1}, {9, 3}}) {
+  for (const auto& [count, entries] : {std::pair{1, 8}, {2, 4}, {3, 2}, {4, 1}, {9, 3}}) {
     for (int i = 0; i < entries; ++i) table.add(7, token++, static_cast<std::uint32_t>(count));
   }
   table.finish();  // Y = 8 / (8 + 2 4) = 1/2

@@ -54,8 +54,10 @@ def _core(spec, projection, own, state):
     layer = layer_of(spec)
     core = formulas.CORES.get(layer.kind)
     if core is None:
-        raise NotImplementedError(f"layer {layer.kind} has no formula in lior/torch/operators/formulas.py, which "
-                                  "forward mode and derivatives of derivatives take")
+        raise NotImplementedError(
+            f"layer {layer.kind} has no formula in lior/torch/operators/formulas.py, which "
+            "forward mode and derivatives of derivatives take"
+        )
     return core(projection, own, state, **layer.options)
 
 
