@@ -75,6 +75,17 @@ Config tracking() {
       .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}};
 }
 
+Config reflections() {
+  Config config = tracking();
+  config.preset = "reflections";
+  config.model.d_model = 128;
+  config.model.mixer.factors = 4;
+  config.model.mixer.transition = Transition::two_sided;
+  config.model.mixer.readout = Readout::linear_quadratic;
+  config.optimizer.weight_decay = 0.1;
+  return config;
+}
+
 Config tracking_pairs() {
   Config config = tracking();
   config.preset = "tracking-pairs";
@@ -126,23 +137,7 @@ const Config kPresets[] = {
     // four reflections of R^8, any rotation there is of that rank, which every permutation of five
     // is. Generators first: five tokens are learnt in seconds, and the other 115 find their places
     // among them (docs/decisions/022-s5.md).
-    {.preset = "reflections",
-     .batch = 8,
-     .length = 512,
-     .eval_every = 1000,
-     .eval_count = 64,
-     .lr = 5e-3,
-     .clip = 0.02,
-     .model = {.d_model = 128,
-               .layers = 1,
-               .mixer = {.heads = 4,
-                         .factors = 4,
-                         .transition = Transition::two_sided,
-                         .gates = false,
-                         .readout = Readout::linear_quadratic}},
-     .optimizer = {.weight_decay = 0.1},
-     .schedule = {.floor = 0},
-     .curriculum = {.start = 2, .batch = 256, .accuracy = 0.9, .generators = 16}},
+    reflections(),
     // Machines with tokens that forget: states that do, a layer that reads what the one before it
     // holds, and the token before (docs/math/machines.md).
     {.preset = "forgetting",

@@ -16,7 +16,10 @@ class Raised(Exception):
 
 @pytest.fixture
 def interrupted():
-    """interrupted(call): raises in a handler .1 s into the call, which must end within a second."""
+    """interrupted(call): raises in a handler .1 s into the call, and asserts that it ends within a second.
+
+    Each test below is such a call.
+    """
 
     def raise_it(*_):
         raise Raised
