@@ -120,7 +120,7 @@ std::string status() {
   0        done
   1        right arguments, failed run: a full disk, a field that is no longer finite
   2        wrong input: one line says what, where, and what would be right
-  128 + N  ended by signal N (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP), with what was done saved
+  128 + N  ended by signal N (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 138 SIGUSR1), with what was done saved
 )";
 }
 

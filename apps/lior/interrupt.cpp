@@ -29,6 +29,7 @@ sigset_t ending_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGUSR1);
   if (!is_ignored(SIGHUP)) sigaddset(&set, SIGHUP);
   return set;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Signals that ask the program to end: SIGINT (Ctrl-C), SIGTERM, SIGHUP, and a broken pipe.
+/// Signals that ask the program to end: SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGUSR1 (which mpirun
+/// hands on to its ranks, and Slurm sends before a job's time is over), and a broken pipe.
 ///
 /// No handler ever runs. The signals are blocked in every thread, and one thread of their own takes
 /// them with sigwait: a handler's frame is written at the stack pointer of the thread that it

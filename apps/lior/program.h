@@ -26,6 +26,11 @@ struct Command {
   std::function<Run(Options&, const Manual&)> declare;
 };
 
+inline Command on_all_ranks(Command command) {
+  command.on_all_ranks = true;
+  return command;
+}
+
 /// Reads the command line, applies --threads, runs the command, returns the exit status. Whatever
 /// goes wrong is one line on stderr, `error: ...`, of one rank: what the others do not know of
 /// names it and ends them.

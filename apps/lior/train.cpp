@@ -15,6 +15,7 @@
 #include "lior/io/event_file.h"
 #include "lior/train/trainer.h"
 #include "progress.h"
+#include "ranks.h"
 #include "shell.h"
 
 namespace lior::app {
@@ -46,6 +47,7 @@ const std::vector<Flag>& flags() {
       {"dropout", "X", "part of what layers add that each step leaves out, for small texts (0)"},
       {"batch", "B", "sequences per step (presets of texts: 4; of tasks: 8 or 32)"},
       {"length", "N", "tokens per sequence"},
+      {"accumulate", "G", "batches of B sequences a step, which ranks share (1)"},
       {"dtype", "NAME",
        "type of the layers' products: float32, or bfloat16 where native (float32)"},
       {"seed", "N", "seed of start values and data (0)"},
@@ -88,7 +90,14 @@ struct Arguments {
   /// File, then environment, then flags: later ones hold.
   std::vector<settings::Setting> settings(ProgressDisplay& display) const {
     std::vector<settings::Setting> all;
-    if (config) all = settings::read_file(*config);
+    if (ranks().size() > 1 && !resume) {  // each rank has a part of the cores
+      all.push_back({"threads", std::int64_t{usual_threads()}, "the ranks of this host"});
+    }
+    if (config) {
+      for (settings::Setting& setting : settings::read_file(*config)) {
+        all.push_back(std::move(setting));
+      }
+    }
     train::Config any;
     for (settings::Setting& setting : settings_of_environment(
              train::fields(any), train::kVariablePrefix, kOtherVariables, display)) {
@@ -197,8 +206,15 @@ class EventWriter {
   std::optional<train::MetricsLine> before_;
 };
 
+/// Of an interrupted run, which a signal to any of the ranks interrupts.
+int status_of_ranks(int mine) {
+  std::vector<int> all(static_cast<std::size_t>(ranks().size()));
+  ranks().all_gather(mine, std::span(all));
+  return std::ranges::max(all);
+}
+
 int run(const Arguments& arguments) {
-  ProgressDisplay display(arguments.progress);
+  ProgressDisplay display(ranks().is_first() ? arguments.progress : "none");
   catch_interrupts();
   Profile profile;
   std::optional<EventWriter> events;
@@ -228,14 +244,14 @@ int run(const Arguments& arguments) {
             if (events) events->write(line);
           }};
   const train::Outcome outcome =
-      train::train(arguments.settings(display), arguments.out, arguments.resume, hooks);
+      train::train(arguments.settings(display), arguments.out, arguments.resume, hooks, ranks());
   display.say(ending_text(outcome, arguments.out));
-  if (arguments.profile) {
+  if (arguments.profile && ranks().is_first()) {
     const check::ProfileReport report = check::report(profile, check::machine_limits());
     display.say(to_table(report));
     io::write_file_atomically(arguments.out + "/profile.json", to_json(report));
   }
-  return outcome.interrupted ? interrupt_status() : kSuccess;
+  return outcome.interrupted ? status_of_ranks(interrupt_status()) : kSuccess;
 }
 
 }  // namespace

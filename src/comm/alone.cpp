@@ -18,7 +18,7 @@ class Alone : public Communicator {
 }  // namespace
 
 Communicator& alone() {
-  thread_local Alone communicator;
+  static Alone communicator;
   return communicator;
 }
 

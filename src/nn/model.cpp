@@ -142,6 +142,7 @@ struct Model<T>::Impl {
     NgramGradients<T>& d_ngrams;
     Arena& arena;
     std::span<const Index> places{};
+    Index of = 0;                        // targets that the loss is the mean over; 0: those here
     View<std::int32_t, 2> ngram_rows{};  // of every token
 
     static constexpr Index kNgramPlace = Impl::kNgramPlace;
@@ -330,7 +331,7 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
   Index counted = 1;
   if (!arena.planning()) {
     rms_norm_forward<T>(x, model.norm_gain(), kRmsNormEpsilon, normed, inv_rms);
-    counted = std::max<Index>(count_targets(targets.span()), 1);
+    counted = of > 0 ? of : std::max<Index>(count_targets(targets.span()), 1);
   }
   std::optional<CountScores<T>> terms;
   model.make_terms({.tokens = tokens, .places = places}, d_values,
@@ -577,10 +578,10 @@ void Model<T>::initial_state(View<T, 2> state) const {
 template <class T>
 LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
                                         View<const std::int32_t, 2> targets, Arena& arena,
-                                        std::span<const Index> places) {
+                                        std::span<const Index> places, Index of) {
   auto& rows = impl_->ngram_gradients;
   rows.reserve(impl_->ngram_entries(tokens.size()), impl_->ngram_tables(), impl_->config.d_model);
-  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena, places}.run();
+  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena, places, of}.run();
 }
 
 template <class T>

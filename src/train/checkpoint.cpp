@@ -102,8 +102,10 @@ void check_tensors(const io::SafeTensors& file, const std::string& prefix,
   }
 }
 
-void read_tensors(const io::SafeTensors& file, const std::string& prefix,
-                  std::span<const nn::Parameter> parameters, std::span<float> flat) {
+/// take(parameter, its numbers) of each, which are finite.
+template <class Take>
+void each_tensor(const io::SafeTensors& file, const std::string& prefix,
+                 std::span<const nn::Parameter> parameters, const Take& take) {
   check_tensors(file, prefix, parameters);
   for (const nn::Parameter& p : parameters) {
     const std::string name = prefix + p.name;
@@ -113,8 +115,15 @@ void read_tensors(const io::SafeTensors& file, const std::string& prefix,
           fmt::format("{}: {} holds a number that is not finite; a good checkpoint has none",
                       shown_path(file.path()), name));
     }
-    std::copy(values.begin(), values.end(), flat.begin() + p.offset);
+    take(p, values.span());
   }
+}
+
+void read_tensors(const io::SafeTensors& file, const std::string& prefix,
+                  std::span<const nn::Parameter> parameters, std::span<float> flat) {
+  each_tensor(file, prefix, parameters, [&](const nn::Parameter& p, std::span<const float> values) {
+    std::copy(values.begin(), values.end(), flat.begin() + p.offset);
+  });
 }
 
 /// The file of that step: under its own name, or the next one that a kill left, which takes it.
@@ -170,27 +179,52 @@ std::vector<Tensor> tensors_of(std::span<const nn::Parameter> parameters) {
   return tensors;
 }
 
-void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
-                     Optimizer<float>& optimizer, const RunState& state,
-                     std::span<const float> best_values) {
-  const auto parameters = model.parameters();
-  if (const auto bad = first_not_finite(parameters, model.values())) {
-    throw RunError(fmt::format("step {}: {} is not finite; {} keeps the last good checkpoint",
-                               state.step, *bad, folder.string()));
-  }
-  std::vector<io::NamedTensor> moments;
-  for (const auto& array : optimizer.state()) {
-    append_tensors(std::string(array.name) + ".", parameters, array.values, moments);
-  }
+namespace {
 
-  io::write_safetensors((folder / kNextOptimizerFile).string(), moments,
-                        to_metadata(state, optimizer.steps()));
-  if (!best_values.empty()) {
-    write_weights(folder / kNextBestFile, parameters, best_values, state.best->step);
+/// The optimiser's arrays whole, on the first rank: its own where it has all of them, else gathered
+/// into `room`.
+std::vector<Optimizer<float>::StateArray> whole_state(const nn::Model<float>& model,
+                                                      const Optimizer<float>& optimizer,
+                                                      comm::Communicator& ranks,
+                                                      std::vector<Buffer<float>>& room) {
+  std::vector<Optimizer<float>::StateArray> whole(optimizer.state().begin(),
+                                                  optimizer.state().end());
+  if (ranks.size() == 1) return whole;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    whole[i].values = room.emplace_back(ranks.is_first() ? std::ssize(model.values()) : 0).span();
+    optimizer.gather_state(i, whole[i].values);
   }
-  write_weights(folder / kModelFile, parameters, model.values(), state.step);
-  if (!best_values.empty()) fs::rename(folder / kNextBestFile, folder / kBestFile);
-  fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
+  return whole;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
+                     const Optimizer<float>& optimizer, const RunState& state,
+                     std::span<const float> best_values, comm::Communicator& ranks) {
+  std::vector<Buffer<float>> room;
+  const auto arrays = whole_state(model, optimizer, ranks, room);
+  ranks.together([&] {
+    if (!ranks.is_first()) return;
+    const auto parameters = model.parameters();
+    if (const auto bad = first_not_finite(parameters, model.values())) {
+      throw RunError(fmt::format("step {}: {} is not finite; {} keeps the last good checkpoint",
+                                 state.step, *bad, folder.string()));
+    }
+    std::vector<io::NamedTensor> moments;
+    for (const auto& array : arrays) {
+      append_tensors(std::string(array.name) + ".", parameters, array.values, moments);
+    }
+
+    io::write_safetensors((folder / kNextOptimizerFile).string(), moments,
+                          to_metadata(state, optimizer.steps()));
+    if (!best_values.empty()) {
+      write_weights(folder / kNextBestFile, parameters, best_values, state.best->step);
+    }
+    write_weights(folder / kModelFile, parameters, model.values(), state.step);
+    if (!best_values.empty()) fs::rename(folder / kNextBestFile, folder / kBestFile);
+    fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
+  });
 }
 
 void replace_model(const fs::path& folder, const nn::Model<float>& model) {
@@ -202,7 +236,9 @@ bool has_checkpoint(const fs::path& folder) {
   return fs::exists(folder / kModelFile) || fs::exists(folder / kOptimizerFile);
 }
 
-std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>& model,
+namespace {
+
+std::optional<RunState> read_checkpoint(const fs::path& folder, nn::Model<float>& model,
                                         Optimizer<float>& optimizer) {
   if (!has_checkpoint(folder)) return {};
   const auto model_file = io::SafeTensors::open((folder / kModelFile).string());
@@ -220,10 +256,26 @@ std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>
   check_count(model_file, parameters.size());
   check_count(optimizer_file, parameters.size() * optimizer.state().size());
   read_tensors(model_file, "", parameters, model.values());
-  for (const auto& array : optimizer.state()) {
-    read_tensors(optimizer_file, std::string(array.name) + ".", parameters, array.values);
+  for (std::size_t i = 0; i < optimizer.state().size(); ++i) {
+    each_tensor(optimizer_file, std::string(optimizer.state()[i].name) + ".", parameters,
+                [&](const nn::Parameter& p, std::span<const float> values) {
+                  optimizer.set_state(i, p.offset, values);
+                });
   }
   optimizer.set_steps(number<Index>(optimizer_file, "optimizer.steps"));
+  return state;
+}
+
+}  // namespace
+
+std::optional<RunState> load_checkpoint(const fs::path& folder, nn::Model<float>& model,
+                                        Optimizer<float>& optimizer, comm::Communicator& ranks) {
+  std::optional<RunState> state;
+  for (const bool first : {true, false}) {
+    ranks.together([&] {
+      if (ranks.is_first() == first) state = read_checkpoint(folder, model, optimizer);
+    });
+  }
   return state;
 }
 

@@ -45,7 +45,8 @@ void Evaluator::start(const Stream& stream) {
   }
 }
 
-void Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
+/// The sum of its losses; everything else is counted.
+double Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
   const Shape<2> shape{rows, width};
   arena_.reset();
   const nn::LossResult part =
@@ -53,7 +54,6 @@ void Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
                       View<const std::int32_t, 2>(targets_.data(), shape),
                       View<float, 2>(state_.data(), {rows, model_.state_size()}), arena_,
                       View<std::int32_t, 2>(predicted_.data(), shape));
-  sum_.loss_sum += part.loss_sum;
   sum_.targets += part.targets;
   sum_.correct += part.correct;
   for (Index row = 0; row < rows; ++row) count_positions(row, begin, width);
@@ -61,6 +61,7 @@ void Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
     sum_.last_targets += part.last_targets;
     sum_.last_correct += part.last_correct;
   }
+  return part.loss_sum;
 }
 
 /// What one row of a window says of its sequence and of its positions.
@@ -96,33 +97,89 @@ EvalResult Evaluator::result() const {
   return result;
 }
 
-EvalResult Evaluator::run(Stream& stream) {
-  start(stream);
-  const Index count = stream.count(), length = stream.length();
-  const Index together = std::min(batch_, stream.together());
-  const auto done = [&](Index first, Index rows, Index begin) {
+/// Sequences first .. first + rows - 1, the losses of their windows into `losses`. Whether it was
+/// stopped.
+bool Evaluator::run_batch(Stream& stream, Index first, Index rows, std::span<double> losses) {
+  const Index length = stream.length();
+  const auto done = [&](Index begin) {
     const double of_these = static_cast<double>(begin) / static_cast<double>(length);
     return (static_cast<double>(first) + static_cast<double>(rows) * of_these) /
-           static_cast<double>(count);
+           static_cast<double>(stream.count());
   };
+  model_.initial_state(state_.view());
+  std::fill(wrong_.begin(), wrong_.end(), 0);
   bool stopped = false;
-  for (Index first = 0; first < count && !stopped; first += together) {
-    const Index rows = std::min(together, count - first);
-    model_.initial_state(state_.view());
-    std::fill(wrong_.begin(), wrong_.end(), 0);
-    for (Index begin = 0; begin < length && !stopped; begin += window_) {
-      stopped = stopped_(done(first, rows, begin));
-      if (stopped) break;
-      const Index width = std::min(window_, length - begin);
-      const Shape<2> shape{rows, width};
-      stream.read(first, begin, View<std::int32_t, 2>(tokens_.data(), shape),
-                  View<std::int32_t, 2>(targets_.data(), shape));
-      run_window(rows, begin, width, begin + width == length);
-      learn_(View<const std::int32_t, 2>(tokens_.data(), shape), begin == 0);
-    }
-    sequences_ += rows;
-    exact_ += std::count(wrong_.begin(), wrong_.begin() + rows, 0);
+  for (Index begin = 0; begin < length; begin += window_) {
+    stopped = stopped_(done(begin));
+    if (stopped) break;
+    const Index width = std::min(window_, length - begin);
+    const Shape<2> shape{rows, width};
+    stream.read(first, begin, View<std::int32_t, 2>(tokens_.data(), shape),
+                View<std::int32_t, 2>(targets_.data(), shape));
+    losses[static_cast<std::size_t>(begin / window_)] =
+        run_window(rows, begin, width, begin + width == length);
+    learn_(View<const std::int32_t, 2>(tokens_.data(), shape), begin == 0);
   }
+  sequences_ += rows;
+  exact_ += std::count(wrong_.begin(), wrong_.begin() + rows, 0);
+  return stopped;
+}
+
+/// What all ranks have counted, and the losses of all windows in their order. Whether any rank was
+/// stopped.
+bool Evaluator::add_up(bool stopped, std::span<double> losses, std::span<const Index> ends,
+                       comm::Communicator& ranks) {
+  ranks.all_gather(losses, ends);
+  for (const double loss : losses) sum_.loss_sum += loss;
+  if (ranks.size() == 1) return stopped;
+
+  struct Counts {
+    nn::LossResult sum;
+    Index sequences, exact, stopped;
+  };
+  std::vector<Counts> counts(static_cast<std::size_t>(ranks.size()));
+  ranks.all_gather(Counts{sum_, sequences_, exact_, stopped}, std::span(counts));
+  sum_ = {.loss_sum = sum_.loss_sum};
+  sequences_ = exact_ = 0;
+  for (const Counts& of_rank : counts) {
+    sum_.targets += of_rank.sum.targets;
+    sum_.correct += of_rank.sum.correct;
+    sum_.last_targets += of_rank.sum.last_targets;
+    sum_.last_correct += of_rank.sum.last_correct;
+    sequences_ += of_rank.sequences;
+    exact_ += of_rank.exact;
+    stopped = stopped || of_rank.stopped != 0;
+  }
+
+  std::vector<PositionBin> bins(bins_.size() * counts.size());
+  std::ranges::copy(bins_, bins.begin() + ranks.rank() * std::ssize(bins_));
+  ranks.all_gather(std::span(bins), comm::even_ends(std::ssize(bins), ranks.size()));
+  for (PositionBin& bin : bins_) bin.targets = bin.correct = 0;
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    bins_[i % bins_.size()].targets += bins[i].targets;
+    bins_[i % bins_.size()].correct += bins[i].correct;
+  }
+  return stopped;
+}
+
+EvalResult Evaluator::run(Stream& stream, comm::Communicator& ranks) {
+  start(stream);
+  const Index together = std::min(batch_, stream.together());
+  const Index batches = (stream.count() + together - 1) / together;
+  const Index windows = (stream.length() + window_ - 1) / window_;  // of a batch
+  std::vector<double> losses(static_cast<std::size_t>(batches * windows));
+  std::vector<Index> ends = comm::even_ends(batches, ranks.size());
+  const Index end = ends[static_cast<std::size_t>(ranks.rank())];
+  const Index begin = ranks.is_first() ? 0 : ends[static_cast<std::size_t>(ranks.rank() - 1)];
+  bool stopped = false;
+  ranks.together([&] {
+    for (Index i = begin; i < end && !stopped; ++i) {
+      const Index first = i * together, rows = std::min(together, stream.count() - first);
+      stopped = run_batch(stream, first, rows, std::span(losses).subspan(i * windows, windows));
+    }
+  });
+  for (Index& of_rank : ends) of_rank *= windows;
+  stopped = add_up(stopped, losses, ends, ranks);
   if (!stopped && !std::isfinite(sum_.loss_sum)) {
     throw RunError("the loss is not finite: the scores of the model overflow");
   }

@@ -71,8 +71,8 @@ std::pair<Index, Index> largest_matrix(const OptimizerConfig& config,
 
 template <class T>
 Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
-                        const std::optional<ResilienceNet<T>>& net)
-    : config_(config), net_(net), tensors_(tensors.begin(), tensors.end()) {
+                        const std::optional<ResilienceNet<T>>& net, comm::Communicator& ranks)
+    : config_(config), net_(net), ranks_(&ranks), tensors_(tensors.begin(), tensors.end()) {
   check_settings(config, net.has_value());
   Index end = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
@@ -80,15 +80,24 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
                "tensor {} starts at {}; tensors must lie one after another: expected {}", i,
                tensors_[i].offset, end);
     const Index in_pieces = tensors_[i].by_rows ? 0 : tensors_[i].size;
-    const bool turned = config.kind == OptimizerKind::muon && tensors_[i].rows > 0;
-    const Index first = std::ssize(pieces_);
+    LIOR_CHECK(ranks.size() == 1 || in_pieces == 0 || flat_size_ == end,
+               "tensor {} stands behind one by rows; over several ranks those come last", i);
     for (Index begin = 0; begin < in_pieces; begin += kPiece) {
-      if (!turned) swept_.push_back(std::ssize(pieces_));
       pieces_.push_back({static_cast<Index>(i), begin, std::min(kPiece, in_pieces - begin)});
     }
-    if (turned) matrices_.push_back({static_cast<Index>(i), first, std::ssize(pieces_)});
     flat_size_ += in_pieces;
     end += tensors_[i].size;
+  }
+  shares_ = cut(ranks.size());
+  for (Index i = first_piece(); i < end_of(shares_.piece_ends); ++i) {
+    const Index tensor = pieces_[i].tensor;
+    if (!is_turned(tensors_[tensor])) {
+      swept_.push_back(i);
+    } else if (pieces_[i].begin == 0) {
+      matrices_.push_back({tensor, i, i + 1});
+    } else {
+      matrices_.back().last_piece = i + 1;
+    }
   }
   piece_squares_.resize(pieces_.size());
   tensor_squares_.resize(tensors_.size());
@@ -99,24 +108,81 @@ Optimizer<T>::Optimizer(const OptimizerConfig& config, std::span<const Tensor> t
   const auto [entries, side] = largest_matrix(config, tensors);
   direction_ = Buffer<T>(entries);
   newton_schulz_ = NewtonSchulz<T>(entries, side);
+  const Index held = state_index(end);
   if (has_moments()) {
-    first_ = Buffer<T>(end);
-    second_ = Buffer<T>(end);
+    first_ = Buffer<T>(held);
+    second_ = Buffer<T>(held);
     state_ = {{"first_moment", first_.span()}, {"second_moment", second_.span()}};
   } else if (config.memory) {
-    first_ = Buffer<T>(end);
+    first_ = Buffer<T>(held);
     state_ = {{"memory", first_.span()}};
   }
 }
 
+/// Range r ends with the first piece, or the first matrix, that reaches r + 1 parts of `ranks`.
 template <class T>
-std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, std::span<const Tensor> tensors) {
-  std::size_t parameters = 0;
-  for (const Tensor& tensor : tensors) parameters += static_cast<std::size_t>(tensor.size);
+typename Optimizer<T>::Shares Optimizer<T>::cut(Index ranks) const {
+  Shares shares;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const auto& [tensor, begin, size] = pieces_[i];
+    const bool is_whole = !is_turned(tensors_[tensor]) || begin + size == tensors_[tensor].size;
+    const Index end = tensors_[tensor].offset + begin + size;
+    while (is_whole && std::ssize(shares.ends) < ranks - 1 &&
+           end * ranks >= flat_size_ * (std::ssize(shares.ends) + 1)) {
+      shares.ends.push_back(end);
+      shares.piece_ends.push_back(static_cast<Index>(i) + 1);
+    }
+  }
+  shares.ends.resize(static_cast<std::size_t>(ranks), flat_size_);
+  shares.piece_ends.resize(static_cast<std::size_t>(ranks), std::ssize(pieces_));
+  return shares;
+}
+
+template <class T>
+std::size_t Optimizer<T>::bytes(const OptimizerConfig& config, std::span<const Tensor> tensors,
+                                Index ranks) {
+  std::size_t flat = 0, by_rows = 0;
+  for (const Tensor& tensor : tensors) {
+    (tensor.by_rows ? by_rows : flat) += static_cast<std::size_t>(tensor.size);
+  }
   const std::size_t arrays = config.kind != OptimizerKind::lior ? 2 : config.memory ? 1 : 0;
   const auto [entries, side] = largest_matrix(config, tensors);
-  return (arrays * parameters + static_cast<std::size_t>(entries)) * sizeof(T) +
+  const auto unit = static_cast<std::size_t>(std::max(entries, kPiece));  // that is not cut
+  const std::size_t largest =
+      ranks == 1 ? flat : std::min(flat, flat / static_cast<std::size_t>(ranks) + unit);
+  return (arrays * (largest + by_rows) + static_cast<std::size_t>(entries)) * sizeof(T) +
          NewtonSchulz<T>::bytes(entries, side);
+}
+
+template <class T>
+void Optimizer<T>::gather_state(std::size_t array, std::span<T> whole) const {
+  const std::span<const T> own = state_[array].values;
+  const auto flat = static_cast<std::size_t>(state_index(0) + end_of(shares_.ends));  // of own
+  std::vector<std::span<const T>> outgoing(static_cast<std::size_t>(ranks_->size()));
+  std::vector<std::span<T>> incoming(outgoing.size());
+  outgoing[0] = own.first(flat);
+  if (ranks_->is_first()) {
+    Index begin = 0;
+    for (std::size_t r = 0; r < incoming.size(); ++r) {
+      incoming[r] = whole.subspan(begin, shares_.ends[r] - begin);
+      begin = shares_.ends[r];
+    }
+    std::copy(own.begin() + flat, own.end(), whole.begin() + flat_size_);
+  }
+  ranks_->all_to_all(std::span<const std::span<const T>>(outgoing),
+                     std::span<const std::span<T>>(incoming));
+}
+
+template <class T>
+void Optimizer<T>::set_state(std::size_t array, Index offset, std::span<const T> values) {
+  const Index end = offset + std::ssize(values);
+  const auto copy = [&](Index from, Index to) {
+    if (from >= to) return;
+    std::copy_n(values.begin() + (from - offset), to - from,
+                state_[array].values.begin() + state_index(from));
+  };
+  copy(std::max(offset, begin_of(shares_.ends)), std::min(end, end_of(shares_.ends)));
+  copy(std::max(offset, flat_size_), end);
 }
 
 template <class T>
@@ -139,6 +205,7 @@ void Optimizer<T>::step(double rate, double clip, std::span<T> values, std::span
     values_[i] = values.data() + tensors_[i].offset;
   }
   step(rate, clip, values_, place_gradients(gradients), rows);
+  ranks_->all_gather(values.first(static_cast<std::size_t>(flat_size_)), shares_.ends);
 }
 
 template <class T>
@@ -146,13 +213,15 @@ double Optimizer<T>::measure(std::span<const T* const> gradients, Rows rows) {
   const auto size = static_cast<double>(flat_size_);
   const ProfiledOp op("optimizer", 2 * size, sizeof(T) * size);
   const auto kernel = LIOR_SIMD_TABLE(sum_of_squares<T>).chosen();
-  parallel_for(static_cast<Index>(pieces_.size()), kPiecesPerThread,
+  const Index first = first_piece();
+  parallel_for(end_of(shares_.piece_ends) - first, kPiecesPerThread,
                [&](Index begin, Index end, int) {
-                 for (Index i = begin; i < end; ++i) {
+                 for (Index i = first + begin; i < first + end; ++i) {
                    const Piece& piece = pieces_[i];
                    piece_squares_[i] = kernel(gradients[piece.tensor] + piece.begin, piece.size);
                  }
                });
+  ranks_->all_gather(std::span(piece_squares_), shares_.piece_ends);
   std::fill(tensor_squares_.begin(), tensor_squares_.end(), 0.0);
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     tensor_squares_[pieces_[i].tensor] += piece_squares_[i];
@@ -229,8 +298,8 @@ void Optimizer<T>::update_matrix(const Step& step, const Matrix& matrix, const T
   each_piece([&](const Piece& piece) {
     step.look_ahead(static_cast<T>(config_.momentum),
                     static_cast<T>((1 - config_.momentum) * step.clip), g + piece.begin,
-                    first_.data() + tensor.offset + piece.begin, direction_.data() + piece.begin,
-                    piece.size);
+                    first_.data() + state_index(tensor.offset + piece.begin),
+                    direction_.data() + piece.begin, piece.size);
   });
   newton_schulz_.apply({direction_.data(), tensor.rows, columns});
   const double size =
@@ -245,7 +314,7 @@ void Optimizer<T>::update_matrix(const Step& step, const Matrix& matrix, const T
 template <class T>
 void Optimizer<T>::update(const Step& step, Index tensor, Index begin, const T* g, T* p,
                           Index count) {
-  const Index state = tensors_[tensor].offset + begin;
+  const Index state = state_index(tensors_[tensor].offset + begin);
   if (has_moments()) {
     AdamwStep<T> constants = step.adamw;
     if (tensors_[tensor].decay) {

@@ -7,6 +7,7 @@
 #include "lior/linalg/gemm.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/gradient_sum.h"
 
 namespace lior::train {
 namespace {
@@ -34,7 +35,7 @@ Index RunMemory::blocks_that_keep(nn::Keep keep) const {
 }
 
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,
-                      bool keeps_best, std::size_t held_text) {
+                      bool keeps_best, std::size_t held_text, Index ranks) {
   auto model = nn::Model<float>::planner(config.model);
   model.set_dropout({.rate = config.dropout});
   if (linalg::bf16_is_native()) model.set_precision(config.dtype);
@@ -47,8 +48,10 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   const std::size_t around_step =
       kProcessBytes + held_text + ((keeps_best ? 3 : 2) * parameters - by_rows) * sizeof(float) +
       model.row_gradient_bytes(1, rows) +
-      Optimizer<float>::bytes(config.optimizer, tensors_of(model.parameters())) +
-      2 * tokens * sizeof(std::int32_t) +
+      GradientSum::bytes(config.accumulate, ranks, static_cast<Index>(parameters - by_rows),
+                         model.row_gradient_bytes(1, rows)) +
+      Optimizer<float>::bytes(config.optimizer, tensors_of(model.parameters()), ranks) +
+      2 * tokens * static_cast<std::size_t>(config.accumulate / ranks) * sizeof(std::int32_t) +
       (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
 
   RunMemory plan{.kept = std::vector(model.kept().begin(), model.kept().end())};

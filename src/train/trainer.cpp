@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/trainer.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <exception>
+#include <numeric>
 #include <utility>
 
 #include "lior/core/available_memory.h"
@@ -14,10 +16,12 @@
 #include "lior/io/folder_lock.h"
 #include "lior/io/json_lines.h"
 #include "lior/linalg/gemm.h"
+#include "lior/nn/cross_entropy.h"
 #include "lior/train/advice.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
+#include "lior/train/gradient_sum.h"
 #include "lior/train/holding.h"
 #include "lior/train/metrics.h"
 #include "lior/train/run_memory.h"
@@ -105,26 +109,32 @@ class SlowReading {
 /// All that a run holds between its steps.
 class Trainer {
  public:
+  /// What a rank does on its own: settings, data, memory.
   Trainer(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
-          const Hooks& hooks)
+          const Hooks& hooks, comm::Communicator& ranks)
       : folder_(folder),
         hooks_(hooks),
+        ranks_(ranks),
         config_(settle(settings, resume)),
         data_(open_data()),
         counts_(count(resume)),
         curriculum_(config_.curriculum, data_->shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
-        optimizer_(config_.optimizer, tensors_of(model_.parameters())) {
+        optimizer_(config_.optimizer, tensors_of(model_.parameters()), {}, ranks),
+        sum_(config_.accumulate, std::ssize(model_.gradients()), optimizer_.ends(), ranks) {
     model_.set_kept(plan_.kept);
     if (counts_ != nullptr) model_.set_counts(counts_);
     if (config_.dtype == linalg::Precision::bfloat16) use_bfloat16();
-    tokens_ = Array<std::int32_t, 2>({config_.batch, config_.length});
-    targets_ = Array<std::int32_t, 2>({config_.batch, config_.length});
+    const Index own = sum_.last() - sum_.first();  // micro-batches
+    tokens_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
+    targets_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
+    target_counts_.resize(static_cast<std::size_t>(config_.accumulate));
+    results_.resize(target_counts_.size());
     arena_.emplace(plan_.step_bytes);
     if (evaluates()) prepare_evaluation();
     if (keeps_best()) best_ = BestWeights(std::ssize(model_.values()));
-    fill_batch(0, config_.length);  // too little data is found here
+    fill_batches(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     if (!resume && !config_.init_from.empty()) {
@@ -133,21 +143,23 @@ class Trainer {
     if (const Task* task = data_->task(); task != nullptr && task->problem != nullptr) {
       state_.data_fingerprint = task->problem->fingerprint;
     }
+  }
+
+  /// What ranks do together before the first step.
+  void begin(bool resume) {
+    check_data_are_the_same();
     if (resume) load();
     timer_ = Timer();
-    if (!resume || !ended()) write_folder(resume);
-    if (!resume) advise();  // the run can begin
-    metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
-    if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
-      hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
-                             damaged == 1 ? "line was" : "lines were"));
-    }
+    ranks_.together([&] {
+      if (ranks_.is_first()) open_folder(resume);
+    });
     if (state_.step == 0) save();  // from here on there is always something to go on from
   }
 
   Outcome run() {
     const Index first_step = state_.step;
     timer_ = Timer();  // the run's minutes are those of its steps
+    agree_on_the_time();
     bool stopped = false;
     while (!stopped && (state_.step == 0 || !ended())) {
       try {
@@ -156,23 +168,25 @@ class Trainer {
         const bool last = ended();
         const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
         const bool evaluated = evaluation_due && evaluate();
-        stopped = hooks_.interrupted() && (!last || evaluated != evaluation_due);
+        stopped = any_interrupted() && (!last || evaluated != evaluation_due);
         if (last || evaluated || state_.step % config_.log_every == 0) log(evaluated);
-        const bool due = saved_.seconds() >= kSaveSeconds;
+        const bool due = now_ - saved_at_ >= kSaveSeconds;
         if (last || stopped || due || state_.step % config_.save_every == 0) save();
       } catch (const TextLost& lost) {
         save();
-        throw TextLost(
-            fmt::format("{}; the run is saved in {} at step {}, and goes on with "
-                        "--resume when the text is whole again",
-                        lost.what(), shown_path(folder_.string()), state_.step));
+        ranks_.together([&] {
+          throw TextLost(
+              fmt::format("{}; the run is saved in {} at step {}, and goes on with "
+                          "--resume when the text is whole again",
+                          lost.what(), shown_path(folder_.string()), state_.step));
+        });
       }
       hooks_.after_step(progress(first_step));
     }
     return {.interrupted = stopped,
             .steps_made = state_.step - first_step,
             .step = state_.step,
-            .seconds = seconds(),
+            .seconds = clock(),
             .lost_patience = lost_patience(),
             .best = best_.best(),
             .val_loss = line_.val_loss,
@@ -184,19 +198,29 @@ class Trainer {
   /// The settings of the run in the folder: from scratch, or from where it was left.
   Config settle(std::span<const settings::Setting> settings, bool resume) {
     if (!resume) {
-      check_unused(folder_);
+      if (ranks_.is_first()) check_unused(folder_);
       return new_config(settings);
     }
     const fs::path file = folder_ / "config.json";
     std::error_code error;
     LIOR_CHECK(fs::is_regular_file(file, error),
                "{}: no such file; a run's folder holds config.json", shown_path(file.string()));
-    lock_.emplace(folder_.string());
+    if (ranks_.is_first()) lock_.emplace(folder_.string());
     before_ = read_config(file);
     return resumed_config(*before_, settings);
   }
 
   std::unique_ptr<Source> open_data() {
+    LIOR_CHECK(
+        ranks_.size() == 1 || config_.data != "-",
+        "--data -: one process reads the standard input, and there are {} ranks; write it to a "
+        "file that all can read",
+        ranks_.size());
+    LIOR_CHECK(
+        config_.accumulate % ranks_.size() == 0,
+        "accumulate = {}: {} ranks share the micro-batches of a step; expected a multiple of "
+        "{}",
+        config_.accumulate, ranks_.size(), ranks_.size());
     set_threads(static_cast<int>(config_.threads));
     auto data = open_source(config_.data, config_.val_fraction, find_tokenizer(config_.tokenizer),
                             SlowReading(hooks_, config_.data));
@@ -288,6 +312,7 @@ class Trainer {
     const double evaluated =
         static_cast<double>(stream->count()) * static_cast<double>(stream->length());
     const double trained = static_cast<double>(config_.eval_every) *
+                           static_cast<double>(config_.accumulate) *
                            static_cast<double>(config_.batch) * static_cast<double>(config_.length);
     if (evaluated <= trained) return;
     hooks_.say(
@@ -313,7 +338,8 @@ class Trainer {
     const TextBytes* text = data_->text();
     RunMemory plan = plan_memory(
         config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
-        (text != nullptr ? text->held().size() : 0) + (counts_ != nullptr ? counts_->bytes() : 0));
+        (text != nullptr ? text->held().size() : 0) + (counts_ != nullptr ? counts_->bytes() : 0),
+        ranks_.size());
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
           "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
@@ -323,18 +349,32 @@ class Trainer {
     return plan;
   }
 
-  void load() {
-    const auto saved = load_checkpoint(folder_, model_, optimizer_);
-    if (!saved) return;
-    LIOR_CHECK(data_->text() != nullptr || saved->data_fingerprint == state_.data_fingerprint,
+  /// Copies of a text, or of a machine's table, on the disks of several hosts may differ.
+  void check_data_are_the_same() {
+    std::vector<std::uint64_t> fingerprints(static_cast<std::size_t>(ranks_.size()));
+    ranks_.all_gather(state_.data_fingerprint, std::span(fingerprints));
+    ranks_.together([&] {
+      LIOR_CHECK(state_.data_fingerprint == fingerprints[0],
+                 "{}: is not what rank 0 has; all ranks need the same", shown_path(config_.data));
+    });
+  }
+
+  void check_data_are_the_runs(const RunState& saved) const {
+    LIOR_CHECK(data_->text() != nullptr || saved.data_fingerprint == state_.data_fingerprint,
                "data \"{}\": the table is not the one that the run was trained on; a resumed run "
                "needs the same machine",
                shown_path(config_.data));
-    LIOR_CHECK(saved->data_bytes == state_.data_bytes &&
-                   saved->data_fingerprint == state_.data_fingerprint,
-               "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
-               "resumed run needs the same text, wherever it lies now",
-               shown_path(config_.data), state_.data_bytes, saved->data_bytes);
+    LIOR_CHECK(
+        saved.data_bytes == state_.data_bytes && saved.data_fingerprint == state_.data_fingerprint,
+        "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
+        "resumed run needs the same text, wherever it lies now",
+        shown_path(config_.data), state_.data_bytes, saved.data_bytes);
+  }
+
+  void load() {
+    const auto saved = load_checkpoint(folder_, model_, optimizer_, ranks_);
+    if (!saved) return;
+    ranks_.together([&] { check_data_are_the_runs(*saved); });
     if (const TextBytes* text = data_->text(); text != nullptr && text->is_sampled()) {
       hooks_.say(
           fmt::format("the text is taken to be the run's: its size is, and so are the samples "
@@ -344,7 +384,7 @@ class Trainer {
     state_ = *saved;
     curriculum_.restore(saved->curriculum);
     best_.restore(saved->best);
-    seconds_before_ = saved->seconds;
+    seconds_before_ = now_ = saved_at_ = saved->seconds;
     tokens_before_ = saved->tokens;
     say_how_the_rate_moves();
   }
@@ -363,12 +403,23 @@ class Trainer {
                     new_rate, old_rate, new_rate > old_rate ? "; the loss may rise at first" : ""));
   }
 
-  double seconds() const { return seconds_before_ + timer_.seconds(); }
-  double done() const { return part_done(config_, state_.step, seconds()); }
+  /// What this rank's clock says.
+  double clock() const { return seconds_before_ + timer_.seconds(); }
+  double done() const { return part_done(config_, state_.step, now_); }
+  /// The run's time is the first rank's, as it was at the end of the latest step.
+  void agree_on_the_time() {
+    now_ = clock();
+    ranks_.broadcast(std::span(&now_, 1));
+  }
+  bool any_interrupted() {
+    interrupted_.resize(static_cast<std::size_t>(ranks_.size()));
+    ranks_.all_gather(static_cast<char>(hooks_.interrupted()), std::span(interrupted_));
+    return std::ranges::count(interrupted_, 1) > 0;
+  }
 
   bool ended() const {
     return (config_.steps && state_.step >= *config_.steps) ||
-           (config_.minutes && seconds() >= 60 * *config_.minutes) || curriculum_.finished() ||
+           (config_.minutes && now_ >= 60 * *config_.minutes) || curriculum_.finished() ||
            lost_patience() || exact_;
   }
   /// Whether `patience` evaluations have come after the best one.
@@ -377,46 +428,102 @@ class Trainer {
            state_.step - best_.best()->step >= config_.patience * config_.eval_every;
   }
 
-  /// The batch of `step` in the front of tokens_ and targets_, as [batch, length].
-  void fill_batch(Index step, Index length) {
+  /// This rank's micro-batches of `step`, one after another in tokens_ and targets_, and how many
+  /// targets each has.
+  void fill_batches(Index step, Index length) {
     batch_shape_ = {curriculum_.batch(config_.batch, length), length};
-    if (counts_ != nullptr) places_.resize(static_cast<std::size_t>(batch_shape_[0]));
-    data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step, 0,
-                View<std::int32_t, 2>(tokens_.data(), batch_shape_),
-                View<std::int32_t, 2>(targets_.data(), batch_shape_),
-                curriculum_.over_generators() ? Alphabet::generators : Alphabet::all, places_);
+    const Index own = sum_.last() - sum_.first();
+    if (counts_ != nullptr) places_.resize(static_cast<std::size_t>(own * batch_shape_[0]));
+    for (Index g = sum_.first(); g < sum_.last(); ++g) {
+      const auto [tokens, targets, places] = batch(g);
+      data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step,
+                  g * batch_shape_[0], tokens, targets,
+                  curriculum_.over_generators() ? Alphabet::generators : Alphabet::all, places);
+      target_counts_[static_cast<std::size_t>(g)] = nn::count_targets(targets.span());
+    }
+  }
+  struct Batch {
+    View<std::int32_t, 2> tokens, targets;
+    std::span<Index> places;  // of its rows in the text; empty where no counts ask for them
+  };
+  Batch batch(Index micro_batch) {
+    const Index first_row = (micro_batch - sum_.first()) * batch_shape_[0];
+    const Index begin = first_row * batch_shape_[1];
+    std::span<Index> places(places_);
+    if (!places.empty()) places = places.subspan(first_row, batch_shape_[0]);
+    return {
+        {tokens_.data() + begin, batch_shape_}, {targets_.data() + begin, batch_shape_}, places};
   }
 
-  /// One update: batch, gradients, clipping, optimiser.
+  /// The batches of a step on all ranks; returns the targets that they have together.
+  Index take_batches() {
+    std::string lost;
+    ranks_.together([&] {
+      try {
+        fill_batches(state_.step, curriculum_.length());
+      } catch (const TextLost& error) {
+        lost = error.what();
+        std::ranges::fill(target_counts_, -1);
+      }
+    });
+    ranks_.all_gather(std::span(target_counts_), micro_ends_);
+    if (!lost.empty()) throw TextLost(lost);
+    if (std::ranges::count(target_counts_, -1) > 0) {
+      throw TextLost(
+          fmt::format("{}: has changed where another rank reads it", shown_path(config_.data)));
+    }
+    return std::accumulate(target_counts_.begin(), target_counts_.end(), Index{0});
+  }
+
+  /// The sums of losses over the whole step, and this rank's range of the gradient of its mean.
+  nn::LossResult take_gradients(Index targets) {
+    for (Index g = sum_.first(); g < sum_.last(); ++g) {
+      arena_->reset();
+      model_.set_dropout({.rate = config_.dropout,
+                          .seed = static_cast<std::uint64_t>(config_.seed),
+                          .step = state_.step * config_.accumulate + g});
+      const auto [tokens, labels, places] = batch(g);
+      results_[static_cast<std::size_t>(g)] =
+          model_.loss_and_gradients(View<const std::int32_t, 2>(tokens),
+                                    View<const std::int32_t, 2>(labels), *arena_, places, targets);
+      sum_.add(model_.gradients(), model_.row_gradients());
+    }
+    sum_.finish(model_.gradients());
+    ranks_.all_gather(std::span(results_), micro_ends_);
+    nn::LossResult all;
+    for (const nn::LossResult& result : results_) {
+      all.loss_sum += result.loss_sum;
+      all.correct += result.correct;
+    }
+    all.targets = targets;
+    return all;
+  }
+
+  /// One update: batches, gradients, clipping, optimiser.
   void step() {
     const Profile::Scope profiled(warm_ ? hooks_.profile : nullptr);
     warm_ = true;
-    fill_batch(state_.step, curriculum_.length());
-    arena_->reset();
-    model_.set_dropout({.rate = config_.dropout,
-                        .seed = static_cast<std::uint64_t>(config_.seed),
-                        .step = state_.step});
-    const nn::LossResult result = model_.loss_and_gradients(
-        View<const std::int32_t, 2>(tokens_.data(), batch_shape_),
-        View<const std::int32_t, 2>(targets_.data(), batch_shape_), *arena_, places_);
+    const nn::LossResult result = take_gradients(take_batches());
     const auto targets = static_cast<double>(result.targets);
     line_.loss = result.loss_sum / targets;
     line_.accuracy = static_cast<double>(result.correct) / targets;
     line_.length = curriculum_.length();
     over_generators_ = curriculum_.over_generators();
-    line_.grad_norm = optimizer_.measure(model_.gradients(), model_.row_gradients());
+    line_.grad_norm = optimizer_.measure(model_.gradients(), sum_.rows());
     check_finite();
 
     const bool clips = config_.clip > 0 && line_.grad_norm > config_.clip;
     const double clip = clips ? config_.clip / line_.grad_norm : 1;
     // Step s of S ends at (s + 1)/S of the run: the first step has a rate above zero.
-    const double at = part_done(config_, state_.step + 1, seconds());
+    agree_on_the_time();
+    const double at = part_done(config_, state_.step + 1, now_);
     line_.lr = config_.lr * schedule_factor(config_.schedule, at);
-    optimizer_.step(line_.lr, clip, model_.values(), model_.gradients(), model_.row_gradients());
+    optimizer_.step(line_.lr, clip, model_.values(), model_.gradients(), sum_.rows());
 
     ++state_.step;
     state_.tokens += result.targets;
     curriculum_.observe(line_.accuracy);
+    agree_on_the_time();
   }
 
   /// Those that model_.gradients() has.
@@ -447,26 +554,35 @@ class Trainer {
     }
   }
 
-  void check_finite() const {
+  /// Throws the same on all ranks, whose loss and norm are the same.
+  void check_finite() {
     if (std::isfinite(line_.loss) && std::isfinite(line_.grad_norm)) return;
     std::string what = "the loss";
     if (const auto value = first_not_finite(model_.parameters(), model_.values())) {
       what = *value;
-    } else if (const auto gradient = first_not_finite(flat_parameters(), model_.gradients())) {
+    } else if (const auto gradient = first_gradient_not_finite()) {
       what = "the gradient of " + *gradient;
     }
-    throw RunError(
-        fmt::format("step {}: loss {}, gradient norm {}; the first that is not finite is {}; a "
-                    "lower lr or clip "
-                    "may help, and {} keeps the last checkpoint",
-                    state_.step, line_.loss, line_.grad_norm, what, folder_.string()));
+    ranks_.together([&] {
+      throw RunError(
+          fmt::format("step {}: loss {}, gradient norm {}; the first that is not finite is {}; a "
+                      "lower lr or clip "
+                      "may help, and {} keeps the last checkpoint",
+                      state_.step, line_.loss, line_.grad_norm, what, folder_.string()));
+    });
+  }
+  /// Of the first rank whose range has one.
+  std::optional<std::string> first_gradient_not_finite() {
+    std::vector<float> gradients(model_.gradients().begin(), model_.gradients().end());
+    ranks_.all_gather(std::span(gradients), optimizer_.ends());
+    return first_not_finite(flat_parameters(), gradients);
   }
 
   /// False where the run was interrupted meanwhile; nothing is kept then.
   bool evaluate() {
     const auto stream = evaluation();
-    const EvalResult result = evaluator_->run(*stream);
-    if (hooks_.interrupted()) return false;
+    const EvalResult result = evaluator_->run(*stream, ranks_);
+    if (any_interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
     if (keeps_best()) compare_with_best({.step = state_.step, .val_loss = result.loss});
@@ -489,10 +605,11 @@ class Trainer {
   }
 
   void log(bool evaluated) {
+    if (!ranks_.is_first()) return;
     MetricsLine line = line_;
     line.step = state_.step;
     line.tokens = state_.tokens;
-    line.seconds = seconds();
+    line.seconds = clock();
     line.planned_bytes = static_cast<Index>(plan_.bytes);
     if (!evaluated) line.val_loss.reset(), line.val_accuracy.reset();
     metrics_->write(line);
@@ -500,12 +617,23 @@ class Trainer {
   }
 
   void save() {
-    state_.seconds = seconds();
+    state_.seconds = clock();
     state_.curriculum = curriculum_.state();
     state_.best = best_.best();
-    save_checkpoint(folder_, model_, optimizer_, state_, best_.unsaved());
+    save_checkpoint(folder_, model_, optimizer_, state_, best_.unsaved(), ranks_);
     best_.saved();
-    saved_ = Timer();
+    saved_at_ = now_;
+  }
+
+  /// The files that are the first rank's.
+  void open_folder(bool resume) {
+    if (!resume || !ended()) write_folder(resume);
+    if (!resume) advise();  // the run can begin
+    metrics_.emplace(folder_ / "metrics.jsonl", state_.step);
+    if (const Index damaged = metrics_->damaged_lines(); damaged > 0) {
+      hooks_.say(fmt::format("metrics.jsonl: {} damaged {} left out; the others stay", damaged,
+                             damaged == 1 ? "line was" : "lines were"));
+    }
   }
 
   /// Makes the folder, and writes what a run has there from its start.
@@ -538,8 +666,8 @@ class Trainer {
     const double part = std::min(done(), 1.0);
     double left = config_.steps ? static_cast<double>(*config_.steps - state_.step) * here /
                                       static_cast<double>(state_.step - first_step)
-                                : 60 * *config_.minutes - seconds();
-    if (config_.minutes) left = std::min(left, 60 * *config_.minutes - seconds());
+                                : 60 * *config_.minutes - now_;
+    if (config_.minutes) left = std::min(left, 60 * *config_.minutes - now_);
     return {.step = state_.step,
             .last_step = config_.steps,
             .done = part,
@@ -553,6 +681,7 @@ class Trainer {
 
   fs::path folder_;
   const Hooks& hooks_;
+  comm::Communicator& ranks_;
   std::optional<io::FolderLock> lock_;
   std::optional<Config> before_;  // of a run that goes on, as it was saved
   Config config_;
@@ -563,9 +692,14 @@ class Trainer {
   RunMemory plan_;
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
-  Array<std::int32_t, 2> tokens_, targets_;  // as large as [batch, length]
-  Shape<2> batch_shape_{};                   // of the batch in their front
-  std::vector<Index> places_;                // of its rows in the text, where counts ask for them
+  GradientSum sum_;
+  Array<std::int32_t, 2> tokens_, targets_;  // of this rank's micro-batches, as large as may be
+  Shape<2> batch_shape_{};                   // of each of them
+  std::vector<Index> places_;                // of their rows in the text, where counts ask for them
+  std::vector<Index> target_counts_;         // of each micro-batch of the step
+  std::vector<nn::LossResult> results_;
+  std::vector<Index> micro_ends_ = comm::even_ends(config_.accumulate, ranks_.size());
+  std::vector<char> interrupted_;  // ranks
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;
   std::optional<Metrics> metrics_;
@@ -579,18 +713,29 @@ class Trainer {
   bool over_generators_ = false;  // of the latest step
   bool warm_ = false;  // the first step of a process also starts threads and makes kernels
   Timer timer_;
-  Timer saved_;  // since the last checkpoint
+  double now_ = 0;       // seconds of the run, on all ranks
+  double saved_at_ = 0;  // when the last checkpoint was written
 };
 
 }  // namespace
 
 Outcome train(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
-              const Hooks& hooks) {
-  try {
-    return Trainer(settings, folder, resume, hooks).run();
-  } catch (const Interrupted&) {
-    return {.interrupted = true};
-  }
+              const Hooks& hooks, comm::Communicator& ranks) {
+  const Hooks quiet{.interrupted = hooks.interrupted};
+  std::optional<Trainer> trainer;
+  bool interrupted = false;
+  ranks.together([&] {
+    try {
+      trainer.emplace(settings, folder, resume, ranks.is_first() ? hooks : quiet, ranks);
+    } catch (const Interrupted&) {
+      interrupted = true;
+    }
+  });
+  std::vector<char> any(static_cast<std::size_t>(ranks.size()));
+  ranks.all_gather(static_cast<char>(interrupted), std::span(any));
+  if (std::ranges::count(any, 1) > 0) return {.interrupted = true};
+  trainer->begin(resume);
+  return trainer->run();
 }
 
 }  // namespace lior::train

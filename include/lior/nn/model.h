@@ -92,10 +92,11 @@ class Model {
 
   /// Overwrites gradients() and row_gradients(). Sequences start from the initial state. places
   /// [B]: where in the counted text each sequence begins, so that its counts lack that part of the
-  /// text; < 0, or none at all: elsewhere.
+  /// text; < 0, or none at all: elsewhere. `of`: the counted targets that the loss is the mean
+  /// over, where these are a part of a larger batch; 0: those of `targets`.
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
                                 View<const std::int32_t, 2> targets, Arena& arena,
-                                std::span<const Index> places = {});
+                                std::span<const Index> places = {}, Index of = 0);
 
   /// Loss only, from `state`, which then holds the state after the last token. `predicted` [B, N],
   /// unless it is empty, takes the class of the largest score, -1 where no target counts.

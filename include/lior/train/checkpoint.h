@@ -36,17 +36,20 @@ struct RunState {
 };
 
 /// `best_values`: the weights of state.best where the folder does not have them yet, else empty.
-/// Throws lior::RunError, and leaves the last checkpoint, when a parameter is NaN or infinite.
+/// Of several ranks the first writes, the same files as one does. Collective. Throws
+/// lior::RunError, and leaves the last checkpoint, when a parameter is NaN or infinite.
 void save_checkpoint(const std::filesystem::path& folder, const nn::Model<float>& model,
-                     Optimizer<float>& optimizer, const RunState& state,
-                     std::span<const float> best_values);
+                     const Optimizer<float>& optimizer, const RunState& state,
+                     std::span<const float> best_values, comm::Communicator& ranks = comm::alone());
 
 bool has_checkpoint(const std::filesystem::path& folder);
-/// Nothing when the folder holds no checkpoint yet. Throws lior::Error that names the file when one
-/// of its files is missing, damaged, of another step, or of another model; lior::RunError as
-/// load_model does.
+/// Nothing when the folder holds no checkpoint yet. Each rank reads, the first before the others,
+/// because a file that a kill left may get its name. Collective. Throws lior::Error that names the
+/// file when one of its files is missing, damaged, of another step, or of another model;
+/// lior::RunError as load_model does.
 std::optional<RunState> load_checkpoint(const std::filesystem::path& folder,
-                                        nn::Model<float>& model, Optimizer<float>& optimizer);
+                                        nn::Model<float>& model, Optimizer<float>& optimizer,
+                                        comm::Communicator& ranks = comm::alone());
 
 /// Which weights of a run: those of its best evaluation where it has any (best.safetensors), else
 /// the last ones; or the last ones in any case.

@@ -37,6 +37,7 @@ struct Config {
   Index seed = 0;
   Index threads = 1;
   Index batch = 16;
+  Index accumulate = 1;  ///< micro-batches of `batch` sequences a step, which ranks share
   Index length = 256;
   std::optional<Index> steps{};
   std::optional<double> minutes{};

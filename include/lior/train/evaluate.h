@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "lior/comm/communicator.h"
 #include "lior/nn/model.h"
 #include "lior/train/source.h"
 
@@ -64,14 +65,18 @@ class Evaluator {
   using Learn = std::function<void(View<const std::int32_t, 2> tokens, bool is_first)>;
   void after_windows(Learn learn) { learn_ = std::move(learn); }
 
-  /// All sequences of the stream. Throws lior::RunError when the loss is not finite: the model's
-  /// scores overflow.
-  EvalResult run(Stream& stream);
+  /// All sequences of the stream. Several ranks take batches in turn, a stretch of them each; the
+  /// result, the same on all, is that of one rank. Collective. Throws lior::RunError when the loss
+  /// is not finite: the model's scores overflow.
+  EvalResult run(Stream& stream, comm::Communicator& ranks = comm::alone());
 
  private:
   void start(const Stream& stream);
-  void run_window(Index rows, Index begin, Index width, bool last);
+  bool run_batch(Stream& stream, Index first, Index rows, std::span<double> losses);
+  double run_window(Index rows, Index begin, Index width, bool last);
   void count_positions(Index row, Index begin, Index width);
+  bool add_up(bool stopped, std::span<double> losses, std::span<const Index> ends,
+              comm::Communicator& ranks);
   EvalResult result() const;
 
   const nn::Model<float>& model_;

@@ -26,6 +26,11 @@
 /// the same t: moments of the others wait, and nothing of them is read. So a step costs what it
 /// touches.
 ///
+/// Over several ranks each owns a range of the flat gradient, cut where a piece of 16,384 numbers
+/// or a matrix of Muon ends, and holds the state of that range alone (ZeRO-1: Rajbhandari et al.,
+/// arXiv:1910.02054). It needs no gradient of another range; squares of pieces and new values are
+/// gathered, so that the numbers are those of one rank. Tables by rows are updated by every rank.
+///
 /// Bytes a parameter (float): LIoR 4 + 12, AdamW 4 + 28. Nothing is allocated after construction.
 /// Bit-equal across thread counts, Muon for equal ones. Source: docs/math/conventions.md,
 /// section 9.
@@ -35,6 +40,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lior/comm/communicator.h"
 #include "lior/core/buffer.h"
 #include "lior/core/names.h"
 #include "lior/geometry/resilience.h"
@@ -79,17 +85,23 @@ double lior_factor(const OptimizerConfig& config, double mean_square);
 template <class T>
 class Optimizer {
  public:
-  /// `tensors` lie one after another and cover the flat buffers. `net`: the manifold form's.
-  /// Throws lior::Error on settings that cannot be.
+  /// `tensors` lie one after another and cover the flat buffers; those by rows come last where
+  /// there are several `ranks`, which must live as long. `net`: the manifold form's. Throws
+  /// lior::Error on settings that cannot be.
   Optimizer(const OptimizerConfig& config, std::span<const Tensor> tensors,
-            const std::optional<ResilienceNet<T>>& net = {});
+            const std::optional<ResilienceNet<T>>& net = {},
+            comm::Communicator& ranks = comm::alone());
 
-  /// Bytes that an optimiser of so many parameters holds for each of them.
-  static std::size_t bytes(const OptimizerConfig& config, std::span<const Tensor> tensors);
+  /// Bytes that an optimiser of so many parameters holds; of several ranks the one with most.
+  static std::size_t bytes(const OptimizerConfig& config, std::span<const Tensor> tensors,
+                           Index ranks = 1);
+
+  /// Where each rank's range of the flat gradient ends.
+  std::span<const Index> ends() const { return shares_.ends; }
 
   using Rows = std::span<const nn::RowGradient<T>>;
 
-  /// First sweep: |g| over all tensors.
+  /// First sweep: |g| over all tensors. Collective, as `step` is.
   double measure(std::span<const T> gradients, Rows rows = {});
 
   /// Second sweep: the update by the gradients just measured, times `clip`, at learning rate
@@ -97,17 +109,22 @@ class Optimizer {
   void step(double rate, double clip, std::span<T> values, std::span<const T> gradients,
             Rows rows = {});
 
-  /// The same where tensors lie apart: one pointer a tensor.
+  /// The same where tensors lie apart: one pointer a tensor; for one rank.
   double measure(std::span<const T* const> gradients, Rows rows = {});
   void step(double rate, double clip, std::span<T* const> values,
             std::span<const T* const> gradients, Rows rows = {});
 
-  /// The optimiser's part of a checkpoint: flat arrays laid out as they are, and t.
+  /// The optimiser's part of a checkpoint: flat arrays laid out as they are, and t. Of several
+  /// ranks each has its own range, and then the tables by rows.
   struct StateArray {
     std::string_view name;
     std::span<T> values;
   };
   std::span<const StateArray> state() const { return state_; }
+  /// All of state()[array], on the first rank, where `whole` has room for it. Collective.
+  void gather_state(std::size_t array, std::span<T> whole) const;
+  /// Numbers of the whole array from `offset` on; what is another rank's is passed over.
+  void set_state(std::size_t array, Index offset, std::span<const T> values);
   Index steps() const { return steps_; }
   void set_steps(Index steps) { steps_ = steps; }
 
@@ -116,6 +133,27 @@ class Optimizer {
   struct Piece {
     Index tensor, begin, size;
   };
+  /// Of each rank: where its range of the flat gradient ends, and its pieces.
+  struct Shares {
+    std::vector<Index> ends, piece_ends;
+  };
+  Shares cut(Index ranks) const;
+  Index first_piece() const { return begin_of(shares_.piece_ends); }
+  Index begin_of(std::span<const Index> ends) const {
+    const Index rank = ranks_->rank();
+    return rank == 0 ? 0 : ends[static_cast<std::size_t>(rank - 1)];
+  }
+  Index end_of(std::span<const Index> ends) const {
+    return ends[static_cast<std::size_t>(ranks_->rank())];
+  }
+  /// Where the state of number `flat` lies, which is this rank's or of a table by rows.
+  Index state_index(Index flat) const {
+    const Index begin = begin_of(shares_.ends), own = end_of(shares_.ends) - begin;
+    return flat < flat_size_ ? flat - begin : flat - flat_size_ + own;
+  }
+  bool is_turned(const Tensor& tensor) const {
+    return config_.kind == OptimizerKind::muon && tensor.rows > 0;
+  }
   /// A matrix that Muon turns, and its pieces.
   struct Matrix {
     Index tensor, first_piece, last_piece;
@@ -131,9 +169,11 @@ class Optimizer {
 
   OptimizerConfig config_;
   std::optional<ResilienceNet<T>> net_;
+  comm::Communicator* ranks_;
   std::vector<Tensor> tensors_;
-  std::vector<Piece> pieces_;
-  std::vector<Index> swept_;      // pieces that are updated by their own numbers alone
+  std::vector<Piece> pieces_;  // of all ranks
+  Shares shares_;
+  std::vector<Index> swept_;      // own pieces that are updated by their own numbers alone
   std::vector<Matrix> matrices_;  // the others
   Buffer<T> direction_;           // of one of them
   NewtonSchulz<T> newton_schulz_;

@@ -64,10 +64,16 @@ struct Outcome {
 /// Minutes count from the first step. A new run makes one step at least. A text that comes
 /// through a pipe is kept in the folder as `data`, where a resumed run finds it.
 ///
+/// `ranks` share the micro-batches of each step, the sequences of each evaluation and the state of
+/// the optimiser; files and weights have the bits of one rank, each with as many threads, and a run
+/// may go on with another number of ranks. The first rank writes, speaks to `hooks` and tells the
+/// time; any may be interrupted. All must see the data, and the folder of a run that goes on or
+/// whose weights it begins with. Collective: all return the same.
+///
 /// Throws lior::RunError when the loss or the gradient is NaN or infinite: the message names the
 /// step and the first tensor that is; the folder keeps the last checkpoint. Throws TextLost
 /// (text.h) when the text shrinks meanwhile; the run is then saved.
 Outcome train(std::span<const settings::Setting> settings, const std::filesystem::path& folder,
-              bool resume, const Hooks& hooks);
+              bool resume, const Hooks& hooks, comm::Communicator& ranks = comm::alone());
 
 }  // namespace lior::train
