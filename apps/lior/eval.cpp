@@ -17,6 +17,7 @@
 #include "lior/train/growing_counts.h"
 #include "output.h"
 #include "progress.h"
+#include "ranks.h"
 
 namespace lior::app {
 namespace {
@@ -71,7 +72,7 @@ std::vector<std::int64_t> parse_lengths(std::string_view text) {
 /// An evaluation that is going on, on stderr: nothing where it is over before anyone would look.
 class EvalProgress {
  public:
-  explicit EvalProgress(const std::string& mode) : display_(mode) {}
+  explicit EvalProgress(const std::string& mode) : display_(ranks().is_first() ? mode : "none") {}
 
   void show(std::int64_t length, double done) {
     constexpr double kPatience = 2;  // seconds
@@ -125,7 +126,7 @@ class Evaluation {
   Report run(std::int64_t length, EvalProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
-    if (stream->length() < length) {
+    if (stream->length() < length && ranks().is_first()) {
       fmt::print(stderr, "note: length {}: the part ends before; one stretch of {} is predicted\n",
                  length, stream->length());
     }
@@ -142,7 +143,7 @@ class Evaluation {
         counts->read(tokens.span());
       });
     }
-    Report report{stream->length(), evaluator.run(*stream), {}, timer.seconds()};
+    Report report{stream->length(), evaluator.run(*stream, ranks()), {}, timer.seconds()};
     if (data_->text() != nullptr) {
       report.bits_per_byte =
           report.result.loss / std::numbers::ln2 / static_cast<double>(tokenizer_.bytes_per_token);
@@ -200,39 +201,57 @@ plot::Line to_line(const Report& report, std::size_t number) {
   return line;
 }
 
-int run(const Arguments& arguments) {
-  parse_name<train::Part>(arguments.split, "--split:");
-  LIOR_CHECK(arguments.count >= 1, "--count: {} sequences; it must be at least 1", arguments.count);
-  LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
-  LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
-             *arguments.length);
-  LIOR_CHECK(!arguments.length || !arguments.lengths,
-             "--length and --lengths are both given; one of them says which lengths");
-  std::vector<std::int64_t> lengths;
-  if (arguments.lengths) lengths = parse_lengths(*arguments.lengths);
-  EvalProgress progress(arguments.progress);
-  train::TrainedModel trained = train::load_model(
-      arguments.model, parse_name<train::Weights>(arguments.weights, "--weights:"));
-  if (lengths.empty()) lengths = {arguments.length.value_or(trained.config.length)};
-  const Evaluation evaluation(arguments, trained);
-  for (const std::int64_t length : lengths) evaluation.open(length);  // before the first takes time
-  std::optional<OutputFile> table;
-  if (arguments.by_position) table.emplace(*arguments.by_position);
-  if (arguments.plot) check_picture(*arguments.plot);
+/// All that is wrong is found here, before the first evaluation takes time.
+struct Preparation {
+  explicit Preparation(const Arguments& arguments)
+      : lengths(lengths_of(arguments)),
+        trained(train::load_model(arguments.model,
+                                  parse_name<train::Weights>(arguments.weights, "--weights:"))),
+        evaluation(arguments, trained) {
+    if (lengths.empty()) lengths = {arguments.length.value_or(trained.config.length)};
+    for (const std::int64_t length : lengths) evaluation.open(length);
+    if (arguments.by_position && ranks().is_first()) table.emplace(*arguments.by_position);
+    if (arguments.plot) check_picture(*arguments.plot);
+  }
+  static std::vector<std::int64_t> lengths_of(const Arguments& arguments) {
+    parse_name<train::Part>(arguments.split, "--split:");
+    LIOR_CHECK(arguments.count >= 1, "--count: {} sequences; it must be at least 1",
+               arguments.count);
+    LIOR_CHECK(arguments.seed >= 0, "--seed: {}; it must be at least 0", arguments.seed);
+    LIOR_CHECK(arguments.length.value_or(1) >= 1, "--length: {} tokens; it must be at least 1",
+               *arguments.length);
+    LIOR_CHECK(!arguments.length || !arguments.lengths,
+               "--length and --lengths are both given; one of them says which lengths");
+    LIOR_CHECK(ranks().size() == 1 || arguments.data != "-",
+               "--data -: one process reads the standard input, and there are {} ranks",
+               ranks().size());
+    return arguments.lengths ? parse_lengths(*arguments.lengths) : std::vector<std::int64_t>();
+  }
 
+  std::vector<std::int64_t> lengths;
+  train::TrainedModel trained;
+  Evaluation evaluation;
+  std::optional<OutputFile> table;
+};
+
+int run(const Arguments& arguments) {
+  std::optional<Preparation> prepared;
+  ranks().together([&] { prepared.emplace(arguments); });
+  EvalProgress progress(arguments.progress);
   plot::Chart chart{.title = fmt::format("accuracy on {}", shown_path(arguments.data)),
                     .x_label = "position, as a power of 2",
                     .y_label = "part that is right"};
   std::string csv = "length,begin,end,targets,correct,accuracy\n";
-  for (const std::int64_t length : lengths) {
-    const Report report = evaluation.run(length, progress);
+  for (const std::int64_t length : prepared->lengths) {
+    const Report report = prepared->evaluation.run(length, progress);
+    if (!ranks().is_first()) continue;
     fmt::print("{}", to_json(report));
     std::fflush(stdout);
     csv += to_csv(report);
     chart.lines.push_back(to_line(report, chart.lines.size()));
   }
-  if (table) table->write(csv);
-  if (arguments.plot) plot::write(chart, *arguments.plot);
+  if (prepared->table) prepared->table->write(csv);
+  if (arguments.plot && ranks().is_first()) plot::write(chart, *arguments.plot);
   return kSuccess;
 }
 

@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   return run_program(
       argc, argv,
       {on_all_ranks({"train", "train a model on a text or a task", train_command}),
-       {"eval", "measure how well a model predicts", eval_command},
+       on_all_ranks({"eval", "measure how well a model predicts", eval_command}),
        {"crystallise", "make a model that tracks a finite automaton exact", crystallise_command},
        {"generate", "continue a text", generate_command},
        {"serve", "answer requests for texts over HTTP, as OpenAI's API", serve_command},

@@ -114,6 +114,20 @@ def test_any_number_of_ranks_goes_on_with_any_others_run(lior, ranks, inputs, tm
     assert_same_run(tmp_path / "1", tmp_path / "4")
 
 
+def test_an_evaluation_is_dealt_out(lior, ranks, inputs, tmp_path):
+    assert lior(*train(inputs, tmp_path / "run", "--steps", 1)).returncode == 0
+    evaluate = ("eval", "--model", tmp_path / "run", "--threads", 1, "--data", inputs / "text")
+    by_position = ("--split", "all", "--lengths", "16,300", "--by-position")
+    one = lior(*evaluate, *by_position, tmp_path / "1.csv")
+    two = ranks(2, *evaluate, *by_position, tmp_path / "2.csv")
+    assert two.returncode == 0, two
+    for line, other in zip(one.stdout.splitlines(), two.stdout.splitlines(), strict=True):
+        assert {**json.loads(line), "seconds": 0} == {**json.loads(other), "seconds": 0}
+    assert (tmp_path / "1.csv").read_text() == (tmp_path / "2.csv").read_text()
+    task = ranks(2, *evaluate[:-1], "builtin:a5")
+    assert task.returncode == 2 and task.stderr.count("error: ") == 1, task
+
+
 def test_micro_batches_are_rows_of_one_large_batch(lior, inputs, tmp_path):
     """Equal to rounding: the gradient is the same mean, added up otherwise."""
     settings = small_settings()
@@ -148,7 +162,7 @@ def test_another_text_on_another_host_is_named(inputs, tmp_path):
     assert result.returncode == 2
     errors = [words for words in result.stderr.splitlines() if words.startswith("error: ")]
     assert len(errors) == 1 and errors[0].startswith("error: rank 1 ("), result.stderr
-    assert "is not the text that rank 0 has" in errors[0]
+    assert "is not what rank 0 has" in errors[0]
 
 
 class Run:
