@@ -5,6 +5,7 @@ torchrun --nproc-per-node 2 examples/torchrun/train.py
 
 DistributedDataParallel averages the gradients, so the weights are those of one process on whole batches, to
 rounding. torchrun gives each process one thread, unless OMP_NUM_THREADS says more.
+With `lior train` ranks are bit for bit one process: docs/guides/ranks.md.
 """
 
 import lior.torch as lt
