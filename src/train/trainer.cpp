@@ -175,6 +175,7 @@ class Trainer {
       } catch (const TextLost& lost) {
         save();
         ranks_.together([&] {
+          if (std::string_view(lost.what()).empty()) return;  // another rank says it
           throw TextLost(
               fmt::format("{}; the run is saved in {} at step {}, and goes on with "
                           "--resume when the text is whole again",
@@ -455,7 +456,8 @@ class Trainer {
         {tokens_.data() + begin, batch_shape_}, {targets_.data() + begin, batch_shape_}, places};
   }
 
-  /// The batches of a step on all ranks; returns the targets that they have together.
+  /// The batches of a step on all ranks; returns the targets that they have together. Throws
+  /// TextLost on all where one rank has lost the text, with a message on that one.
   Index take_batches() {
     std::string lost;
     ranks_.together([&] {
@@ -467,11 +469,7 @@ class Trainer {
       }
     });
     ranks_.all_gather(std::span(target_counts_), micro_ends_);
-    if (!lost.empty()) throw TextLost(lost);
-    if (std::ranges::count(target_counts_, -1) > 0) {
-      throw TextLost(
-          fmt::format("{}: has changed where another rank reads it", shown_path(config_.data)));
-    }
+    if (std::ranges::count(target_counts_, -1) > 0) throw TextLost(lost);
     return std::accumulate(target_counts_.begin(), target_counts_.end(), Index{0});
   }
 
