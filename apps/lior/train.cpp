@@ -218,7 +218,7 @@ int run(const Arguments& arguments) {
   catch_interrupts();
   Profile profile;
   std::optional<EventWriter> events;
-  if (arguments.tensorboard) events.emplace(*arguments.tensorboard);
+  if (arguments.tensorboard && ranks().is_first()) events.emplace(*arguments.tensorboard);
   train::Progress at;  // of the latest step
   Timer evaluating;
   const train::Hooks hooks{
