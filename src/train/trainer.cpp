@@ -584,7 +584,7 @@ class Trainer {
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
     if (keeps_best()) compare_with_best({.step = state_.step, .val_loss = result.loss});
-    if (config_.samples > 0) keep_sample();
+    if (config_.samples > 0 && ranks_.is_first()) keep_sample();
     return true;
   }
 
