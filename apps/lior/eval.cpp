@@ -225,6 +225,10 @@ struct Preparation {
     LIOR_CHECK(ranks().size() == 1 || arguments.data != "-",
                "--data -: one process reads the standard input, and there are {} ranks",
                ranks().size());
+    LIOR_CHECK(ranks().size() == 1 || !arguments.dynamic,
+               "--dynamic: counts grow as one process reads, and there are {} ranks; one is right "
+               "here",
+               ranks().size());
     return arguments.lengths ? parse_lengths(*arguments.lengths) : std::vector<std::int64_t>();
   }
 

@@ -19,7 +19,7 @@ pytestmark = needs_mpi
 
 SETTINGS = small_settings(
     top="accumulate = 4\neval_every = 4\nlog_every = 1\ndropout = 0.1\nval_fraction = 0.2",
-    model="ngram_orders = 3\nngram_bits = 8",
+    model="ngram_orders = 3\nngram_bits = 8\ncount_orders = 3",
 )
 QUIET = ("--progress", "none", "--threads", 1)
 
@@ -126,6 +126,9 @@ def test_an_evaluation_is_dealt_out(lior, ranks, inputs, tmp_path):
     assert (tmp_path / "1.csv").read_text() == (tmp_path / "2.csv").read_text()
     task = ranks(2, *evaluate[:-1], "builtin:a5")
     assert task.returncode == 2 and task.stderr.count("error: ") == 1, task
+    grown = ranks(2, *evaluate, "--dynamic")
+    assert grown.returncode == 2 and grown.stderr.count("error: ") == 1, grown
+    assert "--dynamic: counts grow as one process reads, and there are 2 ranks" in grown.stderr
 
 
 def test_micro_batches_are_rows_of_one_large_batch(lior, inputs, tmp_path):
