@@ -201,7 +201,7 @@ void make_folder(const std::string& out) {
 /// The run again at half the step; prints how far its end is from the first one's, and what that
 /// says of the first: errors C dt^p and C (dt / 2)^p differ by (1 - 2^-p) of the larger.
 void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolution) {
-  const double order = field::convergence_order(setup.settings, setup.current.size() > 0);
+  const double order = field::convergence_order(setup.settings, setup.inputs().driven());
   const auto finer = setup.make(2);
   finer->run(2 * evolution.step());
   double difference = 0, largest = 0;

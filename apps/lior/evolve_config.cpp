@@ -5,6 +5,7 @@
 
 #include "lior/core/available_memory.h"
 #include "lior/field/diagnostics.h"
+#include "lior/field/formula.h"
 #include "lior/field/setup.h"
 #include "lior/io/hdf5.h"
 
@@ -33,29 +34,57 @@ Array<double, 2> formula_values(const std::string& formula, const char* setting,
   return values;
 }
 
-/// modulus e^{i phase} of two formulas.
-FieldArray polar_field(const std::string& modulus, const char* modulus_setting,
-                       const std::string& phase, const char* phase_setting,
+/// modulus e^{i phase} of two settings' formulas, of x, y, i and j.
+FieldArray polar_field(field::PolarFormula::Text modulus, field::PolarFormula::Text phase,
                        const field::Grid& grid) {
-  const Array<double, 2> size = formula_values(modulus, modulus_setting, grid);
-  const Array<double, 2> angle = formula_values(phase, phase_setting, grid);
   FieldArray t(grid.shape());
-  field::fill_polar(grid, size.view(), angle.view(), t.view());
+  field::PolarFormula(grid, modulus, phase, {.entry = true}).fill(t.view());
   return t;
 }
 
 bool metric_varies(const EvolveConfig& c) {
-  return !c.metric_file.empty() || c.metric_bump != 0 || !c.metric_expression.empty();
+  return !c.metric_file.empty() || c.metric_bump != 0 || !c.metric_expression.empty() ||
+         !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty();
 }
 
 /// Throws where two settings say what one should.
 void check_alternatives(const EvolveConfig& c) {
-  const int metrics = !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty();
+  const bool by_axis = !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty();
+  const int metrics =
+      !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty() + by_axis;
   LIOR_CHECK(metrics <= 1,
-             "metric.file, metric.bump and metric.expression each say how the metric varies; give "
-             "one of them");
+             "metric.file, metric.bump, metric.expression and metric.gxx_expression with "
+             "metric.gyy_expression each say how the metric varies; give one of them");
   LIOR_CHECK(c.source_file.empty() || c.source_expression.empty(),
              "source.file and source.expression are both there; give one of them");
+  LIOR_CHECK(c.bayes_evidence.empty() || c.bayes_expression.empty(),
+             "bayes.evidence and bayes.expression are both there; give one of them");
+  const auto check_phase = [](const std::string& phase, const std::string& modulus,
+                              const char* table) {
+    LIOR_CHECK(phase.empty() || !modulus.empty(),
+               "{0}.phase is there and {0}.expression, the modulus, is not; give both", table);
+  };
+  check_phase(c.source_phase, c.source_expression, "source");
+  check_phase(c.bayes_phase, c.bayes_expression, "bayes");
+}
+
+/// g^xx and g^yy of a metric that varies by a formula or a bump.
+void fill_metric(const EvolveConfig& c, const field::Grid& grid, View<double, 2> gxx,
+                 View<double, 2> gyy) {
+  std::fill(gxx.begin(), gxx.end(), 1.0);
+  if (c.metric_bump != 0) field::fill_bump(grid, c.metric_bump, gxx);
+  if (!c.metric_expression.empty()) {
+    field::fill_formula(grid, c.metric_expression, "metric.expression", gxx);
+  }
+  std::copy(gxx.begin(), gxx.end(), gyy.begin());
+  if (!c.metric_gxx_expression.empty()) {
+    field::fill_formula(grid, c.metric_gxx_expression, "metric.gxx_expression", gxx);
+  }
+  if (!c.metric_gyy_expression.empty()) {
+    field::fill_formula(grid, c.metric_gyy_expression, "metric.gyy_expression", gyy);
+  }
+  for (double& value : gxx) value *= c.metric_gxx;
+  for (double& value : gyy) value *= c.metric_gyy;
 }
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
@@ -64,8 +93,8 @@ FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
                "x and y, the modulus of the field");
-    return polar_field(c.initial_expression, "initial.expression", c.initial_phase, "initial.phase",
-                       grid);
+    return polar_field({c.initial_expression, "initial.expression"},
+                       {c.initial_phase, "initial.phase"}, grid);
   }
   FieldArray t(grid.shape());
   switch (c.initial_kind) {
@@ -113,6 +142,8 @@ settings::Fields fields(EvolveConfig& c) {
       {"metric.bump", c.metric_bump},
       {"metric.file", c.metric_file},
       Field("metric.expression", c.metric_expression).absent_in_old_files(),
+      Field("metric.gxx_expression", c.metric_gxx_expression).absent_in_old_files(),
+      Field("metric.gyy_expression", c.metric_gyy_expression).absent_in_old_files(),
       {"integrator.kind", c.integrator_kind},
       {"integrator.symbol", c.integrator_symbol},
       Field("integrator.time", c.integrator_time).absent_in_old_files(),
@@ -121,8 +152,11 @@ settings::Fields fields(EvolveConfig& c) {
       {"bayes.update_every", c.bayes_update_every, kCountOrNone},
       {"bayes.mode", c.bayes_mode},
       {"bayes.evidence", c.bayes_evidence},
+      Field("bayes.expression", c.bayes_expression).absent_in_old_files(),
+      Field("bayes.phase", c.bayes_phase).absent_in_old_files(),
       {"source.file", c.source_file},
       Field("source.expression", c.source_expression).absent_in_old_files(),
+      Field("source.phase", c.source_phase).absent_in_old_files(),
       {"memory.tolerance", c.memory_tolerance, kPositive},
       {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
@@ -150,13 +184,16 @@ void make_paths_absolute(EvolveConfig& config) {
 
 /// Compares the memory of the run with what there is, before anything is taken.
 void EvolveSetup::check_memory(const EvolveConfig& c) const {
-  const bool driven = !c.source_file.empty() || !c.source_expression.empty();
-  const bool varies = metric_varies(c);
+  const field::Load load{.varies = metric_varies(c),
+                         .driven = !c.source_file.empty() || !c.source_expression.empty(),
+                         .potential_in_time = potential != nullptr,
+                         .current_in_time = current_in_time != nullptr};
   // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric.
   const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
   const Index inputs = 4 * field + 3 * grid.cells() * static_cast<Index>(sizeof(double));
-  const Index bytes = inputs + field::planned_bytes<double>(grid, settings, varies, driven) +
-                      field::state_bytes<double>(grid, settings, driven);  // WatchedSteps' copy
+  const Index bytes =
+      inputs + field::planned_bytes<double>(grid, settings, load) +
+      field::state_bytes<double>(grid, settings, load.driven);  // WatchedSteps' copy
   const auto available = static_cast<double>(available_memory());
   LIOR_CHECK(static_cast<double>(bytes) <= available,
              "a field of {} x {} cells, D = {}, takes {} to evolve, and {} are available; choose a "
@@ -182,12 +219,16 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
               .horizon = c.memory_horizon,
               .nonlinearity = c.physics_nonlinearity};
   check_alternatives(c);
+  follow_time(c);
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
   field::fill_potential(c.potential_kind, c.potential_strength, grid, v.view());
-  const Array<double, 2> own = formula_values(c.potential_expression, "potential.expression", grid);
-  for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
+  if (!potential) {
+    const Array<double, 2> own =
+        formula_values(c.potential_expression, "potential.expression", grid);
+    for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
+  }
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
     const auto shape = v.shape();
@@ -196,15 +237,7 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
     std::copy(x.begin(), x.end(), gxx.data());
     std::copy(y.begin(), y.end(), gyy.data());
   } else if (metric_varies(c)) {
-    if (c.metric_expression.empty()) {
-      field::fill_bump(grid, c.metric_bump, gxx.view());
-    } else {
-      field::fill_formula(grid, c.metric_expression, "metric.expression", gxx.view());
-    }
-    for (Index k = 0; k < grid.cells(); ++k) {
-      gyy.data()[k] = c.metric_gyy * gxx.data()[k];
-      gxx.data()[k] *= c.metric_gxx;
-    }
+    fill_metric(c, grid, gxx.view(), gyy.view());
   }
   if (metric_varies(c)) {
     metric.gxx_field = gxx.view();
@@ -221,11 +254,39 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
     field::fill_spots(grid, evidence.view());
   } else if (!c.bayes_evidence.empty()) {
     evidence = read_field(c.bayes_evidence, "E", grid);
+  } else if (!c.bayes_expression.empty()) {
+    evidence =
+        polar_field({c.bayes_expression, "bayes.expression"}, {c.bayes_phase, "bayes.phase"}, grid);
   }
   if (!c.source_file.empty()) current = read_field(c.source_file, "J", grid);
-  if (!c.source_expression.empty()) {
-    current = polar_field(c.source_expression, "source.expression", "", "", grid);
+  if (!c.source_expression.empty() && !current_in_time) {
+    current = polar_field({c.source_expression, "source.expression"},
+                          {c.source_phase, "source.phase"}, grid);
   }
+}
+
+/// The potential and the current, where their formulas read t.
+void EvolveSetup::follow_time(const EvolveConfig& c) {
+  if (!c.potential_expression.empty()) {
+    field::GridFormula formula(grid, c.potential_expression, "potential.expression",
+                               {.time = true});
+    if (formula.reads_time()) potential = field::potential_in_time(std::move(formula));
+  }
+  if (!c.source_expression.empty()) {
+    field::PolarFormula formula(grid, {c.source_expression, "source.expression"},
+                                {c.source_phase, "source.phase"}, {.time = true, .entry = true});
+    if (formula.reads_time()) {
+      current_in_time = field::current_in_time<double>(std::move(formula));
+    }
+  }
+}
+
+field::Inputs<double> EvolveSetup::inputs() const {
+  return {.evidence = evidence.view(),
+          .current = current.view(),
+          .absorption = absorption.view(),
+          .potential = potential,
+          .current_in_time = current_in_time};
 }
 
 std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const {
@@ -233,8 +294,7 @@ std::unique_ptr<field::Evolution<double>> EvolveSetup::make(Index factor) const 
   finer.dt /= static_cast<double>(factor);
   finer.update_every *= factor;
   finer.horizon *= factor;
-  return std::make_unique<field::Evolution<double>>(
-      *hamiltonian, finer, start.view(), evidence.view(), current.view(), absorption.view());
+  return std::make_unique<field::Evolution<double>>(*hamiltonian, finer, start.view(), inputs());
 }
 
 }  // namespace lior::app

@@ -25,12 +25,13 @@ struct EvolveConfig {
   double physics_nonlinearity = 0;
   field::Potential potential_kind = field::Potential::zero;
   double potential_strength = 0;
-  std::string potential_expression{};  ///< of x and y, added to the kind's
+  std::string potential_expression{};  ///< of x, y and t, added to the kind's
   std::string potential_absorption{};  ///< W >= 0 of x and y: V - i W
   double metric_gxx = 1, metric_gyy = 1;
   double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
   std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
-  std::string metric_expression{};  ///< of x and y: times gxx and gyy
+  std::string metric_expression{};                               ///< of x and y: times gxx and gyy
+  std::string metric_gxx_expression{}, metric_gyy_expression{};  ///< times gxx, times gyy
   field::Scheme integrator_kind = field::Scheme::strang;
   field::Symbol integrator_symbol = field::Symbol::discrete;
   field::Time integrator_time = field::Time::real;
@@ -39,13 +40,16 @@ struct EvolveConfig {
   Index bayes_update_every = 0;
   field::BayesMode bayes_mode = field::BayesMode::source;
   std::string bayes_evidence{};     ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string bayes_expression{};   ///< of x, y, i, j: the modulus of E
+  std::string bayes_phase{};        ///< and its phase; empty: 0
   std::string source_file{};        ///< HDF5: J [x, y, i, j]
-  std::string source_expression{};  ///< of x and y: the modulus of J
+  std::string source_expression{};  ///< of x, y, t, i, j: the modulus of J
+  std::string source_phase{};       ///< and its phase; empty: 0
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
   InitialKind initial_kind = InitialKind::packet;
   std::string initial_file{};        ///< HDF5: T [x, y, i, j]; read where the kind is file
-  std::string initial_expression{};  ///< the modulus, of x and y, where the kind is expression
+  std::string initial_expression{};  ///< the modulus, of x, y, i, j, where the kind is expression
   std::string initial_phase{};       ///< and its phase; empty: 0
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
   Index initial_seed = 0;
@@ -77,9 +81,15 @@ struct EvolveSetup {
   field::Settings settings;
   std::unique_ptr<field::Hamiltonian<double>> hamiltonian;
   Array<std::complex<double>, 4> start, evidence, current;
-  Array<double, 2> absorption;  ///< empty where nothing absorbs
+  Array<double, 2> absorption;       ///< empty where nothing absorbs
+  field::PotentialInTime potential;  ///< empty where it stays
+  field::CurrentInTime<double> current_in_time;
+
+  /// What `evolution` takes of these.
+  field::Inputs<double> inputs() const;
 
  private:
+  void follow_time(const EvolveConfig& config);
   void check_memory(const EvolveConfig& config) const;
 };
 

@@ -226,13 +226,14 @@ void EvolveOutput::add_line(field::ConstField<double> t, Index step,
   const auto weight = setup_->hamiltonian->weight();
   const field::Expectations means =
       field::expectations<double>(*setup_->hamiltonian, t, row_sums_.span());
-  std::vector<io::JsonField> line{{"step", step},
-                                  {"time", time_of(step)},
-                                  {"norm", field::norm<double>(t, weight, row_sums_.span())},
-                                  {"energy", evolution.energy(t, work_.view(), row_sums_.span())},
-                                  {"entropy", field::entropy<double>(t, row_sums_.span())},
-                                  {"poles", Index{evolution.poles()}},
-                                  {"pole_error", evolution.pole_error()}};
+  std::vector<io::JsonField> line{
+      {"step", step},
+      {"time", time_of(step)},
+      {"norm", field::norm<double>(t, weight, row_sums_.span())},
+      {"energy", evolution.energy(t, time_of(step), work_.view(), row_sums_.span())},
+      {"entropy", field::entropy<double>(t, row_sums_.span())},
+      {"poles", Index{evolution.poles()}},
+      {"pole_error", evolution.pole_error()}};
   for (std::size_t k = 0; k < means.kNames.size(); ++k) {
     line.push_back({means.kNames[k], means.values()[k]});
   }

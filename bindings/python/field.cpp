@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
@@ -12,6 +13,7 @@
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
 #include "lior/field/expectations.h"
+#include "lior/field/formula.h"
 #include "lior/field/setup.h"
 #include "signal_watch.h"
 
@@ -30,9 +32,10 @@ Buffer<double> row_sums(Index nx) { return Buffer<double>(3 * nx); }
 
 /// Compares what an evolution will take with what there is, before anything is taken.
 template <class T>
-void check_memory(const field::Hamiltonian<T>& h, const field::Settings& settings, bool driven) {
-  const auto needed =
-      static_cast<double>(field::planned_bytes<T>(h.grid(), settings, h.varies(), driven));
+void check_memory(const field::Hamiltonian<T>& h, const field::Settings& settings,
+                  field::Load load) {
+  load.varies = h.varies();
+  const auto needed = static_cast<double>(field::planned_bytes<T>(h.grid(), settings, load));
   const auto available = static_cast<double>(available_memory());
   LIOR_CHECK(needed <= available,
              "an evolution of {} x {} cells, D = {}, takes {}, and {} are available; choose a "
@@ -140,21 +143,40 @@ class Hamiltonian {
 /// field::Evolution of its Hamiltonian's dtype; one call at a time.
 class Evolution {
  public:
-  Evolution(Hamiltonian& h, const Argument& start, const Argument& evidence,
-            const Argument& current, const Argument& absorption, const field::Settings& settings)
+  /// What field::Inputs takes; formulas where something follows the time.
+  struct Arguments {
+    const Argument &evidence, &current, &absorption;
+    const std::string &potential, &current_modulus, &current_phase;
+  };
+  Evolution(Hamiltonian& h, const Argument& start, const Arguments& given,
+            const field::Settings& settings)
       : grid_(h.grid()) {
     h.visit([&]<class T>(const SharedHamiltonian<T>& hamiltonian) {
       using C = std::complex<T>;
-      check_memory<T>(*hamiltonian, settings, !current.is_none());
+      const bool moves = !given.potential.empty(), driven_in_time = !given.current_modulus.empty();
+      check_memory<T>(*hamiltonian, settings,
+                      {.driven = !given.current.is_none() || driven_in_time,
+                       .potential_in_time = moves,
+                       .current_in_time = driven_in_time});
       Call call;
       const Index X = grid_.nx, Y = grid_.ny, D = grid_.d;
       const auto first = call.in<C>("start", start, {X, Y, D, D});
-      const auto e = call.in_or_none<C>("evidence", evidence, {X, Y, D, D});
-      const auto j = call.in_or_none<C>("current", current, {X, Y, D, D});
-      const auto w = call.in_or_none<double>("absorption", absorption, {X, Y});
+      field::Inputs<T> inputs{
+          .evidence = call.in_or_none<C>("evidence", given.evidence, {X, Y, D, D}),
+          .current = call.in_or_none<C>("current", given.current, {X, Y, D, D}),
+          .absorption = call.in_or_none<double>("absorption", given.absorption, {X, Y})};
       call.run([&] {
+        if (moves) {
+          inputs.potential = field::potential_in_time(
+              field::GridFormula(grid_, given.potential, "potential", {.time = true}));
+        }
+        if (driven_in_time) {
+          inputs.current_in_time = field::current_in_time<T>(field::PolarFormula(
+              grid_, {given.current_modulus, "current"}, {given.current_phase, "current's phase"},
+              {.time = true, .entry = true}));
+        }
         held_.emplace<T>(
-            std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, e, j, w));
+            std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, inputs));
       });
     });
   }
@@ -173,7 +195,7 @@ class Evolution {
     signals.rethrow();
   }
 
-  double energy(const Argument& t) {
+  double energy(const Argument& t, std::optional<double> time) {
     return held_.visit([&]<class T>(OwnEvolution<T>& evolution) {
       Call call;
       const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
@@ -182,7 +204,7 @@ class Evolution {
         const std::lock_guard lock(mutex_);
         auto sums = row_sums(grid_.nx);
         Array<std::complex<T>, 4> work(in.shape());
-        result = evolution->energy(in, work.view(), sums.span());
+        result = evolution->energy(in, time.value_or(evolution->time()), work.view(), sums.span());
       });
       return result;
     });
@@ -230,7 +252,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                     double dt, const std::string& symbol, const std::string& time, double lambda_qr,
                     double tau, const std::string& mode, Index update_every, double lambda_f,
                     double alpha, double tolerance, Index horizon, double nonlinearity,
-                    const Argument& absorption) {
+                    const Argument& absorption, const std::string& potential,
+                    const std::string& current_modulus, const std::string& current_phase) {
   const field::Settings settings{.scheme = parse_name<field::Scheme>(scheme, "integrator"),
                                  .dt = dt,
                                  .symbol = parse_name<field::Symbol>(symbol, "symbol"),
@@ -244,7 +267,9 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                                  .tolerance = tolerance,
                                  .horizon = horizon,
                                  .nonlinearity = nonlinearity};
-  new (self) Evolution(h, start, evidence, current, absorption, settings);
+  new (self) Evolution(h, start,
+                       {evidence, current, absorption, potential, current_modulus, current_phase},
+                       settings);
 }
 
 NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx) {
@@ -256,12 +281,20 @@ NumPy potential(const std::string& kind, double strength, Index nx, Index ny, do
   return call.run([&] { field::fill_potential(named, strength, grid, v); });
 }
 
-NumPy formula(const std::string& text, Index nx, Index ny, double dx) {
+NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> t) {
   const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
   grid.check();
   Call call;
   const auto values = call.out<double>({nx, ny});
-  return call.run([&] { field::fill_formula(grid, text, "formula", values); });
+  return call.run([&] {
+    const field::GridFormula parsed(grid, text, "formula", {.time = t.has_value()});
+    for (Index i = 0; i < nx; ++i) parsed.evaluate(t.value_or(0), i, 0, values[i].span());
+  });
+}
+
+bool reads_time(const std::string& text) {
+  const Grid grid{.nx = 1, .ny = 1};
+  return field::GridFormula(grid, text, "formula", {.time = true, .entry = true}).reads_time();
 }
 
 /// A new field (nx, ny, d, d) of complex128 that `fill` fills.
@@ -271,6 +304,14 @@ NumPy new_field(const Grid& grid, Fill fill) {
   Call call;
   const auto t = call.out<std::complex<double>>({grid.nx, grid.ny, grid.d, grid.d});
   return call.run([&] { fill(t); });
+}
+
+NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny, Index d,
+            double dx) {
+  const Grid grid{.nx = nx, .ny = ny, .d = d, .dx = dx};
+  return new_field(grid, [&](field::Field<double> t) {
+    field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, {.entry = true}).fill(t);
+  });
 }
 
 NumPy packet(Index nx, Index ny, Index d, double dx, double width, std::pair<double, double> centre,
@@ -361,10 +402,18 @@ void bind_setup(nb::module_& m) {
 with s = min(Nx, Ny) / 4 cells (of one row or column: its length / 4).)");
   m.def(
       "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "dx"_a = 1.0,
+      "t"_a.none() = nb::none(),
       R"((nx, ny) float64: the values of a formula of x and y, from the grid's middle (nx/2, ny/2) times
-dx, and of Lx = nx dx and Ly = ny dx, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
+dx, of Lx = nx dx and Ly = ny dx, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
 shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
+  m.def("reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
+  m.def(
+      "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a, "d"_a = 1,
+      "dx"_a = 1.0,
+      R"((nx, ny, d, d) complex128: modulus exp(i phase) of two formulas of x, y (as those of `formula`)
+and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
+diagonal, and half of it off the diagonal.)");
   m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "width"_a, "centre"_a, "k"_a);
   m.def(
       "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
@@ -424,10 +473,10 @@ plane wave), l_z = x p_y - y p_x. NaN for a field without norm.)")
 void bind_evolution(nb::module_& m) {
   nb::class_<Evolution>(
       m, "Evolution",
-      R"(i hbar dT/dt = H[T] - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
+      R"(i hbar dT/dt = H[T] + U T - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
 
 Lambda_QR = lambda_qr (B(T_prev) - T_prev), Lambda_F = (lambda_f / Gamma(alpha)) int (t-s)^(alpha-1)
-T(s) ds, J a constant field, g |T_ij|^2 of each entry by itself (`nonlinearity`), W (Nx, Ny) >= 0 what absorbs (`absorption`); both of splittings only. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
+T(s) ds, J a field, constant or by formulas of the time, U(x, y, t) a potential that follows it, g |T_ij|^2 of each entry by itself (`nonlinearity`), W (Nx, Ny) >= 0 what absorbs (`absorption`); both of splittings only. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
 itself a step.)")
       .def(
           "__init__", &init_evolution, "hamiltonian"_a, "start"_a, "evidence"_a.none() = nb::none(),
@@ -435,10 +484,13 @@ itself a step.)")
           "symbol"_a = "discrete", "time"_a = "real", "lambda_qr"_a = 0.0, "tau"_a = 0.5,
           "mode"_a = "source", "update_every"_a = 0, "lambda_f"_a = 0.0, "alpha"_a = 0.5,
           "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, "nonlinearity"_a = 0.0,
-          "absorption"_a.none() = nb::none(), nb::keep_alive<1, 2>(),
+          "absorption"_a.none() = nb::none(), "potential"_a = "", "current_modulus"_a = "",
+          "current_phase"_a = "", nb::keep_alive<1, 2>(),
           R"(start, evidence, current: (Nx, Ny, D, D), copied. scheme: 'strang', 'yoshida4' (constant
 metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
-'source', or 'relax', which moves T to B. update_every: T_prev <- T each so many steps (0: never).
+'source', or 'relax', which moves T to B. potential: a formula U(x, y, t) beside the Hamiltonian's v;
+current_modulus, current_phase: formulas of x, y, t, i, j for a current beside `current`; not with
+'chebyshev' (potential) and 'yoshida4' (current). update_every: T_prev <- T each so many steps (0: never).
 tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
 run.)")
       .def(
@@ -446,9 +498,9 @@ run.)")
           R"(So many steps; Ctrl-C ends it, with the field as after the last whole one. RunError past the
 horizon and where a solver fails.)")
       .def(
-          "energy", &Evolution::energy, "t"_a,
-          R"(dx^2 (Re sum sqrt(g) tr(T^+ H[T]) + g/2 sum |T_ij|^4) of a field t, with the integrator's
-Laplacian: where symbol='continuous' it is that of plane waves.)")
+          "energy", &Evolution::energy, "t"_a, "time"_a.none() = nb::none(),
+          R"(dx^2 (Re sum sqrt(g) tr(T^+ (H + U)[T]) + g/2 sum |T_ij|^4) of a field t, with U at `time` (None: of
+the evolution) and the integrator's Laplacian: where symbol='continuous' it is that of plane waves.)")
       .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
            "A copy of T: (Nx, Ny, D, D).")
       .def_prop_ro("step", [](Evolution& e) { return e.get([](auto& of) { return of.step(); }); })

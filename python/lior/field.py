@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cognitive tensor field: i hbar dT/dt = H[T] + g |T|^2 T + Lambda_QR - Lambda_F + J on a periodic grid.
+"""The cognitive tensor field: i hbar dT/dt = H[T] + U T + g |T|^2 T + Lambda_QR - Lambda_F + J on a periodic grid.
 
 A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
 """
@@ -17,6 +17,7 @@ from lior._lior.field import (
     entropy,
     formula,
     plane_wave,
+    polar,
     posterior,
     potential,
     spots,
@@ -33,6 +34,7 @@ __all__ = [
     "formula",
     "packet",
     "plane_wave",
+    "polar",
     "posterior",
     "potential",
     "spots",
@@ -93,9 +95,11 @@ def evolve(
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
-    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x and y for `formula`;
-    absorption: the same for W >= 0, which makes v - i W of v, so that norm falls. gxx, gyy: the inverse metric, numbers or arrays
-    (Nx, Ny). evidence, current: (Nx, Ny, D, D) or None. `settings`: those of Evolution (scheme, dt,
+    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x, y and the time t;
+    absorption: an array or a formula of x and y for W >= 0, which makes v - i W of v, so that norm
+    falls. gxx, gyy: the inverse metric, numbers, arrays (Nx, Ny) or formulas of x and y. evidence,
+    current: (Nx, Ny, D, D), None, or a formula of x, y, i, j, or two, of modulus and phase
+    (`polar`); those of the current may read t. `settings`: those of Evolution (scheme, dt,
     lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
     looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
     lior.RunError where the field stops being finite.
@@ -103,27 +107,48 @@ def evolve(
     if steps < 0 or every < 1:
         raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
     start = numpy.asarray(start)
+    nx, ny, d = start.shape[:3]
+
+    def values(given):
+        return formula(given, nx, ny, dx=dx) if isinstance(given, str) else given
+
+    def entries(given):
+        if given is None or not isinstance(given, (str, tuple)):
+            return given
+        texts = (given,) if isinstance(given, str) else given
+        return polar(*texts, nx=nx, ny=ny, d=d, dx=dx).astype(start.dtype, copy=False)
+
     if v is None:
-        v = numpy.zeros(start.shape[:2])
-    elif isinstance(v, str):
-        v = formula(v, *start.shape[:2], dx=dx)
-    if isinstance(absorption, str):
-        absorption = formula(absorption, *start.shape[:2], dx=dx)
+        v = numpy.zeros((nx, ny))
+    elif isinstance(v, str) and _field.reads_time(v):
+        settings["potential"], v = v, numpy.zeros((nx, ny))
+    texts = (current,) if isinstance(current, str) else current
+    if isinstance(texts, tuple) and any(map(_field.reads_time, texts)):
+        settings["current_modulus"], settings["current_phase"] = (*texts, "")[:2]
+        current = None
+    gxx, gyy = values(gxx), values(gyy)
     if numpy.ndim(gxx) or numpy.ndim(gyy):
-        ones = numpy.ones(start.shape[:2])
+        ones = numpy.ones((nx, ny))
         metric = {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
     else:
         metric = {"gxx": gxx, "gyy": gyy}
     hamiltonian = Hamiltonian(
-        v,
-        d=start.shape[-1],
+        values(v),
+        d=d,
         dx=dx,
         hbar=hbar,
         mass=mass,
         dtype=start.dtype.name,
         **metric,
     )
-    evolution = Evolution(hamiltonian, start, evidence, current, absorption=absorption, **settings)
+    evolution = Evolution(
+        hamiltonian,
+        start,
+        entries(evidence),
+        entries(current),
+        absorption=values(absorption),
+        **settings,
+    )
 
     count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)

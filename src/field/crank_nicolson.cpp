@@ -33,8 +33,9 @@ void check_step(double dt) {
 }  // namespace
 
 template <class T>
-CrankNicolson<T>::CrankNicolson(const Hamiltonian<T>& h, double dt)
-    : h_(&h),
+CrankNicolson<T>::CrankNicolson(const Hamiltonian<T>& h, double dt,
+                                const PotentialInTime& potential)
+    : h_(h, potential),
       dt_(dt),
       residual_(h.grid().shape()),
       direction_(h.grid().shape()),
@@ -45,13 +46,15 @@ CrankNicolson<T>::CrankNicolson(const Hamiltonian<T>& h, double dt)
 }
 
 template <class T>
-int CrankNicolson<T>::step(Field<T> t, ConstField<T> s) {
+int CrankNicolson<T>::step(Field<T> t, ConstField<T> s, double middle) {
   constexpr int kMostIterations = 2000;
   const double tolerance = sizeof(T) == 8 ? 1e-14 : 1e-6;
-  const double hbar = h_->physics().hbar;
+  const double hbar = h_.still().physics().hbar;
+  const View<const double, 2> weight = h_.still().weight();
+  h_.move_to(middle);
   // Sums of squares of a tiny or a huge field leave a double's range. The equation is linear: its
   // solution times a power of 2 has the same digits.
-  const auto size = [&](ConstField<T> a) { return norm<T>(a, h_->weight(), row_sums_.span()); };
+  const auto size = [&](ConstField<T> a) { return norm<T>(a, weight, row_sums_.span()); };
   double field_size = size(t);
   const T unit = field_size > 1e-240 && field_size < 1e240 ? T(1) : unit_of<T>(t);
   if (unit != 1) {
@@ -64,12 +67,12 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s) {
   *w = work_.data();
 
   // b - A x at x = T is -2 i tau H T - i (dt/hbar) S; the normal residual is A^dagger of that.
-  h_->apply(t, work_.view());
+  h_.apply(t, work_.view());
   for_entries(count, [&](Index k) {
     w[k] = times_i(-2 * tau, w[k]);
     if (!s.empty()) w[k] -= times_i(kick, s.data()[k]);
   });
-  h_->apply(work_.view(), image_.view());
+  h_.apply(work_.view(), image_.view());
   for_entries(count, [&](Index k) { p[k] = r[k] = w[k] - times_i(tau, q[k]); });
 
   double rr = size(residual_.view());
@@ -81,11 +84,11 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s) {
       }
       return iteration;
     }
-    h_->apply(direction_.view(), work_.view());  // A^dagger A p = p + tau^2 H H p
-    h_->apply(work_.view(), image_.view());
+    h_.apply(direction_.view(), work_.view());  // A^dagger A p = p + tau^2 H H p
+    h_.apply(work_.view(), image_.view());
     for_entries(count, [&](Index k) { q[k] = p[k] + tau * tau * q[k]; });
     const double curvature =
-        inner<T>(direction_.view(), image_.view(), h_->weight(), row_sums_.span()).real();
+        inner<T>(direction_.view(), image_.view(), weight, row_sums_.span()).real();
     const T alpha = static_cast<T>(rr / curvature);
     for_entries(count, [&](Index k) {
       x[k] += alpha * p[k];

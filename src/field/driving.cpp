@@ -13,14 +13,16 @@ memory::PowerLawRule memory_rule(const Settings& settings) {
 
 template <class T>
 Driving<T>::Driving(const Grid& grid, double hbar, const Settings& settings,
-                    const FieldArray& start, ConstField<T> evidence, ConstField<T> current)
+                    const FieldArray& start, const Inputs<T>& inputs)
     : settings_(settings),
       hbar_(hbar),
-      evidence_(copy_of<T>(evidence, grid, "the evidence")),
-      current_(copy_of<T>(current, grid, "the current")),
+      evidence_(copy_of<T>(inputs.evidence, grid, "the evidence")),
+      current_(copy_of<T>(inputs.current, grid, "the current")),
       source_(grid.shape()),
       bayes_(grid.shape()),
+      current_in_time_(inputs.current_in_time),
       row_sums_(3 * grid.nx) {
+  if (current_in_time_) now_ = FieldArray(grid.shape());
   if (settings_.lambda_f != 0) {
     const memory::PowerLawRule rule = memory_rule(settings_);
     pole_error_ = rule.error();
@@ -64,13 +66,28 @@ Index Driving<T>::steps_that_stay(Index step, Index steps) const {
   return every > 0 ? std::min(steps, every - step % every) : steps;
 }
 
+/// The numbers of constant() + J(time).
 template <class T>
-void Driving<T>::kick(FieldArray& field, bool at_end) {
+const std::complex<T>* Driving<T>::constant_at(double time) {
+  if (!current_in_time_) return source_.data();
+  const Index nx = now_.shape()[0], row = now_.size() / nx;
+  parallel_for(nx, 1 + 16384 / row, [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      Number* const j = now_.data() + i * row;
+      current_in_time_(time, i, {j, static_cast<std::size_t>(row)});
+      for (Index k = 0; k < row; ++k) j[k] += source_.data()[i * row + k];
+    }
+  });
+  return now_.data();
+}
+
+template <class T>
+void Driving<T>::kick(FieldArray& field, Index step, bool at_end) {
   const bool relax = relaxes(settings_);
   if (relax) {
     posterior<T>(field.view(), evidence_.view(), settings_.tau, bayes_.view(), row_sums_.span());
   }
-  const T step = static_cast<T>(settings_.dt / (2 * hbar_));
+  const T half = static_cast<T>(settings_.dt / (2 * hbar_));
   const T lambda = static_cast<T>(relax ? settings_.lambda_qr : 0);
   const T lambda_f = static_cast<T>(memory_ ? settings_.lambda_f : 0);
   const T newest = static_cast<T>(memory_ && at_end ? memory_->weight() : 0);
@@ -78,12 +95,13 @@ void Driving<T>::kick(FieldArray& field, bool at_end) {
   if (memory_) {
     integral = at_end ? reinterpret_cast<const Number*>(memory_->tail().data()) : term_.data();
   }
-  const Number *s = source_.data(), *b = bayes_.data();
+  const double time = static_cast<double>(at_end ? step + 1 : step) * settings_.dt;
+  const Number *s = constant_at(time), *b = bayes_.data();
   Number* t = field.data();
   for_numbers(field.size(), [=](Index k) {
     const Number total = s[k] - lambda_f * (integral[k] + newest * t[k]);
     // -i S, with S gaining i lambda (B - T) where the field relaxes.
-    t[k] += step * (Number(total.imag(), -total.real()) + lambda * (b[k] - t[k]));
+    t[k] += half * (Number(total.imag(), -total.real()) + lambda * (b[k] - t[k]));
   });
 }
 
@@ -100,8 +118,8 @@ void Driving<T>::end_step(const FieldArray& field) {
 }
 
 template <class T>
-void Driving<T>::extrapolate(Index step, FieldArray& out) const {
-  const Number* s = source_.data();
+void Driving<T>::extrapolate(Index step, double share, Field<T> out) {
+  const Number* s = constant_at((static_cast<double>(step) + share) * settings_.dt);
   Number* to = out.data();
   if (!memory_) {
     std::copy_n(s, out.size(), to);
@@ -109,9 +127,10 @@ void Driving<T>::extrapolate(Index step, FieldArray& out) const {
   }
   const T lambda_f = static_cast<T>(settings_.lambda_f);
   const Number *m = term_.data(), *m_before = term_before(step).data();
+  const T ahead = static_cast<T>(share);
   for_numbers(out.size(), [=](Index k) {
     const Number now = s[k] - lambda_f * m[k], before = s[k] - lambda_f * m_before[k];
-    to[k] = now + T(0.5) * (now - before);
+    to[k] = now + ahead * (now - before);
   });
 }
 

@@ -12,7 +12,10 @@ namespace lior::field {
 namespace {
 
 /// Refuses what a scheme cannot do before anything is made for it.
-void check_abilities(const Settings& s, bool sources, bool varies, bool absorbs) {
+template <class T>
+void check_abilities(const Settings& s, bool varies, const Inputs<T>& inputs) {
+  const bool sources = has_sources(s, inputs.driven()), absorbs = !inputs.absorption.empty();
+  const bool moves = inputs.potential != nullptr;
   const SchemeTraits able = traits(s.scheme);
   const auto check = [&](bool ok, const char* what, auto&& which) {
     LIOR_CHECK(ok, "{} cannot run with {}; expected one of: {}", name(s.scheme), what,
@@ -29,6 +32,10 @@ void check_abilities(const Settings& s, bool sources, bool varies, bool absorbs)
   const auto has_local_terms = [](const SchemeTraits& t) { return t.local_terms; };
   check(s.nonlinearity == 0 || able.local_terms, "a nonlinearity", has_local_terms);
   check(!absorbs || able.local_terms, "an absorbing potential", has_local_terms);
+  check(!moves || able.moving_potential, "a potential that follows the time",
+        [](const SchemeTraits& t) { return t.moving_potential; });
+  LIOR_CHECK(s.time == Time::real || !moves,
+             "imaginary time runs without a potential that follows the time only");
   LIOR_CHECK(s.time == Time::real || !absorbs, "imaginary time runs without absorption only");
   check(s.time == Time::real || able.imaginary_time, "imaginary time",
         [](const SchemeTraits& t) { return t.imaginary_time; });
@@ -80,13 +87,17 @@ Index state_bytes(const Grid& grid, const Settings& s, bool driven) {
 }
 
 template <class T>
-Index planned_bytes(const Grid& grid, const Settings& s, bool varies, bool driven) {
+Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
-  const Index beside = traits(s.scheme).fields + (has_sources(s, driven) ? 3 : 0);
+  const bool in_time = load.potential_in_time || load.current_in_time;
+  const Index stages = s.scheme == Scheme::rk4 && in_time ? 2 : 0;
+  const Index beside = traits(s.scheme).fields + (has_sources(s, load.driven) ? 3 : 0) + stages +
+                       (load.current_in_time ? 1 : 0);
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
-  const Index cell = varies ? 7 : 3, phases = traits(s.scheme).fields == 0 ? 24 : 0;
-  return state_bytes<T>(grid, s, driven) + beside * field + density +
+  const Index cell = (load.varies ? 7 : 3) + (load.potential_in_time ? 1 : 0),
+              phases = traits(s.scheme).fields == 0 ? 24 : 0;
+  return state_bytes<T>(grid, s, load.driven) + beside * field + density +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
 }
 
@@ -100,17 +111,17 @@ double convergence_order(const Settings& s, bool driven) {
 
 template <class T>
 Evolution<T>::Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
-                        ConstField<T> evidence, ConstField<T> current,
-                        View<const double, 2> absorption)
-    : h_(&h), settings_(settings), t_(copy_of<T>(start, h.grid(), "the field at the start")) {
-  const bool sources = has_sources(settings, !current.empty());
+                        const Inputs<T>& inputs)
+    : h_(&h),
+      settings_(settings),
+      potential_(inputs.potential),
+      t_(copy_of<T>(start, h.grid(), "the field at the start")) {
   check_numbers(settings);
-  check_abilities(settings, sources, h.varies(), !absorption.empty());
+  check_abilities(settings, h.varies(), inputs);
   check_phase(h, settings);
-  stepper_ = make_stepper<T>(h, settings, absorption);
-  if (!sources) return;
-  driving_ =
-      std::make_unique<Driving<T>>(h.grid(), h.physics().hbar, settings, t_, evidence, current);
+  stepper_ = make_stepper<T>(h, settings, inputs);
+  if (!has_sources(settings, inputs.driven())) return;
+  driving_ = std::make_unique<Driving<T>>(h.grid(), h.physics().hbar, settings, t_, inputs);
 }
 
 template <class T>
@@ -133,15 +144,19 @@ void Evolution<T>::resume_at(Index step) {
 }
 
 template <class T>
-double Evolution<T>::energy(ConstField<T> t, Field<T> work, std::span<double> row_sums) const {
+double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work,
+                            std::span<double> row_sums) const {
   const double dx = h_->grid().dx, g = settings_.nonlinearity;
   const double own = g == 0 ? 0 : g / 2 * dx * dx * fourth_powers<T>(t, row_sums);
   stepper_->apply(*h_, t, work);
+  HamiltonianInTime<T> moving(*h_, potential_);
+  moving.move_to(time);
+  moving.add(t, work);
   return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real() + own;
 }
 
-#define LIOR_INSTANTIATE(T)                                                  \
-  template Index planned_bytes<T>(const Grid&, const Settings&, bool, bool); \
+#define LIOR_INSTANTIATE(T)                                                   \
+  template Index planned_bytes<T>(const Grid&, const Settings&, const Load&); \
   template Index state_bytes<T>(const Grid&, const Settings&, bool)
 
 LIOR_INSTANTIATE(float);

@@ -74,9 +74,11 @@ struct Ring {
 }  // namespace
 
 template <class T>
-double largest_stable_step(const Hamiltonian<T>& h) {
+double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u) {
   double v = 0;
-  for (const double value : h.v()) v = std::max(v, std::abs(value));
+  for (Index k = 0; k < h.v().size(); ++k) {
+    v = std::max(v, std::abs(h.v().data()[k] + (u.empty() ? 0 : u.data()[k])));
+  }
   double kinetic = 0;  // H's largest row sum without V: what 8 max(g) / dx^2 bounds
   if (h.varies()) {
     kinetic = h.highest() - *std::min_element(h.v().begin(), h.v().end());
@@ -85,6 +87,11 @@ double largest_stable_step(const Hamiltonian<T>& h) {
     kinetic = hbar * hbar / (2 * h.physics().mass) * 8 * std::max(h.gxx(), h.gyy()) / (dx * dx);
   }
   return 2.82 * h.physics().hbar / (v + kinetic);
+}
+
+template <class T>
+double largest_stable_step(const Hamiltonian<T>& h) {
+  return largest_stable_step(h, {});
 }
 
 /// How one sweep cuts the grid. A tile is a range of columns with a margin of one cell a level on
@@ -445,8 +452,12 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
   if (terms.evidence) work_->add(plan, grid.nx);
 }
 
-template double largest_stable_step(const Hamiltonian<float>&);
-template double largest_stable_step(const Hamiltonian<double>&);
+#define LIOR_INSTANTIATE(T)                                   \
+  template double largest_stable_step(const Hamiltonian<T>&); \
+  template double largest_stable_step(const Hamiltonian<T>&, View<const double, 2>)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 template class RungeKutta<float>;
 template class RungeKutta<double>;
 

@@ -4,8 +4,6 @@
 #include <cmath>
 
 #include "lior/core/random.h"
-#include "lior/expr/parse.h"
-#include "lior/expr/tape.h"
 
 namespace lior::field {
 namespace {
@@ -59,46 +57,6 @@ void fill_spots(const Grid& grid, Field<double> t) {
   fill(grid, t, [=](double x, double y) {
     const double left = (x + away) * (x + away) + y * y, right = (x - away) * (x - away) + y * y;
     return Complex(std::exp(-left / (2 * width * width)) + std::exp(-right / (2 * width * width)));
-  });
-}
-
-void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
-                  View<double, 2> out) {
-  grid.check();
-  check_shape(out, {grid.nx, grid.ny}, "the values of a formula");
-  expr::Graph graph;
-  const expr::Scope scope{.find = [&](std::string_view name) -> std::optional<expr::Id> {
-                            if (name == "x") return graph.input(0);
-                            if (name == "y") return graph.input(1);
-                            const auto cells = name == "Lx" ? grid.nx : name == "Ly" ? grid.ny : 0;
-                            if (cells == 0) return {};
-                            return graph.constant(static_cast<double>(cells) * grid.dx);
-                          },
-                          .names = {"x", "y", "Lx", "Ly"}};
-  const expr::Id value = expr::parse(graph, formula, scope, where);
-  const expr::Tape tape(graph, {&value, 1}, 2);
-  Buffer<double> x(grid.ny), y(grid.ny);
-  for (Index j = 0; j < grid.ny; ++j) y[j] = coordinate(j, grid.ny, grid.dx);
-  for (Index i = 0; i < grid.nx; ++i) {
-    std::fill(x.begin(), x.end(), coordinate(i, grid.nx, grid.dx));
-    const double* const rows[] = {x.data(), y.data()};
-    tape.run<double>(rows, &out(i, 0), grid.ny, grid.ny);
-    for (Index j = 0; j < grid.ny; ++j) {
-      LIOR_CHECK(std::isfinite(out(i, j)),
-                 "{}: is {} at x = {}, y = {}; expected finite numbers on the whole grid", where,
-                 out(i, j), x[0], y[j]);
-    }
-  }
-}
-
-void fill_polar(const Grid& grid, View<const double, 2> modulus, View<const double, 2> phase,
-                Field<double> t) {
-  check_shape(modulus, {grid.nx, grid.ny}, "the modulus");
-  check_shape(phase, {grid.nx, grid.ny}, "the phase");
-  Index cell = 0;
-  fill(grid, t, [&](double, double) {
-    const double angle = phase.data()[cell];
-    return modulus.data()[cell++] * Complex(std::cos(angle), std::sin(angle));
   });
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <iterator>
 #include <numbers>
+#include <numeric>
 
 #include "lior/core/parallel.h"
 #include "lior/field/diagnostics.h"
@@ -108,12 +110,14 @@ double time_of_density(double w, double time) {
 
 template <class T>
 Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time,
-                        double nonlinearity, View<const double, 2> absorption)
+                        double nonlinearity, View<const double, 2> absorption,
+                        const PotentialInTime& potential)
     : grid_(h.grid()),
       time_(time),
       dt_(dt),
       hbar_(h.physics().hbar),
       v_({grid_.nx, grid_.ny}),
+      moving_(h, potential),
       row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
       column_({grid_.nx, kColumns, kColumns, 1}),
       row_sums_(2 * grid_.nx),
@@ -127,6 +131,9 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   LIOR_CHECK(order == 2 || (order == 4 && time == Time::real),
              "a splitting of order {} in {} time; expected 2, or 4 in real time", order,
              time == Time::real ? "real" : "imaginary");
+  LIOR_CHECK(time == Time::real || !moving_.moves(),
+             "a splitting in imaginary time with a potential that follows the time; expected real "
+             "time");
   if (time == Time::imaginary && nonlinearity != 0) density_ = Buffer<T>(grid_.numbers());
   const double hbar = h.physics().hbar;
   // e^{-i E f dt / hbar}, or e^{-E f dt / hbar}.
@@ -139,12 +146,19 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     LIOR_CHECK(w >= 0 && std::isfinite(w), "the absorption is {} somewhere; expected numbers >= 0",
                w);
   }
+  if (!absorption.empty()) {
+    absorption_ = Buffer<double>(grid_.cells());
+    std::copy(absorption.begin(), absorption.end(), absorption_.data());
+  }
   const Composition parts = composition(order);
   stages_ = static_cast<int>(parts.drifts.size());
+  std::partial_sum(parts.drifts.begin(), parts.drifts.end(), std::back_inserter(ends_));
+  ends_.back() = 1;  // rounding of the sum aside
   std::vector<double> kicks = parts.kicks;
   kicks.push_back(parts.kicks.front() + parts.kicks.back());
   for (const double fraction : kicks) {
     Kick kick{.factors = Buffer<Number>(grid_.cells()),
+              .fraction = fraction,
               .angle = static_cast<T>(nonlinearity * fraction * dt / hbar)};
     if (nonlinearity != 0 && !absorption.empty()) kick.angles = Buffer<T>(grid_.cells());
     for (Index c = 0; c < grid_.cells(); ++c) {
@@ -179,6 +193,29 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   kinetic_ = for_waves([](double energy) { return std::complex<double>(energy); });
   std::copy(h.v().begin(), h.v().end(), v_.data());
   std::fill(ones_.span().begin(), ones_.span().end(), 1.0);
+}
+
+/// U at a time in steps, in the factors of these kicks. Nothing where the potential stays.
+template <class T>
+void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
+  if (!moving_.moves()) return;
+  moving_.move_to(step * dt_);
+  parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
+    std::complex<double> factors[kChunk];
+    const Index last = end * grid_.ny;
+    for (Index first = begin * grid_.ny; first < last; first += kChunk) {
+      const Index cells = std::min(kChunk, last - first);
+      const double *u = moving_.u().data() + first, *v = v_.data() + first;
+      for (Kick* const kick : kicks) {
+        const double unit = kick->fraction * dt_ / hbar_;
+        for (Index c = 0; c < cells; ++c) {
+          factors[c] = absorption_.size() == 0 ? 1 : std::exp(-absorption_[first + c] * unit);
+        }
+        turn(factors, cells, [=](Index c) { return -(v[c] + u[c]) * unit; });
+        for (Index c = 0; c < cells; ++c) kick->factors[first + c] = Number(factors[c]);
+      }
+    }
+  });
 }
 
 /// Per row, in one sweep: back from frequencies, the kick, the source, the kick of the next step,
@@ -241,20 +278,26 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
 }
 
 template <class T>
-Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, const Stop& stop) {
-  const Kick *first = &kicks_[0], *both = &kicks_.back();
+Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, const Stop& stop,
+                             Index first_step) {
+  Kick *first = &kicks_[0], *both = &kicks_.back();
   const T half = static_cast<T>(dt_ / (2 * hbar_));
+  move_to(static_cast<double>(first_step), {first});
   rows(data, {.source = source, .amount = half, .next_kick = first, .forth = true});
   for (Index step = 0; step < steps; ++step) {
     const bool last = step + 1 == steps || (stop && stop());
     for (int stage = 1; stage <= stages_; ++stage) {
       columns(data, drifts_[stage - 1].data());
-      const Kick* const kick = &kicks_[stage];
+      Kick* const kick = &kicks_[stage];
+      const double now = static_cast<double>(first_step + step) + ends_[stage - 1];
       if (stage < stages_) {
+        move_to(now, {kick});
         rows(data, {.back = true, .kick = kick, .forth = true});
       } else if (last) {
+        move_to(now, {kick});
         rows(data, {.back = true, .kick = kick, .source = source, .amount = half});
       } else if (source != nullptr) {
+        move_to(now, {kick, first});
         rows(data, {.back = true,
                     .kick = kick,
                     .source = source,
@@ -262,6 +305,7 @@ Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, co
                     .next_kick = first,
                     .forth = true});
       } else {
+        move_to(now, {both});
         rows(data, {.back = true, .kick = both, .forth = true});
       }
     }
@@ -271,7 +315,8 @@ Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, co
 }
 
 template <class T>
-Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Stop& stop) {
+Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Stop& stop,
+                        Index first) {
   check_shape(t, grid_.shape(), "the field");
   if (!source.empty()) check_shape(source, grid_.shape(), "the source");
   LIOR_CHECK(source.empty() || (stages_ == 1 && time_ == Time::real),
@@ -280,11 +325,11 @@ Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Sto
              stages_ == 1 ? 2 : 4, time_ == Time::real ? "real" : "imaginary");
   if (steps <= 0) return 0;
   const Number* const s = source.empty() ? nullptr : source.data();
-  if (time_ == Time::real) return run_real(t.data(), steps, s, stop);
+  if (time_ == Time::real) return run_real(t.data(), steps, s, stop, first);
   for (Index step = 0; step < steps; ++step) {
     const double before = norm<T>(t, ones_.view(), row_sums_.span());
     for (Index k = 0; k < density_.size(); ++k) density_[k] = square(t.data()[k]);
-    run_real(t.data(), 1, nullptr, {});
+    run_real(t.data(), 1, nullptr, {}, 0);
     const double after = norm<T>(t, ones_.view(), row_sums_.span());
     if (after > 0) {
       const T scale = static_cast<T>(std::sqrt(before / after));

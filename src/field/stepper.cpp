@@ -13,30 +13,31 @@ class SplittingStepper final : public Stepper<T> {
  public:
   using typename Stepper<T>::FieldArray;
 
-  SplittingStepper(const Hamiltonian<T>& h, const Settings& s, View<const double, 2> absorption)
+  SplittingStepper(const Hamiltonian<T>& h, const Settings& s, const Inputs<T>& inputs)
       : splitting_(h, s.dt, s.scheme == Scheme::strang ? 2 : 4, s.symbol, s.time, s.nonlinearity,
-                   absorption),
+                   inputs.absorption, inputs.potential),
         relaxes_(relaxes(s)),
         continuous_(s.symbol == Symbol::continuous) {}
 
   void run(FieldArray& t, Index& step, Index steps, Driving<T>* driving,
            const Stop& stop) override {
     const Index end = step + steps;
-    const bool kicks = relaxes_ || (driving != nullptr && driving->has_memory());
+    const bool kicks =
+        relaxes_ || (driving != nullptr && (driving->has_memory() || driving->follows_time()));
     while (step < end) {
       Index wanted = end - step, made = 1;
       if (driving != nullptr) driving->begin_step(t, step);
       if (kicks) {
         wanted = 1;
-        driving->kick(t, false);
-        splitting_.run(t.view(), 1);
-        driving->kick(t, true);
+        driving->kick(t, step, false);
+        splitting_.run(t.view(), 1, {}, {}, step);
+        driving->kick(t, step, true);
         driving->end_step(t);
       } else if (driving != nullptr) {
         wanted = driving->steps_that_stay(step, wanted);
-        made = splitting_.run(t.view(), wanted, driving->constant(), stop);
+        made = splitting_.run(t.view(), wanted, driving->constant(), stop, step);
       } else {
-        made = splitting_.run(t.view(), wanted, {}, stop);
+        made = splitting_.run(t.view(), wanted, {}, stop, step);
       }
       step += made;
       if (made < wanted || (step < end && asks_to_end(stop))) return;
@@ -57,19 +58,21 @@ class CrankNicolsonStepper final : public Stepper<T> {
  public:
   using typename Stepper<T>::FieldArray;
 
-  CrankNicolsonStepper(const Hamiltonian<T>& h, const Settings& s) : crank_nicolson_(h, s.dt) {}
+  CrankNicolsonStepper(const Hamiltonian<T>& h, const Settings& s, const Inputs<T>& inputs)
+      : crank_nicolson_(h, s.dt, inputs.potential), dt_(s.dt) {}
 
   void run(FieldArray& t, Index& step, Index steps, Driving<T>* driving,
            const Stop& stop) override {
     const Index end = step + steps;
     if (driving != nullptr && source_.size() == 0) source_ = FieldArray(t.shape());
     while (step < end) {
+      const double middle = (static_cast<double>(step) + 0.5) * dt_;
       if (driving == nullptr) {
-        crank_nicolson_.step(t.view());
+        crank_nicolson_.step(t.view(), {}, middle);
       } else {
         driving->begin_step(t, step);
-        driving->extrapolate(step, source_);
-        crank_nicolson_.step(t.view(), source_.view());
+        driving->extrapolate(step, 0.5, source_.view());
+        crank_nicolson_.step(t.view(), source_.view(), middle);
         driving->end_step(t);
       }
       ++step;
@@ -79,7 +82,38 @@ class CrankNicolsonStepper final : public Stepper<T> {
 
  private:
   CrankNicolson<T> crank_nicolson_;
+  double dt_;
   FieldArray source_;
+};
+
+/// Runge-Kutta where a potential or a current follows the time.
+template <class T>
+class RungeKuttaInTimeStepper final : public Stepper<T> {
+ public:
+  using typename Stepper<T>::FieldArray;
+
+  RungeKuttaInTimeStepper(const Hamiltonian<T>& h, const Settings& s, const Inputs<T>& inputs)
+      : runge_kutta_(h, s.dt, inputs.potential), dt_(s.dt) {}
+
+  void run(FieldArray& t, Index& step, Index steps, Driving<T>* driving,
+           const Stop& stop) override {
+    const Index end = step + steps;
+    typename RungeKuttaInTime<T>::Source source;
+    if (driving != nullptr) {
+      source = [&](double share, Field<T> s) { driving->extrapolate(step, share, s); };
+    }
+    while (step < end) {
+      if (driving != nullptr) driving->begin_step(t, step);
+      runge_kutta_.step(t.view(), static_cast<double>(step) * dt_, source);
+      if (driving != nullptr) driving->end_step(t);
+      ++step;
+      if (asks_to_end(stop)) return;
+    }
+  }
+
+ private:
+  RungeKuttaInTime<T> runge_kutta_;
+  double dt_;
 };
 
 /// As many steps at once as the sources stay for. Those of a T_prev renewed at every step are the
@@ -154,13 +188,13 @@ class ChebyshevStepper final : public Stepper<T> {
     while (step < end) {
       if (driving != nullptr) driving->begin_step(t, step);
       if (stop) std::copy(t.span().begin(), t.span().end(), before_.data());
-      if (driving != nullptr) driving->kick(t, false);
+      if (driving != nullptr) driving->kick(t, step, false);
       if (!chebyshev_.step(t.view(), stop)) {
         std::swap(t, before_);
         return;
       }
       if (driving != nullptr) {
-        driving->kick(t, true);
+        driving->kick(t, step, true);
         driving->end_step(t);
       }
       ++step;
@@ -177,12 +211,16 @@ class ChebyshevStepper final : public Stepper<T> {
 
 template <class T>
 std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>& h, const Settings& settings,
-                                         View<const double, 2> absorption) {
+                                         const Inputs<T>& inputs) {
+  const bool in_time = inputs.potential != nullptr || inputs.current_in_time != nullptr;
   switch (settings.scheme) {
     case Scheme::strang:
-    case Scheme::yoshida4: return std::make_unique<SplittingStepper<T>>(h, settings, absorption);
-    case Scheme::crank_nicolson: return std::make_unique<CrankNicolsonStepper<T>>(h, settings);
-    case Scheme::rk4: return std::make_unique<RungeKuttaStepper<T>>(h, settings);
+    case Scheme::yoshida4: return std::make_unique<SplittingStepper<T>>(h, settings, inputs);
+    case Scheme::crank_nicolson:
+      return std::make_unique<CrankNicolsonStepper<T>>(h, settings, inputs);
+    case Scheme::rk4:
+      if (in_time) return std::make_unique<RungeKuttaInTimeStepper<T>>(h, settings, inputs);
+      return std::make_unique<RungeKuttaStepper<T>>(h, settings);
     case Scheme::chebyshev: return std::make_unique<ChebyshevStepper<T>>(h, settings);
   }
   return nullptr;
@@ -190,7 +228,7 @@ std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>& h, const Settings
 
 #define LIOR_INSTANTIATE(T)                                                                 \
   template std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>&, const Settings&, \
-                                                    View<const double, 2>)
+                                                    const Inputs<T>&)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

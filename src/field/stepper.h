@@ -27,9 +27,9 @@ class Stepper {
   virtual void field_changed() {}
 };
 
-/// The stepper of settings.scheme. absorption: as Splitting's. Throws as its integrator does.
+/// The stepper of settings.scheme. Throws as its integrator does.
 template <class T>
 std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>& h, const Settings& settings,
-                                         View<const double, 2> absorption);
+                                         const Inputs<T>& inputs);
 
 }  // namespace lior::field

@@ -151,7 +151,7 @@ TEST(AllocationFaults, InAnEvolutionOfEveryScheme) {
         fill_random(grid, 3, start.view());
         Settings settings{.scheme = scheme, .dt = 0.01};
         if (traits(scheme).sources) settings.lambda_qr = 0.1, settings.lambda_f = 0.1;
-        Evolution<double> evolution(h, settings, start.view(), start.view());
+        Evolution<double> evolution(h, settings, start.view(), {.evidence = start.view()});
         evolution.run(3);
         return evolution.field()(3, 4, 1, 0);
       });

@@ -12,6 +12,7 @@
 
 #include "lior/core/random.h"
 #include "lior/field/diagnostics.h"
+#include "lior/field/formula.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
 
@@ -125,7 +126,8 @@ TEST(Evolution, SchemesAgreeWithEverySource) {
   for (const Scheme scheme :
        {Scheme::chebyshev, Scheme::strang, Scheme::crank_nicolson, Scheme::rk4}) {
     settings.scheme = scheme;
-    Evolution<double> evolution(h, settings, start.view(), e.view(), j.view());
+    Evolution<double> evolution(h, settings, start.view(),
+                                {.evidence = e.view(), .current = j.view()});
     evolution.run(100);
     if (scheme == Scheme::chebyshev) {
       std::copy_n(evolution.field().data(), want.size(), want.data());
@@ -143,9 +145,9 @@ TEST(Evolution, StateSavedAndRestoredGoesOnBitForBit) {
   for (const Scheme scheme : {Scheme::strang, Scheme::crank_nicolson}) {
     Settings settings = kFull;
     settings.scheme = scheme;
-    Evolution<double> whole(h, settings, start.view(), e.view());
+    Evolution<double> whole(h, settings, start.view(), {.evidence = e.view()});
     whole.run(7);
-    Evolution<double> other(h, settings, start.view(), e.view());
+    Evolution<double> other(h, settings, start.view(), {.evidence = e.view()});
     std::vector<std::vector<double>> saved;
     whole.visit_state([&](const char*, std::span<double> numbers) {
       saved.emplace_back(numbers.begin(), numbers.end());
@@ -166,8 +168,8 @@ TEST(Evolution, BitEqualAcrossThreadCounts) {
   const Grid grid{96, 80, 2, 1};  // large enough for three threads
   const auto h = hamiltonian(grid);
   const auto start = smooth_field(grid), e = random_field(grid, 5);
-  Evolution<double> one(h, kFull, start.view(), e.view());
-  Evolution<double> three(h, kFull, start.view(), e.view());
+  Evolution<double> one(h, kFull, start.view(), {.evidence = e.view()});
+  Evolution<double> three(h, kFull, start.view(), {.evidence = e.view()});
   on_thread_counts([&](int count) { (count == 1 ? one : three).run(5); });
   EXPECT_EQ(distance(one.field(), three.field()), 0);
 }
@@ -184,13 +186,32 @@ TEST(Evolution, AStepAllocatesNothing) {
         settings.scheme = scheme;
         settings.update_every = update_every;
         if (update_every == 1) settings.lambda_f = 0;
-        Evolution<double> evolution(h, settings, start.view(), e.view());
+        Evolution<double> evolution(h, settings, start.view(), {.evidence = e.view()});
         evolution.run(3);
         const long before = allocations;
         evolution.run(6);
         EXPECT_EQ(allocations - before, 0) << static_cast<int>(scheme);
       }
     }
+  }
+}
+
+TEST(Evolution, AStepUnderAFormulaOfTheTimeAllocatesNothing) {
+  const auto h = hamiltonian(kGrid);
+  const auto start = smooth_field(kGrid);
+  for (const Scheme scheme :
+       {Scheme::strang, Scheme::yoshida4, Scheme::crank_nicolson, Scheme::rk4}) {
+    Inputs<double> inputs{.potential = potential_in_time(
+                              GridFormula(kGrid, "0.01*x*sin(t)", "potential", {.time = true}))};
+    if (traits(scheme).sources) {
+      inputs.current_in_time = current_in_time<double>(
+          PolarFormula(kGrid, {"y*t*i", "current"}, {"t", "phase"}, {.time = true, .entry = true}));
+    }
+    Evolution<double> evolution(h, {.scheme = scheme, .dt = 0.02}, start.view(), inputs);
+    evolution.run(3);
+    const long before = allocations;
+    evolution.run(6);
+    EXPECT_EQ(allocations - before, 0) << name(scheme);
   }
 }
 
@@ -230,8 +251,10 @@ TEST(Evolution, AnExplicitRunIsTheSameHoweverItIsCut) {
       settings.scheme = Scheme::rk4;
       settings.update_every = update_every;
       settings.lambda_f = lambda_f;
-      Evolution<double> whole(h, settings, start.view(), e.view(), j.view());
-      Evolution<double> parts(h, settings, start.view(), e.view(), j.view());
+      Evolution<double> whole(h, settings, start.view(),
+                              {.evidence = e.view(), .current = j.view()});
+      Evolution<double> parts(h, settings, start.view(),
+                              {.evidence = e.view(), .current = j.view()});
       whole.run(10);
       for (const Index steps : {1, 4, 0, 2, 3}) parts.run(steps);
       EXPECT_EQ(whole.step(), parts.step());
@@ -249,7 +272,7 @@ TEST(Evolution, RelaxingMovesTheFieldToItsPosterior) {
   for (Index k = 0; k < 16; ++k) start.data()[k] = 1, e.data()[k] = k < 8 ? 1 : 2;
   Evolution<double> evolution(h,
                               {.dt = 0.01, .lambda_qr = 0.1, .tau = 0.5, .mode = BayesMode::relax},
-                              start.view(), e.view());
+                              start.view(), {.evidence = e.view()});
   evolution.run(300);
   EXPECT_GT(std::abs(evolution.field()(0, 0, 0, 0)), 1.2);  // believed
   EXPECT_LT(std::abs(evolution.field()(3, 3, 0, 0)), 0.3);  // not
@@ -259,7 +282,7 @@ TEST(Evolution, WhatCannotRunIsRefusedBeforeTheFirstStep) {
   const auto h = hamiltonian(kGrid);
   const auto start = smooth_field(kGrid);
   const auto message = [&](const Settings& settings, ConstField<double> evidence = {}) {
-    return error_of([&] { Evolution<double>(h, settings, start.view(), evidence); });
+    return error_of([&] { Evolution<double>(h, settings, start.view(), {.evidence = evidence}); });
   };
   const double largest = largest_stable_step(h);
   EXPECT_EQ(message({.scheme = Scheme::rk4, .dt = 100}),
@@ -330,7 +353,8 @@ TEST(Evolution, EnergyHasTheSymbolOfTheSplitting) {
   for (const Symbol symbol : {Symbol::discrete, Symbol::continuous}) {
     const Evolution<double> evolution(h, {.symbol = symbol}, wave.view());
     const double each = 0.4 * 0.4 / 4 * 1.5 * wave_numbers[static_cast<int>(symbol)] + 0.3;
-    EXPECT_NEAR(evolution.energy(wave.view(), work.view(), sums.span()), 4 * cells * each, 1e-10);
+    EXPECT_NEAR(evolution.energy(wave.view(), 0, work.view(), sums.span()), 4 * cells * each,
+                1e-10);
   }
 }
 
@@ -369,7 +393,7 @@ TEST(Evolution, PlannedBytesAreWhatItAllocates) {
       const auto h = hamiltonian(grid);
       const Evolution<double> evolution(h, settings, start.view());
       const double taken = static_cast<double>(allocated_bytes - before);
-      const auto planned = static_cast<double>(planned_bytes<double>(grid, settings, false, false));
+      const auto planned = static_cast<double>(planned_bytes<double>(grid, settings, {}));
       // Rows that threads keep in their caches are not counted: 384 KB and columns of blocks.
       EXPECT_LE(taken, planned + (2 << 20) * threads()) << name(scheme);
       EXPECT_GE(taken, 0.7 * planned - static_cast<double>(field)) << name(scheme);
@@ -386,7 +410,8 @@ TEST(Evolution, BayesInTheSweepHoldsForFieldsWhoseSquaresVanish) {
   const Settings free{.scheme = Scheme::rk4, .dt = 0.01};
   Settings bayes = free;
   bayes.lambda_qr = 0.5, bayes.update_every = 1;
-  Evolution<double> without(h, free, start.view()), with(h, bayes, start.view(), evidence.view());
+  Evolution<double> without(h, free, start.view()),
+      with(h, bayes, start.view(), {.evidence = evidence.view()});
   without.run(3), with.run(3);
   for (Index k = 0; k < start.size(); ++k) {
     EXPECT_LE(std::abs(with.field().data()[k] - without.field().data()[k]), 1e-212);

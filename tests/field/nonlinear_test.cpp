@@ -7,6 +7,7 @@
 
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
+#include "lior/field/formula.h"
 #include "lior/field/setup.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
@@ -68,17 +69,17 @@ TEST(Nonlinear, NormStaysAndEnergyDriftsWithTheOrder) {
   const auto changes = [&](Scheme scheme, double dt) {
     Evolution<double> evolution(soliton.h, soliton.settings(scheme, dt), start.view());
     const double norm_before = norm<double>(start.view(), soliton.h.weight(), sums.span());
-    const double before = evolution.energy(start.view(), work.view(), sums.span());
+    const double before = evolution.energy(start.view(), 0, work.view(), sums.span());
     evolution.run(std::lround(4 / dt));
     const double norm_after = norm<double>(evolution.field(), soliton.h.weight(), sums.span());
-    const double after = evolution.energy(evolution.field(), work.view(), sums.span());
+    const double after = evolution.energy(evolution.field(), 0, work.view(), sums.span());
     // Some four hundred transforms, each of a few roundings.
     EXPECT_NEAR(norm_after / norm_before, 1, 1e-12);
     return std::abs(after - before);
   };
   // E = v^2 - 1/3 for this soliton, in cells of dx by dx.
   Evolution<double> evolution(soliton.h, soliton.settings(Scheme::strang, 1), start.view());
-  EXPECT_NEAR(evolution.energy(start.view(), work.view(), sums.span()) / soliton.grid.dx,
+  EXPECT_NEAR(evolution.energy(start.view(), 0, work.view(), sums.span()) / soliton.grid.dx,
               soliton.speed * soliton.speed - 1.0 / 3, 1e-6);
   EXPECT_LT(changes(Scheme::strang, 0.04), 1e-4);
   EXPECT_LT(changes(Scheme::yoshida4, 0.04), changes(Scheme::strang, 0.04));
@@ -88,12 +89,11 @@ TEST(Nonlinear, NormStaysAndEnergyDriftsWithTheOrder) {
 TEST(Nonlinear, ImaginaryTimeFindsTheGroundStateOfATrap) {
   constexpr double kG = 200;
   const Grid grid{.nx = 64, .ny = 64, .d = 1, .dx = 0.25};
-  Array<double, 2> v({64, 64}), modulus({64, 64}), phase({64, 64});
+  Array<double, 2> v({64, 64});
   fill_formula(grid, "(x^2 + y^2)/2", "trap", v.view());
-  fill_formula(grid, "exp(-(x^2 + y^2)/8)/sqrt(4*pi)", "start", modulus.view());
   const Hamiltonian<double> h(grid, {.hbar = 1, .mass = 1}, {}, v.view());
   Array<Number, 4> start(grid.shape()), work(grid.shape());
-  fill_polar(grid, modulus.view(), phase.view(), start.view());
+  PolarFormula(grid, {"exp(-(x^2 + y^2)/8)/sqrt(4*pi)", "start"}, {}, {}).fill(start.view());
   Evolution<double> evolution(
       h, {.dt = 0.004, .symbol = Symbol::continuous, .time = Time::imaginary, .nonlinearity = kG},
       start.view());
@@ -104,7 +104,7 @@ TEST(Nonlinear, ImaginaryTimeFindsTheGroundStateOfATrap) {
   double potential = 0;
   for (Index k = 0; k < grid.cells(); ++k) potential += cell * v.data()[k] * std::norm(t.data()[k]);
   const double own = kG / 2 * cell * fourth_powers<double>(t, sums.span());
-  const double kinetic = evolution.energy(t, work.view(), sums.span()) - potential - own;
+  const double kinetic = evolution.energy(t, 0, work.view(), sums.span()) - potential - own;
   EXPECT_NEAR(cell * norm<double>(t, h.weight(), sums.span()), 1, 1e-6);
   // The virial theorem of a harmonic trap in two dimensions; imaginary steps leave dt^2.
   EXPECT_NEAR(2 * kinetic - 2 * potential + 2 * own, 0, 1e-3 * potential);
@@ -145,19 +145,17 @@ TEST(Nonlinear, OtherSchemesRefuseIt) {
 /// it is gone, and does not come back on the other side.
 TEST(Absorption, TakesTheNormThatItShould) {
   const Grid grid{.nx = 128, .ny = 4, .d = 1, .dx = 0.5};
-  Array<double, 2> v({128, 4}), even({128, 4}), rim({128, 4}), phase({128, 4}), modulus({128, 4});
+  Array<double, 2> v({128, 4}), even({128, 4}), rim({128, 4});
   const Hamiltonian<double> h(grid, {.hbar = 1, .mass = 1}, {}, v.view());
   fill_formula(grid, "0.3", "even", even.view());
   fill_formula(grid, "where(abs(x) > 20, ((abs(x) - 20)/12)^2, 0)", "rim", rim.view());
-  fill_formula(grid, "exp(-x^2/16)", "modulus", modulus.view());
-  fill_formula(grid, "2*x", "phase", phase.view());
   Array<Number, 4> start(grid.shape());
-  fill_polar(grid, modulus.view(), phase.view(), start.view());
+  PolarFormula(grid, {"exp(-x^2/16)", "modulus"}, {"2*x", "phase"}, {}).fill(start.view());
   Buffer<double> sums(3 * grid.nx);
   const double before = norm<double>(start.view(), h.weight(), sums.span());
   const auto left = [&](Scheme scheme, View<const double, 2> absorption, Index steps) {
     const Settings settings{.scheme = scheme, .dt = 0.05, .symbol = Symbol::continuous};
-    Evolution<double> evolution(h, settings, start.view(), {}, {}, absorption);
+    Evolution<double> evolution(h, settings, start.view(), {.absorption = absorption});
     evolution.run(steps);
     return norm<double>(evolution.field(), h.weight(), sums.span()) / before;
   };
@@ -170,9 +168,10 @@ TEST(Absorption, TakesTheNormThatItShould) {
   EXPECT_EQ(error_of([&] { left(Scheme::strang, even.view(), 1); }),
             "the absorption is -0.1 somewhere; expected numbers >= 0");
   const Settings explicit_steps{.scheme = Scheme::rk4, .dt = 1e-3};
-  EXPECT_EQ(
-      error_of([&] { Evolution<double>(h, explicit_steps, start.view(), {}, {}, rim.view()); }),
-      "rk4 cannot run with an absorbing potential; expected one of: strang, yoshida4");
+  EXPECT_EQ(error_of([&] {
+              Evolution<double>(h, explicit_steps, start.view(), {.absorption = rim.view()});
+            }),
+            "rk4 cannot run with an absorbing potential; expected one of: strang, yoshida4");
 }
 
 // i hbar dT/dt = (g |T|^2 - i W) T of a constant field: |T|^2 = |T_0|^2 e^{-2 W t / hbar}, and the
@@ -187,7 +186,7 @@ TEST(Absorption, LessensWhatTheNonlinearityTurns) {
   std::fill(start.view().begin(), start.view().end(), Number(0.6, 0.8));
   for (const Scheme scheme : {Scheme::strang, Scheme::yoshida4}) {
     const Settings settings{.scheme = scheme, .dt = 0.5, .nonlinearity = g};
-    Evolution<double> evolution(h, settings, start.view(), {}, {}, absorption.view());
+    Evolution<double> evolution(h, settings, start.view(), {.absorption = absorption.view()});
     evolution.run(4);
     const double fallen = std::exp(-2 * w / hbar * 2);
     const Number want =
@@ -196,25 +195,6 @@ TEST(Absorption, LessensWhatTheNonlinearityTurns) {
       EXPECT_LT(std::abs(number - want), 1e-14) << name(scheme);
     }
   }
-}
-
-TEST(Formulas, FillPotentialsAndFields) {
-  const Grid grid{.nx = 4, .ny = 3, .d = 2, .dx = 0.5};
-  Array<double, 2> v({4, 3}), phase({4, 3});
-  fill_formula(grid, "x + 10*y + Lx*100 + Ly", "potential", v.view());
-  EXPECT_EQ(v(0, 0), -1 - 7.5 + 200 + 1.5);
-  EXPECT_EQ(v(3, 2), 0.5 + 2.5 + 200 + 1.5);
-  phase(3, 2) = std::numbers::pi / 2;
-  Array<Number, 4> t(grid.shape());
-  fill_polar(grid, v.view(), phase.view(), t.view());
-  EXPECT_NEAR(t(3, 2, 1, 1).imag(), 204.5, 1e-12);
-  EXPECT_NEAR(t(3, 2, 0, 1).imag(), 102.25, 1e-12);
-  EXPECT_EQ(error_of([&] { fill_formula(grid, "1/x", "potential.expression", v.view()); }),
-            "potential.expression: is inf at x = 0, y = -0.75; expected finite numbers on the "
-            "whole grid");
-  EXPECT_EQ(error_of([&] { fill_formula(grid, "x + t", "potential.expression", v.view()); }),
-            "potential.expression: unknown name 't'; expected one of x, y, Lx, Ly at column 5: x + "
-            "▶t");
 }
 
 }  // namespace

@@ -36,8 +36,9 @@ double measured_order(Settings settings, Index steps) {
     settings.dt = 4.0 / static_cast<double>(count);
     settings.tolerance = 1e-10;
     settings.horizon = count;
-    Evolution<double> evolution(h, settings, start.view(),
-                                settings.lambda_qr != 0 ? evidence.view() : ConstField<double>{});
+    Inputs<double> inputs;
+    if (settings.lambda_qr != 0) inputs.evidence = evidence.view();
+    Evolution<double> evolution(h, settings, start.view(), inputs);
     evolution.run(count);
     end[level] = Array<Complex, 4>(kGrid.shape());
     std::copy(evolution.field().begin(), evolution.field().end(), end[level].data());

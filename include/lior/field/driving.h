@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "lior/field/grid.h"
+#include "lior/field/inputs.h"
 #include "lior/field/settings.h"
 #include "lior/memory/fractional.h"
 
@@ -29,10 +29,10 @@ class Driving {
   using Number = std::complex<T>;
   using FieldArray = Array<Number, 4>;
 
-  /// evidence and current: copied; empty: 0. Throws lior::Error where shapes differ, and
-  /// lior::Error of PowerLawRule for a memory that cannot be.
+  /// Evidence and current are copied. Throws lior::Error where shapes differ, and lior::Error of
+  /// PowerLawRule for a memory that cannot be.
   Driving(const Grid& grid, double hbar, const Settings& settings, const FieldArray& start,
-          ConstField<T> evidence, ConstField<T> current);
+          const Inputs<T>& inputs);
 
   /// Before step number `step` (from 0): T_prev <- T where it is due. Throws lior::RunError past
   /// the memory's horizon.
@@ -40,14 +40,15 @@ class Driving {
   /// The steps from `step` on, at most `steps`, through which constant() stays.
   Index steps_that_stay(Index step, Index steps) const;
 
-  /// T <- T - (i dt / 2 hbar) S(T); at the end of a step the memory's newest sample is T itself.
-  void kick(FieldArray& t, bool at_end);
+  /// T <- T - (i dt / 2 hbar) S(T), at the start of step number `step` or at its end, where the
+  /// memory's newest sample is T itself.
+  void kick(FieldArray& t, Index step, bool at_end);
   /// The memory's term at the step just made, then its history moves on.
   void end_step(const FieldArray& t);
-  /// out = S at step + 1/2, as it went on from the step before.
-  void extrapolate(Index step, FieldArray& out) const;
+  /// out = S at step + share: the memory's part as it went on from the step before.
+  void extrapolate(Index step, double share, Field<T> out);
 
-  /// Lambda_QR of BayesMode::source, and J.
+  /// Lambda_QR of BayesMode::source, and J; without J(t).
   ConstField<T> constant() const { return source_.view(); }
   ConstField<T> evidence() const { return evidence_.view(); }
   ConstField<T> current() const { return current_.view(); }
@@ -57,6 +58,7 @@ class Driving {
     return step == 0 ? term_.view() : term_before_.view();
   }
   bool has_memory() const { return memory_ != nullptr; }
+  bool follows_time() const { return current_in_time_ != nullptr; }  ///< there is a J(t)
   int poles() const { return memory_ ? memory_->poles() : 0; }
   double pole_error() const { return pole_error_; }  ///< certified; 0 without memory
 
@@ -77,10 +79,13 @@ class Driving {
 
  private:
   void update_constant(const FieldArray& t);
+  const Number* constant_at(double time);
 
   Settings settings_;
   double hbar_;
   FieldArray evidence_, current_, source_, bayes_;  ///< source_: constant()
+  CurrentInTime<T> current_in_time_;
+  FieldArray now_;  ///< source_ + J(t); empty without J(t)
   std::unique_ptr<memory::FractionalIntegral<T>> memory_;
   double pole_error_ = 0;
   FieldArray term_, term_before_;

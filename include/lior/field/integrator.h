@@ -20,7 +20,7 @@
 #include <memory>
 #include <vector>
 
-#include "lior/field/hamiltonian.h"
+#include "lior/field/hamiltonian_in_time.h"
 #include "lior/field/scheme.h"
 #include "lior/linalg/fft.h"
 
@@ -39,20 +39,25 @@ struct SourceTerms;
 /// for -i dt, and every step ends by restoring sum |T|^2. With a nonlinearity V is V + g |T_ij|^2
 /// for each entry, which a kick in real time does not change, so that kicks stay exact; in
 /// imaginary time both kicks of a step take |T_ij|^2 from its start, whose norm is not yet lost, so
-/// that the ground state is exact to dt^2.
+/// that the ground state is exact to dt^2. A potential that follows the time is taken where the
+/// drifts have brought the time, t + (b_1 + ... + b_k) dt for a_k, which keeps the order.
 template <class T>
 class Splitting {
  public:
   /// Throws lior::Error where the metric varies, dt is 0 or not finite, or order is not 2 or 4
   /// (2 in imaginary time). nonlinearity: g. absorption: W >= 0, [Nx, Ny], which makes V - i W of
-  /// V; empty: 0. Throws where it is negative or not finite.
+  /// V; empty: 0. Throws where it is negative or not finite. potential: U(t), in real time only.
   Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol = Symbol::discrete,
-            Time time = Time::real, double nonlinearity = 0, View<const double, 2> absorption = {});
+            Time time = Time::real, double nonlinearity = 0, View<const double, 2> absorption = {},
+            const PotentialInTime& potential = {});
   /// source: a constant S (order 2 in real time only), or empty: T <- T - (i dt / 2 hbar) S before
   /// and after each step, both in the sweep of the kicks. `stop` is asked after each step. Returns
-  /// the steps made. Throws lior::Error when shapes differ.
-  Index run(Field<T> t, Index steps, ConstField<T> source = {}, const Stop& stop = {});
-  /// out = H[in] with the splitting's own Laplacian. Throws lior::Error when shapes differ.
+  /// the steps made. `first` is the number of the first step, which is at first * dt. Throws
+  /// lior::Error when shapes differ.
+  Index run(Field<T> t, Index steps, ConstField<T> source = {}, const Stop& stop = {},
+            Index first = 0);
+  /// out = H[in] with the splitting's own Laplacian, U left out. Throws lior::Error when shapes
+  /// differ.
   void apply(ConstField<T> in, Field<T> out);
 
  private:
@@ -62,6 +67,7 @@ class Splitting {
   /// hbar^-1 times the integral of e^{-2 W s / hbar} over f dt.
   struct Kick {
     Buffer<Number> factors;
+    double fraction;  ///< f
     T angle;
     Buffer<T> angles{};
   };
@@ -76,17 +82,21 @@ class Splitting {
   };
   void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
-  Index run_real(Number* data, Index steps, const Number* source, const Stop& stop);
+  void move_to(double step, std::initializer_list<Kick*> kicks);
+  Index run_real(Number* data, Index steps, const Number* source, const Stop& stop, Index first);
 
   Grid grid_;
   Time time_;
   double dt_, hbar_;
   int stages_;
+  std::vector<double> ends_;            ///< b_1 + ... + b_k after each stage
   std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
   std::vector<Buffer<Number>> drifts_;  ///< [Nx, Ny] each, 1 / (Nx Ny) included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
   Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
+  Buffer<double> absorption_;  ///< empty: 0
+  HamiltonianInTime<T> moving_;
   linalg::Fft<T> row_, column_;
   Buffer<Number> columns_;  ///< one block a thread
   Buffer<double> row_sums_;
@@ -98,13 +108,14 @@ class Splitting {
 template <class T>
 class CrankNicolson {
  public:
-  CrankNicolson(const Hamiltonian<T>& h, double dt);
-  /// s: S at t + dt/2, or empty for 0. Returns the iterations. Throws lior::RunError when 2,000 do
-  /// not reach a residual of 1e-14 (float: 1e-6) of the field or of the first one, the larger.
-  int step(Field<T> t, ConstField<T> s = {});
+  CrankNicolson(const Hamiltonian<T>& h, double dt, const PotentialInTime& potential = {});
+  /// s: S at t + dt/2, or empty for 0; middle: t + dt/2, the time of U. Returns the iterations.
+  /// Throws lior::RunError when 2,000 do not reach a residual of 1e-14 (float: 1e-6) of the field
+  /// or of the first one, the larger.
+  int step(Field<T> t, ConstField<T> s = {}, double middle = 0);
 
  private:
-  const Hamiltonian<T>* h_;
+  HamiltonianInTime<T> h_;
   double dt_;
   Array<std::complex<T>, 4> residual_, direction_, image_, work_;
   Buffer<double> row_sums_;
@@ -114,6 +125,9 @@ class CrankNicolson {
 /// max(g)/dx^2).
 template <class T>
 double largest_stable_step(const Hamiltonian<T>& h);
+/// The same with V + U in place of V, u: [Nx, Ny].
+template <class T>
+double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u);
 
 /// The sources of explicit steps beside H; a part that is empty is 0. All [Nx, Ny, D, D].
 ///
@@ -174,6 +188,28 @@ class RungeKutta {
   double dt_;
   int order_;
   std::unique_ptr<Workspace> work_;
+};
+
+/// Runge-Kutta 4 where H or S follows the time: stage by stage from its tableau, at t, t + dt/2 and
+/// t + dt. Several sweeps a stage, where RungeKutta makes one a step.
+template <class T>
+class RungeKuttaInTime {
+ public:
+  /// s <- S at the share of a step that has passed: 0, 1/2 or 1.
+  using Source = std::function<void(double share, Field<T> s)>;
+
+  /// Throws as RungeKutta.
+  RungeKuttaInTime(const Hamiltonian<T>& h, double dt, const PotentialInTime& potential = {});
+  /// source: empty for 0. Throws lior::RunError where the potential has grown so that dt is above
+  /// the largest stable step.
+  void step(Field<T> t, double time, const Source& source = {});
+
+ private:
+  void check_stable(double time) const;
+
+  HamiltonianInTime<T> h_;
+  double dt_;
+  Array<std::complex<T>, 4> stage_, rate_, sum_, source_;
 };
 
 namespace reference {

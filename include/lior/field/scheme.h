@@ -34,17 +34,18 @@ struct SchemeTraits {
   bool imaginary_time;     ///< Time::imaginary, without sources
   bool continuous_symbol;  ///< Symbol::continuous
   bool local_terms;        ///< g |T|^2 T, entry by entry, and absorption
+  bool moving_potential;   ///< U(x, y, t)
   int fields;              ///< arrays of the field's size that it keeps beside the field
 };
 
 constexpr SchemeTraits traits(Scheme scheme) {
   constexpr std::array<SchemeTraits, 5> kTraits{{
-      // sources, relaxes, varying, imaginary, continuous, local, fields
-      {true, true, false, true, true, true, 0},
-      {false, false, false, false, true, true, 0},
-      {true, false, true, false, false, false, 5},  // with that of its extrapolated source
-      {true, false, true, false, false, false, 2},
-      {true, true, true, false, false, false, 4},  // with the one at the start of a step
+      // sources, relaxes, varying, imaginary, continuous, local, moving, fields
+      {true, true, false, true, true, true, true, 0},
+      {false, false, false, false, true, true, true, 0},
+      {true, false, true, false, false, false, true, 5},  // with that of its extrapolated source
+      {true, false, true, false, false, false, true, 2},
+      {true, true, true, false, false, false, false, 4},  // with the one at the start of a step
   }};
   return kTraits[static_cast<std::size_t>(scheme)];
 }

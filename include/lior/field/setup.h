@@ -6,8 +6,6 @@
 /// x and y count from the grid's middle (Nx/2, Ny/2) in units of length. Entries can be told apart:
 /// T_ij = value(x, y) on the diagonal, half of it off the diagonal.
 
-#include <string_view>
-
 #include "lior/field/grid.h"
 
 namespace lior::field {
@@ -31,16 +29,6 @@ void fill_random(const Grid& grid, std::uint64_t seed, Field<double> t);
 /// Two bells of height 1 and standard deviation Nx dx / 12, a quarter of the grid left and right of
 /// the middle.
 void fill_spots(const Grid& grid, Field<double> t);
-
-/// The values of a formula of x and y (lior/expr/parse.h), and of Lx = Nx dx and Ly = Ny dx. out:
-/// [Nx, Ny]. Throws lior::Error, opened by `where`, that shows the place where it is no formula,
-/// or a cell where it has no finite value.
-void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
-                  View<double, 2> out);
-
-/// The field of that modulus (it may be negative) and phase, [Nx, Ny] each: modulus e^{i phase}.
-void fill_polar(const Grid& grid, View<const double, 2> modulus, View<const double, 2> phase,
-                Field<double> t);
 
 /// 1 + height exp(-r^2 / (2 sigma^2)), sigma = min(Nx, Ny) / 6 cells as in fill_potential: a factor
 /// of an inverse metric. out: [Nx, Ny].

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/field/formula.h"
+
+#include <cmath>
+
+#include "lior/expr/parse.h"
+
+namespace lior::field {
+namespace {
+
+using Complex = std::complex<double>;
+
+enum Input : Index { kX, kY, kTime, kEntryRow, kEntryColumn, kInputs };
+
+constexpr Index kChunk = 128;  // cells at once
+
+double coordinate(Index i, Index count, double dx) {
+  return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
+}
+
+/// A row at a later time: what is not finite there is a run's failure, not a wrong argument.
+template <class Evaluate>
+void evaluate_in_run(const Evaluate& evaluate) {
+  try {
+    evaluate();
+  } catch (const Error& error) {
+    throw RunError(error.what());
+  }
+}
+
+}  // namespace
+
+GridFormula::GridFormula(const Grid& grid, std::string_view formula, std::string_view where,
+                         FormulaNames names)
+    : grid_(grid), where_(where) {
+  grid.check();
+  expr::Graph graph;
+  struct Name {
+    std::string_view word;
+    Index input;
+    double constant;
+  };
+  const double extents[] = {static_cast<double>(grid.nx) * grid.dx,
+                            static_cast<double>(grid.ny) * grid.dx};
+  std::vector<Name> known{{"x", kX, 0}, {"y", kY, 0}};
+  if (names.time) known.push_back({"t", kTime, 0});
+  if (names.entry) known.insert(known.end(), {{"i", kEntryRow, 0}, {"j", kEntryColumn, 0}});
+  known.insert(known.end(), {{"Lx", kInputs, extents[0]}, {"Ly", kInputs, extents[1]}});
+  expr::Scope scope{.find = [&](std::string_view word) -> std::optional<expr::Id> {
+    for (const Name& name : known) {
+      if (name.word != word) continue;
+      reads_time_ |= name.input == kTime;
+      reads_entry_ |= name.input == kEntryRow || name.input == kEntryColumn;
+      return name.input == kInputs ? graph.constant(name.constant) : graph.input(name.input);
+    }
+    return {};
+  }};
+  for (const Name& name : known) scope.names.emplace_back(name.word);
+  const expr::Id value = expr::parse(graph, formula, scope, where);
+  tape_ = expr::Tape(graph, {&value, 1}, kInputs);
+}
+
+void GridFormula::evaluate(double time, Index row, Index first, std::span<double> values, Index i,
+                           Index j) const {
+  double inputs[kInputs][kChunk];
+  const double* pointers[kInputs];
+  for (Index k = 0; k < kInputs; ++k) pointers[k] = inputs[k];
+  const double x = coordinate(row, grid_.nx, grid_.dx);
+  std::fill_n(inputs[kX], kChunk, x);
+  std::fill_n(inputs[kTime], kChunk, time);
+  std::fill_n(inputs[kEntryRow], kChunk, static_cast<double>(i));
+  std::fill_n(inputs[kEntryColumn], kChunk, static_cast<double>(j));
+  const auto count = static_cast<Index>(values.size());
+  for (Index begin = 0; begin < count; begin += kChunk) {
+    const Index cells = std::min(kChunk, count - begin);
+    double* const y = inputs[kY];
+    for (Index k = 0; k < cells; ++k) y[k] = coordinate(first + begin + k, grid_.ny, grid_.dx);
+    double* const out = values.data() + begin;
+    tape_.run<double>(pointers, out, cells, cells);
+    for (Index k = 0; k < cells; ++k) {
+      LIOR_CHECK(std::isfinite(out[k]),
+                 "{}: is {} at x = {}, y = {}{}{}; expected finite numbers "
+                 "on the whole grid",
+                 where_, out[k], x, y[k], reads_time_ ? fmt::format(", t = {}", time) : "",
+                 reads_entry_ ? fmt::format(", i = {}, j = {}", i, j) : "");
+    }
+  }
+}
+
+PolarFormula::PolarFormula(const Grid& grid, Text modulus, Text phase, FormulaNames names)
+    : grid_(grid),
+      modulus_(grid, modulus.formula, modulus.where, names),
+      phase_(grid, phase.formula.empty() ? "0" : phase.formula, phase.where, names) {}
+
+template <class T>
+void PolarFormula::evaluate(double time, Index row, std::span<std::complex<T>> numbers) const {
+  const Index d = grid_.d;
+  const bool by_entry = modulus_.reads_entry() || phase_.reads_entry();
+  double size[kChunk], angle[kChunk];
+  for (Index first = 0; first < grid_.ny; first += kChunk) {
+    const auto cells = static_cast<std::size_t>(std::min(kChunk, grid_.ny - first));
+    for (Index entry = 0; entry < d * d; ++entry) {
+      const Index i = entry / d, j = entry % d;
+      if (entry == 0 || by_entry) {
+        modulus_.evaluate(time, row, first, {size, cells}, i, j);
+        phase_.evaluate(time, row, first, {angle, cells}, i, j);
+      }
+      const double share = by_entry || i == j ? 1 : 0.5;
+      for (std::size_t k = 0; k < cells; ++k) {
+        const Complex value = size[k] * Complex(std::cos(angle[k]), std::sin(angle[k]));
+        const std::size_t cell = static_cast<std::size_t>(first) + k;
+        numbers[cell * static_cast<std::size_t>(d * d) + static_cast<std::size_t>(entry)] =
+            std::complex<T>(share * value);
+      }
+    }
+  }
+}
+
+void PolarFormula::fill(Field<double> t) const {
+  check_shape(t, grid_.shape(), "the field");
+  const auto numbers = static_cast<std::size_t>(grid_.ny * grid_.d * grid_.d);
+  for (Index row = 0; row < grid_.nx; ++row) {
+    evaluate<double>(0, row, {&t(row, 0, 0, 0), numbers});
+  }
+}
+
+void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
+                  View<double, 2> out) {
+  check_shape(out, {grid.nx, grid.ny}, "the values of a formula");
+  const GridFormula parsed(grid, formula, where);
+  const auto ny = static_cast<std::size_t>(grid.ny);
+  for (Index row = 0; row < grid.nx; ++row) parsed.evaluate(0, row, 0, {&out(row, 0), ny});
+}
+
+PotentialInTime potential_in_time(GridFormula formula) {
+  const Grid& grid = formula.grid();
+  Buffer<double> row(grid.ny);
+  for (Index i = 0; i < grid.nx; ++i) formula.evaluate(0, i, 0, row.span());
+  const auto shared = std::make_shared<const GridFormula>(std::move(formula));
+  return [shared](double time, Index i, std::span<double> u) {
+    evaluate_in_run([&] { shared->evaluate(time, i, 0, u); });
+  };
+}
+
+template <class T>
+CurrentInTime<T> current_in_time(PolarFormula formula) {
+  const Grid& grid = formula.grid();
+  Buffer<std::complex<T>> row(grid.ny * grid.d * grid.d);
+  for (Index i = 0; i < grid.nx; ++i) formula.evaluate<T>(0, i, row.span());
+  const auto shared = std::make_shared<const PolarFormula>(std::move(formula));
+  return [shared](double time, Index i, std::span<std::complex<T>> j) {
+    evaluate_in_run([&] { shared->evaluate<T>(time, i, j); });
+  };
+}
+
+#define LIOR_INSTANTIATE(T)                                                              \
+  template void PolarFormula::evaluate(double, Index, std::span<std::complex<T>>) const; \
+  template CurrentInTime<T> current_in_time(PolarFormula)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
+
+}  // namespace lior::field
