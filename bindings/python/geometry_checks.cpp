@@ -124,7 +124,7 @@ by central differences with that step, error O(step^2).)");
       "antisymmetry_residual", &antisymmetry_residual, "b"_a,
       "Largest |B_mn + B_nm| of B: (d, d, N), relative to the largest entry (0 where that is 0).");
   m.def("positive_definite", &positive_definite, "a"_a,
-        "Whether A: (d, d, N) has a Cholesky factor at each point.");
+        "Whether A: (d, d, N), symmetric, is finite and has a Cholesky factor at each point.");
   m.def(
       "eigenvalue_residual", &eigenvalue_residual, "a"_a, "b"_a,
       R"(Largest |Im| of the eigenvalues of A + i B, (d, d, N) each, relative to the largest entry; they

@@ -2,6 +2,7 @@
 #include "lior/geometry/complex_metric.h"
 
 #include <Eigen/Eigenvalues>
+#include <cmath>
 #include <numbers>
 
 #include "geometry/point.h"
@@ -113,7 +114,10 @@ bool positive_definite(View<const T, 3> a) {
   const Index d = a.extent(0);
   std::array<T, kMostDimensions * kMostDimensions> matrix;
   for (Index p = 0; p < a.extent(2); ++p) {
-    for (Index k = 0; k < d * d; ++k) matrix[k] = a(k / d, k % d, p);
+    for (Index k = 0; k < d * d; ++k) {
+      matrix[k] = a(k / d, k % d, p);
+      if (!std::isfinite(matrix[k])) return false;  // also where the factor does not read
+    }
     if (linalg::cholesky<T>(View<T, 2>(matrix.data(), {d, d}))) return false;
   }
   return true;
@@ -131,6 +135,7 @@ double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b) {
                          static_cast<double>(b(k / d, k % d, p))};
     }
     const Eigen::ComplexEigenSolver<Matrix> solver(g, false);
+    if (!g.allFinite() || solver.info() != Eigen::Success) return NAN;
     for (Index k = 0; k < d; ++k) {
       const std::complex<double> value = solver.eigenvalues()[k];
       worst.add(std::abs(value.imag()));

@@ -138,6 +138,14 @@ TEST(Residuals, KeepNaN) {
     a.data()[(place + 3) % 8] = 10, a.data()[place] = nan;
     EXPECT_TRUE(std::isnan(symmetry_residual<double>(a.view()))) << place;
     EXPECT_TRUE(std::isnan(antisymmetry_residual<double>(a.view()))) << place;
+    const Array<double, 3> b({2, 2, 2});
+    EXPECT_TRUE(std::isnan(eigenvalue_residual<double>(a.view(), b.view()))) << place;
+    EXPECT_TRUE(std::isnan(eigenvalue_residual<double>(b.view(), a.view()))) << place;
+    Array<double, 3> positive({2, 2, 2});
+    for (Index p = 0; p < 2; ++p) positive(0, 0, p) = positive(1, 1, p) = 1;
+    EXPECT_TRUE(positive_definite<double>(positive.view()));
+    positive.data()[place] = nan;
+    EXPECT_FALSE(positive_definite<double>(positive.view())) << place;
   }
   for (Index place = 0; place < 16; ++place) {
     Array<double, 5> riemann({2, 2, 2, 2, 1});

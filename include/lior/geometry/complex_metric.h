@@ -29,13 +29,15 @@ template <class T>
 void complex_metric(const LearnedMetric<T>& metric, T alpha, PhaseForm form, View<const T, 2> x,
                     View<T, 3> a, View<T, 3> b);
 
-/// Checks, each over all points; residuals are relative to the largest entry (0 where that is 0).
+/// Checks, each over all points; residuals are relative to the largest entry (0 where that is 0),
+/// and NaN where an entry is.
 template <class T>
 double symmetry_residual(View<const T, 3> a);  ///< |A_mn - A_nm|
 template <class T>
 double antisymmetry_residual(View<const T, 3> b);  ///< |B_mn + B_nm|
 template <class T>
-bool positive_definite(View<const T, 3> a);  ///< A has a Cholesky factor at each point
+bool positive_definite(
+    View<const T, 3> a);  ///< A is finite and has a Cholesky factor at each point
 /// Largest |Im| of the eigenvalues of A + i B, found without use of its symmetry.
 template <class T>
 double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b);
