@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <complex>
+#include <numbers>
 
 #include "lior/core/worst.h"
 #include "memory/one_minus_exp.h"
@@ -36,6 +37,12 @@ void evaluate(S delta, S gamma, double h, double first, int nodes, S* rate, S* w
     rate[2 + j] = std::exp(u);
     weight[2 + j] = delta * (h * std::exp(delta * u) / gamma);
   }
+}
+
+/// The top of the parabola through three values at equal steps; 0 where it is not among them.
+double crest(double before, double middle, double after) {
+  const double slope = (after - before) / 2, bend = before - 2 * middle + after;
+  return bend < 0 && std::abs(slope) <= -bend ? middle - slope * slope / (2 * bend) : 0;
 }
 
 /// Below it t^-delta is 1 to all digits, and the sum for it is theirs too.
@@ -100,17 +107,23 @@ PowerLawRule::PowerLawRule(double tolerance, double horizon, double delta_low, d
 }
 
 double PowerLawRule::certified_error() const {
-  constexpr int kDeltas = 9;
-  const int points = 2 + static_cast<int>(41 * std::log(horizon_));
+  constexpr int kDeltas = 9, kPointsPerUnit = 41;
+  const int points = 2 + static_cast<int>(kPointsPerUnit * std::log(horizon_));
+  const int deltas = delta_low_ == delta_high_ ? 1 : kDeltas;
+  std::array<double, kDeltas> at;
   Worst<double> largest;
-  for (int i = 0; i < kDeltas; ++i) {
+  for (int i = 0; i < deltas; ++i) {
     // The ends 0 and 1 are limits: the smallest and the largest delta stand for them.
     const double delta = std::clamp(delta_low_ + (delta_high_ - delta_low_) * i / (kDeltas - 1),
                                     kSmallestDelta, std::nextafter(1.0, 0.0));
-    largest.add(largest_relative_error(sum(delta), delta, 1, horizon_, points));
-    if (delta_low_ == delta_high_) break;
+    at[i] = largest_relative_error(sum(delta), delta, 1, horizon_, points);
+    largest.add(at[i]);
+    if (i >= 2) largest.add(crest(at[i - 2], at[i - 1], at[i]));
   }
-  return largest.value();
+  // In ln t the error is a ripple of period h_: its crest is at most half a step of the grid away.
+  // In delta crest() was .04 % too low at most, over 200 rules.
+  constexpr double kCrestMisses = 1.001;
+  return kCrestMisses * largest.value() / std::cos(std::numbers::pi / (kPointsPerUnit * h_));
 }
 
 ExponentialSum PowerLawRule::sum(double delta) const {
