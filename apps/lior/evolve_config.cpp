@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evolve_config.h"
 
+#include <cmath>
 #include <filesystem>
 
 #include "lior/core/available_memory.h"
-#include "lior/field/diagnostics.h"
+#include "lior/core/text.h"
 #include "lior/field/formula.h"
 #include "lior/field/setup.h"
 #include "lior/io/hdf5.h"
@@ -15,15 +16,31 @@ namespace {
 using Complex = std::complex<double>;
 using FieldArray = Array<Complex, 4>;
 
-FieldArray read_field(const std::string& file, const char* name, const field::Grid& grid) {
-  FieldArray t(grid.shape());
-  const auto shape = grid.shape();
-  const auto numbers = io::read_hdf5(file, name, shape);
-  std::copy(numbers.begin(), numbers.end(), t.data());
-  const auto broken = field::first_broken_cell<double>(t.view());
-  LIOR_CHECK(broken[0] < 0, "{}: {} has a number at cell ({}, {}) that is not finite", file, name,
-             broken[0], broken[1]);
-  return t;
+/// A data set of a file: the setting that names it, and what it says.
+struct DataSetName {
+  const char* setting;
+  const std::string& name;
+};
+
+/// An array [Nx, Ny, ...] of finite numbers.
+template <int Rank>
+Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data,
+                                const Shape<Rank>& shape) {
+  const std::string name = shown(data.name);
+  LIOR_CHECK(!name.empty() && name == data.name && name.find('/') == name.npos,
+             "{} is '{}'; expected the name of a data set at the root of the file", data.setting,
+             name);
+  Array<Complex, Rank> numbers(shape);
+  const auto found = io::read_hdf5(file, name, shape);
+  std::copy(found.begin(), found.end(), numbers.data());
+  const Index cell = numbers.size() / (shape[0] * shape[1]);
+  for (Index k = 0; k < numbers.size(); ++k) {
+    const Complex number = numbers.data()[k];
+    LIOR_CHECK(std::isfinite(number.real()) && std::isfinite(number.imag()),
+               "{}: {} has a number at cell ({}, {}) that is not finite", file, name,
+               k / cell / shape[1], k / cell % shape[1]);
+  }
+  return numbers;
 }
 
 /// The values of a setting's formula at the cells; 0 where it is empty.
@@ -88,7 +105,9 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid, View<double, 2>
 }
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
-  if (c.initial_kind == InitialKind::file) return read_field(c.initial_file, "T", grid);
+  if (c.initial_kind == InitialKind::file)
+    return read_array<4>(c.initial_file, {"initial.dataset", c.initial_dataset}, grid.shape());
+
   if (c.initial_kind == InitialKind::expression) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
@@ -137,6 +156,8 @@ settings::Fields fields(EvolveConfig& c) {
       {"potential.strength", c.potential_strength},
       Field("potential.expression", c.potential_expression).absent_in_old_files(),
       Field("potential.absorption", c.potential_absorption).absent_in_old_files(),
+      Field("potential.file", c.potential_file).absent_in_old_files(),
+      Field("potential.dataset", c.potential_dataset).absent_in_old_files(),
       {"metric.gxx", c.metric_gxx, kPositive},
       {"metric.gyy", c.metric_gyy, kPositive},
       {"metric.bump", c.metric_bump},
@@ -152,15 +173,18 @@ settings::Fields fields(EvolveConfig& c) {
       {"bayes.update_every", c.bayes_update_every, kCountOrNone},
       {"bayes.mode", c.bayes_mode},
       {"bayes.evidence", c.bayes_evidence},
+      Field("bayes.dataset", c.bayes_dataset).absent_in_old_files(),
       Field("bayes.expression", c.bayes_expression).absent_in_old_files(),
       Field("bayes.phase", c.bayes_phase).absent_in_old_files(),
       {"source.file", c.source_file},
+      Field("source.dataset", c.source_dataset).absent_in_old_files(),
       Field("source.expression", c.source_expression).absent_in_old_files(),
       Field("source.phase", c.source_phase).absent_in_old_files(),
       {"memory.tolerance", c.memory_tolerance, kPositive},
       {"memory.horizon", c.memory_horizon, kCount},
       {"initial.kind", c.initial_kind},
       {"initial.file", c.initial_file},
+      Field("initial.dataset", c.initial_dataset).absent_in_old_files(),
       Field("initial.expression", c.initial_expression).absent_in_old_files(),
       Field("initial.phase", c.initial_phase).absent_in_old_files(),
       {"initial.width", c.initial_width, kPositive},
@@ -175,8 +199,8 @@ settings::Fields fields(EvolveConfig& c) {
 }
 
 void make_paths_absolute(EvolveConfig& config) {
-  for (std::string* file :
-       {&config.metric_file, &config.bayes_evidence, &config.source_file, &config.initial_file}) {
+  for (std::string* file : {&config.potential_file, &config.metric_file, &config.bayes_evidence,
+                            &config.source_file, &config.initial_file}) {
     if (file->empty() || file->starts_with("builtin:")) continue;
     *file = std::filesystem::absolute(*file).lexically_normal().string();
   }
@@ -223,12 +247,7 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   check_memory(c);
 
   Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
-  field::fill_potential(c.potential_kind, c.potential_strength, grid, v.view());
-  if (!potential) {
-    const Array<double, 2> own =
-        formula_values(c.potential_expression, "potential.expression", grid);
-    for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
-  }
+  set_potential(c, v.view());
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
     const auto shape = v.shape();
@@ -246,22 +265,47 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   hamiltonian = std::make_unique<field::Hamiltonian<double>>(
       grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
   start = initial_field(c, grid);
-  if (!c.potential_absorption.empty()) {
-    absorption = formula_values(c.potential_absorption, "potential.absorption", grid);
-  }
   if (c.bayes_evidence == "builtin:spots") {
     evidence = FieldArray(grid.shape());
     field::fill_spots(grid, evidence.view());
   } else if (!c.bayes_evidence.empty()) {
-    evidence = read_field(c.bayes_evidence, "E", grid);
+    evidence = read_array<4>(c.bayes_evidence, {"bayes.dataset", c.bayes_dataset}, grid.shape());
   } else if (!c.bayes_expression.empty()) {
     evidence =
         polar_field({c.bayes_expression, "bayes.expression"}, {c.bayes_phase, "bayes.phase"}, grid);
   }
-  if (!c.source_file.empty()) current = read_field(c.source_file, "J", grid);
+  if (!c.source_file.empty()) {
+    current = read_array<4>(c.source_file, {"source.dataset", c.source_dataset}, grid.shape());
+  }
   if (!c.source_expression.empty() && !current_in_time) {
     current = polar_field({c.source_expression, "source.expression"},
                           {c.source_phase, "source.phase"}, grid);
+  }
+}
+
+/// V, and W where something absorbs.
+void EvolveSetup::set_potential(const EvolveConfig& c, View<double, 2> v) {
+  field::fill_potential(c.potential_kind, c.potential_strength, grid, v);
+  if (!potential) {
+    const Array<double, 2> own =
+        formula_values(c.potential_expression, "potential.expression", grid);
+    for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
+  }
+  if (!c.potential_absorption.empty()) {
+    absorption = formula_values(c.potential_absorption, "potential.absorption", grid);
+  }
+  if (c.potential_file.empty()) return;
+  const Array<Complex, 2> read =
+      read_array<2>(c.potential_file, {"potential.dataset", c.potential_dataset}, v.shape());
+  for (Index k = 0; k < grid.cells(); ++k) {
+    const double gain = read.data()[k].imag();
+    v.data()[k] += read.data()[k].real();
+    if (gain == 0) continue;
+    LIOR_CHECK(gain < 0,
+               "{}: the imaginary part of {} at cell ({}, {}) is {}; expected <= 0, which absorbs",
+               c.potential_file, c.potential_dataset, k / grid.ny, k % grid.ny, gain);
+    if (absorption.size() == 0) absorption = Array<double, 2>({grid.nx, grid.ny});
+    absorption.data()[k] -= gain;
   }
 }
 

@@ -27,6 +27,8 @@ struct EvolveConfig {
   double potential_strength = 0;
   std::string potential_expression{};  ///< of x, y and t, added to the kind's
   std::string potential_absorption{};  ///< W >= 0 of x and y: V - i W
+  std::string potential_file{};        ///< HDF5: V [x, y], added to the kind's; complex: V - i W
+  std::string potential_dataset = "V";
   double metric_gxx = 1, metric_gyy = 1;
   double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
   std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
@@ -39,16 +41,19 @@ struct EvolveConfig {
   Index integrator_steps = 800;
   Index bayes_update_every = 0;
   field::BayesMode bayes_mode = field::BayesMode::source;
-  std::string bayes_evidence{};     ///< HDF5: E [x, y, i, j]; or builtin:spots
-  std::string bayes_expression{};   ///< of x, y, i, j: the modulus of E
-  std::string bayes_phase{};        ///< and its phase; empty: 0
-  std::string source_file{};        ///< HDF5: J [x, y, i, j]
+  std::string bayes_evidence{};  ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string bayes_dataset = "E";
+  std::string bayes_expression{};  ///< of x, y, i, j: the modulus of E
+  std::string bayes_phase{};       ///< and its phase; empty: 0
+  std::string source_file{};       ///< HDF5: J [x, y, i, j]
+  std::string source_dataset = "J";
   std::string source_expression{};  ///< of x, y, t, i, j: the modulus of J
   std::string source_phase{};       ///< and its phase; empty: 0
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
   InitialKind initial_kind = InitialKind::packet;
-  std::string initial_file{};        ///< HDF5: T [x, y, i, j]; read where the kind is file
+  std::string initial_file{};  ///< HDF5: T [x, y, i, j]; read where the kind is file
+  std::string initial_dataset = "T";
   std::string initial_expression{};  ///< the modulus, of x, y, i, j, where the kind is expression
   std::string initial_phase{};       ///< and its phase; empty: 0
   double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
@@ -89,6 +94,7 @@ struct EvolveSetup {
   field::Inputs<double> inputs() const;
 
  private:
+  void set_potential(const EvolveConfig& config, View<double, 2> v);
   void follow_time(const EvolveConfig& config);
   void check_memory(const EvolveConfig& config) const;
 };

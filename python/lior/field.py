@@ -95,7 +95,7 @@ def evolve(
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
-    v: the potential (Nx, Ny) float64 (None: 0), or a formula of x, y and the time t;
+    v: the potential (Nx, Ny) float64 (None: 0), complex v - i W, or a formula of x, y and the time t;
     absorption: an array or a formula of x and y for W >= 0, which makes v - i W of v, so that norm
     falls. gxx, gyy: the inverse metric, numbers, arrays (Nx, Ny) or formulas of x and y. evidence,
     current: (Nx, Ny, D, D), None, or a formula of x, y, i, j, or two, of modulus and phase
@@ -118,6 +118,11 @@ def evolve(
         texts = (given,) if isinstance(given, str) else given
         return polar(*texts, nx=nx, ny=ny, d=d, dx=dx).astype(start.dtype, copy=False)
 
+    absorption = values(absorption)
+    if numpy.iscomplexobj(v):
+        absorbed = -numpy.imag(v)
+        absorption = absorbed if absorption is None else absorption + absorbed
+        v = numpy.ascontiguousarray(numpy.real(v))
     if v is None:
         v = numpy.zeros((nx, ny))
     elif isinstance(v, str) and _field.reads_time(v):
@@ -146,7 +151,7 @@ def evolve(
         start,
         entries(evidence),
         entries(current),
-        absorption=values(absorption),
+        absorption=absorption,
         **settings,
     )
 

@@ -72,3 +72,14 @@ def test_absorption_is_numpys_split_step():
         t = t * numpy.exp(-0.5 * dt * w[:, 0])
     numpy.testing.assert_allclose(evolved.frames[-1, :, 0, 0, 0], t, rtol=0, atol=1e-14)
     assert evolved.diagnostics["norm"][-1] < evolved.diagnostics["norm"][0]
+
+
+def test_a_complex_potential_absorbs():
+    start = field.packet(12, 10, dx=0.5, width=1.5)
+    v, w = field.formula("x^2", 12, 10, dx=0.5), field.formula("y^2", 12, 10, dx=0.5)
+    settings = dict(steps=2, dx=0.5, dt=0.05, progress=False)
+    one = field.evolve(start, v - 1j * w, absorption="0.5*y^2", **settings)
+    other = field.evolve(start, v, absorption=1.5 * w, **settings)
+    numpy.testing.assert_allclose(one.frames, other.frames, rtol=0, atol=1e-15)
+    with pytest.raises(lior.Error, match="the absorption is -.* somewhere"):
+        field.evolve(start, v + 1j * w, **settings)
