@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the built program."""
+"""Runs the built program, and a training that takes a moment."""
 
+import pathlib
+import shutil
 import subprocess
+import time
 
 import pytest
-from program import PROGRAM, environment
+from program import PROGRAM, environment, small_settings
+from training import TEXT, arguments
 
 
 @pytest.fixture
@@ -36,3 +40,33 @@ def refused(lior):
         return lines[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """A folder with text.txt and small.toml. Copy what is to change."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "text.txt").write_text(TEXT)
+    (folder / "small.toml").write_text(small_settings())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def timed_run(inputs, tmp_path_factory):
+    """The folder of a run of 60 steps on text.txt, and the seconds that the run took."""
+    out = tmp_path_factory.mktemp("runs") / "trained"
+    command = [PROGRAM, *map(str, arguments(inputs, out, "--steps", 60, "--save-every", 20))]
+    start = time.monotonic()
+    subprocess.run(command, check=True, timeout=120)
+    return out, time.monotonic() - start
+
+
+@pytest.fixture
+def trained(timed_run):
+    """The folder of a run of 60 steps on text.txt. Copy it before changing it."""
+    return timed_run[0]
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path):
+    return pathlib.Path(shutil.copytree(trained, tmp_path / "run"))

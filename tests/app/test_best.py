@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 from program import PROGRAM, small_settings
+from training import QUIET
 
 SETTINGS = small_settings(top="eval_every = 10")
-QUIET = ("--progress", "none", "--threads", 1)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import subprocess
 
 import pytest
 from program import PROGRAM, environment, small_settings
+from training import QUIET, TEXT
 
 ORDERS = "count_orders = 3"
 SETTINGS = small_settings(model=ORDERS)
-QUIET = ("--progress", "none", "--threads", 1)
-TEXT = "".join(f"line {i} of a text that repeats itself, a little\n" for i in range(400))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 from program import PROGRAM
-
-QUIET = ("--threads", "1", "--progress", "none")
+from training import QUIET
 
 
 def train(out, *more):

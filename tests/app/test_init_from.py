@@ -5,9 +5,9 @@ import json
 
 import pytest
 from program import small_settings
+from training import QUIET
 
 SETTINGS = small_settings(top="eval_every = 10", model="ngram_orders = 3\nngram_bits = 6")
-QUIET = ("--threads", 1, "--progress", "none")
 
 
 @pytest.fixture

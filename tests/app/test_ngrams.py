@@ -8,10 +8,9 @@ import time
 
 import pytest
 from program import PROGRAM, small_settings
+from training import QUIET, TEXT, tensors
 
 SETTINGS = small_settings(model="ngram_orders = 4\nngram_bits = 8\nngram_output = true")
-QUIET = ("--progress", "none", "--threads", 1)
-TEXT = "".join(f"line {i} of a text that repeats itself, a little\n" for i in range(400))
 
 
 @pytest.fixture
@@ -24,11 +23,6 @@ def inputs(tmp_path):
 def train(inputs, out, *more):
     data = ("--data", inputs / "text.txt", "--config", inputs / "ngrams.toml")
     return ("train", *data, "--out", out, *more)
-
-
-def tensors(path):
-    data = path.read_bytes()
-    return data[8 + int.from_bytes(data[:8], "little") :]
 
 
 def loss(lior, inputs, out, *more):

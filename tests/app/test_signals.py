@@ -9,6 +9,7 @@ import time
 
 import pytest
 from program import PROGRAM
+from training import tensors
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 138}
 
@@ -32,12 +33,6 @@ def start(command, **streams):
 def steps_made(out):
     file = out / "metrics.jsonl"
     return file.read_bytes().count(b"\n") if file.exists() else 0
-
-
-def tensors(file):
-    """The bytes behind the header, which also holds how long the run took."""
-    content = file.read_bytes()
-    return content[8 + int.from_bytes(content[:8], "little") :]
 
 
 def wait_for_steps(out, steps):
