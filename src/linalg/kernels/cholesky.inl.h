@@ -127,11 +127,15 @@ Index solve_planes(const T* a, const T* b, T* x, Index stride, Index count) noex
   vm::for_parts<T>(count, [=, &first_failed](auto tag, Index n, Index lanes) {
     using V = hn::Vec<decltype(tag)>;
     V entries[d * (d + 1) / 2], l[d * (d + 1) / 2], y[d];
+    // Each load has two ways: as straight code they take as long to compile as the factor does.
+#pragma GCC unroll 1
     for (int j = 0, pair = 0; j < d; ++j) {
+#pragma GCC unroll 1
       for (int i = j; i < d; ++i, ++pair) {
         entries[pair] = vm::load_part(tag, a + (i * d + j) * stride + n, lanes);
       }
     }
+#pragma GCC unroll 1
     for (int i = 0; i < d; ++i) y[i] = vm::load_part(tag, b + i * stride + n, lanes);
     auto failed = hn::Lt(hn::Zero(tag), hn::Zero(tag));
     cholesky_lanes<1>(tag, kSize, entries, l, failed);
@@ -140,6 +144,7 @@ Index solve_planes(const T* a, const T* b, T* x, Index stride, Index count) noex
       first_failed = std::min(first_failed, n + Index(hn::FindFirstTrue(tag, failed)));
     }
     cholesky_solve_lanes<1, 1>(kSize, l, y);
+#pragma GCC unroll 1
     for (int i = 0; i < d; ++i) vm::store_part(y[i], tag, x + i * stride + n, lanes);
   });
   return first_failed;
