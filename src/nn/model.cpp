@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/nn/model.h"
 
-#include <algorithm>
-#include <array>
-#include <functional>
-#include <optional>
-
-#include "lior/nn/count_scores.h"
-#include "lior/nn/cross_entropy.h"
 #include "lior/nn/embedding.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/mixers.h"
-#include "lior/nn/ngram.h"
 #include "lior/nn/rms_norm.h"
 #include "lior/nn/short_convolution.h"
+#include "nn/model_impl.h"
 
 namespace lior::nn {
-namespace {
-
 using linalg::MatrixView;
-using Tokens = View<const std::int32_t, 2>;
+
+namespace {
 
 /// Right answers at the last position of each of B sequences.
 void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossResult& result) {
@@ -33,138 +25,14 @@ void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossRes
   }
 }
 
+}  // namespace
+
 LossResult loss_result(const CrossEntropy& sums, Tokens targets,
                        std::span<const std::int32_t> predicted, bool planning) {
   LossResult result{.loss_sum = sums.loss_sum, .targets = sums.targets, .correct = sums.correct};
   if (!planning) count_last(targets, predicted, result);
   return result;
 }
-
-/// Stands for the rest of a model where the output of the layers is not used.
-struct Nothing {
-  template <class X>
-  LossResult operator()(const X&) const {
-    return {};
-  }
-};
-template <class T>
-using Layers = std::span<const std::unique_ptr<Layer<T>>>;
-
-/// The gradients of n-gram rows: at the embedding, and before the output's norm.
-template <class T>
-struct NgramGradients {
-  RowGrouping grouping;
-  RowGroups groups;
-  std::array<Buffer<T>, 2> buffers;
-  std::array<RowGradient<T>, 2> rows;
-
-  static std::size_t bytes(Index entries, Index tables, Index width) {
-    return RowGrouping::bytes(entries) +
-           static_cast<std::size_t>(tables * entries * width) * sizeof(T);
-  }
-  /// Room for so many look-ups, where there is less.
-  void reserve(Index entries, Index tables, Index width) {
-    if (entries <= grouping.entries()) return;
-    grouping = RowGrouping(entries);
-    for (Index i = 0; i < tables; ++i) buffers[i] = Buffer<T>(entries * width);
-  }
-  void take(std::size_t table, Index parameter, View<const T, 2> dx, T scale) {
-    const View<T, 2> to(buffers[table].data(), {std::ssize(groups.rows), dx.extent(1)});
-    ngram_backward<T>(groups, dx, to, scale);
-    rows[table] = {.parameter = parameter, .rows = groups.rows, .values = to};
-  }
-};
-
-}  // namespace
-
-template <class T>
-struct Model<T>::Impl {
-  explicit Impl(const ModelConfig& settings);
-  void allocate();
-
-  ModelConfig config;
-  Layout layout;
-  Slot embedding, norm, output, output_bias;
-  std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its convolution, mixer, SwiGLU
-  std::vector<Keep> kept;                         // of each block
-  NgramShape ngram_shape;
-  Slot ngram, ngram_output;
-  Slot count_weight, count_sureness, count_bias;
-  std::shared_ptr<const TextCounts> counts;
-  Buffer<T> values, gradients;
-  NgramGradients<T> ngram_gradients;
-  Dropout dropout;
-  linalg::Precision precision = linalg::Precision::float32;
-
-  /// The numbers of a step's masks: of the n-grams, and of each layer.
-  static constexpr Index kNgramPlace = 0;
-  Index place_of(Layers<T> from) const { return 1 + (from.data() - layers.data()); }
-
-  std::span<const T> weights() const { return values.span(); }
-  std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
-  Classifier<T> classifier(View<const T, 2> x, std::optional<CountScores<T>>& terms) const {
-    return {x, output.in(weights()), output_bias.vector_in(weights()), terms ? &*terms : nullptr};
-  }
-  /// What counts add to the scores of up to `most` rows at a time; nothing where there are none.
-  void make_terms(const CountedRows<T>& rows, std::span<T> d_values, Index most, Arena& arena,
-                  std::optional<CountScores<T>>& terms) const;
-  Layers<T> block(std::size_t i) const {
-    const std::size_t size = layers.size() / kept.size();
-    return Layers<T>(layers).subspan(i * size, size);
-  }
-  Index ngram_tables() const { return ngram_shape.longest == 0 ? 0 : config.ngram_output ? 2 : 1; }
-  /// Which of the parameters the first of them is.
-  Index ngram_parameter() const { return std::ssize(layout.parameters()) - ngram_tables(); }
-  Index ngram_entries(Index tokens) const { return tokens * ngram_shape.orders(); }
-  Index layers_state_size() const;
-  /// Tokens that the state holds.
-  Index history_size() const {
-    return std::max(ngram_shape.history(), config.count_orders > 0 ? config.count_orders - 1 : 0);
-  }
-  MatrixView<T> history(View<T, 2> state) const {
-    return MatrixView<T>(state).block(0, layers_state_size(), state.extent(0), history_size());
-  }
-  Index state_size() const { return layers_state_size() + history_size(); }
-  void initial_state(View<T, 2> state) const;
-
-  /// RMSNorm of what leaves the last layer, [R, D]; the layers' part of `state` goes on to the last
-  /// token.
-  View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
-  LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
-                      View<std::int32_t, 2> predicted) const;
-  void look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows, View<T, 2> x) const;
-
-  /// One call of loss_and_gradients.
-  struct Pass {
-    const Impl& model;
-    Tokens tokens, targets;
-    std::span<T> d_values;
-    NgramGradients<T>& d_ngrams;
-    Arena& arena;
-    std::span<const Index> places{};
-    Index of = 0;                        // targets that the loss is the mean over; 0: those here
-    View<std::int32_t, 2> ngram_rows{};  // of every token
-
-    static constexpr Index kNgramPlace = Impl::kNgramPlace;
-    /// Of the rows that dropout leaves.
-    T ngram_scale() const { return static_cast<T>(1 / (1 - model.dropout.rate)); }
-    Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
-    /// A call of `layer` that has no room yet for what it saves.
-    LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
-      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())},
-              arena,       model.precision};
-    }
-    LossResult run();
-    LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
-    template <class Rest>
-    LossResult through_layers(Layers<T> layers, Keep keep, View<const T, 2> x, View<T, 2> dx,
-                              const Rest& rest) const;
-    void forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const;
-    void drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const;
-    LossResult through_loss(View<const T, 2> x, View<T, 2> dx) const;
-    View<const T, 2> with_output_ngrams(View<const T, 2> x) const;
-  };
-};
 
 template <class T>
 Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
@@ -204,147 +72,6 @@ template <class T>
 void Model<T>::Impl::allocate() {
   values = Buffer<T>(layout.size());
   gradients = Buffer<T>(layout.dense_size());
-}
-
-/// Forward down the list and backward up again: the arena is a stack, and so are the calls.
-template <class T>
-LossResult Model<T>::Impl::Pass::run() {
-  check_shape(targets, tokens.shape(), "targets");
-  const Arena::Scope scope(arena);
-  const auto x = arena.take<T, 2>({tokens.size(), model.config.d_model});
-  const auto dx = arena.take<T, 2>(x.shape());
-  const bool has_ngrams = model.ngram_tables() > 0;
-  ngram_rows = arena.take<std::int32_t, 2>({tokens.size(), model.ngram_shape.orders()});
-  if (!arena.planning()) {
-    std::fill(d_values.begin(), d_values.end(), T(0));
-    embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
-    if (has_ngrams) {
-      nn::ngram_rows<T>(model.ngram_shape, tokens, {}, ngram_rows);
-      if (model.dropout.is_on()) drop_rows(model.dropout, kNgramPlace, ngram_rows);
-      ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x, ngram_scale());
-      d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
-    }
-  }
-  const LossResult result = through_blocks(0, x, dx);
-  if (!arena.planning()) {
-    embedding_backward<T>(tokens.span(), dx, model.embedding.in(d_values));
-    if (has_ngrams) d_ngrams.take(0, model.ngram_parameter(), dx, ngram_scale());
-  }
-  return result;
-}
-
-/// Blocks first, first + 1, ... and the loss: x in, the gradient of x into dx.
-template <class T>
-LossResult Model<T>::Impl::Pass::through_blocks(std::size_t first, View<const T, 2> x,
-                                                View<T, 2> dx) const {
-  if (first == model.kept.size()) return through_loss(x, dx);
-  const Layers<T> block = model.block(first);
-  const auto rest = [&](View<const T, 2> out) { return through_blocks(first + 1, out, dx); };
-  if (model.kept[first] != Keep::input) {
-    return through_layers(block, model.kept[first], x, dx, rest);
-  }
-  const Arena::Scope scope(arena);
-  const auto out = arena.take<T, 2>(x.shape());
-  forward(block, x, out);
-  const LossResult result = rest(out);
-  through_layers(block, Keep::everything, x, dx, Nothing{});
-  return result;
-}
-
-/// These layers forward, then `rest` with what they put out and dx, then these layers backward.
-template <class T>
-template <class Rest>
-LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, View<const T, 2> x,
-                                                View<T, 2> dx, const Rest& rest) const {
-  if (layers.empty()) return rest(x);
-  const Layer<T>& layer = *layers.front();
-  const bool is_read = layers.size() > 1 || !std::is_same_v<Rest, Nothing>;
-  const Arena::Scope scope(arena);
-  const auto out = arena.take<T, 2>(is_read ? x.shape() : Shape<2>{});
-  LayerCall<T> call = call_of(layer, x);
-  const SavedPlan& plan = call.saved.plan;
-  const auto take = [&](Index numbers) { return arena.take<T, 1>({numbers}).data(); };
-  call.saved.kept = take(plan.kept());
-  const std::size_t kept = arena.used();
-  call.saved.redone = take(plan.redone());
-  layer.forward(call, {}, out);
-  if (is_read) drop(layers, x, out);
-  if (keep == Keep::products) arena.rewind(kept);
-  const LossResult result = through_layers(layers.subspan(1), keep, out, dx, rest);
-  if (keep == Keep::products) {
-    call.saved.redone = take(plan.redone());
-    layer.restore(call);
-  }
-  if (!model.dropout.is_on()) {
-    layer.backward(call, dx, d_values);
-    return result;
-  }
-  const auto past = arena.take<T, 2>(dx.shape());  // what does not go through f
-  if (!arena.planning()) dropout_backward<T>(model.dropout, model.place_of(layers), dx, past);
-  layer.backward(call, dx, d_values);
-  if (!arena.planning()) {
-    std::transform(dx.begin(), dx.end(), past.begin(), dx.begin(), std::plus<>());
-  }
-  return result;
-}
-
-/// Of a layer that has put out x + f(x), leaves entries of f(x) out.
-template <class T>
-void Model<T>::Impl::Pass::drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const {
-  if (!model.dropout.is_on() || arena.planning()) return;
-  dropout_forward<T>(model.dropout, model.place_of(from), x, out);
-}
-
-/// One block, of which nothing stays.
-template <class T>
-void Model<T>::Impl::Pass::forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const {
-  const Arena::Scope scope(arena);
-  for (const auto& layer : block) {
-    const auto to = layer == block.back() ? out : arena.take<T, 2>(x.shape());
-    const Arena::Scope saved(arena);
-    LayerCall<T> call = call_of(*layer, x);
-    call.saved = take_saved<T>(call.saved.plan, arena);
-    layer->forward(call, {}, to);
-    drop(block.subspan(static_cast<std::size_t>(&layer - block.data())), x, to);
-    x = to;
-  }
-}
-
-/// x with the rows of the second table, which is what the output's norm reads.
-template <class T>
-View<const T, 2> Model<T>::Impl::Pass::with_output_ngrams(View<const T, 2> x) const {
-  if (!model.config.ngram_output) return x;
-  const auto sum = arena.take<T, 2>(x.shape());
-  if (arena.planning()) return sum;
-  std::copy_n(x.data(), x.size(), sum.data());
-  ngram_forward<T>(model.ngram_output.in(model.weights()), ngram_rows, sum, ngram_scale());
-  return sum;
-}
-
-template <class T>
-LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> dx) const {
-  const Arena::Scope scope(arena);
-  const auto x = with_output_ngrams(out);
-  const auto normed = arena.take<T, 2>(x.shape());
-  const auto inv_rms = arena.take<T, 1>({x.extent(0)}).span();
-  const auto predicted = arena.take<std::int32_t, 1>({x.extent(0)}).span();
-  Index counted = 1;
-  if (!arena.planning()) {
-    rms_norm_forward<T>(x, model.norm_gain(), kRmsNormEpsilon, normed, inv_rms);
-    counted = of > 0 ? of : std::max<Index>(count_targets(targets.span()), 1);
-  }
-  std::optional<CountScores<T>> terms;
-  model.make_terms({.tokens = tokens, .places = places}, d_values,
-                   rows_at_once(x.extent(0), model.config.classes), arena, terms);
-  const CrossEntropy sums = cross_entropy_backward<T>(
-      model.classifier(normed, terms), targets.span(), predicted, 1 / static_cast<double>(counted),
-      Store::write, dx, model.output.in(d_values), model.output_bias.vector_in(d_values), arena);
-  rms_norm_backward<T>(x, model.norm_gain(), inv_rms, dx, Store::write, dx,
-                       model.norm.vector_in(d_values), arena);
-  if (model.config.ngram_output && !arena.planning()) {
-    d_ngrams.take(1, model.ngram_parameter() + 1, dx, ngram_scale());
-  }
-  return loss_result(sums, targets, predicted, arena.planning());
 }
 
 template <class T>

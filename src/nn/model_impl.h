@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model is made of, for the files that make it: its parts, its states, its training step.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lior/nn/count_scores.h"
+#include "lior/nn/cross_entropy.h"
+#include "lior/nn/model.h"
+#include "lior/nn/ngram.h"
+#include "lior/nn/residual_block.h"
+
+namespace lior::nn {
+
+using Tokens = View<const std::int32_t, 2>;
+template <class T>
+using Layers = std::span<const std::unique_ptr<Layer<T>>>;
+
+/// The sums of a loss, and the right answers at the last position of each of B sequences.
+LossResult loss_result(const CrossEntropy& sums, Tokens targets,
+                       std::span<const std::int32_t> predicted, bool planning);
+
+/// The gradients of n-gram rows: at the embedding, and before the output's norm.
+template <class T>
+struct NgramGradients {
+  RowGrouping grouping;
+  RowGroups groups;
+  std::array<Buffer<T>, 2> buffers;
+  std::array<RowGradient<T>, 2> rows;
+
+  static std::size_t bytes(Index entries, Index tables, Index width) {
+    return RowGrouping::bytes(entries) +
+           static_cast<std::size_t>(tables * entries * width) * sizeof(T);
+  }
+  /// Room for so many look-ups, where there is less.
+  void reserve(Index entries, Index tables, Index width) {
+    if (entries <= grouping.entries()) return;
+    grouping = RowGrouping(entries);
+    for (Index i = 0; i < tables; ++i) buffers[i] = Buffer<T>(entries * width);
+  }
+  void take(std::size_t table, Index parameter, View<const T, 2> dx, T scale) {
+    const View<T, 2> to(buffers[table].data(), {std::ssize(groups.rows), dx.extent(1)});
+    ngram_backward<T>(groups, dx, to, scale);
+    rows[table] = {.parameter = parameter, .rows = groups.rows, .values = to};
+  }
+};
+
+template <class T>
+struct Model<T>::Impl {
+  explicit Impl(const ModelConfig& settings);
+  void allocate();
+
+  ModelConfig config;
+  Layout layout;
+  Slot embedding, norm, output, output_bias;
+  std::vector<std::unique_ptr<Layer<T>>> layers;  // of each block its convolution, mixer, SwiGLU
+  std::vector<Keep> kept;                         // of each block
+  NgramShape ngram_shape;
+  Slot ngram, ngram_output;
+  Slot count_weight, count_sureness, count_bias;
+  std::shared_ptr<const TextCounts> counts;
+  Buffer<T> values, gradients;
+  NgramGradients<T> ngram_gradients;
+  Dropout dropout;
+  linalg::Precision precision = linalg::Precision::float32;
+
+  /// The numbers of a step's masks: of the n-grams, and of each layer.
+  static constexpr Index kNgramPlace = 0;
+  Index place_of(Layers<T> from) const { return 1 + (from.data() - layers.data()); }
+
+  std::span<const T> weights() const { return values.span(); }
+  std::span<const T> norm_gain() const { return norm.vector_in(weights()); }
+  Classifier<T> classifier(View<const T, 2> x, std::optional<CountScores<T>>& terms) const {
+    return {x, output.in(weights()), output_bias.vector_in(weights()), terms ? &*terms : nullptr};
+  }
+  /// What counts add to the scores of up to `most` rows at a time; nothing where there are none.
+  void make_terms(const CountedRows<T>& rows, std::span<T> d_values, Index most, Arena& arena,
+                  std::optional<CountScores<T>>& terms) const;
+  Layers<T> block(std::size_t i) const {
+    const std::size_t size = layers.size() / kept.size();
+    return Layers<T>(layers).subspan(i * size, size);
+  }
+  Index ngram_tables() const { return ngram_shape.longest == 0 ? 0 : config.ngram_output ? 2 : 1; }
+  /// Which of the parameters the first of them is.
+  Index ngram_parameter() const { return std::ssize(layout.parameters()) - ngram_tables(); }
+  Index ngram_entries(Index tokens) const { return tokens * ngram_shape.orders(); }
+  Index layers_state_size() const;
+  /// Tokens that the state holds.
+  Index history_size() const {
+    return std::max(ngram_shape.history(), config.count_orders > 0 ? config.count_orders - 1 : 0);
+  }
+  linalg::MatrixView<T> history(View<T, 2> state) const {
+    return linalg::MatrixView<T>(state).block(0, layers_state_size(), state.extent(0),
+                                              history_size());
+  }
+  Index state_size() const { return layers_state_size() + history_size(); }
+  void initial_state(View<T, 2> state) const;
+
+  /// RMSNorm of what leaves the last layer, [R, D]; the layers' part of `state` goes on to the last
+  /// token.
+  View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
+  LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
+                      View<std::int32_t, 2> predicted) const;
+  void look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows, View<T, 2> x) const;
+
+  /// One call of loss_and_gradients; model_step.cpp.
+  struct Pass {
+    const Impl& model;
+    Tokens tokens, targets;
+    std::span<T> d_values;
+    NgramGradients<T>& d_ngrams;
+    Arena& arena;
+    std::span<const Index> places{};
+    Index of = 0;                        // targets that the loss is the mean over; 0: those here
+    View<std::int32_t, 2> ngram_rows{};  // of every token
+
+    static constexpr Index kNgramPlace = Impl::kNgramPlace;
+    /// Of the rows that dropout leaves.
+    T ngram_scale() const { return static_cast<T>(1 / (1 - model.dropout.rate)); }
+    Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
+    /// A call of `layer` that has no room yet for what it saves.
+    LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
+      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())},
+              arena,       model.precision};
+    }
+    LossResult run();
+    LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;
+    template <class Rest>
+    LossResult through_layers(Layers<T> layers, Keep keep, View<const T, 2> x, View<T, 2> dx,
+                              const Rest& rest) const;
+    void forward(Layers<T> block, View<const T, 2> x, View<T, 2> out) const;
+    void drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const;
+    LossResult through_loss(View<const T, 2> x, View<T, 2> dx) const;
+    View<const T, 2> with_output_ngrams(View<const T, 2> x) const;
+  };
+};
+
+}  // namespace lior::nn
