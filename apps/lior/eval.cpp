@@ -29,19 +29,24 @@ constexpr const char* kWhat =
     R"(Prints one JSON object a length. wrong: positions; exact: sequences without one; accuracy_low and
 accuracy_high: its 95 % interval, each sequence taken as one draw, since its positions share their errors.
 
-Of a text, the first --count x --length bytes of the part are predicted, in up to 64 stretches of at
-least --length. `val` in the training's progress is over fewer: eval_count = 32 sequences (config.json),
-four in a row at places spread over the same tail, so it differs from this.
+loss is in nats a token; bits_per_byte and nats_per_byte are of the text's bytes, whatever the tokens are.
+
+Of a text, the first --count x --length tokens of the part are predicted: of one document in up to 64
+stretches of at least --length, of several each from its start. `val` in the training's progress is over
+fewer: eval_count = 32 sequences (config.json), four in a row at places spread over the same part, so it
+differs from this.
 
 With --dynamic the counts of a model that has them go on with what it has predicted, as a compressor's do, in
-one stretch from the first byte to the last; nothing is learnt before it is predicted.
+one stretch from the first token to the last, or document after document, the longest first; nothing is learnt
+before it is predicted.
 )";
 
 struct Arguments {
-  std::string model, data, split = "val", weights = "best", progress = "auto";
+  std::string model, split = "val", weights = "best", progress = "auto";
+  std::vector<std::string> data;
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
-  std::optional<std::string> lengths, by_position, plot;
+  std::optional<std::string> pattern, field, separator, lengths, by_position, plot;
   bool dynamic = false;
   bool json = false;  ///< the only form there is
 };
@@ -89,7 +94,6 @@ class EvalProgress {
 struct Report {
   std::int64_t length = 0;  ///< of the sequences that were read
   train::EvalResult result;
-  std::optional<double> bits_per_byte;
   double seconds = 0;
 };
 
@@ -99,13 +103,12 @@ class Evaluation {
   Evaluation(const Arguments& arguments, train::TrainedModel& trained)
       : arguments_(arguments),
         trained_(trained),
-        tokenizer_(train::find_tokenizer(trained.config.tokenizer)),
-        data_(train::open_source(arguments.data, trained.config.val_fraction, tokenizer_)) {
+        data_(train::open_source(choice(arguments, trained))) {
     const nn::ModelConfig& model = trained.config.model;
     LIOR_CHECK(data_->vocabulary() == model.vocabulary && data_->classes() == model.classes,
                "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
-               shown_path(arguments.data), data_->vocabulary(), data_->classes(),
-               shown_path(arguments.model), model.vocabulary, model.classes);
+               train::shown_names(train::join_names(arguments.data)), data_->vocabulary(),
+               data_->classes(), shown_path(arguments.model), model.vocabulary, model.classes);
   }
 
   /// What is read at a length; too little data, or too little memory, is found here.
@@ -126,7 +129,7 @@ class Evaluation {
   Report run(std::int64_t length, EvalProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
-    if (stream->length() < length && ranks().is_first()) {
+    if (stream->length() < length && stream->count() == 1 && ranks().is_first()) {
       fmt::print(stderr, "note: length {}: the part ends before; one stretch of {} is predicted\n",
                  length, stream->length());
     }
@@ -143,15 +146,21 @@ class Evaluation {
         counts->read(tokens.span());
       });
     }
-    Report report{stream->length(), evaluator.run(*stream, ranks()), {}, timer.seconds()};
-    if (data_->text() != nullptr) {
-      report.bits_per_byte =
-          report.result.loss / std::numbers::ln2 / static_cast<double>(tokenizer_.bytes_per_token);
-    }
-    return report;
+    return {stream->length(), evaluator.run(*stream, ranks()), timer.seconds()};
   }
 
  private:
+  static train::DataChoice choice(const Arguments& arguments, const train::TrainedModel& trained) {
+    train::DataChoice choice = train::data_choice(trained.config);
+    choice.corpus.names = train::join_names(arguments.data);
+    choice.corpus.pattern = arguments.pattern.value_or(choice.corpus.pattern);
+    choice.corpus.field = arguments.field.value_or(choice.corpus.field);
+    choice.corpus.separator = arguments.separator.value_or(choice.corpus.separator);
+    choice.made = trained.tokenizer;
+    choice.cache = arguments.model;
+    return choice;
+  }
+
   /// What grows as it reads reads one sequence after another, in small windows.
   std::int64_t batch() const {
     return arguments_.dynamic ? 1 : std::min(arguments_.count, kMostTogether);
@@ -162,17 +171,19 @@ class Evaluation {
 
   const Arguments& arguments_;
   train::TrainedModel& trained_;
-  const train::Tokenizer& tokenizer_;
   std::unique_ptr<train::Source> data_;
 };
 
 std::string to_json(const Report& report) {
-  const auto& [length, result, bits_per_byte, seconds] = report;
+  const auto& [length, result, seconds] = report;
+  const std::optional<double> nats = result.nats_per_byte();
+  const auto bits = nats ? std::optional(*nats / std::numbers::ln2) : std::nullopt;
   return fmt::format(
-      "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"accuracy\": {:.6g}, \"accuracy_last\": {}, "
-      "\"tokens\": {}, \"seconds\": {:.3f}, \"length\": {}, \"sequences\": {}, \"wrong\": {}, "
+      "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"nats_per_byte\": {}, \"accuracy\": {:.6g}, "
+      "\"accuracy_last\": {}, \"tokens\": {}, \"seconds\": {:.3f}, \"length\": {}, \"sequences\": "
+      "{}, \"wrong\": {}, "
       "\"exact\": {}, \"accuracy_low\": {:.6g}, \"accuracy_high\": {:.6g}}}\n",
-      result.loss, number_or_null(bits_per_byte), result.accuracy,
+      result.loss, number_or_null(bits), number_or_null(nats), result.accuracy,
       number_or_null(result.accuracy_last), result.tokens, seconds, length, result.sequences,
       result.wrong, result.exact, result.interval.low, result.interval.high);
 }
@@ -222,7 +233,7 @@ struct Preparation {
                *arguments.length);
     LIOR_CHECK(!arguments.length || !arguments.lengths,
                "--length and --lengths are both given; one of them says which lengths");
-    LIOR_CHECK(ranks().size() == 1 || arguments.data != "-",
+    LIOR_CHECK(ranks().size() == 1 || train::join_names(arguments.data) != "-",
                "--data -: one process reads the standard input, and there are {} ranks",
                ranks().size());
     LIOR_CHECK(ranks().size() == 1 || !arguments.dynamic,
@@ -242,9 +253,10 @@ int run(const Arguments& arguments) {
   std::optional<Preparation> prepared;
   ranks().together([&] { prepared.emplace(arguments); });
   EvalProgress progress(arguments.progress);
-  plot::Chart chart{.title = fmt::format("accuracy on {}", shown_path(arguments.data)),
-                    .x_label = "position, as a power of 2",
-                    .y_label = "part that is right"};
+  plot::Chart chart{
+      .title = fmt::format("accuracy on {}", shown_path(train::join_names(arguments.data))),
+      .x_label = "position, as a power of 2",
+      .y_label = "part that is right"};
   std::string csv = "length,begin,end,targets,correct,accuracy\n";
   for (const std::int64_t length : prepared->lengths) {
     const Report report = prepared->evaluation.run(length, progress);
@@ -265,9 +277,15 @@ Run eval_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
-  options.require("--data", arguments->data, "FILE|-|builtin:NAME", "what to predict");
+  options.require_list("--data", arguments->data, "FILE|DIR|-|builtin:NAME ...",
+                       "what to predict: texts as for lior train, or a task");
+  options.add("--pattern", arguments->pattern, "NAMES", "of a folder's files (the training's)");
+  options.add("--field", arguments->field, "NAME",
+              "where a line of a .jsonl file has its text (the training's)");
+  options.add("--separator", arguments->separator, "TEXT",
+              "stands between documents of a file (the training's)");
   options.add("--split", arguments->split, "PART",
-              "part of a file: val, its held-out tail, or all (val)");
+              "part of the texts: val, what is held out, or all (val)");
   options.add("--weights", arguments->weights, "WHICH",
               "of the run: best, those of its best val, or last (best)");
   options.add("--count", arguments->count, "N", "sequences (256)");

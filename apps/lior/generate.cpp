@@ -72,8 +72,7 @@ std::int64_t generate(const Arguments& arguments, const train::TrainedModel& tra
                       TerminalLine& line) {
   using Form = train::Decoder::Form;
   train::Generator generator(trained.model, arguments.sampling, seed);
-  train::Decoder decoder(train::find_tokenizer(trained.config.tokenizer),
-                         arguments.raw ? Form::bytes : Form::utf8);
+  train::Decoder decoder(trained.tokenizer, arguments.raw ? Form::bytes : Form::utf8);
   StopAt stop({arguments.stop});
   generator.read(prompt);
   const auto show = [&](const std::string& text) {
@@ -92,8 +91,7 @@ std::int64_t generate(const Arguments& arguments, const train::TrainedModel& tra
 
 /// All texts; how many tokens were drawn for them.
 std::int64_t write_texts(const Arguments& arguments, const train::TrainedModel& trained) {
-  const auto tokens =
-      train::encode(train::find_tokenizer(trained.config.tokenizer), prompt_of(arguments));
+  const auto tokens = train::encode(*trained.tokenizer, prompt_of(arguments));
   std::int64_t drawn = 0;
   TerminalLine line;
   for (std::int64_t i = 0; i < arguments.count && !interrupted(); ++i) {
@@ -132,8 +130,7 @@ int run(const Arguments& arguments) {
   std::optional<train::GrowingCounts> counts;
   if (arguments.adapt) {
     counts.emplace(trained.model);
-    counts->read(train::encode(train::find_tokenizer(trained.config.tokenizer),
-                               file_text("--adapt", *arguments.adapt)));
+    counts->read(train::encode(*trained.tokenizer, file_text("--adapt", *arguments.adapt)));
   }
   catch_interrupts();
   const Timer timer;
@@ -161,8 +158,7 @@ Run generate_command(Options& options) {
   options.add_switch("--interactive", arguments->interactive, "chat: answers each line of stdin");
   options.add("--weights", arguments->weights, "WHICH",
               "of the run: best, those of its best val, or last (best)");
-  options.add("--max-tokens", arguments->max_tokens, "N",
-              "tokens, which are bytes, to write (256)");
+  options.add("--max-tokens", arguments->max_tokens, "N", "tokens to write (256)");
   options.add("--temperature", arguments->sampling.temperature, "X",
               "temperature of sampling; 0: always the likeliest (0.8)");
   options.add("--top-k", arguments->sampling.top_k, "N", "only the N likeliest tokens; 0: all (0)");

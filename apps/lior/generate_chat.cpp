@@ -52,7 +52,7 @@ class Chat {
  public:
   Chat(const train::TrainedModel& trained, const ChatSettings& settings)
       : settings_(settings),
-        tokenizer_(train::find_tokenizer(trained.config.tokenizer)),
+        tokenizer_(trained.tokenizer),
         generator_(trained.model, settings.sampling, settings.seed) {
     if (!settings.system.empty()) before_ = settings.system + kBetweenMessages;
     for (const std::string& stop : chat_stops()) settings_.stops.push_back(stop);
@@ -62,7 +62,7 @@ class Chat {
   std::int64_t answer(const std::string& line) {
     const std::string named = std::exchange(named_, false) ? "" : kUserSays;
     generator_.read(train::encode(
-        tokenizer_, before_ + named + " " + line + kBetweenMessages + kAssistantSays));
+        *tokenizer_, before_ + named + " " + line + kBetweenMessages + kAssistantSays));
     before_ = kBetweenMessages;
     StopAt stop(settings_.stops);
     const std::int64_t written = write(stop);
@@ -94,7 +94,7 @@ class Chat {
   }
 
   ChatSettings settings_;
-  const train::Tokenizer& tokenizer_;
+  train::TokenizerPtr tokenizer_;
   train::Generator generator_;
   std::string before_;  // what stands before the next line
   bool named_ = false;  // whether the model has said "User:" already

@@ -106,11 +106,36 @@ std::string files() {
   counts.safetensors   what followed what in the training text, where model.count_orders > 0
   optimizer.safetensors   what --resume needs besides
   metrics.jsonl        a line every log_every steps: loss, rates, speed; and each evaluation
+  tokenizer.json       how texts become tokens, where a token is not a byte (Hugging Face's format)
+  data                 a text that came through a pipe, from several files, compressed or in JSON
+  documents.safetensors   where its documents lie, and what it was made of: while the files are
+                       the same, --resume and eval read it instead of them
   samples.jsonl        a text of each evaluation, of a run with --samples
   report.html          what lior report writes
 
 The folder of a run of lior evolve: lior evolve --help lists it.
 Files are written aside and renamed: a run that is killed leaves the last checkpoint whole.
+)";
+}
+
+std::string texts() {
+  return R"(Texts, for --data of lior train and lior eval: any bytes, as they come.
+
+  FILE ...             one or several files
+  FILE.gz .zst .xz     what they hold
+  FILE.jsonl .ndjson   a text a line, in the field --field (text); .jsonl.zst too
+  DIR                  files in it and in its folders whose names fit --pattern ('*.txt,*.md'; all);
+                       hidden ones, links to folders, and what has a zero byte near its start are left out
+  'DIR/*.txt'          a pattern of paths
+  -                    the standard input, alone
+
+Each file and each line of JSON is a document, and so is what lies between --separator TEXT in a file
+(\n, \t and \\ are read). A model reads each document from its start, and knows nothing of others.
+Of several documents whole ones are held out, val_fraction of the bytes: drawn by a hash of each, so that
+equal ones are on one side. Where none is small enough, and of one document, the tail is.
+
+Tokens (--tokenizer): byte; bpe:1024, byte pairs learnt from what is trained on; FILE.json, those of a
+Hugging Face tokenizer.json. Compare them by bits_per_byte.
 )";
 }
 
@@ -132,6 +157,7 @@ const std::vector<HelpTopic>& help_topics() {
       {"evolve-settings", "every setting of lior evolve, and what fits", settings_of_evolve},
       {"presets", "what a preset is for", presets},
       {"mixers", "the layers that a model can have", mixers},
+      {"texts", "data that are texts, documents, tokens", texts},
       {"tasks", "data with known answers", tasks},
       {"metrics", "the metrics that have names", metrics},
       {"environment", "the variables that the program reads", environment},

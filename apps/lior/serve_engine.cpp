@@ -70,7 +70,7 @@ class Engine::Job {
   struct Text {
     Text(const train::TrainedModel& trained, const TextRequest& request, std::uint64_t seed)
         : generator(trained.model, request.sampling, seed),
-          decoder(train::find_tokenizer(trained.config.tokenizer), train::Decoder::Form::utf8),
+          decoder(trained.tokenizer, train::Decoder::Form::utf8),
           stop(request.stops) {}
     train::Generator generator;
     train::Decoder decoder;

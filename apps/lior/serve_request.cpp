@@ -169,13 +169,11 @@ using Tokens = std::vector<std::int32_t>;
 
 /// An empty text begins as after a line break, as with lior generate.
 Tokens tokens_of(const train::TrainedModel& trained, const std::string& text) {
-  const train::Tokenizer& tokenizer = train::find_tokenizer(trained.config.tokenizer);
-  return train::encode(tokenizer, text.empty() ? "\n" : text);
+  return train::encode(*trained.tokenizer, text.empty() ? "\n" : text);
 }
 
 std::string text_of(const train::TrainedModel& trained, const Tokens& tokens) {
-  train::Decoder decoder(train::find_tokenizer(trained.config.tokenizer),
-                         train::Decoder::Form::utf8);
+  train::Decoder decoder(trained.tokenizer, train::Decoder::Form::utf8);
   std::string text;
   for (const std::int32_t token : tokens) text += decoder.push(token);
   return text + decoder.finish();

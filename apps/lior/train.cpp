@@ -36,8 +36,11 @@ struct Flag {
 };
 const std::vector<Flag>& flags() {
   static const std::vector<Flag> all = {
-      {"data", "FILE|-|builtin:NAME",
-       "text, from a file or a pipe, or a task: " + train::task_list()},
+      {"pattern", "NAMES",
+       "of a folder's files, such as '*.txt,*.md'; hidden ones are left out (*)"},
+      {"field", "NAME", "where a line of a .jsonl file has its text (text)"},
+      {"separator", "TEXT", "stands between documents of a file, such as '\\n\\n' (none)"},
+      {"tokenizer", "NAME", "byte, bpe:N (learnt from the text), or a tokenizer.json (byte)"},
       {"preset", "NAME",
        fmt::format("{} (tiny; of tasks {})", train::preset_list(), default_presets())},
       {"init_from", "DIR",
@@ -66,7 +69,7 @@ const std::vector<Flag>& flags() {
       {"crystallise", "MODE",
        "auto: a run on a task ends as soon as its model can be made exact (lior crystallise); or "
        "off"},
-      {"val_fraction", "X", "tail of the file that is never trained on (0.1)"},
+      {"val_fraction", "X", "part of the text that is never trained on (0.1)"},
   };
   return all;
 }
@@ -82,6 +85,7 @@ std::string flag_name(const std::string& key) {
 
 struct Arguments {
   std::string out, progress = "auto";
+  std::vector<std::string> data;
   std::optional<std::string> config, tensorboard;
   bool resume = false, profile = false;
   std::vector<std::optional<std::string>> values =
@@ -103,6 +107,9 @@ struct Arguments {
              train::fields(any), train::kVariablePrefix, kOtherVariables, display)) {
       all.push_back(std::move(setting));
     }
+    if (!data.empty()) {
+      all.push_back({"data", settings::TextValue{train::join_names(data)}, "--data"});
+    }
     for (std::size_t i = 0; i < flags().size(); ++i) {
       if (!values[i]) continue;
       all.push_back({flags()[i].key, settings::TextValue{*values[i]}, flag_name(flags()[i].key)});
@@ -119,6 +126,9 @@ std::string progress_text(const train::Progress& progress) {
     text += fmt::format("  accuracy {:.3f} at length {}", *progress.accuracy, progress.length);
   }
   if (progress.val_loss) text += fmt::format("  val {:.3f}", *progress.val_loss);
+  if (progress.val_nats_per_byte) {
+    text += fmt::format(" ({:.3f} a byte)", *progress.val_nats_per_byte);
+  }
   text += fmt::format("  {:.1f}k tok/s", progress.tokens_per_second / 1000);
   return text;
 }
@@ -127,14 +137,18 @@ std::string progress_text(const train::Progress& progress) {
 std::string val_text(const train::Outcome& outcome) {
   if (!outcome.best || outcome.steps_made == 0) return "";
   const auto& [step, val] = *outcome.best;
+  const std::string of_bytes = outcome.tokens_per_byte ? fmt::format(" a token, {:.3f} a byte",
+                                                                     val * *outcome.tokens_per_byte)
+                                                       : "";
   if (step == outcome.step || !outcome.val_loss) {
-    return fmt::format("val was best at step {}: {:.3f} nats\n", step, val);
+    return fmt::format("val was best at step {}: {:.3f} nats{}\n", step, val, of_bytes);
   }
   return fmt::format(
-      "val was best at step {}: {:.3f} nats; it has risen since, to {:.3f}. eval and generate take "
+      "val was best at step {}: {:.3f} nats{}; it has risen since, to {:.3f}. eval and generate "
+      "take "
       "the "
       "weights of step {}; --weights last takes the last\n",
-      step, val, *outcome.val_loss, step);
+      step, val, of_bytes, *outcome.val_loss, step);
 }
 
 /// Where a run is saved, and how to go on.
@@ -259,6 +273,10 @@ int run(const Arguments& arguments) {
 Run train_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.require("--out", arguments->out, "DIR", "folder of the run; new, unless --resume");
+  options.add_list(
+      "--data", arguments->data, "FILE|DIR|-|builtin:NAME ...",
+      "texts: files (.gz, .zst, .xz, .jsonl too), folders, patterns, a pipe; or a task: " +
+          train::task_list());
   for (std::size_t i = 0; i < flags().size(); ++i) {
     options.add(flag_name(flags()[i].key), arguments->values[i], flags()[i].metavar,
                 flags()[i].help);

@@ -12,11 +12,13 @@
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
+#include "lior/train/byte_pairs.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/crystallise.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
 #include "lior/train/source.h"
+#include "lior/train/tokenizer_kinds.h"
 #include "signal_watch.h"
 
 namespace lior::python {
@@ -211,8 +213,56 @@ class Optimizer {
 /// A source under its Python name.
 struct Data {
   std::unique_ptr<train::Source> source;
-  const train::Tokenizer& tokenizer;
 };
+
+/// A tokenizer under its Python name.
+struct Tokenizer {
+  train::TokenizerPtr shared;
+};
+
+/// Of a Tokenizer, or of a name that needs no data.
+train::TokenizerPtr tokenizer_of(nb::handle given) {
+  if (nb::isinstance<Tokenizer>(given)) return nb::cast<Tokenizer&>(given).shared;
+  return train::read_tokenizer(text_of("tokenizer", given), {});
+}
+
+/// Bytes, or a str as UTF-8.
+std::string bytes_of(nb::handle text) {
+  if (!nb::isinstance<nb::bytes>(text)) return text_of("text", text);
+  const auto bytes = nb::borrow<nb::bytes>(text);
+  return {bytes.c_str(), bytes.size()};
+}
+
+/// One name, a path, or a list of them.
+std::string data_names(nb::handle given) {
+  const nb::object path = nb::module_::import_("os").attr("fspath");
+  const auto text = [&](nb::handle name) { return text_of("data", path(name)); };
+  if (!nb::isinstance<nb::list>(given) && !nb::isinstance<nb::tuple>(given)) return text(given);
+  std::vector<std::string> names;
+  for (const nb::handle name : given) names.push_back(text(name));
+  return train::join_names(names);
+}
+
+void open_data(Data* self, nb::handle name, double held_out, nb::handle tokenizer,
+               const std::string& pattern, const std::string& field, const std::string& separator,
+               const std::filesystem::path& cache) {
+  train::DataChoice choice{.corpus = {.names = data_names(name),
+                                      .pattern = pattern,
+                                      .field = field,
+                                      .separator = separator},
+                           .held_out = held_out,
+                           .cache = cache};
+  if (nb::isinstance<Tokenizer>(tokenizer)) {
+    choice.made = tokenizer_of(tokenizer);
+  } else {
+    choice.tokenizer = text_of("tokenizer", tokenizer);
+  }
+  std::unique_ptr<train::Source> source;
+  SignalWatch signals;
+  Call().run([&] { source = train::open_source(choice, [&] { return signals.raised(); }); });
+  signals.rethrow();
+  new (self) Data{std::move(source)};
+}
 
 Pair training_batch(const Data& data, std::uint64_t seed, Index step, Index batch, Index length,
                     bool generators) {
@@ -253,10 +303,9 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   });
   nb::dict facts;
   facts["loss"] = result.loss;
-  const double bits = result.loss / std::numbers::ln2;
-  const auto width = static_cast<double>(data.tokenizer.bytes_per_token);
-  facts["bits_per_byte"] =
-      data.source->text() != nullptr ? nb::cast(bits / width) : nb::object(nb::none());
+  const std::optional<double> nats = result.nats_per_byte();
+  facts["bits_per_byte"] = nats ? std::optional(*nats / std::numbers::ln2) : std::nullopt;
+  facts["nats_per_byte"] = nats;
   facts["accuracy"] = result.accuracy;
   facts["accuracy_last"] = result.accuracy_last;
   facts["tokens"] = result.tokens;
@@ -362,6 +411,9 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
           "Every setting, the text of config.json.")
       .def_ro("data", &Config::data)
       .def_ro("tokenizer", &Config::tokenizer)
+      .def_ro("pattern", &Config::pattern)
+      .def_ro("field", &Config::field)
+      .def_ro("separator", &Config::separator)
       .def_ro("seed", &Config::seed)
       .def_ro("threads", &Config::threads)
       .def_ro("batch", &Config::batch)
@@ -433,24 +485,71 @@ state_size) float32, which is updated in place, or from the start (None).)")
 }
 
 void bind_data(nb::module_& m) {
-  static const std::string data_help = fmt::format(
-      R"("builtin:a5" (tasks: {}), a file, or "-" for the standard input, whose last part `held_out`
-is never trained on, as tokens of `tokenizer`.)",
-      train::task_list());
-  nb::class_<Data>(m, "Data", "A text's tokens, or a task's sequences.")
+  nb::class_<Tokenizer>(m, "Tokenizer",
+                        "How a text becomes tokens; any bytes come back as they were.")
       .def(
           "__init__",
-          [](Data* self, const std::string& name, double held_out, const std::string& tokenizer) {
-            const train::Tokenizer& found = train::find_tokenizer(tokenizer);
-            std::unique_ptr<train::Source> source;
-            SignalWatch signals;
-            Call().run([&] {
-              source = train::open_source(name, held_out, found, [&] { return signals.raised(); });
-            });
-            signals.rethrow();
-            new (self) Data{std::move(source), found};
+          [](Tokenizer* self, const std::string& name, const std::filesystem::path& folder) {
+            new (self) Tokenizer{train::read_tokenizer(name, folder)};
           },
-          "name"_a, "held_out"_a = 0.1, "tokenizer"_a = "byte", data_help.c_str())
+          "name"_a = "byte", "folder"_a = "",
+          "By the name that a configuration has; folder: of the run that keeps it.")
+      .def_prop_ro("vocabulary", [](const Tokenizer& t) { return t.shared->vocabulary(); })
+      .def(
+          "encode",
+          [](const Tokenizer& t, nb::handle text) {
+            return train::encode(*t.shared, bytes_of(text));
+          },
+          "text"_a, "The tokens of bytes, or of a str as UTF-8, as a list.")
+      .def(
+          "decode",
+          [](const Tokenizer& t, const std::vector<std::int32_t>& tokens) {
+            std::string text;
+            for (const std::int32_t token : tokens) {
+              LIOR_CHECK(token >= 0 && token < t.shared->vocabulary(),
+                         "tokens hold {}; expected 0 to {}", token, t.shared->vocabulary() - 1);
+              text += t.shared->bytes(token);
+            }
+            return nb::bytes(text.data(), text.size());
+          },
+          "tokens"_a, "The bytes that they stand for.")
+      .def(
+          "write",
+          [](const Tokenizer& t, const std::filesystem::path& folder) {
+            train::keep_tokenizer(*t.shared, folder);
+          },
+          "folder"_a, "Its tokenizer.json, as a run keeps it; nothing of bytes.")
+      .def_static(
+          "read",
+          [](const std::filesystem::path& path) {
+            return Tokenizer{train::byte_pair_tokenizer(train::read_tokenizer_json(path))};
+          },
+          "path"_a,
+          "A Hugging Face tokenizer.json of byte-level BPE. Error that names what is not read.")
+      .def("__getstate__", [](const Tokenizer& t) { return t.shared->to_json(); })
+      .def("__setstate__", [](Tokenizer& t, const std::string& json) {
+        new (&t) Tokenizer{json.empty() ? train::byte_tokenizer()
+                                        : train::byte_pair_tokenizer(
+                                              train::parse_tokenizer_json(json, "a pickle"))};
+      });
+
+  static const std::string data_help = fmt::format(
+      R"(name: "builtin:a5" (tasks: {}), a text, or a list of texts: files (.gz, .zst, .xz and .jsonl too),
+folders, patterns of paths, "-" for the standard input. held_out: the part that is never trained on;
+tokenizer: a name or a Tokenizer; pattern: of a folder's files; field: of a line of .jsonl; separator:
+between documents of a file; cache: a run's folder, which may hold the same texts decoded.)",
+      train::task_list());
+  nb::class_<Data>(m, "Data", "A text's tokens, or a task's sequences.")
+      .def("__init__", &open_data, "name"_a, "held_out"_a = 0.1, "tokenizer"_a = "byte",
+           nb::kw_only(), "pattern"_a = "*", "field"_a = "text", "separator"_a = "", "cache"_a = "",
+           data_help.c_str())
+      .def_prop_ro(
+          "tokenizer",
+          [](const Data& d) -> std::optional<Tokenizer> {
+            if (const auto tokenizer = d.source->tokenizer()) return Tokenizer{tokenizer};
+            return {};
+          },
+          "Of a text; None of a task.")
       .def_prop_ro("vocabulary", [](const Data& d) { return d.source->vocabulary(); })
       .def_prop_ro("classes", [](const Data& d) { return d.source->classes(); })
       .def_prop_ro("is_text", [](const Data& d) { return d.source->text() != nullptr; })
@@ -465,17 +564,17 @@ s5 and group:EXPR, words of a few elements that make all others.)");
 void bind_tokens(nb::module_& m) {
   m.def(
       "encode",
-      [](const std::string& tokenizer, const nb::bytes& text) {
-        return train::encode(train::find_tokenizer(tokenizer), {text.c_str(), text.size()});
+      [](nb::handle tokenizer, nb::handle text) {
+        return train::encode(*tokenizer_of(tokenizer), bytes_of(text));
       },
-      "tokenizer"_a, "text"_a, "The tokens of bytes, as a list.");
+      "tokenizer"_a, "text"_a,
+      "The tokens of bytes, as a list. tokenizer: a Tokenizer, or \"byte\".");
   nb::class_<train::Decoder>(m, "Decoder", "Tokens in, one by one, bytes of text out.")
       .def(
           "__init__",
-          [](train::Decoder* self, const std::string& tokenizer, bool raw) {
+          [](train::Decoder* self, nb::handle tokenizer, bool raw) {
             using Form = train::Decoder::Form;
-            new (self)
-                train::Decoder(train::find_tokenizer(tokenizer), raw ? Form::bytes : Form::utf8);
+            new (self) train::Decoder(tokenizer_of(tokenizer), raw ? Form::bytes : Form::utf8);
           },
           "tokenizer"_a, "raw"_a = false,
           "raw: bytes as they come; else UTF-8, with U+FFFD where a byte fits nowhere.")
@@ -535,8 +634,8 @@ void bind_runs(nb::module_& m) {
   m.def(
       "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
       "length"_a = 256, "seed"_a = 1, "batch"_a = 64, "by_position"_a = false,
-      R"(A dict as `lior eval` prints it: loss (nats a target), bits_per_byte (of a text, else None),
-accuracy, accuracy_last, tokens, seconds, length; sequences, wrong positions, exact (sequences without
+      R"(A dict as `lior eval` prints it: loss (nats a target), bits_per_byte and nats_per_byte (of
+a text, else None), accuracy, accuracy_last, tokens, seconds, length; sequences, wrong positions, exact (sequences without
 one), and accuracy_low and accuracy_high, its 95 % interval where each sequence is one draw. Of count
 sequences of a length; of a text, its held-out tail (split='val') or all. by_position: also a list of
 (begin, end, targets, correct), at most 1024 bins of positions.)");

@@ -25,8 +25,7 @@ int main(int argc, char** argv) try {
   }
   const train::TrainedModel trained = train::load_model(argv[1]);
   const nn::Model<float>& model = trained.model;
-  const std::vector<std::int32_t> tokens = 
-      train::encode(train::find_tokenizer(trained.config.tokenizer), argv[2]);
+  const std::vector<std::int32_t> tokens = train::encode(*trained.tokenizer, argv[2]);
   const auto length = static_cast<Index>(tokens.size());
 
   // One sequence, from the state before the first byte. The state is left behind the last one: the
@@ -45,8 +44,8 @@ int main(int argc, char** argv) try {
   for (const float score : scores.span()) sum += std::exp(double{score} - scores(0, bytes[0]));
   for (std::size_t rank = 0; rank < std::min<std::size_t>(5, bytes.size()); ++rank) {
     const float score = scores(0, bytes[rank]);
-    fmt::print("{:3} {:.4f} {:.9g}\n", bytes[rank], std::exp(double{score} - scores(0, bytes[0])) / sum,
-               score);
+    fmt::print("{:3} {:.4f} {:.9g}\n", bytes[rank],
+               std::exp(double{score} - scores(0, bytes[0])) / sum, score);
   }
   return 0;
 } catch (const std::exception& error) {

@@ -21,6 +21,7 @@ from lior._lior.train import (
     LossResult,
     Model,
     Optimizer,
+    Tokenizer,
     crystallise,
     encode,
     evaluate,
@@ -37,6 +38,7 @@ __all__ = [
     "LossResult",
     "Model",
     "Optimizer",
+    "Tokenizer",
     "TrainedModel",
     "crystallise",
     "encode",
@@ -57,19 +59,29 @@ class TrainedModel:
         self.config, self.model = load_model(pathlib.Path(folder), weights)
         #: every setting, as config.json has them
         self.settings = json.loads((pathlib.Path(folder) / "config.json").read_text())
+        self.tokenizer = Tokenizer(self.config.tokenizer, folder)
+        self._folder = folder
 
     def __reduce__(self):
         """Copies and pickles hold the settings and the parameters, and need no folder."""
-        return _trained, (self.config, self.settings, dict(self.model.parameters))
+        return _trained, (
+            self.config,
+            self.settings,
+            self.tokenizer,
+            dict(self.model.parameters),
+        )
 
     def logits(self, tokens, state=None) -> numpy.ndarray:
         """Scores after the last token (B, classes) of tokens: (B, N), as Model.logits."""
         return self.model.logits(tokens, state)
 
     def evaluate(self, data, **options) -> dict:
-        """The numbers that `lior eval` prints: `data` is a name or a Data; options are train.evaluate's."""
+        """The numbers that `lior eval` prints: `data` is a Data, or what one takes, read as the run's own was; options
+        are train.evaluate's."""
         if not isinstance(data, Data):
-            data = Data(str(data), self.config.val_fraction, self.config.tokenizer)
+            config = self.config
+            how = {"pattern": config.pattern, "field": config.field, "separator": config.separator}
+            data = Data(data, config.val_fraction, self.tokenizer, cache=self._folder, **how)
         return evaluate(self.model, data, **{"length": self.config.length, **options})
 
     def generate(
@@ -98,12 +110,13 @@ class TrainedModel:
             generator.read(numpy.array(tokens, numpy.int32))
             return (generator.next() for _ in range(max_tokens))
 
-        return continued(prompt, self.config.tokenizer, max_tokens, drawn)
+        return continued(prompt, self.tokenizer, max_tokens, drawn)
 
 
-def _trained(config, settings, parameters) -> TrainedModel:
+def _trained(config, settings, tokenizer, parameters) -> TrainedModel:
     made = TrainedModel.__new__(TrainedModel)
     made.config, made.settings, made.model = config, settings, Model(config)
+    made.tokenizer, made._folder = tokenizer, ""
     for name, array in made.model.parameters.items():
         array[...] = parameters[name]
     return made

@@ -8,6 +8,7 @@
 #include "lior/core/text.h"
 #include "lior/io/safetensors.h"
 #include "lior/train/text_counts.h"
+#include "lior/train/tokenizer_kinds.h"
 
 namespace lior::train {
 namespace {
@@ -288,6 +289,7 @@ void load_weights(const fs::path& folder, Weights weights, nn::Model<float>& mod
 
 TrainedModel load_model(const fs::path& folder, Weights weights) {
   const Config config = read_config(folder / "config.json");
+  TokenizerPtr tokenizer = read_tokenizer(config.tokenizer, folder);
   const auto file = open_weights(folder, weights);
   // Nothing of the model's size is taken before the file is seen to hold that much.
   LIOR_CHECK(std::cmp_less(config.model.layers, file.names().size()),
@@ -302,7 +304,7 @@ TrainedModel load_model(const fs::path& folder, Weights weights) {
     model.set_counts(std::make_shared<nn::TextCounts>(
         nn::TextCounts{.all = load_counts(folder, longest, config.model.vocabulary)}));
   }
-  return {config, std::move(model)};
+  return {config, std::move(model), std::move(tokenizer)};
 }
 
 }  // namespace lior::train

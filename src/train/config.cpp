@@ -38,6 +38,9 @@ settings::Fields fields(Config& c) {
   settings::Fields all{
       {"preset", c.preset},
       {"data", c.data},
+      Field("pattern", c.pattern).absent_in_old_files(),
+      Field("field", c.field).absent_in_old_files(),
+      Field("separator", c.separator).absent_in_old_files(),
       Field("tokenizer", c.tokenizer).absent_in_old_files(),
       Field("init_from", c.init_from).absent_in_old_files(),
       {"seed", c.seed, kCountOrNone},
@@ -104,6 +107,15 @@ settings::Fields fields(Config& c) {
     if (option.is_new) all.back() = Field(all.back()).absent_in_old_files();
   });
   return all;
+}
+
+DataChoice data_choice(const Config& config) {
+  return {.corpus = {.names = config.data,
+                     .pattern = config.pattern,
+                     .field = config.field,
+                     .separator = config.separator},
+          .held_out = config.val_fraction,
+          .tokenizer = config.tokenizer};
 }
 
 Config new_config(std::span<const Setting> settings) {

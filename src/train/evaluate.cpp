@@ -17,6 +17,11 @@ Interval wilson_interval(double mean, Index count) {
   return {std::max(centre - half, 0.0), std::min(centre + half, 1.0)};
 }
 
+std::optional<double> EvalResult::nats_per_byte() const {
+  if (bytes == 0) return {};
+  return loss * (static_cast<double>(tokens) / static_cast<double>(bytes));
+}
+
 Evaluator::Evaluator(const nn::Model<float>& model, Index batch, Index window)
     : model_(model),
       batch_(batch),
@@ -37,7 +42,7 @@ std::size_t Evaluator::bytes(const nn::Model<float>& model, Index batch, Index w
 
 void Evaluator::start(const Stream& stream) {
   sum_ = {};
-  sequences_ = exact_ = 0;
+  sequences_ = exact_ = bytes_ = 0;
   const Index width = (stream.length() + EvalResult::kMostBins - 1) / EvalResult::kMostBins;
   bins_.clear();
   for (Index begin = 0; begin < stream.length(); begin += width) {
@@ -85,6 +90,7 @@ EvalResult Evaluator::result() const {
                     .accuracy = mean(static_cast<double>(sum_.correct), sum_.targets),
                     .accuracy_last = {},
                     .tokens = sum_.targets,
+                    .bytes = bytes_,
                     .wrong = sum_.targets - sum_.correct,
                     .sequences = sequences_,
                     .exact = exact_,
@@ -97,10 +103,10 @@ EvalResult Evaluator::result() const {
   return result;
 }
 
-/// Sequences first .. first + rows - 1, the losses of their windows into `losses`. Whether it was
-/// stopped.
+/// Sequences first .. first + rows - 1, the losses of their windows into the front of `losses`.
+/// Whether it was stopped.
 bool Evaluator::run_batch(Stream& stream, Index first, Index rows, std::span<double> losses) {
-  const Index length = stream.length();
+  const Index length = stream.longest(first, rows);
   const auto done = [&](Index begin) {
     const double of_these = static_cast<double>(begin) / static_cast<double>(length);
     return (static_cast<double>(first) + static_cast<double>(rows) * of_these) /
@@ -135,12 +141,12 @@ bool Evaluator::add_up(bool stopped, std::span<double> losses, std::span<const I
 
   struct Counts {
     nn::LossResult sum;
-    Index sequences, exact, stopped;
+    Index sequences, exact, bytes, stopped;
   };
   std::vector<Counts> counts(static_cast<std::size_t>(ranks.size()));
-  ranks.all_gather(Counts{sum_, sequences_, exact_, stopped}, std::span(counts));
+  ranks.all_gather(Counts{sum_, sequences_, exact_, bytes_, stopped}, std::span(counts));
   sum_ = {.loss_sum = sum_.loss_sum};
-  sequences_ = exact_ = 0;
+  sequences_ = exact_ = bytes_ = 0;
   for (const Counts& of_rank : counts) {
     sum_.targets += of_rank.sum.targets;
     sum_.correct += of_rank.sum.correct;
@@ -148,6 +154,7 @@ bool Evaluator::add_up(bool stopped, std::span<double> losses, std::span<const I
     sum_.last_correct += of_rank.sum.last_correct;
     sequences_ += of_rank.sequences;
     exact_ += of_rank.exact;
+    bytes_ += of_rank.bytes;
     stopped = stopped || of_rank.stopped != 0;
   }
 
@@ -165,20 +172,30 @@ bool Evaluator::add_up(bool stopped, std::span<double> losses, std::span<const I
 EvalResult Evaluator::run(Stream& stream, comm::Communicator& ranks) {
   start(stream);
   const Index together = std::min(batch_, stream.together());
-  const Index batches = (stream.count() + together - 1) / together;
-  const Index windows = (stream.length() + window_ - 1) / window_;  // of a batch
-  std::vector<double> losses(static_cast<std::size_t>(batches * windows));
-  std::vector<Index> ends = comm::even_ends(batches, ranks.size());
+  const auto rows_from = [&](Index first) { return std::min(together, stream.count() - first); };
+  std::vector<Index> windows_before = {0};  // each batch, and all
+  for (Index first = 0; first < stream.count(); first += together) {
+    const Index longest = stream.longest(first, rows_from(first));
+    windows_before.push_back(windows_before.back() + (longest + window_ - 1) / window_);
+  }
+  std::vector<double> losses(static_cast<std::size_t>(windows_before.back()));
+  std::vector<Index> ends = comm::even_ends(std::ssize(windows_before) - 1, ranks.size());
   const Index end = ends[static_cast<std::size_t>(ranks.rank())];
   const Index begin = ranks.is_first() ? 0 : ends[static_cast<std::size_t>(ranks.rank() - 1)];
   bool stopped = false;
+  const Index bytes_before = stream.bytes();
   ranks.together([&] {
     for (Index i = begin; i < end && !stopped; ++i) {
-      const Index first = i * together, rows = std::min(together, stream.count() - first);
-      stopped = run_batch(stream, first, rows, std::span(losses).subspan(i * windows, windows));
+      const Index place = windows_before[static_cast<std::size_t>(i)];
+      const Index first = i * together;
+      stopped = run_batch(stream, first, rows_from(first),
+                          std::span(losses).subspan(static_cast<std::size_t>(place)));
     }
   });
-  for (Index& of_rank : ends) of_rank *= windows;
+  bytes_ = stream.bytes() - bytes_before;
+  for (Index& end_of_rank : ends) {
+    end_of_rank = windows_before[static_cast<std::size_t>(end_of_rank)];
+  }
   stopped = add_up(stopped, losses, ends, ranks);
   if (!stopped && !std::isfinite(sum_.loss_sum)) {
     throw RunError("the loss is not finite: the scores of the model overflow");

@@ -98,6 +98,9 @@ void Metrics::write(const MetricsLine& line) {
       line.grad_norm, line.planned_bytes);
   if (line.val_loss) text += fmt::format(R"(, "val_loss": {:.6g})", *line.val_loss);
   if (line.val_accuracy) text += fmt::format(R"(, "val_accuracy": {:.6g})", *line.val_accuracy);
+  if (line.val_nats_per_byte) {
+    text += fmt::format(R"(, "val_nats_per_byte": {:.6g})", *line.val_nats_per_byte);
+  }
   text += "}\n";
   if (std::fputs(text.c_str(), file_.get()) < 0 || std::fflush(file_.get()) != 0) {
     throw RunError(fmt::format("{}: cannot be written ({})", shown_path(path_.string()),

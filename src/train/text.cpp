@@ -87,6 +87,17 @@ TextBytes::TextBytes(TextBytes&& other) noexcept
       size_(other.size_),
       held_(std::move(other.held_)) {}
 
+TextBytes::TextBytes(std::string path, std::vector<std::byte> held)
+    : path_(std::move(path)), size_(std::ssize(held)), held_(std::move(held)) {}
+
+TextBytes& TextBytes::operator=(TextBytes&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(file_, other.file_);
+  std::swap(size_, other.size_);
+  std::swap(held_, other.held_);
+  return *this;
+}
+
 TextBytes::~TextBytes() {
   if (file_ >= 0) ::close(file_);
 }

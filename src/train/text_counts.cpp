@@ -20,17 +20,17 @@ constexpr Index kPiece = 1 << 14;  // tokens, some milliseconds
 constexpr Index kSmallVocabulary = 1 << 16;
 
 /// Tokens begin .. end - 1 with the `before` of their stretch before them, as far as there are any.
-std::vector<std::int32_t> piece_of(const Source& data, const Source::Stretch& of, Index begin,
-                                   Index end, Index before) {
+std::vector<std::int32_t> piece_of(const Source& data, const Range& of, Index begin, Index end,
+                                   Index before) {
   const Index start = std::max(of.begin, begin - before);
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(end - start));
   data.read(start, tokens);
   return tokens;
 }
 
-Index text_end(const std::vector<Source::Stretch>& stretches) {
+Index text_end(const std::vector<Range>& stretches) {
   Index end = 0;
-  for (const Source::Stretch& stretch : stretches) end = std::max(end, stretch.end);
+  for (const Range& stretch : stretches) end = std::max(end, stretch.end);
   return end;
 }
 
@@ -124,7 +124,7 @@ class TableReader {
 nn::TextCounts count_text(const Source& data, Counts all,
                           const std::function<bool()>& interrupted) {
   const std::size_t most = available_memory() / 2;
-  for (const Source::Stretch& stretch : data.training_parts()) {
+  for (const Range& stretch : data.training_parts()) {
     for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
       if (interrupted()) return {};
       all.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), all.longest()));
@@ -137,14 +137,14 @@ nn::TextCounts count_text(const Source& data, Counts all,
 
 nn::TextCounts count_parts(const Source& data, Counts all,
                            const std::function<bool()>& interrupted) {
-  const std::vector<Source::Stretch> stretches = data.training_parts();
+  const std::vector<Range> stretches = data.training_parts();
   const std::size_t most = all.bytes() + available_memory() / 2;
   nn::TextCounts counts{.all = std::move(all)};
   counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
   for (Index part = 0; part < kCountParts; ++part) {
     const Index first = part * counts.part_size, last = first + counts.part_size;
     std::vector<std::vector<std::int32_t>> pieces;
-    for (const Source::Stretch& stretch : stretches) {
+    for (const Range& stretch : stretches) {
       const Index begin = std::max(first, stretch.begin), end = std::min(last, stretch.end);
       if (begin < end) {
         pieces.push_back(piece_of(data, stretch, begin, end, counts.all.longest()));

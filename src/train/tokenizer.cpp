@@ -1,51 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/tokenizer.h"
 
-#include <algorithm>
-
-#include "lior/core/text.h"
+#include <array>
 
 namespace lior::train {
 namespace {
 
-void encode_bytes(std::span<const std::byte> bytes, std::span<std::int32_t> tokens) {
-  std::transform(bytes.begin(), bytes.end(), tokens.begin(),
-                 [](std::byte b) { return static_cast<std::int32_t>(b); });
-}
+class ByteTokenizer : public Tokenizer {
+ public:
+  ByteTokenizer() {
+    for (std::size_t b = 0; b < bytes_.size(); ++b) bytes_[b] = static_cast<char>(b);
+  }
 
-void decode_byte(std::int32_t token, std::string& bytes) {
-  bytes.push_back(static_cast<char>(token));
-}
+  Index vocabulary() const override { return std::ssize(bytes_); }
+  std::string_view bytes(std::int32_t token) const override {
+    return std::string_view(bytes_.data(), bytes_.size())
+        .substr(static_cast<std::size_t>(token), 1);
+  }
+  std::size_t encode(std::string_view text, bool,
+                     std::vector<std::int32_t>& tokens) const override {
+    for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+    return text.size();
+  }
+  std::string_view unit() const override { return "bytes"; }
 
-constexpr Tokenizer kTokenizers[] = {{"byte", 256, 1, encode_bytes, decode_byte}};
+ private:
+  std::array<char, 256> bytes_;
+};
 
 }  // namespace
 
-std::span<const Tokenizer> tokenizers() { return kTokenizers; }
-
-const Tokenizer& find_tokenizer(std::string_view name) {
-  std::string names;
-  for (const Tokenizer& tokenizer : kTokenizers) {
-    if (tokenizer.name == name) return tokenizer;
-    names += names.empty() ? "" : ", ";
-    names += tokenizer.name;
-  }
-  throw Error(fmt::format("tokenizer '{}' is unknown; expected one of: {}", shown(name), names));
+TokenizerPtr byte_tokenizer() {
+  static const auto tokenizer = std::make_shared<const ByteTokenizer>();
+  return tokenizer;
 }
 
 std::vector<std::int32_t> encode(const Tokenizer& tokenizer, std::string_view text) {
-  const auto width = static_cast<std::size_t>(tokenizer.bytes_per_token);
-  LIOR_CHECK(text.size() % width == 0, "a text of {} bytes ends inside of a token of {}",
-             text.size(), width);
-  std::vector<std::int32_t> tokens(text.size() / width);
-  tokenizer.encode(std::as_bytes(std::span(text)), tokens);
+  std::vector<std::int32_t> tokens;
+  tokenizer.encode(text, true, tokens);
   return tokens;
 }
 
 std::string Decoder::push(std::int32_t token) {
-  std::string bytes;
-  tokenizer_.decode(token, bytes);
-  if (form_ == Form::bytes) return bytes;
+  const std::string_view bytes = tokenizer_->bytes(token);
+  if (form_ == Form::bytes) return std::string(bytes);
   std::string ready;
   for (const char byte : bytes) ready += repair_.push(byte);
   return ready;

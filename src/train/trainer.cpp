@@ -12,7 +12,6 @@
 #include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
-#include "lior/io/atomic_file.h"
 #include "lior/io/folder_lock.h"
 #include "lior/io/json_lines.h"
 #include "lior/linalg/gemm.h"
@@ -27,6 +26,7 @@
 #include "lior/train/run_memory.h"
 #include "lior/train/source.h"
 #include "lior/train/text_counts.h"
+#include "lior/train/tokenizer_kinds.h"
 
 namespace lior::train {
 namespace {
@@ -35,8 +35,6 @@ namespace fs = std::filesystem;
 
 constexpr double kSaveSeconds = 60;  // a checkpoint at least this often, whatever save_every says
 constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
-
-constexpr const char* kDataCopy = "data";  // what came through a pipe, in the run's folder
 
 /// Thrown when the caller interrupts before there is anything to save.
 struct Interrupted : std::exception {};
@@ -94,7 +92,7 @@ class SlowReading {
     if (!said_ && timer_.seconds() > kSilence) {
       said_ = true;
       hooks_.say(data_ == "-" ? "reading the standard input to its end"
-                              : fmt::format("reading {}", shown_path(data_)));
+                              : fmt::format("reading {}", shown_names(data_)));
     }
     return hooks_.interrupted();
   }
@@ -191,6 +189,7 @@ class Trainer {
             .lost_patience = lost_patience(),
             .best = best_.best(),
             .val_loss = line_.val_loss,
+            .tokens_per_byte = tokens_per_byte(),
             .exact = exact_,
             .config = config_};
   }
@@ -223,16 +222,17 @@ class Trainer {
         "{}",
         config_.accumulate, ranks_.size(), ranks_.size());
     set_threads(static_cast<int>(config_.threads));
-    auto data = open_source(config_.data, config_.val_fraction, find_tokenizer(config_.tokenizer),
-                            SlowReading(hooks_, config_.data));
+    DataChoice choice = data_choice(config_);
+    choice.made = tokenizer_before();
+    if (before_) choice.cache = folder_;
+    auto data = open_source(choice, SlowReading(hooks_, config_.data));
     if (hooks_.interrupted()) throw Interrupted();
-    if (const TextBytes* text = data->text()) {
-      state_.data_bytes = text->size();
-      state_.data_fingerprint = text->fingerprint(SlowReading(hooks_, config_.data));
+    if (const Corpus* corpus = data->corpus()) {
+      state_.data_bytes = corpus->text().size();
+      state_.data_fingerprint = corpus->fingerprint(SlowReading(hooks_, config_.data));
       if (hooks_.interrupted()) throw Interrupted();
-    }
-    if (const TextBytes* text = data->text(); text != nullptr && text->held().empty()) {
-      config_.data = fs::absolute(config_.data).lexically_normal().string();
+      if (!corpus->is_pipe()) config_.data = absolute_names(config_.data);
+      if (!corpus->note().empty()) hooks_.say(corpus->note());
     }
     if (const Task* task = data->task(); task != nullptr && task->problem != nullptr) {
       config_.data = data_of_task(*task);
@@ -279,6 +279,19 @@ class Trainer {
     return nn::Counts(model.count_orders);
   }
 
+  /// The tokenizer of the run that goes on, or that this one begins with; null where there is none.
+  TokenizerPtr tokenizer_before() const {
+    if (names_task(config_.data)) return nullptr;
+    if (before_) return read_tokenizer(config_.tokenizer, folder_);
+    if (config_.init_from.empty()) return nullptr;
+    const fs::path folder = config_.init_from;
+    const std::string name = read_config(folder / "config.json").tokenizer;
+    LIOR_CHECK(name == config_.tokenizer,
+               "tokenizer is {}; the weights of the run in {} are of the tokens of {}",
+               shown(config_.tokenizer), shown_path(config_.init_from), shown(name));
+    return read_tokenizer(name, folder);
+  }
+
   void advise() const {
     if (const TextBytes* text = data_->text()) advise_on(*text);
     if (const Task* task = data_->task()) {
@@ -293,6 +306,11 @@ class Trainer {
                                advice_on_size(config_, std::ssize(model_.gradients()), training)}) {
       if (advice) hooks_.say(*advice);
     }
+  }
+
+  std::optional<double> tokens_per_byte() const {
+    if (!line_.val_nats_per_byte) return {};
+    return *line_.val_nats_per_byte / *line_.val_loss;
   }
 
   bool evaluates() const { return data_->has_held_out(); }
@@ -336,11 +354,9 @@ class Trainer {
     for (const Index length : curriculum_.lengths()) {
       batches.push_back({curriculum_.batch(config_.batch, length), length});
     }
-    const TextBytes* text = data_->text();
-    RunMemory plan = plan_memory(
-        config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
-        (text != nullptr ? text->held().size() : 0) + (counts_ != nullptr ? counts_->bytes() : 0),
-        ranks_.size());
+    RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
+                                 data_->held_bytes() + (counts_ != nullptr ? counts_->bytes() : 0),
+                                 ranks_.size());
     if (config_.memory_budget) {
       hooks_.say(fmt::format(
           "memory: {} planned; of {} blocks {} compute norms and gates again, {} everything",
@@ -369,7 +385,7 @@ class Trainer {
         saved.data_bytes == state_.data_bytes && saved.data_fingerprint == state_.data_fingerprint,
         "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
         "resumed run needs the same text, wherever it lies now",
-        shown_path(config_.data), state_.data_bytes, saved.data_bytes);
+        shown_names(config_.data), state_.data_bytes, saved.data_bytes);
   }
 
   void load() {
@@ -583,6 +599,9 @@ class Trainer {
     if (any_interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
+    if (const TokenizerPtr tokenizer = data_->tokenizer(); tokenizer != byte_tokenizer()) {
+      line_.val_nats_per_byte = result.nats_per_byte();
+    }
     if (keeps_best()) compare_with_best({.step = state_.step, .val_loss = result.loss});
     if (config_.samples > 0 && ranks_.is_first()) keep_sample();
     return true;
@@ -609,7 +628,7 @@ class Trainer {
     line.tokens = state_.tokens;
     line.seconds = clock();
     line.planned_bytes = static_cast<Index>(plan_.bytes);
-    if (!evaluated) line.val_loss.reset(), line.val_accuracy.reset();
+    if (!evaluated) line.val_loss = line.val_accuracy = line.val_nats_per_byte = std::nullopt;
     metrics_->write(line);
     hooks_.logged(line);
   }
@@ -636,10 +655,9 @@ class Trainer {
 
   /// Makes the folder, and writes what a run has there from its start.
   void write_folder(bool resume) {
-    const std::span<const std::byte> held =
-        data_->text() != nullptr ? data_->text()->held() : std::span<const std::byte>();
-    const fs::path copy = fs::absolute(folder_ / kDataCopy).lexically_normal();
-    if (!held.empty()) config_.data = copy.string();
+    const Corpus* const corpus = data_->corpus();
+    const bool is_pipe = corpus != nullptr && corpus->is_pipe();
+    if (is_pipe) config_.data = absolute_names((folder_ / kTextFile).string());
     static_cast<void>(settings::to_json(fields(config_)));  // what cannot be kept is found here
     std::error_code error;
     fs::create_directories(folder_, error);
@@ -649,10 +667,8 @@ class Trainer {
       lock_.emplace(folder_.string());
       check_unused(folder_);  // another run may have begun since
     }
-    if (!held.empty()) {
-      io::write_file_atomically(copy.string(),
-                                {reinterpret_cast<const char*>(held.data()), held.size()});
-    }
+    if (is_pipe || (corpus != nullptr && corpus->is_decoded())) corpus->keep(folder_);
+    if (corpus != nullptr && !resume) keep_tokenizer(*data_->tokenizer(), folder_);
     write_config(config_, folder_ / "config.json");
     if (counts_ != nullptr && (!resume || !has_counts(folder_))) {
       save_counts(folder_, counts_->all, config_.model.vocabulary, state_.data_fingerprint);
@@ -674,7 +690,8 @@ class Trainer {
             .length = line_.length,
             .loss = line_.loss,
             .accuracy = data_->text() != nullptr ? std::nullopt : std::optional(line_.accuracy),
-            .val_loss = line_.val_loss};
+            .val_loss = line_.val_loss,
+            .val_nats_per_byte = line_.val_nats_per_byte};
   }
 
   fs::path folder_;

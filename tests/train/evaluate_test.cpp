@@ -32,10 +32,12 @@ nn::Model<float> small_model(Index vocabulary, Index classes) {
 /// `count` sequences of the task, as an evaluator of that batch takes them.
 std::unique_ptr<Stream> sequences(const char* task, std::uint64_t seed, Index count, Index length,
                                   Index batch) {
-  static const auto& a5 = *open_source("builtin:a5", 0, find_tokenizer("byte")).release();
-  static const auto& copy = *open_source("builtin:copy", 0, find_tokenizer("byte")).release();
+  static const auto& a5 =
+      *open_source({.corpus = {.names = "builtin:a5"}, .held_out = 0}).release();
+  static const auto& copy =
+      *open_source({.corpus = {.names = "builtin:copy"}, .held_out = 0}).release();
   static const auto& induction =
-      *open_source("builtin:induction", 0, find_tokenizer("byte")).release();
+      *open_source({.corpus = {.names = "builtin:induction"}, .held_out = 0}).release();
   const std::string_view name = task;
   const Source& source = name == "a5" ? a5 : name == "copy" ? copy : induction;
   return source.evaluation(Part::val, seed, count, length, batch);
@@ -49,7 +51,7 @@ class RandomText {
     Random random(seed);
     for (Index i = 0; i < size; ++i) stream.put(static_cast<char>(random.below(256)));
     stream.close();
-    source_ = open_source(path_, 0, find_tokenizer("byte"));
+    source_ = open_source({.corpus = {.names = path_}, .held_out = 0});
   }
   ~RandomText() { std::filesystem::remove(path_); }
   const Source& source() const { return *source_; }
@@ -119,7 +121,8 @@ std::vector<std::vector<bool>> right_by_position(const nn::Model<float>& model, 
 TEST(Evaluator, CountsPositionsAndSequences) {
   constexpr Index kCount = 40, kLength = 2;
   const auto model = small_model(2, 2);  // guesses a bit: right about half of the time
-  static const auto& parity = *open_source("builtin:parity", 0, find_tokenizer("byte")).release();
+  static const auto& parity =
+      *open_source({.corpus = {.names = "builtin:parity"}, .held_out = 0}).release();
   const auto together = parity.evaluation(Part::val, 1, kCount, kLength, kCount);
   const auto right = right_by_position(model, *together);
   const auto few = parity.evaluation(Part::val, 1, kCount, kLength, 7);

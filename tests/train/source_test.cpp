@@ -31,7 +31,7 @@ struct CountingFile {
 };
 
 std::unique_ptr<Source> open_text(const std::string& path, double held_out) {
-  return open_source(path, held_out, find_tokenizer("byte"));
+  return open_source({.corpus = {.names = path}, .held_out = held_out});
 }
 
 TEST(Text, FingerprintsTellTextsApart) {

@@ -63,6 +63,7 @@ constexpr auto enum_names(Weights) { return enum_words("best", "last"); }
 struct TrainedModel {
   Config config;
   nn::Model<float> model;
+  TokenizerPtr tokenizer;  ///< of a run on a text
 };
 TrainedModel load_model(const std::filesystem::path& folder, Weights weights = Weights::best);
 

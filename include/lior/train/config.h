@@ -17,6 +17,7 @@
 #include "lior/settings/settings.h"
 #include "lior/train/optimizer.h"
 #include "lior/train/schedule.h"
+#include "lior/train/source.h"
 #include "lior/train/task.h"
 
 namespace lior::train {
@@ -31,7 +32,10 @@ inline constexpr std::string_view kVariablePrefix = "LIOR_";
 /// Everything that a run depends on, except where it writes.
 struct Config {
   std::string preset{};
-  std::string data{};              ///< a file, or builtin:TASK
+  std::string data{};         ///< texts (corpus.h), one a line, or builtin:TASK
+  std::string pattern = "*";  ///< these three say how texts are read (corpus.h)
+  std::string field = "text";
+  std::string separator{};
   std::string tokenizer = "byte";  ///< of a text (tokenizer.h)
   std::string init_from{};         ///< folder of a run whose weights this one begins with
   Index seed = 0;
@@ -60,6 +64,9 @@ struct Config {
   ScheduleConfig schedule{};
   CurriculumConfig curriculum{};
 };
+
+/// The data of a configuration.
+DataChoice data_choice(const Config& config);
 
 /// The settings of a preset (train/presets.cpp), with the rate that suits the optimiser. Throws
 /// lior::Error that lists them.

@@ -35,6 +35,7 @@ struct EvalResult {
   double accuracy = 0;
   std::optional<double> accuracy_last;  ///< at sequences' last positions, where they are labelled
   Index tokens = 0;                     ///< targets counted
+  Index bytes = 0;                      ///< of a text that they stand for; 0 of a task
   Index wrong = 0;                      ///< of them
   Index sequences = 0;                  ///< that were read
   Index exact = 0;                      ///< of them: without a wrong target
@@ -44,6 +45,9 @@ struct EvalResult {
                                            the length allows */
 
   static constexpr Index kMostBins = 1024;
+
+  /// What can be compared between tokenizers; absent of a task.
+  std::optional<double> nats_per_byte() const;
 };
 
 /// Runs the sequences of a stream, of any length, through a model in windows that carry the state:
@@ -88,7 +92,7 @@ class Evaluator {
   Learn learn_ = [](View<const std::int32_t, 2>, bool) {};
   nn::LossResult sum_;
   std::vector<Index> wrong_;  // of each sequence that is being read
-  Index sequences_ = 0, exact_ = 0;
+  Index sequences_ = 0, exact_ = 0, bytes_ = 0;
   std::vector<PositionBin> bins_;
 };
 

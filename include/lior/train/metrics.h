@@ -24,6 +24,7 @@ struct MetricsLine {
   Index planned_bytes = 0;           ///< memory that the run was planned to hold
   std::optional<double> val_loss{};  ///< on evaluated steps: the held-out tail, or fresh sequences
   std::optional<double> val_accuracy{};
+  std::optional<double> val_nats_per_byte{};  ///< of a text whose tokens are not bytes
 };
 
 /// The lines of a run's file, in order; what is no record is left out. Throws lior::Error where

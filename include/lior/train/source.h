@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "lior/core/names.h"
+#include "lior/train/corpus.h"
 #include "lior/train/task.h"
-#include "lior/train/text.h"
 #include "lior/train/tokenizer.h"
 
 namespace lior::train {
@@ -19,22 +19,30 @@ namespace lior::train {
 enum class Part { val, all };
 constexpr auto enum_names(Part) { return enum_words("val", "all"); }
 
-/// Sequences of one length, for evaluation, read window by window.
+/// Sequences for evaluation, read window by window.
 class Stream {
  public:
   virtual ~Stream() = default;
   Index count() const { return count_; }
+  /// Of the longest sequence.
   Index length() const { return length_; }
+  /// Of the longest of sequences first .. first + rows - 1; what others of them lack is read as
+  /// positions without targets.
+  virtual Index longest(Index /*first*/, Index /*rows*/) const { return length_; }
   /// Most sequences that it holds at a time.
   Index together() const { return together_; }
   /// Positions of sequences first .. first + rows - 1 from `begin` on; tokens, targets: [rows,
   /// width]. Of one `first` after another, and of one `begin` after another.
   virtual void read(Index first, Index begin, View<std::int32_t, 2> tokens,
                     View<std::int32_t, 2> targets) = 0;
+  /// Bytes of a text that the targets read so far stand for; 0 of a task.
+  Index bytes() const { return bytes_; }
 
  protected:
   Stream(Index count, Index length, Index together)
       : count_(count), length_(length), together_(together) {}
+
+  Index bytes_ = 0;
 
  private:
   Index count_, length_, together_;
@@ -51,9 +59,14 @@ class Source {
   /// Whether training may begin with a smaller alphabet.
   virtual bool has_generators() const = 0;
   /// The text behind it, or null: its sequences are made.
-  virtual const TextBytes* text() const = 0;
+  virtual const TextBytes* text() const { return nullptr; }
+  /// The same with its documents, and what its tokens are.
+  virtual const Corpus* corpus() const { return nullptr; }
+  virtual TokenizerPtr tokenizer() const { return nullptr; }
+  /// Memory that the data take.
+  virtual std::size_t held_bytes() const { return 0; }
   /// The task whose sequences these are, or null.
-  virtual const Task* task() const = 0;
+  virtual const Task* task() const { return nullptr; }
   /// Whether there is something to evaluate on that is never trained on.
   virtual bool has_held_out() const = 0;
 
@@ -65,26 +78,22 @@ class Source {
                     View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
                     Alphabet alphabet = Alphabet::all, std::span<Index> places = {}) const = 0;
 
-  /// Tokens begin .. end - 1 of a text.
-  struct Stretch {
-    Index begin = 0, end = 0;
-  };
-  /// What rows for training are taken from; nothing of a task.
-  virtual std::vector<Stretch> training_parts() const { return {}; }
+  /// Tokens of a text that rows for training are taken from, in order; nothing of a task.
+  virtual std::vector<Range> training_parts() const { return {}; }
   /// Tokens begin, begin + 1, ... of the text.
   virtual void read(Index /*begin*/, std::span<std::int32_t> /*tokens*/) const {}
 
   /// The stream that an evaluation of `count` sequences of `length` reads, at most `batch` side by
   /// side. Of a text: its first count x length predictions (fewer where the part ends, so a huge
-  /// count means all), as at most `batch` stretches of equal length, each, unless the part is
-  /// shorter, of at least `length` predictions. Throws lior::Error where the part has no
-  /// prediction.
+  /// count means all): of one document as at most `batch` stretches of equal length, each, unless
+  /// the part is shorter, of at least `length` predictions; of several, each whole. Throws
+  /// lior::Error where the part has no prediction.
   virtual std::unique_ptr<Stream> evaluation(Part part, std::uint64_t seed, Index count,
                                              Index length, Index batch) const = 0;
 
   /// What a run reads again and again to see how it does: evaluation(Part::val, ...) of a task. Of
   /// a text that has more: count x length predictions of the held-out part in stretches of
-  /// kSampledTogether x length, spread evenly from its start to its end.
+  /// at most kSampledTogether x length, spread evenly from its start to its end.
   virtual std::unique_ptr<Stream> sample(std::uint64_t seed, Index count, Index length,
                                          Index batch) const {
     return evaluation(Part::val, seed, count, length, batch);
@@ -94,10 +103,17 @@ class Source {
   static constexpr Index kSampledTogether = 4;
 };
 
-/// builtin:TASK, or a text (text.h), whose last floor(size held_out) bytes are held out.
-/// Throws lior::Error that says what names there are.
+/// Data by their names.
+struct DataChoice {
+  CorpusChoice corpus{};           ///< or "builtin:TASK" as its names
+  double held_out = 0.1;           ///< part of a text that is never trained on (corpus.h: split)
+  std::string tokenizer = "byte";  ///< of a text, by its name (tokenizer_kinds.h),
+  TokenizerPtr made{};             ///< or one that there is, which then counts
+  std::filesystem::path cache{};   ///< folder that may hold the decoded text (corpus.h)
+};
+
+/// A task or texts. Throws lior::Error that says what names there are, and as Corpus does.
 std::unique_ptr<Source> open_source(
-    const std::string& name, double held_out, const Tokenizer& tokenizer,
-    const std::function<bool()>& interrupted = [] { return false; });
+    const DataChoice& choice, const std::function<bool()>& interrupted = [] { return false; });
 
 }  // namespace lior::train

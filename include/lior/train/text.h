@@ -18,8 +18,8 @@ class TextLost : public RunError {
   using RunError::RunError;
 };
 
-/// A file of any size, of which only what is asked for is read; or what came through a pipe, which
-/// is held in memory.
+/// A file of any size, of which only what is asked for is read; or what came through a pipe or was
+/// decoded (corpus.h), which is held in memory.
 class TextBytes {
  public:
   /// A file, a FIFO or a device, or "-" for the standard input. All but a file are read to their
@@ -28,12 +28,17 @@ class TextBytes {
   /// than half of the memory that is available.
   explicit TextBytes(
       const std::string& path, const std::function<bool()>& interrupted = [] { return false; });
+  /// Bytes that were read already; `path` is what messages call them.
+  TextBytes(std::string path, std::vector<std::byte> held);
+  /// No text.
+  TextBytes() = default;
   TextBytes(TextBytes&&) noexcept;
+  TextBytes& operator=(TextBytes&&) noexcept;
   ~TextBytes();
 
   const std::string& path() const { return path_; }
   Index size() const { return size_; }
-  /// The bytes that came through a pipe; empty for a file.
+  /// The bytes where they are held in memory; empty for a file.
   std::span<const std::byte> held() const { return held_; }
 
   /// Bytes begin .. begin + to.size() - 1 into `to`. Throws TextLost.

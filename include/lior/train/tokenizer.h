@@ -3,11 +3,12 @@
 /// How a text becomes tokens and tokens become text again.
 ///
 /// - byte: a token is a byte, 0 .. 255.
+/// - byte pairs (byte_pairs.h): a token is a byte, or two tokens that often stood together.
 ///
-/// A tokenizer is one row of the table in src/train/tokenizer.cpp, named by the setting
-/// `tokenizer`, which a run's config.json keeps.
+/// What a run uses is named by the setting `tokenizer`, and kept in the run's folder.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,28 +19,37 @@
 
 namespace lior::train {
 
-struct Tokenizer {
-  std::string_view name;
-  Index vocabulary;       ///< tokens are 0 .. vocabulary - 1
-  Index bytes_per_token;  ///< of a text: token i stands for bytes i w .. (i + 1) w - 1
-  /// tokens: [N] of bytes [N bytes_per_token].
-  void (*encode)(std::span<const std::byte> bytes, std::span<std::int32_t> tokens);
-  /// Appends the bytes of a token.
-  void (*decode)(std::int32_t token, std::string& bytes);
+/// Any bytes are a text, and come back as they were.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Tokens are 0 .. vocabulary() - 1.
+  virtual Index vocabulary() const = 0;
+  /// The bytes that a token stands for.
+  virtual std::string_view bytes(std::int32_t token) const = 0;
+  /// Appends the tokens of a front of `text`, the longest whose tokens do not depend on what may
+  /// follow it, and returns its size: all of it where `is_whole`.
+  virtual std::size_t encode(std::string_view text, bool is_whole,
+                             std::vector<std::int32_t>& tokens) const = 0;
+  /// What it is a token of, in words: "bytes", "tokens".
+  virtual std::string_view unit() const { return "tokens"; }
+  /// A tokenizer.json of it (byte_pairs.h); empty where there is nothing to keep.
+  virtual std::string to_json() const { return {}; }
 };
+using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
-/// All tokenizers, and the one of a name. Throws lior::Error that lists the names.
-std::span<const Tokenizer> tokenizers();
-const Tokenizer& find_tokenizer(std::string_view name);
+/// A token is a byte.
+TokenizerPtr byte_tokenizer();
 
-/// The tokens of a whole text. Throws lior::Error where it ends inside of a token.
+/// The tokens of a whole text.
 std::vector<std::int32_t> encode(const Tokenizer& tokenizer, std::string_view text);
 
 /// Tokens in, one by one, text out: the bytes as they come, or as well-formed UTF-8 (io/utf8.h).
 class Decoder {
  public:
   enum class Form { bytes, utf8 };
-  Decoder(const Tokenizer& tokenizer, Form form) : tokenizer_(tokenizer), form_(form) {}
+  Decoder(TokenizerPtr tokenizer, Form form) : tokenizer_(std::move(tokenizer)), form_(form) {}
 
   /// The text that is complete by now; often empty.
   std::string push(std::int32_t token);
@@ -47,7 +57,7 @@ class Decoder {
   std::string finish();
 
  private:
-  const Tokenizer& tokenizer_;
+  TokenizerPtr tokenizer_;
   Form form_;
   io::Utf8Repair repair_;
 };

@@ -25,6 +25,8 @@ struct Progress {
   double loss = 0;                 ///< of the batch, nats a target
   std::optional<double> accuracy;  ///< of the batch; tasks only, their length may grow with it
   std::optional<double> val_loss;  ///< of the latest evaluation
+  /// The same of a text whose tokens are not bytes.
+  std::optional<double> val_nats_per_byte;
 };
 
 /// How the run and its caller speak: the library prints nothing and handles no signals.
@@ -50,8 +52,10 @@ struct Outcome {
   bool lost_patience = false;        ///< ended by config.patience
   std::optional<Best> best{};        ///< evaluation of a text, whose weights best.safetensors has
   std::optional<double> val_loss{};  ///< of the last evaluation that this call made
-  std::optional<Crystal> exact{};    ///< what the model tracks without error, if that is known
-  Config config{};                   ///< as it ran
+  /// By which they give nats a byte, where a token is not a byte and this call has evaluated.
+  std::optional<double> tokens_per_byte{};
+  std::optional<Crystal> exact{};  ///< what the model tracks without error, if that is known
+  Config config{};                 ///< as it ran
 };
 
 /// Trains in `folder`, which must be new or empty, or hold the run to `resume`, and which no other

@@ -119,6 +119,8 @@ class Model(nn.Module):
         config = _config_of(settings)
         #: every setting, as config.json has them
         self.settings = json.loads(config.json)
+        #: how generate reads a prompt: from_run takes that of the run
+        self.tokenizer = lior_train.Tokenizer()
         model = self.settings["model"]
         if model["count_orders"]:
             raise Error(
@@ -227,7 +229,7 @@ class Model(nn.Module):
                 yield int(token)
                 scores, state = self.step(token.view(1, 1), state)
 
-        return lior_train.continued(prompt, self.settings["tokenizer"], max_tokens, drawn)
+        return lior_train.continued(prompt, self.tokenizer, max_tokens, drawn)
 
 
 def draw(scores: Tensor, temperature=0.8, top_k=0, top_p=1.0, generator=None) -> Tensor:
@@ -248,6 +250,7 @@ def from_run(folder, weights="best", dtype=None) -> Model:
     config, trained = lior_train.load_model(pathlib.Path(folder), weights)
     model = Model(config, dtype)
     model.load_arrays(trained.parameters)
+    model.tokenizer = lior_train.Tokenizer(config.tokenizer, folder)
     return model
 
 
@@ -260,6 +263,7 @@ def export(model: Model, folder):
             raise Error(f"{folder} holds a run ({name}); export into a folder of its own")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(model.settings, indent=2) + "\n")
+    model.tokenizer.write(folder)
     tensors = {
         name: parameter.detach().float().contiguous().numpy()
         for name, parameter in model.named_parameters()

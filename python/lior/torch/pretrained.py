@@ -110,6 +110,7 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         trained = from_run(folder, weights)
         made = cls(LiorConfig(trained.settings))
         made.model.load_state_dict(trained.state_dict())
+        made.model.tokenizer = trained.tokenizer
         return made
 
     def export(self, folder):
@@ -118,6 +119,8 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
 
     def save_pretrained(self, save_directory, **options):
         super().save_pretrained(save_directory, **options)
+        if options.get("is_main_process", True):
+            self.model.tokenizer.write(save_directory)
         card = pathlib.Path(save_directory) / "README.md"
         if options.get("is_main_process", True) and not card.exists():
             settings, model = self.model.settings, self.model.settings["model"]

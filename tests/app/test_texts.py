@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts as people have them: several files, folders, compressed, lines of JSON, documents."""
+
+import gzip
+import json
+import lzma
+import subprocess
+
+import pytest
+from program import PROGRAM, environment, small_settings
+
+QUIET = ("--progress", "none", "--threads", 1)
+TEXTS = [f"text {i}: " + "the cat sat on the mat, and the dog on the rug. " * 8 for i in range(12)]
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    (tmp_path / "small.toml").write_text(small_settings())
+    return tmp_path
+
+
+def training(inputs, out, *data):
+    """A run of three steps on data."""
+    settings = ("--config", inputs / "small.toml", "--out", inputs / out, "--steps", 3)
+    return ("train", *settings, *QUIET, "--data", *data)
+
+
+def weights(folder):
+    data = (folder / "model.safetensors").read_bytes()
+    return data[8 + int.from_bytes(data[:8], "little") :]
+
+
+def compress(path, how):
+    """By the program of that name."""
+    command = {"gz": ("gzip", "-n"), "zst": ("zstd", "-q", "--rm"), "xz": ("xz",)}[how]
+    subprocess.run([*command, path], check=True)
+    return path.with_name(f"{path.name}.{how}")
+
+
+def folder_of(inputs, name, texts=TEXTS):
+    folder = inputs / name
+    folder.mkdir()
+    for i, text in enumerate(texts):
+        (folder / f"{i:03}.txt").write_text(text)
+    return folder
+
+
+def test_the_same_documents_in_any_form_give_the_same_model(lior, inputs):
+    folder = folder_of(inputs, "plain")
+    forms = {"plain": [folder], "files": sorted(folder.iterdir()), "glob": [f"{folder}/*.txt"]}
+    for how in ("gz", "zst", "xz"):
+        packed = folder_of(inputs, how)
+        for path in list(packed.iterdir()):
+            compress(path, how)
+        forms[how] = [packed]
+    lines = inputs / "lines.jsonl"
+    lines.write_text("".join(json.dumps({"id": 7, "text": text}) + "\n" for text in TEXTS))
+    forms["jsonl"] = [lines]
+    forms["packed lines"] = [compress(inputs / "lines.jsonl", "zst")]
+    separated = inputs / "separated"
+    separated.write_text("\n%%\n".join(TEXTS))
+    seen = {}
+    for name, data in forms.items():
+        if name == "jsonl":
+            lines.write_text(
+                "".join(json.dumps({"text": t}, ensure_ascii=False) + "\r\n" for t in TEXTS)
+            )
+        result = lior(*training(inputs, f"run {name}", *data))
+        assert result.returncode == 0, result.stderr
+        seen[name] = weights(inputs / f"run {name}")
+    result = lior(*training(inputs, "run sep", separated, "--separator", "\\n%%\\n"))
+    assert result.returncode == 0, result.stderr
+    seen["separated"] = weights(inputs / "run sep")
+    assert len(set(seen.values())) == 1, [name for name in seen if seen[name] != seen["plain"]]
+
+
+def test_a_run_keeps_its_text_and_goes_on_with_it(lior, refused, inputs):
+    folder, out = folder_of(inputs, "texts"), inputs / "run"
+    assert lior(*training(inputs, "run", folder, "--pattern", "*.txt")).returncode == 0
+    assert (out / "data").read_text() == "".join(TEXTS)
+    kept = (out / "data").stat().st_mtime_ns
+    resume = ("train", "--out", out, "--resume", *QUIET, "--steps")
+    assert lior(*resume, 4).returncode == 0
+    assert (out / "data").stat().st_mtime_ns == kept
+    # The same texts with other times are read anew; others are refused.
+    for path in folder.iterdir():
+        path.touch()
+    assert lior(*resume, 5).returncode == 0
+    assert (out / "data").stat().st_mtime_ns != kept
+    (folder / "002.txt").write_text("something else")
+    assert "is not the text that the run was trained on" in refused(*resume, 6)
+    assert (out / "data").read_text() == "".join(TEXTS)
+
+
+def test_an_evaluation_takes_the_same_forms(lior, inputs):
+    folder = folder_of(inputs, "texts")
+    assert lior(*training(inputs, "run", folder)).returncode == 0
+    lines = inputs / "lines.ndjson"
+    lines.write_text("".join(json.dumps({"body": text}) + "\n" for text in TEXTS))
+    evaluate = ("eval", "--model", inputs / "run", "--count", 10**6, "--data")
+    reports = [
+        json.loads(lior(*evaluate, *data).stdout)
+        for data in ([folder], sorted(folder.iterdir()), [lines, "--field", "body"])
+    ]
+    for report in reports:
+        report.pop("seconds")
+    assert reports[0] == reports[1] == reports[2]
+    held_out = reports[0]["sequences"]
+    assert held_out == 1 and reports[0]["tokens"] == len(TEXTS[0]) - 1
+    whole = json.loads(lior(*evaluate, folder, "--split", "all").stdout)
+    assert whole["sequences"] == 12 and whole["tokens"] == sum(len(text) - 1 for text in TEXTS)
+    # Each document is read by itself, from its start: the mean over them is that of all.
+    alone = ("eval", "--model", inputs / "run", "--count", 1, "--length", 10**5, "--split", "all")
+    total = 0
+    for path in folder.iterdir():
+        report = json.loads(lior(*alone, "--data", path).stdout)
+        total += report["loss"] * report["tokens"]
+    assert abs(total / whole["tokens"] - whole["loss"]) < 1e-4  # printed to six digits
+
+
+def test_what_is_left_out_is_said(lior, inputs):
+    folder = folder_of(inputs, "texts")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (folder / "empty").touch()
+    result = lior(*training(inputs, "run", folder), **{})
+    assert result.returncode == 0 and result.stderr.count("left out") == 0  # --progress none
+    arguments = [a for a in training(inputs, "run2", folder) if a not in ("none", "--progress")]
+    result = lior(*arguments)
+    assert "left out" in result.stderr and "picture.png" in result.stderr
+
+
+def test_damaged_files_are_refused_in_one_line(refused, inputs):
+    text = ("".join(TEXTS) * 20).encode()
+    packed = {
+        "gz": gzip.compress(text),
+        "xz": lzma.compress(text),
+        "zst": subprocess.run(["zstd", "-c"], input=text, capture_output=True, check=True).stdout,
+    }
+    for how, data in packed.items():
+        path = inputs / f"text.{how}"
+        path.write_bytes(data[: len(data) * 2 // 3])
+        assert f"text.{how}: ends before its text does" in refused(*training(inputs, "run", path))
+        path.write_bytes(data + b"and something else")
+        assert f"text.{how}: is damaged" in refused(*training(inputs, "run", path))
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :])
+        assert f"text.{how}: " in refused(*training(inputs, "run", path))
+        path.write_bytes(b"")
+        assert f"text.{how}: is empty" in refused(*training(inputs, "run", path))
+        path.write_bytes(b"no such format")
+        assert f"text.{how}: is damaged" in refused(*training(inputs, "run", path))
+    assert not (inputs / "run").exists()
+
+
+def test_several_members_are_one_text(lior, inputs):
+    parts = [text.encode() for text in TEXTS]
+    zstd = ["zstd", "-c"]
+    packed = {
+        "gz": b"".join(map(gzip.compress, parts)) + bytes(100),  # padded, as on a tape
+        "xz": b"".join(map(lzma.compress, parts)),
+        "zst": b"".join(
+            subprocess.run(zstd, input=part, capture_output=True, check=True).stdout
+            for part in parts
+        ),
+    }
+    for how, data in packed.items():
+        (inputs / f"text.{how}").write_bytes(data)
+        result = lior(*training(inputs, f"run {how}", inputs / f"text.{how}"))
+        assert result.returncode == 0, result.stderr
+        assert (inputs / f"run {how}" / "data").read_bytes() == b"".join(parts)
+
+
+def test_a_bomb_is_refused(refused, inputs):
+    for how in ("gz", "zst", "xz"):
+        bomb = inputs / f"bomb.{how}"
+        command = {"gz": "gzip -9", "zst": "zstd -q -c", "xz": "xz -0"}[how]
+        subprocess.run(f"head -c 80000000 /dev/zero | {command} > {bomb}", shell=True, check=True)
+        assert "made to fill a memory" in refused(*training(inputs, "run", bomb))
+
+
+def test_lines_of_json_are_named(refused, inputs):
+    path = inputs / "a.jsonl"
+    good = '{"text": "a text"}\n'
+    for bad, words in (
+        ('{"body": "x"}', 'has no field "text"; --field NAME says where'),
+        ('{"text": 7}', 'its field "text" holds no text'),
+        ('{"text": "x"', "no JSON from its character"),
+        ("[1]", "no JSON object"),
+        ('{"text": "\\ud800"}', "no JSON from its character"),
+    ):
+        path.write_text(good * 4 + bad + "\n" + good)
+        assert f"a.jsonl:5: {words}" in refused(*training(inputs, "run", path))
+    path.write_text("\n\n")
+    assert "no text in it" in refused(*training(inputs, "run", path))
+
+
+def test_data_that_are_not_there(refused, inputs):
+    folder = folder_of(inputs, "texts")
+    run = inputs / "run"
+    assert 'fits "*.tex"' in refused(*training(inputs, "run", folder, "--pattern", "*.tex"))
+    assert "nothing has such a name" in refused(*training(inputs, "run", f"{inputs}/no*.txt"))
+    assert "cannot be opened" in refused(*training(inputs, "run", folder, inputs / "none"))
+    assert "comes alone" in refused(*training(inputs, "run", folder, "-"))
+    (inputs / "loop").symlink_to("loop")
+    assert "symbolic links" in refused(*training(inputs, "run", inputs / "loop", folder))
+    (inputs / "empty").mkdir()
+    assert "no file in this folder" in refused(*training(inputs, "run", inputs / "empty"))
+    (inputs / "empty" / "a").touch()
+    assert "the file is empty" in refused(*training(inputs, "run", inputs / "empty"))
+    (inputs / "empty" / "b").write_bytes(bytes(10))
+    for pattern in ("*", "b"):
+        more = ("--pattern", pattern)
+        message = refused(*training(inputs, "run", inputs / "empty", *more))
+        assert "a zero byte near the start is none" in message
+    assert not run.exists()
+
+
+def test_a_pipe_may_hold_documents(lior, inputs):
+    command = [PROGRAM, *map(str, training(inputs, "run", "-", "--separator", "\\n%%\\n"))]
+    text = "\n%%\n".join(TEXTS)
+    result = subprocess.run(
+        command, input=text, text=True, capture_output=True, timeout=120, env=environment()
+    )
+    assert result.returncode == 0, result.stderr
+    assert lior(*training(inputs, "other", folder_of(inputs, "texts"))).returncode == 0
+    assert weights(inputs / "run") == weights(inputs / "other")
+    resume = ("train", "--out", inputs / "run", "--resume", "--steps", 4, *QUIET)
+    assert lior(*resume).returncode == 0
