@@ -60,8 +60,7 @@ std::optional<Sample> sample_of(const fs::path& run, const train::Config& config
   const train::TrainedModel trained = train::load_model(run);
   return Sample{
       fmt::format("{} tokens of the saved weights, without a prompt, at temperature 0.8", tokens),
-      train::write_text(trained.model, train::find_tokenizer(trained.config.tokenizer),
-                        {.temperature = 0.8}, 0, tokens)};
+      train::write_text(trained.model, trained.tokenizer, {.temperature = 0.8}, 0, tokens)};
 }
 
 int run(const Arguments& arguments) {

@@ -63,11 +63,11 @@ std::int32_t Generator::next() {
   return token;
 }
 
-std::string write_text(const nn::Model<float>& model, const Tokenizer& tokenizer,
+std::string write_text(const nn::Model<float>& model, const TokenizerPtr& tokenizer,
                        const Sampling& sampling, std::uint64_t seed, Index tokens) {
   Generator generator(model, sampling, seed);
   Decoder decoder(tokenizer, Decoder::Form::utf8);
-  generator.read(encode(tokenizer, "\n"));
+  generator.read(encode(*tokenizer, "\n"));
   std::string text;
   for (Index i = 0; i < tokens; ++i) text += decoder.push(generator.next());
   return text + decoder.finish();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/source.h"
 
+#include <utility>
+
 #include "lior/core/parallel.h"
 #include "lior/train/tokenizer_kinds.h"
 #include "train/text_source.h"

@@ -610,8 +610,8 @@ class Trainer {
   /// Appends a text of the model as it is now to samples.jsonl.
   void keep_sample() {
     if (!samples_) samples_.emplace((folder_ / "samples.jsonl").string());
-    const std::string text = write_text(model_, find_tokenizer(config_.tokenizer),
-                                        {.temperature = 0.8}, 0, config_.samples);
+    const std::string text =
+        write_text(model_, data_->tokenizer(), {.temperature = 0.8}, 0, config_.samples);
     samples_->append({{"step", state_.step}, {"text", text}});
   }
 

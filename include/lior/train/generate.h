@@ -42,7 +42,7 @@ class Generator {
 };
 
 /// A text of so many tokens, begun as after a line break: well-formed UTF-8.
-std::string write_text(const nn::Model<float>& model, const Tokenizer& tokenizer,
+std::string write_text(const nn::Model<float>& model, const TokenizerPtr& tokenizer,
                        const Sampling& sampling, std::uint64_t seed, Index tokens);
 
 }  // namespace lior::train
