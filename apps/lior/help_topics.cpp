@@ -135,7 +135,8 @@ Of several documents whole ones are held out, val_fraction of the bytes: drawn b
 equal ones are on one side. Where none is small enough, and of one document, the tail is.
 
 Tokens (--tokenizer): byte; bpe:1024, byte pairs learnt from what is trained on; FILE.json, those of a
-Hugging Face tokenizer.json. Compare them by bits_per_byte.
+Hugging Face tokenizer.json. Compare them by bits_per_byte. Counts (model.count_orders) are of tokens,
+whatever they are, and none reaches from one document into another.
 )";
 }
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from program import PROGRAM, environment, small_settings
 from training import QUIET, TEXT
@@ -118,6 +119,48 @@ def test_a_model_without_counts_has_none_that_could_grow(lior, refused, inputs, 
     ):
         assert "model.count_orders" in refused(*command)
     assert "no file" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
+
+
+def sums_of_counts(folder):
+    """[n] -> (contexts of n tokens, all that follow them), from the arrays of the file."""
+    data = (folder / "counts.safetensors").read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    arrays = json.loads(data[8:start])
+    arrays.pop("__metadata__")
+
+    def numbers(name, kind):
+        begin, end = arrays[name]["data_offsets"]
+        return np.frombuffer(data[start + begin : start + end], kind)
+
+    longest = len(arrays) // 4 - 1
+    return [
+        (len(numbers(f"{n}.keys", "<u8")), int(numbers(f"{n}.counts", "<u4").sum()))
+        for n in range(longest + 1)
+    ]
+
+
+def test_contexts_do_not_reach_from_one_document_into_another(lior, inputs):
+    documents = [f"{i}: of a text that has parts, {i}" for i in range(60)]
+    (inputs / "parts.txt").write_text("%".join(documents))
+    out = inputs / "parts"
+    more = ("--separator", "%", "--val-fraction", 0, "--steps", 2)
+    answer = lior(*train(inputs, out, *more, data="parts.txt"))
+    assert answer.returncode == 0, answer.stderr
+    followed = [text[i : i + 3] for text in documents for i in range(len(text) - 3)]
+    assert sums_of_counts(out)[3] == (len(set(followed)), len(followed))
+
+
+def test_what_is_counted_may_be_byte_pairs(lior, inputs):
+    out = inputs / "pairs"
+    assert lior(*train(inputs, out, "--tokenizer", "bpe:300", "--steps", 4)).returncode == 0
+    assert lior("train", "--out", out, "--resume", "--steps", 10, *QUIET).returncode == 0
+    data = ("--data", inputs / "text.txt", "--split", "all", "--count", 10**9)
+    report = json.loads(lior("eval", "--model", out, *data).stdout)
+    assert report["nats_per_byte"] < 0.5  # as of bytes
+    ask = ("--prompt", "line 7 of a text", "--temperature", 0, "--max-tokens", 4)
+    assert lior("generate", "--model", out, *ask).stdout.startswith(" that re")
+    grown = json.loads(lior("eval", "--model", out, *data, "--dynamic").stdout)
+    assert grown["tokens"] >= report["tokens"]
 
 
 def damage(path, change):

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
 #include "lior/train/generate.h"
 
 namespace lior::train {
@@ -43,15 +44,15 @@ std::unique_ptr<Stream> sequences(const char* task, std::uint64_t seed, Index co
   return source.evaluation(Part::val, seed, count, length, batch);
 }
 
-/// A text of random bytes that lives as long as it.
+/// A text of random bytes that lives as long as it, cut into documents where `separator` stands.
 class RandomText {
  public:
-  RandomText(Index size, std::uint64_t seed) {
+  RandomText(Index size, std::uint64_t seed, const std::string& separator = "") {
     std::ofstream stream(path_, std::ios::binary);
     Random random(seed);
     for (Index i = 0; i < size; ++i) stream.put(static_cast<char>(random.below(256)));
     stream.close();
-    source_ = open_source({.corpus = {.names = path_}, .held_out = 0});
+    source_ = open_source({.corpus = {.names = path_, .separator = separator}, .held_out = 0});
   }
   ~RandomText() { std::filesystem::remove(path_); }
   const Source& source() const { return *source_; }
@@ -155,6 +156,24 @@ TEST(Evaluator, LongSequencesHaveBinsOfEqualWidth) {
     end = bin.end;
   }
   EXPECT_EQ(end, 2500);
+}
+
+TEST(Evaluator, RanksFindInDocumentsOfAnyLengthWhatOneFinds) {
+  const ThreadScope threads(1);
+  const auto model = small_model(256, 256);
+  const RandomText text(3000, 7, "a");
+  const EvalResult one = text.evaluate(model, 2, 16, 3000, 1);
+  EXPECT_GT(one.sequences, 4);
+  EXPECT_EQ(one.bytes, one.tokens);
+  comm::run_ranks(3, [&](comm::Communicator& ranks) {
+    const auto stream = text.source().evaluation(Part::all, 1, 3000, 1, 2);
+    const EvalResult many = Evaluator(model, 2, 16).run(*stream, ranks);
+    EXPECT_EQ(many.loss, one.loss);
+    EXPECT_EQ(many.tokens, one.tokens);
+    EXPECT_EQ(many.bytes, one.bytes);
+    EXPECT_EQ(many.sequences, one.sequences);
+    EXPECT_EQ(many.by_position, one.by_position);
+  });
 }
 
 TEST(Evaluator, TasksCountTheirLabels) {
