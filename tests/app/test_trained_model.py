@@ -17,6 +17,7 @@ def test_eval_counts_text_by_windows_that_carry_the_state(lior, inputs, trained)
     assert list(report) == [
         "loss",
         "bits_per_byte",
+        "nats_per_byte",
         "accuracy",
         "accuracy_last",
         "tokens",
