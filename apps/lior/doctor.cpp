@@ -10,6 +10,7 @@
 #include "command.h"
 #include "lior/core/available_memory.h"
 #include "lior/core/control_group.h"
+#include "lior/core/lines.h"
 #include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/core/version.h"
@@ -25,10 +26,7 @@ struct Finding {
 };
 
 std::string first_line(const std::string& file) {
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  return line;
+  return std::string(Lines(file).next().value_or(""));
 }
 
 Finding look_at_build() {

@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "evolve_picture.h"
+#include "lior/core/lines.h"
 #include "lior/core/text.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/expectations.h"
@@ -44,15 +44,15 @@ double largest_modulus(field::ConstField<double> t) {
 template <class StepOf>
 std::optional<std::uintmax_t> bytes_of_lines(const std::string& path, Index count,
                                              const StepOf& step_of) {
-  std::ifstream in(path, std::ios::binary);
+  Lines lines(path);
   std::uintmax_t bytes = 0;
-  std::string line;
   for (Index k = 0; k < count; ++k) {
-    if (!std::getline(in, line) || in.eof()) return {};
-    if (!line.starts_with(fmt::format("{{\"step\": {}, ", step_of(k))) || !line.ends_with('}')) {
+    const auto line = lines.next();
+    if (!line || !lines.is_whole() || !line->ends_with('}') ||
+        !line->starts_with(fmt::format("{{\"step\": {}, ", step_of(k)))) {
       return {};
     }
-    bytes += line.size() + 1;
+    bytes += line->size() + 1;
   }
   return bytes;
 }

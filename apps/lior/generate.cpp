@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "command.h"
@@ -46,10 +45,15 @@ std::string file_text(const char* option, const std::string& path) {
   std::error_code error;
   LIOR_CHECK(std::filesystem::is_regular_file(path, error),
              "{}: {} is no file; a text of at least one byte is needed", option, shown_path(path));
-  LIOR_CHECK(std::filesystem::file_size(path) <= kMost, "{}: {} is larger than 64 MB", option,
-             shown_path(path));
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  std::vector<char> piece(1 << 16);
+  while (file.read(piece.data(), std::ssize(piece)), file.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    LIOR_CHECK(text.size() <= kMost, "{}: {} is larger than 64 MB", option, shown_path(path));
+  }
+  LIOR_CHECK(file.eof() && !file.bad(), "{}: {} cannot be read", option, shown_path(path));
+  return text;
 }
 
 /// The text to continue; a line break where none is given, since what is drawn follows a token.

@@ -2,12 +2,12 @@
 #include <fmt/core.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "lior/core/lines.h"
 #include "lior/core/text.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/generate.h"
@@ -36,9 +36,9 @@ constexpr std::size_t kMostSamples = 8;  // of samples.jsonl
 /// as after a kill, the later one.
 std::vector<Sample> kept_samples(const fs::path& file) {
   std::map<std::int64_t, std::string> texts;
-  std::ifstream in(file, std::ios::binary);
-  for (std::string line; std::getline(in, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+  Lines lines(file);
+  while (const auto line = lines.next()) {
+    const auto json = nlohmann::json::parse(*line, nullptr, false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
     if (json.contains("text") && json["text"].is_string()) texts[json["step"]] = json["text"];
   }

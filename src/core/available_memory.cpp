@@ -18,11 +18,11 @@ constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 std::size_t system_available() {
   std::ifstream file("/proc/meminfo");
-  std::string key, unit;
+  char key[64];  // no std::string: a stream takes memory that runs out for the end of the file
   std::size_t kilobytes = 0;
   while (file >> key >> kilobytes) {
-    if (key == "MemAvailable:") return kilobytes * 1024;
-    std::getline(file, unit);
+    if (key == std::string_view("MemAvailable:")) return kilobytes * 1024;
+    file.ignore(kNoLimit / 2, '\n');  // the unit
   }
   return kNoLimit;
 }

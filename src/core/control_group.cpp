@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "lior/core/lines.h"
+
 namespace lior {
 namespace {
 
@@ -30,7 +32,7 @@ std::optional<std::size_t> number_in(const fs::path& path) {
 /// The number behind `key` in lines of a key and a number.
 std::size_t number_behind(const std::string& key, const fs::path& path) {
   std::ifstream file(path);
-  std::string name;
+  char name[64];  // no std::string: a stream takes memory that runs out for the end of the file
   std::size_t value = 0;
   while (file >> name >> value) {
     if (name == key) return value;
@@ -87,12 +89,12 @@ template <class Version1, class Version2>
 auto least_of_groups(const fs::path& membership, const fs::path& mount, const std::string& kind,
                      const Version1& version1, const Version2& version2) {
   decltype(version1(mount)) least;
-  std::ifstream file(membership);
-  for (std::string line; std::getline(file, line);) {  // "4:memory,cpu:/user", "0::/user" in v2
-    const auto first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const auto kinds = fmt::format(",{},", line.substr(first + 1, second - first - 1));
-    const std::string name = line.substr(second + 1);
+  Lines lines(membership);
+  while (const auto line = lines.next()) {  // "4:memory,cpu:/user", "0::/user" in v2
+    const auto first = line->find(':'), second = line->find(':', first + 1);
+    if (first == line->npos || second == line->npos) continue;
+    const auto kinds = fmt::format(",{},", line->substr(first + 1, second - first - 1));
+    const std::string name(line->substr(second + 1));
     if (kinds == ",,") take_less(least, least_up_to(mount, name, version2));
     if (kinds.find("," + kind + ",") != std::string::npos) {
       take_less(least, least_up_to(mount / kind, name, version1));

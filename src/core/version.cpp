@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/core/version.h"
 
-#include <fstream>
+#include "lior/core/lines.h"
 
 namespace lior {
 
@@ -10,10 +10,12 @@ std::string_view compiler() { return LIOR_COMPILER; }
 std::string_view build_type() { return LIOR_BUILD_TYPE; }
 
 std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  Lines lines("/proc/cpuinfo");
+  while (const auto line = lines.next()) {
+    const std::size_t colon = line->find(": ");
+    if (line->starts_with("model name") && colon != line->npos) {
+      return std::string(line->substr(colon + 2));
+    }
   }
   return "unknown";
 }

@@ -8,9 +8,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 
+#include "lior/core/lines.h"
 #include "lior/core/text.h"
 
 namespace lior::io {
@@ -21,9 +21,9 @@ std::string holder_of(int folder) {
   struct stat status {};
   if (::fstat(folder, &status) != 0) return "another process";
   const std::string inode = fmt::format(":{}", status.st_ino);
-  std::ifstream locks("/proc/locks");
-  for (std::string line; std::getline(locks, line);) {
-    std::istringstream words(line);
+  Lines locks("/proc/locks");
+  while (const auto line = locks.next()) {
+    std::istringstream words{std::string(*line)};
     std::string number, kind, mode, access, process, file;
     words >> number >> kind >> mode >> access >> process >> file;
     if (kind == "FLOCK" && file.ends_with(inode)) return "process " + process;

@@ -2,10 +2,10 @@
 #include "lior/train/metrics.h"
 
 #include <cerrno>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "lior/core/lines.h"
 #include "lior/core/text.h"
 #include "lior/io/atomic_file.h"
 
@@ -20,7 +20,7 @@ std::optional<Index> step_of(const nlohmann::json& json) {
   return step->get<Index>();
 }
 
-std::optional<MetricsLine> line_of(const std::string& text) {
+std::optional<MetricsLine> line_of(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!step_of(json)) return {};
   const auto number = [&](const char* key) -> std::optional<double> {
@@ -49,14 +49,15 @@ struct Kept {
 };
 
 Kept kept_lines(const std::filesystem::path& path, Index step) {
-  std::ifstream file(path, std::ios::binary);
+  Lines lines(path);
   Kept kept;
   Index damaged = 0;
-  for (std::string line; std::getline(file, line) && !file.eof();) {
-    const auto at = step_of(nlohmann::json::parse(line, nullptr, false));
+  while (const auto line = lines.next()) {
+    if (!lines.is_whole()) break;
+    const auto at = step_of(nlohmann::json::parse(*line, nullptr, false));
     if (at && *at > step) break;
     if (at) {
-      kept.text += line + "\n";
+      kept.text.append(*line) += '\n';
       kept.damaged = damaged;
     } else {
       ++damaged;
@@ -68,14 +69,14 @@ Kept kept_lines(const std::filesystem::path& path, Index step) {
 }  // namespace
 
 std::vector<MetricsLine> read_metrics(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  LIOR_CHECK(file.is_open(), "{}: cannot be read; expected the metrics.jsonl of a run",
+  Lines lines(path);
+  LIOR_CHECK(lines.is_open(), "{}: cannot be read; expected the metrics.jsonl of a run",
              shown_path(path.string()));
-  std::vector<MetricsLine> lines;
-  for (std::string text; std::getline(file, text);) {
-    if (auto line = line_of(text)) lines.push_back(*line);
+  std::vector<MetricsLine> metrics;
+  while (const auto text = lines.next()) {
+    if (auto line = line_of(*text)) metrics.push_back(*line);
   }
-  return lines;
+  return metrics;
 }
 
 Metrics::Metrics(const std::filesystem::path& path, Index step)

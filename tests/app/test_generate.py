@@ -80,6 +80,7 @@ def test_what_cannot_be(refused, run, tmp_path):
     assert "no file" in refused(*generate, "--prompt-file", tmp_path / "none")
     (tmp_path / "empty").touch()
     assert "is empty" in refused(*generate, "--prompt-file", tmp_path / "empty")
+    assert "cannot be read" in refused(*generate, "--prompt-file", "/proc/self/mem")
     both = ("--prompt", "a", "--prompt-file", tmp_path / "empty")
     assert "both given" in refused(*generate, *both)
     assert "-n: 0 texts" in refused(*generate, "-n", 0)

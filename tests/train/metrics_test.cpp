@@ -7,6 +7,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/error_of.h"
+#include "support/temporary_folder.h"
+
 namespace lior::train {
 namespace {
 
@@ -51,6 +54,14 @@ TEST_F(MetricsFile, WhatLiesPastTheCheckpointIsCutOff) {
   }
   Metrics metrics(path, 5);
   EXPECT_EQ(text(), "");
+}
+
+// A resumed run writes back what it read.
+TEST(MetricsOfAFolder, AReadThatFailsIsNoEnd) {
+  const TemporaryFolder folder;
+  const std::string error = folder.path() + ": cannot be read (Is a directory)";
+  EXPECT_EQ(run_error_of([&] { read_metrics(folder.path()); }), error);
+  EXPECT_EQ(run_error_of([&] { Metrics(folder.path(), 20); }), error);
 }
 
 // A loss of power leaves blocks of zeros where text was on its way to the disk.
