@@ -145,6 +145,7 @@ settings::Fields fields(EvolveConfig& c) {
       {"grid.ny", c.grid_ny, kSide},
       {"grid.D", c.grid_D, {1, 1 << 10}},
       {"grid.dx", c.grid_dx, kPositive},
+      Field("grid.dy", c.grid_dy, kPositive).absent_in_old_files(),
       {"physics.hbar", c.physics_hbar, kPositive},
       {"physics.m", c.physics_m, kPositive},
       {"physics.lambda_qr", c.physics_lambda_qr},
@@ -227,7 +228,11 @@ void EvolveSetup::check_memory(const EvolveConfig& c) const {
 }
 
 EvolveSetup::EvolveSetup(const EvolveConfig& c)
-    : grid{.nx = c.grid_nx, .ny = c.grid_ny, .d = c.grid_D, .dx = c.grid_dx} {
+    : grid{.nx = c.grid_nx,
+           .ny = c.grid_ny,
+           .d = c.grid_D,
+           .dx = c.grid_dx,
+           .spacing_y = c.grid_dy.value_or(0)} {
   grid.check();
   settings = {.scheme = c.integrator_kind,
               .dt = c.integrator_dt,

@@ -3,6 +3,7 @@
 /// The settings of `lior evolve` (settings/settings.h), the presets, and what they make.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,7 @@ constexpr auto enum_names(InitialKind) {
 struct EvolveConfig {
   Index grid_nx = 64, grid_ny = 64, grid_D = 2;
   double grid_dx = 1;
+  std::optional<double> grid_dy{};  ///< absent: dx
   double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
   double physics_alpha = 0.5, physics_tau = 0.5;
   double physics_nonlinearity = 0;

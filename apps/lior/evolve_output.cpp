@@ -25,12 +25,11 @@ using Complex = std::complex<double>;
 constexpr const char *kField = "field.h5", *kNewField = "field.h5.partial",
                      *kLines = "diagnostics.jsonl", *kCheckpoint = "checkpoint.safetensors";
 
-std::vector<double> axis(Index count, double dx) {
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (Index i = 0; i < count; ++i) {
-    values[static_cast<std::size_t>(i)] =
-        (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
-  }
+/// place(i) of each cell of an axis.
+template <class Place>
+std::vector<double> scale(Index count, const Place& place) {
+  std::vector<double> values;
+  for (Index i = 0; i < count; ++i) values.push_back(place(i));
   return values;
 }
 
@@ -150,8 +149,8 @@ void EvolveOutput::new_series() {
   hashes_.clear();
   series_.emplace(path(kNewField));
   series_->add_growing_scale("time");
-  series_->add_scale("x", axis(grid.nx, grid.dx));
-  series_->add_scale("y", axis(grid.ny, grid.dx));
+  series_->add_scale("x", scale(grid.nx, [&](Index i) { return grid.x(i); }));
+  series_->add_scale("y", scale(grid.ny, [&](Index j) { return grid.y(j); }));
   const std::string scales[] = {"time", "x", "y", "", ""}, labels[] = {"frame", "x", "y", "i", "j"};
   series_->add_frames("T", grid.shape(), scales, labels);
 }
@@ -246,7 +245,7 @@ void EvolveOutput::frame(const field::Evolution<double>& evolution) {
   add_frame(t, evolution.step());
   add_line(t, evolution.step(), evolution);
   if (!pictures_) return;
-  const auto picture = field_picture(t, setup_->grid.dx, brightest_, evolution.time());
+  const auto picture = field_picture(t, setup_->grid, brightest_, evolution.time());
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 

@@ -24,12 +24,13 @@ plot::Colour colour_of(Complex z, double brightest) {
   return {channel(0), channel(2), channel(4)};
 }
 
-constexpr Index kLegendWidth = 150, kLegendHeight = 184;
+constexpr Index kLegendWidth = 150, kLegendHeight = 184, kGap = 4, kSmallestPicture = 512;
+constexpr plot::Colour kBetween{48, 48, 48}, kInk{225, 225, 225}, kPaper{0, 0, 0};
+constexpr plot::AxesStyle kStyle{.ink = kInk, .with_grid = false, .text = 11};
 
 /// A disk whose angle is the phase and whose radius the modulus, and what the picture shows.
 void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time) {
   constexpr Index kRadius = 44, kMiddle = kLegendWidth / 2, kCentre = 74;
-  constexpr plot::Colour kInk{225, 225, 225};
   for (Index y = -kRadius; y <= kRadius; ++y) {
     for (Index x = -kRadius; x <= kRadius; ++x) {
       const Complex z(static_cast<double>(x), static_cast<double>(-y));
@@ -50,47 +51,136 @@ void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time
   centred(kMiddle, kCentre + kRadius + 49, fmt::format("time {:.6g}", time));
 }
 
-}  // namespace
+/// D x D panels of one size, axes at the one in the lower left corner, and room for a legend.
+struct Panels {
+  plot::Axes axes;
+  Index d, wide, high;
+  Index left, top, legend;  ///< pixels before the first panel, above it, and before the legend
+  plot::Canvas canvas;
 
-Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, double dx, double brightest,
-                                     double time) {
-  constexpr Index kGap = 4, kSmallestPanel = 192, kSmallestPicture = 512;
-  constexpr plot::Colour kBetween{48, 48, 48}, kInk{225, 225, 225};
-  constexpr plot::AxesStyle kStyle{.ink = kInk, .with_grid = false, .text = 11};
-  const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
-  const Index longest = std::max(nx, ny), panel = std::max(kSmallestPanel, kSmallestPicture / d);
-  const Index zoom = std::max<Index>(1, (panel + longest - 1) / longest);
-  const Index wide = nx * zoom, high = ny * zoom;
-  // Cell i is about (i - nx/2) dx.
-  const auto axis = [&](const char* label, Index count) {
-    const double middle = static_cast<double>(count) / 2;
-    return plot::Axis{label, -(middle + 0.5) * dx, (middle - 0.5) * dx};
+  Panels(plot::Axes of, Index side, Index width, Index height)
+      : axes(std::move(of)), d(side), wide(width), high(height), canvas(1, 1, kBetween) {
+    axes.inside = {{0, 0}, static_cast<double>(wide), static_cast<double>(high)};
+    const plot::Margins room = margins(axes, kStyle);
+    const auto whole = [](double pixels) { return static_cast<Index>(std::ceil(pixels)); };
+    left = whole(room.left);
+    top = whole(room.top);
+    legend = left + d * (wide + kGap) + whole(room.right);
+    const Index rows = top + d * (high + kGap) - kGap;
+    canvas = plot::Canvas(legend + kLegendWidth, std::max(rows + whole(room.bottom), kLegendHeight),
+                          kBetween);
+  }
+  /// The corner of the panel of T_ij.
+  plot::Point corner(Index i, Index j) const {
+    return {static_cast<double>(left + j * (wide + kGap)),
+            static_cast<double>(top + i * (high + kGap))};
+  }
+  void draw_axes() {
+    axes.inside.corner = corner(d - 1, 0);
+    plot::draw_axes(canvas, axes, kStyle);
+  }
+};
+
+/// Cells of length dx around places from `low` to `high`.
+plot::Axis axis_of(const char* label, double low, double high, double dx) {
+  return {label, low - dx / 2, high + dx / 2};
+}
+
+Panels phase_panels(field::ConstField<double> t, const field::Grid& grid, double brightest) {
+  constexpr Index kSmallestPanel = 192;
+  const double wide = grid.length_x(), high = grid.length_y(), longest = std::max(wide, high);
+  const Index panel = std::max(kSmallestPanel, kSmallestPicture / grid.d);
+  // Whole pixels a cell, so many that the longer side fills the panel.
+  const auto zoom = [&](double spacing) {
+    return std::max<Index>(
+        1, static_cast<Index>(std::ceil(static_cast<double>(panel) * spacing / longest - 1e-9)));
   };
-  plot::Axes axes{axis("x", nx), axis("y", ny), {}};
-  axes.inside = {{0, 0}, static_cast<double>(wide), static_cast<double>(high)};
-  const plot::Margins room = margins(axes, kStyle);
-  const auto left = static_cast<Index>(std::ceil(room.left));
-  const auto top = static_cast<Index>(std::ceil(room.top));
-  const Index panels = left + d * (wide + kGap) + static_cast<Index>(std::ceil(room.right));
-  const Index rows = top + d * (high + kGap) - kGap;
-  plot::Canvas canvas(panels + kLegendWidth,
-                      std::max(rows + static_cast<Index>(std::ceil(room.bottom)), kLegendHeight),
-                      kBetween);
-  for (Index a = 0; a < d; ++a) {
-    for (Index b = 0; b < d; ++b) {
-      for (Index row = 0; row < high; ++row) {
-        for (Index column = 0; column < wide; ++column) {
-          const Complex z = t(column / zoom, ny - 1 - row / zoom, a, b);
-          canvas.blend(left + b * (wide + kGap) + column, top + a * (high + kGap) + row,
-                       colour_of(z, brightest), 1);
+  const Index zoom_x = zoom(grid.dx), zoom_y = zoom(grid.dy());
+  Panels panels({axis_of("x", grid.x(0), grid.x(grid.nx - 1), grid.dx),
+                 axis_of("y", grid.y(0), grid.y(grid.ny - 1), grid.dy()),
+                 {}},
+                grid.d, grid.nx * zoom_x, grid.ny * zoom_y);
+  for (Index a = 0; a < grid.d; ++a) {
+    for (Index b = 0; b < grid.d; ++b) {
+      const plot::Point corner = panels.corner(a, b);
+      for (Index row = 0; row < panels.high; ++row) {
+        for (Index column = 0; column < panels.wide; ++column) {
+          const Complex z = t(column / zoom_x, grid.ny - 1 - row / zoom_y, a, b);
+          panels.canvas.blend(static_cast<Index>(corner.x) + column,
+                              static_cast<Index>(corner.y) + row, colour_of(z, brightest), 1);
         }
       }
     }
   }
-  axes.inside.corner = {static_cast<double>(left), static_cast<double>(rows - high)};
-  draw_axes(canvas, axes, kStyle);
-  draw_legend(canvas, panels, brightest, time);
-  return canvas.take();
+  return panels;
+}
+
+/// What a field of one dimension is drawn as.
+struct Curve {
+  const char* name;
+  plot::Colour colour;
+  double (*value)(Complex);
+};
+constexpr Curve kCurves[] = {{"real part", {240, 110, 90}, [](Complex z) { return z.real(); }},
+                             {"imaginary part", {90, 160, 250}, [](Complex z) { return z.imag(); }},
+                             {"modulus", {235, 235, 235}, [](Complex z) { return std::abs(z); }}};
+
+Panels line_panels(field::ConstField<double> t, const field::Grid& grid, double brightest) {
+  const bool along_x = grid.ny == 1;
+  const double highest = 1.25 * brightest;  // room for waves that meet
+  const Index cells = along_x ? grid.nx : grid.ny;
+  const auto place = [&](Index k) { return along_x ? grid.x(k) : grid.y(k); };
+  const Index wide = std::max<Index>(kSmallestPicture / grid.d, 256), high = wide * 5 / 8;
+  Panels panels(
+      {axis_of(along_x ? "x" : "y", place(0), place(cells - 1), along_x ? grid.dx : grid.dy()),
+       {"T", -highest, highest},
+       {}},
+      grid.d, wide, high);
+  std::vector<plot::Point> points(static_cast<std::size_t>(cells));
+  for (Index entry = 0; entry < grid.d * grid.d; ++entry) {
+    const Index a = entry / grid.d, b = entry % grid.d;
+    plot::Axes axes = panels.axes;
+    axes.inside.corner = panels.corner(a, b);
+    panels.canvas.rectangle(axes.inside.corner, axes.inside.width, axes.inside.height, kPaper);
+    for (const Curve& curve : kCurves) {
+      for (Index k = 0; k < cells; ++k) {
+        const Complex z = along_x ? t(k, 0, a, b) : t(0, k, a, b);
+        const double value = std::clamp(curve.value(z), -highest, highest);
+        points[static_cast<std::size_t>(k)] = axes.place({place(k), value});
+      }
+      panels.canvas.polyline(points, 1.6, curve.colour);
+    }
+  }
+  return panels;
+}
+
+/// The names of the curves, and what the picture shows.
+void draw_line_legend(plot::Canvas& canvas, Index left, double time) {
+  const auto at = static_cast<double>(left);
+  double baseline = 24;
+  for (const Curve& curve : kCurves) {
+    const plot::Point ends[] = {{at + 10, baseline - 4}, {at + 30, baseline - 4}};
+    canvas.polyline(ends, 1.6, curve.colour);
+    canvas.text({at + 36, baseline}, curve.name, {.size = 11, .colour = kInk});
+    baseline += 18;
+  }
+  canvas.text({at + 10, baseline + 6}, fmt::format("time {:.6g}", time),
+              {.size = 11, .colour = kInk});
+}
+
+}  // namespace
+
+Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, const field::Grid& grid,
+                                     double brightest, double time) {
+  const bool lines = grid.cells() > 1 && (grid.nx == 1 || grid.ny == 1);
+  Panels panels = lines ? line_panels(t, grid, brightest) : phase_panels(t, grid, brightest);
+  panels.draw_axes();
+  if (lines) {
+    draw_line_legend(panels.canvas, panels.legend, time);
+  } else {
+    draw_legend(panels.canvas, panels.legend, brightest, time);
+  }
+  return panels.canvas.take();
 }
 
 }  // namespace lior::app

@@ -7,10 +7,11 @@
 namespace lior::app {
 
 /// One panel an entry T_ij, i down, j to the right, y upwards in each, and a legend: phase as hue,
-/// modulus as brightness, full at `brightest`. Cells are as many pixels as make 512 of a picture;
-/// the axes x and y, of cells dx wide, stand at the panel in the lower left corner.
+/// modulus as brightness, full at `brightest`. Cells are as many pixels as make 512 of a picture,
+/// as long as dx and dy say; axes stand at the panel in the lower left corner. A field of one
+/// dimension is drawn as lines: modulus, real and imaginary part, to 1.25 brightest.
 /// [height, width, 3]: RGB.
-Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, double dx, double brightest,
-                                     double time);
+Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, const field::Grid& grid,
+                                     double brightest, double time);
 
 }  // namespace lior::app

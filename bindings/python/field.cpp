@@ -27,6 +27,20 @@ using SharedHamiltonian = std::shared_ptr<const field::Hamiltonian<T>>;
 template <class T>
 using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
+/// dx and dy: None for dx.
+struct Spacing {
+  double dx;
+  std::optional<double> dy;
+};
+Grid grid_of(Index nx, Index ny, Index d, const Spacing& spacing) {
+  LIOR_CHECK(!spacing.dy || *spacing.dy > 0,
+             "the grid's spacing dy is {}; expected a finite number > 0", spacing.dy.value_or(0));
+  const Grid grid{
+      .nx = nx, .ny = ny, .d = d, .dx = spacing.dx, .spacing_y = spacing.dy.value_or(0)};
+  grid.check();
+  return grid;
+}
+
 /// Sums of rows: the workspace of everything that sums over a field of Nx rows.
 Buffer<double> row_sums(Index nx) { return Buffer<double>(3 * nx); }
 
@@ -46,13 +60,13 @@ void check_memory(const field::Hamiltonian<T>& h, const field::Settings& setting
 /// field::Hamiltonian of one dtype. It never changes once it is made.
 class Hamiltonian {
  public:
-  Hamiltonian(const Argument& v, Index d, double dx, double hbar, double mass, double gxx,
-              double gyy, const Argument& gxx_field, const Argument& gyy_field,
+  Hamiltonian(const Argument& v, Index d, const Spacing& spacing, double hbar, double mass,
+              double gxx, double gyy, const Argument& gxx_field, const Argument& gyy_field,
               const std::string& dtype) {
     for_complex_dtype(dtype, [&]<class T>() {
       Call call;
       const auto values = call.in<double>("v", v, {'X', 'Y'});
-      grid_ = {.nx = call['X'], .ny = call['Y'], .d = d, .dx = dx};
+      grid_ = grid_of(call['X'], call['Y'], d, spacing);
       const field::InverseMetric metric{
           .gxx = gxx,
           .gyy = gyy,
@@ -272,18 +286,18 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                        settings);
 }
 
-NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx) {
-  const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
-  grid.check();
+NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx,
+                std::optional<double> dy) {
+  const Grid grid = grid_of(nx, ny, 1, {dx, dy});
   const field::Potential named = parse_name<field::Potential>(kind, "potential");
   Call call;
   const auto v = call.out<double>({nx, ny});
   return call.run([&] { field::fill_potential(named, strength, grid, v); });
 }
 
-NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> t) {
-  const Grid grid{.nx = nx, .ny = ny, .d = 1, .dx = dx};
-  grid.check();
+NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> dy,
+              std::optional<double> t) {
+  const Grid grid = grid_of(nx, ny, 1, {dx, dy});
   Call call;
   const auto values = call.out<double>({nx, ny});
   return call.run([&] {
@@ -307,16 +321,16 @@ NumPy new_field(const Grid& grid, Fill fill) {
 }
 
 NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny, Index d,
-            double dx) {
-  const Grid grid{.nx = nx, .ny = ny, .d = d, .dx = dx};
+            double dx, std::optional<double> dy) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy});
   return new_field(grid, [&](field::Field<double> t) {
     field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, {.entry = true}).fill(t);
   });
 }
 
-NumPy packet(Index nx, Index ny, Index d, double dx, double width, std::pair<double, double> centre,
-             std::pair<double, double> k) {
-  const Grid grid{.nx = nx, .ny = ny, .d = d, .dx = dx};
+NumPy packet(Index nx, Index ny, Index d, double dx, std::optional<double> dy, double width,
+             std::pair<double, double> centre, std::pair<double, double> k) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy});
   return new_field(grid, [&](field::Field<double> t) {
     field::fill_packet(
         grid,
@@ -325,14 +339,15 @@ NumPy packet(Index nx, Index ny, Index d, double dx, double width, std::pair<dou
   });
 }
 
-NumPy plane_wave(Index nx, Index ny, std::pair<double, double> k, Index d, double dx) {
-  const Grid grid{.nx = nx, .ny = ny, .d = d, .dx = dx};
+NumPy plane_wave(Index nx, Index ny, std::pair<double, double> k, Index d, double dx,
+                 std::optional<double> dy) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy});
   return new_field(
       grid, [&](field::Field<double> t) { field::fill_plane_wave(grid, k.first, k.second, t); });
 }
 
-NumPy spots(Index nx, Index ny, Index d, double dx) {
-  const Grid grid{.nx = nx, .ny = ny, .d = d, .dx = dx};
+NumPy spots(Index nx, Index ny, Index d, double dx, std::optional<double> dy) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy});
   return new_field(grid, [&](field::Field<double> t) { field::fill_spots(grid, t); });
 }
 
@@ -396,31 +411,35 @@ double variable_order_entropy(const Argument& t, const Argument& nu) {
 
 void bind_setup(nb::module_& m) {
   m.def(
-      "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0,
-      R"((Nx, Ny) float64, of the distance r from (Nx/2, Ny/2) in cells times dx: 'zero', 'constant',
+      "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0, nb::kw_only(),
+      "dy"_a.none() = nb::none(),
+      R"((Nx, Ny) float64, of the distance r from the grid's middle (nx/2, ny/2): 'zero', 'constant',
 'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
-with s = min(Nx, Ny) / 4 cells (of one row or column: its length / 4).)");
+with s a quarter of the shorter side (of one row or column: of its length). dy: None for dx.)");
   m.def(
       "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "dx"_a = 1.0,
-      "t"_a.none() = nb::none(),
+      "dy"_a.none() = nb::none(), "t"_a.none() = nb::none(),
       R"((nx, ny) float64: the values of a formula of x and y, from the grid's middle (nx/2, ny/2) times
-dx, of Lx = nx dx and Ly = ny dx, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
+dx and dy (None: dx; 0 where an axis has one cell), of Lx = nx dx and Ly = ny dy, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
 shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
   m.def("reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
   m.def(
       "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a, "d"_a = 1,
-      "dx"_a = 1.0,
+      "dx"_a = 1.0, "dy"_a.none() = nb::none(),
       R"((nx, ny, d, d) complex128: modulus exp(i phase) of two formulas of x, y (as those of `formula`)
 and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
 diagonal, and half of it off the diagonal.)");
-  m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "width"_a, "centre"_a, "k"_a);
+  m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "dy"_a.none(), "width"_a, "centre"_a,
+        "k"_a);
   m.def(
       "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
+      "dy"_a.none() = nb::none(),
       R"((nx, ny, d, d) complex128: exp(i k.r) on the diagonal, half of it off the diagonal; r from the
-grid's middle (nx/2, ny/2) times dx.)");
+grid's middle (nx/2, ny/2) times dx and dy (None: dx).)");
   m.def(
       "spots", &spots, "nx"_a, "ny"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
+      "dy"_a.none() = nb::none(),
       R"((nx, ny, d, d) complex128, the evidence of the program's preset 'belief': two bells of height 1
 and standard deviation nx dx / 12, a quarter of the grid left and right of its middle; half of it off
 the diagonal.)");
@@ -448,12 +467,19 @@ void bind_hamiltonian(nb::module_& m) {
 
 Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2, three points each; varying: Laplace-Beltrami in
 flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of `dtype`.)")
-      .def(nb::init<const Argument&, Index, double, double, double, double, double, const Argument&,
-                    const Argument&, const std::string&>(),
-           "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "hbar"_a = 0.1, "mass"_a = 1.0,
-           "gxx"_a = 1.0, "gyy"_a = 1.0, "gxx_field"_a.none() = nb::none(),
-           "gyy_field"_a.none() = nb::none(), "dtype"_a = "complex128",
-           R"(v: (Nx, Ny) float64, copied. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
+      .def(
+          "__init__",
+          [](Hamiltonian* self, const Argument& v, Index d, double dx, std::optional<double> dy,
+             double hbar, double mass, double gxx, double gyy, const Argument& gxx_field,
+             const Argument& gyy_field, const std::string& dtype) {
+            new (self)
+                Hamiltonian(v, d, {dx, dy}, hbar, mass, gxx, gyy, gxx_field, gyy_field, dtype);
+          },
+          "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(), "hbar"_a = 0.1,
+          "mass"_a = 1.0, "gxx"_a = 1.0, "gyy"_a = 1.0, "gxx_field"_a.none() = nb::none(),
+          "gyy_field"_a.none() = nb::none(), "dtype"_a = "complex128",
+          R"(v: (Nx, Ny) float64, copied. dx, dy: a cell's sides (dy None: dx); an axis of one cell has no
+differences and is none in sums. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
 (Nx, Ny): the same where it varies, both or none. Error for a value that is not finite or not > 0.)")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
@@ -462,7 +488,7 @@ flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
           R"({x, y, width_x, width_y, p_x, p_y, l_z}: means over sqrt(g) |T|^2. x and y are from the grid's middle,
 widths are standard deviations, p_x = -i hbar d/dx by central differences (hbar sin(k dx) / dx of a
 plane wave), l_z = x p_y - y p_x. NaN for a field without norm.)")
-      .def("energy", &Hamiltonian::energy, "t"_a, "dx^2 Re sum sqrt(g) tr(T^+ H[T]).")
+      .def("energy", &Hamiltonian::energy, "t"_a, "dx dy Re sum sqrt(g) tr(T^+ H[T]).")
       .def_prop_ro("largest_stable_step", &Hamiltonian::largest_stable_step,
                    "The largest dt that scheme 'rk4' is stable with.")
       .def_prop_ro("weight", &Hamiltonian::weight,
@@ -499,7 +525,7 @@ run.)")
 horizon and where a solver fails.)")
       .def(
           "energy", &Evolution::energy, "t"_a, "time"_a.none() = nb::none(),
-          R"(dx^2 (Re sum sqrt(g) tr(T^+ (H + U)[T]) + g/2 sum |T_ij|^4) of a field t, with U at `time` (None: of
+          R"(dx dy (Re sum sqrt(g) tr(T^+ (H + U)[T]) + g/2 sum |T_ij|^4) of a field t, with U at `time` (None: of
 the evolution) and the integrator's Laplacian: where symbol='continuous' it is that of plane waves.)")
       .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
            "A copy of T: (Nx, Ny, D, D).")

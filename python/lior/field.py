@@ -58,6 +58,7 @@ def packet(
     *,
     d=1,
     dx=1.0,
+    dy=None,
     width=5.0,
     centre=(0.0, 0.0),
     k=(0.5, 0.0),
@@ -67,10 +68,10 @@ def packet(
     """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
     On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from
-    the middle of the grid, (nx/2, ny/2), times dx; k in radians a unit of length; width > 0.
+    the middle of the grid, (nx/2, ny/2), times dx and dy (None: dx); k in radians a unit of length; width > 0.
     norm: what sum |T|^2 is scaled to; None: the packet's height is 1.
     """
-    field = _field.packet(nx, ny, d, dx, width, centre, k)
+    field = _field.packet(nx, ny, d, dx, dy, width, centre, k)
     if norm is not None:
         field *= numpy.sqrt(norm) / numpy.linalg.norm(field)
     return field.astype(dtype, copy=False)
@@ -85,6 +86,7 @@ def evolve(
     evidence=None,
     current=None,
     dx=1.0,
+    dy=None,
     hbar=0.1,
     mass=1.0,
     gxx=1.0,
@@ -94,6 +96,8 @@ def evolve(
     **settings,
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
+
+    Cells are dx by dy (None: dx); of an array (Nx, 1, D, D) the grid has one dimension.
 
     v: the potential (Nx, Ny) float64 (None: 0), complex v - i W, or a formula of x, y and the time t;
     absorption: an array or a formula of x and y for W >= 0, which makes v - i W of v, so that norm
@@ -110,13 +114,13 @@ def evolve(
     nx, ny, d = start.shape[:3]
 
     def values(given):
-        return formula(given, nx, ny, dx=dx) if isinstance(given, str) else given
+        return formula(given, nx, ny, dx=dx, dy=dy) if isinstance(given, str) else given
 
     def entries(given):
         if given is None or not isinstance(given, (str, tuple)):
             return given
         texts = (given,) if isinstance(given, str) else given
-        return polar(*texts, nx=nx, ny=ny, d=d, dx=dx).astype(start.dtype, copy=False)
+        return polar(*texts, nx=nx, ny=ny, d=d, dx=dx, dy=dy).astype(start.dtype, copy=False)
 
     absorption = values(absorption)
     if numpy.iscomplexobj(v):
@@ -141,6 +145,7 @@ def evolve(
         values(v),
         d=d,
         dx=dx,
+        dy=dy,
         hbar=hbar,
         mass=mass,
         dtype=start.dtype.name,

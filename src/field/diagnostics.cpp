@@ -101,7 +101,8 @@ double norm(ConstField<T> t, View<const double, 2> weight, std::span<double> row
 template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span<double> row_sums) {
   h.apply(t, work);
-  return h.grid().dx * h.grid().dx * inner<T>(t, work, h.weight(), row_sums).real();
+  return h.grid().measure_x() * h.grid().measure_y() *
+         inner<T>(t, work, h.weight(), row_sums).real();
 }
 
 template <class T>

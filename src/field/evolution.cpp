@@ -146,13 +146,14 @@ void Evolution<T>::resume_at(Index step) {
 template <class T>
 double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work,
                             std::span<double> row_sums) const {
-  const double dx = h_->grid().dx, g = settings_.nonlinearity;
-  const double own = g == 0 ? 0 : g / 2 * dx * dx * fourth_powers<T>(t, row_sums);
+  const double dx = h_->grid().measure_x(), dy = h_->grid().measure_y();
+  const double g = settings_.nonlinearity;
+  const double own = g == 0 ? 0 : g / 2 * dx * dy * fourth_powers<T>(t, row_sums);
   stepper_->apply(*h_, t, work);
   HamiltonianInTime<T> moving(*h_, potential_);
   moving.move_to(time);
   moving.add(t, work);
-  return dx * dx * inner<T>(t, work, h_->weight(), row_sums).real() + own;
+  return dx * dy * inner<T>(t, work, h_->weight(), row_sums).real() + own;
 }
 
 #define LIOR_INSTANTIATE(T)                                                   \

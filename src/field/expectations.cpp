@@ -19,8 +19,8 @@ class CellSums {
     check_shape(t, grid_.shape(), "t");
   }
 
-  double x(Index i) const { return (static_cast<double>(i) - half(grid_.nx)) * grid_.dx; }
-  double y(Index j) const { return (static_cast<double>(j) - half(grid_.ny)) * grid_.dx; }
+  double x(Index i) const { return grid_.x(i); }
+  double y(Index j) const { return grid_.y(j); }
   /// w |T|^2.
   double density(Index i, Index j) const {
     double sum = 0;
@@ -30,16 +30,16 @@ class CellSums {
   /// w Im conj(T) (T_{x+1} - T_{x-1}) / (2 dx), and along y.
   std::array<double, 2> flow(Index i, Index j) const {
     const auto slope = [&](View<const std::complex<T>, 2> after,
-                           View<const std::complex<T>, 2> before) {
+                           View<const std::complex<T>, 2> before, double step) {
       double sum = 0;
       for (Index k = 0; k < grid_.d * grid_.d; ++k) {
         const Complex here(t_[i][j].data()[k]);
         sum += (std::conj(here) * (Complex(after.data()[k]) - Complex(before.data()[k]))).imag();
       }
-      return weight_(i, j) * sum / (2 * grid_.dx);
+      return weight_(i, j) * sum / (2 * step);
     };
-    return {slope(t_[next(i, grid_.nx)][j], t_[last(i, grid_.nx)][j]),
-            slope(t_[i][next(j, grid_.ny)], t_[i][last(j, grid_.ny)])};
+    return {slope(t_[next(i, grid_.nx)][j], t_[last(i, grid_.nx)][j], grid_.dx),
+            slope(t_[i][next(j, grid_.ny)], t_[i][last(j, grid_.ny)], grid_.dy())};
   }
   /// The sums of cell(i, j), pairs of numbers, over all cells.
   template <class Cell>
@@ -52,7 +52,6 @@ class CellSums {
   }
 
  private:
-  static double half(Index count) { return static_cast<double>(count) / 2; }
   static Index next(Index i, Index count) { return i + 1 == count ? 0 : i + 1; }
   static Index last(Index i, Index count) { return i == 0 ? count - 1 : i - 1; }
 

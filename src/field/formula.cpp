@@ -14,10 +14,6 @@ enum Input : Index { kX, kY, kTime, kEntryRow, kEntryColumn, kInputs };
 
 constexpr Index kChunk = 128;  // cells at once
 
-double coordinate(Index i, Index count, double dx) {
-  return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
-}
-
 /// A row at a later time: what is not finite there is a run's failure, not a wrong argument.
 template <class Evaluate>
 void evaluate_in_run(const Evaluate& evaluate) {
@@ -40,12 +36,10 @@ GridFormula::GridFormula(const Grid& grid, std::string_view formula, std::string
     Index input;
     double constant;
   };
-  const double extents[] = {static_cast<double>(grid.nx) * grid.dx,
-                            static_cast<double>(grid.ny) * grid.dx};
   std::vector<Name> known{{"x", kX, 0}, {"y", kY, 0}};
   if (names.time) known.push_back({"t", kTime, 0});
   if (names.entry) known.insert(known.end(), {{"i", kEntryRow, 0}, {"j", kEntryColumn, 0}});
-  known.insert(known.end(), {{"Lx", kInputs, extents[0]}, {"Ly", kInputs, extents[1]}});
+  known.insert(known.end(), {{"Lx", kInputs, grid.length_x()}, {"Ly", kInputs, grid.length_y()}});
   expr::Scope scope{.find = [&](std::string_view word) -> std::optional<expr::Id> {
     for (const Name& name : known) {
       if (name.word != word) continue;
@@ -65,7 +59,7 @@ void GridFormula::evaluate(double time, Index row, Index first, std::span<double
   double inputs[kInputs][kChunk];
   const double* pointers[kInputs];
   for (Index k = 0; k < kInputs; ++k) pointers[k] = inputs[k];
-  const double x = coordinate(row, grid_.nx, grid_.dx);
+  const double x = grid_.x(row);
   std::fill_n(inputs[kX], kChunk, x);
   std::fill_n(inputs[kTime], kChunk, time);
   std::fill_n(inputs[kEntryRow], kChunk, static_cast<double>(i));
@@ -74,7 +68,7 @@ void GridFormula::evaluate(double time, Index row, Index first, std::span<double
   for (Index begin = 0; begin < count; begin += kChunk) {
     const Index cells = std::min(kChunk, count - begin);
     double* const y = inputs[kY];
-    for (Index k = 0; k < cells; ++k) y[k] = coordinate(first + begin + k, grid_.ny, grid_.dx);
+    for (Index k = 0; k < cells; ++k) y[k] = grid_.y(first + begin + k);
     double* const out = values.data() + begin;
     tape_.run<double>(pointers, out, cells, cells);
     for (Index k = 0; k < cells; ++k) {

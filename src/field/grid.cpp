@@ -18,17 +18,18 @@ void Grid::check() const {
              nx, ny, d * d);
   LIOR_CHECK(dx > 0 && std::isfinite(dx),
              "the grid's spacing dx is {}; expected a finite number > 0", dx);
+  LIOR_CHECK(spacing_y >= 0 && std::isfinite(spacing_y),
+             "the grid's spacing dy is {}; expected a finite number > 0", spacing_y);
 }
 
 void fill_potential(Potential kind, double strength, const Grid& grid, View<double, 2> v) {
   check_shape(v, {grid.nx, grid.ny}, "v");
   LIOR_CHECK(std::isfinite(strength), "the potential's strength is {}; expected a finite number",
              strength);
-  const double sigma = static_cast<double>(grid.smaller_extent()) / 4 * grid.dx;
+  const double sigma = grid.part_of_side(4);
   for (Index i = 0; i < grid.nx; ++i) {
     for (Index j = 0; j < grid.ny; ++j) {
-      const double x = (static_cast<double>(i) - static_cast<double>(grid.nx) / 2) * grid.dx;
-      const double y = (static_cast<double>(j) - static_cast<double>(grid.ny) / 2) * grid.dx;
+      const double x = grid.x(i), y = grid.y(j);
       const double r2 = x * x + y * y, bell = strength * std::exp(-r2 / (2 * sigma * sigma));
       switch (kind) {
         case Potential::zero: v(i, j) = 0; break;

@@ -64,7 +64,11 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   const auto root = [&](Index i, Index j) {
     return varies_ ? 1 / std::sqrt(gxx(i, j) * gyy(i, j)) : 1.0;
   };
-  const double scale = -physics.hbar * physics.hbar / (2 * physics.mass * grid.dx * grid.dx);
+  // An axis of one cell has no differences.
+  const auto scale_of = [&](Index cells, double step) {
+    return cells == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
+  };
+  const double scale_x = scale_of(grid.nx, grid.dx), scale_y = scale_of(grid.ny, grid.dy());
   lowest_ = INFINITY, highest_ = -INFINITY;
   for (Index i = 0; i < grid.nx; ++i) {
     const Index west = (i + grid.nx - 1) % grid.nx, east = (i + 1) % grid.nx;
@@ -78,7 +82,7 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
                              (root(i, j) * gyy(i, j) + root(i, north) * gyy(i, north)) / 2};
       double sum = 0;
       for (int side = 0; side < 4; ++side) {
-        const double factor = scale * flux[side] / root(i, j);
+        const double factor = (side < 2 ? scale_x : scale_y) * flux[side] / root(i, j);
         if (varies_) stencil_(i, j, 1 + side) = static_cast<T>(factor);
         sides_[side] = static_cast<T>(factor);
         sum += factor;
@@ -93,8 +97,8 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   LIOR_CHECK(
       std::isfinite(static_cast<T>(lowest_)) && std::isfinite(static_cast<T>(highest_)),
       "H's eigenvalues reach from {:.3g} to {:.3g}, more than its numbers hold; the spacing dx "
-      "= {} is too small for hbar = {} and m = {}",
-      lowest_, highest_, grid.dx, physics.hbar, physics.mass);
+      "= {} or dy = {} is too small for hbar = {} and m = {}",
+      lowest_, highest_, grid.dx, grid.dy(), physics.hbar, physics.mass);
 }
 
 template <class T>

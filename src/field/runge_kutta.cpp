@@ -79,12 +79,12 @@ double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u) {
   for (Index k = 0; k < h.v().size(); ++k) {
     v = std::max(v, std::abs(h.v().data()[k] + (u.empty() ? 0 : u.data()[k])));
   }
-  double kinetic = 0;  // H's largest row sum without V: what 8 max(g) / dx^2 bounds
+  double kinetic = 0;  // H's largest row sum without V
   if (h.varies()) {
     kinetic = h.highest() - *std::min_element(h.v().begin(), h.v().end());
   } else {
-    const double hbar = h.physics().hbar, dx = h.grid().dx;
-    kinetic = hbar * hbar / (2 * h.physics().mass) * 8 * std::max(h.gxx(), h.gyy()) / (dx * dx);
+    const auto& sides = h.sides();
+    kinetic = 2 * std::abs(static_cast<double>(sides[0]) + sides[1] + sides[2] + sides[3]);
   }
   return 2.82 * h.physics().hbar / (v + kinetic);
 }

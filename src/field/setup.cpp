@@ -10,10 +10,6 @@ namespace {
 
 using Complex = std::complex<double>;
 
-double coordinate(Index i, Index count, double dx) {
-  return (static_cast<double>(i) - static_cast<double>(count) / 2) * dx;
-}
-
 /// value(x, y) times a matrix of 1 on the diagonal and 1/2 off it.
 template <class Value>
 void fill(const Grid& grid, Field<double> t, const Value& value) {
@@ -21,7 +17,7 @@ void fill(const Grid& grid, Field<double> t, const Value& value) {
   check_shape(t, grid.shape(), "the field");
   for (Index i = 0; i < grid.nx; ++i) {
     for (Index j = 0; j < grid.ny; ++j) {
-      const Complex here = value(coordinate(i, grid.nx, grid.dx), coordinate(j, grid.ny, grid.dx));
+      const Complex here = value(grid.x(i), grid.y(j));
       for (Index a = 0; a < grid.d; ++a) {
         for (Index b = 0; b < grid.d; ++b) t(i, j, a, b) = (a == b ? 1 : 0.5) * here;
       }
@@ -53,7 +49,7 @@ void fill_random(const Grid& grid, std::uint64_t seed, Field<double> t) {
 }
 
 void fill_spots(const Grid& grid, Field<double> t) {
-  const double away = static_cast<double>(grid.nx) * grid.dx / 4, width = away / 3;
+  const double away = grid.length_x() / 4, width = away / 3;
   fill(grid, t, [=](double x, double y) {
     const double left = (x + away) * (x + away) + y * y, right = (x - away) * (x - away) + y * y;
     return Complex(std::exp(-left / (2 * width * width)) + std::exp(-right / (2 * width * width)));
@@ -63,10 +59,10 @@ void fill_spots(const Grid& grid, Field<double> t) {
 void fill_bump(const Grid& grid, double height, View<double, 2> out) {
   grid.check();
   check_shape(out, {grid.nx, grid.ny}, "the metric's factor");
-  const double sigma = static_cast<double>(grid.smaller_extent()) / 6 * grid.dx;
+  const double sigma = grid.part_of_side(6);
   for (Index i = 0; i < grid.nx; ++i) {
     for (Index j = 0; j < grid.ny; ++j) {
-      const double x = coordinate(i, grid.nx, grid.dx), y = coordinate(j, grid.ny, grid.dx);
+      const double x = grid.x(i), y = grid.y(j);
       out(i, j) = 1 + height * std::exp(-(x * x + y * y) / (2 * sigma * sigma));
     }
   }

@@ -175,7 +175,7 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   const double unit = -hbar * hbar / (2 * h.physics().mass);
   const auto kinetic = [&](Index i, Index j) {
     return unit * (h.gxx() * eigenvalue(i, grid_.nx, grid_.dx, symbol) +
-                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dx, symbol));
+                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dy(), symbol));
   };
   const auto for_waves = [&](auto&& value) {
     Buffer<Number> values(grid_.cells());

@@ -20,7 +20,7 @@ template <class T>
 std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
                            std::span<double> row_sums);
 
-/// E = dx^2 Re sum sqrt(g) tr(T^dagger H[T]), sources left out. `work` holds a field.
+/// E = dx dy Re sum sqrt(g) tr(T^dagger H[T]), sources left out. `work` holds a field.
 template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span<double> row_sums);
 

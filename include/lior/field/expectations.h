@@ -9,8 +9,8 @@
 
 namespace lior::field {
 
-/// Means over |T|^2, all entries added up: x from the grid's middle (nx/2, ny/2) times dx, without
-/// wrapping; widths sqrt(<x^2> - <x>^2); momenta by central differences on the periodic grid,
+/// Means over |T|^2, all entries added up: x from the grid's middle (grid.h), without wrapping;
+/// widths sqrt(<x^2> - <x>^2); momenta by central differences on the periodic grid,
 ///     <p_x> = hbar Im sum w conj(T) (T_{x+1} - T_{x-1}) / (2 dx N), N = sum w |T|^2,
 /// hbar sin(k dx) / dx of a plane wave; L_z = <x p_y - y p_x>, which means what it says where the
 /// field does not reach over the edge. w = sqrt(g), the Hamiltonian's weight.

@@ -4,7 +4,7 @@
 /// follows the time.
 ///
 /// Names: x and y from the grid's middle (Nx/2, Ny/2) in units of length, Lx = Nx dx and Ly = Ny
-/// dx; t, the time, and i and j, the row and the column of the tensor's entry from 0 on, where
+/// dy; t, the time, and i and j, the row and the column of the tensor's entry from 0 on, where
 /// FormulaNames has them. Each function throws lior::Error, opened by `where`, that shows the place
 /// where a text is no formula, or a cell where its value is not finite.
 

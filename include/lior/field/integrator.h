@@ -121,8 +121,9 @@ class CrankNicolson {
   Buffer<double> row_sums_;
 };
 
-/// The largest step of Runge-Kutta 4 that is stable: 2.82 hbar / (max |V| + (hbar^2/2m) 8
-/// max(g)/dx^2).
+/// The largest step of Runge-Kutta 4 that is stable: 2.82 hbar / (max |V| + K), K the largest
+/// eigenvalue that H can have without V: (hbar^2/2m) 4 (g^xx/dx^2 + g^yy/dy^2) of a constant
+/// metric.
 template <class T>
 double largest_stable_step(const Hamiltonian<T>& h);
 /// The same with V + U in place of V, u: [Nx, Ny].

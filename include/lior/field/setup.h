@@ -3,7 +3,7 @@
 /// Fields to start from, evidence and metrics in closed form: one definition for the program, C++
 /// and Python.
 ///
-/// x and y count from the grid's middle (Nx/2, Ny/2) in units of length. Entries can be told apart:
+/// x and y count from the grid's middle (grid.h) in units of length. Entries can be told apart:
 /// T_ij = value(x, y) on the diagonal, half of it off the diagonal.
 
 #include "lior/field/grid.h"
@@ -30,8 +30,8 @@ void fill_random(const Grid& grid, std::uint64_t seed, Field<double> t);
 /// the middle.
 void fill_spots(const Grid& grid, Field<double> t);
 
-/// 1 + height exp(-r^2 / (2 sigma^2)), sigma = min(Nx, Ny) / 6 cells as in fill_potential: a factor
-/// of an inverse metric. out: [Nx, Ny].
+/// 1 + height exp(-r^2 / (2 sigma^2)), sigma = a sixth of the shorter side as in fill_potential: a
+/// factor of an inverse metric. out: [Nx, Ny].
 void fill_bump(const Grid& grid, double height, View<double, 2> out);
 
 }  // namespace lior::field
