@@ -17,13 +17,13 @@ namespace lior::field {
 
 template <class T>
 void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out,
-               std::span<double> row_sums) {
+               RowSums row_sums) {
   check_shape(evidence, t.shape(), "the evidence");
   check_shape(out, t.shape(), "the posterior");
   LIOR_CHECK(tau > 0 && std::isfinite(tau), "tau is {}; expected a finite number > 0", tau);
   const Index nx = t.extent(0), row = nx == 0 ? 0 : t.size() / nx;
-  LIOR_CHECK(static_cast<Index>(row_sums.size()) >= 3 * nx,
-             "the posterior's workspace has {} numbers; expected {}", row_sums.size(), 3 * nx);
+  Index first = 0;
+  const std::span<double> parts = places_of(row_sums, nx, 3, first);
   const T* const prior = reinterpret_cast<const T*>(t.data());
   const T* const seen = reinterpret_cast<const T*>(evidence.data());
   T* const result = reinterpret_cast<T*>(out.data());
@@ -38,18 +38,19 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
   const auto sums_of = [&](T unit) {
     for_rows([&](Index i, Index at) {
       const BayesSums part = sum(prior + at, seen + at, row, rate, unit);
-      double* const to = row_sums.data() + 3 * i;
+      double* const to = parts.data() + first + 3 * i;
       to[0] = part.least, to[1] = part.norm, to[2] = part.weighted;
     });
     BayesSums whole;
-    for (Index i = 0; i < nx; ++i) {
-      const double* const part = row_sums.data() + 3 * i;
-      whole.merge({part[0], part[1], part[2]});
+    row_sums.gather<3>(parts);
+    for (std::size_t i = 0; i < parts.size(); i += 3) {
+      whole.merge({parts[i], parts[i + 1], parts[i + 2]});
     }
     return whole;
   };
   BayesSums whole = sums_of(1);
-  if (!whole.in_range<T>(t.size())) whole = sums_of(unit_of<T>(t));
+  const Index rows = std::ssize(parts) / 3;
+  if (!whole.in_range<T>(rows * row)) whole = sums_of(unit_of<T>(t, row_sums.share));
   const T least = static_cast<T>(std::isinf(whole.least) ? 0 : whole.least);
   const T scale = static_cast<T>(whole.scale());
   const auto weigh = LIOR_SIMD_TABLE(scale_by_weight<T>).chosen();
@@ -57,10 +58,8 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
       [&](Index, Index at) { weigh(prior + at, seen + at, result + at, row, rate, least, scale); });
 }
 
-template void posterior(ConstField<float>, ConstField<float>, double, Field<float>,
-                        std::span<double>);
-template void posterior(ConstField<double>, ConstField<double>, double, Field<double>,
-                        std::span<double>);
+template void posterior(ConstField<float>, ConstField<float>, double, Field<float>, RowSums);
+template void posterior(ConstField<double>, ConstField<double>, double, Field<double>, RowSums);
 
 }  // namespace lior::field
 #endif

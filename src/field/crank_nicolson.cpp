@@ -41,7 +41,7 @@ CrankNicolson<T>::CrankNicolson(const Hamiltonian<T>& h, double dt,
       direction_(h.grid().shape()),
       image_(h.grid().shape()),
       work_(h.grid().shape()),
-      row_sums_(2 * h.grid().nx) {
+      row_sums_(2 * h.grid().all_nx()) {
   check_step(dt);
 }
 
@@ -54,9 +54,10 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s, double middle) {
   h_.move_to(middle);
   // Sums of squares of a tiny or a huge field leave a double's range. The equation is linear: its
   // solution times a power of 2 has the same digits.
-  const auto size = [&](ConstField<T> a) { return norm<T>(a, weight, row_sums_.span()); };
+  const RowSums sums(row_sums_.span(), h_.still().grid());
+  const auto size = [&](ConstField<T> a) { return norm<T>(a, weight, sums); };
   double field_size = size(t);
-  const T unit = field_size > 1e-240 && field_size < 1e240 ? T(1) : unit_of<T>(t);
+  const T unit = field_size > 1e-240 && field_size < 1e240 ? T(1) : unit_of<T>(t, sums.share);
   if (unit != 1) {
     for (std::complex<T>& entry : t) entry *= unit;
     field_size = size(t);
@@ -87,8 +88,7 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s, double middle) {
     h_.apply(direction_.view(), work_.view());  // A^dagger A p = p + tau^2 H H p
     h_.apply(work_.view(), image_.view());
     for_entries(count, [&](Index k) { q[k] = p[k] + tau * tau * q[k]; });
-    const double curvature =
-        inner<T>(direction_.view(), image_.view(), weight, row_sums_.span()).real();
+    const double curvature = inner<T>(direction_.view(), image_.view(), weight, sums).real();
     const T alpha = static_cast<T>(rr / curvature);
     for_entries(count, [&](Index k) {
       x[k] += alpha * p[k];

@@ -58,7 +58,7 @@ double von_neumann(std::span<Complex> c, Index n) {
 
 template <class T>
 std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
-                           std::span<double> row_sums) {
+                           RowSums row_sums) {
   const Index nx = a.extent(0), ny = a.extent(1), cell = a.extent(2) * a.extent(3);
   return sum_rows(nx, 1 + 16384 / std::max<Index>(ny * cell, 1), row_sums, [&](Index i) {
     Complex sum = 0;
@@ -79,7 +79,7 @@ std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 
 }
 
 template <class T>
-double fourth_powers(ConstField<T> t, std::span<double> row_sums) {
+double fourth_powers(ConstField<T> t, RowSums row_sums) {
   const Index nx = t.extent(0), row = t.extent(1) * t.extent(2) * t.extent(3);
   return sum_rows(nx, 1 + 16384 / std::max<Index>(row, 1), row_sums,
                   [&](Index i) {
@@ -94,19 +94,19 @@ double fourth_powers(ConstField<T> t, std::span<double> row_sums) {
 }
 
 template <class T>
-double norm(ConstField<T> t, View<const double, 2> weight, std::span<double> row_sums) {
+double norm(ConstField<T> t, View<const double, 2> weight, RowSums row_sums) {
   return inner<T>(t, t, weight, row_sums).real();
 }
 
 template <class T>
-double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, std::span<double> row_sums) {
+double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, RowSums row_sums) {
   h.apply(t, work);
   return h.grid().measure_x() * h.grid().measure_y() *
          inner<T>(t, work, h.weight(), row_sums).real();
 }
 
 template <class T>
-double entropy(ConstField<T> t, std::span<double> row_sums) {
+double entropy(ConstField<T> t, RowSums row_sums) {
   const Index nx = t.extent(0), ny = t.extent(1), d = t.extent(2);
   const Complex total =
       sum_rows(nx, 1 + 512 / std::max<Index>(ny * d * d, 1), row_sums, [&](Index i) {
@@ -128,8 +128,7 @@ double entropy(ConstField<T> t, std::span<double> row_sums) {
 }
 
 template <class T>
-double variable_order_entropy(ConstField<T> t, View<const double, 2> nu,
-                              std::span<double> row_sums) {
+double variable_order_entropy(ConstField<T> t, View<const double, 2> nu, RowSums row_sums) {
   const Index nx = t.extent(0), ny = t.extent(1);
   check_shape(nu, {nx, ny}, "nu");
   return sum_rows(nx, 1 + 2048 / std::max<Index>(ny, 1), row_sums,
@@ -158,14 +157,14 @@ std::array<Index, 2> first_broken_cell(ConstField<T> t) {
   return {-1, -1};
 }
 
-#define LIOR_INSTANTIATE(T)                                                                        \
-  template std::complex<double> inner(ConstField<T>, ConstField<T>, View<const double, 2>,         \
-                                      std::span<double>);                                          \
-  template double fourth_powers(ConstField<T>, std::span<double>);                                 \
-  template double norm(ConstField<T>, View<const double, 2>, std::span<double>);                   \
-  template double energy(const Hamiltonian<T>&, ConstField<T>, Field<T>, std::span<double>);       \
-  template double entropy(ConstField<T>, std::span<double>);                                       \
-  template double variable_order_entropy(ConstField<T>, View<const double, 2>, std::span<double>); \
+#define LIOR_INSTANTIATE(T)                                                                \
+  template std::complex<double> inner(ConstField<T>, ConstField<T>, View<const double, 2>, \
+                                      RowSums);                                            \
+  template double fourth_powers(ConstField<T>, RowSums);                                   \
+  template double norm(ConstField<T>, View<const double, 2>, RowSums);                     \
+  template double energy(const Hamiltonian<T>&, ConstField<T>, Field<T>, RowSums);         \
+  template double entropy(ConstField<T>, RowSums);                                         \
+  template double variable_order_entropy(ConstField<T>, View<const double, 2>, RowSums);   \
   template std::array<Index, 2> first_broken_cell(ConstField<T>);
 LIOR_INSTANTIATE(float)
 LIOR_INSTANTIATE(double)

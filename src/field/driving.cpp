@@ -21,7 +21,8 @@ Driving<T>::Driving(const Grid& grid, double hbar, const Settings& settings,
       source_(grid.shape()),
       bayes_(grid.shape()),
       current_in_time_(inputs.current_in_time),
-      row_sums_(3 * grid.nx) {
+      grid_(grid),
+      row_sums_(3 * grid.all_nx()) {
   if (current_in_time_) now_ = FieldArray(grid.shape());
   if (settings_.lambda_f != 0) {
     const memory::PowerLawRule rule = memory_rule(settings_);
@@ -40,7 +41,8 @@ template <class T>
 void Driving<T>::update_constant(const FieldArray& field) {
   const bool constant = settings_.lambda_qr != 0 && settings_.mode == BayesMode::source;
   if (constant) {
-    posterior<T>(field.view(), evidence_.view(), settings_.tau, bayes_.view(), row_sums_.span());
+    posterior<T>(field.view(), evidence_.view(), settings_.tau, bayes_.view(),
+                 {row_sums_.span(), grid_});
   }
   const T lambda = static_cast<T>(constant ? settings_.lambda_qr : 0);
   const Number *t = field.data(), *b = bayes_.data(), *j = current_.data();
@@ -85,7 +87,8 @@ template <class T>
 void Driving<T>::kick(FieldArray& field, Index step, bool at_end) {
   const bool relax = relaxes(settings_);
   if (relax) {
-    posterior<T>(field.view(), evidence_.view(), settings_.tau, bayes_.view(), row_sums_.span());
+    posterior<T>(field.view(), evidence_.view(), settings_.tau, bayes_.view(),
+                 {row_sums_.span(), grid_});
   }
   const T half = static_cast<T>(settings_.dt / (2 * hbar_));
   const T lambda = static_cast<T>(relax ? settings_.lambda_qr : 0);

@@ -93,11 +93,12 @@ Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index stages = s.scheme == Scheme::rk4 && in_time ? 2 : 0;
   const Index beside = traits(s.scheme).fields + (has_sources(s, load.driven) ? 3 : 0) + stages +
                        (load.current_in_time ? 1 : 0);
+  const Index transposed = grid.share != nullptr && traits(s.scheme).fields == 0 ? 2 * field : 0;
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
   const Index cell = (load.varies ? 7 : 3) + (load.potential_in_time ? 1 : 0),
               phases = traits(s.scheme).fields == 0 ? 24 : 0;
-  return state_bytes<T>(grid, s, load.driven) + beside * field + density +
+  return state_bytes<T>(grid, s, load.driven) + beside * field + transposed + density +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
 }
 
@@ -144,8 +145,7 @@ void Evolution<T>::resume_at(Index step) {
 }
 
 template <class T>
-double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work,
-                            std::span<double> row_sums) const {
+double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work, RowSums row_sums) const {
   const double dx = h_->grid().measure_x(), dy = h_->grid().measure_y();
   const double g = settings_.nonlinearity;
   const double own = g == 0 ? 0 : g / 2 * dx * dy * fourth_powers<T>(t, row_sums);

@@ -2,6 +2,7 @@
 #include "lior/field/expectations.h"
 
 #include <cmath>
+#include <optional>
 
 #include "field/row_sums.h"
 
@@ -14,9 +15,12 @@ using Complex = std::complex<double>;
 template <class T>
 class CellSums {
  public:
-  CellSums(const Hamiltonian<T>& h, ConstField<T> t, std::span<double> row_sums)
+  CellSums(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_sums)
       : grid_(h.grid()), weight_(h.weight()), t_(t), row_sums_(row_sums) {
     check_shape(t, grid_.shape(), "t");
+    if (grid_.share == nullptr) return;
+    halo_.emplace(*grid_.share, 1, grid_.ny * grid_.d * grid_.d, "a gradient");
+    halo_->exchange(t.data());
   }
 
   double x(Index i) const { return grid_.x(i); }
@@ -29,17 +33,19 @@ class CellSums {
   }
   /// w Im conj(T) (T_{x+1} - T_{x-1}) / (2 dx), and along y.
   std::array<double, 2> flow(Index i, Index j) const {
-    const auto slope = [&](View<const std::complex<T>, 2> after,
-                           View<const std::complex<T>, 2> before, double step) {
+    const Index cell = grid_.d * grid_.d;
+    const auto slope = [&](const std::complex<T>* after, const std::complex<T>* before,
+                           double step) {
       double sum = 0;
-      for (Index k = 0; k < grid_.d * grid_.d; ++k) {
+      for (Index k = 0; k < cell; ++k) {
         const Complex here(t_[i][j].data()[k]);
-        sum += (std::conj(here) * (Complex(after.data()[k]) - Complex(before.data()[k]))).imag();
+        sum += (std::conj(here) * (Complex(after[k]) - Complex(before[k]))).imag();
       }
       return weight_(i, j) * sum / (2 * step);
     };
-    return {slope(t_[next(i, grid_.nx)][j], t_[last(i, grid_.nx)][j], grid_.dx),
-            slope(t_[i][next(j, grid_.ny)], t_[i][last(j, grid_.ny)], grid_.dy())};
+    return {
+        slope(row(i + 1) + j * cell, row(i - 1) + j * cell, grid_.dx),
+        slope(row(i) + next(j, grid_.ny) * cell, row(i) + last(j, grid_.ny) * cell, grid_.dy())};
   }
   /// The sums of cell(i, j), pairs of numbers, over all cells.
   template <class Cell>
@@ -52,19 +58,24 @@ class CellSums {
   }
 
  private:
+  const std::complex<T>* row(Index i) const {
+    if (halo_) return halo_->row(t_.data(), i);
+    return t_.data() + (i + grid_.nx) % grid_.nx * grid_.ny * grid_.d * grid_.d;
+  }
   static Index next(Index i, Index count) { return i + 1 == count ? 0 : i + 1; }
   static Index last(Index i, Index count) { return i == 0 ? count - 1 : i - 1; }
 
   const Grid& grid_;
   View<const double, 2> weight_;
   ConstField<T> t_;
-  std::span<double> row_sums_;
+  RowSums row_sums_;
+  std::optional<Halo<std::complex<T>>> halo_;
 };
 
 }  // namespace
 
 template <class T>
-Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, std::span<double> row_sums) {
+Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_sums) {
   const CellSums<T> cells(h, t, row_sums);
   const double hbar = h.physics().hbar;
   const double norm =
@@ -94,8 +105,7 @@ Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, std::span<do
           turning.real()};
 }
 
-template Expectations expectations(const Hamiltonian<float>&, ConstField<float>, std::span<double>);
-template Expectations expectations(const Hamiltonian<double>&, ConstField<double>,
-                                   std::span<double>);
+template Expectations expectations(const Hamiltonian<float>&, ConstField<float>, RowSums);
+template Expectations expectations(const Hamiltonian<double>&, ConstField<double>, RowSums);
 
 }  // namespace lior::field

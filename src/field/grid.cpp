@@ -12,10 +12,10 @@ void Grid::check() const {
   LIOR_CHECK(d >= 1, "the field's tensors are {0} x {0}; expected D >= 1", d);
   constexpr Index kMostD = 1024, kMostNumbers = Index{1} << 40;
   LIOR_CHECK(d <= kMostD, "the field's tensors are {0} x {0}; expected D <= {1}", d, kMostD);
-  LIOR_CHECK(saturating_product(saturating_product(nx, ny), d * d) <= kMostNumbers,
+  LIOR_CHECK(saturating_product(saturating_product(all_nx(), ny), d * d) <= kMostNumbers,
              "a field of {} x {} cells with {} numbers each is larger than 2^40 numbers; choose a "
              "smaller grid",
-             nx, ny, d * d);
+             all_nx(), ny, d * d);
   LIOR_CHECK(dx > 0 && std::isfinite(dx),
              "the grid's spacing dx is {}; expected a finite number > 0", dx);
   LIOR_CHECK(spacing_y >= 0 && std::isfinite(spacing_y),

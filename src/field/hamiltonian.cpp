@@ -8,6 +8,7 @@
 
 #if HWY_ONCE
 #include <cmath>
+#include <optional>
 
 #include "lior/core/parallel.h"
 #include "lior/simd/dispatch.h"
@@ -34,11 +35,30 @@ void check_inverse_metric(const Grid& grid, const InverseMetric& metric) {
     for (Index j = 0; j < grid.ny; ++j) {
       const double gxx = metric.gxx_field(i, j), gyy = metric.gyy_field(i, j);
       LIOR_CHECK(std::isfinite(gxx) && std::isfinite(gyy) && gxx > 0 && gyy > 0,
-                 "the inverse metric at cell ({}, {}) is ({}, {}); expected finite numbers > 0", i,
-                 j, gxx, gyy);
+                 "the inverse metric at cell ({}, {}) is ({}, {}); expected finite numbers > 0",
+                 grid.first_row() + i, j, gxx, gyy);
     }
   }
 }
+
+/// Rows of a field over the cells, and of those beside it: row -1 and row nx wrap around the grid.
+class CellRows {
+ public:
+  CellRows(const Grid& grid, View<const double, 2> cells) : grid_(grid), cells_(cells) {
+    if (grid.share == nullptr || cells.empty()) return;
+    halo_.emplace(*grid.share, 1, grid.ny, "H");
+    halo_->exchange(cells.data());
+  }
+  double operator()(Index i, Index j) const {
+    if (halo_) return halo_->row(cells_.data(), i)[j];
+    return cells_((i + grid_.nx) % grid_.nx, j);
+  }
+
+ private:
+  const Grid& grid_;
+  View<const double, 2> cells_;
+  std::optional<Halo<double>> halo_;
+};
 
 }  // namespace
 
@@ -59,8 +79,9 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   check_inverse_metric(grid, metric);
   check_shape(v, {grid.nx, grid.ny}, "the potential");
 
-  const auto gxx = [&](Index i, Index j) { return varies_ ? metric.gxx_field(i, j) : metric.gxx; };
-  const auto gyy = [&](Index i, Index j) { return varies_ ? metric.gyy_field(i, j) : metric.gyy; };
+  const CellRows along_x(grid, metric.gxx_field), along_y(grid, metric.gyy_field);
+  const auto gxx = [&](Index i, Index j) { return varies_ ? along_x(i, j) : metric.gxx; };
+  const auto gyy = [&](Index i, Index j) { return varies_ ? along_y(i, j) : metric.gyy; };
   const auto root = [&](Index i, Index j) {
     return varies_ ? 1 / std::sqrt(gxx(i, j) * gyy(i, j)) : 1.0;
   };
@@ -68,14 +89,14 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   const auto scale_of = [&](Index cells, double step) {
     return cells == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
   };
-  const double scale_x = scale_of(grid.nx, grid.dx), scale_y = scale_of(grid.ny, grid.dy());
+  const double scale_x = scale_of(grid.all_nx(), grid.dx), scale_y = scale_of(grid.ny, grid.dy());
   lowest_ = INFINITY, highest_ = -INFINITY;
   for (Index i = 0; i < grid.nx; ++i) {
-    const Index west = (i + grid.nx - 1) % grid.nx, east = (i + 1) % grid.nx;
+    const Index west = i - 1, east = i + 1;
     for (Index j = 0; j < grid.ny; ++j) {
       const Index south = (j + grid.ny - 1) % grid.ny, north = (j + 1) % grid.ny;
-      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite", i,
-                 j, v(i, j));
+      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite",
+                 grid.first_row() + i, j, v(i, j));
       const double flux[] = {(root(i, j) * gxx(i, j) + root(west, j) * gxx(west, j)) / 2,
                              (root(i, j) * gxx(i, j) + root(east, j) * gxx(east, j)) / 2,
                              (root(i, j) * gyy(i, j) + root(i, south) * gyy(i, south)) / 2,
@@ -94,6 +115,11 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       highest_ = std::max(highest_, v(i, j) - 2 * sum);
     }
   }
+  lowest_ = -largest_of(grid.share, -lowest_);
+  highest_ = largest_of(grid.share, highest_);
+  if (grid.share != nullptr) {
+    halo_ = std::make_shared<Halo<T>>(*grid.share, 1, 2 * grid.ny * grid.d * grid.d, "H");
+  }
   LIOR_CHECK(
       std::isfinite(static_cast<T>(lowest_)) && std::isfinite(static_cast<T>(highest_)),
       "H's eigenvalues reach from {:.3g} to {:.3g}, more than its numbers hold; the spacing dx "
@@ -109,13 +135,17 @@ void Hamiltonian<T>::apply(ConstField<T> in, Field<T> out) const {
   const T* const from = reinterpret_cast<const T*>(in.data());
   T* const to = reinterpret_cast<T*>(out.data());
   const auto kernel = LIOR_SIMD_TABLE(hamiltonian_row<T>).chosen();
+  if (halo_) halo_->exchange(from);
+  const auto row_at = [&](Index i) {
+    return halo_ ? halo_->row(from, i) : from + (i + nx) % nx * row;
+  };
   parallel_for(nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       kernel({.centre = &stencil_(i, 0, 0),
               .sides = varies_ ? nullptr : sides_.data(),
-              .west = from + (i + nx - 1) % nx * row,
+              .west = row_at(i - 1),
               .here = from + i * row,
-              .east = from + (i + 1) % nx * row,
+              .east = row_at(i + 1),
               .out = to + i * row,
               .ny = ny,
               .cell = cell});

@@ -10,34 +10,47 @@
 
 namespace lior::field {
 
+/// The place of row sums of `each` numbers in a workspace, checked: those of all rows, and where
+/// the first of this rank's nx rows has its own.
+inline std::span<double> places_of(RowSums sums, Index nx, Index each, Index& first) {
+  const Index rows = sums.share == nullptr ? nx : sums.share->rows();
+  LIOR_CHECK(std::ssize(sums.numbers) >= each * rows,
+             "the workspace of row sums has {} numbers; expected {}", sums.numbers.size(),
+             each * rows);
+  first = sums.share == nullptr ? 0 : each * sums.share->first();
+  return sums.numbers.first(static_cast<std::size_t>(each * rows));
+}
+
 /// row(i) -> complex number; their sum. grain: rows that are worth a thread.
 template <class Row>
-std::complex<double> sum_rows(Index nx, Index grain, std::span<double> row_sums, const Row& row) {
-  LIOR_CHECK(static_cast<Index>(row_sums.size()) >= 2 * nx,
-             "the workspace of row sums has {} numbers; expected {}", row_sums.size(), 2 * nx);
+std::complex<double> sum_rows(Index nx, Index grain, RowSums row_sums, const Row& row) {
+  Index first = 0;
+  const std::span<double> all = places_of(row_sums, nx, 2, first);
+  double* const own = all.data() + first;
   parallel_for(nx, grain, [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       const std::complex<double> sum = row(i);
-      row_sums[static_cast<std::size_t>(2 * i)] = sum.real();
-      row_sums[static_cast<std::size_t>(2 * i + 1)] = sum.imag();
+      own[2 * i] = sum.real();
+      own[2 * i + 1] = sum.imag();
     }
   });
+  row_sums.gather<2>(all);
   std::complex<double> total = 0;
-  for (Index i = 0; i < nx; ++i) {
-    total += std::complex<double>(row_sums[static_cast<std::size_t>(2 * i)],
-                                  row_sums[static_cast<std::size_t>(2 * i + 1)]);
+  for (std::size_t i = 0; i < all.size(); i += 2) {
+    total += std::complex<double>(all[i], all[i + 1]);
   }
   return total;
 }
 
 /// 2^-e of the largest |re| or |im|, 2^e to 2^(e+1): times it squares neither overflow nor vanish.
-/// 1 for a field of zeros or with a number that is not finite.
+/// 1 for a field of zeros or with a number that is not finite. share: of the ranks that hold t.
 template <class T>
-T unit_of(ConstField<T> t) {
+T unit_of(ConstField<T> t, const Share* share) {
   double largest = 0;
   for (const std::complex<T>& entry : t) {
     largest = std::max<double>(largest, std::max(std::abs(entry.real()), std::abs(entry.imag())));
   }
+  largest = largest_of(share, largest);
   if (!(largest > 0) || !std::isfinite(largest)) return 1;
   return static_cast<T>(
       std::ldexp(1.0, -std::clamp(std::ilogb(largest), std::numeric_limits<T>::min_exponent + 2,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "field/row_sums.h"
@@ -79,9 +80,11 @@ double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u) {
   for (Index k = 0; k < h.v().size(); ++k) {
     v = std::max(v, std::abs(h.v().data()[k] + (u.empty() ? 0 : u.data()[k])));
   }
+  v = largest_of(h.grid().share, v);
   double kinetic = 0;  // H's largest row sum without V
   if (h.varies()) {
-    kinetic = h.highest() - *std::min_element(h.v().begin(), h.v().end());
+    const double lowest = *std::min_element(h.v().begin(), h.v().end());
+    kinetic = h.highest() + largest_of(h.grid().share, -lowest);
   } else {
     const auto& sides = h.sides();
     kinetic = 2 * std::abs(static_cast<double>(sides[0]) + sides[1] + sides[2] + sides[3]);
@@ -132,30 +135,97 @@ struct RungeKutta<T>::Plan {
   Index numbers() const { return planes() * pitch; }
 };
 
+/// Where the numbers of a row begin that a sweep reads; terms: those of its sources.
+template <class T>
+struct RungeKutta<T>::RowRead {
+  const T* field;
+  SourceTerms<T> terms;
+  const T* stencil;
+};
+
+/// What a sweep reads of the rows beside a rank's own: of the field, of its sources and of H.
+template <class T>
+struct RungeKutta<T>::Edges {
+  Edges(const Hamiltonian<T>& h, Index most_levels)
+      : share(*h.grid().share),
+        numbers(h.grid().ny * h.grid().d * h.grid().d),
+        most(most_levels),
+        field(share, most, 2 * numbers, "rk4"),
+        stencil(share, most, h.grid().ny * h.stencil().extent(2), "rk4") {
+    stencil.exchange(h.stencil().data());
+  }
+
+  /// Collective.
+  void exchange(Index levels, const T* t, const SourceTerms<T>& terms) {
+    field.exchange(t, levels);
+    const auto exchange_part = [&](std::optional<Halo<T>>& part, const T* numbers_of, Index row) {
+      if (numbers_of == nullptr) return;
+      if (!part) part.emplace(share, most, row, "rk4");
+      part->exchange(numbers_of, levels);
+    };
+    exchange_part(evidence, terms.evidence, 2 * numbers);
+    exchange_part(constant, terms.constant, 2 * numbers);
+    exchange_part(term, terms.term, 2 * numbers);
+    exchange_part(term_before, terms.term_before, 2 * numbers);
+    exchange_part(root, terms.root, numbers);
+  }
+  /// Row i of -levels .. rows + levels - 1.
+  RowRead row(Index i, const T* t, const SourceTerms<T>& terms, const T* factors) const {
+    const auto part = [i](const std::optional<Halo<T>>& halo, const T* own) {
+      return own == nullptr ? nullptr : halo->row(own, i);
+    };
+    SourceTerms<T> moved = terms;
+    moved.evidence = part(evidence, terms.evidence);
+    moved.constant = part(constant, terms.constant);
+    moved.term = part(term, terms.term);
+    moved.term_before = part(term_before, terms.term_before);
+    moved.root = part(root, terms.root);
+    return {field.row(t, i), moved, stencil.row(factors, i)};
+  }
+
+  const Share& share;
+  Index numbers, most;  ///< numbers of a row; rows on either side
+  Halo<T> field, stencil;
+  std::optional<Halo<T>> evidence, constant, term, term_before, root;
+};
+
 template <class T>
 struct RungeKutta<T>::Workspace {
   Array<std::complex<T>, 4> next;
+  std::optional<Edges> edges;    ///< where ranks share the grid
   Buffer<T> rows;                ///< Plan::numbers() a thread
-  std::vector<BayesSums> parts;  ///< [Nx, tiles]
+  std::vector<BayesSums> parts;  ///< [Nx, tiles], of all rows
+  std::vector<Index> part_ends;  ///< of each rank's parts
   BayesSums sums;                ///< of the field last written
   Buffer<T> roots, next_roots;   ///< of its weights, and of those of the field under way
 
-  void fit(const Plan& plan, Index nx) {
+  void fit(const Plan& plan, const Grid& grid) {
     const Index size = threads() * plan.numbers();
     if (rows.size() < size) rows = Buffer<T>(size);
-    const auto count = static_cast<std::size_t>(nx * plan.tiles);
+    const auto count = static_cast<std::size_t>(grid.all_nx() * plan.tiles);
     if (parts.size() < count) parts.resize(count);
   }
+  /// Row i of this rank's in a tile.
+  BayesSums& part(const Plan& plan, const Grid& grid, Index i, Index tile) {
+    return parts[static_cast<std::size_t>((grid.first_row() + i) * plan.tiles + tile)];
+  }
   template <class Add>
-  void each_part(const Plan& plan, Index nx, const Add& add) {
+  void each_part(const Plan& plan, const Grid& grid, const Add& add) {
+    const std::span<BayesSums> all(parts.data(),
+                                   static_cast<std::size_t>(grid.all_nx() * plan.tiles));
+    if (grid.share != nullptr) {
+      part_ends.assign(grid.share->ends().begin(), grid.share->ends().end());
+      for (Index& end : part_ends) end *= plan.tiles;
+      grid.share->ranks().all_gather(all, part_ends);
+    }
     sums = {};
-    for (Index part = 0; part < nx * plan.tiles; ++part) add(parts[static_cast<std::size_t>(part)]);
+    for (const BayesSums& part : all) add(part);
   }
-  void add(const Plan& plan, Index nx) {
-    each_part(plan, nx, [this](const BayesSums& part) { sums.add(part); });
+  void add(const Plan& plan, const Grid& grid) {
+    each_part(plan, grid, [this](const BayesSums& part) { sums.add(part); });
   }
-  void merge(const Plan& plan, Index nx) {
-    each_part(plan, nx, [this](const BayesSums& part) { sums.merge(part); });
+  void merge(const Plan& plan, const Grid& grid) {
+    each_part(plan, grid, [this](const BayesSums& part) { sums.merge(part); });
   }
 };
 
@@ -170,10 +240,11 @@ RungeKutta<T>::RungeKutta(const Hamiltonian<T>& h, double dt, int order)
              "rk4 is not stable at dt = {}; the largest step that is stable is {:.6g}", dt,
              largest);
   work_->next = Array<std::complex<T>, 4>(h.grid().shape());
+  if (h.grid().share != nullptr) work_->edges.emplace(h, order * steps_at_once());
   for (const Index steps : {Index{1}, steps_at_once()}) {
     for (const bool slope : {false, true}) {
-      work_->fit(Plan(h, order, steps, slope, slope), h.grid().nx);
-      work_->fit(Plan(h, order, steps, true, slope), h.grid().nx);
+      work_->fit(Plan(h, order, steps, slope, slope), h.grid());
+      work_->fit(Plan(h, order, steps, true, slope), h.grid());
     }
   }
 }
@@ -183,7 +254,9 @@ RungeKutta<T>::~RungeKutta() = default;
 
 template <class T>
 Index RungeKutta<T>::steps_at_once() const {
-  return std::max<Index>(1, kLevelsAtOnce / order_);
+  const Share* const share = h_->grid().share;  // a neighbour has the rows beside a rank's own
+  const Index rows = share == nullptr ? kLevelsAtOnce : share->rows() / share->ranks().size();
+  return std::max<Index>(1, std::min(kLevelsAtOnce, rows) / order_);
 }
 
 template <class T>
@@ -214,16 +287,17 @@ void RungeKutta<T>::run(Array<std::complex<T>, 4>& t, Index steps, const Sources
   terms.lambda = static_cast<T>(sources.lambda);
   terms.lambda_f = static_cast<T>(sources.lambda_f);
   if (bayes) terms.rate = bayes_rate<T>(sources.tau);
-  const Index most = bayes ? 1 : at_once > 0 ? at_once : steps_at_once();
+  Index most = bayes ? 1 : at_once > 0 ? at_once : steps_at_once();
+  if (work_->edges) most = std::min(most, steps_at_once());
   const bool known = sources.carried && work_->roots.size() >= t.size();
   for (bool summed = known; steps > 0; summed = true) {
     const Index now = std::min(steps, most);
     const Plan plan(*h_, order_, now, terms.any(), terms.term != nullptr);
-    work_->fit(plan, grid.nx);
+    work_->fit(plan, grid);
     if (bayes) {
       if (!summed) keep_roots_of(plan, t.view(), terms);
-      const bool near =
-          work_->sums.least <= kNearEvidence && work_->sums.template in_range<T>(t.size());
+      const bool near = work_->sums.least <= kNearEvidence &&
+                        work_->sums.template in_range<T>(grid.all_numbers());
       if (!near) sum_for_bayes(plan, t.view(), terms);
       terms.root = near ? work_->roots.data() : nullptr;
       terms.least = static_cast<T>(near || std::isinf(work_->sums.least) ? 0 : work_->sums.least);
@@ -245,7 +319,7 @@ void RungeKutta<T>::sum_parts(const Plan& plan, const Sum& sum) {
     for (Index i = begin; i < end; ++i) {
       for (Index tile = 0; tile < plan.tiles; ++tile) {
         const Index first = tile * plan.width, last = std::min(first + plan.width, grid.ny);
-        work_->parts[static_cast<std::size_t>(i * plan.tiles + tile)] =
+        work_->part(plan, grid, i, tile) =
             sum((i * grid.ny + first) * plan.cell, (last - first) * plan.cell);
       }
     }
@@ -263,7 +337,7 @@ void RungeKutta<T>::keep_roots_of(const Plan& plan, ConstField<T> t, const Sourc
     return keep(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate,
                 work_->roots.data() + at);
   });
-  work_->add(plan, h_->grid().nx);
+  work_->add(plan, h_->grid());
 }
 
 /// The sums of a field that is nowhere near its evidence, relative to where it is nearest, and of
@@ -275,10 +349,11 @@ void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const Sourc
     sum_parts(plan, [&](Index at, Index numbers) {
       return sum(reals<T>(t) + 2 * at, terms.evidence + 2 * at, numbers, terms.rate, unit);
     });
-    work_->merge(plan, h_->grid().nx);
+    work_->merge(plan, h_->grid());
   };
   sums_of(1);
-  if (!work_->sums.template in_range<T>(t.size())) sums_of(unit_of<T>(t));
+  const Grid& grid = h_->grid();
+  if (!work_->sums.template in_range<T>(grid.all_numbers())) sums_of(unit_of<T>(t, grid.share));
 }
 
 /// State shared by all tiles of one sweep.
@@ -293,6 +368,14 @@ struct RungeKutta<T>::Sweep {
   T* to;
   bool around;  ///< the caches
   StageFunction<T> stage = stage_function<T>(h.varies(), plan.source, plan.slope);
+
+  /// Row i, which may lie up to `levels` rows beside those of the grid.
+  RowRead row(Index i) const {
+    if (work.edges) return work.edges->row(i, from, terms, h.stencil().data());
+    const Index at = wrap(i, h.grid().nx);
+    const Index first = at * h.grid().ny * plan.cell;
+    return {from + 2 * first, terms.from(first), &h.stencil()(at, 0, 0)};
+  }
 };
 
 /// The part of a sweep that goes through one tile, row by row: a row is read, then each level
@@ -354,27 +437,29 @@ struct RungeKutta<T>::Tile {
   void read(Index row) {
     const Plan& plan = sweep.plan;
     const Index nx = sweep.h.grid().nx, ny = sweep.h.grid().ny, cell = plan.cell;
+    const RowRead from_row = sweep.row(first_row - plan.levels + row);
     const auto unpack_cells = LIOR_SIMD_TABLE(unpack<T>).chosen();
     const auto spread_cells = LIOR_SIMD_TABLE(spread<T>).chosen();
     const auto fill_source = LIOR_SIMD_TABLE(source_row<T>).chosen();
     const Index i = wrap(first_row - plan.levels + row, nx);
-    const Index ahead = (wrap(i + 1, nx) - i) * ny * cell;
+    const bool is_edge = sweep.work.edges && (i != first_row - plan.levels + row || i + 1 == nx);
+    const Index ahead = is_edge ? 0 : (wrap(i + 1, nx) - i) * ny * cell;
     for (Index column = 0, count = 0; column < columns; column += count) {
       const Index j = wrap(first_column - plan.levels + column, ny);
       count = std::min(columns - column, ny - j);
-      const Index at = column * cell, from = (i * ny + j) * cell;
+      const Index at = column * cell, from = j * cell;
       const auto shifted = [at](Planes<T> planes) {
         return planes.re ? Planes<T>{planes.re + at, planes.im + at} : planes;
       };
       const Planes<T> here = shifted(level_rows[0][row]);
-      unpack_cells(sweep.from + 2 * from, here, count * cell);
+      unpack_cells(from_row.field + 2 * from, here, count * cell);
       if (plan.source) {
-        fill_source(sweep.terms.from(from), here, shifted(source[row]), shifted(slope[row]),
+        fill_source(from_row.terms.from(from), here, shifted(source[row]), shifted(slope[row]),
                     count * cell, ahead);
       }
       for (Index side = 0; side < plan.stencil_planes; ++side) {
-        spread_cells(&sweep.h.stencil()(i, j, side), plan.stencil_planes, count, cell,
-                     stencil.plane(row, side) + at);
+        spread_cells(from_row.stencil + j * plan.stencil_planes + side, plan.stencil_planes, count,
+                     cell, stencil.plane(row, side) + at);
       }
     }
   }
@@ -422,7 +507,7 @@ struct RungeKutta<T>::Tile {
     const Index i = first_row - plan.levels + row, margin = plan.levels * cell;
     const Planes<T> done = level_rows[plan.levels][row];
     const Index at = (i * ny + first_column) * cell, ahead = i + 1 < nx ? ny * cell : 0;
-    sweep.work.parts[static_cast<std::size_t>(i * plan.tiles + number)] =
+    sweep.work.part(plan, sweep.h.grid(), i, number) =
         keep({done.re + margin, done.im + margin}, sweep.terms.evidence + 2 * at, width * cell,
              sweep.terms.rate, sweep.work.next_roots.data() + at, ahead, sweep.around);
   }
@@ -432,6 +517,7 @@ template <class T>
 void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
                           const SourceTerms<T>& terms) {
   const Grid& grid = h_->grid();
+  if (work_->edges) work_->edges->exchange(plan.levels, reals<T>(from), terms);
   const bool around = to.size() * static_cast<Index>(2 * sizeof(T)) >= kStreamedBytes;
   const Sweep shared{.h = *h_,
                      .plan = plan,
@@ -449,7 +535,7 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
                  }
                  if (around) hwy::FlushStream();
                });
-  if (terms.evidence) work_->add(plan, grid.nx);
+  if (terms.evidence) work_->add(plan, grid);
 }
 
 #define LIOR_INSTANTIATE(T)                                   \

@@ -108,6 +108,70 @@ double time_of_density(double w, double time) {
 
 }  // namespace
 
+/// Rows of the field that this rank holds, and columns that it transforms: what is sent between
+/// ranks, and where it lies.
+template <class T>
+struct Splitting<T>::Transpose {
+  explicit Transpose(const Grid& grid)
+      : share(*grid.share),
+        cell(grid.d * grid.d),
+        width(grid.ny * cell),
+        ends(comm::even_ends(grid.ny, share.ranks().size())),
+        rows(grid.numbers()),
+        columns(grid.all_nx() * column_count(share.ranks().rank()) * cell) {
+    const Index own = column_count(share.ranks().rank()) * cell;
+    for (Index r = 0; r < share.ranks().size(); ++r) {
+      const Index begin = share.count() * first_column(r) * cell;
+      const auto count = static_cast<std::size_t>(share.count() * column_count(r) * cell);
+      row_parts.push_back(rows.span().subspan(static_cast<std::size_t>(begin), count));
+      column_parts.push_back(
+          columns.span().subspan(static_cast<std::size_t>(share.first_of(r) * own),
+                                 static_cast<std::size_t>(share.count_of(r) * own)));
+    }
+    out_rows.assign(row_parts.begin(), row_parts.end());
+    out_columns.assign(column_parts.begin(), column_parts.end());
+  }
+
+  Index first_column(Index rank) const {
+    return rank == 0 ? 0 : ends[static_cast<std::size_t>(rank - 1)];
+  }
+  Index column_count(Index rank) const {
+    return ends[static_cast<std::size_t>(rank)] - first_column(rank);
+  }
+  /// Cells of a row of this rank's columns.
+  Index own_columns() const { return column_count(share.ranks().rank()); }
+
+  /// The whole columns of this rank, [Nx, own_columns(), D, D], from the rows of all.
+  void to_columns(const Number* data) {
+    each_part([&](Index at, Number* part, Index count) { std::copy_n(data + at, count, part); });
+    share.ranks().all_to_all<Number>(out_rows, column_parts);
+  }
+  void to_rows(Number* data) {
+    share.ranks().all_to_all<Number>(out_columns, row_parts);
+    each_part([&](Index at, Number* part, Index count) { std::copy_n(part, count, data + at); });
+  }
+
+  const Share& share;
+  Index cell, width;
+  std::vector<Index> ends;       ///< of each rank's columns
+  Buffer<Number> rows, columns;  ///< rows: a part [own rows, its columns] for each rank
+  std::vector<std::span<Number>> row_parts, column_parts;
+  std::vector<std::span<const Number>> out_rows, out_columns;
+
+ private:
+  /// copy(place in a field's rows, place in `rows`, numbers) of each row and rank.
+  template <class Copy>
+  void each_part(const Copy& copy) {
+    parallel_for(share.count(), 1 + 16384 / width, [&](Index begin, Index end, int) {
+      for (Index r = 0; r < share.ranks().size(); ++r) {
+        const Index count = column_count(r) * cell, first = first_column(r) * cell;
+        Number* const part = row_parts[static_cast<std::size_t>(r)].data();
+        for (Index i = begin; i < end; ++i) copy(i * width + first, part + i * count, count);
+      }
+    });
+  }
+};
+
 template <class T>
 Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol symbol, Time time,
                         double nonlinearity, View<const double, 2> absorption,
@@ -119,8 +183,8 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
       v_({grid_.nx, grid_.ny}),
       moving_(h, potential),
       row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
-      column_({grid_.nx, kColumns, kColumns, 1}),
-      row_sums_(2 * grid_.nx),
+      column_({grid_.all_nx(), kColumns, kColumns, 1}),
+      row_sums_(2 * grid_.all_nx()),
       ones_({grid_.nx, grid_.ny}) {
   LIOR_CHECK(!h.varies(),
              "an FFT splitting cannot use a metric that varies in "
@@ -173,16 +237,19 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     kicks_.push_back(std::move(kick));
   }
   const double unit = -hbar * hbar / (2 * h.physics().mass);
+  if (grid_.share != nullptr) transpose_ = std::make_shared<Transpose>(grid_);
+  const Index first = transpose_ ? transpose_->first_column(grid_.share->ranks().rank()) : 0;
+  const Index columns = transpose_ ? transpose_->own_columns() : grid_.ny;
   const auto kinetic = [&](Index i, Index j) {
-    return unit * (h.gxx() * eigenvalue(i, grid_.nx, grid_.dx, symbol) +
+    return unit * (h.gxx() * eigenvalue(i, grid_.all_nx(), grid_.dx, symbol) +
                    h.gyy() * eigenvalue(j, grid_.ny, grid_.dy(), symbol));
   };
   const auto for_waves = [&](auto&& value) {
-    Buffer<Number> values(grid_.cells());
-    for (Index i = 0; i < grid_.nx; ++i) {
-      for (Index j = 0; j < grid_.ny; ++j) {
-        values[i * grid_.ny + j] =
-            Number(value(kinetic(i, j)) / static_cast<double>(grid_.cells()));
+    Buffer<Number> values(grid_.all_nx() * columns);
+    for (Index i = 0; i < grid_.all_nx(); ++i) {
+      for (Index j = 0; j < columns; ++j) {
+        values[i * columns + j] =
+            Number(value(kinetic(i, first + j)) / static_cast<double>(grid_.all_cells()));
       }
     }
     return values;
@@ -247,10 +314,20 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   });
 }
 
-/// Per block of columns, gathered so that strides of powers of two do not fight for one cache set.
 template <class T>
 void Splitting<T>::columns(Number* data, const Number* drift) {
-  const Index nx = grid_.nx, cell = grid_.d * grid_.d, width = grid_.ny * cell;
+  const Index cell = grid_.d * grid_.d;
+  if (!transpose_) return whole_columns(data, grid_.ny * cell, drift);
+  transpose_->to_columns(data);
+  whole_columns(transpose_->columns.data(), transpose_->own_columns() * cell, drift);
+  transpose_->to_rows(data);
+}
+
+/// Those of data [Nx, width], per block, gathered so that strides of powers of two do not fight for
+/// one cache set.
+template <class T>
+void Splitting<T>::whole_columns(Number* data, Index width, const Number* drift) {
+  const Index nx = grid_.all_nx(), cell = grid_.d * grid_.d;
   if (columns_.size() < threads() * nx * kColumns) {
     columns_ = Buffer<Number>(threads() * nx * kColumns);
   }
@@ -266,7 +343,7 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
       column_.forward(work);
       for (Index i = 0; i < nx; ++i) {
         for (Index c = 0; c < count; ++c) {
-          multiply(work + i * kColumns + c, drift[i * grid_.ny + (first + c) / cell], 1);
+          multiply(work + i * kColumns + c, drift[i * (width / cell) + (first + c) / cell], 1);
         }
       }
       column_.inverse(work);
@@ -327,10 +404,11 @@ Index Splitting<T>::run(Field<T> t, Index steps, ConstField<T> source, const Sto
   const Number* const s = source.empty() ? nullptr : source.data();
   if (time_ == Time::real) return run_real(t.data(), steps, s, stop, first);
   for (Index step = 0; step < steps; ++step) {
-    const double before = norm<T>(t, ones_.view(), row_sums_.span());
+    const RowSums sums(row_sums_.span(), grid_);
+    const double before = norm<T>(t, ones_.view(), sums);
     for (Index k = 0; k < density_.size(); ++k) density_[k] = square(t.data()[k]);
     run_real(t.data(), 1, nullptr, {}, 0);
-    const double after = norm<T>(t, ones_.view(), row_sums_.span());
+    const double after = norm<T>(t, ones_.view(), sums);
     if (after > 0) {
       const T scale = static_cast<T>(std::sqrt(before / after));
       for (Number& entry : t) entry *= scale;

@@ -18,8 +18,7 @@ namespace lior::field {
 /// to all of B. Throws lior::Error unless tau is finite and > 0 and shapes agree. `row_sums` is a
 /// workspace of 3 Nx numbers.
 template <class T>
-void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out,
-               std::span<double> row_sums);
+void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out, RowSums row_sums);
 
 namespace reference {
 /// The same in double, an entry at a time.

@@ -89,6 +89,7 @@ class Driving {
   std::unique_ptr<memory::FractionalIntegral<T>> memory_;
   double pole_error_ = 0;
   FieldArray term_, term_before_;
+  Grid grid_;
   Buffer<double> row_sums_;
 };
 

@@ -75,7 +75,7 @@ class Evolution {
   /// `time`; real time keeps it where there are no sources and U is 0. Sources are left out, and H
   /// has the integrator's Laplacian: with Symbol::continuous that of the plane waves. `work` holds
   /// a field, row_sums 2 Nx numbers.
-  double energy(ConstField<T> t, double time, Field<T> work, std::span<double> row_sums) const;
+  double energy(ConstField<T> t, double time, Field<T> work, RowSums row_sums) const;
 
   /// visit(name, numbers) for every array that the future depends on: what a checkpoint holds.
   template <class Visit>

@@ -25,6 +25,6 @@ struct Expectations {
 /// Those of t: [Nx, Ny, D, D]; NaN for a field without norm. In double, cells in order: bit-equal
 /// across thread counts. `row_sums`: a workspace of 2 Nx numbers. Five passes over the field.
 template <class T>
-Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, std::span<double> row_sums);
+Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_sums);
 
 }  // namespace lior::field

@@ -3,39 +3,49 @@
 /// The periodic grid that a cognitive tensor field lives on, and the potentials.
 
 #include <algorithm>
+#include <array>
 #include <complex>
 
 #include "lior/core/buffer.h"
 #include "lior/core/names.h"
+#include "lior/field/share.h"
 
 namespace lior::field {
 
 /// Nx x Ny cells, dx wide and dy high, periodic; x is axis 0, y axis 1. A field T is an array
 /// [Nx, Ny, D, D] of complex numbers. An axis of one cell is none: the grid has one dimension less.
+/// Where ranks share a grid, the Grid of each has the rows that it holds, nx of them, and its
+/// fields are [nx, Ny, D, D]; sums, places and the periodic neighbours are those of the whole grid.
 struct Grid {
   Index nx = 0;
   Index ny = 0;
   Index d = 1;  ///< D
   double dx = 1;
-  double spacing_y = 0;  ///< dy; 0: dx
+  double spacing_y = 0;          ///< dy; 0: dx
+  const Share* share = nullptr;  ///< which rows these are of the grid; null: all. Must outlive it
+
+  Index all_nx() const { return share == nullptr ? nx : share->rows(); }
+  Index all_cells() const { return all_nx() * ny; }
+  Index all_numbers() const { return all_cells() * d * d; }
+  Index first_row() const { return share == nullptr ? 0 : share->first(); }
 
   double dy() const { return spacing_y > 0 ? spacing_y : dx; }
-  double length_x() const { return static_cast<double>(nx) * dx; }
+  double length_x() const { return static_cast<double>(all_nx()) * dx; }
   double length_y() const { return static_cast<double>(ny) * dy(); }
   /// Where a cell lies, from the grid's middle, Nx / 2 cells from the first; 0 where an axis has
   /// one.
-  double x(Index i) const { return place(i, nx, dx); }
+  double x(Index i) const { return place(first_row() + i, all_nx(), dx); }
   double y(Index j) const { return place(j, ny, dy()); }
   /// dx and dy in sums that stand for integrals: 1 for an axis of one cell.
-  double measure_x() const { return nx == 1 ? 1 : dx; }
+  double measure_x() const { return all_nx() == 1 ? 1 : dx; }
   double measure_y() const { return ny == 1 ? 1 : dy(); }
 
   Index cells() const { return nx * ny; }
   /// A part 1 / parts of the shorter side, an axis of one cell left out.
   double part_of_side(double parts) const {
-    const double along_x = static_cast<double>(nx) / parts * dx;
+    const double along_x = static_cast<double>(all_nx()) / parts * dx;
     const double along_y = static_cast<double>(ny) / parts * dy();
-    return std::min(nx == 1 ? along_y : along_x, ny == 1 ? along_x : along_y);
+    return std::min(all_nx() == 1 ? along_y : along_x, ny == 1 ? along_x : along_y);
   }
   Index numbers() const { return nx * ny * d * d; }  ///< complex ones, in a field
   Shape<4> shape() const { return {nx, ny, d, d}; }
@@ -48,6 +58,26 @@ struct Grid {
  private:
   static double place(Index i, Index count, double spacing) {
     return count == 1 ? 0 : (static_cast<double>(i) - static_cast<double>(count) / 2) * spacing;
+  }
+};
+
+/// A workspace for sums over the rows of a grid, of as many numbers a row of the whole grid as the
+/// function says that takes it; and which ranks share the grid.
+struct RowSums {
+  std::span<double> numbers;
+  const Share* share = nullptr;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a grid of one process
+  RowSums(std::span<double> workspace) : numbers(workspace) {}
+  RowSums(std::span<double> workspace, const Grid& grid) : numbers(workspace), share(grid.share) {}
+
+  /// `all`: Each numbers a row; those of other ranks' rows come. Collective.
+  template <std::size_t Each>
+  void gather(std::span<double> all) const {
+    if (share == nullptr) return;
+    using Row = std::array<double, Each>;
+    share->ranks().all_gather(std::span(reinterpret_cast<Row*>(all.data()), all.size() / Each),
+                              share->ends());
   }
 };
 

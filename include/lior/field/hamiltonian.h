@@ -3,6 +3,7 @@
 /// The Hamiltonian of the field, on a flat grid, an anisotropic one, or a curved one.
 
 #include <array>
+#include <memory>
 
 #include "lior/field/grid.h"
 
@@ -28,6 +29,8 @@ struct Physics {
 /// Laplace-Beltrami, (1/sqrt g) d_i (sqrt g g^ij d_j) with sqrt g = (g^xx g^yy)^{-1/2}, as fluxes
 /// through cell faces with the coefficient's mean of both sides, so that H is self-adjoint in
 /// sum sqrt(g) conj(A) B to rounding.
+///
+/// Where ranks share the grid, each has the rows of its Grid; making one and apply are collective.
 template <class T>
 class Hamiltonian {
  public:
@@ -66,6 +69,7 @@ class Hamiltonian {
   Array<double, 2> v_, weight_;
   Array<T, 3> stencil_;
   std::array<T, 4> sides_{};
+  std::shared_ptr<Halo<T>> halo_;  ///< of what apply reads; null where no ranks share the grid
 };
 
 namespace reference {

@@ -14,7 +14,8 @@
 /// that sum |T|^2 drifts by about 1e-7 of itself a step. All allocate when made, and not in a step
 /// (Splitting and RungeKutta: again if threads() grew). All are bit-equal across thread counts, and
 /// reversible to what the table says for the norm: a step of -dt undoes one of dt (Runge-Kutta: to
-/// its order).
+/// its order). Where ranks share the grid (Grid::share) fields are the rows of this one, the bits
+/// are those of one process, and making an integrator and a step are collective.
 
 #include <functional>
 #include <memory>
@@ -41,6 +42,9 @@ struct SourceTerms;
 /// imaginary time both kicks of a step take |T_ij|^2 from its start, whose norm is not yet lost, so
 /// that the ground state is exact to dt^2. A potential that follows the time is taken where the
 /// drifts have brought the time, t + (b_1 + ... + b_k) dt for a_k, which keeps the order.
+///
+/// Where ranks share the grid each transforms its rows, and as many whole columns, which come to it
+/// and go back (all to all): a sweep over the columns sends 2 (1 - 1/P) of the field.
 template <class T>
 class Splitting {
  public:
@@ -80,8 +84,10 @@ class Splitting {
     const Kick* next_kick = nullptr;
     bool forth = false;
   };
+  struct Transpose;
   void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
+  void whole_columns(Number* data, Index width, const Number* drift);
   void move_to(double step, std::initializer_list<Kick*> kicks);
   Index run_real(Number* data, Index steps, const Number* source, const Stop& stop, Index first);
 
@@ -91,14 +97,15 @@ class Splitting {
   int stages_;
   std::vector<double> ends_;            ///< b_1 + ... + b_k after each stage
   std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
-  std::vector<Buffer<Number>> drifts_;  ///< [Nx, Ny] each, 1 / (Nx Ny) included
+  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Nx, Ny] each, 1 / (Nx Ny) included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
   Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
   Buffer<double> absorption_;  ///< empty: 0
   HamiltonianInTime<T> moving_;
   linalg::Fft<T> row_, column_;
-  Buffer<Number> columns_;  ///< one block a thread
+  Buffer<Number> columns_;                ///< one block a thread
+  std::shared_ptr<Transpose> transpose_;  ///< null where no ranks share the grid
   Buffer<double> row_sums_;
   Array<double, 2> ones_;
 };
@@ -159,7 +166,9 @@ struct Sources {
 /// behind, so that each number of T and of the sources is read once from memory and T' is written
 /// once. Bayes' normaliser is summed by the sweep that writes a field, for the one that reads it
 /// (relative error of a weight w: 4 eps (1 + |ln w|)). Without evidence several steps go through
-/// in one sweep, with the same bits. Threads over rows; bit-equal across thread counts.
+/// in one sweep, with the same bits. Threads over rows; bit-equal across thread counts. Where ranks
+/// share the grid a sweep takes as many rows as it has stages from beside a rank's own, on either
+/// side, of the field and of each source.
 template <class T>
 class RungeKutta {
  public:
@@ -175,6 +184,8 @@ class RungeKutta {
 
  private:
   struct Plan;
+  struct RowRead;
+  struct Edges;
   struct Workspace;
   struct Sweep;
   struct Tile;
