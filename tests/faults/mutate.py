@@ -12,6 +12,7 @@ exit status 1 if a rule was broken.
 """
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -178,6 +179,13 @@ f = "a*sinh(r/a)"
 [domain]
 edge = "r > 0"
 """
+MACHINE = """state output coin push
+locked closed unlocked locked
+unlocked open unlocked -
+"""
+LINES = "".join(
+    '{"id": %d, "text": "In the beginning was the %s. "}\n' % (k, "word " * k) for k in range(9)
+)
 STARTS = """r, phi, dr, dphi
 1, 2, 0.5, 0.1
 # "another"
@@ -192,10 +200,19 @@ def start_files(folder):
     (folder / "starts.csv").write_text(STARTS)
     (folder / "train.toml").write_text(TRAIN)
     (folder / "field.toml").write_text(FIELD)
+    (folder / "counts.toml").write_text(TRAIN.replace("[model]", "[model]\ncount_orders = 2"))
+    (folder / "machine.txt").write_text(MACHINE)
+    (folder / "lines.jsonl").write_text(LINES)
+    (folder / "lines.jsonl.gz").write_bytes(gzip.compress(LINES.encode()))
+    shutil.copy(
+        ROOT / "tests" / "fuzz" / "corpus" / "tokenizer_json" / "words", folder / "tokenizer.json"
+    )
     (folder / "text.txt").write_text("In the beginning was the word. " * 40)
     for command in (
         "train --data text.txt --out model --config train.toml --progress none",
         "train --data builtin:parity --out task --config train.toml --progress none",
+        "train --data builtin:parity --out near --steps 300 --seed 1 --threads 1 --crystallise off --progress none",
+        "train --data text.txt --out counts --config counts.toml --tokenizer bpe:260 --progress none",
         "evolve --out field --config field.toml --progress none",
     ):
         subprocess.run([PROGRAM, *command.split()], cwd=folder, check=True, capture_output=True)
@@ -214,7 +231,15 @@ COMMANDS = {
     "starts": "geodesic --metric metric.toml:a=2 --starts starts.csv --out paths.csv --length 1 --samples 3 --event r-2",
     "formula": "geodesic --metric expr:r,phi;dr^2+sinh(r)^2*dphi^2 --from 1,1 --velocity 0.5,0.5 --samples 3 --json",
     "formulas": "evolve --out new --config formulas.toml --steps 4 --progress none --threads 1",
-    "crystallise": "crystallise --model task --threads 1",
+    "crystallise": "crystallise --model near --threads 1",
+    "lines": "train --data lines.jsonl lines.jsonl.gz --field text --out new --config train.toml --tokenizer tokenizer.json"
+    " --threads 1 --progress none",
+    "machine": "train --data builtin:automaton:machine.txt --out new --config train.toml --threads 1 --progress none",
+    "lengths": "eval --model task --data builtin:parity --lengths 4,8 --count 2 --by-position places.csv --threads 1",
+    "counts": "generate --model counts --prompt-file text.txt --adapt text.txt --max-tokens 3 --seed 1 --threads 1",
+    "report": "report counts --sample 3 --out page.html",
+    "image": "image --metric kerr:spin=.9 --camera r=30,theta=80deg --disk 6:20 --size 6x4 --view 0.9 --sky-radius 100"
+    " --samples 1 --temperature 4500 --rtol 1e-5 --out picture.png --progress none --threads 1",
     "help": "help files",
     "verify": "verify --filter octonion.norm --level scalar --json report.json",
     "info": "info",
@@ -233,15 +258,33 @@ FILES = {
     "evolve": ["field.toml"],
     "formulas": ["formulas.toml"],
     "starts": ["metric.toml", "starts.csv"],
-    "crystallise": ["task/config.json", "task/model.safetensors"],
+    "crystallise": ["near/config.json", "near/model.safetensors"],
+    "lines": ["lines.jsonl", "lines.jsonl.gz", "tokenizer.json"],
+    "machine": ["machine.txt"],
+    "counts": ["counts/tokenizer.json", "counts/counts.safetensors", "counts/config.json"],
+    "report": ["counts/metrics.jsonl", "counts/config.json", "counts/tokenizer.json"],
     "go_on": ["field/config.toml", "field/checkpoint.safetensors", "field/diagnostics.jsonl"],
     # field.h5 is trusted: libhdf5 crashes on hostile files, as io/hdf5.h says.
 }
 
 
+def near_number(chance, value):
+    """A number that may be as right as this one: what is refused at once reaches little."""
+    try:
+        whole = int(value)
+    except ValueError:
+        return repr(float(value) * chance.choice([-1, 0.1, 0.5, 3, 100]))
+    return str(chance.choice([whole - 1, whole + 1, 2 * whole, 3 * whole + 1, -whole]))
+
+
 def other_value(chance, value):
     kind = chance.random()
-    if kind < 0.4:
+    if kind < 0.3:
+        try:
+            return near_number(chance, value)
+        except ValueError:
+            pass
+    if kind < 0.5:
         return chance.choice(INTEGERS)
     if kind < 0.7:
         return chance.choice(REALS)
@@ -303,7 +346,7 @@ def mutate_line(chance, data):
     k = chance.choice(places)
     mark = "=" if "=" in lines[k] else ":"
     key, old = lines[k].split(mark, 1)
-    value = other_value(chance, old)
+    value = other_value(chance, old.strip().rstrip(","))
     if chance.random() < 0.3:
         value = json.dumps(value)
     lines[k] = key + mark + " " + value + ("," if old.endswith(",") else "")
@@ -359,12 +402,8 @@ def broken_rule(command, ended):
     return None
 
 
-def trial(chance, original, folder, only):
-    """Runs one mutated command in a fresh copy of the files; (name, arguments, broken rule)."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(original, folder)
-    name = chance.choice(only)
-    arguments = COMMANDS[name].split()
+def mutate(chance, name, arguments, folder):
+    """Changes the arguments in place, or files of the folder."""
     files = FILES.get(name, [])
     if not files or chance.random() < 0.5:
         for _ in range(chance.choice([1, 1, 2, 3])):
@@ -372,7 +411,10 @@ def trial(chance, original, folder, only):
     else:
         for _ in range(chance.choice([1, 1, 2])):
             mutate_file(chance, folder / chance.choice(files))
-    arguments = [argument.replace("\0", "") for argument in arguments]
+
+
+def run_in(folder, arguments):
+    """How the program ended; None if a Ctrl-C did not end it."""
     process = subprocess.Popen(
         [PROGRAM, *arguments],
         cwd=folder,
@@ -391,8 +433,19 @@ def trial(chance, original, folder, only):
         except subprocess.TimeoutExpired:
             process.send_signal(signal_after)
     process.wait()
-    rule = broken_rule(name, ended)
-    return arguments, rule, ended
+    return ended
+
+
+def trial(chance, original, folder, name):
+    """Runs a command, mutated where there is chance, in a fresh copy of the files; (arguments, broken rule, end)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(original, folder)
+    arguments = COMMANDS[name].split()
+    if chance:
+        mutate(chance, name, arguments, folder)
+    arguments = [argument.replace("\0", "") for argument in arguments]
+    ended = run_in(folder, arguments)
+    return arguments, broken_rule(name, ended), ended
 
 
 def main():
@@ -408,10 +461,15 @@ def main():
         original, folder = Path(place) / "original", Path(place) / "trial"
         original.mkdir()
         start_files(original)
+        for name in given.only:
+            arguments, rule, ended = trial(None, original, folder, name)
+            if rule or ended.returncode != 0:
+                sys.exit(f"mutate.py: {arguments} fails as it stands: {ended and ended.stderr!r}")
         until = time.monotonic() + 60 * given.minutes
         while time.monotonic() < until:
             seed = f"{given.seed}.{trials}"
-            arguments, rule, ended = trial(random.Random(seed), original, folder, given.only)
+            chance = random.Random(seed)
+            arguments, rule, ended = trial(chance, original, folder, chance.choice(given.only))
             trials += 1
             status = "killed" if ended is None else ended.returncode
             ends[status] = ends.get(status, 0) + 1
