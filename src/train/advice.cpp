@@ -6,13 +6,6 @@
 namespace lior::train {
 namespace {
 
-constexpr double kUniformBits =
-    7.5;  // prose has 4 to 5, programs 5 to 6.5, gzip and xz 7.9 and more
-
-// tiny (0.6 M parameters) on 100 KB passes its best val within 500 steps of 4 x 256 bytes; on a
-// megabyte it does not within 3,000.
-constexpr Index kParametersPerByte = 4;
-
 std::string bytes(Index count) { return bytes_text(static_cast<double>(count)); }
 
 }  // namespace

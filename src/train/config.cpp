@@ -15,8 +15,6 @@ namespace {
 using settings::Bounds;
 using settings::Setting;
 
-constexpr Index kDefaultSteps = 2000;
-
 /// Turns for each token, and reflections for each turn, as many as the machine of a task asks for.
 void fit_to_machine(nn::ModelConfig& model, const Task& task) {
   if (task.problem == nullptr || model.mixer.gates || model.layers > 1) return;
@@ -118,7 +116,7 @@ DataChoice data_choice(const Config& config) {
           .tokenizer = config.tokenizer};
 }
 
-Config new_config(std::span<const Setting> settings) {
+Config new_config(std::span<const Setting> settings, const PresetChoice* choice) {
   Config chosen;
   for (const std::string_view key : {"data", "preset", "optimizer", "init_from"}) {
     if (const Setting* setting = settings::last_of(settings, key)) {
@@ -128,18 +126,26 @@ Config new_config(std::span<const Setting> settings) {
   std::optional<Config> before;
   if (!chosen.init_from.empty()) {
     before = read_config(std::filesystem::path(chosen.init_from) / "config.json");
-    if (chosen.preset.empty()) chosen.preset = before->preset;
   }
-  if (chosen.preset.empty()) chosen.preset = default_preset(chosen.data);
-  Config config = preset_config(chosen.preset, chosen.optimizer.kind);
+  if (chosen.preset.empty() || chosen.preset == kAutoPreset) {
+    chosen.preset = before                    ? before->preset
+                    : names_task(chosen.data) ? task_of_data(chosen.data).preset
+                                              : "tiny";
+  }
+  Config config =
+      choice != nullptr ? choice->config : preset_config(chosen.preset, chosen.optimizer.kind);
   if (before) {
     config.model = before->model;
     config.tokenizer = before->tokenizer;
   }
   if (names_task(chosen.data)) fit_to_machine(config.model, task_of_data(chosen.data));
   config.threads = available_cores();
-  for (const Setting& setting : settings) settings::assign(fields(config), setting);
-  if (!config.steps && !config.minutes) config.steps = kDefaultSteps;
+  for (const Setting& setting : settings) {
+    if (setting.key != "preset") settings::assign(fields(config), setting);
+  }
+  if (!config.steps && !config.minutes) {
+    config.steps = choice != nullptr ? choice->steps : kDefaultSteps;
+  }
   return config;
 }
 

@@ -183,8 +183,8 @@ const Config kPresets[] = {
 }  // namespace
 
 std::string preset_list() {
-  std::string names;
-  for (const Config& preset : kPresets) names += (names.empty() ? "" : ", ") + preset.preset;
+  std::string names(kAutoPreset);
+  for (const Config& preset : kPresets) names += ", " + preset.preset;
   return names;
 }
 
@@ -198,10 +198,6 @@ Config preset_config(std::string_view name, OptimizerKind optimizer) {
   if (optimizer == OptimizerKind::lior) config.lr = kLiorRate;
   config.model.vocabulary = config.model.classes = 0;  // the data's
   return config;
-}
-
-std::string default_preset(std::string_view data) {
-  return names_task(data) ? task_of_data(data).preset : "tiny";
 }
 
 }  // namespace lior::train

@@ -90,7 +90,7 @@ void TokenText::read(Index begin, std::span<std::int32_t> tokens) const {
 
 void TokenText::read(Index begin, View<std::int32_t, 1> tokens,
                      View<std::int32_t, 1> targets) const {
-  if (tokens.size() == 0) return;
+  if (tokens.empty()) return;
   read(begin, tokens.span());
   std::copy(tokens.begin() + 1, tokens.end(), targets.begin());
   read(begin + tokens.size(), targets.span().last(1));

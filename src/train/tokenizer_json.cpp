@@ -84,7 +84,8 @@ class Reader {
     for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix",
                             "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges"}) {
       const Json& value = member(model, key);
-      must(value.is_null() || value == false || value == "" || value == 0,
+      const bool is_empty = value.is_string() && value.get_ref<const std::string&>().empty();
+      must(value.is_null() || is_empty || value == false || value == 0,
            fmt::format("model.{} is {}; a byte-level model without it is read", key,
                        shown(value.dump(-1, ' ', true, Json::error_handler_t::replace))));
     }

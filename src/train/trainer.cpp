@@ -17,6 +17,7 @@
 #include "lior/linalg/gemm.h"
 #include "lior/nn/cross_entropy.h"
 #include "lior/train/advice.h"
+#include "lior/train/auto_preset.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
@@ -114,7 +115,7 @@ class Trainer {
         hooks_(hooks),
         ranks_(ranks),
         config_(settle(settings, resume)),
-        data_(open_data()),
+        data_(open_data(settings)),
         counts_(count(resume)),
         curriculum_(config_.curriculum, data_->shortest_length(), config_.length),
         plan_(plan()),
@@ -210,7 +211,7 @@ class Trainer {
     return resumed_config(*before_, settings);
   }
 
-  std::unique_ptr<Source> open_data() {
+  std::unique_ptr<Source> open_data(std::span<const settings::Setting> settings) {
     LIOR_CHECK(
         ranks_.size() == 1 || config_.data != "-",
         "--data -: one process reads the standard input, and there are {} ranks; write it to a "
@@ -228,6 +229,7 @@ class Trainer {
     auto data = open_source(choice, SlowReading(hooks_, config_.data));
     if (hooks_.interrupted()) throw Interrupted();
     if (const Corpus* corpus = data->corpus()) {
+      if (!before_ && leaves_preset(settings)) choose(settings, *corpus);
       state_.data_bytes = corpus->text().size();
       state_.data_fingerprint = corpus->fingerprint(SlowReading(hooks_, config_.data));
       if (hooks_.interrupted()) throw Interrupted();
@@ -247,6 +249,20 @@ class Trainer {
                "none; 0 is right here",
                config_.samples, shown_path(config_.data));
     return data;
+  }
+
+  /// Takes what the preset "auto" takes for this text.
+  void choose(std::span<const settings::Setting> settings, const Corpus& corpus) {
+    const PresetChoice choice =
+        choose_preset(config_, {.training_bytes = training_bytes(corpus.text()),
+                                .entropy = corpus.text().entropy(),
+                                // Threads may differ between hosts, and the choice must not.
+                                .cores = ranks_.size() == 1 ? config_.threads : ranks_.size()});
+    config_ = new_config(settings, &choice);
+    chosen_ = choice_text(config_, choice);
+  }
+  Index training_bytes(const TextBytes& text) const {
+    return static_cast<Index>(static_cast<double>(text.size()) * (1 - config_.val_fraction));
   }
 
   /// The counts of the training text; of a run that goes on those that it saved.
@@ -293,6 +309,7 @@ class Trainer {
   }
 
   void advise() const {
+    if (!chosen_.empty()) hooks_.say(chosen_);
     if (const TextBytes* text = data_->text()) advise_on(*text);
     if (const Task* task = data_->task()) {
       for (const std::string& advice : advice_on_machine(*task, config_.model)) hooks_.say(advice);
@@ -300,11 +317,11 @@ class Trainer {
   }
 
   void advise_on(const TextBytes& text) const {
-    const auto training =
-        static_cast<Index>(static_cast<double>(text.size()) * (1 - config_.val_fraction));
-    for (const auto& advice : {advice_on_bytes(text),
-                               advice_on_size(config_, std::ssize(model_.gradients()), training)}) {
-      if (advice) hooks_.say(*advice);
+    if (const auto advice = advice_on_bytes(text)) hooks_.say(*advice);
+    if (!chosen_.empty()) return;  // with the size in view
+    if (const auto advice =
+            advice_on_size(config_, std::ssize(model_.gradients()), training_bytes(text))) {
+      hooks_.say(*advice);
     }
   }
 
@@ -700,6 +717,7 @@ class Trainer {
   std::optional<io::FolderLock> lock_;
   std::optional<Config> before_;  // of a run that goes on, as it was saved
   Config config_;
+  std::string chosen_;  // what was chosen for it, in words
   RunState state_;
   std::unique_ptr<Source> data_;
   std::shared_ptr<const nn::TextCounts> counts_;  // null where the model has none

@@ -169,7 +169,9 @@ def test_a_text_that_is_compressed_or_small_is_said_to_be(lior, inputs, tmp_path
         tmp_path / "c",
         "--steps",
         1,
-        "--threads",
+        "--preset",
+            "tiny",
+            "--threads",
         1,
     ).stderr
     assert "the text is small for tiny: " in said

@@ -15,6 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 class FindFiles : public testing::Test {
+ public:
+  ~FindFiles() override { fs::remove_all(folder_); }
+
  protected:
   FindFiles() {
     for (const char* name : {"b.txt", "a.txt", "c.md", "sub/d.txt", ".hidden.txt", ".git/e.txt"}) {
@@ -22,7 +25,6 @@ class FindFiles : public testing::Test {
       std::ofstream(folder_ / name) << name;
     }
   }
-  ~FindFiles() override { fs::remove_all(folder_); }
 
   /// Below the folder, in one line.
   std::string found(std::vector<std::string> names, std::string_view pattern = "*") const {

@@ -136,11 +136,15 @@ TEST(Config, PresetFollowsTheData) {
   EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "builtin:a5")}).preset, "tracking");
   EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "builtin:s5")}).preset, "reflections");
   EXPECT_EQ(new_config(std::vector<Setting>{flag("data", "book.txt")}).preset, "tiny");
+  for (const auto& [data, preset] : {std::pair{"builtin:a5", "tracking"}, {"book.txt", "tiny"}}) {
+    EXPECT_EQ(new_config(std::vector<Setting>{flag("data", data), flag("preset", "auto")}).preset,
+              preset);
+  }
   EXPECT_EQ(
       new_config(std::vector<Setting>{flag("data", "builtin:a5"), flag("preset", "small")}).preset,
       "small");
   EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
-            "there is no preset \"huge\"; the presets are tiny, small, medium, tiny-ngrams, "
+            "there is no preset \"huge\"; the presets are auto, tiny, small, medium, tiny-ngrams, "
             "tiny-counts, small-counts, tiny-field, tiny-geometric-attention, tiny-attention, "
             "tiny-hybrid, tracking, tracking-pairs, reflections, forgetting, copy, induction");
 }

@@ -16,9 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 
 class Corpora : public testing::Test {
+ public:
+  ~Corpora() override { fs::remove_all(folder_); }
+
  protected:
   Corpora() { fs::create_directories(folder_); }
-  ~Corpora() override { fs::remove_all(folder_); }
 
   std::string write(const std::string& name, std::string_view text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
@@ -76,7 +78,7 @@ TEST_F(Corpora, WhatIsNoTextIsLeftOutOfFoldersAlone) {
                                                          6));
   const Corpus folder({.names = folder_.string()}, "");
   EXPECT_EQ(documents(folder), Texts{"text"});
-  EXPECT_NE(folder.note().find("b"), std::string::npos);
+  EXPECT_NE(folder.note().find('b'), std::string::npos);
   EXPECT_EQ(Corpus({.names = binary + "\n" + binary}, "").text().size(), 6);
 }
 

@@ -72,20 +72,31 @@ DataChoice data_choice(const Config& config);
 /// lior::Error that lists them.
 Config preset_config(std::string_view name, OptimizerKind optimizer = OptimizerKind::adamw);
 
-/// "tiny, small, ...": for help and errors.
+/// "auto, tiny, small, ...": for help and errors.
 std::string preset_list();
 
-/// The preset of data without one: a task's own (task.h), tiny for texts.
-std::string default_preset(std::string_view data);
+/// The preset that is chosen by the data: a task's own (task.h); of a text, once it is seen, what
+/// choose_preset says (auto_preset.h), and tiny before. Data without a preset have it.
+inline constexpr std::string_view kAutoPreset = "auto";
+
+/// What stands for the preset "auto" of a text.
+struct PresetChoice {
+  Config config{};
+  Index steps = 0;    ///< of a run without steps and minutes
+  std::string why{};  ///< for a person
+};
 
 /// Every setting of `config`, which must outlive them.
 settings::Fields fields(Config& config);
 
-/// A new run: the preset (by default default_preset's), then `settings` in order, later ones before
-/// earlier ones. On a machine (task.h) the preset's model.d_model and model.factors grow
-/// to what its turns need. Without steps and minutes: 2,000 steps. With init_from the preset, the
-/// tokenizer and the model are that run's, unless `settings` say otherwise.
-Config new_config(std::span<const settings::Setting> settings);
+/// A new run: the preset (of none: "auto"; `choice` stands for it where it is given), then
+/// `settings` in order, later ones before earlier ones. On a machine (task.h) the preset's
+/// model.d_model and model.factors grow to what its turns need. Without steps and minutes: 2,000
+/// steps, or the choice's. With init_from the preset, the tokenizer and the model are that run's,
+/// unless `settings` say otherwise.
+Config new_config(std::span<const settings::Setting> settings,
+                  const PresetChoice* choice = nullptr);
+inline constexpr Index kDefaultSteps = 2000;
 
 /// A run to go on with: `saved`, then `settings`, which may change only the fields that say so, and
 /// the place of the text (whose content is compared by who opens it). Steps or minutes given

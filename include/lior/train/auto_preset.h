@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The preset "auto", the one of a text without a preset: settings by what was measured of texts of
+/// such a size and runs of such a length (docs/decisions/032-auto.md).
+
+#include <string>
+
+#include "lior/train/config.h"
+
+namespace lior::train {
+
+/// What it goes by. All are the same on all ranks of a run.
+struct AutoFacts {
+  Index training_bytes = 0;
+  double entropy = 0;  ///< of the text's bytes, in bits (text.h)
+  Index cores = 1;
+};
+
+/// Whether these settings leave the choice: they name a text, no preset but "auto", no run to begin
+/// with, and no part of the model (a key "model.*", which is of `tiny` then).
+bool leaves_preset(std::span<const settings::Setting> settings);
+
+/// What stands for the preset. `asked`: the settings of the run, with those of `tiny` for what they
+/// leave open.
+///   bytes that look compressed, tokens that are no bytes: tiny;
+///   more than 32 MB of text, whose counts would take too much memory: tiny-ngrams;
+///   else counts of the text: small-counts where 5 M parameters have 30 minutes of a core at least,
+///   and a byte for four of them; tiny-counts else.
+/// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
+/// 50 steps, patience. Without steps and minutes: three times through the text, 100 to 2,000 steps.
+PresetChoice choose_preset(const Config& asked, const AutoFacts& facts);
+
+/// A line for a person: what a run takes, and why.
+std::string choice_text(const Config& config, const PresetChoice& choice);
+
+}  // namespace lior::train

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/train/auto_preset.h"
+
+#include <algorithm>
+
+#include "lior/core/available_memory.h"
+#include "lior/train/advice.h"
+
+namespace lior::train {
+namespace {
+
+// 107 bytes of memory for each byte of a megabyte of plays, 34 for each of 4 MB of King James.
+constexpr Index kMostCounted = Index{32} << 20;
+constexpr Index kTinyParameters = 580'000, kSmallParameters = 5'200'000;
+// 5 M parameters have passed 0.6 M by then on the same text (docs/guides/text.md).
+constexpr double kSmallCoreMinutes = 30;
+
+std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
+
+Index three_passes(const Config& asked, Index training_bytes) {
+  constexpr Index kFewest = 100;
+  const Index of_step = asked.batch * asked.length * asked.accumulate;
+  return std::clamp(3 * training_bytes / of_step, kFewest, kDefaultSteps);
+}
+
+/// Its name, and why.
+std::pair<const char*, std::string> choose_name(const Config& asked, const AutoFacts& facts) {
+  const Index bytes = facts.training_bytes;
+  if (facts.entropy >= kUniformBits) return {"tiny", "the bytes of the text look compressed"};
+  if (asked.tokenizer != "byte") return {"tiny", "its tokens are no bytes"};
+  if (bytes > kMostCounted) {
+    return {"tiny-ngrams",
+            fmt::format("counts of {} of text would take too much memory", size(bytes))};
+  }
+  const double core_minutes = asked.minutes.value_or(0) * static_cast<double>(facts.cores);
+  if (core_minutes >= kSmallCoreMinutes && bytes >= kSmallParameters / kParametersPerByte) {
+    return {"small-counts", fmt::format("{:g} minutes on {} cores and {} of text are enough for it",
+                                        *asked.minutes, facts.cores, size(bytes))};
+  }
+  return {
+      "tiny-counts",
+      fmt::format("a model with the counts of {} of text learns the most from it", size(bytes))};
+}
+
+}  // namespace
+
+bool leaves_preset(std::span<const settings::Setting> settings) {
+  Config named;
+  for (const std::string_view key : {"data", "preset", "init_from"}) {
+    if (const settings::Setting* setting = settings::last_of(settings, key)) {
+      settings::assign(fields(named), *setting);
+    }
+  }
+  const bool is_of_model = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+    return setting.key.starts_with("model.");
+  });
+  return (named.preset.empty() || named.preset == kAutoPreset) && !names_task(named.data) &&
+         named.init_from.empty() && !is_of_model;
+}
+
+PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
+  const auto [name, why] = choose_name(asked, facts);
+  PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
+                      .steps = three_passes(asked, facts.training_bytes),
+                      .why = why};
+  if (facts.training_bytes < kTinyParameters / kParametersPerByte) {
+    choice.config.dropout = 0.3;
+    choice.config.eval_every = 50;
+    choice.config.patience = asked.val_fraction > 0 ? 3 : 0;
+  }
+  return choice;
+}
+
+std::string choice_text(const Config& config, const PresetChoice& choice) {
+  std::string text = fmt::format("preset auto: {}", config.preset);
+  if (config.dropout > 0) text += fmt::format(", dropout {:g}", config.dropout);
+  if (config.patience > 0) text += fmt::format(", patience {}", config.patience);
+  if (config.steps)
+    text += fmt::format(", {} step{}", *config.steps, *config.steps == 1 ? "" : "s");
+  return fmt::format("{}: {}; --preset NAME takes another", text, choice.why);
+}
+
+}  // namespace lior::train

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lior/train/auto_preset.h"
+
+#include <gtest/gtest.h>
+
+namespace lior::train {
+namespace {
+
+using settings::Setting, settings::TextValue;
+constexpr Index kKilobyte = 1000, kMegabyte = 1000 * kKilobyte;
+constexpr double kProse = 4.8, kPacked = 7.9;  // bits a byte
+
+Setting flag(const std::string& key, const std::string& text) {
+  return {key, TextValue{text}, "--" + key};
+}
+
+/// What a run with these settings takes.
+Config chosen(std::vector<Setting> settings, const AutoFacts& facts) {
+  settings.push_back(flag("data", "book.txt"));
+  EXPECT_TRUE(leaves_preset(settings));
+  const PresetChoice choice = choose_preset(new_config(settings), facts);
+  return new_config(settings, &choice);
+}
+
+TEST(AutoPreset, GoesByBytesCoresAndMinutes) {
+  const auto preset = [](const char* minutes, Index bytes, Index cores, double bits = kProse) {
+    return chosen({flag("minutes", minutes)},
+                  {.training_bytes = bytes, .entropy = bits, .cores = cores})
+        .preset;
+  };
+  EXPECT_EQ(preset("3", 90 * kKilobyte, 2), "tiny-counts");
+  EXPECT_EQ(preset("3", 4 * kMegabyte, 2), "tiny-counts");
+  EXPECT_EQ(preset("15", 4 * kMegabyte, 1), "tiny-counts");
+  EXPECT_EQ(preset("15", 4 * kMegabyte, 2), "small-counts");
+  EXPECT_EQ(preset("15", kMegabyte, 2), "tiny-counts");
+  EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-ngrams");
+  EXPECT_EQ(preset("15", 4 * kMegabyte, 2, kPacked), "tiny");
+  EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset, "tiny");
+}
+
+TEST(AutoPreset, ASmallTextIsNotLearntByHeart) {
+  const AutoFacts facts{.training_bytes = 90 * kKilobyte, .entropy = kProse};
+  const Config small = chosen({}, facts);
+  EXPECT_GT(small.dropout, 0);
+  EXPECT_GT(small.patience, 0);
+  EXPECT_EQ(small.steps, 3 * facts.training_bytes / (small.batch * small.length));
+  const Config large = chosen({}, {.training_bytes = kMegabyte, .entropy = kProse});
+  EXPECT_EQ(large.dropout, 0);
+  EXPECT_EQ(large.patience, 0);
+  EXPECT_EQ(large.steps, kDefaultSteps);
+  EXPECT_EQ(chosen({}, {.training_bytes = kKilobyte, .entropy = kProse}).steps, 100);
+  // Nothing to be patient with.
+  EXPECT_EQ(chosen({flag("val_fraction", "0")}, facts).patience, 0);
+}
+
+TEST(AutoPreset, SettingsHold) {
+  const AutoFacts facts{.training_bytes = 90 * kKilobyte, .entropy = kProse};
+  const Config config = chosen(
+      {flag("preset", "auto"), flag("dropout", "0"), flag("patience", "7"), flag("steps", "9")},
+      facts);
+  EXPECT_EQ(config.preset, "tiny-counts");
+  EXPECT_EQ(config.dropout, 0);
+  EXPECT_EQ(config.patience, 7);
+  EXPECT_EQ(config.steps, 9);
+  EXPECT_FALSE(chosen({flag("minutes", "2")}, facts).steps);
+}
+
+TEST(AutoPreset, IsOfATextAloneWithNothingOfAModel) {
+  const auto leaves = [](std::vector<Setting> settings) {
+    settings.insert(settings.begin(), flag("data", "book.txt"));
+    return leaves_preset(settings);
+  };
+  EXPECT_TRUE(leaves({}));
+  EXPECT_TRUE(leaves({flag("preset", "auto"), flag("lr", "1e-3")}));
+  EXPECT_FALSE(leaves({flag("preset", "tiny")}));
+  EXPECT_FALSE(leaves({flag("model.d_model", "32")}));
+  EXPECT_FALSE(leaves({flag("init_from", "run")}));
+  EXPECT_FALSE(leaves({flag("data", "builtin:a5")}));
+}
+
+TEST(AutoPreset, SaysWhatItTakesAndWhy) {
+  const PresetChoice choice = choose_preset(new_config(std::vector<Setting>{}),
+                                            {.training_bytes = 90 * kKilobyte, .entropy = kProse});
+  Config config = choice.config;
+  config.steps = 264;
+  EXPECT_EQ(
+      choice_text(config, choice),
+      "preset auto: tiny-counts, dropout 0.3, patience 3, 264 steps: a model with the counts of "
+      "90 KB of text learns the most from it; --preset NAME takes another");
+}
+
+}  // namespace
+}  // namespace lior::train
