@@ -15,11 +15,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   # tools
   g++ make cmake ninja-build pkg-config ccache git clang-format python3 python3-dev python3-venv
-  zstd xz-utils # judges of what the tests read
+  bzip2 zstd xz-utils # judges of what the tests read
   # libraries
   libdnnl-dev libhwy-dev libeigen3-dev libfftw3-dev libhdf5-dev libpng-dev libstb-dev fonts-dejavu-core
   zlib1g-dev libzstd-dev liblzma-dev libutf8proc-dev
-  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libfmt-dev libboost-dev
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libarchive-dev libbz2-dev libfmt-dev libboost-dev
   libgtest-dev
 )
 mpi_packages=(libopenmpi-dev openmpi-bin)

@@ -7,6 +7,7 @@
 #include <memory>
 #include <numbers>
 
+#include "baseline.h"
 #include "command.h"
 #include "lior/core/available_memory.h"
 #include "lior/core/text.h"
@@ -39,6 +40,11 @@ differs from this.
 With --dynamic the counts of a model that has them go on with what it has predicted, as a compressor's do, in
 one stretch from the first token to the last, or document after document, the longest first; nothing is learnt
 before it is predicted.
+
+With --baseline bzip2_bits_per_byte and ppmd_bits_per_byte say what compressors need for the same bytes:
+bzip2's largest blocks, and 7-Zip's PPMd (contexts of 6 bytes, 16 MB), each after the last 64 MB of what the
+run was trained on. A model that needs more has learnt less than which strings follow which. They go on
+learning as they read, so --dynamic is the number to put beside theirs.
 )";
 
 struct Arguments {
@@ -47,7 +53,7 @@ struct Arguments {
   std::int64_t count = 256, seed = 1;
   std::optional<std::int64_t> length;
   std::optional<std::string> pattern, field, separator, lengths, by_position, plot;
-  bool dynamic = false;
+  bool dynamic = false, baseline = false;
   bool json = false;  ///< the only form there is
 };
 
@@ -95,6 +101,8 @@ struct Report {
   std::int64_t length = 0;  ///< of the sequences that were read
   train::EvalResult result;
   double seconds = 0;
+  /// Those that it is compared with, and the bits that they need for a byte.
+  std::vector<std::pair<std::string_view, double>> compressors{};
 };
 
 /// One model on one kind of data, at any length.
@@ -146,10 +154,34 @@ class Evaluation {
         counts->read(tokens.span());
       });
     }
-    return {stream->length(), evaluator.run(*stream, ranks()), timer.seconds()};
+    Report report{stream->length(), evaluator.run(*stream, ranks()), timer.seconds()};
+    if (baseline_ && ranks().is_first()) report.compressors = compress(length);
+    return report;
   }
 
  private:
+  /// The compressors that have read what the run was trained on.
+  std::optional<Baseline> baseline() const {
+    if (!arguments_.baseline) return {};
+    LIOR_CHECK(data_->text() != nullptr && !train::names_task(trained_.config.data),
+               "--baseline: compressors read texts, and of {} and the run's data {} one is none",
+               train::shown_names(train::join_names(arguments_.data)),
+               train::shown_names(trained_.config.data));
+    train::DataChoice choice = train::data_choice(trained_.config);
+    choice.made = trained_.tokenizer;
+    choice.cache = arguments_.model;
+    return Baseline(*train::open_source(choice));
+  }
+  /// What they need for the bytes that are predicted at a length.
+  std::vector<std::pair<std::string_view, double>> compress(std::int64_t length) const {
+    const std::string text = target_bytes(*open(length), *trained_.tokenizer);
+    std::vector<std::pair<std::string_view, double>> bits;
+    for (const std::string_view word : enum_names(Compressor{})) {
+      bits.emplace_back(word, baseline_->bits_per_byte(*find_name<Compressor>(word), text));
+    }
+    return bits;
+  }
+
   static train::DataChoice choice(const Arguments& arguments, const train::TrainedModel& trained) {
     train::DataChoice choice = train::data_choice(trained.config);
     choice.corpus.names = train::join_names(arguments.data);
@@ -172,20 +204,25 @@ class Evaluation {
   const Arguments& arguments_;
   train::TrainedModel& trained_;
   std::unique_ptr<train::Source> data_;
+  std::optional<Baseline> baseline_ = baseline();
 };
 
 std::string to_json(const Report& report) {
-  const auto& [length, result, seconds] = report;
+  const auto& [length, result, seconds, compressors] = report;
   const std::optional<double> nats = result.nats_per_byte();
   const auto bits = nats ? std::optional(*nats / std::numbers::ln2) : std::nullopt;
-  return fmt::format(
+  std::string text = fmt::format(
       "{{\"loss\": {:.6g}, \"bits_per_byte\": {}, \"nats_per_byte\": {}, \"accuracy\": {:.6g}, "
       "\"accuracy_last\": {}, \"tokens\": {}, \"seconds\": {:.3f}, \"length\": {}, \"sequences\": "
       "{}, \"wrong\": {}, "
-      "\"exact\": {}, \"accuracy_low\": {:.6g}, \"accuracy_high\": {:.6g}}}\n",
+      "\"exact\": {}, \"accuracy_low\": {:.6g}, \"accuracy_high\": {:.6g}",
       result.loss, number_or_null(bits), number_or_null(nats), result.accuracy,
       number_or_null(result.accuracy_last), result.tokens, seconds, length, result.sequences,
       result.wrong, result.exact, result.interval.low, result.interval.high);
+  for (const auto& [compressor, needed] : compressors) {
+    text += fmt::format(", \"{}_bits_per_byte\": {:.6g}", compressor, needed);
+  }
+  return text + "}\n";
 }
 
 std::string to_csv(const Report& report) {
@@ -298,6 +335,8 @@ Run eval_command(Options& options) {
               "draw the accuracy by position, a line a length: a picture .png or .svg");
   options.add_switch("--dynamic", arguments->dynamic,
                      "let the model's counts grow with each byte that it has predicted");
+  options.add_switch("--baseline", arguments->baseline,
+                     "of a text: what bzip2 and PPMd need for the same bytes, too");
   options.add_switch("--json", arguments->json, "print JSON, as always");
   add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libraries.h"
 
+#include <archive.h>
+#include <bzlib.h>
 #include <fmt/core.h>
 #include <hdf5.h>
 #include <lzma.h>
@@ -18,10 +20,11 @@ std::string libraries() {
   unsigned major = 0, minor = 0, patch = 0;
   H5get_libversion(&major, &minor, &patch);
   return fmt::format(
-      "oneDNN {}.{}.{}, HDF5 {}.{}.{}, libpng {}, zlib {}, zstd {}, xz {}, utf8proc {}, {}",
+      "oneDNN {}.{}.{}, HDF5 {}.{}.{}, libpng {}, zlib {}, zstd {}, xz {}, utf8proc {}, {}, bzip2 "
+      "{}, {}",
       dnnl->major, dnnl->minor, dnnl->patch, major, minor, patch, png_get_libpng_ver(nullptr),
       zlibVersion(), ZSTD_versionString(), lzma_version_string(), utf8proc_version(),
-      LIOR_LIBRARIES);
+      archive_version_string(), std::string_view(BZ2_bzlibVersion()).substr(0, 5), LIOR_LIBRARIES);
 }
 
 }  // namespace lior::app

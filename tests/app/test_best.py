@@ -170,8 +170,8 @@ def test_a_text_that_is_compressed_or_small_is_said_to_be(lior, inputs, tmp_path
         "--steps",
         1,
         "--preset",
-            "tiny",
-            "--threads",
+        "tiny",
+        "--threads",
         1,
     ).stderr
     assert "the text is small for tiny: " in said
