@@ -23,8 +23,9 @@ for target in "${targets[@]}"; do
   inputs=build/fuzz/inputs/$target log=build/fuzz/logs/$target
   mkdir -p "$inputs"
   ended=0
-  # What asks for half a gigabyte has believed a size that it read.
-  build/fuzz/bin/fuzz_"$target" -max_total_time="$((minutes * 60))" -timeout=20 -rss_limit_mb=2048 \
+  # What asks for half a gigabyte has believed a size that it read. The seconds of -timeout are the clock's,
+  # and the largest groups take ten of a core on their own.
+  build/fuzz/bin/fuzz_"$target" -max_total_time="$((minutes * 60))" -timeout=120 -rss_limit_mb=2048 \
     -malloc_limit_mb=512 -max_len=65536 -print_final_stats=1 -artifact_prefix=build/fuzz/found/"$target"- \
     "$inputs" tests/fuzz/corpus/"$target" >"$log" 2>&1 || ended=$?
   count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

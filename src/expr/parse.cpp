@@ -283,6 +283,9 @@ void check_name(std::string_view name, std::string_view where) {
       !name.empty() && opens_name(name.front()) && std::all_of(name.begin(), name.end(), in_name),
       "{}: '{}' is no name; expected letters, digits and _, the first no digit", where,
       shown(name));
+  LIOR_CHECK(shown(name, kLongestName) == name,
+             "{}: '{}' is no name; expected UTF-8, and at most {} bytes of it", where, shown(name),
+             kLongestName);
   LIOR_CHECK(!is_reserved(name), "{}: '{}' has a meaning in formulas; choose another name", where,
              shown(name));
 }

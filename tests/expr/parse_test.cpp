@@ -98,6 +98,13 @@ TEST(Parse, NamesAreLettersAndNotTaken) {
   check_name("θ", "here");
   EXPECT_EQ(error_of([] { check_name("2r", "here"); }),
             "here: '2r' is no name; expected letters, digits and _, the first no digit");
+  const std::string longest(kLongestName, 'x');
+  check_name(longest, "here");
+  for (const std::string& name : {longest + "x", std::string("r\xff"), std::string("r\xc2\x85")}) {
+    EXPECT_NE(error_of([&] { check_name(name, "here"); }).find("expected UTF-8, and at most 100"),
+              std::string::npos)
+        << name;
+  }
   EXPECT_EQ(error_of([] { check_name("pi", "here"); }),
             "here: 'pi' has a meaning in formulas; choose another name");
 }

@@ -23,6 +23,8 @@ namespace lior::expr {
 /// Longest text in bytes, and deepest nesting of parentheses, functions and signs.
 inline constexpr std::size_t kLongestText = 65'536;
 inline constexpr int kDeepestNesting = 200;
+/// Longest name in bytes: messages and files repeat names.
+inline constexpr std::size_t kLongestName = 100;
 
 /// What the names of a formula mean.
 struct Scope {
@@ -36,7 +38,8 @@ struct Scope {
 
 /// Whether a name is one of the functions, constants or words of formulas.
 bool is_reserved(std::string_view name);
-/// Throws lior::Error, opened by `where`, unless `name` may be given to something.
+/// Throws lior::Error, opened by `where`, unless `name` may be given to something: it is a name, in
+/// UTF-8 without control characters, of at most kLongestName bytes, and not reserved.
 void check_name(std::string_view name, std::string_view where);
 
 /// The node of the formula `text`. Throws lior::Error that opens with `where` ("hole.toml:7:
