@@ -146,6 +146,8 @@ settings::Fields fields(EvolveConfig& c) {
       {"grid.D", c.grid_D, {1, 1 << 10}},
       {"grid.dx", c.grid_dx, kPositive},
       Field("grid.dy", c.grid_dy, kPositive).absent_in_old_files(),
+      Field("grid.boundary_x", c.grid_boundary_x).absent_in_old_files(),
+      Field("grid.boundary_y", c.grid_boundary_y).absent_in_old_files(),
       {"physics.hbar", c.physics_hbar, kPositive},
       {"physics.m", c.physics_m, kPositive},
       {"physics.lambda_qr", c.physics_lambda_qr},
@@ -232,7 +234,9 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
            .ny = c.grid_ny,
            .d = c.grid_D,
            .dx = c.grid_dx,
-           .spacing_y = c.grid_dy.value_or(0)} {
+           .spacing_y = c.grid_dy.value_or(0),
+           .boundary_x = c.grid_boundary_x,
+           .boundary_y = c.grid_boundary_y} {
   grid.check();
   settings = {.scheme = c.integrator_kind,
               .dt = c.integrator_dt,

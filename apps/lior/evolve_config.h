@@ -22,6 +22,8 @@ struct EvolveConfig {
   Index grid_nx = 64, grid_ny = 64, grid_D = 2;
   double grid_dx = 1;
   std::optional<double> grid_dy{};  ///< absent: dx
+  field::Boundary grid_boundary_x = field::Boundary::periodic;
+  field::Boundary grid_boundary_y = field::Boundary::periodic;
   double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
   double physics_alpha = 0.5, physics_tau = 0.5;
   double physics_nonlinearity = 0;

@@ -2,6 +2,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
 
 #include <mutex>
 
@@ -21,22 +22,36 @@ namespace lior::python {
 namespace {
 
 using field::Grid;
+using Boundaries = std::variant<std::string, std::pair<std::string, std::string>>;
 
 template <class T>
 using SharedHamiltonian = std::shared_ptr<const field::Hamiltonian<T>>;
 template <class T>
 using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
-/// dx and dy: None for dx.
-struct Spacing {
+/// What the words of Python say of a grid beside its cells. dy: None for dx. boundary: one word for
+/// both axes, or a pair.
+struct GridWords {
   double dx;
   std::optional<double> dy;
+  Boundaries boundary;
 };
-Grid grid_of(Index nx, Index ny, Index d, const Spacing& spacing) {
-  LIOR_CHECK(!spacing.dy || *spacing.dy > 0,
-             "the grid's spacing dy is {}; expected a finite number > 0", spacing.dy.value_or(0));
-  const Grid grid{
-      .nx = nx, .ny = ny, .d = d, .dx = spacing.dx, .spacing_y = spacing.dy.value_or(0)};
+Grid grid_of(Index nx, Index ny, Index d, const GridWords& words) {
+  LIOR_CHECK(!words.dy || *words.dy > 0,
+             "the grid's spacing dy is {}; expected a finite number > 0", words.dy.value_or(0));
+  const auto parse = [](const std::string& word) {
+    return parse_name<field::Boundary>(word, "boundary");
+  };
+  const auto* both = std::get_if<std::string>(&words.boundary);
+  const auto& apart = both ? std::pair(*both, *both)
+                           : std::get<std::pair<std::string, std::string>>(words.boundary);
+  const Grid grid{.nx = nx,
+                  .ny = ny,
+                  .d = d,
+                  .dx = words.dx,
+                  .spacing_y = words.dy.value_or(0),
+                  .boundary_x = parse(apart.first),
+                  .boundary_y = parse(apart.second)};
   grid.check();
   return grid;
 }
@@ -60,13 +75,13 @@ void check_memory(const field::Hamiltonian<T>& h, const field::Settings& setting
 /// field::Hamiltonian of one dtype. It never changes once it is made.
 class Hamiltonian {
  public:
-  Hamiltonian(const Argument& v, Index d, const Spacing& spacing, double hbar, double mass,
+  Hamiltonian(const Argument& v, Index d, const GridWords& words, double hbar, double mass,
               double gxx, double gyy, const Argument& gxx_field, const Argument& gyy_field,
               const std::string& dtype) {
     for_complex_dtype(dtype, [&]<class T>() {
       Call call;
       const auto values = call.in<double>("v", v, {'X', 'Y'});
-      grid_ = grid_of(call['X'], call['Y'], d, spacing);
+      grid_ = grid_of(call['X'], call['Y'], d, words);
       const field::InverseMetric metric{
           .gxx = gxx,
           .gyy = gyy,
@@ -287,8 +302,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
 }
 
 NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx,
-                std::optional<double> dy) {
-  const Grid grid = grid_of(nx, ny, 1, {dx, dy});
+                std::optional<double> dy, const Boundaries& boundary) {
+  const Grid grid = grid_of(nx, ny, 1, {dx, dy, boundary});
   const field::Potential named = parse_name<field::Potential>(kind, "potential");
   Call call;
   const auto v = call.out<double>({nx, ny});
@@ -296,8 +311,8 @@ NumPy potential(const std::string& kind, double strength, Index nx, Index ny, do
 }
 
 NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> dy,
-              std::optional<double> t) {
-  const Grid grid = grid_of(nx, ny, 1, {dx, dy});
+              const Boundaries& boundary, std::optional<double> t) {
+  const Grid grid = grid_of(nx, ny, 1, {dx, dy, boundary});
   Call call;
   const auto values = call.out<double>({nx, ny});
   return call.run([&] {
@@ -321,16 +336,17 @@ NumPy new_field(const Grid& grid, Fill fill) {
 }
 
 NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny, Index d,
-            double dx, std::optional<double> dy) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy});
+            double dx, std::optional<double> dy, const Boundaries& boundary) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
   return new_field(grid, [&](field::Field<double> t) {
     field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, {.entry = true}).fill(t);
   });
 }
 
-NumPy packet(Index nx, Index ny, Index d, double dx, std::optional<double> dy, double width,
-             std::pair<double, double> centre, std::pair<double, double> k) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy});
+NumPy packet(Index nx, Index ny, Index d, double dx, std::optional<double> dy,
+             const Boundaries& boundary, double width, std::pair<double, double> centre,
+             std::pair<double, double> k) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
   return new_field(grid, [&](field::Field<double> t) {
     field::fill_packet(
         grid,
@@ -340,14 +356,15 @@ NumPy packet(Index nx, Index ny, Index d, double dx, std::optional<double> dy, d
 }
 
 NumPy plane_wave(Index nx, Index ny, std::pair<double, double> k, Index d, double dx,
-                 std::optional<double> dy) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy});
+                 std::optional<double> dy, const Boundaries& boundary) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
   return new_field(
       grid, [&](field::Field<double> t) { field::fill_plane_wave(grid, k.first, k.second, t); });
 }
 
-NumPy spots(Index nx, Index ny, Index d, double dx, std::optional<double> dy) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy});
+NumPy spots(Index nx, Index ny, Index d, double dx, std::optional<double> dy,
+            const Boundaries& boundary) {
+  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
   return new_field(grid, [&](field::Field<double> t) { field::fill_spots(grid, t); });
 }
 
@@ -412,34 +429,35 @@ double variable_order_entropy(const Argument& t, const Argument& nu) {
 void bind_setup(nb::module_& m) {
   m.def(
       "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0, nb::kw_only(),
-      "dy"_a.none() = nb::none(),
+      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
       R"((Nx, Ny) float64, of the distance r from the grid's middle (nx/2, ny/2): 'zero', 'constant',
 'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
 with s a quarter of the shorter side (of one row or column: of its length). dy: None for dx.)");
   m.def(
       "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(), "t"_a.none() = nb::none(),
+      "dy"_a.none() = nb::none(), "boundary"_a = "periodic", "t"_a.none() = nb::none(),
       R"((nx, ny) float64: the values of a formula of x and y, from the grid's middle (nx/2, ny/2) times
-dx and dy (None: dx; 0 where an axis has one cell), of Lx = nx dx and Ly = ny dy, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
+dx and dy (None: dx; 0 where an axis has one cell; from the middle between walls, where `boundary`
+says that there are some, as for Hamiltonian), of Lx = nx dx and Ly = ny dy, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
 shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
   m.def("reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
   m.def(
       "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a, "d"_a = 1,
-      "dx"_a = 1.0, "dy"_a.none() = nb::none(),
+      "dx"_a = 1.0, "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
       R"((nx, ny, d, d) complex128: modulus exp(i phase) of two formulas of x, y (as those of `formula`)
 and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
 diagonal, and half of it off the diagonal.)");
-  m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "dy"_a.none(), "width"_a, "centre"_a,
-        "k"_a);
+  m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "dy"_a.none(), "boundary"_a, "width"_a,
+        "centre"_a, "k"_a);
   m.def(
       "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(),
+      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
       R"((nx, ny, d, d) complex128: exp(i k.r) on the diagonal, half of it off the diagonal; r from the
 grid's middle (nx/2, ny/2) times dx and dy (None: dx).)");
   m.def(
       "spots", &spots, "nx"_a, "ny"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(),
+      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
       R"((nx, ny, d, d) complex128, the evidence of the program's preset 'belief': two bells of height 1
 and standard deviation nx dx / 12, a quarter of the grid left and right of its middle; half of it off
 the diagonal.)");
@@ -462,24 +480,27 @@ in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k wi
 }
 
 void bind_hamiltonian(nb::module_& m) {
-  nb::class_<Hamiltonian>(m, "Hamiltonian",
-                          R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a periodic grid.
+  nb::class_<Hamiltonian>(
+      m, "Hamiltonian",
+      R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a grid that is periodic or has walls.
 
 Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2, three points each; varying: Laplace-Beltrami in
 flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of `dtype`.)")
       .def(
           "__init__",
           [](Hamiltonian* self, const Argument& v, Index d, double dx, std::optional<double> dy,
-             double hbar, double mass, double gxx, double gyy, const Argument& gxx_field,
-             const Argument& gyy_field, const std::string& dtype) {
-            new (self)
-                Hamiltonian(v, d, {dx, dy}, hbar, mass, gxx, gyy, gxx_field, gyy_field, dtype);
+             const Boundaries& boundary, double hbar, double mass, double gxx, double gyy,
+             const Argument& gxx_field, const Argument& gyy_field, const std::string& dtype) {
+            new (self) Hamiltonian(v, d, {dx, dy, boundary}, hbar, mass, gxx, gyy, gxx_field,
+                                   gyy_field, dtype);
           },
-          "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(), "hbar"_a = 0.1,
-          "mass"_a = 1.0, "gxx"_a = 1.0, "gyy"_a = 1.0, "gxx_field"_a.none() = nb::none(),
-          "gyy_field"_a.none() = nb::none(), "dtype"_a = "complex128",
+          "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(),
+          "boundary"_a = "periodic", "hbar"_a = 0.1, "mass"_a = 1.0, "gxx"_a = 1.0, "gyy"_a = 1.0,
+          "gxx_field"_a.none() = nb::none(), "gyy_field"_a.none() = nb::none(),
+          "dtype"_a = "complex128",
           R"(v: (Nx, Ny) float64, copied. dx, dy: a cell's sides (dy None: dx); an axis of one cell has no
-differences and is none in sums. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
+differences and is none in sums. boundary: 'periodic', 'dirichlet' (T = 0 at walls on the outer
+faces) or 'neumann' (no slope there), or a pair, of x and y. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
 (Nx, Ny): the same where it varies, both or none. Error for a value that is not finite or not > 0.)")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")

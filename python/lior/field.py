@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cognitive tensor field: i hbar dT/dt = H[T] + U T + g |T|^2 T + Lambda_QR - Lambda_F + J on a periodic grid.
+"""The cognitive tensor field: i hbar dT/dt = H[T] + U T + g |T|^2 T + Lambda_QR - Lambda_F + J on a grid that is periodic
+or has walls.
 
 A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
 """
@@ -59,6 +60,7 @@ def packet(
     d=1,
     dx=1.0,
     dy=None,
+    boundary="periodic",
     width=5.0,
     centre=(0.0, 0.0),
     k=(0.5, 0.0),
@@ -68,10 +70,11 @@ def packet(
     """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
     On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from
-    the middle of the grid, (nx/2, ny/2), times dx and dy (None: dx); k in radians a unit of length; width > 0.
+    the middle of the grid, (nx/2, ny/2), times dx and dy (None: dx), or from the middle between
+    walls; k in radians a unit of length; width > 0.
     norm: what sum |T|^2 is scaled to; None: the packet's height is 1.
     """
-    field = _field.packet(nx, ny, d, dx, dy, width, centre, k)
+    field = _field.packet(nx, ny, d, dx, dy, boundary, width, centre, k)
     if norm is not None:
         field *= numpy.sqrt(norm) / numpy.linalg.norm(field)
     return field.astype(dtype, copy=False)
@@ -87,6 +90,7 @@ def evolve(
     current=None,
     dx=1.0,
     dy=None,
+    boundary="periodic",
     hbar=0.1,
     mass=1.0,
     gxx=1.0,
@@ -97,7 +101,8 @@ def evolve(
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
-    Cells are dx by dy (None: dx); of an array (Nx, 1, D, D) the grid has one dimension.
+    Cells are dx by dy (None: dx); of an array (Nx, 1, D, D) the grid has one dimension. boundary:
+    'periodic', 'dirichlet' or 'neumann', or a pair of these, of x and y.
 
     v: the potential (Nx, Ny) float64 (None: 0), complex v - i W, or a formula of x, y and the time t;
     absorption: an array or a formula of x and y for W >= 0, which makes v - i W of v, so that norm
@@ -112,15 +117,16 @@ def evolve(
         raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
     start = numpy.asarray(start)
     nx, ny, d = start.shape[:3]
+    cells = {"dx": dx, "dy": dy, "boundary": boundary}
 
     def values(given):
-        return formula(given, nx, ny, dx=dx, dy=dy) if isinstance(given, str) else given
+        return formula(given, nx, ny, **cells) if isinstance(given, str) else given
 
     def entries(given):
         if given is None or not isinstance(given, (str, tuple)):
             return given
         texts = (given,) if isinstance(given, str) else given
-        return polar(*texts, nx=nx, ny=ny, d=d, dx=dx, dy=dy).astype(start.dtype, copy=False)
+        return polar(*texts, nx=nx, ny=ny, d=d, **cells).astype(start.dtype, copy=False)
 
     absorption = values(absorption)
     if numpy.iscomplexobj(v):
@@ -144,9 +150,8 @@ def evolve(
     hamiltonian = Hamiltonian(
         values(v),
         d=d,
-        dx=dx,
-        dy=dy,
         hbar=hbar,
+        **cells,
         mass=mass,
         dtype=start.dtype.name,
         **metric,

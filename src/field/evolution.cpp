@@ -96,7 +96,7 @@ Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index transposed = grid.share != nullptr && traits(s.scheme).fields == 0 ? 2 * field : 0;
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
-  const Index cell = (load.varies ? 7 : 3) + (load.potential_in_time ? 1 : 0),
+  const Index cell = (load.varies || grid.has_walls() ? 7 : 3) + (load.potential_in_time ? 1 : 0),
               phases = traits(s.scheme).fields == 0 ? 24 : 0;
   return state_bytes<T>(grid, s, load.driven) + beside * field + transposed + density +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));

@@ -43,9 +43,9 @@ class CellSums {
       }
       return weight_(i, j) * sum / (2 * step);
     };
-    return {
-        slope(row(i + 1) + j * cell, row(i - 1) + j * cell, grid_.dx),
-        slope(row(i) + next(j, grid_.ny) * cell, row(i) + last(j, grid_.ny) * cell, grid_.dy())};
+    return {slope(row(grid_.wall_after_row(i) ? i : i + 1) + j * cell,
+                  row(grid_.wall_before_row(i) ? i : i - 1) + j * cell, grid_.dx),
+            slope(row(i) + next(j) * cell, row(i) + last(j) * cell, grid_.dy())};
   }
   /// The sums of cell(i, j), pairs of numbers, over all cells.
   template <class Cell>
@@ -62,8 +62,15 @@ class CellSums {
     if (halo_) return halo_->row(t_.data(), i);
     return t_.data() + (i + grid_.nx) % grid_.nx * grid_.ny * grid_.d * grid_.d;
   }
-  static Index next(Index i, Index count) { return i + 1 == count ? 0 : i + 1; }
-  static Index last(Index i, Index count) { return i == 0 ? count - 1 : i - 1; }
+  // Past a wall the cell itself: what is beyond is a multiple of it, which carries no flow.
+  Index next(Index j) const {
+    if (grid_.wall_after(j)) return j;
+    return j + 1 == grid_.ny ? 0 : j + 1;
+  }
+  Index last(Index j) const {
+    if (grid_.wall_before(j)) return j;
+    return j == 0 ? grid_.ny - 1 : j - 1;
+  }
 
   const Grid& grid_;
   View<const double, 2> weight_;

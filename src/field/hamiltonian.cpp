@@ -72,7 +72,7 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       gyy_(metric.gyy),
       v_({grid.nx, grid.ny}),
       weight_({grid.nx, grid.ny}),
-      stencil_({grid.nx, grid.ny, metric.varies() ? 5 : 1}) {
+      stencil_({grid.nx, grid.ny, has_full_stencil() ? 5 : 1}) {
   grid.check();
   check_positive("hbar", physics.hbar);
   check_positive("the mass m", physics.mass);
@@ -90,29 +90,39 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
     return cells == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
   };
   const double scale_x = scale_of(grid.all_nx(), grid.dx), scale_y = scale_of(grid.ny, grid.dy());
+  // Beyond a wall is this times the cell before it.
+  const auto image_of = [](Boundary ends) { return ends == Boundary::dirichlet ? -1 : 1; };
+  const int image[] = {image_of(grid.ends_x()), image_of(grid.ends_x()), image_of(grid.ends_y()),
+                       image_of(grid.ends_y())};
   lowest_ = INFINITY, highest_ = -INFINITY;
   for (Index i = 0; i < grid.nx; ++i) {
-    const Index west = i - 1, east = i + 1;
+    const bool first = grid.wall_before_row(i), last = grid.wall_after_row(i);
+    const Index west = first ? i : i - 1, east = last ? i : i + 1;
     for (Index j = 0; j < grid.ny; ++j) {
-      const Index south = (j + grid.ny - 1) % grid.ny, north = (j + 1) % grid.ny;
+      const bool wall[] = {first, last, grid.wall_before(j), grid.wall_after(j)};
+      const Index south = wall[2] ? j : (j + grid.ny - 1) % grid.ny;
+      const Index north = wall[3] ? j : (j + 1) % grid.ny;
       LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite",
                  grid.first_row() + i, j, v(i, j));
       const double flux[] = {(root(i, j) * gxx(i, j) + root(west, j) * gxx(west, j)) / 2,
                              (root(i, j) * gxx(i, j) + root(east, j) * gxx(east, j)) / 2,
                              (root(i, j) * gyy(i, j) + root(i, south) * gyy(i, south)) / 2,
                              (root(i, j) * gyy(i, j) + root(i, north) * gyy(i, north)) / 2};
-      double sum = 0;
+      double sum = 0, beside = 0;
       for (int side = 0; side < 4; ++side) {
         const double factor = (side < 2 ? scale_x : scale_y) * flux[side] / root(i, j);
-        if (varies_) stencil_(i, j, 1 + side) = static_cast<T>(factor);
+        if (has_full_stencil()) {
+          stencil_(i, j, 1 + side) = wall[side] ? 0 : static_cast<T>(factor);
+        }
         sides_[side] = static_cast<T>(factor);
-        sum += factor;
+        sum += wall[side] ? (1 - image[side]) * factor : factor;
+        if (!wall[side]) beside += factor;
       }
       stencil_(i, j, 0) = static_cast<T>(v(i, j) - sum);
       v_(i, j) = v(i, j);
       weight_(i, j) = root(i, j);
       lowest_ = std::min(lowest_, v(i, j));
-      highest_ = std::max(highest_, v(i, j) - 2 * sum);
+      highest_ = std::max(highest_, v(i, j) - (sum + beside));
     }
   }
   lowest_ = -largest_of(grid.share, -lowest_);
@@ -142,7 +152,7 @@ void Hamiltonian<T>::apply(ConstField<T> in, Field<T> out) const {
   parallel_for(nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
       kernel({.centre = &stencil_(i, 0, 0),
-              .sides = varies_ ? nullptr : sides_.data(),
+              .sides = has_full_stencil() ? nullptr : sides_.data(),
               .west = row_at(i - 1),
               .here = from + i * row,
               .east = row_at(i + 1),

@@ -58,7 +58,7 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
 template <class T>
 void hamiltonian(const Hamiltonian<T>& h, ConstField<T> in, Field<T> out) {
   const auto [nx, ny, d, d_] = h.grid().shape();
-  const bool varies = h.varies();
+  const bool varies = h.has_full_stencil();
   const auto one_row = [&, nx = nx, ny = ny, d = d](Index i) {
     const Index west = (i + nx - 1) % nx, east = (i + 1) % nx;
     for (Index j = 0; j < ny; ++j) {

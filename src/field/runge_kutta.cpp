@@ -82,7 +82,7 @@ double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u) {
   }
   v = largest_of(h.grid().share, v);
   double kinetic = 0;  // H's largest row sum without V
-  if (h.varies()) {
+  if (h.has_full_stencil()) {
     const double lowest = *std::min_element(h.v().begin(), h.v().end());
     kinetic = h.highest() + largest_of(h.grid().share, -lowest);
   } else {
@@ -109,7 +109,7 @@ struct RungeKutta<T>::Plan {
       : levels(order * steps),
         stages(order),
         cell(h.grid().d * h.grid().d),
-        stencil_planes(h.varies() ? 5 : 1),
+        stencil_planes(h.has_full_stencil() ? 5 : 1),
         source(with_source),
         slope(with_slope) {
     const Index ny = h.grid().ny, numbers = cache_bytes(steps) / static_cast<Index>(sizeof(T));
@@ -367,7 +367,7 @@ struct RungeKutta<T>::Sweep {
   const T* from;
   T* to;
   bool around;  ///< the caches
-  StageFunction<T> stage = stage_function<T>(h.varies(), plan.source, plan.slope);
+  StageFunction<T> stage = stage_function<T>(h.has_full_stencil(), plan.source, plan.slope);
 
   /// Row i, which may lie up to `levels` rows beside those of the grid.
   RowRead row(Index i) const {

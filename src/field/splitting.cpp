@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <iterator>
-#include <numbers>
 #include <numeric>
 
 #include "lior/core/parallel.h"
@@ -15,9 +14,8 @@ namespace {
 constexpr Index kColumns = 8;  // complex numbers side by side in a block of column transforms
 
 /// The Laplacian's eigenvalue along one axis: -(4/dx^2) sin^2(k dx/2), or -k^2.
-double eigenvalue(Index index, Index count, double dx, Symbol symbol) {
-  const double wave = static_cast<double>(index <= count / 2 ? index : index - count);
-  const double k = 2 * std::numbers::pi * wave / (static_cast<double>(count) * dx);
+double eigenvalue(Index index, Index count, double dx, Symbol symbol, Boundary ends) {
+  const double k = wave_number(index, count, dx, ends);
   if (symbol == Symbol::continuous) return -k * k;
   const double sine = std::sin(k * dx / 2);
   return -4 / (dx * dx) * sine * sine;
@@ -182,8 +180,8 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
       hbar_(h.physics().hbar),
       v_({grid_.nx, grid_.ny}),
       moving_(h, potential),
-      row_({grid_.ny, grid_.d * grid_.d, grid_.d * grid_.d, 1}),
-      column_({grid_.all_nx(), kColumns, kColumns, 1}),
+      row_(grid_.ends_y(), grid_.ny, grid_.d * grid_.d),
+      column_(grid_.ends_x(), grid_.all_nx(), kColumns),
       row_sums_(2 * grid_.all_nx()),
       ones_({grid_.nx, grid_.ny}) {
   LIOR_CHECK(!h.varies(),
@@ -241,15 +239,15 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   const Index first = transpose_ ? transpose_->first_column(grid_.share->ranks().rank()) : 0;
   const Index columns = transpose_ ? transpose_->own_columns() : grid_.ny;
   const auto kinetic = [&](Index i, Index j) {
-    return unit * (h.gxx() * eigenvalue(i, grid_.all_nx(), grid_.dx, symbol) +
-                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dy(), symbol));
+    return unit * (h.gxx() * eigenvalue(i, grid_.all_nx(), grid_.dx, symbol, grid_.ends_x()) +
+                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dy(), symbol, grid_.ends_y()));
   };
   const auto for_waves = [&](auto&& value) {
     Buffer<Number> values(grid_.all_nx() * columns);
     for (Index i = 0; i < grid_.all_nx(); ++i) {
       for (Index j = 0; j < columns; ++j) {
         values[i * columns + j] =
-            Number(value(kinetic(i, first + j)) / static_cast<double>(grid_.all_cells()));
+            Number(value(kinetic(i, first + j)) / (row_.unit() * column_.unit()));
       }
     }
     return values;

@@ -2,8 +2,8 @@
 #include <fftw3.h>
 
 #include <map>
-#include <mutex>
 
+#include "linalg/fftw_planner.h"
 #include "lior/core/buffer.h"
 #include "lior/linalg/fft.h"
 
@@ -38,8 +38,13 @@ struct Fftw<double> {
 
 }  // namespace
 
-/// [direction][whether the data is aligned as vectors like it]. FFTW's planner and its wisdom are
-/// not thread-safe, so plans are made under plan_lock and never destroyed.
+std::mutex& fftw_planner_lock() {
+  static std::mutex lock;
+  return lock;
+}
+
+/// [direction][whether the data is aligned as vectors like it]. Plans are made under the planner's
+/// lock and never destroyed.
 template <class T>
 struct Fft<T>::Plans {
   typename Fftw<T>::Plan plan[2][2];
@@ -74,10 +79,9 @@ Fft<T>::Fft(const FftLayout& layout) {
              "a batch of {} transforms of length {} (stride {}, distance {}) cannot be planned; "
              "the length must be in 1..2^31-1, the count in 0..2^31-1",
              layout.count, layout.length, layout.stride, layout.distance);
-  static std::mutex plan_lock;
   // Kept to the end, as the plans are: a leak checker must still reach them there.
   static auto& cache = *new std::map<FftLayout, std::shared_ptr<const Plans>>;
-  const std::lock_guard lock(plan_lock);
+  const std::lock_guard lock(fftw_planner_lock());
   auto& plans = cache[layout];
   if (!plans && layout.count > 0) plans = std::make_shared<const Plans>(layout);
   plans_ = plans;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs on grids of one dimension and of cells that are not square."""
+"""Runs on grids of one dimension, of cells that are not square, and with walls."""
 
 import json
 
@@ -80,3 +80,48 @@ def test_wrong_spacings_are_refused(refused, tmp_path, value):
     config.write_text(f"[grid]\ndy = {value}\n")
     message = refused("evolve", "--config", config, "--out", tmp_path / "out")
     assert "grid.dy is" in message and "a number above 0" in message
+
+
+def test_a_particle_in_a_box_swings_for_ever(lior, tmp_path):
+    """The preset box: two states between walls, whose superposition beats exactly at any step."""
+    result = lior("evolve", "--preset", "box", "--out", tmp_path / "out", "--steps", 220)
+    assert result.returncode == 0, result.stderr
+    file = h5py.File(tmp_path / "out/field.h5")
+    x, length = (np.arange(128) - 63.5) * 0.125, 16
+    np.testing.assert_allclose(file["x"][...], x)
+    rows = [
+        json.loads(row)
+        for row in (tmp_path / "out/diagnostics.jsonl").read_text().split("\n")
+        if row
+    ]
+    first, second = ((np.pi * n / length) ** 2 / 2 for n in (1, 2))
+    for t, row in zip(file["T"][..., 0, 0, 0], rows):
+        time = row["time"]
+        want = np.cos(np.pi * x / length) * np.exp(-1j * first * time)
+        want = want + np.sin(2 * np.pi * x / length) * np.exp(-1j * second * time)
+        np.testing.assert_allclose(t, want / length**0.5, atol=1e-12)
+        assert row["energy"] == pytest.approx((first + second) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("scheme", ["crank_nicolson", "rk4", "chebyshev"])
+def test_walls_hold_for_every_scheme(lior, tmp_path, scheme):
+    """A state of the differences between walls only turns, and its line says no more than that."""
+    config = tmp_path / "walls.toml"
+    config.write_text(
+        "[grid]\nnx = 10\nny = 8\nD = 1\ndx = 0.5\nboundary_x = 'dirichlet'\nboundary_y = 'neumann'\n"
+        f"[physics]\nhbar = 1\n[integrator]\nkind = '{scheme}'\ndt = 0.01\nsteps = 20\n"
+        "[initial]\nkind = 'expression'\nexpression = 'cos(pi*x/Lx)*sin(pi*y/Ly)'\n"
+        "[output]\nevery = 20\nframes = false\n"
+    )
+    result = lior("evolve", "--config", config, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    t = h5py.File(tmp_path / "out/field.h5")["T"][..., 0, 0]
+    energy = sum(2 * (np.sin(np.pi * 0.5 / (2 * side)) / 0.5) ** 2 for side in (5, 4))
+    np.testing.assert_allclose(t[1], np.exp(-0.2j * energy) * t[0], atol=1e-5)
+
+
+def test_a_boundary_that_is_none_is_refused(refused, tmp_path):
+    config = tmp_path / "line.toml"
+    config.write_text("[grid]\nboundary_y = 'open'\n")
+    message = refused("evolve", "--config", config, "--out", tmp_path / "out")
+    assert 'boundary_y is the string "open"; it must be one of "periodic", "dirichlet"' in message

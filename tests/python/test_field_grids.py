@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grids of one dimension and of cells that are not square, beside NumPy."""
+"""Grids of one dimension, of cells that are not square and with walls, beside NumPy and SciPy."""
 
 import lior
 import numpy as np
 import pytest
+import scipy.fft
 from lior import field
 
 
@@ -72,3 +73,59 @@ def test_everything_that_takes_a_grid_takes_dy():
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(lior.Error, match="spacing dy is"):
             field.formula("x", 6, 4, dy=wrong)
+
+
+@pytest.mark.parametrize("nx, ny", [(9, 8), (2, 5), (1, 7), (12, 1)])
+@pytest.mark.parametrize(
+    "boundary", [("dirichlet", "neumann"), "dirichlet", ("neumann", "periodic")]
+)
+def test_walls_are_scipys_sine_and_cosine_transforms(rng, boundary, nx, ny):
+    dx, dy, dt = 0.5, 0.7, 0.05
+    start = rng.standard_normal((nx, ny, 2, 2)) + 1j * rng.standard_normal((nx, ny, 2, 2))
+    ends = (boundary, boundary) if isinstance(boundary, str) else boundary
+    kick, k2 = 1, np.zeros((nx, ny, 1, 1))
+    for axis, (count, step, end) in enumerate(zip((nx, ny), (dx, dy), ends)):
+        if count == 1:
+            continue
+        places = np.arange(count) - count / 2 + (0 if end == "periodic" else 0.5)
+        shape = [count if a == axis else 1 for a in range(4)]
+        kick = kick * np.exp(-0.5j * dt * (places.reshape(shape) * step) ** 2)
+        waves = np.arange(count) + (1 if end == "dirichlet" else 0)
+        k = np.pi * waves / (count * step)
+        if end == "periodic":
+            k = 2 * np.pi * np.fft.fftfreq(count, step)
+        k2 = k2 + (k**2).reshape(shape)
+    to = {"dirichlet": scipy.fft.dst, "neumann": scipy.fft.dct, "periodic": scipy.fft.fft}
+    back = {"dirichlet": scipy.fft.idst, "neumann": scipy.fft.idct, "periodic": scipy.fft.ifft}
+    axes = [axis for axis in (0, 1) if (nx, ny)[axis] > 1]
+    t = start
+    for _ in range(3):
+        t = kick * t
+        for axis in axes:
+            t = to[ends[axis]](t, axis=axis)
+        t = np.exp(-0.5j * dt * k2) * t
+        for axis in axes:
+            t = back[ends[axis]](t, axis=axis)
+        t = kick * t
+    result = field.evolve(
+        start,
+        "x^2 + y^2",
+        steps=3,
+        dx=dx,
+        dy=dy,
+        boundary=boundary,
+        hbar=1.0,
+        dt=dt,
+        symbol="continuous",
+        progress=False,
+    )
+    np.testing.assert_allclose(result.frames[-1], t, rtol=0, atol=1e-13)
+
+
+def test_a_boundary_that_is_none_is_refused():
+    with pytest.raises(
+        lior.Error, match="boundary 'open' is unknown; expected one of: periodic, d"
+    ):
+        field.Hamiltonian(np.zeros((4, 4)), boundary="open")
+    with pytest.raises(TypeError):
+        field.formula("x", 4, 4, boundary=("periodic",))

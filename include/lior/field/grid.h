@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The periodic grid that a cognitive tensor field lives on, and the potentials.
+/// The grid that a cognitive tensor field lives on, and the potentials.
 
 #include <algorithm>
 #include <array>
@@ -12,16 +12,22 @@
 
 namespace lior::field {
 
-/// Nx x Ny cells, dx wide and dy high, periodic; x is axis 0, y axis 1. A field T is an array
-/// [Nx, Ny, D, D] of complex numbers. An axis of one cell is none: the grid has one dimension less.
+/// What is at the two ends of an axis: each other, or walls at the outer faces of its first and
+/// last cells, where T is 0 (dirichlet) or has no slope (neumann).
+enum class Boundary { periodic, dirichlet, neumann };
+constexpr auto enum_names(Boundary) { return enum_words("periodic", "dirichlet", "neumann"); }
+
+/// Nx x Ny cells, dx wide and dy high; x is axis 0, y axis 1. A field T is an array [Nx, Ny, D, D]
+/// of complex numbers. An axis of one cell is none: the grid has one dimension less.
 /// Where ranks share a grid, the Grid of each has the rows that it holds, nx of them, and its
-/// fields are [nx, Ny, D, D]; sums, places and the periodic neighbours are those of the whole grid.
+/// fields are [nx, Ny, D, D]; sums, places, neighbours and walls are those of the whole grid.
 struct Grid {
   Index nx = 0;
   Index ny = 0;
   Index d = 1;  ///< D
   double dx = 1;
-  double spacing_y = 0;          ///< dy; 0: dx
+  double spacing_y = 0;  ///< dy; 0: dx
+  Boundary boundary_x = Boundary::periodic, boundary_y = Boundary::periodic;
   const Share* share = nullptr;  ///< which rows these are of the grid; null: all. Must outlive it
 
   Index all_nx() const { return share == nullptr ? nx : share->rows(); }
@@ -32,10 +38,25 @@ struct Grid {
   double dy() const { return spacing_y > 0 ? spacing_y : dx; }
   double length_x() const { return static_cast<double>(all_nx()) * dx; }
   double length_y() const { return static_cast<double>(ny) * dy(); }
-  /// Where a cell lies, from the grid's middle, Nx / 2 cells from the first; 0 where an axis has
-  /// one.
-  double x(Index i) const { return place(first_row() + i, all_nx(), dx); }
-  double y(Index j) const { return place(j, ny, dy()); }
+  /// The boundaries, where an axis of one cell has none.
+  Boundary ends_x() const { return all_nx() == 1 ? Boundary::periodic : boundary_x; }
+  Boundary ends_y() const { return ny == 1 ? Boundary::periodic : boundary_y; }
+  bool has_walls() const {
+    return ends_x() != Boundary::periodic || ends_y() != Boundary::periodic;
+  }
+  /// Whether a wall is right before row i or cell j of a row, or right after it.
+  bool wall_before_row(Index i) const {
+    return ends_x() != Boundary::periodic && first_row() + i == 0;
+  }
+  bool wall_after_row(Index i) const {
+    return ends_x() != Boundary::periodic && first_row() + i + 1 == all_nx();
+  }
+  bool wall_before(Index j) const { return ends_y() != Boundary::periodic && j == 0; }
+  bool wall_after(Index j) const { return ends_y() != Boundary::periodic && j + 1 == ny; }
+  /// Where a cell lies: from cell Nx / 2 of a periodic axis, from the middle between walls; 0 where
+  /// an axis has one.
+  double x(Index i) const { return place(first_row() + i, all_nx(), dx, ends_x()); }
+  double y(Index j) const { return place(j, ny, dy(), ends_y()); }
   /// dx and dy in sums that stand for integrals: 1 for an axis of one cell.
   double measure_x() const { return all_nx() == 1 ? 1 : dx; }
   double measure_y() const { return ny == 1 ? 1 : dy(); }
@@ -56,8 +77,10 @@ struct Grid {
   void check() const;
 
  private:
-  static double place(Index i, Index count, double spacing) {
-    return count == 1 ? 0 : (static_cast<double>(i) - static_cast<double>(count) / 2) * spacing;
+  static double place(Index i, Index count, double spacing, Boundary ends) {
+    if (count == 1) return 0;
+    const double at = static_cast<double>(i) + (ends == Boundary::periodic ? 0 : 0.5);
+    return (at - static_cast<double>(count) / 2) * spacing;
   }
 };
 

@@ -28,7 +28,8 @@ struct Physics {
 /// Flat and constant: Laplacian = g^xx d2/dx2 + g^yy d2/dy2, three points each. Varying:
 /// Laplace-Beltrami, (1/sqrt g) d_i (sqrt g g^ij d_j) with sqrt g = (g^xx g^yy)^{-1/2}, as fluxes
 /// through cell faces with the coefficient's mean of both sides, so that H is self-adjoint in
-/// sum sqrt(g) conj(A) B to rounding.
+/// sum sqrt(g) conj(A) B to rounding. At a wall the value beyond the face is -T (dirichlet) or T
+/// (neumann), with the metric of the cell before it.
 ///
 /// Where ranks share the grid, each has the rows of its Grid; making one and apply are collective.
 template <class T>
@@ -45,8 +46,8 @@ class Hamiltonian {
 
   const Grid& grid() const { return grid_; }
   const Physics& physics() const { return physics_; }
-  bool varies() const { return varies_; }
-  double gxx() const { return gxx_; }  ///< of a constant metric
+  bool varies() const { return varies_; }  ///< the metric, in space
+  double gxx() const { return gxx_; }      ///< of a constant metric
   double gyy() const { return gyy_; }
   View<const double, 2> v() const { return v_.view(); }
   /// sqrt g at each cell (1 where the metric is constant): the weight of every sum over the grid.
@@ -55,9 +56,11 @@ class Hamiltonian {
   double lowest() const { return lowest_; }
   double highest() const { return highest_; }
 
-  /// H as five factors a cell: centre (V included), x-1, x+1, y-1, y+1. Varying metric: stencil is
-  /// [Nx, Ny, 5]. Constant: [Nx, Ny, 1], the centre, and sides() for every cell.
+  /// H as five factors a cell: centre (V included), x-1, x+1, y-1, y+1. Where the metric varies or
+  /// the grid has walls, stencil is [Nx, Ny, 5], 0 across a wall. Else [Nx, Ny, 1], the centre, and
+  /// sides() for every cell.
   View<const T, 3> stencil() const { return stencil_.view(); }
+  bool has_full_stencil() const { return varies_ || grid_.has_walls(); }
   const std::array<T, 4>& sides() const { return sides_; }
 
  private:

@@ -21,9 +21,9 @@
 #include <memory>
 #include <vector>
 
+#include "lior/field/axis_waves.h"
 #include "lior/field/hamiltonian_in_time.h"
 #include "lior/field/scheme.h"
-#include "lior/linalg/fft.h"
 
 namespace lior::field {
 
@@ -34,6 +34,7 @@ template <class T>
 struct SourceTerms;
 
 /// exp(-i V a_0) FFT^-1 exp(-i K b_1) FFT exp(-i V a_1) ...: Strang (order 2) or Yoshida (order 4).
+/// Between walls sine or cosine transforms take the FFT's place.
 ///
 /// Kicks of neighbouring steps in one run are merged, and the kick rides in the sweep of the row
 /// transforms: two sweeps over the field a Strang step. In imaginary time (order 2 only) dt stands
@@ -103,7 +104,7 @@ class Splitting {
   Array<double, 2> v_;
   Buffer<double> absorption_;  ///< empty: 0
   HamiltonianInTime<T> moving_;
-  linalg::Fft<T> row_, column_;
+  AxisWaves<T> row_, column_;
   Buffer<Number> columns_;                ///< one block a thread
   std::shared_ptr<Transpose> transpose_;  ///< null where no ranks share the grid
   Buffer<double> row_sums_;
