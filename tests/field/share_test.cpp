@@ -130,11 +130,11 @@ Result shared(const Case& run, Index size, const Grid& grid = kGrid) {
   return result;
 }
 
-void expect_equal_for_any_ranks(const Case& run) {
+void expect_equal_for_any_ranks(const Case& run, const Grid& grid = kGrid) {
   const ThreadScope threads(1);
-  const Result one = alone(run);
+  const Result one = alone(run, grid);
   for (const Index size : {1, 2, 3, 4}) {
-    const Result many = shared(run, size);
+    const Result many = shared(run, size, grid);
     EXPECT_EQ(one.numbers, many.numbers) << size << " ranks, " << name(run.settings.scheme);
     EXPECT_EQ(one.measured, many.measured) << size << " ranks, " << name(run.settings.scheme);
   }
@@ -196,6 +196,18 @@ TEST(Share, RungeKuttaHasTheBitsOfOneProcess) {
   expect_equal_for_any_ranks({.settings = settings, .evidence = true, .at_once = 1});
   expect_equal_for_any_ranks(
       {.settings = settings, .evidence = true, .potential_in_time = true, .current_in_time = true});
+}
+
+TEST(Share, WallsStandAtTheEndsOfTheWholeGrid) {
+  Grid grid = kGrid;
+  grid.boundary_x = Boundary::dirichlet;
+  grid.boundary_y = Boundary::neumann;
+  for (const Scheme scheme :
+       {Scheme::strang, Scheme::yoshida4, Scheme::crank_nicolson, Scheme::rk4, Scheme::chebyshev}) {
+    expect_equal_for_any_ranks(
+        {.settings = {.scheme = scheme, .dt = 0.02}, .varies = traits(scheme).varying_metric},
+        grid);
+  }
 }
 
 // ---- what is sent ----
