@@ -50,7 +50,11 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
   };
   BayesSums whole = sums_of(1);
   const Index rows = std::ssize(parts) / 3;
-  if (!whole.in_range<T>(rows * row)) whole = sums_of(unit_of<T>(t, row_sums.share));
+  if (!whole.in_range<T>(rows * row)) whole = sums_of(unit_of<T>(t.span(), row_sums.share));
+  LIOR_CHECK(!(std::isinf(whole.least) && whole.norm > 0),
+             "|T - E|^2 / tau is too large for a number wherever T is not 0, tau = {}; expected a "
+             "larger tau or evidence nearer to the field",
+             tau);
   const T least = static_cast<T>(std::isinf(whole.least) ? 0 : whole.least);
   const T scale = static_cast<T>(whole.scale());
   const auto weigh = LIOR_SIMD_TABLE(scale_by_weight<T>).chosen();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "field/row_sums.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
 
@@ -46,6 +47,7 @@ void collapse(Field<T> t, Outcome outcome, std::uint64_t seed, std::uint64_t ste
                  for (Index i = begin; i < end; ++i) {
                    for (Index j = 0; j < ny; ++j) {
                      const View<std::complex<T>, 2> site = t[i][j];
+                     const double unit = unit_of<T>(site.span());
                      double total = 0;
                      for (Index k = 0; k < d; ++k) {
                        weight[k] = 0;
@@ -54,7 +56,7 @@ void collapse(Field<T> t, Outcome outcome, std::uint64_t seed, std::uint64_t ste
                          for (Index a = 0; a < d; ++a) {
                            const Complex bra =
                                basis.empty() ? Complex(a == k) : std::conj(Complex(basis(k, a)));
-                           r += bra * Complex(site(a, b));
+                           r += bra * (unit * Complex(site(a, b)));
                          }
                          rows[k * d + b] = r;
                          weight[k] += std::norm(r);
@@ -78,7 +80,7 @@ void collapse(Field<T> t, Outcome outcome, std::uint64_t seed, std::uint64_t ste
                        while (weight[k] == 0)
                          --k;  // rounding may step past the last outcome that can be
                      }
-                     const double scale = std::sqrt(total / weight[k]);
+                     const double scale = std::sqrt(total / weight[k]) / unit;
                      for (Index a = 0; a < d; ++a) {
                        const Complex ket = basis.empty() ? Complex(a == k) : Complex(basis(k, a));
                        for (Index b = 0; b < d; ++b) {

@@ -57,7 +57,8 @@ int CrankNicolson<T>::step(Field<T> t, ConstField<T> s, double middle) {
   const RowSums sums(row_sums_.span(), h_.still().grid());
   const auto size = [&](ConstField<T> a) { return norm<T>(a, weight, sums); };
   double field_size = size(t);
-  const T unit = field_size > 1e-240 && field_size < 1e240 ? T(1) : unit_of<T>(t, sums.share);
+  const T unit =
+      field_size > 1e-240 && field_size < 1e240 ? T(1) : unit_of<T>(t.span(), sums.share);
   if (unit != 1) {
     for (std::complex<T>& entry : t) entry *= unit;
     field_size = size(t);

@@ -49,7 +49,7 @@ double von_neumann(std::span<Complex> c, Index n) {
     trace += p[q];
   }
   for (const double value : p) {
-    if (value > 0) sum -= value / trace * std::log(value / trace);
+    if (value != 0) sum -= value / trace * std::log(value / trace);
   }
   return sum;
 }
@@ -113,12 +113,13 @@ double entropy(ConstField<T> t, RowSums row_sums) {
         std::vector<Complex> site(static_cast<std::size_t>(d * d));
         double sum = 0, sites = 0;
         for (Index j = 0; j < ny; ++j) {
+          const double unit = unit_of<T>(t[i][j].span());
           double size = 0;
           for (Index k = 0; k < d * d; ++k) {
-            site[k] = Complex(t[i][j].data()[k]);
+            site[k] = unit * Complex(t[i][j].data()[k]);
             size += std::norm(site[k]);
           }
-          if (!(size > 0)) continue;
+          if (size == 0) continue;
           sum += von_neumann(site, d);
           sites += 1;
         }
@@ -136,8 +137,8 @@ double variable_order_entropy(ConstField<T> t, View<const double, 2> nu, RowSums
                     double sum = 0;
                     for (Index j = 0; j < ny; ++j) {
                       for (const std::complex<T>& entry : t[i][j]) {
-                        const double size = std::norm(Complex(entry));
-                        if (size > 0) sum += std::pow(size, nu(i, j));
+                        const double size = std::abs(Complex(entry));
+                        if (size != 0) sum += std::pow(size, 2 * nu(i, j));
                       }
                     }
                     return Complex(sum);

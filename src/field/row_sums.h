@@ -43,9 +43,9 @@ std::complex<double> sum_rows(Index nx, Index grain, RowSums row_sums, const Row
 }
 
 /// 2^-e of the largest |re| or |im|, 2^e to 2^(e+1): times it squares neither overflow nor vanish.
-/// 1 for a field of zeros or with a number that is not finite. share: of the ranks that hold t.
+/// 1 where all are zeros or one is not finite. share: of the ranks that hold t.
 template <class T>
-T unit_of(ConstField<T> t, const Share* share) {
+T unit_of(std::span<const std::complex<T>> t, const Share* share = nullptr) {
   double largest = 0;
   for (const std::complex<T>& entry : t) {
     largest = std::max<double>(largest, std::max(std::abs(entry.real()), std::abs(entry.imag())));

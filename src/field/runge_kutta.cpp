@@ -353,7 +353,8 @@ void RungeKutta<T>::sum_for_bayes(const Plan& plan, ConstField<T> t, const Sourc
   };
   sums_of(1);
   const Grid& grid = h_->grid();
-  if (!work_->sums.template in_range<T>(grid.all_numbers())) sums_of(unit_of<T>(t, grid.share));
+  if (!work_->sums.template in_range<T>(grid.all_numbers()))
+    sums_of(unit_of<T>(t.span(), grid.share));
 }
 
 /// State shared by all tiles of one sweep.

@@ -25,11 +25,19 @@ void fill(const Grid& grid, Field<double> t, const Value& value) {
   }
 }
 
+void check_wave(double kx, double ky) {
+  LIOR_CHECK(std::isfinite(kx) && std::isfinite(ky),
+             "a wave's vector is ({}, {}); expected finite numbers", kx, ky);
+}
+
 }  // namespace
 
 void fill_packet(const Grid& grid, const Packet& packet, Field<double> t) {
-  LIOR_CHECK(packet.width > 0 && std::isfinite(packet.width),
-             "a packet's width is {}; expected a finite number > 0", packet.width);
+  LIOR_CHECK(packet.width >= 1e-150 && packet.width <= 1e150,  // whose squares are numbers
+             "a packet's width is {}; expected 1e-150 to 1e150", packet.width);
+  LIOR_CHECK(std::isfinite(packet.x0) && std::isfinite(packet.y0),
+             "a packet's centre is ({}, {}); expected finite numbers", packet.x0, packet.y0);
+  check_wave(packet.kx, packet.ky);
   fill(grid, t, [&](double x, double y) {
     const double u = x - packet.x0, v = y - packet.y0;
     return std::exp(-(u * u + v * v) / (4 * packet.width * packet.width)) *
@@ -38,6 +46,7 @@ void fill_packet(const Grid& grid, const Packet& packet, Field<double> t) {
 }
 
 void fill_plane_wave(const Grid& grid, double kx, double ky, Field<double> t) {
+  check_wave(kx, ky);
   fill(grid, t, [=](double x, double y) { return std::polar(1.0, kx * x + ky * y); });
 }
 

@@ -12,6 +12,7 @@
 #include "lior/field/collapse.h"
 #include "lior/field/compat.h"
 #include "lior/field/diagnostics.h"
+#include "lior/field/setup.h"
 #include "support/equal.h"
 #include "support/error_of.h"
 
@@ -144,6 +145,8 @@ TEST(Posterior, NeitherUnderflowsNorDividesByZero) {
   posterior<double>(t.view(), e.view(), 0.1, b.view(), sums.span());
   for (const auto entry : b.span()) EXPECT_EQ(entry, 0.0);
   EXPECT_THROW(posterior<double>(t.view(), e.view(), 0, b.view(), sums.span()), Error);
+  t.data()[3] = 1e200;  // |T - E|^2 is no number there, and T is 0 elsewhere
+  EXPECT_THROW(posterior<double>(t.view(), e.view(), 0.1, b.view(), sums.span()), Error);
 }
 
 TEST(Entropy, OfKnownStates) {
@@ -171,6 +174,50 @@ TEST(Entropy, OfVariableOrder) {
   nu(0, 0) = 0.5, nu(0, 1) = 2;
   Buffer<double> sums(2);
   EXPECT_NEAR(variable_order_entropy<double>(t.view(), nu.view(), sums.span()), 2 + 81, 1e-12);
+  nu(0, 1) = 0.5;
+  for (const double size : {1e-200, 1e200}) {  // whose squares are no numbers
+    t.data()[0] = 2 * size, t.data()[1] = 3 * size;
+    EXPECT_NEAR(variable_order_entropy<double>(t.view(), nu.view(), sums.span()) / size, 5, 1e-13);
+  }
+}
+
+// What has no size must not depend on the field's: powers of 2 leave every bit.
+TEST(Measures, DoNotDependOnTheFieldsSize) {
+  const Grid grid{3, 2, 3, 1};
+  Array<std::complex<double>, 4> t(grid.shape()), scaled(grid.shape());
+  fill_random(grid, 5, t.view());
+  Buffer<double> sums(6);
+  const double whole = entropy<double>(t.view(), sums.span());
+  for (const int exponent : {-990, -600, 600, 1000}) {
+    const double size = std::ldexp(1.0, exponent);
+    for (Index k = 0; k < t.size(); ++k) scaled.data()[k] = size * t.data()[k];
+    EXPECT_EQ(entropy<double>(scaled.view(), sums.span()), whole) << exponent;
+    Array<std::complex<double>, 4> plain(grid.shape());
+    std::copy_n(t.data(), t.size(), plain.data());
+    Array<Index, 2> chosen({3, 2}), expected({3, 2});
+    collapse<double>(plain.view(), Outcome::drawn, 1, 2, {}, expected.view());
+    collapse<double>(scaled.view(), Outcome::drawn, 1, 2, {}, chosen.view());
+    EXPECT_TRUE(equal(chosen.span(), expected.span())) << exponent;
+    for (Index k = 0; k < t.size(); ++k) {
+      EXPECT_EQ(scaled.data()[k], size * plain.data()[k]) << exponent;
+    }
+  }
+  t(1, 1, 2, 0) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(entropy<double>(t.view(), sums.span())));
+}
+
+TEST(Setup, RefusesPacketsAndWavesThatAreNoNumbers) {
+  const Grid grid{4, 4, 1, 1};
+  Array<std::complex<double>, 4> t(grid.shape());
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Packet& packet :
+       {Packet{.width = 0}, Packet{.width = 1e-300}, Packet{.width = nan}, Packet{.x0 = nan},
+        Packet{.kx = nan}, Packet{.ky = std::numeric_limits<double>::infinity()}}) {
+    EXPECT_THROW(fill_packet(grid, packet, t.view()), Error);
+  }
+  EXPECT_THROW(fill_plane_wave(grid, 0, nan, t.view()), Error);
+  fill_packet(grid, {.width = 1e-150}, t.view());
+  EXPECT_EQ(t(2, 2, 0, 0), 1.0);  // the middle of the grid
 }
 
 TEST(Collapse, KeepsEachSitesNormAndFollowsItsProbabilities) {

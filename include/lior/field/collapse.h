@@ -7,7 +7,7 @@
 namespace lior::field {
 
 /// With an orthonormal basis |k> of C^D: r_k = <k|T, a row; p_k = |r_k|^2 / sum;
-/// T <- |k> r_k |T|_F / |r_k|, which keeps each site's norm.
+/// T <- |k> r_k |T|_F / |r_k|, which keeps each site's norm, whatever its size.
 ///
 /// drawn: k by the counter generator of (seed, step, site). largest: the largest p_k, the lowest k
 /// in ties. Sites with |T|_F = 0 stay.
