@@ -147,7 +147,7 @@ void EvolveOutput::new_series() {
   series_.reset();  // before the file is made anew
   offsets_.clear();
   hashes_.clear();
-  series_.emplace(path(kNewField));
+  series_.emplace(path(kNewField), path(kField));
   series_->add_growing_scale("time");
   series_->add_scale("x", scale(grid.nx, [&](Index i) { return grid.x(i); }));
   series_->add_scale("y", scale(grid.ny, [&](Index j) { return grid.y(j); }));

@@ -29,6 +29,7 @@ std::string folder_of(const std::string& path) {
 
 struct AtomicFile::State {
   std::string path;
+  std::string like;
   std::string aside = path + ".partial";
   FileDescriptor file{};
   struct stat made {};  // what `aside` was when it was made
@@ -43,23 +44,24 @@ struct AtomicFile::State {
 };
 
 /// A file of its own: O_EXCL takes nothing that is there, so a link that somebody left under the
-/// name is removed and not followed. Its permissions are those of the file that it will replace.
+/// name is removed and not followed.
 void AtomicFile::State::make() {
-  struct stat target {};
-  const bool replaces = ::stat(path.c_str(), &target) == 0 && S_ISREG(target.st_mode);
-  const mode_t mode = replaces ? target.st_mode & 07777 : 0666;  // the latter less the umask
+  const auto permissions = permissions_of(like);
   constexpr int kTries = 3;
   for (int attempt = 0; attempt < kTries && !file.is_open(); ++attempt) {
     if (::unlink(aside.c_str()) != 0 && errno != ENOENT) break;
-    file = open_file(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0777);
+    file = open_file(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                     permissions.value_or(0666) & 0777);
     if (!file.is_open() && errno != EEXIST) break;
   }
   if (!file.is_open()) return;
-  if (replaces) (void)::fchmod(file.get(), mode);  // past the umask; a wish where it is not ours
+  // Past the umask; a wish where the file is not ours.
+  if (permissions) (void)::fchmod(file.get(), *permissions);
   ::fstat(file.get(), &made);
 }
 
-AtomicFile::AtomicFile(const std::string& path) : state_(new State{.path = path}) {
+AtomicFile::AtomicFile(const std::string& path, const std::string& like)
+    : state_(new State{.path = path, .like = like.empty() ? path : like}) {
   LIOR_CHECK(path.find('\0') == std::string::npos,
              "{}: the path holds a NUL byte; no file can be called so", shown_path(path));
   state_->make();

@@ -2,6 +2,7 @@
 #include "io/file_descriptor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -18,6 +19,12 @@ FileDescriptor open_file(const std::string& path, int flags, unsigned mode) {
     descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode);
   } while (descriptor < 0 && errno == EINTR);
   return FileDescriptor(descriptor);
+}
+
+std::optional<unsigned> permissions_of(const std::string& path) {
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0 || !S_ISREG(there.st_mode)) return {};
+  return there.st_mode & 07777;
 }
 
 bool write_all(int descriptor, std::string_view bytes) {

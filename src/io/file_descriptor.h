@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -38,6 +39,10 @@ class FileDescriptor {
 /// ::open with O_CLOEXEC, which neither waits for the other end of a pipe nor for a device. Throws
 /// lior::Error for a path that holds a NUL byte, where the system would see a shorter one.
 FileDescriptor open_file(const std::string& path, int flags, unsigned mode = 0666);
+
+/// The permissions of the file there, which one in its place takes over; none where there is no
+/// file.
+std::optional<unsigned> permissions_of(const std::string& path);
 
 /// "No space left on device".
 inline std::string error_text(int error) { return std::generic_category().message(error); }

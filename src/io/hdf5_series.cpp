@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <hdf5_hl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cerrno>
@@ -117,12 +119,16 @@ struct Hdf5Series::State {
   }
 };
 
-Hdf5Series::Hdf5Series(const std::string& path) : state_(std::make_unique<State>()) {
+Hdf5Series::Hdf5Series(const std::string& path, const std::string& like)
+    : state_(std::make_unique<State>()) {
   be_quiet();
   state_->path = path;
-  state_->file = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+  const auto permissions = permissions_of(like.empty() ? path : like);
+  ::unlink(path.c_str());  // and EXCL below: a link that somebody left here is not followed
+  state_->file = Handle(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
   LIOR_CHECK(state_->file >= 0, "{}: cannot be made ({}); expected a folder that can be written to",
              path, failure_reason());
+  if (permissions) (void)::chmod(path.c_str(), *permissions);  // a wish, as of an AtomicFile
 }
 
 Hdf5Series::Hdf5Series(Hdf5Series&&) noexcept = default;

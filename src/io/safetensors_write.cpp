@@ -60,7 +60,8 @@ std::string header(std::span<const NamedTensor* const> tensors,
 }  // namespace
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       const std::string& like) {
   check_tensors(tensors, path);
   for (const auto& [key, value] : metadata) {
     check_text(key, "metadata key", path);
@@ -76,7 +77,7 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   LIOR_CHECK(head.size() - kLengthBytes <= kLargestHeader,
              "{}: names and metadata take {} bytes; the header holds at most {}", path,
              head.size() - kLengthBytes, kLargestHeader);
-  AtomicFile file(path);
+  AtomicFile file(path, like);
   file.write(head);
   for (const NamedTensor* tensor : ordered) file.write(tensor->info.bytes);
   file.commit();

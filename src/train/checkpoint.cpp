@@ -145,11 +145,14 @@ io::SafeTensors open_of_step(const fs::path& current, const fs::path& next, Inde
   return file;
 }
 
-void write_weights(const fs::path& path, std::span<const nn::Parameter> parameters,
-                   std::span<const float> values, Index step) {
+/// `place`: the name that the file will have.
+void write_weights(const fs::path& path, const fs::path& place,
+                   std::span<const nn::Parameter> parameters, std::span<const float> values,
+                   Index step) {
   std::vector<io::NamedTensor> tensors;
   append_tensors("", parameters, values, tensors);
-  io::write_safetensors(path.string(), tensors, {{"step", fmt::format("{}", step)}});
+  io::write_safetensors(path.string(), tensors, {{"step", fmt::format("{}", step)}},
+                        place.string());
 }
 
 io::SafeTensors open_weights(const fs::path& folder, Weights weights) {
@@ -218,11 +221,13 @@ void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
     }
 
     io::write_safetensors((folder / kNextOptimizerFile).string(), moments,
-                          to_metadata(state, optimizer.steps()));
+                          to_metadata(state, optimizer.steps()),
+                          (folder / kOptimizerFile).string());
     if (!best_values.empty()) {
-      write_weights(folder / kNextBestFile, parameters, best_values, state.best->step);
+      write_weights(folder / kNextBestFile, folder / kBestFile, parameters, best_values,
+                    state.best->step);
     }
-    write_weights(folder / kModelFile, parameters, model.values(), state.step);
+    write_weights(folder / kModelFile, folder / kModelFile, parameters, model.values(), state.step);
     if (!best_values.empty()) fs::rename(folder / kNextBestFile, folder / kBestFile);
     fs::rename(folder / kNextOptimizerFile, folder / kOptimizerFile);
   });
@@ -230,7 +235,7 @@ void save_checkpoint(const fs::path& folder, const nn::Model<float>& model,
 
 void replace_model(const fs::path& folder, const nn::Model<float>& model) {
   const auto step = number<Index>(io::SafeTensors::open((folder / kModelFile).string()), "step");
-  write_weights(folder / kModelFile, model.parameters(), model.values(), step);
+  write_weights(folder / kModelFile, folder / kModelFile, model.parameters(), model.values(), step);
 }
 
 bool has_checkpoint(const fs::path& folder) {

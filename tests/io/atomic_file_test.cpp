@@ -65,6 +65,11 @@ TEST(AtomicFile, KeepsThePermissionsOfTheFileThatItReplaces) {
     ASSERT_EQ(::chmod(path.c_str(), mode), 0);
     write_file_atomically(path, "newer");
     EXPECT_EQ(permissions(path), mode);
+    const std::string next = folder.file("next");
+    AtomicFile waits(next, path);  // for the place of a
+    waits.commit();
+    EXPECT_EQ(permissions(next), mode);
+    std::filesystem::remove(next);
   }
   ::umask(before);
 }

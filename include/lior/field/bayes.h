@@ -14,10 +14,9 @@ namespace lior::field {
 /// cancels, and nothing underflows to 0/0. S = 0 gives B = 0. t, evidence, out: [Nx, Ny, D, D]; out
 /// may be t. Two sweeps, threads over rows. Sums of 256 numbers in T, of those in double, in a
 /// fixed order: bit-equal across thread counts. Relative error of a weight w: 4 eps (1 + |ln w|).
-/// |T| may be as small or as large as numbers are. NaN spreads to all of B. Throws lior::Error unless
-/// tau is finite and > 0, shapes agree, and |T - E|^2 / tau is a number somewhere (where it overflows
-/// w is 0). `row_sums` is a
-/// workspace of 3 Nx numbers.
+/// |T| may be as small or as large as numbers are. NaN spreads to all of B. Throws lior::Error
+/// unless tau is finite and > 0, shapes agree, and |T - E|^2 / tau is a number somewhere (where it
+/// overflows w is 0). `row_sums` is a workspace of 3 Nx numbers.
 template <class T>
 void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out, RowSums row_sums);
 

@@ -26,8 +26,8 @@ template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, RowSums row_sums);
 
 /// Mean over sites with tr > 0 of -tr rho ln rho, rho = T^dagger T / tr, in nats: 0 for D = 1, at
-/// most ln D. By the singular values of T (one-sided Jacobi), whatever their size. 0 where no site has
-/// tr > 0, and for a field without numbers; NaN where one is.
+/// most ln D. By the singular values of T (one-sided Jacobi), whatever their size. 0 where no site
+/// has tr > 0, and for a field without numbers; NaN where one is.
 template <class T>
 double entropy(ConstField<T> t, RowSums row_sums);
 

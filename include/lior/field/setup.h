@@ -17,8 +17,8 @@ struct Packet {
   double x0 = 0, y0 = 0;
   double kx = 0.5, ky = 0;
 };
-/// t: [Nx, Ny, D, D]; so below. Throws lior::Error unless 1e-150 <= width <= 1e150, the other numbers
-/// are finite and shapes agree.
+/// t: [Nx, Ny, D, D]; so below. Throws lior::Error unless 1e-150 <= width <= 1e150, the other
+/// numbers are finite and shapes agree.
 void fill_packet(const Grid& grid, const Packet& packet, Field<double> t);
 
 /// exp(i (kx x + ky y)).

@@ -11,7 +11,8 @@ namespace lior::io {
 
 /// Writes to `path`.partial in the same folder; `commit` syncs it to the disk, renames it to `path`
 /// and syncs the folder. Until then, and after any failure, an older file at `path` is untouched.
-/// The new file has the older one's permissions.
+/// The new file has the permissions of `like`, where that is a file: by default the older one,
+/// which it replaces. A file that waits under another name for its place names that place.
 ///
 /// Without `commit` the destructor removes what was written. What is found at `path`.partial, a
 /// leftover of a killed program or a link that somebody put there, is removed and never followed.
@@ -21,7 +22,7 @@ namespace lior::io {
 /// byte; lior::RunError when the system fails while writing (a full disk).
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::string& path);
+  explicit AtomicFile(const std::string& path, const std::string& like = {});
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();

@@ -29,8 +29,9 @@ struct FramePlace {
 /// writing fails; the series then takes nothing more.
 class Hdf5Series {
  public:
-  /// Replaces what is at `path`.
-  explicit Hdf5Series(const std::string& path);
+  /// Replaces what is at `path`, a link as a file. Its permissions are those of `like`, as of an
+  /// AtomicFile.
+  explicit Hdf5Series(const std::string& path, const std::string& like = {});
   Hdf5Series(Hdf5Series&&) noexcept;
   Hdf5Series& operator=(Hdf5Series&&) noexcept;
   ~Hdf5Series();

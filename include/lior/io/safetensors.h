@@ -109,12 +109,13 @@ NamedTensor named_tensor(std::string name, View<T, Rank> view) {
                                               {view.shape().begin(), view.shape().end()});
 }
 
-/// Replaces `path` whole (AtomicFile) by these arrays: wider element types first, otherwise in the
-/// order given, so that each array lies on a multiple of its element's size.
+/// Replaces `path` whole (AtomicFile, `like` too) by these arrays: wider element types first,
+/// otherwise in the order given, so that each array lies on a multiple of its element's size.
 ///
 /// Throws lior::Error for a name twice, a name that is reserved or not UTF-8, or bytes that are not
 /// shape times element size; and as AtomicFile does.
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       const std::string& like = {});
 
 }  // namespace lior::io
