@@ -44,7 +44,8 @@ class Finder {
       out.error = out.length = out.length_error = 0;
       return out;
     }
-    if (metric_.riemannian()) keep_shortest(x, y, out);
+    // Lengths of polygons are squares first; beside a tiny way there is no shorter one.
+    if (metric_.riemannian() && !shooter_.is_tiny(x, out.v)) keep_shortest(x, y, out);
     if (!out.converged) keep(shooter_.shoot(x, out.v), out);
     if (out.converged) add_rounding(x, y, out);
     return out;

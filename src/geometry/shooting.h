@@ -66,9 +66,16 @@ class Shooter {
 
   /// In the metric at the point where the last search began.
   T length(const Vector& v) const {
-    T square = 0;
-    for (Index k = 0; k < d_ * d_; ++k) square += g_[k] * v[k / d_] * v[k % d_];
-    return std::sqrt(square);
+    return in_units(v, [&](T unit) {
+      T square = 0;
+      for (Index k = 0; k < d_ * d_; ++k) square += g_[k] * (v[k / d_] / unit) * (v[k % d_] / unit);
+      return std::sqrt(square);
+    });
+  }
+
+  /// Whether squares of the straight way lose digits, since they are too small for numbers.
+  bool is_tiny(const Vector& x, const Vector& displacement) {
+    return set_frame(x, displacement, 1) && size_ < kTiny;
   }
 
  private:
@@ -80,18 +87,33 @@ class Shooter {
   // a second where nothing can.
   static constexpr double kMostWork = 1e8;
 
+  static constexpr T kTiny = sizeof(T) == 8 ? 1e-138 : 1e-12, kHuge = sizeof(T) == 8 ? 1e150 : 1e18;
+
+  /// How long v is, size(unit) being how long v / unit is: by units of 1, or of v's largest number
+  /// where squares leave T's range.
+  template <class Size>
+  T in_units(const Vector& v, const Size& size) const {
+    const T plain = size(1);
+    if (plain > kTiny && plain < kHuge) return plain;
+    T most = 0;
+    for (Index m = 0; m < d_; ++m) most = std::max(most, std::abs(v[m]));
+    return most > 0 ? most * size(most) : plain;
+  }
+
   /// Whether there is a way to go.
   bool set_frame(const Vector& x, const Vector& displacement, double share) {
     work_left_ = static_cast<Index>(share * kMostWork / static_cast<double>(d_ * (d_ * d_ + 60)));
     origin_ = x;
     metric_.value(x.data(), g_.data());
-    T square = 0;
     for (Index m = 0; m < d_; ++m) {
       unit_[m] = 1 / std::sqrt(std::abs(g_[m * d_ + m]));
       target_[m] = displacement[m] / unit_[m];
-      square += target_[m] * target_[m];
     }
-    const T far = std::sqrt(square);
+    const T far = in_units(target_, [&](T unit) {
+      T square = 0;
+      for (Index m = 0; m < d_; ++m) square += (target_[m] / unit) * (target_[m] / unit);
+      return std::sqrt(square);
+    });
     for (Index m = 0; m < d_; ++m) unit_[m] *= far, target_[m] /= far;
     size_ = far;
     return size_ > 0 && std::isfinite(size_);

@@ -475,6 +475,19 @@ def test_curvature_beside_a_pole_says_what_rounding_took():
     )  # at 1e-8 nothing is left
 
 
+@pytest.mark.parametrize("name", ["torus", "catenoid", "conformal", "paraboloid", "hyperboloid"])
+def test_distances_whose_squares_are_no_numbers(name):
+    x = np.array([[0.0], [0.0]]) if name != "hyperboloid" else np.array([[0.5], [0.0]])
+    g = geometry.metric_values(name, x)[:, :, 0]
+    for size in (1e-310, 1e-300, 1e-200, 1e-160, 1e-100):
+        # Only the angle of the hyperboloid is near 0, where numbers are as dense as that.
+        step = np.array([[0.0 if name == "hyperboloid" else size], [size]])
+        expected = size * np.sqrt((step[:, 0] / size) @ g @ (step[:, 0] / size))
+        for a, b in ((x, x + step), (x + step, x)):
+            found = geometry.distance(name, a, b)[0]
+            assert abs(found / expected - 1) < 1e-12, (size, found)
+
+
 def test_residuals_keep_nan():
     a = np.zeros((2, 2, 2))
     a[0, 1, 0], a[0, 1, 1] = 10, np.nan
