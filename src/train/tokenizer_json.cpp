@@ -105,6 +105,8 @@ class Reader {
       return Json::parse(text);
     } catch (const Json::parse_error& fault) {
       throw Error(fmt::format("{}: not JSON at byte {}", shown_path(name_), fault.byte));
+    } catch (const Json::out_of_range&) {
+      throw Error(fmt::format("{}: holds a number out of range, such as 1e999", shown_path(name_)));
     }
   }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "lior/train/byte_pairs.h"
 #include "lior/train/tokenizer_kinds.h"
+#include "support/error_of.h"
 
 namespace lior::train {
 namespace {
@@ -39,6 +41,14 @@ TEST(Tokenizer, AnUnknownOneListsTheOthers) {
                  "tokenizer 'word' is unknown; expected one of: byte, bpe:N (such as bpe:1024), "
                  "FILE.json");
   }
+}
+
+// nlohmann's parser has an exception of its own for it.
+TEST(Tokenizer, AFileWithANumberOutOfRangeIsRefusedInOurWords) {
+  EXPECT_EQ(error_of([] { parse_tokenizer_json(R"({"version": 1e999})", "t.json"); }),
+            "t.json: holds a number out of range, such as 1e999");
+  EXPECT_EQ(error_of([] { parse_tokenizer_json(R"({"version": 1.)", "t.json"); }),
+            "t.json: not JSON at byte 15");
 }
 
 // The program dropped what Python showed as U+FFFD.
