@@ -68,7 +68,6 @@ class Corpus {
   void keep(const std::filesystem::path& folder) const;
 
  private:
-  void decode(const CorpusChoice& choice, const std::function<bool()>& interrupted);
   bool open_cache(const std::filesystem::path& cache);
 
   TextBytes text_;
