@@ -12,6 +12,7 @@
 #include "lior/core/timer.h"
 #include "lior/field/diagnostics.h"
 #include "lior/io/atomic_file.h"
+#include "movie.h"
 #include "progress.h"
 #include "shell.h"
 
@@ -52,6 +53,7 @@ constexpr double kSecondsBetweenCheckpoints = 1, kTimesWriting = 20;
 
 constexpr const char* kOutputs = R"(Writes into --out:
   field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y
+  field.xdmf, field.points its frames as ParaView and VTK open them, at the end of the run
   diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error;
                            means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y
   frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness
@@ -69,7 +71,7 @@ a program from.
 
 struct Arguments {
   std::string out, progress = "auto";
-  std::optional<std::string> config, preset;
+  std::optional<std::string> config, preset, movie;
   std::optional<std::int64_t> steps;
   bool resume = false, error_check = false;
 };
@@ -248,6 +250,10 @@ std::string absorbed_text(const EvolveSetup& setup, const field::Evolution<doubl
 int run(const Arguments& arguments) {
   ProgressDisplay display(arguments.progress);
   EvolveConfig config = prepare(arguments, display);
+  if (arguments.movie) {
+    LIOR_CHECK(config.output_frames, "--movie is made of pictures, and output.frames is false");
+    check_movie(*arguments.movie);
+  }
   const EvolveSetup setup(config);
   const auto evolution = setup.make();
   make_folder(arguments.out);
@@ -306,6 +312,10 @@ int run(const Arguments& arguments) {
   display.say(ending_text(first, evolution->step(), steps, arguments.out));
   if (setup.absorption.size() > 0) display.say(absorbed_text(setup, *evolution));
   if (evolution->step() < steps) return interrupt_status();
+  if (arguments.movie) {
+    write_movie(arguments.out + "/frames", output.frames(), *arguments.movie);
+    display.say(fmt::format("{} frames as a film: {}", output.frames(), *arguments.movie));
+  }
   if (arguments.error_check) check_error(setup, *evolution);
   return kSuccess;
 }
@@ -324,6 +334,8 @@ Run evolve_command(Options& options) {
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,
                      "run again at half the step and print the largest difference");
+  options.add("--movie", arguments->movie, "FILE",
+              "the pictures as a film, by ffmpeg: .mp4, .gif, .webm");
   add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "evolve_picture.h"
+#include "evolve_xdmf.h"
 #include "lior/core/lines.h"
 #include "lior/core/text.h"
 #include "lior/field/diagnostics.h"
@@ -260,6 +261,12 @@ void EvolveOutput::finish(field::Evolution<double>& evolution) {
   series_->close();
   series_.reset();
   save(evolution);
+  std::vector<StoredFrame> stored;
+  for (const std::int64_t offset : offsets_) {
+    const Index step = std::min(std::ssize(stored) * every_, evolution.step());
+    stored.push_back({time_of(step), offset});
+  }
+  write_xdmf(folder_, setup_->grid, stored);
 }
 
 /// Everything that it counts is on the disk before it is.

@@ -14,7 +14,7 @@
 
 namespace lior::app {
 
-/// field.h5, diagnostics.jsonl, frames/NNNNNN.png and checkpoint.safetensors.
+/// field.h5, field.xdmf, diagnostics.jsonl, frames/NNNNNN.png and checkpoint.safetensors.
 ///
 /// A checkpoint is the only thing that counts: it holds the state of the run and, of each frame up
 /// to there, its place in field.h5 and its hash. It replaces the last one whole, after the frames
@@ -35,8 +35,9 @@ class EvolveOutput {
   void frame(const field::Evolution<double>& evolution);
   void checkpoint(field::Evolution<double>& evolution);
   /// The end of the program's work on the run: a frame of its last step if that has none yet,
-  /// field.h5 closed, a checkpoint.
+  /// field.h5 closed, a checkpoint, field.xdmf.
   void finish(field::Evolution<double>& evolution);
+  Index frames() const { return std::ssize(hashes_); }
 
  private:
   using Offsets = std::vector<std::int64_t>;

@@ -29,6 +29,7 @@ FILES = [
     "diagnostics.jsonl",
 ]
 FILES += ["checkpoint.safetensors", "checkpoint.safetensors.partial"]
+FILES += ["field.xdmf", "field.xdmf.partial", "field.points", "field.points.partial"]
 
 
 def evolve(folder, *flags, strace=()):
