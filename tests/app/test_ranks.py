@@ -131,6 +131,24 @@ def test_an_evaluation_is_dealt_out(lior, ranks, inputs, tmp_path):
     assert "--dynamic: counts grow as one process reads, and there are 2 ranks" in grown.stderr
 
 
+def test_documents_of_byte_pairs_are_shared_too(lior, ranks, inputs, tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    text = (inputs / "text").read_text()
+    for i, end in enumerate((9000, 9500, 9600, 20000)):
+        (folder / f"{i}.txt").write_text(text[1000 * i : end])
+    command = train(inputs, tmp_path / "1", "--tokenizer", "bpe:300", "--steps", 4)
+    command = [folder if part == inputs / "text" else part for part in command]
+    assert lior(*command).returncode == 0
+    two = ranks(2, *(tmp_path / "2" if part == tmp_path / "1" else part for part in command))
+    assert two.returncode == 0, two
+    assert_same_run(tmp_path / "1", tmp_path / "2")
+    evaluate = ("eval", "--model", tmp_path / "1", "--data", folder, "--split", "all", "--baseline")
+    lines = [run.stdout for run in (lior(*evaluate), ranks(2, *evaluate))]
+    one, two = ({**json.loads(line), "seconds": 0} for line in lines)
+    assert one == two and one["nats_per_byte"] > 0
+
+
 def test_micro_batches_are_rows_of_one_large_batch(lior, inputs, tmp_path):
     """Equal to rounding: the gradient is the same mean, added up otherwise."""
     settings = small_settings()
