@@ -11,7 +11,6 @@
 #include "lior/core/text.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/generate.h"
-#include "lior/train/tokenizer.h"
 #include "output.h"
 #include "report_page.h"
 

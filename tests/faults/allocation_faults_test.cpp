@@ -397,8 +397,7 @@ TEST(AllocationFaults, InCountsOfAText) {
   const TemporaryFolder folder;
   write_plain(folder.file("t.txt"), "in the beginning was the word and the word was in the text");
   const auto failed = fail_each([&] {
-    const auto source =
-        train::open_source(folder.file("t.txt"), 0.1, train::find_tokenizer("byte"));
+    const auto source = train::open_source({.corpus = {.names = folder.file("t.txt")}});
     const nn::TextCounts counts = train::count_text(*source, nn::Counts(3), [] { return false; });
     train::save_counts(folder.path(), counts.all, 256, 1);
     return train::load_counts(folder.path(), 3, 256, 1).table(2).contexts();
@@ -423,7 +422,7 @@ TEST(AllocationFaults, InACheckpointAndWhatItWrites) {
         train::write_config(config, folder.file("config.json"));
         train::save_checkpoint(folder.path(), model, optimizer, state, {});
         const auto trained = train::load_model(folder.path());
-        return train::write_text(trained.model, train::find_tokenizer("byte"), {}, 1, 8);
+        return train::write_text(trained.model, train::byte_tokenizer(), {}, 1, 8);
       },
       kStride);
   EXPECT_GT(failed, 20);
