@@ -43,6 +43,20 @@ Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data
   return numbers;
 }
 
+/// A component [Nx, Ny] of the inverse metric.
+void read_inverse_metric(const std::string& file, const char* name, View<double, 2> out) {
+  const auto numbers = io::read_hdf5_real(file, name, out.shape());
+  for (Index i = 0; i < out.extent(0); ++i) {
+    for (Index j = 0; j < out.extent(1); ++j) {
+      const double number = numbers[static_cast<std::size_t>(i * out.extent(1) + j)];
+      LIOR_CHECK(number > 0 && std::isfinite(number),
+                 "{}: {} is {} at cell ({}, {}); expected finite numbers > 0", file, name, number,
+                 i, j);
+      out(i, j) = number;
+    }
+  }
+}
+
 /// The values of a setting's formula at the cells; 0 where it is empty.
 Array<double, 2> formula_values(const std::string& formula, const char* setting,
                                 const field::Grid& grid) {
@@ -259,11 +273,8 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   set_potential(c, v.view());
   field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
   if (!c.metric_file.empty()) {
-    const auto shape = v.shape();
-    const auto x = io::read_hdf5_real(c.metric_file, "gxx", shape),
-               y = io::read_hdf5_real(c.metric_file, "gyy", shape);
-    std::copy(x.begin(), x.end(), gxx.data());
-    std::copy(y.begin(), y.end(), gyy.data());
+    read_inverse_metric(c.metric_file, "gxx", gxx.view());
+    read_inverse_metric(c.metric_file, "gyy", gyy.view());
   } else if (metric_varies(c)) {
     fill_metric(c, grid, gxx.view(), gyy.view());
   }

@@ -124,6 +124,8 @@ FractionalIntegral<T>::FractionalIntegral(double alpha, double dt, const PowerLa
       last_(size),
       tail_(size) {
   check_order(alpha);
+  LIOR_CHECK(1 - alpha < 1, "alpha is {}, and 1 - alpha is 1 in double; expected at least 1.2e-16",
+             alpha);
   LIOR_CHECK(dt > 0 && std::isfinite(dt), "dt = {} is no step; expected a finite number > 0", dt);
   const double cell = std::pow(dt, alpha);
   newest_ = cell / std::tgamma(alpha + 2);

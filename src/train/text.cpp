@@ -115,7 +115,7 @@ void TextBytes::read(Index begin, std::span<std::byte> to) const {
           fmt::format("{}: cannot be read any more ({})", shown_path(path_), std::strerror(errno)));
     }
     if (count == 0) {
-      throw TextLost(fmt::format("{}: had {} bytes and ends at byte {} now: something has cut it",
+      throw TextLost(fmt::format("{}: had {} bytes and has {} or fewer now: something has cut it",
                                  shown_path(path_), size_, begin));
     }
     begin += count;

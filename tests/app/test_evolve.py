@@ -642,6 +642,16 @@ def test_a_complex_metric_is_refused(refused, tmp_path):
     assert "gxx holds something else than real numbers" in message
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, -1.0])
+def test_a_metric_that_is_none_is_refused_by_file_and_cell(refused, tmp_path, number):
+    def fill(file):
+        file["gxx"] = np.ones((6, 5))
+        file["gyy"] = np.where(np.arange(30).reshape(6, 5) == 13, number, 1)
+
+    message = evolve_from(refused, tmp_path, fill, "[metric]\nfile = '{file}'\n")
+    assert f".h5: gyy is {number:g} at cell (2, 3); expected finite numbers > 0" in message
+
+
 def test_an_input_that_another_program_writes(refused, tmp_path):
     path = tmp_path / "e.h5"
     toml = tmp_path / "run.toml"

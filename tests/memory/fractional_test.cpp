@@ -9,6 +9,7 @@
 
 #include "lior/core/random.h"
 #include "lior/memory/mittag_leffler.h"
+#include "support/error_of.h"
 #include "support/on_thread_counts.h"
 
 namespace lior::memory {
@@ -196,6 +197,9 @@ TEST(Fractional, WrongArgumentsAreErrors) {
   EXPECT_THROW(grunwald_letnikov(0.5, 0, f.span(), f.span()), Error);
   EXPECT_THROW(product_trapezoid(1, 0.1, f.span(), f.span()), Error);
   EXPECT_THROW(FractionalIntegral<double>(1.5, 0.1, PowerLawRule(1e-4, 10), 1), Error);
+  const auto tiny =
+      error_of([] { FractionalIntegral<double>(1e-300, 0.1, PowerLawRule(1e-4, 10), 1); });
+  EXPECT_NE(tiny.find("alpha is 1e-300"), std::string::npos) << tiny;
   EXPECT_THROW(FractionalIntegral<double>(0.5, -0.1, PowerLawRule(1e-4, 10), 1), Error);
 }
 
