@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 
 #include "lior/core/timer.h"
+#include "unlocked.h"
 
 namespace lior::python {
 
@@ -17,7 +18,7 @@ class SignalWatch {
     constexpr double kSecondsBetweenLooks = 0.05;
     if (!raised_ && since_look_.seconds() >= kSecondsBetweenLooks) {
       since_look_ = Timer();
-      const nanobind::gil_scoped_acquire locked;
+      const Locked locked;
       raised_ = PyErr_CheckSignals() != 0;
     }
     return raised_;

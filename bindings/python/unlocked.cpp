@@ -25,19 +25,30 @@ void end() {
   PyEval_RestoreThread(state);
 }
 
-}  // namespace
-
-Unlocked::Unlocked() : state_(PyEval_SaveThread()) {}
-
-Unlocked::~Unlocked() {
+template <class Take>
+void come_back(const Take& take) {
   ++threads_coming_back;
   if (ending && std::this_thread::get_id() != ending_thread) {
     --threads_coming_back;
     while (true) ::pause();
   }
-  PyEval_RestoreThread(state_);
+  take();
   --threads_coming_back;
 }
+
+}  // namespace
+
+Unlocked::Unlocked() : state_(PyEval_SaveThread()) {}
+
+Unlocked::~Unlocked() {
+  come_back([&] { PyEval_RestoreThread(state_); });
+}
+
+Locked::Locked() {
+  come_back([&] { state_ = PyGILState_Ensure(); });
+}
+
+Locked::~Locked() { PyGILState_Release(state_); }
 
 void watch_exit() { nb::module_::import_("atexit").attr("register")(nb::cpp_function(&end)); }
 

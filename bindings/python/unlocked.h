@@ -20,6 +20,19 @@ class Unlocked {
   PyThreadState* state_;
 };
 
+/// Takes the GIL again while it lives, as an Unlocked does at its end: for a question to Python in
+/// the middle of a call.
+class Locked {
+ public:
+  Locked();
+  ~Locked();
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  PyGILState_STATE state_;
+};
+
 /// Makes the interpreter say, through Python's atexit, when it ends. Once, as the module is made.
 void watch_exit();
 
