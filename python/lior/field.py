@@ -116,54 +116,20 @@ def evolve(
     if steps < 0 or every < 1:
         raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
     start = numpy.asarray(start)
-    nx, ny, d = start.shape[:3]
     cells = {"dx": dx, "dy": dy, "boundary": boundary}
-
-    def values(given):
-        return formula(given, nx, ny, **cells) if isinstance(given, str) else given
-
-    def entries(given):
-        if given is None or not isinstance(given, (str, tuple)):
-            return given
-        texts = (given,) if isinstance(given, str) else given
-        return polar(*texts, nx=nx, ny=ny, d=d, **cells).astype(start.dtype, copy=False)
-
-    absorption = values(absorption)
-    if numpy.iscomplexobj(v):
-        absorbed = -numpy.imag(v)
-        absorption = absorbed if absorption is None else absorption + absorbed
-        v = numpy.ascontiguousarray(numpy.real(v))
-    if v is None:
-        v = numpy.zeros((nx, ny))
-    elif isinstance(v, str) and _field.reads_time(v):
-        settings["potential"], v = v, numpy.zeros((nx, ny))
-    texts = (current,) if isinstance(current, str) else current
-    if isinstance(texts, tuple) and any(map(_field.reads_time, texts)):
-        settings["current_modulus"], settings["current_phase"] = (*texts, "")[:2]
-        current = None
-    gxx, gyy = values(gxx), values(gyy)
-    if numpy.ndim(gxx) or numpy.ndim(gyy):
-        ones = numpy.ones((nx, ny))
-        metric = {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
-    else:
-        metric = {"gxx": gxx, "gyy": gyy}
+    v, absorption = _potential(v, absorption, start.shape, cells, settings)
     hamiltonian = Hamiltonian(
-        values(v),
-        d=d,
+        v,
+        d=start.shape[2],
         hbar=hbar,
-        **cells,
         mass=mass,
         dtype=start.dtype.name,
-        **metric,
+        **cells,
+        **_metric(gxx, gyy, start.shape, cells),
     )
-    evolution = Evolution(
-        hamiltonian,
-        start,
-        entries(evidence),
-        entries(current),
-        absorption=absorption,
-        **settings,
-    )
+    current = _current(current, start, cells, settings)
+    evidence = _entries(evidence, start, cells)
+    evolution = Evolution(hamiltonian, start, evidence, current, absorption=absorption, **settings)
 
     count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)
@@ -188,6 +154,62 @@ def evolve(
         for name, number in found.items():
             numbers.setdefault(name, []).append(number)
     return Evolved(time, frames, {name: numpy.array(all) for name, all in numbers.items()})
+
+
+def _values(given, shape, cells):
+    """The array (Nx, Ny) of a formula; anything else as it is."""
+    return formula(given, *shape[:2], **cells) if isinstance(given, str) else given
+
+
+def _potential(v, absorption, shape, cells, settings):
+    """v and W as arrays; a formula that reads t goes into the settings."""
+    absorption = _values(absorption, shape, cells)
+    if isinstance(v, str) and _field.reads_time(v):
+        settings["potential"], v = v, None
+    v = numpy.zeros(shape[:2]) if v is None else numpy.asarray(_values(v, shape, cells))
+    if numpy.iscomplexobj(v):
+        v = v.astype("complex128")
+        absorbed = -v.imag
+        if absorbed.any():
+            absorption = absorbed if absorption is None else absorption + absorbed
+        v = numpy.ascontiguousarray(v.real)
+    return v, absorption
+
+
+def _metric(gxx, gyy, shape, cells):
+    gxx, gyy = _values(gxx, shape, cells), _values(gyy, shape, cells)
+    if numpy.ndim(gxx) or numpy.ndim(gyy):
+        ones = numpy.ones(shape[:2])
+        return {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
+    return {"gxx": gxx, "gyy": gyy}
+
+
+def _formulas(given):
+    """(modulus, phase) of a formula or of two; None of anything else."""
+    if isinstance(given, str):
+        return given, ""
+    if isinstance(given, tuple):
+        modulus, phase = given
+        return modulus, phase
+    return None
+
+
+def _entries(given, start, cells):
+    """The field of formulas; anything else as it is."""
+    texts = _formulas(given)
+    if texts is None:
+        return given
+    nx, ny, d = start.shape[:3]
+    return polar(*texts, nx=nx, ny=ny, d=d, **cells).astype(start.dtype, copy=False)
+
+
+def _current(given, start, cells, settings):
+    """J as an array; formulas that read t go into the settings."""
+    texts = _formulas(given)
+    if texts is None or not any(text and _field.reads_time(text) for text in texts):
+        return _entries(given, start, cells)
+    settings["current_modulus"], settings["current_phase"] = texts
+    return None
 
 
 def _shown(items, progress):
