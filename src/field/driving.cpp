@@ -73,12 +73,14 @@ template <class T>
 const std::complex<T>* Driving<T>::constant_at(double time) {
   if (!current_in_time_) return source_.data();
   const Index nx = now_.shape()[0], row = now_.size() / nx;
-  parallel_for(nx, 1 + 16384 / row, [&](Index begin, Index end, int) {
-    for (Index i = begin; i < end; ++i) {
-      Number* const j = now_.data() + i * row;
-      current_in_time_(time, i, {j, static_cast<std::size_t>(row)});
-      for (Index k = 0; k < row; ++k) j[k] += source_.data()[i * row + k];
-    }
+  together(grid_.share, [&] {
+    parallel_for(nx, 1 + 16384 / row, [&](Index begin, Index end, int) {
+      for (Index i = begin; i < end; ++i) {
+        Number* const j = now_.data() + i * row;
+        current_in_time_(time, i, {j, static_cast<std::size_t>(row)});
+        for (Index k = 0; k < row; ++k) j[k] += source_.data()[i * row + k];
+      }
+    });
   });
   return now_.data();
 }

@@ -41,6 +41,16 @@ void check_inverse_metric(const Grid& grid, const InverseMetric& metric) {
   }
 }
 
+void check_potential(const Grid& grid, View<const double, 2> v) {
+  check_shape(v, {grid.nx, grid.ny}, "the potential");
+  for (Index i = 0; i < grid.nx; ++i) {
+    for (Index j = 0; j < grid.ny; ++j) {
+      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite",
+                 grid.first_row() + i, j, v(i, j));
+    }
+  }
+}
+
 /// Rows of a field over the cells, and of those beside it: row -1 and row nx wrap around the grid.
 class CellRows {
  public:
@@ -76,8 +86,10 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   grid.check();
   check_positive("hbar", physics.hbar);
   check_positive("the mass m", physics.mass);
-  check_inverse_metric(grid, metric);
-  check_shape(v, {grid.nx, grid.ny}, "the potential");
+  together(grid.share, [&] {
+    check_inverse_metric(grid, metric);
+    check_potential(grid, v);
+  });
 
   const CellRows along_x(grid, metric.gxx_field), along_y(grid, metric.gyy_field);
   const auto gxx = [&](Index i, Index j) { return varies_ ? along_x(i, j) : metric.gxx; };
@@ -102,8 +114,6 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       const bool wall[] = {first, last, grid.wall_before(j), grid.wall_after(j)};
       const Index south = wall[2] ? j : (j + grid.ny - 1) % grid.ny;
       const Index north = wall[3] ? j : (j + 1) % grid.ny;
-      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite",
-                 grid.first_row() + i, j, v(i, j));
       const double flux[] = {(root(i, j) * gxx(i, j) + root(west, j) * gxx(west, j)) / 2,
                              (root(i, j) * gxx(i, j) + root(east, j) * gxx(east, j)) / 2,
                              (root(i, j) * gyy(i, j) + root(i, south) * gyy(i, south)) / 2,

@@ -15,10 +15,12 @@ template <class T>
 void HamiltonianInTime<T>::move_to(double time) {
   if (!moves()) return;
   const Grid& grid = h_->grid();
-  parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
-    for (Index i = begin; i < end; ++i) {
-      potential_(time, i, {&u_(i, 0), static_cast<std::size_t>(grid.ny)});
-    }
+  together(grid.share, [&] {
+    parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
+      for (Index i = begin; i < end; ++i) {
+        potential_(time, i, {&u_(i, 0), static_cast<std::size_t>(grid.ny)});
+      }
+    });
   });
 }
 

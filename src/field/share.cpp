@@ -21,16 +21,27 @@ double Share::largest(double mine) const {
   return *std::max_element(one_each_.begin(), one_each_.end());
 }
 
-void Share::gather(std::span<const double> own, std::span<double> all, Index each) const {
-  const auto size = static_cast<std::size_t>(ranks_->size());
-  std::vector<std::span<const double>> outgoing(size);
-  std::vector<std::span<double>> incoming(size);
-  outgoing[0] = own;
+/// The part of each rank, which the first one has; empty on the others.
+template <class N>
+std::vector<std::span<N>> Share::parts_of(std::span<N> all, Index each) const {
+  std::vector<std::span<N>> parts(static_cast<std::size_t>(ranks_->size()));
   for (Index r = 0; ranks_->is_first() && r < ranks_->size(); ++r) {
-    incoming[static_cast<std::size_t>(r)] = all.subspan(
-        static_cast<std::size_t>(first_of(r) * each), static_cast<std::size_t>(count_of(r) * each));
+    parts[static_cast<std::size_t>(r)] = all.subspan(static_cast<std::size_t>(first_of(r) * each),
+                                                     static_cast<std::size_t>(count_of(r) * each));
   }
-  ranks_->all_to_all<double>(outgoing, incoming);
+  return parts;
+}
+
+void Share::gather(std::span<const double> own, std::span<double> all, Index each) const {
+  std::vector<std::span<const double>> outgoing(static_cast<std::size_t>(ranks_->size()));
+  outgoing[0] = own;
+  ranks_->all_to_all<double>(outgoing, parts_of(all, each));
+}
+
+void Share::scatter(std::span<const double> all, std::span<double> own, Index each) const {
+  std::vector<std::span<double>> incoming(static_cast<std::size_t>(ranks_->size()));
+  incoming[0] = own;
+  ranks_->all_to_all<double>(parts_of(all, each), incoming);
 }
 
 template <class N>

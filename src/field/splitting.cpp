@@ -204,10 +204,12 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     return time == Time::real ? std::polar(1.0, -angle) : std::complex<double>(std::exp(-angle));
   };
   if (!absorption.empty()) check_shape(absorption, {grid_.nx, grid_.ny}, "the absorption");
-  for (const double w : absorption) {
-    LIOR_CHECK(w >= 0 && std::isfinite(w), "the absorption is {} somewhere; expected numbers >= 0",
-               w);
-  }
+  together(grid_.share, [&] {
+    for (const double w : absorption) {
+      LIOR_CHECK(w >= 0 && std::isfinite(w),
+                 "the absorption is {} somewhere; expected numbers >= 0", w);
+    }
+  });
   if (!absorption.empty()) {
     absorption_ = Buffer<double>(grid_.cells());
     std::copy(absorption.begin(), absorption.end(), absorption_.data());

@@ -33,6 +33,13 @@ struct Grid {
   Index all_nx() const { return share == nullptr ? nx : share->rows(); }
   Index all_cells() const { return all_nx() * ny; }
   Index all_numbers() const { return all_cells() * d * d; }
+  /// All of it, as one process has it.
+  Grid whole() const {
+    Grid all = *this;
+    all.nx = all_nx();
+    all.share = nullptr;
+    return all;
+  }
   Index first_row() const { return share == nullptr ? 0 : share->first(); }
 
   double dy() const { return spacing_y > 0 ? spacing_y : dx; }

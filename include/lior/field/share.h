@@ -35,8 +35,12 @@ class Share {
   /// Parts of `each` numbers a row, gathered: `own` of this rank's rows, `all`, which counts on the
   /// first rank only, of all rows. Collective.
   void gather(std::span<const double> own, std::span<double> all, Index each) const;
+  /// The reverse: `all` of the first rank, into each one's `own`. Collective.
+  void scatter(std::span<const double> all, std::span<double> own, Index each) const;
 
  private:
+  template <class N>
+  std::vector<std::span<N>> parts_of(std::span<N> all, Index each) const;
   Index at(Index rank) const { return ends_[static_cast<std::size_t>(rank)]; }
 
   comm::Communicator* ranks_;
@@ -47,6 +51,12 @@ class Share {
 /// The largest over all ranks that share a grid; `mine` where none do (share is null).
 inline double largest_of(const Share* share, double mine) {
   return share == nullptr ? mine : share->largest(mine);
+}
+
+/// Runs `body`, which sends nothing: where it throws on one rank that shares a grid, all throw.
+template <class Body>
+void together(const Share* share, const Body& body) {
+  share == nullptr ? body() : share->ranks().together(body);
 }
 
 /// Copies of the rows that lie beside a rank's own, on the periodic grid. N: a number.
