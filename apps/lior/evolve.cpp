@@ -14,6 +14,7 @@
 #include "lior/io/atomic_file.h"
 #include "movie.h"
 #include "progress.h"
+#include "ranks.h"
 #include "shell.h"
 
 namespace lior::app {
@@ -31,14 +32,14 @@ double applications(const EvolveSetup& setup) {
 /// from the settings, and is less where steps are long.
 Index steps_at_once(const EvolveSetup& setup) {
   constexpr double kMostSteps = 16, kNumbers = 1 << 24;
-  const double numbers = static_cast<double>(setup.grid.numbers()) * applications(setup);
+  const double numbers = static_cast<double>(setup.grid.all_numbers()) * applications(setup);
   return static_cast<Index>(std::clamp(kNumbers / numbers, 1.0, kMostSteps));
 }
 
 /// Says how long a long step will take, before it starts; silent for short ones.
 std::string length_text(const EvolveSetup& setup, Index steps) {
   constexpr double kNumbers = 1 << 29;  // some ten seconds
-  if (static_cast<double>(setup.grid.numbers()) * applications(setup) < kNumbers) return "";
+  if (static_cast<double>(setup.grid.all_numbers()) * applications(setup) < kNumbers) return "";
   Array<std::complex<double>, 4> image(setup.grid.shape());
   const Timer timer;
   setup.hamiltonian->apply(setup.start.view(), image.view());
@@ -82,13 +83,13 @@ std::string progress_text(Index step, Index steps, double rate) {
                      clock_text(static_cast<double>(steps - step) / rate), rate, rate < 10 ? 1 : 0);
 }
 
-/// Steps of a run that stops where the field breaks. A copy of the state at the start of a stretch
-/// lets a broken one be gone through again step by step.
+/// Steps of a run, on all ranks, that stops where the field breaks. A copy of the state at the
+/// start of a stretch lets a broken one be gone through again step by step.
 class WatchedSteps {
  public:
   /// `stop`: asked within the steps of a stretch; empty where they are short, and then never cut.
-  WatchedSteps(field::Evolution<double>& evolution, field::Stop stop)
-      : evolution_(evolution), stop_(std::move(stop)) {}
+  WatchedSteps(field::Evolution<double>& evolution, const field::Grid& grid, field::Stop stop)
+      : evolution_(evolution), grid_(grid), stop_(std::move(stop)) {}
 
   /// All of the steps or, where they were stopped, none. Throws RunError with the first step and
   /// cell that are not finite; the field is then as it was before that step's stretch.
@@ -110,8 +111,14 @@ class WatchedSteps {
   }
 
  private:
+  /// Of the whole grid; the same on all ranks.
   std::array<Index, 2> broken_cell() const {
-    return field::first_broken_cell<double>(evolution_.field());
+    auto own = field::first_broken_cell<double>(evolution_.field());
+    if (own[0] >= 0) own[0] += grid_.first_row();
+    std::vector<std::array<Index, 2>> all(static_cast<std::size_t>(ranks().size()));
+    ranks().all_gather(own, std::span(all));
+    const auto first = std::ranges::find_if(all, [](const auto& cell) { return cell[0] >= 0; });
+    return first == all.end() ? own : *first;
   }
   void save() {
     saved_.clear();
@@ -130,6 +137,7 @@ class WatchedSteps {
   }
 
   field::Evolution<double>& evolution_;
+  const field::Grid& grid_;
   field::Stop stop_;
   std::vector<double> saved_;
 };
@@ -212,6 +220,9 @@ void check_error(const EvolveSetup& setup, const field::Evolution<double>& evolu
     difference = std::max(difference, std::abs(entry - finer->field().data()[k]));
     largest = std::max(largest, std::abs(entry));
   }
+  difference = field::largest_of(setup.grid.share, difference);
+  largest = field::largest_of(setup.grid.share, largest);
+  if (!ranks().is_first()) return;
   const std::string meaning =
       std::isinf(order)
           ? fmt::format("{} without sources is exact in time: this is what rounding adds up to",
@@ -239,24 +250,31 @@ std::string ending_text(Index first, Index step, Index steps, const std::string&
 
 /// What absorption has left of the start's norm.
 std::string absorbed_text(const EvolveSetup& setup, const field::Evolution<double>& evolution) {
-  Buffer<double> row_sums(2 * setup.grid.nx);
+  Buffer<double> row_sums(2 * setup.grid.all_nx());
   const auto norm_of = [&](field::ConstField<double> t) {
-    return field::norm<double>(t, setup.hamiltonian->weight(), row_sums.span());
+    return field::norm<double>(t, setup.hamiltonian->weight(), {row_sums.span(), setup.grid});
   };
   return fmt::format("absorbed: {:.4g} of the norm at the start are left",
                      norm_of(evolution.field()) / norm_of(setup.start.view()));
 }
 
 int run(const Arguments& arguments) {
-  ProgressDisplay display(arguments.progress);
-  EvolveConfig config = prepare(arguments, display);
-  if (arguments.movie) {
+  ProgressDisplay display(ranks().is_first() ? arguments.progress : "none");
+  EvolveConfig config;
+  ranks().together([&] {
+    config = prepare(arguments, display);
+    if (!arguments.movie) return;
     LIOR_CHECK(config.output_frames, "--movie is made of pictures, and output.frames is false");
     check_movie(*arguments.movie);
-  }
-  const EvolveSetup setup(config);
-  const auto evolution = setup.make();
-  make_folder(arguments.out);
+  });
+  std::unique_ptr<EvolveSetup> made;
+  std::unique_ptr<field::Evolution<double>> evolution;
+  alike([&] {
+    made = std::make_unique<EvolveSetup>(config);
+    evolution = made->make();
+  });
+  const EvolveSetup& setup = *made;
+  if (ranks().is_first()) make_folder(arguments.out);
   const Index saved = EvolveOutput::saved_step(arguments.out);
   if (saved > config.integrator_steps) {
     display.say(fmt::format("the run in {} stands at step {}, past --steps {}: nothing was evolved",
@@ -265,7 +283,9 @@ int run(const Arguments& arguments) {
   }
   catch_interrupts();
   // First of all: a run that is killed from here on can be resumed.
-  io::write_file_atomically(arguments.out + "/config.toml", settings::to_toml(fields(config)));
+  if (ranks().is_first()) {
+    io::write_file_atomically(arguments.out + "/config.toml", settings::to_toml(fields(config)));
+  }
   EvolveOutput output(arguments.out, config, setup, *evolution,
                       [&](const std::string& text) { display.say(text); });
   if (evolution->poles() > 0) {
@@ -275,27 +295,28 @@ int run(const Arguments& arguments) {
 
   const Index first = evolution->step(), steps = config.integrator_steps;
   const bool long_steps = setup.settings.scheme == field::Scheme::chebyshev;
-  WatchedSteps watched(*evolution, long_steps ? field::Stop(interrupted) : field::Stop());
+  const auto is_to_end = [] { return on_any_rank(interrupted()); };
+  WatchedSteps watched(*evolution, setup.grid, long_steps ? field::Stop(is_to_end) : field::Stop());
   const Index at_once = steps_at_once(setup);
   const std::string length = length_text(setup, steps - first);
   if (!length.empty()) display.say(length);
   const Timer timer;
   Timer since_checkpoint;
   double pause = kSecondsBetweenCheckpoints;
-  while (evolution->step() < steps && !interrupted()) {
+  while (evolution->step() < steps && !is_to_end()) {
     const Index step = evolution->step();
     const auto to_multiple = [step](Index of) { return of - step % of; };
     const Index stretch =
         std::min({to_multiple(at_once), to_multiple(config.output_every), steps - step});
     try {
-      watched.run(stretch);
+      alike([&] { watched.run(stretch); });
     } catch (const RunError&) {
       output.finish(*evolution);
       throw;
     }
     if (evolution->step() == step) break;  // interrupted within a step
     if (evolution->step() % config.output_every == 0) output.frame(*evolution);
-    if (evolution->step() < steps && since_checkpoint.seconds() > pause) {
+    if (evolution->step() < steps && of_first_rank(since_checkpoint.seconds() > pause)) {
       const Timer writing;
       output.checkpoint(*evolution);
       pause = std::max(kSecondsBetweenCheckpoints, kTimesWriting * writing.seconds());
@@ -311,8 +332,8 @@ int run(const Arguments& arguments) {
   output.finish(*evolution);
   display.say(ending_text(first, evolution->step(), steps, arguments.out));
   if (setup.absorption.size() > 0) display.say(absorbed_text(setup, *evolution));
-  if (evolution->step() < steps) return interrupt_status();
-  if (arguments.movie) {
+  if (evolution->step() < steps) return status_of_ranks(interrupt_status());
+  if (arguments.movie && ranks().is_first()) {
     write_movie(arguments.out + "/frames", output.frames(), *arguments.movie);
     display.say(fmt::format("{} frames as a film: {}", output.frames(), *arguments.movie));
   }

@@ -9,6 +9,7 @@
 #include "lior/field/formula.h"
 #include "lior/field/setup.h"
 #include "lior/io/hdf5.h"
+#include "ranks.h"
 
 namespace lior::app {
 namespace {
@@ -22,39 +23,47 @@ struct DataSetName {
   const std::string& name;
 };
 
-/// An array [Nx, Ny, ...] of finite numbers.
+/// This rank's rows of an array [Nx, Ny, ...].
+template <class Number, class Out>
+void copy_rows(const std::vector<Number>& all, const field::Grid& grid, Out out) {
+  const Index row = out.size() / grid.nx;
+  std::copy_n(all.data() + grid.first_row() * row, out.size(), out.data());
+}
+
+/// An array of finite numbers: this rank's rows of it, [Nx, Ny, ...].
 template <int Rank>
 Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data,
-                                const Shape<Rank>& shape) {
+                                const field::Grid& grid, const Shape<Rank>& own) {
   const std::string name = shown(data.name);
   LIOR_CHECK(!name.empty() && name == data.name && name.find('/') == name.npos,
              "{} is '{}'; expected the name of a data set at the root of the file", data.setting,
              name);
-  Array<Complex, Rank> numbers(shape);
+  Shape<Rank> shape = own;
+  shape[0] = grid.all_nx();
   const auto found = io::read_hdf5(file, name, shape);
-  std::copy(found.begin(), found.end(), numbers.data());
-  const Index cell = numbers.size() / (shape[0] * shape[1]);
-  for (Index k = 0; k < numbers.size(); ++k) {
-    const Complex number = numbers.data()[k];
+  const Index cell = std::ssize(found) / grid.all_cells();
+  for (Index k = 0; k < std::ssize(found); ++k) {
+    const Complex number = found[static_cast<std::size_t>(k)];
     LIOR_CHECK(std::isfinite(number.real()) && std::isfinite(number.imag()),
                "{}: {} has a number at cell ({}, {}) that is not finite", file, name,
-               k / cell / shape[1], k / cell % shape[1]);
+               k / cell / grid.ny, k / cell % grid.ny);
   }
+  Array<Complex, Rank> numbers(own);
+  copy_rows(found, grid, numbers.view());
   return numbers;
 }
 
-/// A component [Nx, Ny] of the inverse metric.
-void read_inverse_metric(const std::string& file, const char* name, View<double, 2> out) {
-  const auto numbers = io::read_hdf5_real(file, name, out.shape());
-  for (Index i = 0; i < out.extent(0); ++i) {
-    for (Index j = 0; j < out.extent(1); ++j) {
-      const double number = numbers[static_cast<std::size_t>(i * out.extent(1) + j)];
-      LIOR_CHECK(number > 0 && std::isfinite(number),
-                 "{}: {} is {} at cell ({}, {}); expected finite numbers > 0", file, name, number,
-                 i, j);
-      out(i, j) = number;
-    }
+/// This rank's rows of a component [Nx, Ny] of the inverse metric.
+void read_inverse_metric(const std::string& file, const char* name, const field::Grid& grid,
+                         View<double, 2> out) {
+  const auto numbers = io::read_hdf5_real(file, name, Shape<2>{grid.all_nx(), grid.ny});
+  for (Index k = 0; k < std::ssize(numbers); ++k) {
+    const double number = numbers[static_cast<std::size_t>(k)];
+    LIOR_CHECK(number > 0 && std::isfinite(number),
+               "{}: {} is {} at cell ({}, {}); expected finite numbers > 0", file, name, number,
+               k / grid.ny, k % grid.ny);
   }
+  copy_rows(numbers, grid, out);
 }
 
 /// The values of a setting's formula at the cells; 0 where it is empty.
@@ -120,7 +129,8 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid, View<double, 2>
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
   if (c.initial_kind == InitialKind::file)
-    return read_array<4>(c.initial_file, {"initial.dataset", c.initial_dataset}, grid.shape());
+    return read_array<4>(c.initial_file, {"initial.dataset", c.initial_dataset}, grid,
+                         grid.shape());
 
   if (c.initial_kind == InitialKind::expression) {
     LIOR_CHECK(!c.initial_expression.empty(),
@@ -232,14 +242,20 @@ void EvolveSetup::check_memory(const EvolveConfig& c) const {
   // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric.
   const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
   const Index inputs = 4 * field + 3 * grid.cells() * static_cast<Index>(sizeof(double));
+  // The first of several ranks puts together the frames and states that it writes.
+  const field::Grid all = grid.whole();
+  const Index written = share != nullptr && ranks().is_first()
+                            ? all.numbers() * static_cast<Index>(sizeof(Complex)) +
+                                  field::state_bytes<double>(all, settings, load.driven)
+                            : 0;
   const Index bytes =
-      inputs + field::planned_bytes<double>(grid, settings, load) +
+      inputs + written + field::planned_bytes<double>(grid, settings, load) +
       field::state_bytes<double>(grid, settings, load.driven);  // WatchedSteps' copy
   const auto available = static_cast<double>(available_memory());
   LIOR_CHECK(static_cast<double>(bytes) <= available,
              "a field of {} x {} cells, D = {}, takes {} to evolve, and {} are available; choose a "
              "smaller grid",
-             grid.nx, grid.ny, grid.d, bytes_text(static_cast<double>(bytes)),
+             grid.all_nx(), grid.ny, grid.d, bytes_text(static_cast<double>(bytes)),
              bytes_text(available));
 }
 
@@ -251,7 +267,26 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
            .spacing_y = c.grid_dy.value_or(0),
            .boundary_x = c.grid_boundary_x,
            .boundary_y = c.grid_boundary_y} {
+  Array<double, 2> v, gxx, gyy;
+  ranks().together([&] { read(c, v, gxx, gyy); });
+  field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
+  if (metric_varies(c)) {
+    metric.gxx_field = gxx.view();
+    metric.gyy_field = gyy.view();
+  }
+  hamiltonian = std::make_unique<field::Hamiltonian<double>>(
+      grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
+}
+
+/// Everything but the Hamiltonian, and what that is made of.
+void EvolveSetup::read(const EvolveConfig& c, Array<double, 2>& v, Array<double, 2>& gxx,
+                       Array<double, 2>& gyy) {
   grid.check();
+  if (ranks().size() > 1) {
+    share = std::make_unique<field::Share>(ranks(), grid.nx);
+    grid.nx = share->count();
+    grid.share = share.get();
+  }
   settings = {.scheme = c.integrator_kind,
               .dt = c.integrator_dt,
               .symbol = c.integrator_symbol,
@@ -269,33 +304,29 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
   follow_time(c);
   check_memory(c);
 
-  Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
+  v = Array<double, 2>({grid.nx, grid.ny});
   set_potential(c, v.view());
-  field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
+  if (metric_varies(c)) gxx = Array<double, 2>(v.shape()), gyy = Array<double, 2>(v.shape());
   if (!c.metric_file.empty()) {
-    read_inverse_metric(c.metric_file, "gxx", gxx.view());
-    read_inverse_metric(c.metric_file, "gyy", gyy.view());
+    read_inverse_metric(c.metric_file, "gxx", grid, gxx.view());
+    read_inverse_metric(c.metric_file, "gyy", grid, gyy.view());
   } else if (metric_varies(c)) {
     fill_metric(c, grid, gxx.view(), gyy.view());
   }
-  if (metric_varies(c)) {
-    metric.gxx_field = gxx.view();
-    metric.gyy_field = gyy.view();
-  }
-  hamiltonian = std::make_unique<field::Hamiltonian<double>>(
-      grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
   start = initial_field(c, grid);
   if (c.bayes_evidence == "builtin:spots") {
     evidence = FieldArray(grid.shape());
     field::fill_spots(grid, evidence.view());
   } else if (!c.bayes_evidence.empty()) {
-    evidence = read_array<4>(c.bayes_evidence, {"bayes.dataset", c.bayes_dataset}, grid.shape());
+    evidence =
+        read_array<4>(c.bayes_evidence, {"bayes.dataset", c.bayes_dataset}, grid, grid.shape());
   } else if (!c.bayes_expression.empty()) {
     evidence =
         polar_field({c.bayes_expression, "bayes.expression"}, {c.bayes_phase, "bayes.phase"}, grid);
   }
   if (!c.source_file.empty()) {
-    current = read_array<4>(c.source_file, {"source.dataset", c.source_dataset}, grid.shape());
+    current =
+        read_array<4>(c.source_file, {"source.dataset", c.source_dataset}, grid, grid.shape());
   }
   if (!c.source_expression.empty() && !current_in_time) {
     current = polar_field({c.source_expression, "source.expression"},
@@ -316,14 +347,15 @@ void EvolveSetup::set_potential(const EvolveConfig& c, View<double, 2> v) {
   }
   if (c.potential_file.empty()) return;
   const Array<Complex, 2> read =
-      read_array<2>(c.potential_file, {"potential.dataset", c.potential_dataset}, v.shape());
+      read_array<2>(c.potential_file, {"potential.dataset", c.potential_dataset}, grid, v.shape());
   for (Index k = 0; k < grid.cells(); ++k) {
     const double gain = read.data()[k].imag();
     v.data()[k] += read.data()[k].real();
     if (gain == 0) continue;
     LIOR_CHECK(gain < 0,
                "{}: the imaginary part of {} at cell ({}, {}) is {}; expected <= 0, which absorbs",
-               c.potential_file, c.potential_dataset, k / grid.ny, k % grid.ny, gain);
+               c.potential_file, c.potential_dataset, grid.first_row() + k / grid.ny, k % grid.ny,
+               gain);
     if (absorption.size() == 0) absorption = Array<double, 2>({grid.nx, grid.ny});
     absorption.data()[k] -= gain;
   }

@@ -86,7 +86,8 @@ struct EvolveSetup {
   /// The same run with dt divided by `factor`.
   std::unique_ptr<field::Evolution<double>> make(Index factor = 1) const;
 
-  field::Grid grid;
+  std::unique_ptr<field::Share> share;  ///< null where there is one rank
+  field::Grid grid;                     ///< this rank's rows
   field::Settings settings;
   std::unique_ptr<field::Hamiltonian<double>> hamiltonian;
   Array<std::complex<double>, 4> start, evidence, current;
@@ -98,6 +99,8 @@ struct EvolveSetup {
   field::Inputs<double> inputs() const;
 
  private:
+  void read(const EvolveConfig& config, Array<double, 2>& v, Array<double, 2>& gxx,
+            Array<double, 2>& gyy);
   void set_potential(const EvolveConfig& config, View<double, 2> v);
   void follow_time(const EvolveConfig& config);
   void check_memory(const EvolveConfig& config) const;

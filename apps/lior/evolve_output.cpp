@@ -34,10 +34,18 @@ std::vector<double> scale(Index count, const Place& place) {
   return values;
 }
 
-double largest_modulus(field::ConstField<double> t) {
+double largest_modulus(const EvolveSetup& setup) {
   double largest = 0;
-  for (const Complex entry : t) largest = std::max(largest, std::abs(entry));
+  for (const Complex entry : setup.start.view()) largest = std::max(largest, std::abs(entry));
+  largest = field::largest_of(setup.grid.share, largest);
   return largest > 0 ? largest : 1;
+}
+
+std::span<const double> reals_of(field::ConstField<double> t) {
+  return {reinterpret_cast<const double*>(t.data()), 2 * t.span().size()};
+}
+std::span<double> reals_of(Array<Complex, 4>& t) {
+  return {reinterpret_cast<double*>(t.data()), 2 * t.span().size()};
 }
 
 /// Bytes of the first `count` lines; none where line k is not whole or not that of step_of(k).
@@ -102,35 +110,38 @@ EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config
                            const EvolveSetup& setup, field::Evolution<double>& evolution,
                            const std::function<void(const std::string&)>& say)
     : folder_(folder),
-      lock_(folder),
       setup_(&setup),
       every_(config.output_every),
       steps_(config.integrator_steps),
       pictures_(config.output_frames),
-      brightest_(largest_modulus(setup.start.view())),
-      row_sums_(2 * setup.grid.nx),
+      brightest_(largest_modulus(setup)),
+      row_sums_(2 * setup.grid.all_nx()),
       work_(setup.grid.shape()) {
   std::error_code failed;
-  if (pictures_) fs::create_directory(path("frames"), failed);
-  LIOR_CHECK(!failed, "{}: cannot be made: {}", path("frames"), failed.message());
+  if (writes_) {
+    lock_.emplace(folder);
+    if (pictures_) fs::create_directory(path("frames"), failed);
+    LIOR_CHECK(!failed, "{}: cannot be made: {}", path("frames"), failed.message());
+    if (setup.share != nullptr) whole_ = Array<Complex, 4>(setup.grid.whole().shape());
+  }
   try {
     new_series();
     if (fs::exists(path(kCheckpoint))) {
       resume(evolution, say);
-    } else {
+    } else if (writes_) {
       cut_file(path(kLines), 0);
     }
-    series_->sync();
+    if (series_) series_->sync();
   } catch (...) {
     series_.reset();
-    fs::remove(path(kNewField), failed);  // a full disk needs the room
+    if (writes_) fs::remove(path(kNewField), failed);  // a full disk needs the room
     throw;
   }
-  if (std::rename(path(kNewField).c_str(), path(kField).c_str()) != 0) {
+  if (writes_ && std::rename(path(kNewField).c_str(), path(kField).c_str()) != 0) {
     throw RunError(
         fmt::format("{}: renaming the new file failed: {}", path(kField), std::strerror(errno)));
   }
-  if (!lines_) lines_ = std::make_unique<io::JsonLines>(path(kLines));
+  if (writes_ && !lines_) lines_ = std::make_unique<io::JsonLines>(path(kLines));
   if (hashes_.empty()) {
     frame(evolution);
     checkpoint(evolution);
@@ -144,10 +155,11 @@ Index EvolveOutput::saved_step(const std::string& folder) {
 
 /// An empty field.h5 aside.
 void EvolveOutput::new_series() {
-  const field::Grid& grid = setup_->grid;
+  const field::Grid grid = setup_->grid.whole();
   series_.reset();  // before the file is made anew
   offsets_.clear();
   hashes_.clear();
+  if (!writes_) return;
   series_.emplace(path(kNewField), path(kField));
   series_->add_growing_scale("time");
   series_->add_scale("x", scale(grid.nx, [&](Index i) { return grid.x(i); }));
@@ -163,13 +175,20 @@ void EvolveOutput::resume(field::Evolution<double>& evolution,
   const auto found = static_cast<Index>(saved.hashes.size());
   const Index count = saved.step < steps_ ? std::min(found, saved.step / every_ + 1) : found;
   const auto step_of = [&](Index k) { return std::min(k * every_, saved.step); };
-  const auto bytes = bytes_of_lines(path(kLines), count, step_of);
-  const io::RawFrames old(path(kField));
+  std::optional<std::uintmax_t> bytes;
+  std::optional<io::RawFrames> old;
+  if (writes_) {
+    bytes = bytes_of_lines(path(kLines), count, step_of);
+    old.emplace(path(kField));
+  }
+  const bool has_lines = of_first_rank(bytes.has_value());
   for (const Offsets& offsets : saved.offsets) {
-    cut_file(path(kLines), bytes.value_or(0));
-    lines_ = std::make_unique<io::JsonLines>(path(kLines));
-    if (!copy_frames(old, saved, offsets, count, bytes ? nullptr : &evolution)) continue;
-    if (!bytes) say(fmt::format("{}: lines were missing; written again", path(kLines)));
+    if (writes_) {
+      cut_file(path(kLines), bytes.value_or(0));
+      lines_ = std::make_unique<io::JsonLines>(path(kLines));
+    }
+    if (!copy_frames(old, saved, offsets, count, has_lines ? nullptr : &evolution)) continue;
+    if (!has_lines) say(fmt::format("{}: lines were missing; written again", path(kLines)));
     std::error_code missing;
     if (fs::file_size(path(kField), missing) != saved.closed_bytes) {
       say(
@@ -178,8 +197,12 @@ void EvolveOutput::resume(field::Evolution<double>& evolution,
                       path(kField), count, saved.step));
     }
     evolution.visit_state([&](const char* name, std::span<double> numbers) {
-      saved.file.read_into<double, 1>(
-          name, View<double, 1>(numbers.data(), {static_cast<Index>(numbers.size())}));
+      Buffer<double> of_all;
+      const std::span<double> all = room_for_all(numbers, of_all);
+      if (writes_) saved.file.read_into<double, 1>(name, {all.data(), {std::ssize(all)}});
+      each_plane(numbers, all, [this](std::span<double> own, std::span<double> plane) {
+        setup_->share->scatter(plane, own, row_reals());
+      });
     });
     evolution.resume_at(saved.step);
     save(evolution, offsets);
@@ -191,32 +214,69 @@ void EvolveOutput::resume(field::Evolution<double>& evolution,
       path(kField), found));
   new_series();
   lines_.reset();
-  cut_file(path(kLines), 0);
+  if (writes_) cut_file(path(kLines), 0);
+}
+
+/// Where all ranks' numbers of an array of the state are put together: on the first rank `buffer`,
+/// on the others nothing; `own` itself where there is one.
+std::span<double> EvolveOutput::room_for_all(std::span<double> own, Buffer<double>& buffer) const {
+  if (setup_->share == nullptr) return own;
+  const Index planes = std::ssize(own) / (row_reals() * setup_->grid.nx);
+  if (writes_) buffer = Buffer<double>(planes * row_reals() * setup_->grid.all_nx());
+  return buffer.span();
+}
+
+/// move(own, all) of each plane [Nx, ...] of an array of the state; nothing where there is one
+/// rank.
+template <class Move>
+void EvolveOutput::each_plane(std::span<double> own, std::span<double> all,
+                              const Move& move) const {
+  if (setup_->share == nullptr) return;
+  const auto size = static_cast<std::size_t>(row_reals() * setup_->grid.nx);
+  const auto all_size = static_cast<std::size_t>(row_reals() * setup_->grid.all_nx());
+  for (std::size_t plane = 0; plane * size < own.size(); ++plane) {
+    move(own.subspan(plane * size, size),
+         writes_ ? all.subspan(plane * all_size, all_size) : std::span<double>());
+  }
+}
+
+/// The whole field, on the first rank.
+field::ConstField<double> EvolveOutput::whole(field::ConstField<double> t) {
+  if (setup_->share == nullptr) return t;
+  setup_->share->gather(reals_of(t), reals_of(whole_), row_reals());
+  return whole_.view();
 }
 
 /// Whether the first `count` frames are where `offsets` says; they are in the new file then.
-bool EvolveOutput::copy_frames(const io::RawFrames& from, const Checkpoint& saved,
+bool EvolveOutput::copy_frames(const std::optional<io::RawFrames>& from, const Checkpoint& saved,
                                const Offsets& offsets, Index count,
                                const field::Evolution<double>* lines_of) {
   if (!hashes_.empty()) new_series();
   Array<Complex, 4> t(setup_->grid.shape());
+  Array<Complex, 4>& all = setup_->share == nullptr ? t : whole_;
   for (Index k = 0; k < count; ++k) {
     const auto at = static_cast<std::size_t>(k);
-    if (!from.read({.offset = static_cast<std::uint64_t>(offsets[at]),
-                    .hash = std::bit_cast<std::uint64_t>(saved.hashes[at])},
-                   t.span())) {
-      return false;
-    }
+    const io::FramePlace place{.offset = static_cast<std::uint64_t>(offsets[at]),
+                               .hash = std::bit_cast<std::uint64_t>(saved.hashes[at])};
+    if (!of_first_rank(from && from->read(place, all.span()))) return false;
     const Index step = std::min(k * every_, saved.step);
-    add_frame(t.view(), step);
-    if (lines_of != nullptr) add_line(t.view(), step, *lines_of);
+    add_frame(all.view(), step);
+    if (lines_of == nullptr) continue;
+    if (setup_->share != nullptr) {
+      setup_->share->scatter(reals_of(all), reals_of(t), row_reals());
+    }
+    add_line(t.view(), step, *lines_of);
   }
   return count > 0;
 }
 
-void EvolveOutput::add_frame(field::ConstField<double> t, Index step) {
-  const io::FramePlace place = series_->append("T", t.span());
-  series_->append("time", time_of(step));
+/// all: the whole field, where this rank writes.
+void EvolveOutput::add_frame(field::ConstField<double> all, Index step) {
+  io::FramePlace place{};
+  if (writes_) {
+    place = series_->append("T", all.span());
+    series_->append("time", time_of(step));
+  }
   offsets_.push_back(static_cast<std::int64_t>(place.offset));
   hashes_.push_back(std::bit_cast<std::int64_t>(place.hash));
 }
@@ -224,53 +284,64 @@ void EvolveOutput::add_frame(field::ConstField<double> t, Index step) {
 void EvolveOutput::add_line(field::ConstField<double> t, Index step,
                             const field::Evolution<double>& evolution) {
   const auto weight = setup_->hamiltonian->weight();
-  const field::Expectations means =
-      field::expectations<double>(*setup_->hamiltonian, t, row_sums_.span());
+  const field::RowSums sums(row_sums_.span(), setup_->grid);
+  const field::Expectations means = field::expectations<double>(*setup_->hamiltonian, t, sums);
   std::vector<io::JsonField> line{
       {"step", step},
       {"time", time_of(step)},
-      {"norm", field::norm<double>(t, weight, row_sums_.span())},
-      {"energy", evolution.energy(t, time_of(step), work_.view(), row_sums_.span())},
-      {"entropy", field::entropy<double>(t, row_sums_.span())},
+      {"norm", field::norm<double>(t, weight, sums)},
+      {"energy", evolution.energy(t, time_of(step), work_.view(), sums)},
+      {"entropy", field::entropy<double>(t, sums)},
       {"poles", Index{evolution.poles()}},
       {"pole_error", evolution.pole_error()}};
   for (std::size_t k = 0; k < means.kNames.size(); ++k) {
     line.push_back({means.kNames[k], means.values()[k]});
   }
-  lines_->append(line);
+  if (writes_) lines_->append(line);
 }
 
 void EvolveOutput::frame(const field::Evolution<double>& evolution) {
-  const auto t = evolution.field();
+  const auto all = whole(evolution.field());
   const auto number = hashes_.size();
-  add_frame(t, evolution.step());
-  add_line(t, evolution.step(), evolution);
-  if (!pictures_) return;
-  const auto picture = field_picture(t, setup_->grid, brightest_, evolution.time());
+  add_frame(all, evolution.step());
+  add_line(evolution.field(), evolution.step(), evolution);
+  if (!pictures_ || !writes_) return;
+  const auto picture = field_picture(all, setup_->grid.whole(), brightest_, evolution.time());
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 
 void EvolveOutput::checkpoint(field::Evolution<double>& evolution) {
-  series_->sync();
+  if (series_) series_->sync();
   save(evolution);
 }
 
 void EvolveOutput::finish(field::Evolution<double>& evolution) {
   const auto frames = static_cast<Index>(hashes_.size());
   if (evolution.step() == steps_ && frames < frames_of(steps_)) frame(evolution);
-  series_->close();
+  if (series_) series_->close();
   series_.reset();
   save(evolution);
+  if (!writes_) return;
   std::vector<StoredFrame> stored;
   for (const std::int64_t offset : offsets_) {
     const Index step = std::min(std::ssize(stored) * every_, evolution.step());
     stored.push_back({time_of(step), offset});
   }
-  write_xdmf(folder_, setup_->grid, stored);
+  write_xdmf(folder_, setup_->grid.whole(), stored);
 }
 
 /// Everything that it counts is on the disk before it is.
 void EvolveOutput::save(field::Evolution<double>& evolution, const Offsets& offsets_before) {
+  std::vector<Buffer<double>> gathered;
+  std::vector<io::NamedTensor> state;
+  evolution.visit_state([&](const char* name, std::span<double> numbers) {
+    const std::span<double> all = room_for_all(numbers, gathered.emplace_back());
+    each_plane(numbers, all, [this](std::span<double> own, std::span<double> plane) {
+      setup_->share->gather(own, plane, row_reals());
+    });
+    state.push_back(io::named_tensor<double>(name, all, {std::ssize(all)}));
+  });
+  if (!writes_) return;
   lines_->sync();
   const auto places = [](const char* name, const Offsets& numbers) {
     return io::named_tensor<std::int64_t>(name, numbers, {std::ssize(numbers)});
@@ -280,10 +351,7 @@ void EvolveOutput::save(field::Evolution<double>& evolution, const Offsets& offs
   const Offsets field_bytes{series_ ? 0 : static_cast<std::int64_t>(fs::file_size(path(kField)))};
   tensors.push_back(places("field.bytes", field_bytes));
   if (!offsets_before.empty()) tensors.push_back(places("frames.offset_before", offsets_before));
-  evolution.visit_state([&](const char* name, std::span<double> numbers) {
-    tensors.push_back(
-        io::named_tensor<double>(name, numbers, {static_cast<Index>(numbers.size())}));
-  });
+  tensors.insert(tensors.end(), state.begin(), state.end());
   io::write_safetensors(path(kCheckpoint), tensors, {{"step", std::to_string(evolution.step())}});
 }
 

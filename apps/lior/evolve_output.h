@@ -11,6 +11,7 @@
 #include "lior/io/folder_lock.h"
 #include "lior/io/hdf5.h"
 #include "lior/io/json_lines.h"
+#include "ranks.h"
 
 namespace lior::app {
 
@@ -20,6 +21,9 @@ namespace lior::app {
 /// to there, its place in field.h5 and its hash. It replaces the last one whole, after the frames
 /// have reached the disk. field.h5 is never changed where a checkpoint points to: a run that goes
 /// on copies those frames into a new file, which takes the old one's name.
+///
+/// Where ranks share the grid all make one, and all calls are collective: the first rank gathers
+/// what it writes, the files are those of one process.
 class EvolveOutput {
  public:
   /// In `folder`, which exists. With a checkpoint there `evolution`, as it was made, is filled from
@@ -44,10 +48,10 @@ class EvolveOutput {
   struct Checkpoint;
   void resume(field::Evolution<double>& evolution,
               const std::function<void(const std::string&)>& say);
-  bool copy_frames(const io::RawFrames& from, const Checkpoint& saved, const Offsets& offsets,
-                   Index count, const field::Evolution<double>* lines_of);
+  bool copy_frames(const std::optional<io::RawFrames>& from, const Checkpoint& saved,
+                   const Offsets& offsets, Index count, const field::Evolution<double>* lines_of);
   void new_series();
-  void add_frame(field::ConstField<double> t, Index step);
+  void add_frame(field::ConstField<double> all, Index step);
   void add_line(field::ConstField<double> t, Index step, const field::Evolution<double>& evolution);
   void save(field::Evolution<double>& evolution, const Offsets& offsets_before = {});
   std::string path(const char* name) const { return folder_ + "/" + name; }
@@ -55,8 +59,16 @@ class EvolveOutput {
   /// Frames of a run that has made so many steps, the last one's included.
   Index frames_of(Index step) const { return (step + every_ - 1) / every_ + 1; }
 
+  std::span<double> room_for_all(std::span<double> own, Buffer<double>& buffer) const;
+  template <class Move>
+  void each_plane(std::span<double> own, std::span<double> all, const Move& move) const;
+  field::ConstField<double> whole(field::ConstField<double> t);
+  /// Real numbers of a row of a field.
+  Index row_reals() const { return 2 * setup_->grid.ny * setup_->grid.d * setup_->grid.d; }
+
   std::string folder_;
-  io::FolderLock lock_;
+  bool writes_ = ranks().is_first();
+  std::optional<io::FolderLock> lock_;
   const EvolveSetup* setup_;
   Index every_, steps_;
   bool pictures_;
@@ -66,6 +78,7 @@ class EvolveOutput {
   std::unique_ptr<io::JsonLines> lines_;
   Buffer<double> row_sums_;
   Array<std::complex<double>, 4> work_;
+  Array<std::complex<double>, 4> whole_;  ///< the field of all ranks, on the first of several
 };
 
 }  // namespace lior::app

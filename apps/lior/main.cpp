@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
        {"generate", "continue a text", generate_command},
        {"serve", "answer requests for texts over HTTP, as OpenAI's API", serve_command},
        {"report", "write a page with the charts of a run", report_command},
-       {"evolve", "evolve a cognitive tensor field", evolve_command},
+       on_all_ranks({"evolve", "evolve a cognitive tensor field", evolve_command}),
        {"geodesic", "follow a geodesic of a metric", geodesic_command},
        {"image", "draw what is seen near a black hole or wormhole", image_command},
        {"verify", "check every formula against its identities and references", verify_command},

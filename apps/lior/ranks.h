@@ -2,9 +2,12 @@
 #pragma once
 /// The processes that this program was started as.
 
+#include <exception>
+#include <span>
 #include <string>
 
 #include "lior/comm/communicator.h"
+#include "lior/core/error.h"
 
 namespace lior::app {
 
@@ -12,6 +15,34 @@ namespace lior::app {
 comm::Communicator& ranks();
 /// Threads that a command takes where nobody says: this process's share of its cores.
 int usual_threads();
+
+/// Whether it is so on any rank. Collective.
+bool on_any_rank(bool mine);
+/// What the first rank says. Collective.
+template <class T>
+T of_first_rank(T value) {
+  ranks().broadcast(std::span(&value, 1));
+  return value;
+}
+/// The status of a command that a signal to any of the ranks interrupted. Collective.
+int status_of_ranks(int mine);
+
+/// Runs what ranks do together and send each other meanwhile, whose errors (lior::Error,
+/// lior::RunError) all of them meet alike: one says it.
+template <class Body>
+void alike(const Body& body) {
+  std::exception_ptr failure;
+  try {
+    body();
+  } catch (const Error&) {
+    failure = std::current_exception();
+  } catch (const RunError&) {
+    failure = std::current_exception();
+  }
+  ranks().together([&] {
+    if (failure) std::rethrow_exception(failure);
+  });
+}
 
 /// Below: of this build, in ranks_alone.cpp (one process) or ranks_mpi.cpp.
 

@@ -221,13 +221,6 @@ class EventWriter {
   std::optional<train::MetricsLine> before_;
 };
 
-/// Of an interrupted run, which a signal to any of the ranks interrupts.
-int status_of_ranks(int mine) {
-  std::vector<int> all(static_cast<std::size_t>(ranks().size()));
-  ranks().all_gather(mine, std::span(all));
-  return std::ranges::max(all);
-}
-
 int run(const Arguments& arguments) {
   ProgressDisplay display(ranks().is_first() ? arguments.progress : "none");
   catch_interrupts();

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from mpi import mpi_command
 from program import PROGRAM, environment, small_settings
 from training import TEXT, arguments
 
@@ -23,6 +24,17 @@ def lior():
             timeout=timeout,
             env=environment(**variables),
         )
+
+    return run
+
+
+@pytest.fixture
+def ranks():
+    """ranks(2, "info") -> CompletedProcess of lior info on two ranks."""
+
+    def run(count, *arguments, timeout=120):
+        line, variables = mpi_command(count, *arguments)
+        return subprocess.run(line, capture_output=True, text=True, timeout=timeout, env=variables)
 
     return run
 

@@ -24,17 +24,6 @@ SETTINGS = small_settings(
 QUIET = ("--progress", "none", "--threads", 1)
 
 
-@pytest.fixture
-def ranks():
-    """ranks(2, "info") -> CompletedProcess of lior info on two ranks."""
-
-    def run(count, *arguments, timeout=120):
-        line, variables = mpi_command(count, *arguments)
-        return subprocess.run(line, capture_output=True, text=True, timeout=timeout, env=variables)
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     """A folder with a text and settings of a run."""
