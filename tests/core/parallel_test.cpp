@@ -30,13 +30,20 @@ std::vector<Range> ranges(Index count, Index grain) {
   return seen;
 }
 
+/// In front of ThreadSanitizer each index is a share of its own, so that small tests have threads.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kKeepsGrain = false;
+#else
+constexpr bool kKeepsGrain = true;
+#endif
+
 TEST(Parallel, RangesCoverOnceInOrder) {
   for (const int workers : {1, 2, 3, 8}) {
     const ThreadScope scope(workers);
     for (const Index count : {1, 2, 7, 8, 9, 1000}) {
       for (const Index grain : {1, 3, 100}) {
         const std::vector<Range> seen = ranges(count, grain);
-        const Index most = (count + grain - 1) / grain;
+        const Index most = kKeepsGrain ? (count + grain - 1) / grain : count;
         ASSERT_EQ(static_cast<Index>(seen.size()), std::min<Index>(workers, most));
         Index next = 0;
         for (std::size_t i = 0; i < seen.size(); ++i) {
