@@ -18,8 +18,6 @@
 #include "lior/core/error.h"
 #include "lior/core/text.h"
 
-extern char** environ;
-
 namespace lior::app {
 namespace {
 
