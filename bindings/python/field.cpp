@@ -392,7 +392,7 @@ Pair collapse(const Argument& t, const std::string& outcome, std::uint64_t seed,
     const auto kets = call.in_or_none<C>("basis", basis, {'D', 'D'});
     const auto after = call.out<C>({'X', 'Y', 'D', 'D'});
     const auto chosen = call.out<Index>({'X', 'Y'});
-    return call.run([&] {
+    return call.run_watched([&] {
       if (after.data() != before.data()) std::copy(before.begin(), before.end(), after.begin());
       field::collapse<T>(after, how, seed, step, kets, chosen);
     });
@@ -404,7 +404,7 @@ double entropy(const Argument& t) {
     Call call;
     const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
     double result = 0;
-    call.run([&] {
+    call.run_watched([&] {
       auto sums = row_sums(in.extent(0));
       result = field::entropy<T>(in, sums.span());
     });
@@ -418,7 +418,7 @@ double variable_order_entropy(const Argument& t, const Argument& nu) {
     const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
     const auto orders = call.in<double>("nu", nu, {'X', 'Y'});
     double result = 0;
-    call.run([&] {
+    call.run_watched([&] {
       auto sums = row_sums(in.extent(0));
       result = field::variable_order_entropy<T>(in, orders, sums.span());
     });

@@ -15,7 +15,7 @@ auto measured(const char* name, const Argument& array, const Dim (&dims)[Rank], 
     Call call;
     const View<const T, Rank> in = call.in<T>(name, array, dims);
     decltype(measure(in)) result{};
-    call.run([&] { result = measure(in); });
+    call.run_watched([&] { result = measure(in); });
     return result;
   });
 }

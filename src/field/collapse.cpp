@@ -7,6 +7,7 @@
 #include "field/row_sums.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/stop.h"
 
 namespace lior::field {
 namespace {
@@ -45,6 +46,7 @@ void collapse(Field<T> t, Outcome outcome, std::uint64_t seed, std::uint64_t ste
                  std::vector<Complex> rows(static_cast<std::size_t>(d * d));  // r_k
                  std::vector<double> weight(static_cast<std::size_t>(d));
                  for (Index i = begin; i < end; ++i) {
+                   check_stop();
                    for (Index j = 0; j < ny; ++j) {
                      const View<std::complex<T>, 2> site = t[i][j];
                      const double unit = unit_of<T>(site.span());

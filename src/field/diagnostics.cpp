@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "field/row_sums.h"
+#include "lior/core/stop.h"
 
 namespace lior::field {
 namespace {
@@ -112,6 +113,7 @@ double entropy(ConstField<T> t, RowSums row_sums) {
       sum_rows(nx, 1 + 512 / std::max<Index>(ny * d * d, 1), row_sums, [&](Index i) {
         std::vector<Complex> site(static_cast<std::size_t>(d * d));
         double sum = 0, sites = 0;
+        check_stop();
         for (Index j = 0; j < ny; ++j) {
           const double unit = unit_of<T>(t[i][j].span());
           double size = 0;

@@ -2,6 +2,7 @@
 #include "lior/geometry/curvature.h"
 
 #include "geometry/point.h"
+#include "lior/core/stop.h"
 
 namespace lior::geometry {
 namespace {
@@ -288,6 +289,7 @@ double second_bianchi_residual(const AnyMetric<T>& metric, View<const T, 2> x, T
   std::array<T, kMostDimensions> point, neighbour;
   Worst<double> worst, scale;
   for (Index p = 0; p < count; ++p) {
+    check_stop();
     gather_point(x, p, point.data());
     check_domain(metric, point.data(), p);
     at.evaluate(point.data(), p);

@@ -62,6 +62,16 @@ def test_curvature(interrupted, rng):
     interrupted(lambda: lior.geometry.curvature("sphere:n=6", x))
 
 
+def test_bianchi_s_identity(interrupted, rng):
+    x = rng.uniform(1, 2, (6, 100000))
+    interrupted(lambda: lior.geometry.second_bianchi_residual("sphere:n=6", x, 1e-3))
+
+
+def test_a_field_s_entropy(interrupted, rng):
+    t = rng.normal(size=(300, 300, 12, 12)) + 0j
+    interrupted(lambda: lior.field.entropy(t))
+
+
 @pytest.mark.parametrize("name", ["grunwald_letnikov", "caputo_l1", "product_trapezoid"])
 def test_fractional_series(interrupted, rng, name):
     f = rng.normal(size=400000)
