@@ -441,7 +441,7 @@ dx and dy (None: dx; 0 where an axis has one cell; from the middle between walls
 says that there are some, as for Hamiltonian), of Lx = nx dx and Ly = ny dy, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
 shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
-  m.def("reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
+  m.def("_reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
   m.def(
       "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a, "d"_a = 1,
       "dx"_a = 1.0, "dy"_a.none() = nb::none(), "boundary"_a = "periodic",

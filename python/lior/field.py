@@ -164,7 +164,7 @@ def _values(given, shape, cells):
 def _potential(v, absorption, shape, cells, settings):
     """v and W as arrays; a formula that reads t goes into the settings."""
     absorption = _values(absorption, shape, cells)
-    if isinstance(v, str) and _field.reads_time(v):
+    if isinstance(v, str) and _field._reads_time(v):
         settings["potential"], v = v, None
     v = numpy.zeros(shape[:2]) if v is None else numpy.asarray(_values(v, shape, cells))
     if numpy.iscomplexobj(v):
@@ -206,7 +206,7 @@ def _entries(given, start, cells):
 def _current(given, start, cells, settings):
     """J as an array; formulas that read t go into the settings."""
     texts = _formulas(given)
-    if texts is None or not any(text and _field.reads_time(text) for text in texts):
+    if texts is None or not any(text and _field._reads_time(text) for text in texts):
         return _entries(given, start, cells)
     settings["current_modulus"], settings["current_phase"] = texts
     return None
