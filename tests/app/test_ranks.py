@@ -57,11 +57,15 @@ def assert_same_run(one, other):
         assert pair[0] == pair[1]
 
 
-def test_commands_of_one_rank_speak_once(ranks):
+def test_commands_of_one_rank_speak_once(lior, ranks):
     info = ranks(2, "info")
     assert info.returncode == 0, info
     lines = [line for line in info.stdout.splitlines() if line.startswith("ranks")]
     assert len(lines) == 1 and " 1 of 2; " in lines[0]
+    path = ranks(2, "geodesic", "--metric", "sphere", "--from", "1,0", "--velocity", "0,1")
+    assert path.returncode == 0 and path.stdout != ""
+    alone = lior("geodesic", "--metric", "sphere", "--from", "1,0", "--velocity", "0,1")
+    assert path.stdout == alone.stdout
     checks = ranks(2, "verify", "--filter", "octonion.norm", "--threads", "1")
     assert checks.returncode == 0 and checks.stdout.count(", 0 failed") == 1
 
