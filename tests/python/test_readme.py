@@ -29,13 +29,14 @@ def test_there_are_blocks_with_and_without_torch():
 
 
 @pytest.fixture
-def run(program, tmp_path, monkeypatch):
-    """A folder with a run of lior train named `run`."""
+def run(program, tmp_path, monkeypatch, where):
+    """A folder with a run of lior train named `run`, for torch one without counts."""
     (tmp_path / "book.txt").write_text("In the beginning was the word. " * 100)
     program(
         "train",
         *("--data", tmp_path / "book.txt", "--out", tmp_path / "run", "--steps", 2),
         *("--length", 16, "--threads", 1, "--progress", "none"),
+        *(("--preset", "tiny") if "torch" in BLOCKS[where] else ()),
     )
     monkeypatch.chdir(tmp_path)
 

@@ -124,7 +124,8 @@ class Model(nn.Module):
         model = self.settings["model"]
         if model["count_orders"]:
             raise Error(
-                f"model.count_orders is {model['count_orders']}; lior.torch has no counts of a text, lior.load has them"
+                f"model.count_orders is {model['count_orders']}; lior.torch has no counts of a text: "
+                "lior.load has them, and presets such as small do without"
             )
         mixers = [name.strip() for name in model["mixers"].split(",")]
         width, place = model["d_model"], {"dtype": dtype, "device": device}
