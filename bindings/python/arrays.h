@@ -40,12 +40,19 @@ namespace nb = nanobind;
 
 /// A NumPy array, in signatures.
 class NumPy : public nb::object {
-  NB_OBJECT_DEFAULT(NumPy, nb::object, "numpy.ndarray", nb::ndarray_check)
+  NB_OBJECT_DEFAULT(NumPy, nb::object, "lior.typing.NDArray", nb::ndarray_check)
 };
 
 /// Two and three of them.
 using Pair = nb::typed<nb::tuple, NumPy, NumPy>;
 using Triple = nb::typed<nb::tuple, NumPy, NumPy, NumPy>;
+
+/// Arrays by name, and values of any kind by name.
+using NamedArrays = nb::typed<nb::dict, nb::str, NumPy>;
+using NamedValues = nb::typed<nb::dict, nb::str, nb::any>;
+
+/// A shape.
+using Sizes = nb::typed<nb::tuple, nb::int_, nb::ellipsis>;
 
 /// The object that a call returns, as whatever type the binding promises.
 struct Result {

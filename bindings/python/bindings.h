@@ -2,11 +2,23 @@
 #pragma once
 // The modules of lior._lior, one file each.
 
+#include <string>
+
 #include "arrays.h"
+#include "lior/core/names.h"
 
 namespace lior::python {
 
 using namespace nb::literals;
+
+/// The IntEnum of an enumeration's words.
+template <NamedEnum E>
+void bind_enum(nb::module_& m, const char* name, const char* doc) {
+  nb::enum_<E> bound(m, name, doc, nb::is_arithmetic());
+  for (const std::string_view word : enum_names(E{})) {
+    bound.value(std::string(word).c_str(), *find_name<E>(word));
+  }
+}
 
 void bind_algebra(nb::module_& m);
 void bind_compat(nb::module_& m);

@@ -140,7 +140,7 @@ class Hamiltonian {
   }
 
   /// By the names of field::Expectations.
-  nb::dict expectations(const Argument& t) {
+  NamedValues expectations(const Argument& t) {
     const field::Expectations found = measure(
         t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
                        std::span<double> sums) { return field::expectations<T>(h, in, sums); });

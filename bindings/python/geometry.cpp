@@ -141,9 +141,9 @@ NumPy complete_velocities(const Metric& metric, const Argument& x, const Argumen
 }
 
 /// (path, parameter, rising, x, v) of each event.
-nb::tuple find_events(const Metric& metric, const std::string& formula, const Argument& x,
-                      const Argument& v, const std::vector<double>& times, const Argument& reached,
-                      const GeodesicOptions& options) {
+nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> find_events(
+    const Metric& metric, const std::string& formula, const Argument& x, const Argument& v,
+    const std::vector<double>& times, const Argument& reached, const GeodesicOptions& options) {
   Call call;
   const Index d = metric.dimension(), samples = std::ssize(times);
   const auto points = call.in<double>("x", x, {samples, d, 'N'});
@@ -167,8 +167,9 @@ nb::tuple find_events(const Metric& metric, const std::string& formula, const Ar
 }
 
 /// (mean, variance, error, sets of logarithms, whether it converged).
-nb::tuple frechet_mean(const Metric& metric, const Argument& y, const Argument& weights,
-                       const GeodesicOptions& options) {
+nb::typed<nb::tuple, NumPy, double, double, Index, bool> frechet_mean(
+    const Metric& metric, const Argument& y, const Argument& weights,
+    const GeodesicOptions& options) {
   Call call;
   const Index d = metric.dimension();
   const auto points = call.in<double>("y", y, {d, 'N'});
@@ -258,11 +259,6 @@ std::vector<double> periods_of(const Metric& metric) {
     periods.push_back(x.period);
   }
   return periods;
-}
-
-std::vector<std::string> path_statuses() {
-  const auto words = enum_names(PathStatus{});
-  return {words.begin(), words.end()};
 }
 
 Pair transport(const Metric& metric, const Argument& x, const Argument& v, const Argument& w,
@@ -374,7 +370,11 @@ ergospheres. Error for a metric without a minus sign, and where no first compone
         "out"_a = nb::none());
   m.def("_distance_details", with_metric(&distance_details), "metric"_a, "x"_a, "y"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
-  m.def("_path_statuses", &path_statuses);
+  bind_enum<PathStatus>(m, "PathStatus", R"(Why a geodesic ended where it did.
+
+ok; edge: it left the metric's domain; horizon: it reached a horizon; singular: the metric cannot be inverted there;
+stalled: the tolerance asks for steps too small, or for more than most_steps; saturated: it went on to its end, but so
+near an edge that one rounding of its coordinates changes the metric by 1 % or more, so they do not say where it is.)");
   m.def("metric_texts", &texts_of_kinds,
         "The kinds of metrics that texts name, each with its keys' defaults: 'sphere:n=2,r=1'.");
   m.def("transport", with_metric(&transport), "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a,

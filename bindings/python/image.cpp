@@ -95,11 +95,6 @@ std::array<double, 4> scene_place(const Metric& metric, double radius, double th
   return geometry::scene_place(metric.precise, radius, theta, phi);
 }
 
-std::vector<std::string> ray_ends() {
-  const auto words = enum_names(geometry::RayEnd{});
-  return {words.begin(), words.end()};
-}
-
 }  // namespace
 
 void bind_image(nb::module_& m) {
@@ -117,7 +112,10 @@ NaN inside the orbit of light.)");
         "sky_radius"_a, "disk"_a.none(), "samples"_a, "temperature"_a, "sky"_a.none(), "rtol"_a,
         nb::kw_only(), "out"_a = nb::none());
   m.def("_scene_place", with_metric(&scene_place), "metric"_a, "radius"_a, "theta"_a, "phi"_a);
-  m.def("_ray_ends", &ray_ends);
+  bind_enum<geometry::RayEnd>(m, "RayEnd", R"(Where a ray ended.
+
+sky: the sphere of the sky; disk: the ring in the equator's plane; horizon: a horizon, or it nears one for ever in these
+coordinates; edge: the end of the chart that is no horizon; lost: it took too many or too small steps.)");
 }
 
 }  // namespace lior::python

@@ -63,7 +63,7 @@ NumPy read_complex(const SafeTensors& file, const std::string& name) {
   return Result{array};
 }
 
-nb::tuple info(const SafeTensors& file, const std::string& name) {
+nb::typed<nb::tuple, nb::str, Sizes> info(const SafeTensors& file, const std::string& name) {
   const io::TensorInfo& tensor = file.info(name);
   return nb::make_tuple(std::string(io::name(tensor.dtype)), nb::tuple(nb::cast(tensor.shape)));
 }
@@ -84,7 +84,7 @@ std::string path_of(nb::handle path) {
   return text_of("path", nb::module_::import_("os").attr("fspath")(path));
 }
 
-void write_safetensors(const nb::object& path, const nb::dict& tensors,
+void write_safetensors(const nb::object& path, const NamedValues& tensors,
                        const std::map<std::string, std::string>& metadata) {
   const std::string file = path_of(path);
   Call call;

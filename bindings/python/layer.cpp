@@ -84,7 +84,7 @@ class Layer {
   const std::string& kind() const { return kind_; }
   Index d_model() const { return config_.d_model; }
   Index layers() const { return config_.layers; }
-  nb::dict options() const {
+  NamedValues options() const {
     nb::dict all;
     nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
       if (option.belongs_to(kind_))
@@ -131,7 +131,7 @@ class Parameters {
            name != "initial";
   }
 
-  Parameters(Call& call, Layer& layer, const nb::dict& given, bool inner)
+  Parameters(Call& call, Layer& layer, const NamedValues& given, bool inner)
       : layout_(layer.block<T>().layout) {
     for (const nn::Parameter& p : layout_.parameters()) {
       if (inner && !is_inner(p.name)) continue;
@@ -158,7 +158,7 @@ class Parameters {
                                         : call.out<T>({shape[0], shape[1]}).data();
     }
   }
-  nb::dict gradients(const nb::tuple& results, std::size_t first) const {
+  NamedArrays gradients(const nb::tuple& results, std::size_t first) const {
     nb::dict named;
     for (const Part& part : parts_) named[part.of->name.c_str()] = results[first++];
     return named;
@@ -211,7 +211,7 @@ void run_alone(Layer& layer, Body&& body) {
   with_arena(body);
 }
 
-nb::dict shapes(Layer& self) {
+nb::typed<nb::dict, nb::str, Sizes> shapes(Layer& self) {
   nb::dict all;
   for (const nn::Parameter& p : self.block<float>().layout.parameters()) {
     nb::list shape;
@@ -221,7 +221,7 @@ nb::dict shapes(Layer& self) {
   return all;
 }
 
-nb::dict start(Layer& self, std::uint64_t seed, const std::string& dtype) {
+NamedArrays start(Layer& self, std::uint64_t seed, const std::string& dtype) {
   return for_dtype(dtype, [&]<class T>() {
     const Block<T>& block = self.block<T>();
     Buffer<T> values(block.layout.size());
@@ -238,7 +238,7 @@ nb::dict start(Layer& self, std::uint64_t seed, const std::string& dtype) {
   });
 }
 
-Pair forward(Layer& self, const nb::dict& parameters, const Argument& x, const Outputs& out) {
+Pair forward(Layer& self, const NamedValues& parameters, const Argument& x, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -258,9 +258,9 @@ Pair forward(Layer& self, const nb::dict& parameters, const Argument& x, const O
   });
 }
 
-nb::typed<nb::tuple, NumPy, nb::dict> backward(Layer& self, const nb::dict& parameters,
-                                               const Argument& x, const Argument& saved,
-                                               const Argument& d_out) {
+nb::typed<nb::tuple, NumPy, NamedArrays> backward(Layer& self, const NamedValues& parameters,
+                                                  const Argument& x, const Argument& saved,
+                                                  const Argument& d_out) {
   return for_real("x", x, [&]<class T>() {
     Call call;
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -287,7 +287,7 @@ nb::typed<nb::tuple, NumPy, nb::dict> backward(Layer& self, const nb::dict& para
   });
 }
 
-NumPy step(Layer& self, const nb::dict& parameters, const Argument& x, const Output& state,
+NumPy step(Layer& self, const NamedValues& parameters, const Argument& x, const Output& state,
            const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
@@ -308,7 +308,7 @@ NumPy step(Layer& self, const nb::dict& parameters, const Argument& x, const Out
   });
 }
 
-NumPy initial_state(Layer& self, Index batch, const nb::dict& parameters,
+NumPy initial_state(Layer& self, Index batch, const NamedValues& parameters,
                     const std::string& dtype) {
   LIOR_CHECK(batch >= 0, "batch is {}; expected at least 0", batch);
   return for_dtype(dtype, [&]<class T>() {
@@ -358,7 +358,7 @@ MatrixView<T> state_or_none(Call& call, const char* name, const Output& given, I
   return call.state<T>(name, given, {'B', size});
 }
 
-Triple inner_forward(Layer& self, const nb::dict& parameters, const Argument& projection,
+Triple inner_forward(Layer& self, const NamedValues& parameters, const Argument& projection,
                      const Output& state, const Outputs& out) {
   return for_real("projection", projection, [&]<class T>() {
     Call call(out);
@@ -385,10 +385,11 @@ Triple inner_forward(Layer& self, const nb::dict& parameters, const Argument& pr
   });
 }
 
-nb::typed<nb::tuple, NumPy, nb::dict> inner_backward(Layer& self, const nb::dict& parameters,
-                                                     const Argument& projection, const Argument& y,
-                                                     const Argument& saved, const Argument& dz,
-                                                     const Output& d_state, const Outputs& out) {
+nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const NamedValues& parameters,
+                                                        const Argument& projection,
+                                                        const Argument& y, const Argument& saved,
+                                                        const Argument& dz, const Output& d_state,
+                                                        const Outputs& out) {
   return for_real("projection", projection, [&]<class T>() {
     Call call(out);
     const Inner<T> inner(call, self, projection);
@@ -435,7 +436,7 @@ std::vector<std::string> kinds() {
 }
 
 /// name -> key of a model's configuration.
-nb::dict layer_option_keys(const std::string& kind) {
+nb::typed<nb::dict, nb::str, nb::str> layer_option_keys(const std::string& kind) {
   nn::ModelConfig config;
   nb::dict keys;
   nn::visit_layer_options(config, [&](const nn::LayerOption& option, auto&) {
@@ -462,6 +463,8 @@ It owns no numbers: parameters are a dict of arrays by the names that the progra
           "__init__",
           [](Layer* self, const std::string& kind, Index d_model, Index layers,
              const nb::kwargs& options) { new (self) Layer(kind, d_model, layers, options); },
+          nb::sig("def __init__(self, kind: str, d_model: int, *, layers: int = 1, "
+                  "**options: typing.Any) -> None"),
           "kind"_a, "d_model"_a, nb::kw_only(), "layers"_a = 1, "options"_a,
           R"(layers: of the model that the layer is for; it sets the size that W_o starts with. options: those
 of the kind, as in a model's configuration, by their short names (heads, window, factors, ...).)")

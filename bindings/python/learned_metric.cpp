@@ -15,8 +15,8 @@ using geometry::LearnedMetricParameters;
 using geometry::Resilience;
 
 /// Numbers, and the gradients of a metric's tensors by name.
-using NumberAndGradients = nb::typed<nb::tuple, NumPy, nb::dict>;
-using StartAndGradients = nb::typed<nb::tuple, Pair, nb::dict>;
+using NumberAndGradients = nb::typed<nb::tuple, NumPy, NamedArrays>;
+using StartAndGradients = nb::typed<nb::tuple, Pair, NamedArrays>;
 
 /// The tensors of a learned metric by the names that files give them; `visit(name, view)`.
 template <class Parameters, class Visit>
@@ -38,7 +38,7 @@ Argument argument_of(nb::handle object) { return nb::cast<Argument>(object); }
 
 /// Copies of the arrays of a dict, or an error that names what is missing or does not fit.
 template <class T>
-LearnedMetricParameters<T> parameters_from(const nb::dict& tensors) {
+LearnedMetricParameters<T> parameters_from(const NamedValues& tensors) {
   const auto at = [&](const char* name) {
     LIOR_CHECK(tensors.contains(name), "parameters lack '{}'", name);
     return argument_of(tensors[name]);
@@ -92,7 +92,7 @@ class LearnedMetric : public Metric {
         resilience_(switched(resilience)),
         spd_floor_(spd_floor) {}
 
-  static LearnedMetric from_arrays(const nb::dict& tensors, bool resilience, bool spd_floor) {
+  static LearnedMetric from_arrays(const NamedValues& tensors, bool resilience, bool spd_floor) {
     LIOR_CHECK(tensors.contains("L"), "parameters lack 'L'");
     return for_real("L", argument_of(tensors["L"]), [&]<class T>() {
       const auto parameters = parameters_from<T>(tensors);

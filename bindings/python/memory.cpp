@@ -128,7 +128,7 @@ class CausalConvolution {
     return plan_.visit([](auto& plan) { return plan.state_rows(); });
   }
 
-  nb::dict poles(Index head) {
+  NamedValues poles(Index head) {
     return plan_.visit([&]<class T>(memory::CausalConvolution<T>& plan) {
       const std::lock_guard lock(mutex_);
       check_ready();

@@ -17,7 +17,7 @@ std::vector<std::string> levels() {
   return names;
 }
 
-nb::dict info() {
+nb::typed<nb::dict, nb::str, nb::any> info() {
   nb::dict facts;
   facts["version"] = std::string(version());
   facts["compiler"] = std::string(compiler());

@@ -126,7 +126,7 @@ class Model {
 };
 
 /// name -> a view of its part of the flat buffer, of those that lie in it.
-nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
+NamedArrays arrays_of(nb::handle self, std::span<float> numbers) {
   auto& model = nb::cast<Model&>(self);
   nb::dict arrays;
   for (const nn::Parameter& parameter : model.get().parameters()) {
@@ -139,7 +139,7 @@ nb::dict arrays_of(nb::handle self, std::span<float> numbers) {
 }
 
 /// name -> (rows, gradients of these rows), copies.
-nb::dict row_gradients_of(Model& model) {
+nb::typed<nb::dict, nb::str, Pair> row_gradients_of(Model& model) {
   nb::dict arrays;
   for (const nn::RowGradient<float>& table : model.get().row_gradients()) {
     Call call;
@@ -176,7 +176,7 @@ settings::Setting setting_of(nb::handle key, nb::handle value) {
   return setting;
 }
 
-Config config_of(const nb::dict& settings) {
+Config config_of(const NamedValues& settings) {
   std::vector<settings::Setting> list;
   for (const auto& [key, value] : settings) list.push_back(setting_of(key, value));
   return train::new_config(list);
@@ -284,8 +284,8 @@ nb::list position_table(const std::vector<train::PositionBin>& bins) {
   return rows;
 }
 
-nb::dict evaluate(Model& model, const Data& data, const std::string& split, Index count,
-                  Index length, std::uint64_t seed, Index batch, bool by_position) {
+NamedValues evaluate(Model& model, const Data& data, const std::string& split, Index count,
+                     Index length, std::uint64_t seed, Index batch, bool by_position) {
   const auto part = parse_name<train::Part>(split, "split");
   LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
              "count, length and batch are {}, {} and {}; expected at least 1", count, length,
@@ -320,7 +320,7 @@ nb::dict evaluate(Model& model, const Data& data, const std::string& split, Inde
   return facts;
 }
 
-nb::dict crystallise(Model& model) {
+NamedValues crystallise(Model& model) {
   train::Crystal crystal;
   Call().run([&] {
     const std::lock_guard lock(model.mutex());
@@ -384,7 +384,8 @@ class Generator {
   train::Generator generator_;
 };
 
-nb::tuple load_model(const std::filesystem::path& folder, const std::string& weights) {
+nb::typed<nb::tuple, Config, Model> load_model(const std::filesystem::path& folder,
+                                               const std::string& weights) {
   train::TrainedModel trained =
       train::load_model(folder, parse_name<train::Weights>(weights, "weights"));
   return nb::make_tuple(std::move(trained.config), Model(std::move(trained.model)));
@@ -395,7 +396,7 @@ void bind_config(nb::module_& m) {
                      "The settings of a run, checked; a run's config.json lists every key.")
       .def(
           "__init__",
-          [](Config* self, const nb::dict& settings) { new (self) Config(config_of(settings)); },
+          [](Config* self, const NamedValues& settings) { new (self) Config(config_of(settings)); },
           "settings"_a,
           R"(settings: a dict such as {"data": "builtin:a5", "preset": "tiny", "model.heads": 4}; what is
 left out is the preset's. Error on an unknown key, a wrong type, a value out of bounds.)")

@@ -8,6 +8,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from lior import geometry, plot
+from matplotlib.patches import Circle
 
 hole = geometry.Metric("schwarzschild:mass=1")  # its horizon is at r = 2
 speed = np.sqrt(1 / 10**3) * np.array([0.8, 0.95, 1.0, 1.05, 1.1])  # beside a circle's
@@ -17,14 +18,14 @@ v = np.stack([dt, 0 * dt, 0 * dt, speed * dt])
 paths = geometry.geodesics(hole, x, v, np.linspace(0, 400, 801), rtol=1e-10)
 
 
-def in_the_plane(paths):
+def in_the_plane(paths: geometry.Paths) -> geometry.Paths:
     r, phi = paths.x[:, 1], paths.x[:, 3]
     return paths._replace(x=np.stack([r * np.cos(phi), r * np.sin(phi)], 1))
 
 
 figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
 plot.geodesics(in_the_plane(paths), axes=axes)
-axes.add_patch(plt.Circle((0, 0), 2, color="black"))
+axes.add_patch(Circle((0, 0), 2, color="black"))
 axes.set_aspect("equal")
 print([geometry.PathStatus(status).name for status in paths.status])
 
@@ -56,7 +57,7 @@ light = geometry.geodesics(hole, x, v, np.linspace(0, 70, 1401), rtol=1e-10)
 
 figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
 plot.geodesics(in_the_plane(light), axes=axes)
-axes.add_patch(plt.Circle((0, 0), 2, color="black"))
+axes.add_patch(Circle((0, 0), 2, color="black"))
 axes.set(xlim=(-25, 30), ylim=(-22, 22), aspect="equal")
 caught = light.status == geometry.PathStatus.horizon
 print("caught:", impact[caught])

@@ -6,9 +6,12 @@
 # *planes*: an array (8, N), components first.
 
 # %%
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from lior import algebra
+from numpy.typing import NDArray
 
 basis = np.eye(8)
 left, right = np.repeat(basis, 8, axis=1), np.tile(basis, 8)  # all 64 pairs
@@ -31,7 +34,7 @@ axes.set(title="row times column", xticks=[], yticks=[])
 x, y, z = np.random.default_rng(0).standard_normal((3, 8, 1000))
 
 
-def length(a):
+def length(a: NDArray[np.float64]) -> Any:
     return np.sqrt((a**2).sum(0))
 
 

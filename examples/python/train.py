@@ -10,6 +10,7 @@ import lior
 import matplotlib.pyplot as plt
 from lior import train
 
+STEPS = 400
 lior.set_threads(1)  # for a model this small a second thread costs more than it does
 config = train.Config(
     {
@@ -23,7 +24,7 @@ config = train.Config(
         "model.gates": False,
         "batch": 32,
         "length": 64,
-        "steps": 400,
+        "steps": STEPS,
         "lr": 3e-3,
     }
 )
@@ -35,11 +36,11 @@ optimizer = train.Optimizer(config, model)
 
 # %%
 losses = []
-for step in range(config.steps):
+for step in range(STEPS):
     tokens, targets = data.training_batch(0, step, config.batch, config.length)
     result = model.loss_and_gradients(tokens, targets)
     norm = optimizer.measure()
-    rate = config.lr * train.schedule_factor(config, (step + 1) / config.steps)
+    rate = config.lr * train.schedule_factor(config, (step + 1) / STEPS)
     optimizer.step(rate, clip=min(1.0, config.clip / norm))
     losses.append(result.loss)
 

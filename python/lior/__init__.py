@@ -13,6 +13,8 @@ Errors: TypeError (no array, wrong dtype), `lior.Error` (a ValueError: wrong sha
 `lior.RunError` (a RuntimeError: a run that failed with right arguments).
 """
 
+import os as _os
+
 from lior import _waiting
 
 with _waiting.chosen():
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 
-def load(folder, weights="best") -> train.TrainedModel:
+def load(folder: str | _os.PathLike[str], weights: str = "best") -> train.TrainedModel:
     """The model that `lior train --out FOLDER` made.
 
     weights: "best", those of its best val (where a run on a text has them), or "last".

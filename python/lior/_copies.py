@@ -3,6 +3,7 @@
 
 import copyreg
 import json
+from typing import Any
 
 from lior._lior import Error
 from lior._lior.geometry import Metric
@@ -10,9 +11,9 @@ from lior._lior.nn import Layer
 from lior._lior.train import Config
 
 
-def flat_settings(settings, prefix=""):
+def flat_settings(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings as Config takes them, {"model.heads": 4, ...}, of config.json's nested ones; what is absent is left out."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
             flat |= flat_settings(value, f"{prefix}{key}.")
@@ -21,17 +22,17 @@ def flat_settings(settings, prefix=""):
     return flat
 
 
-def _metric(metric):
+def _metric(metric: Metric) -> tuple[type[Metric], tuple[str]]:
     if not metric.text:
         raise Error("a metric that no text makes cannot be copied or pickled")
     return Metric, (metric.text,)
 
 
-def _layer(kind, d_model, layers, options):
+def _layer(kind: str, d_model: int, layers: int, options: dict[str, Any]) -> Layer:
     return Layer(kind, d_model, layers=layers, **options)
 
 
-def register():
+def register() -> None:
     copyreg.pickle(Metric, _metric)
     copyreg.pickle(Config, lambda config: (Config, (flat_settings(json.loads(config.json)),)))
     copyreg.pickle(

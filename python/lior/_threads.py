@@ -2,6 +2,7 @@
 """How many threads kernels use in a process that is not ours alone."""
 
 import os
+from typing import Callable
 
 from lior._lior import set_threads, threads
 
@@ -9,7 +10,7 @@ _MOST = 1024  # of what a variable may ask for
 _INITIAL = 0  # threads that nobody asked for
 
 
-def start():
+def start() -> None:
     """OMP_NUM_THREADS, as launchers of several processes set it, holds here too; a forked child has one thread, since
     those of its parent are not there to wait for."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
@@ -23,12 +24,12 @@ def start():
 class Follower:
     """Takes over the number of threads of another library whenever that changes; lior.set_threads holds in between."""
 
-    def __init__(self, count):
+    def __init__(self, count: Callable[[], int]) -> None:
         self.count, self.seen = count, count()
         if self.seen < threads() == _INITIAL:  # nobody asked for more here
             set_threads(self.seen)
 
-    def __call__(self):
+    def __call__(self) -> None:
         now = self.count()
         if now != self.seen:
             self.seen = now

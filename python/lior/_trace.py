@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Python functions as formulas: they run once, on symbols that write down what is done to them."""
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 import numpy
+
+from lior.typing import ArrayLike
 
 _FUNCTIONS = {
     "sqrt": "sqrt",
@@ -52,34 +58,34 @@ _PATTERNS = {
 class Tape:
     """The operations so far, each once, as definitions of an `expr:` text."""
 
-    def __init__(self):
-        self.names = {}
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
 
-    def note(self, formula):
+    def note(self, formula: str) -> Symbol:
         name = self.names.setdefault(formula, f"_{len(self.names)}")
         return Symbol(self, name)
 
-    def statements(self):
+    def statements(self) -> list[str]:
         return [f"{name} = {formula}" for formula, name in self.names.items()]
 
 
 class Symbol:
     """A number of which only the name is known."""
 
-    def __init__(self, tape, name):
+    def __init__(self, tape: Tape, name: str) -> None:
         self._tape, self._name = tape, name
 
-    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options:
             raise TypeError(f"numpy.{ufunc.__name__}.{method} cannot be traced")
         return self._apply(ufunc.__name__, *inputs)
 
-    def __array_function__(self, function, types, arguments, options):
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Symbol:
         if function is numpy.where and len(arguments) == 3 and not options:
             return self._tape.note("where({}, {}, {})".format(*map(text_of, arguments)))
         raise TypeError(f"numpy.{function.__name__} cannot be traced")
 
-    def _apply(self, name, *inputs):
+    def _apply(self, name: str, *inputs: Any) -> Any:
         if any(isinstance(x, numpy.ndarray) and x.ndim for x in inputs):
             # NumPy goes through the entries, and comes back with one symbol at a time.
             arrays = [numpy.asarray(x, dtype=object) for x in inputs]
@@ -94,25 +100,37 @@ class Symbol:
         known = ", ".join(sorted({*_OPERATORS, *_PATTERNS, *_FUNCTIONS, "where"}))
         raise TypeError(f"numpy.{name} cannot be traced; expected one of: {known}")
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         raise TypeError(
             "a branch on a number that is not known while a function is traced; use numpy.where"
         )
 
-    def __float__(self):
+    def __float__(self) -> float:
         raise TypeError(
             "a function of `math`, or float(), on a number that is not known while a function is "
             "traced; use NumPy's functions"
         )
 
-    __int__ = __index__ = __float__
-    __hash__ = None
+    def __neg__(self) -> Any:
+        return self._apply("negative", self)
 
-    def __repr__(self):
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __abs__(self) -> Any:
+        return self._apply("absolute", self)
+
+    def __invert__(self) -> Any:
+        return self._apply("logical_not", self)
+
+    __int__ = __index__ = __float__
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
         return f"<traced {self._name}>"
 
 
-def text_of(x):
+def text_of(x: Any) -> str:
     """A symbol's name, or a number that brings it back exactly."""
     if isinstance(x, numpy.ndarray) and x.ndim == 0:
         x = x.item()
@@ -125,8 +143,8 @@ def text_of(x):
     raise TypeError(f"{x!r} is no number of a formula; expected a finite real number")
 
 
-def _binary(name, swapped=False):
-    def operation(self, other):
+def _binary(name: str, swapped: bool = False) -> Callable[[Symbol, Any], Any]:
+    def operation(self: Symbol, other: Any) -> Any:
         return self._apply(name, other, self) if swapped else self._apply(name, self, other)
 
     return operation
@@ -152,16 +170,12 @@ for _name, _word in {
     "or": "logical_or",
 }.items():
     setattr(Symbol, f"__{_name}__", _binary(_word))
-Symbol.__neg__ = lambda self: self._apply("negative", self)
-Symbol.__pos__ = lambda self: self
-Symbol.__abs__ = lambda self: self._apply("absolute", self)
-Symbol.__invert__ = lambda self: self._apply("logical_not", self)
 # NumPy calls these on the entries of arrays of objects.
 for _name in [*_FUNCTIONS, "square", "reciprocal"]:
     setattr(Symbol, _name, lambda self, *other, _word=_name: self._apply(_word, self, *other))
 
 
-def trace(function, coordinates):
+def trace(function: Callable[[Any], ArrayLike], coordinates: str) -> str:
     """The `expr:` text of the metric function(x) -> (d, d), x the d coordinates."""
     names = [name.strip() for name in coordinates.split(",")]
     tape = Tape()

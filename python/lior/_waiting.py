@@ -4,6 +4,7 @@
 import contextlib
 import os
 import time
+from typing import Iterator
 
 _NAMES = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
 
@@ -24,7 +25,7 @@ def _others_run() -> bool:
 
 
 @contextlib.contextmanager
-def chosen():
+def chosen() -> Iterator[None]:
     """OpenMP's threads spin for 15 us on an idle machine and sleep on a busy one, where spinning takes
     the core from the thread that they wait for. The library reads the setting as it is loaded, in here;
     afterwards the environment is what it was. What the environment says is left as it is."""

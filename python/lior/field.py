@@ -5,7 +5,7 @@ or has walls.
 A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
 """
 
-from typing import Dict, NamedTuple
+from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy
 
@@ -24,6 +24,7 @@ from lior._lior.field import (
     spots,
     variable_order_entropy,
 )
+from lior.typing import ArrayLike, NDArray
 
 __all__ = [
     "Evolution",
@@ -43,30 +44,33 @@ __all__ = [
 ]
 
 
+#: A word for both axes, or one each.
+Boundary = str | tuple[str, str]
+
+
 class Evolved(NamedTuple):
     """Result of `evolve`: F frames."""
 
-    time: numpy.ndarray  #: (F,)
-    frames: numpy.ndarray  #: (F, Nx, Ny, D, D), the start first
-    diagnostics: Dict[
-        str, numpy.ndarray
-    ]  #: (F,) each: norm, energy, entropy and those of Hamiltonian.expectations
+    time: NDArray  #: (F,)
+    frames: NDArray  #: (F, Nx, Ny, D, D), the start first
+    #: (F,) each: norm, energy, entropy and those of Hamiltonian.expectations
+    diagnostics: dict[str, NDArray]
 
 
 def packet(
-    nx,
-    ny,
+    nx: int,
+    ny: int,
     *,
-    d=1,
-    dx=1.0,
-    dy=None,
-    boundary="periodic",
-    width=5.0,
-    centre=(0.0, 0.0),
-    k=(0.5, 0.0),
-    norm=None,
-    dtype="complex128",
-):
+    d: int = 1,
+    dx: float = 1.0,
+    dy: float | None = None,
+    boundary: Boundary = "periodic",
+    width: float = 5.0,
+    centre: tuple[float, float] = (0.0, 0.0),
+    k: tuple[float, float] = (0.5, 0.0),
+    norm: float | None = None,
+    dtype: str = "complex128",
+) -> NDArray:
     """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
     On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from
@@ -81,23 +85,23 @@ def packet(
 
 
 def evolve(
-    start,
-    v=None,
+    start: ArrayLike,
+    v: ArrayLike | str | None = None,
     *,
-    steps,
-    every=1,
-    evidence=None,
-    current=None,
-    dx=1.0,
-    dy=None,
-    boundary="periodic",
-    hbar=0.1,
-    mass=1.0,
-    gxx=1.0,
-    gyy=1.0,
-    absorption=None,
-    progress=True,
-    **settings,
+    steps: int,
+    every: int = 1,
+    evidence: ArrayLike | str | tuple[str, str] | None = None,
+    current: ArrayLike | str | tuple[str, str] | None = None,
+    dx: float = 1.0,
+    dy: float | None = None,
+    boundary: Boundary = "periodic",
+    hbar: float = 0.1,
+    mass: float = 1.0,
+    gxx: float | ArrayLike | str = 1.0,
+    gyy: float | ArrayLike | str = 1.0,
+    absorption: ArrayLike | str | None = None,
+    progress: bool = True,
+    **settings: Any,
 ) -> Evolved:
     """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
 
@@ -115,25 +119,35 @@ def evolve(
     """
     if steps < 0 or every < 1:
         raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
-    start = numpy.asarray(start)
-    cells = {"dx": dx, "dy": dy, "boundary": boundary}
-    v, absorption = _potential(v, absorption, start.shape, cells, settings)
+    first = numpy.asarray(start)
+    cells: dict[str, Any] = {"dx": dx, "dy": dy, "boundary": boundary}
+    potential, absorbed = _potential(v, absorption, first.shape, cells, settings)
     hamiltonian = Hamiltonian(
-        v,
-        d=start.shape[2],
+        potential,
+        d=first.shape[2],
         hbar=hbar,
         mass=mass,
-        dtype=start.dtype.name,
+        dtype=first.dtype.name,
         **cells,
-        **_metric(gxx, gyy, start.shape, cells),
+        **_metric(gxx, gyy, first.shape, cells),
     )
-    current = _current(current, start, cells, settings)
-    evidence = _entries(evidence, start, cells)
-    evolution = Evolution(hamiltonian, start, evidence, current, absorption=absorption, **settings)
+    entries = _entries(evidence, first, cells), _current(current, first, cells, settings)
+    evolution = Evolution(hamiltonian, first, *entries, absorption=absorbed, **settings)
+    return _recorded(evolution, hamiltonian, first, steps, every, progress)
 
+
+def _recorded(
+    evolution: Evolution,
+    hamiltonian: Hamiltonian,
+    start: NDArray,
+    steps: int,
+    every: int,
+    progress: bool,
+) -> Evolved:
+    """Runs it, and keeps a frame and its numbers every `every` steps."""
     count = 1 + -(-steps // every)
     frames = numpy.empty((count, *start.shape), start.dtype)
-    numbers = {}
+    numbers: dict[str, list[float]] = {}
     time = numpy.empty(count)
     for frame in _shown(range(count), progress):
         if frame > 0:
@@ -156,12 +170,14 @@ def evolve(
     return Evolved(time, frames, {name: numpy.array(all) for name, all in numbers.items()})
 
 
-def _values(given, shape, cells):
+def _values(given: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> Any:
     """The array (Nx, Ny) of a formula; anything else as it is."""
     return formula(given, *shape[:2], **cells) if isinstance(given, str) else given
 
 
-def _potential(v, absorption, shape, cells, settings):
+def _potential(
+    v: Any, absorption: Any, shape: tuple[int, ...], cells: dict[str, Any], settings: dict[str, Any]
+) -> tuple[NDArray, NDArray | None]:
     """v and W as arrays; a formula that reads t goes into the settings."""
     absorption = _values(absorption, shape, cells)
     if isinstance(v, str) and _field._reads_time(v):
@@ -176,7 +192,7 @@ def _potential(v, absorption, shape, cells, settings):
     return v, absorption
 
 
-def _metric(gxx, gyy, shape, cells):
+def _metric(gxx: Any, gyy: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> dict[str, Any]:
     gxx, gyy = _values(gxx, shape, cells), _values(gyy, shape, cells)
     if numpy.ndim(gxx) or numpy.ndim(gyy):
         ones = numpy.ones(shape[:2])
@@ -184,7 +200,7 @@ def _metric(gxx, gyy, shape, cells):
     return {"gxx": gxx, "gyy": gyy}
 
 
-def _formulas(given):
+def _formulas(given: Any) -> tuple[str, str] | None:
     """(modulus, phase) of a formula or of two; None of anything else."""
     if isinstance(given, str):
         return given, ""
@@ -194,7 +210,7 @@ def _formulas(given):
     return None
 
 
-def _entries(given, start, cells):
+def _entries(given: Any, start: NDArray, cells: dict[str, Any]) -> Any:
     """The field of formulas; anything else as it is."""
     texts = _formulas(given)
     if texts is None:
@@ -203,7 +219,7 @@ def _entries(given, start, cells):
     return polar(*texts, nx=nx, ny=ny, d=d, **cells).astype(start.dtype, copy=False)
 
 
-def _current(given, start, cells, settings):
+def _current(given: Any, start: NDArray, cells: dict[str, Any], settings: dict[str, Any]) -> Any:
     """J as an array; formulas that read t go into the settings."""
     texts = _formulas(given)
     if texts is None or not any(text and _field._reads_time(text) for text in texts):
@@ -212,11 +228,12 @@ def _current(given, start, cells, settings):
     return None
 
 
-def _shown(items, progress):
+def _shown(items: Sequence[int], progress: bool) -> Iterable[int]:
     if not progress:
         return items
     try:
         from tqdm.auto import tqdm
     except ImportError:
         return items
-    return tqdm(items, disable=None, unit="frame")
+    shown: Iterable[int] = tqdm(items, disable=None, unit="frame")
+    return shown

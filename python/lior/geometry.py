@@ -7,10 +7,15 @@ text that names one, such as "sphere:n=3,r=2". Ctrl-C ends a call within a momen
 """
 
 import math
-from enum import IntEnum
-from typing import NamedTuple, Union
-
-import numpy
+from typing import (
+    Any,
+    Callable,
+    Literal,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    overload,
+)
 
 from lior import _trace
 from lior._lior import geometry as _geometry
@@ -18,6 +23,8 @@ from lior._lior.geometry import (
     GeodesicOptions,
     LearnedMetric,
     Metric,
+    PathStatus,
+    RayEnd,
     antisymmetry_residual,
     christoffel,
     christoffel_differences,
@@ -37,6 +44,7 @@ from lior._lior.geometry import (
     symmetry_residual,
     torsion_residual,
 )
+from lior.typing import ArrayLike, NDArray, Out
 
 __all__ = [
     "Curvature",
@@ -83,68 +91,51 @@ __all__ = [
     "transport",
 ]
 
-AnyMetric = Union[Metric, str]
-
-
-PathStatus = IntEnum("PathStatus", _geometry._path_statuses(), start=0, module=__name__)
-PathStatus.__doc__ = """Why a geodesic ended where it did.
-
-ok; edge: it left the metric's domain; horizon: it reached a horizon; singular: the metric cannot be inverted there;
-stalled: the tolerance asks for steps too small, or for more than most_steps; saturated: it went on to its end, but so
-near an edge that one rounding of its coordinates changes the metric by 1 % or more, so they do not say where it is.
-"""
+AnyMetric = Metric | str
 
 
 class Curvature(NamedTuple):
     """Result of `curvature`."""
 
-    riemann: numpy.ndarray  #: (d, d, d, d, N), R^r_smn at [r, s, m, n]
-    ricci: numpy.ndarray  #: (d, d, N)
-    scalar: numpy.ndarray  #: (N,), positive on spheres
-    kretschmann: numpy.ndarray  #: (N,), R_rsmn R^rsmn
-    scalar_error: numpy.ndarray  #: (N,), what rounding may make of it
-    kretschmann_error: numpy.ndarray  #: (N,)
+    riemann: NDArray  #: (d, d, d, d, N), R^r_smn at [r, s, m, n]
+    ricci: NDArray  #: (d, d, N)
+    scalar: NDArray  #: (N,), positive on spheres
+    kretschmann: NDArray  #: (N,), R_rsmn R^rsmn
+    scalar_error: NDArray  #: (N,), what rounding may make of it
+    kretschmann_error: NDArray  #: (N,)
 
 
 class Paths(NamedTuple):
     """Result of `geodesics`: K samples of N paths."""
 
-    x: numpy.ndarray  #: (K, d, N)
-    v: numpy.ndarray  #: (K, d, N)
-    status: numpy.ndarray  #: (N,) uint8, values of PathStatus
-    reached: numpy.ndarray  #: (N,), the parameter where each ended
+    x: NDArray  #: (K, d, N)
+    v: NDArray  #: (K, d, N)
+    status: NDArray  #: (N,) uint8, values of PathStatus
+    reached: NDArray  #: (N,), the parameter where each ended
 
 
 class Events(NamedTuple):
     """What `find_events` returns: E zeros, in the order of paths and then parameters."""
 
-    path: numpy.ndarray  #: (E,) int64, which of the N paths
-    parameter: numpy.ndarray  #: (E,)
-    rising: numpy.ndarray  #: (E,) bool, the formula goes from - to +
-    x: numpy.ndarray  #: (d, E)
-    v: numpy.ndarray  #: (d, E)
-
-
-RayEnd = IntEnum("RayEnd", _geometry._ray_ends(), start=0, module=__name__)
-RayEnd.__doc__ = """What a ray met.
-
-sky: the sphere of the sky; disk: the ring in the equator's plane; horizon: a horizon, or it nears one for ever in these
-coordinates; edge: the end of the chart that is no horizon; lost: it took too many or too small steps.
-"""
+    path: NDArray  #: (E,) int64, which of the N paths
+    parameter: NDArray  #: (E,)
+    rising: NDArray  #: (E,) bool, the formula goes from - to +
+    x: NDArray  #: (d, E)
+    v: NDArray  #: (d, E)
 
 
 class Rays(NamedTuple):
     """Result of `trace_rays`."""
 
-    x: numpy.ndarray  #: (4, N), where each ended
-    v: numpy.ndarray  #: (4, N), its velocity there
-    end: numpy.ndarray  #: (N,) uint8, values of RayEnd
+    x: NDArray  #: (4, N), where each ended
+    v: NDArray  #: (4, N), its velocity there
+    end: NDArray  #: (N,) uint8, values of RayEnd
 
 
 class FrechetMean(NamedTuple):
     """Result of `frechet_mean`."""
 
-    x: numpy.ndarray  #: (d,), the mean
+    x: NDArray  #: (d,), the mean
     variance: float  #: the mean of distance(x, y)**2
     error: float  #: the size of the mean of log_x(y), which is 0 at the mean
     iterations: int  #: sets of N logarithms that were found
@@ -154,22 +145,28 @@ class FrechetMean(NamedTuple):
 class Logarithm(NamedTuple):
     """Result of `log_map`."""
 
-    v: numpy.ndarray  #: (d, N), exp_x(v) = y, up to the periods of coordinates
-    converged: numpy.ndarray  #: (N,) bool
-    error: numpy.ndarray  #: (N,), estimate of |v - exact v| in the norm of g(x)
-    shortest: numpy.ndarray  #: (N,) bool; False: a shorter geodesic is not excluded
+    v: NDArray  #: (d, N), exp_x(v) = y, up to the periods of coordinates
+    converged: NDArray  #: (N,) bool
+    error: NDArray  #: (N,), estimate of |v - exact v| in the norm of g(x)
+    shortest: NDArray  #: (N,) bool; False: a shorter geodesic is not excluded
 
 
 class Distance(NamedTuple):
     """Result of `distance` with details=True."""
 
-    length: numpy.ndarray  #: (N,), NaN where no geodesic was found, and only there
-    error: numpy.ndarray  #: (N,), estimate of |length - exact length|
-    shortest: numpy.ndarray  #: (N,) bool; False: a shorter geodesic is not excluded
+    length: NDArray  #: (N,), NaN where no geodesic was found, and only there
+    error: NDArray  #: (N,), estimate of |length - exact length|
+    shortest: NDArray  #: (N,) bool; False: a shorter geodesic is not excluded
 
 
 def traced_metric(
-    function, coordinates, *, signature="", periods=None, edge="", horizon=""
+    function: Callable[[Any], Any],
+    coordinates: str,
+    *,
+    signature: str = "",
+    periods: Mapping[str, float] | None = None,
+    edge: str = "",
+    horizon: str = "",
 ) -> Metric:
     """The metric that a Python function computes, as a Metric that needs Python no more.
 
@@ -188,7 +185,7 @@ def traced_metric(
     return Metric("; ".join(["expr:" + _trace.trace(function, coordinates), *statements]))
 
 
-def curvature(metric: AnyMetric, x, *, out=None) -> Curvature:
+def curvature(metric: AnyMetric, x: ArrayLike, *, out: Out = None) -> Curvature:
     """Curvature at x: (d, N), from exact second derivatives.
 
     R^r_smn = d_m Gamma^r_ns - d_n Gamma^r_ms + Gamma^r_ml Gamma^l_ns - Gamma^r_nl Gamma^l_ms,
@@ -199,7 +196,15 @@ def curvature(metric: AnyMetric, x, *, out=None) -> Curvature:
     return Curvature(*_geometry.curvature(metric, x, out=out))
 
 
-def geodesics(metric: AnyMetric, x, v, times, *, out=None, **options) -> Paths:
+def geodesics(
+    metric: AnyMetric,
+    x: ArrayLike,
+    v: ArrayLike,
+    times: Sequence[float] | NDArray,
+    *,
+    out: Out = None,
+    **options: Any,
+) -> Paths:
     """The geodesics from (x, v): (d, N) each, at the parameters `times` (>= 0, increasing).
 
     A lane that cannot go on stops: its status says why, its later samples repeat the last state
@@ -208,7 +213,9 @@ def geodesics(metric: AnyMetric, x, v, times, *, out=None, **options) -> Paths:
     return Paths(*_geometry.geodesics(metric, x, v, list(times), _options(options), out=out))
 
 
-def find_events(metric: AnyMetric, formula, paths: Paths, times, **options) -> Events:
+def find_events(
+    metric: AnyMetric, formula: str, paths: Paths, times: Sequence[float] | NDArray, **options: Any
+) -> Events:
     """Where a formula of coordinates and velocities is 0 along paths, in float64.
 
     "theta - pi/2" is the equator's plane, "r - 6" a radius, "dr" an apsis. `paths`, `times`: what `geodesics` returned
@@ -222,12 +229,16 @@ def find_events(metric: AnyMetric, formula, paths: Paths, times, **options) -> E
     )
 
 
-def exp_map(metric: AnyMetric, x, v, *, out=None, **options):
+def exp_map(
+    metric: AnyMetric, x: ArrayLike, v: ArrayLike, *, out: Out = None, **options: Any
+) -> tuple[NDArray, NDArray]:
     """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1."""
     return _geometry.exp_map(metric, x, v, _options(options), out=out)
 
 
-def log_map(metric: AnyMetric, x, y, *, out=None, **options) -> Logarithm:
+def log_map(
+    metric: AnyMetric, x: ArrayLike, y: ArrayLike, *, out: Out = None, **options: Any
+) -> Logarithm:
     """v with exp_x(v) = y: in closed form where the metric has one, else by shooting.
 
     Shooting finds a geodesic to 10 rtol |v|, the shorter way round for coordinates with a period (Metric.periods), but
@@ -237,7 +248,9 @@ def log_map(metric: AnyMetric, x, y, *, out=None, **options) -> Logarithm:
     return Logarithm(*_geometry.log_map(metric, x, y, _options(options), out=out))
 
 
-def frechet_mean(metric: AnyMetric, y, weights=None, **options) -> FrechetMean:
+def frechet_mean(
+    metric: AnyMetric, y: ArrayLike, weights: ArrayLike | None = None, **options: Any
+) -> FrechetMean:
     """The point whose sum of squared distances to y: (d, N) is least nearby, in float64.
 
     weights: (N,) >= 0, or None for equal ones. It starts at the heaviest point and goes along the mean of log_x(y). One
@@ -247,7 +260,39 @@ def frechet_mean(metric: AnyMetric, y, weights=None, **options) -> FrechetMean:
     return FrechetMean(*_geometry.frechet_mean(metric, y, weights, _options(options)))
 
 
-def distance(metric: AnyMetric, x, y, *, details=False, out=None, **options):
+@overload
+def distance(
+    metric: AnyMetric,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    details: Literal[False] = False,
+    out: Out = None,
+    **options: Any,
+) -> NDArray: ...
+
+
+@overload
+def distance(
+    metric: AnyMetric,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    details: Literal[True],
+    out: Out = None,
+    **options: Any,
+) -> Distance: ...
+
+
+def distance(
+    metric: AnyMetric,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    details: bool = False,
+    out: Out = None,
+    **options: Any,
+) -> NDArray | Distance:
     """sqrt(g(v, v)), v = log_x(y): (N,); NaN where log does not converge, and only there.
 
     Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball), else within
@@ -259,7 +304,9 @@ def distance(metric: AnyMetric, x, y, *, details=False, out=None, **options):
     return _geometry.distance(metric, x, y, _options(options), out=out)
 
 
-def transport(metric: AnyMetric, x, v, w, *, out=None, **options):
+def transport(
+    metric: AnyMetric, x: ArrayLike, v: ArrayLike, w: ArrayLike, *, out: Out = None, **options: Any
+) -> tuple[NDArray, NDArray]:
     """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to
     parameter 1."""
     return _geometry.transport(metric, x, v, w, _options(options), out=out)
@@ -267,21 +314,21 @@ def transport(metric: AnyMetric, x, v, w, *, out=None, **options):
 
 def image(
     metric: AnyMetric,
-    radius,
-    theta=math.pi / 2,
-    phi=0.0,
+    radius: float,
+    theta: float = math.pi / 2,
+    phi: float = 0.0,
     *,
-    size=(1280, 720),
-    view=None,
-    disk=None,
-    sky=None,
-    sky_radius=None,
-    observer="static",
-    samples=1,
-    temperature=4500.0,
-    rtol=1e-6,
-    out=None,
-):
+    size: tuple[int, int] = (1280, 720),
+    view: float | None = None,
+    disk: tuple[float, float] | None = None,
+    sky: ArrayLike | None = None,
+    sky_radius: float | None = None,
+    observer: str = "static",
+    samples: int = 1,
+    temperature: float = 4500.0,
+    rtol: float = 1e-6,
+    out: Out = None,
+) -> NDArray:
     """What an observer at (radius, theta, phi) sees who looks at the centre: uint8 (height, width, 3), sRGB.
 
     The metric has the coordinates (t, r, theta, phi), whatever the names of t and r, or (t, x, y, z), one minus sign,
@@ -297,9 +344,9 @@ def image(
         _geometry._scene_place(metric, radius, theta, phi),
         observer,
         2 * math.atan(1.3 * across / abs(radius)) if view is None else view,
-        tuple(size),
+        (size[0], size[1]),
         max(1000, 30 * abs(radius)) if sky_radius is None else sky_radius,
-        None if disk is None else tuple(disk),
+        None if disk is None else (disk[0], disk[1]),
         samples,
         temperature,
         sky,
@@ -310,32 +357,42 @@ def image(
 
 def camera_rays(
     metric: AnyMetric,
-    pixels,
-    radius,
-    theta=math.pi / 2,
-    phi=0.0,
+    pixels: ArrayLike,
+    radius: float,
+    theta: float = math.pi / 2,
+    phi: float = 0.0,
     *,
-    size,
-    view,
-    observer="static",
-    out=None,
-):
+    size: tuple[int, int],
+    view: float,
+    observer: str = "static",
+    out: Out = None,
+) -> tuple[NDArray, NDArray]:
     """(x, v), (4, N) each: the rays that reach the camera of `image` at pixels (2, N), traced backwards.
 
     pixels: column and row, the top left corner at (0, 0), edges at whole numbers. With u the observer's velocity,
     g(v, u) = 1: in units of the energy that it measures.
     """
     place = _geometry._scene_place(metric, radius, theta, phi)
-    return _geometry._camera_rays(metric, place, observer, view, tuple(size), pixels, out=out)
+    return _geometry._camera_rays(
+        metric, place, observer, view, (size[0], size[1]), pixels, out=out
+    )
 
 
 def trace_rays(
-    metric: AnyMetric, x, v, *, sky_radius=1000.0, disk=None, rtol=1e-6, atol=1e-8, out=None
+    metric: AnyMetric,
+    x: ArrayLike,
+    v: ArrayLike,
+    *,
+    sky_radius: float = 1000.0,
+    disk: tuple[float, float] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    out: Out = None,
 ) -> Rays:
     """Follows light rays from (x, v): (4, N) until each meets the disk (inner, outer), the sky or a horizon."""
-    disk = None if disk is None else tuple(disk)
-    return Rays(*_geometry._trace_rays(metric, x, v, sky_radius, disk, rtol, atol, out=out))
+    ring = None if disk is None else (disk[0], disk[1])
+    return Rays(*_geometry._trace_rays(metric, x, v, sky_radius, ring, rtol, atol, out=out))
 
 
-def _options(options) -> GeodesicOptions:
+def _options(options: Mapping[str, Any]) -> GeodesicOptions:
     return GeodesicOptions(**options)

@@ -4,14 +4,24 @@
 Each function draws into `axes` (new ones without) and returns them.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy
 
 from lior import memory as _memory
+from lior.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lior.geometry import Paths
 
 __all__ = ["field", "geodesics", "kernel", "phase_colours"]
 
 
-def phase_colours(t) -> numpy.ndarray:
+def phase_colours(t: ArrayLike) -> NDArray:
     """RGB in [0, 1], (..., 3), of complex numbers: the phase as hue (red at 0, cyan at pi), the
     modulus as brightness, 1 at the largest."""
     t = numpy.asarray(t)
@@ -23,7 +33,9 @@ def phase_colours(t) -> numpy.ndarray:
     return numpy.stack([value * numpy.clip(channel, 0, 1) for channel in channels], -1)
 
 
-def field(t, component=(0, 0), *, dx=1.0, axes=None):
+def field(
+    t: ArrayLike, component: tuple[int, int] = (0, 0), *, dx: float = 1.0, axes: Axes | None = None
+) -> Axes:
     """One component of a field (Nx, Ny, D, D), or a plane (Nx, Ny): phase as hue, modulus as
     brightness; x to the right, y up, in units of dx."""
     axes = _axes(axes)
@@ -35,7 +47,9 @@ def field(t, component=(0, 0), *, dx=1.0, axes=None):
     return axes
 
 
-def geodesics(paths, coordinates=(0, 1), *, axes=None):
+def geodesics(
+    paths: Paths | ArrayLike, coordinates: tuple[int, int] = (0, 1), *, axes: Axes | None = None
+) -> Axes:
     """Two coordinates of geometry.Paths, or of points (K, d, N): a line each, a dot at its start, a
     cross where it stopped early."""
     axes = _axes(axes)
@@ -51,7 +65,9 @@ def geodesics(paths, coordinates=(0, 1), *, axes=None):
     return axes
 
 
-def kernel(raw, *, until=50.0, tolerance=1e-6, axes=None):
+def kernel(
+    raw: ArrayLike, *, until: float = 50.0, tolerance: float = 1e-6, axes: Any = None
+) -> Any:
     """The LIoR kernel of raw: (12,) over (0, until], and the exponents -s of its poles in the
     complex plane, sized by weight: two axes."""
     raw = numpy.asarray(raw, float)
@@ -70,11 +86,11 @@ def kernel(raw, *, until=50.0, tolerance=1e-6, axes=None):
     return axes
 
 
-def _pyplot():
+def _pyplot() -> Any:
     from matplotlib import pyplot
 
     return pyplot
 
 
-def _axes(axes):
+def _axes(axes: Axes | None) -> Axes:
     return _pyplot().figure(layout="constrained").gca() if axes is None else axes

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The types of arguments in the signatures of lior."""
 
-from typing import Any, Protocol, Sequence, Union
+from typing import Any, Protocol, Sequence
+
+import numpy.typing
 
 
 class Array(Protocol):
@@ -18,4 +20,10 @@ class MakesArray(Protocol):
 
 
 #: What is read: an array, or what makes one; the numbers of a list take the dtype that is wanted.
-ArrayLike = Union[Array, MakesArray, Sequence[Any]]
+ArrayLike = Array | MakesArray | Sequence[Any]
+
+#: What is returned.
+NDArray = numpy.typing.NDArray[Any]
+
+#: The argument `out`: arrays of yours that take the results, a tuple where there are several.
+Out = Array | tuple[Array, ...] | None

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Fails if the types of the Python examples, or of the package that they use, are wrong by mypy --strict.
+# Reads the package that the build made in build/release/python, whose stubs name what the extension holds.
+#   scripts/check_types.sh            mypy, of build/venv (scripts/setup.sh tests)
+#   scripts/check_types.sh --pyright  the same, and then the examples by pyright, which must be installed
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+package=build/release/python python=build/venv/bin/python
+[ -f $package/lior/_lior/__init__.pyi ] || { echo "check_types: needs $package; run make test first" >&2; exit 1; }
+case "${1-}" in
+  "" | --pyright) ;;
+  *) echo "check_types: unknown argument '$1'; expected nothing or --pyright" >&2; exit 2 ;;
+esac
+MYPYPATH=$package $python -m mypy --cache-dir build/mypy examples/python/*.py
+if [ "${1-}" = --pyright ]; then
+  PYTHONPATH=$package pyright --pythonpath $python examples/python
+fi
