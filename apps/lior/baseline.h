@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What compressors reach on the bytes that a model predicted.
+// Sizes that compressors reach on the bytes that a model predicted.
 
 #include <string>
 #include <string_view>

@@ -96,7 +96,7 @@ class EvalProgress {
   Timer timer_;
 };
 
-/// What an evaluation was of, and what it found.
+/// The subject of an evaluation, and its results.
 struct Report {
   std::int64_t length = 0;  ///< of the sequences that were read
   train::EvalResult result;

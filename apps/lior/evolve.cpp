@@ -248,7 +248,7 @@ std::string ending_text(Index first, Index step, Index steps, const std::string&
   return fmt::format("{}\nto go further: {} --steps {}", what, resume, 2 * step);
 }
 
-/// What absorption has left of the start's norm.
+/// The part of the start's norm that absorption has left.
 std::string absorbed_text(const EvolveSetup& setup, const field::Evolution<double>& evolution) {
   Buffer<double> row_sums(2 * setup.grid.all_nx());
   const auto norm_of = [&](field::ConstField<double> t) {

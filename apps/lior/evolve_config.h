@@ -95,7 +95,7 @@ struct EvolveSetup {
   field::PotentialInTime potential;  ///< empty where it stays
   field::CurrentInTime<double> current_in_time;
 
-  /// What `evolution` takes of these.
+  /// The part of these that `evolution` takes.
   field::Inputs<double> inputs() const;
 
  private:

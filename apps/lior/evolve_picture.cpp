@@ -115,7 +115,7 @@ Panels phase_panels(field::ConstField<double> t, const field::Grid& grid, double
   return panels;
 }
 
-/// What a field of one dimension is drawn as.
+/// The picture of a field of one dimension.
 struct Curve {
   const char* name;
   plot::Colour colour;

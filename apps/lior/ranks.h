@@ -18,7 +18,7 @@ int usual_threads();
 
 /// Whether it is so on any rank. Collective.
 bool on_any_rank(bool mine);
-/// What the first rank says. Collective.
+/// The value of the first rank, on all. Collective.
 template <class T>
 T of_first_rank(T value) {
   ranks().broadcast(std::span(&value, 1));

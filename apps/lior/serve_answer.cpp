@@ -37,7 +37,7 @@ Json usage_json(const Usage& usage) {
           {"prompt_tokens_details", {{"cached_tokens", usage.cached}}}};
 }
 
-/// What both forms share.
+/// The fields that both forms share.
 class Answer : public TextListener {
  public:
   Answer(AnswerForm form, std::shared_ptr<HttpAnswer> http, AnswerEnd end)

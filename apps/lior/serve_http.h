@@ -46,7 +46,7 @@ class HttpServer {
  public:
   /// Called on the server's thread: it must not take long, and may keep the answer for later.
   using Handler = std::function<void(HttpRequest, std::shared_ptr<HttpAnswer>)>;
-  /// What the server itself refuses (a body too large, bad HTTP): the body of such an answer.
+  /// The body of an answer that refuses a request (a body too large, bad HTTP).
   using ErrorBody = std::function<std::string(int status, const std::string& message)>;
 
   /// Listens at once. `host`: a name or an address; port 0: a free one. Throws lior::Error where it

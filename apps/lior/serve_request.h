@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What a client of the completions and chat endpoints asks for.
+/// A request to the completions and chat endpoints.
 
 #include <stdexcept>
 #include <string>

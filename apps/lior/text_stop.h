@@ -17,9 +17,9 @@ class StopAt {
   const std::string& rest() const { return waiting_; }
 
   bool reached() const { return reached_; }
-  /// What may be shown now.
+  /// The text that may be shown now.
   std::string push(const std::string& text);
-  /// What waited when the text ends otherwise.
+  /// The text that still waited, when the text ends otherwise.
   std::string finish();
 
  private:

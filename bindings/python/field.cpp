@@ -29,7 +29,7 @@ using SharedHamiltonian = std::shared_ptr<const field::Hamiltonian<T>>;
 template <class T>
 using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
-/// What the words of Python say of a grid beside its cells. dy: None for dx. boundary: one word for
+/// Python's words for a grid beside its cells. dy: None for dx. boundary: one word for
 /// both axes, or a pair.
 struct GridWords {
   double dx;
@@ -110,7 +110,7 @@ class Hamiltonian {
   }
 
  private:
-  /// What `number` makes of a field.
+  /// The result of `number` for a field.
   template <class Measure>
   auto measure(const Argument& t, Measure number) {
     return visit([&]<class T>(const SharedHamiltonian<T>& h) {
@@ -172,7 +172,7 @@ class Hamiltonian {
 /// field::Evolution of its Hamiltonian's dtype; one call at a time.
 class Evolution {
  public:
-  /// What field::Inputs takes; formulas where something follows the time.
+  /// The arguments of field::Inputs; formulas where something follows the time.
   struct Arguments {
     const Argument &evidence, &current, &absorption;
     const std::string &potential, &current_modulus, &current_phase;

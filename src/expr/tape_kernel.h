@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the tape's kernel is given.
+// Arguments of the tape's kernel.
 
 #include "lior/expr/tape.h"
 

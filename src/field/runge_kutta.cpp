@@ -143,7 +143,8 @@ struct RungeKutta<T>::RowRead {
   const T* stencil;
 };
 
-/// What a sweep reads of the rows beside a rank's own: of the field, of its sources and of H.
+/// The numbers that a sweep reads of the rows beside a rank's own: of the field, of its sources and
+/// of H.
 template <class T>
 struct RungeKutta<T>::Edges {
   Edges(const Hamiltonian<T>& h, Index most_levels)

@@ -104,7 +104,7 @@ void sectional_curvature(const AnyMetric<T>& metric, View<const T, 2> x, View<co
       }
     }
     const T area = uu * ww - uw * uw;
-    // What rounding leaves of two parallel vectors is no plane.
+    // Two parallel vectors span no plane, whatever rounding leaves of their difference.
     const T rounding = 8 * std::numeric_limits<T>::epsilon() * (std::abs(uu * ww) + uw * uw);
     out(n) = std::abs(area) > rounding ? sum / area : std::numeric_limits<T>::quiet_NaN();
   });

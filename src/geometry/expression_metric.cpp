@@ -31,7 +31,7 @@ T* scratch(Index size) {
   return numbers.data();
 }
 
-/// What tapes compute, of a metric's formulas.
+/// The outputs of the tapes of a metric's formulas.
 class MetricNodes {
  public:
   explicit MetricNodes(MetricFormulas& formulas)

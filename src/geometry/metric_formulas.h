@@ -27,7 +27,7 @@ class MetricFormulas {
   expr::Id edge() const { return edge_; }
   expr::Id horizon() const { return horizon_; }
   Chart chart() const { return chart_; }
-  /// What a picture shows, if the description says so: two nodes.
+  /// The plane that a picture shows, if the description says so: two nodes.
   const std::vector<expr::Id>& plane() const { return plane_; }
 
   /// Coordinates that g ties together: each block of g that is not zero.

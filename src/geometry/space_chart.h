@@ -28,7 +28,7 @@ class SpaceChart {
     if (spherical_) return v[1];
     return (x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) / radius(x);
   }
-  /// What is 0 in the equator's plane: theta - pi/2, or z.
+  /// A coordinate that is 0 in the equator's plane: theta - pi/2, or z.
   double height(const double* x) const;
   double height_rate(const double* v) const { return spherical_ ? v[2] : v[3]; }
 

@@ -206,7 +206,7 @@ Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>
   visit([&](const auto& tokens, std::size_t t) {
     lost.table(longest).add(key_of(context_at(tokens, t, longest)), tokens[t]);
   });
-  // What a longer context loses altogether no longer stands before the shorter one.
+  // A longer context that loses all its tokens no longer hides the shorter one.
   for (Index n = longest; n > 0; --n) {
     std::vector<bool> is_done(lost.table(n).followers().size(), false);
     visit([&](const auto& tokens, std::size_t t) {

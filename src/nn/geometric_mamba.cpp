@@ -201,7 +201,7 @@ class GeometricMamba final : public Core<T> {
     MatrixView<T> rows() const { return {h.data(), h.extent(0), h.extent(1) * h.extent(2)}; }
   };
 
-  /// What is read of the state at every token, q; the state goes on to the last one.
+  /// Reads q from the state at every token; the state goes on to the last one.
   void scan(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> q) const {
     Arena& arena = call.arena;
     const Arena::Scope scope(arena);

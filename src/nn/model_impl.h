@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model is made of, for the files that make it: its parts, its states, its training step.
+// The parts of a model, for the files that make it: parameters, layers, states, training step.
 #pragma once
 
 #include <algorithm>
@@ -78,7 +78,8 @@ struct Model<T>::Impl {
   Classifier<T> classifier(View<const T, 2> x, std::optional<CountScores<T>>& terms) const {
     return {x, output.in(weights()), output_bias.vector_in(weights()), terms ? &*terms : nullptr};
   }
-  /// What counts add to the scores of up to `most` rows at a time; nothing where there are none.
+  /// The terms that counts add to the scores of up to `most` rows at a time; nothing where there
+  /// are none.
   void make_terms(const CountedRows<T>& rows, std::span<T> d_values, Index most, Arena& arena,
                   std::optional<CountScores<T>>& terms) const;
   Layers<T> block(std::size_t i) const {

@@ -55,7 +55,7 @@ struct ToToml {
   }
 };
 
-/// What the most frequent mistake needs: letters behind the sign that stand in no quotes.
+/// The most frequent mistake: letters behind the sign that stand in no quotes.
 std::string quotes_hint(std::string_view text, std::size_t line) {
   for (; line > 1 && !text.empty(); --line) {
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);

@@ -78,7 +78,7 @@ class WordMerger {
   void join(const Due& due) {
     std::vector<std::int32_t>& tokens = *tokens_;
     const std::int32_t next = after_[at(due.place)];
-    // What was joined meanwhile has another token, or none.
+    // A token that was joined meanwhile has another token, or none.
     if (next == std::ssize(tokens) || tokens[at(due.place)] != due.left ||
         tokens[at(next)] != due.right) {
       return;

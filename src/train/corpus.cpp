@@ -92,7 +92,7 @@ bool is_binary(std::span<const std::byte> bytes) {
   return std::find(front.begin(), front.end(), std::byte{0}) != front.end();
 }
 
-/// What a cache was made of: paths, sizes, times, and how they are read.
+/// The sources of a cache: paths, sizes, times, and how they are read.
 std::string key_of(const CorpusChoice& choice, const std::vector<io::FoundFile>& files) {
   Hash hash;
   hash.add("1");  // the way of decoding
@@ -125,7 +125,7 @@ class Separation {
       place += separator_.size();
       document_ = at + std::ssize(separator_);
     }
-    // What may be a separator's beginning stays; what is searched does not come again.
+    // The beginning of a separator stays; searched text does not come again.
     const std::size_t searched =
         std::max(waiting_.size() - std::min(waiting_.size(), separator_.size() - 1),
                  static_cast<std::size_t>(std::max<Index>(document_ - begin_, 0)));

@@ -55,7 +55,7 @@ class Runner {
     });
   }
 
-  /// What every head shows on average after words, [Q H].
+  /// The mean read-out of every head after words, [Q H].
   std::vector<double> mean_readout(Words words) {
     const nn::MixerConfig& mixer = model_.config().mixer;
     const Index width = nn::readout_width(mixer.readout, false) * mixer.heads;
@@ -203,7 +203,7 @@ class Recurrence {
   View<float, 2> embedding_, gain_, in_weight_, in_bias_, initial_, readout_;
 };
 
-/// What a row of the projection can be asked for: with Z [V, D + 1] the letters' inputs, the
+/// The demands on a row of the projection: with Z [V, D + 1] the letters' inputs, the
 /// smallest change d of the row and its bias with Z d = m is Z^T (Z Z^T)^-1 m.
 class LeastChange {
  public:

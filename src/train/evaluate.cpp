@@ -69,7 +69,7 @@ double Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
   return part.loss_sum;
 }
 
-/// What one row of a window says of its sequence and of its positions.
+/// Counts one row of a window for its sequence and for its positions.
 void Evaluator::count_positions(Index row, Index begin, Index width) {
   const std::int32_t* const targets = targets_.data() + row * width;
   const std::int32_t* const predicted = predicted_.data() + row * width;

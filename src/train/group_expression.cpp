@@ -29,7 +29,7 @@ Permutation rotation(std::int32_t n, std::int32_t points) {
   return p;
 }
 
-/// What is read of an expression: generators on points of their own, and what turns hold them.
+/// The value of an expression: generators on points of their own, and the turns that hold them.
 struct Part {
   std::vector<Permutation> generators;
   double order = 0;

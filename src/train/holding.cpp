@@ -170,7 +170,7 @@ std::string facts(const Automaton& machine, const std::optional<NamedGroup>& nam
                                       "however many layers it has");
 }
 
-/// What is said of turns that cannot hold the group; empty where they can, or nothing is known.
+/// The sentence on turns that cannot hold the group; empty where they can, or nothing is known.
 std::string advice_on_turns(const GroupTurns& turns, const nn::MixerConfig& mixer) {
   const bool one_sided = mixer.transition != algebra::Transition::two_sided;
   if (one_sided && turns.one_sided) return {};

@@ -108,7 +108,7 @@ class SlowReading {
 /// All that a run holds between its steps.
 class Trainer {
  public:
-  /// What a rank does on its own: settings, data, memory.
+  /// The part that a rank does on its own: settings, data, memory.
   Trainer(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
           const Hooks& hooks, comm::Communicator& ranks)
       : folder_(folder),
@@ -144,7 +144,7 @@ class Trainer {
     }
   }
 
-  /// What ranks do together before the first step.
+  /// The part that ranks do together before the first step.
   void begin(bool resume) {
     check_data_are_the_same();
     if (resume) load();
@@ -437,7 +437,7 @@ class Trainer {
                     new_rate, old_rate, new_rate > old_rate ? "; the loss may rise at first" : ""));
   }
 
-  /// What this rank's clock says.
+  /// The time by this rank's clock.
   double clock() const { return seconds_before_ + timer_.seconds(); }
   double done() const { return part_done(config_, state_.step, now_); }
   /// The run's time is the first rank's, as it was at the end of the latest step.

@@ -68,7 +68,7 @@ TEST(Communicator, EachRankSendsEachAnother) {
   });
 }
 
-/// What rank 0 is told when `body` runs on three ranks.
+/// The error that rank 0 reports when `body` runs on three ranks.
 template <class Failure, class Body>
 std::string failure_of(const Body& body) {
   std::string message;

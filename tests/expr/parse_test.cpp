@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What formulas mean, and where they are wrong.
+// The meaning of formulas, and their errors.
 #include "lior/expr/parse.h"
 
 #include <gtest/gtest.h>

@@ -240,7 +240,7 @@ TEST(AllocationFaults, InAStepOfTraining) {
   }
 }
 
-/// What an array, a text or a file holds, for comparison.
+/// The contents of an array, a text or a file, for comparison.
 template <class Range>
 std::vector<double> numbers(const Range& range) {
   return {std::begin(range), std::end(range)};

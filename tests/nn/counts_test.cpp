@@ -40,7 +40,7 @@ std::vector<std::array<double, 3>> discounts_of(const Counts& counts) {
   return all;
 }
 
-/// What count_steps gives for the longest context.
+/// The result of count_steps for the longest context.
 struct Prediction {
   std::vector<double> p;
   std::vector<Sureness> sureness;

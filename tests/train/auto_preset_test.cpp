@@ -14,7 +14,7 @@ Setting flag(const std::string& key, const std::string& text) {
   return {key, TextValue{text}, "--" + key};
 }
 
-/// What a run with these settings takes.
+/// The choice for a run with these settings.
 Config chosen(std::vector<Setting> settings, const AutoFacts& facts) {
   settings.push_back(flag("data", "book.txt"));
   EXPECT_TRUE(leaves_preset(settings));

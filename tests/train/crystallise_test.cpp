@@ -197,7 +197,7 @@ TEST(Crystallise, DoesNotDependOnThreads) {
   for (const auto& result : results) EXPECT_EQ(result, results.front());
 }
 
-/// What stops it, and that the model stays as it was.
+/// The cases that stop it, each of which leaves the model as it was.
 std::string refusal(nn::Model<float>& model) {
   const std::vector<float> before(model.values().begin(), model.values().end());
   const std::string why = run_error_of([&] { crystallise(model); });

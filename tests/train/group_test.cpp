@@ -12,7 +12,7 @@
 namespace lior::train {
 namespace {
 
-/// What books and GAP's library say of a group.
+/// Facts of a group, from books and GAP's library.
 struct Known {
   std::string expression;
   Index order, classes;

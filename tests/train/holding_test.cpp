@@ -11,7 +11,7 @@
 namespace lior::train {
 namespace {
 
-/// What a word does to all states.
+/// The action of a word on all states.
 using Map = std::vector<std::int32_t>;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }

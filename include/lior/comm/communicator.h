@@ -23,7 +23,7 @@
 
 namespace lior::comm {
 
-/// What other ranks have sent this one. The sum over all ranks is what went over the network,
+/// Bytes that other ranks have sent this one. The sum over all ranks is what went over the network,
 /// whichever way the library took.
 struct Traffic {
   Index bytes = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What the control groups of this process leave it.
+/// The memory and processors that the control groups of this process leave it.
 
 #include <cstddef>
 #include <filesystem>

@@ -6,7 +6,7 @@
 
 namespace lior {
 
-/// What a call throws that was ended: no std::exception, so that nobody takes it for a failure.
+/// Thrown by a call that was ended: no std::exception, so that nobody takes it for a failure.
 struct Stopped {};
 
 /// While it lives, calls that this thread makes into the library ask from time to time whether to

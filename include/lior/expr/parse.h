@@ -26,7 +26,7 @@ inline constexpr int kDeepestNesting = 200;
 /// Longest name in bytes: messages and files repeat names.
 inline constexpr std::size_t kLongestName = 100;
 
-/// What the names of a formula mean.
+/// The meaning of the names in a formula.
 struct Scope {
   /// The node of a name, or none.
   std::function<std::optional<Id>(std::string_view name)> find;

@@ -28,7 +28,7 @@ class AxisWaves {
   void inverse(std::complex<T>* data) const noexcept {
     periodic_ ? periodic_->inverse(data) : walled_->inverse(data);
   }
-  /// What forward, then inverse, multiplies by.
+  /// The factor by which forward, then inverse, multiplies.
   double unit() const { return unit_; }
 
  private:

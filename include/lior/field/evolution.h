@@ -27,7 +27,7 @@ namespace lior::field {
 /// as t^alpha, which no scheme sees as smooth. Where the field relaxes, 1. `driven`: by a current.
 double convergence_order(const Settings& settings, bool driven = false);
 
-/// What of an evolution takes memory beside its settings.
+/// The options of an evolution that take memory.
 struct Load {
   bool varies = false;  ///< the metric, in space
   bool driven = false;  ///< by a current, constant or in time

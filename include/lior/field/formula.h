@@ -47,7 +47,7 @@ class GridFormula {
 /// formula reads i or j, that is T_ii, and half of it T_ij off the diagonal.
 class PolarFormula {
  public:
-  /// What a formula is, and what opens its errors.
+  /// A formula, and the words that open its errors.
   struct Text {
     std::string_view formula, where;
   };

@@ -12,7 +12,7 @@
 
 namespace lior::field {
 
-/// What is at the two ends of an axis: each other, or walls at the outer faces of its first and
+/// The two ends of an axis: neighbours of each other, or walls at the outer faces of its first and
 /// last cells, where T is 0 (dirichlet) or has no slope (neumann).
 enum class Boundary { periodic, dirichlet, neumann };
 constexpr auto enum_names(Boundary) { return enum_words("periodic", "dirichlet", "neumann"); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What an evolution takes beside its Hamiltonian and its start.
+/// The inputs of an evolution beside its Hamiltonian and its start.
 
 #include "lior/field/hamiltonian_in_time.h"
 

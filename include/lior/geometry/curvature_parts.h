@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What curvature is made of: the tensors of Einstein, Schouten and Weyl, and sectional curvature.
+/// The parts of curvature: the tensors of Einstein, Schouten and Weyl, and sectional curvature.
 
 #include "lior/geometry/metric.h"
 

@@ -69,7 +69,7 @@ struct MetricParameter {
   double value;  ///< the default
 };
 
-/// What a file says. Formulas whose text is empty are not there.
+/// The entries of a metric's file. A formula whose text is empty is absent.
 struct MetricDescription {
   std::string name, summary;
   std::vector<Coordinate> coordinates;

@@ -9,7 +9,7 @@
 
 namespace lior::geometry {
 
-/// What is to be seen. The picture's size is that of the pixels.
+/// The scene. The picture's size is that of the pixels.
 struct ImageOptions {
   Camera camera;
   RayScene scene{.sky = 1000};

@@ -9,7 +9,7 @@
 
 namespace lior::geometry {
 
-/// What a ray met.
+/// The end of a ray.
 enum class RayEnd : std::uint8_t {
   sky,      ///< the sphere of the scene's sky
   disk,     ///< the ring in the equator's plane
@@ -24,8 +24,8 @@ struct Ring {
   double inner, outer;
 };
 
-/// What rays may meet, by the coordinates' own radius: |r| of (t, r, theta, phi), whatever the
-/// names of t and r, and sqrt(x^2 + y^2 + z^2) of (t, x, y, z).
+/// The surfaces that rays may meet, by the coordinates' own radius: |r| of (t, r, theta, phi),
+/// whatever the names of t and r, and sqrt(x^2 + y^2 + z^2) of (t, x, y, z).
 struct RayScene {
   double sky;                  ///< rays end on this sphere, on either side of a wormhole
   std::optional<Ring> disk{};  ///< opaque, in the plane theta = pi/2 or z = 0

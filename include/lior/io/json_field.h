@@ -25,7 +25,7 @@ class LineSplitter {
   }
   /// The next whole line, without its end; nothing where there is none yet.
   std::optional<std::string_view> next();
-  /// What follows the last line's end.
+  /// The text after the last line's end.
   std::string_view rest() const { return std::string_view(waiting_).substr(done_); }
 
  private:

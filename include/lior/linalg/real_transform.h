@@ -9,7 +9,7 @@
 
 namespace lior::linalg {
 
-/// What a sequence is made of: waves that vanish half a step before its first element and half a
+/// The basis of a transform: waves that vanish half a step before its first element and half a
 /// step after its last (sine), or have no slope there (cosine).
 enum class RealBasis { sine, cosine };
 

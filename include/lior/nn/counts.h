@@ -130,7 +130,7 @@ struct TextCounts {
   std::vector<Counts> lost{};  ///< by each part of part_size tokens; the last is what is left
   Index part_size = 0;
 
-  /// What is taken off for a token at `place` of the text; null where place < 0.
+  /// The counts that are taken off for a token at `place` of the text; null where place < 0.
   const Counts* lost_at(Index place) const;
   std::size_t bytes() const;
 };

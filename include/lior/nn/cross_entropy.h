@@ -22,7 +22,7 @@ struct CrossEntropy {
 /// Targets that count.
 Index count_targets(std::span<const std::int32_t> targets);
 
-/// What else adds to scores, a part of the rows at a time: count_scores.h.
+/// Terms added to scores, a part of the rows at a time: count_scores.h.
 template <class T>
 class ScoreTerms {
  public:

@@ -65,9 +65,9 @@ class Model {
   void set_kept(std::span<const Keep> of_blocks);
   std::span<const Keep> kept() const;
 
-  /// What the next loss_and_gradients leaves out at random (at first nothing): of what each layer
-  /// adds to its input, entries; of the n-grams, rows. The others are larger for that. Throws
-  /// lior::Error unless the rate is in [0, 1).
+  /// The parts that the next loss_and_gradients leaves out at random (at first nothing): of what
+  /// each layer adds to its input, entries; of the n-grams, rows. The others are larger for that.
+  /// Throws lior::Error unless the rate is in [0, 1).
   void set_dropout(const Dropout& dropout);
 
   /// The counts that a model with config().count_orders needs before it can predict: those of its

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What charts are drawn on: pixels (canvas.h) or SVG (svg.h). Coordinates are pixels from the top
-/// left corner, x to the right, y down.
+/// The surface that charts are drawn on: pixels (canvas.h) or SVG (svg.h). Coordinates are pixels
+/// from the top left corner, x to the right, y down.
 
 #include <cstdint>
 #include <span>

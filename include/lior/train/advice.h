@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What a run says about its text, in words for a person.
+/// Advice of a run about its text, in words for a person.
 
 #include <optional>
 #include <string>

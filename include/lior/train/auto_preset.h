@@ -9,7 +9,7 @@
 
 namespace lior::train {
 
-/// What it goes by. All are the same on all ranks of a run.
+/// The facts that it goes by. All are the same on all ranks of a run.
 struct AutoFacts {
   Index training_bytes = 0;
   double entropy = 0;  ///< of the text's bytes, in bits (text.h)
@@ -20,8 +20,8 @@ struct AutoFacts {
 /// with, and no part of the model (a key "model.*", which is of `tiny` then).
 bool leaves_preset(std::span<const settings::Setting> settings);
 
-/// What stands for the preset. `asked`: the settings of the run, with those of `tiny` for what they
-/// leave open.
+/// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
+/// for what they leave open.
 ///   bytes that look compressed, tokens that are no bytes: tiny;
 ///   more than 32 MB of text, whose counts would take too much memory: tiny-ngrams;
 ///   else counts of the text: small-counts where 5 M parameters have 30 minutes of a core at least,

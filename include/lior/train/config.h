@@ -79,7 +79,7 @@ std::string preset_list();
 /// choose_preset says (auto_preset.h), and tiny before. Data without a preset have it.
 inline constexpr std::string_view kAutoPreset = "auto";
 
-/// What stands for the preset "auto" of a text.
+/// The settings that stand for the preset "auto" of a text.
 struct PresetChoice {
   Config config{};
   Index steps = 0;    ///< of a run without steps and minutes

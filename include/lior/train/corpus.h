@@ -80,7 +80,7 @@ class Corpus {
 /// decoded.
 inline constexpr const char* kTextFile = "data";
 
-/// What is trained on, and what never is.
+/// The part that is trained on, and the part that never is.
 struct Split {
   std::vector<Range> training, held_out;
 };

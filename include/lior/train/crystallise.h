@@ -17,7 +17,7 @@
 ///   4. every pair of a state and a token is run, and long fresh words: all predictions are the
 ///      automaton's.
 ///
-/// What is left is rounding: float32 weights hold a turn to about 1e-7, so N random tokens move a
+/// Only rounding is left: float32 weights hold a turn to about 1e-7, so N random tokens move a
 /// state by about 1e-7 sqrt N. Words that repeat a short period add up their errors instead,
 /// 1e-7 N: docs/decisions/026-exact-states.md.
 

@@ -46,7 +46,7 @@ struct EvalResult {
 
   static constexpr Index kMostBins = 1024;
 
-  /// What can be compared between tokenizers; absent of a task.
+  /// Comparable between tokenizers; absent of a task.
   std::optional<double> nats_per_byte() const;
 };
 

@@ -33,9 +33,9 @@ using Permutation = std::vector<std::int32_t>;
 /// identity is 0.
 class Group {
  public:
-  /// What `generators` generate: permutations of the same points, at least one. Cost: order x
-  /// generators x degree. Throws lior::Error where the group has more than `most` elements, or
-  /// order x degree is more than kMostNumbers.
+  /// The group that `generators` generate: permutations of the same points, at least one. Cost:
+  /// order x generators x degree. Throws lior::Error where the group has more than `most` elements,
+  /// or order x degree is more than kMostNumbers.
   static constexpr Index kMostElements = Index{1} << 16, kMostNumbers = Index{1} << 22;
   explicit Group(std::vector<Permutation> generators, Index most = kMostElements);
 
@@ -67,7 +67,7 @@ bool is_abelian(const Group& group);
 /// element.
 bool is_solvable(const Group& group);
 
-/// What heads of the recurrence (docs/math/machines.md) are known to hold a group.
+/// The heads of the recurrence that are known to hold a group (docs/math/machines.md).
 struct GroupTurns {
   /// Turns of one side: G lies in a product of groups of rotations of the sphere, Zn, Dn, A4, S4
   /// and A5, a head or more for each. False where that is not known.

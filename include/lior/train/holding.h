@@ -18,7 +18,7 @@ struct Forgetting {
   std::int32_t letter;  ///< that leads both to one state
 };
 
-/// What a machine asks of states that are turned and never forget.
+/// The demands of a machine on states that are turned and never forget.
 enum class Holding {
   by_turns,       ///< every letter permutes what the outputs tell apart
   by_window,      ///< a letter does not, and nothing speaks against turns by the last few letters
@@ -41,7 +41,7 @@ inline constexpr double kMostPairSteps = 1e8;
 /// does not, or the group has more than 4,096 elements.
 std::optional<Group> group_of_letters(const Automaton& machine);
 
-/// What a run on a machine says before it trains: the machine, in one line, and what of `model`
+/// The words of a run on a machine before it trains: the machine, in one line, and what of `model`
 /// cannot hold it, each with what would be right.
 std::vector<std::string> advice_on_machine(const Task& task, const nn::ModelConfig& model);
 

@@ -56,7 +56,7 @@
 
 namespace lior::train {
 
-/// What the sequences of a task are drawn from whose labels are a machine's outputs.
+/// The source of sequences of a task whose labels are a machine's outputs.
 struct WordProblem {
   Automaton machine;
   std::vector<std::string> letters{};  ///< their names, if they have any

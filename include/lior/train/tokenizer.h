@@ -5,7 +5,7 @@
 /// - byte: a token is a byte, 0 .. 255.
 /// - byte pairs (byte_pairs.h): a token is a byte, or two tokens that often stood together.
 ///
-/// What a run uses is named by the setting `tokenizer`, and kept in the run's folder.
+/// The tokenizer of a run is named by the setting `tokenizer`, and kept in the run's folder.
 
 #include <cstdint>
 #include <memory>
@@ -32,7 +32,7 @@ class Tokenizer {
   /// follow it, and returns its size: all of it where `is_whole`.
   virtual std::size_t encode(std::string_view text, bool is_whole,
                              std::vector<std::int32_t>& tokens) const = 0;
-  /// What it is a token of, in words: "bytes", "tokens".
+  /// The unit that it counts, in words: "bytes", "tokens".
   virtual std::string_view unit() const { return "tokens"; }
   /// A tokenizer.json of it (byte_pairs.h); empty where there is nothing to keep.
   virtual std::string to_json() const { return {}; }

@@ -135,7 +135,7 @@ double geodesic_error(const Twin& twin) {
                    relative_difference(v_got.span(), v_want.span())});
 }
 
-/// What is known of a preset's curvature at a point; NaN: not asked.
+/// A preset's curvature at a point, from the literature; NaN: not asked.
 struct Invariants {
   double scalar, kretschmann;
 };
