@@ -33,7 +33,7 @@ double compatibility_residual(const Metric& metric, const Argument& x, const Arg
     const auto points = call.in<T>("x", x, {d, 'N'});
     const auto symbols = call.in<T>("gamma", gamma, {d, d, d, 'N'});
     double result = 0;
-    call.run(
+    call.run_watched(
         [&] { result = geometry::compatibility_residual<T>(metric.of<T>(), points, symbols); });
     return result;
   });
@@ -46,7 +46,7 @@ NumPy christoffel_differences(const Metric& metric, const Argument& x, double st
     const Index d = metric.dimension();
     const auto points = call.in<T>("x", x, {d, 'N'});
     const auto gamma = call.out<T>({d, d, d, 'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       geometry::christoffel_differences<T>(metric.of<T>(), points, static_cast<T>(step), gamma);
     });
   });
@@ -88,7 +88,7 @@ double eigenvalue_residual(const Argument& a, const Argument& b) {
     const auto real = call.in<T>("a", a, {'d', 'd', 'N'});
     const auto imaginary = call.in<T>("b", b, {'d', 'd', 'N'});
     double result = 0;
-    call.run([&] { result = geometry::eigenvalue_residual<T>(real, imaginary); });
+    call.run_watched([&] { result = geometry::eigenvalue_residual<T>(real, imaginary); });
     return result;
   });
 }

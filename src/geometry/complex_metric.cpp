@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "geometry/point.h"
+#include "lior/core/stop.h"
 
 namespace lior::geometry {
 namespace {
@@ -130,6 +131,7 @@ double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b) {
   Worst<double> worst, size;
   Matrix g(d, d);
   for (Index p = 0; p < a.extent(2); ++p) {
+    check_stop();
     for (Index k = 0; k < d * d; ++k) {
       g(k / d, k % d) = {static_cast<double>(a(k / d, k % d, p)),
                          static_cast<double>(b(k / d, k % d, p))};

@@ -67,6 +67,13 @@ def test_bianchi_s_identity(interrupted, rng):
     interrupted(lambda: lior.geometry.second_bianchi_residual("sphere:n=6", x, 1e-3))
 
 
+def test_eigenvalues_and_differences(interrupted, rng):
+    a = rng.normal(size=(8, 8, 50000))
+    interrupted(lambda: lior.geometry.eigenvalue_residual(a, a))
+    x = rng.uniform(1, 2, (6, 1000000))
+    interrupted(lambda: lior.geometry.christoffel_differences("sphere:n=6", x, 1e-3))
+
+
 def test_a_field_s_entropy(interrupted, rng):
     t = rng.normal(size=(300, 300, 12, 12)) + 0j
     interrupted(lambda: lior.field.entropy(t))
