@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -21,8 +22,9 @@
 namespace lior {
 namespace {
 
-int& thread_setting() {
-  static int count = available_cores();
+/// Read by calls of some threads while others may set it.
+std::atomic<int>& thread_setting() {
+  static std::atomic<int> count = available_cores();
   return count;
 }
 
@@ -69,13 +71,13 @@ int available_cores() {
 
 void set_threads(int count) {
   LIOR_CHECK(count >= 1, "threads = {} cannot run anything; it must be >= 1", count);
-  thread_setting() = count;
+  thread_setting().store(count, std::memory_order_relaxed);
 #if !defined(LIOR_STD_THREAD)
   omp_set_num_threads(count);
 #endif
 }
 
-int threads() { return thread_setting(); }
+int threads() { return thread_setting().load(std::memory_order_relaxed); }
 
 namespace detail {
 
