@@ -13,7 +13,8 @@ namespace lior {
 int available_cores();
 
 /// Threads that parallel_for uses; starts as available_cores(). Also sets OpenMP's, which the
-/// matrix products follow. Throws lior::Error unless count >= 1.
+/// matrix products follow. Throws lior::Error unless count >= 1. Not while another thread is in a
+/// call of this library: calls that have room for threads() workers would meet more of them.
 void set_threads(int count);
 int threads();
 
