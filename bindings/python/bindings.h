@@ -22,6 +22,7 @@ void bind_enum(nb::module_& m, const char* name, const char* doc) {
 
 void bind_algebra(nb::module_& m);
 void bind_compat(nb::module_& m);
+void bind_counts(nb::module_& m);
 void bind_field(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_geometry_checks(nb::module_& m);

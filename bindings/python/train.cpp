@@ -20,6 +20,7 @@
 #include "lior/train/source.h"
 #include "lior/train/tokenizer_kinds.h"
 #include "signal_watch.h"
+#include "train.h"
 
 namespace lior::python {
 namespace {
@@ -74,17 +75,32 @@ class Model {
     return result;
   }
 
-  LossResult loss_and_gradients(const Argument& tokens, const Argument& targets) {
+  LossResult loss_and_gradients(const Argument& tokens, const Argument& targets,
+                                const Argument& places) {
     Call call;
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
     const auto wanted = call.integers("targets", targets, {'B', 'N'});
+    const auto begins = call.in_or_none<Index>("places", places, {'B'});
     LossResult result;
     call.run_watched([&] {
       const std::lock_guard lock(mutex_);
       result = model_.loss_and_gradients(
-          input, wanted, arena(model_.training_bytes(input.extent(0), input.extent(1))));
+          input, wanted, arena(model_.training_bytes(input.extent(0), input.extent(1))),
+          begins.span());
     });
     return result;
+  }
+
+  std::optional<Counts> counts() const {
+    if (model_.counts() == nullptr) return {};
+    return Counts{model_.counts(), model_.config().vocabulary};
+  }
+  void set_counts(const Counts& counts) {
+    LIOR_CHECK(counts.vocabulary == model_.config().vocabulary,
+               "counts are of {} different tokens; the model has {}", counts.vocabulary,
+               model_.config().vocabulary);
+    const std::lock_guard lock(mutex_);
+    model_.set_counts(counts.shared);
   }
 
  private:
@@ -210,11 +226,6 @@ class Optimizer {
   train::Optimizer<float> optimizer_;
 };
 
-/// A source under its Python name.
-struct Data {
-  std::unique_ptr<train::Source> source;
-};
-
 /// A tokenizer under its Python name.
 struct Tokenizer {
   train::TokenizerPtr shared;
@@ -272,6 +283,17 @@ Pair training_batch(const Data& data, std::uint64_t seed, Index step, Index batc
   const auto targets = call.out<std::int32_t>({batch, length});
   return call.run([&] {
     data.source->fill(train::Purpose::training, seed, step, 0, tokens, targets, alphabet);
+  });
+}
+
+NumPy training_places(const Data& data, std::uint64_t seed, Index step, Index batch, Index length) {
+  LIOR_CHECK(data.source->text() != nullptr, "a task's sequences have no places; a text's have");
+  Call call;
+  const auto places = call.out<Index>({batch});
+  return call.run([&] {
+    Array<std::int32_t, 2> tokens({batch, length}), targets({batch, length});
+    data.source->fill(train::Purpose::training, seed, step, 0, tokens.view(), targets.view(),
+                      train::Alphabet::all, places.span());
   });
 }
 
@@ -471,6 +493,8 @@ Between calls stands a state of constant size. Bit-equal for equal thread counts
       .def_prop_ro(
           "row_gradients", &row_gradients_of,
           "name -> (rows (n,), gradients (n, d_model)) of each n-gram table; other rows have none.")
+      .def_prop_rw("counts", &Model::counts, &Model::set_counts,
+                   "Of a text, which a model with count_orders predicts by; None: not set.")
       .def("initial_state", &Model::initial_state, "batch"_a,
            "(B, state_size): before the first token.")
       .def("logits", &Model::logits, "tokens"_a, "state"_a.none() = nb::none(), nb::kw_only(),
@@ -481,8 +505,10 @@ state_size) float32, which is updated in place, or from the start (None).)")
            "The loss of tokens, targets: (B, N) integers, from `state` as in logits.")
       .def(
           "loss_and_gradients", &Model::loss_and_gradients, "tokens"_a, "targets"_a,
+          "places"_a.none() = nb::none(),
           R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
-`gradients` then hold those of its mean. Ctrl-C ends it within a moment; they then hold nothing.)");
+`gradients` then hold those of its mean. places: of a model with counts, as Data.training_places gives
+them. Ctrl-C ends it within a moment; they then hold nothing.)");
 }
 
 void bind_data(nb::module_& m) {
@@ -559,7 +585,9 @@ between documents of a file; cache: a run's folder, which may hold the same text
           "training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
           "generators"_a = false,
           R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5,
-s5 and group:EXPR, words of a few elements that make all others.)");
+s5 and group:EXPR, words of a few elements that make all others.)")
+      .def("training_places", &training_places, "seed"_a, "step"_a, "batch"_a, "length"_a,
+           "(B,) int64: where in the text the rows of that training_batch begin.");
 }
 
 void bind_tokens(nb::module_& m) {
@@ -682,6 +710,7 @@ repetition_penalty: above 1, tokens of the last 64 are less likely.)")
 
 void bind_train(nb::module_& m) {
   bind_config(m);
+  bind_counts(m);
   bind_model(m);
   bind_data(m);
   bind_tokens(m);

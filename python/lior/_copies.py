@@ -3,12 +3,14 @@
 
 import copyreg
 import json
+import pathlib
+import tempfile
 from typing import Any
 
 from lior._lior import Error
 from lior._lior.geometry import Metric
 from lior._lior.nn import Layer
-from lior._lior.train import Config
+from lior._lior.train import Config, Counts
 
 
 def flat_settings(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -32,9 +34,23 @@ def _layer(kind: str, d_model: int, layers: int, options: dict[str, Any]) -> Lay
     return Layer(kind, d_model, layers=layers, **options)
 
 
+def _counts(longest: int, vocabulary: int, file: bytes) -> Counts:
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "counts.safetensors").write_bytes(file)
+        return Counts.read(folder, longest, vocabulary)
+
+
+def _counts_as_file(made: Counts) -> tuple[Any, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        made.write(folder)
+        file = (pathlib.Path(folder) / "counts.safetensors").read_bytes()
+    return _counts, (made.longest, made.vocabulary, file)
+
+
 def register() -> None:
     copyreg.pickle(Metric, _metric)
     copyreg.pickle(Config, lambda config: (Config, (flat_settings(json.loads(config.json)),)))
+    copyreg.pickle(Counts, _counts_as_file)
     copyreg.pickle(
         Layer, lambda made: (_layer, (made.kind, made.d_model, made.layers, made.options))
     )

@@ -15,6 +15,7 @@ import numpy
 from lior._lior import Error
 from lior._lior.train import (
     Config,
+    Counts,
     Curriculum,
     Data,
     Decoder,
@@ -33,6 +34,7 @@ from lior.typing import ArrayLike, NDArray
 
 __all__ = [
     "Config",
+    "Counts",
     "Curriculum",
     "Data",
     "Decoder",
@@ -73,6 +75,7 @@ class TrainedModel:
             self.settings,
             self.tokenizer,
             dict(self.model.parameters),
+            self.model.counts,
         )
 
     def logits(self, tokens: ArrayLike, state: NDArray | None = None) -> NDArray:
@@ -163,13 +166,19 @@ class TrainedModel:
 
 
 def _trained(
-    config: Config, settings: dict[str, Any], tokenizer: Tokenizer, parameters: dict[str, NDArray]
+    config: Config,
+    settings: dict[str, Any],
+    tokenizer: Tokenizer,
+    parameters: dict[str, NDArray],
+    counts: Counts | None,
 ) -> TrainedModel:
     made = TrainedModel.__new__(TrainedModel)
     made.config, made.settings, made.model = config, settings, Model(config)
     made.tokenizer, made._folder = tokenizer, ""
     for name, array in made.model.parameters.items():
         array[...] = parameters[name]
+    if counts is not None:
+        made.model.counts = counts
     return made
 
 

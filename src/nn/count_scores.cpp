@@ -33,48 +33,32 @@ std::int32_t open_row(Index n, const Sureness& sure) {
 }  // namespace
 
 template <class T>
-CountScores<T>::CountScores(const TextCounts* counts, const CountedRows<T>& rows,
-                            const CountGate<T>& gate, const CountGateGradient<T>& gradient,
+CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest,
                             Index most, Index classes, Arena& arena)
-    : counts_(counts),
-      rows_(rows),
-      gate_(gate),
-      gradient_(gradient),
-      classes_(classes),
-      arena_(arena) {
-  const Index K = longest();
-  check_matrix(gate.sureness, sureness_rows(K), K, "sureness");
-  check_size(gate.bias, K, "bias");
+    : counts_(counts), rows_(rows) {
   if (!rows.places.empty()) check_size(rows.places, rows.tokens.extent(0), "places");
-  tokens_ = arena.take<std::int32_t, 2>({most, (K + 1) * classes});
-  steps_ = arena.take<T, 2>({most, (K + 1) * classes});
-  ends_ = arena.take<std::int32_t, 2>({most, K + 1});
-  bases_ = arena.take<T, 2>({most, K + 1});
-  weights_ = arena.take<T, 2>({most, K});
-  d_weights_ = arena.take<T, 2>({gradient.bias.empty() ? 0 : most, K});
-  sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * K});
+  tokens_ = arena.take<std::int32_t, 2>({most, (longest + 1) * classes});
+  steps_ = arena.take<T, 2>({most, (longest + 1) * classes});
+  ends_ = arena.take<std::int32_t, 2>({most, longest + 1});
+  bases_ = arena.take<T, 2>({most, longest + 1});
+  sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * longest});
   ratios_ = arena.take<double, 2>({2 * threads(), classes});
   lost_ = arena.take<std::uint32_t, 2>({threads(), classes});
   if (arena.planning()) return;
-  LIOR_CHECK(counts != nullptr && counts->all.longest() == K,
-             "the model has weights for contexts of 1 to {} tokens, and counts of up to {}", K,
-             counts == nullptr ? 0 : counts->all.longest());
+  LIOR_CHECK(counts != nullptr && counts->all.longest() == longest,
+             "the model has weights for contexts of 1 to {} tokens, and counts of up to {}",
+             longest, counts == nullptr ? 0 : counts->all.longest());
   for (int worker = 0; worker < threads(); ++worker) work_of(worker).clear();
 }
 
 template <class T>
-CountWork CountScores<T>::work_of(int worker) const {
+CountWork CountLookup<T>::work_of(int worker) const {
   return {ratios_[2 * worker].span(), ratios_[2 * worker + 1].span(), lost_[worker].span()};
-}
-
-template <class T>
-CountSteps<T> CountScores<T>::steps_of(Index i) const {
-  return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
 }
 
 /// The tokens up to a row's own, in the end of `to`.
 template <class T>
-Context CountScores<T>::context_of(Index row, std::span<std::int32_t> to) const {
+Context CountLookup<T>::context_of(Index row, std::span<std::int32_t> to) const {
   const Index N = rows_.tokens.extent(1), b = row / N;
   const MatrixView<const T>& history = rows_.history;
   std::size_t size = 0;
@@ -88,29 +72,78 @@ Context CountScores<T>::context_of(Index row, std::span<std::int32_t> to) const 
 }
 
 template <class T>
-const Counts* CountScores<T>::lost_at(Index row) const {
+const Counts* CountLookup<T>::lost_at(Index row) const {
   if (rows_.places.empty()) return nullptr;
   const Index N = rows_.tokens.extent(1), place = rows_.places[static_cast<std::size_t>(row / N)];
   return place < 0 ? nullptr : counts_->lost_at(place + row % N + 1);  // of the token that follows
 }
 
-/// The steps of a row, and what its sureness adds to its weights.
 template <class T>
-void CountScores<T>::look_up(Index i, Index row, int worker) {
-  const Index K = longest();
+void CountLookup<T>::look_up(Index i, Index row, int worker) {
   std::array<std::int32_t, kLongestContext> tokens;
   std::array<Sureness, kLongestContext> of_lengths;
-  const auto lengths = static_cast<std::size_t>(K);
+  const auto lengths = static_cast<std::size_t>(longest());
   const std::span sureness = std::span(of_lengths).first(lengths);
   count_steps<T>(counts_->all, lost_at(row), context_of(row, std::span(tokens).first(lengths)),
-                 steps_of(i), sureness, work_of(worker));
-  for (Index n = 1; n <= K; ++n) {
+                 steps(i), sureness, work_of(worker));
+  for (Index n = 1; n <= longest(); ++n) {
     const Sureness& sure = sureness[static_cast<std::size_t>(n - 1)];
     sure_rows_(i, 2 * n - 2) = sure_row(n, sure);
     sure_rows_(i, 2 * n - 1) = open_row(n, sure);
   }
-  for (const std::int32_t s : sure_rows_[i]) {
-    for (Index k = 0; k < K; ++k) weights_(i, k) += gate_.sureness(s, k);
+}
+
+template <class T>
+void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View<T, 3> logarithms,
+                      View<std::int32_t, 2> sure_rows, Arena& arena) {
+  const Index R = rows.tokens.size(), K = logarithms.extent(1), V = logarithms.extent(2);
+  check_shape(logarithms, {R, K, V}, "logarithms");
+  check_shape(sure_rows, {R, 2 * K}, "sure_rows");
+  const Arena::Scope scope(arena);
+  CountLookup<T> lookup(&counts, rows, K, threads(), V, arena);
+  const auto sums = arena.take<T, 2>({threads(), V});
+  if (arena.planning()) return;
+  parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int worker) {
+    const std::span<T> sum = sums[worker].span();
+    for (Index row = begin; row < end; ++row) {
+      lookup.look_up(worker, row, worker);
+      const CountSteps<T> of = lookup.steps(worker);
+      std::copy_n(lookup.sure_rows(worker).begin(), 2 * K, &sure_rows(row, 0));
+      std::fill(sum.begin(), sum.end(), T(0));
+      std::size_t e = 0;
+      for (std::size_t n = 0; n < of.ends.size(); ++n) {
+        for (; std::cmp_less(e, of.ends[n]); ++e) {
+          sum[static_cast<std::size_t>(of.tokens[e])] += of.steps[e];
+        }
+        if (n == 0) continue;
+        std::transform(sum.begin(), sum.end(), &logarithms(row, static_cast<Index>(n) - 1, 0),
+                       [&](T step) { return of.bases[n] + step; });
+      }
+    }
+  });
+}
+
+template <class T>
+CountScores<T>::CountScores(const TextCounts* counts, const CountedRows<T>& rows,
+                            const CountGate<T>& gate, const CountGateGradient<T>& gradient,
+                            Index most, Index classes, Arena& arena)
+    : lookup_(counts, rows, gate.weight.rows, most, classes, arena),
+      gate_(gate),
+      gradient_(gradient),
+      classes_(classes),
+      arena_(arena) {
+  const Index K = longest();
+  check_matrix(gate.sureness, sureness_rows(K), K, "sureness");
+  check_size(gate.bias, K, "bias");
+  weights_ = arena.take<T, 2>({most, K});
+  d_weights_ = arena.take<T, 2>({gradient.bias.empty() ? 0 : most, K});
+}
+
+/// Adds to a row's weights those of its sureness.
+template <class T>
+void CountScores<T>::add_weights(Index i) {
+  for (const std::int32_t s : lookup_.sure_rows(i)) {
+    for (Index k = 0; k < longest(); ++k) weights_(i, k) += gate_.sureness(s, k);
   }
 }
 
@@ -118,17 +151,17 @@ void CountScores<T>::look_up(Index i, Index row, int worker) {
 template <class T>
 void CountScores<T>::add_row(Index i, T* scores) const {
   const Index K = longest();
-  const CountSteps<T> of = steps_of(i);
+  const CountSteps<T> of = lookup_.steps(i);
   T sum = 0, base = 0;
   for (Index k = 0; k < K; ++k) {
     sum += weights_(i, k);
-    base += weights_(i, k) * bases_(i, k + 1);
+    base += weights_(i, k) * of.bases[static_cast<std::size_t>(k) + 1];
   }
   for (Index v = 0; v < classes_; ++v) scores[v] += base;
   std::int32_t e = 0;
   for (Index n = 0; n <= K; ++n) {
     if (n > 1) sum -= weights_(i, n - 2);
-    for (; e < ends_(i, n); ++e) {
+    for (; e < of.ends[static_cast<std::size_t>(n)]; ++e) {
       const auto at = static_cast<std::size_t>(e);
       scores[of.tokens[at]] += sum * of.steps[at];
     }
@@ -138,16 +171,16 @@ void CountScores<T>::add_row(Index i, T* scores) const {
 /// d_w_n = sum_v d_scores_v ln p_n(v).
 template <class T>
 void CountScores<T>::take_products(Index i, const T* d_scores) {
-  const CountSteps<T> of = steps_of(i);
+  const CountSteps<T> of = lookup_.steps(i);
   T whole = 0, sum = 0;
   for (Index v = 0; v < classes_; ++v) whole += d_scores[v];
   std::int32_t e = 0;
   for (Index n = 0; n <= longest(); ++n) {
-    for (; e < ends_(i, n); ++e) {
+    for (; e < of.ends[static_cast<std::size_t>(n)]; ++e) {
       const auto at = static_cast<std::size_t>(e);
       sum += d_scores[of.tokens[at]] * of.steps[at];
     }
-    if (n > 0) d_weights_(i, n - 1) = sum + whole * bases_(i, n);
+    if (n > 0) d_weights_(i, n - 1) = sum + whole * of.bases[static_cast<std::size_t>(n)];
   }
 }
 
@@ -162,7 +195,8 @@ void CountScores<T>::add(std::span<const std::int32_t> rows, MatrixView<const T>
                     MatrixView<T>(weights_).block(0, 0, count, longest()));
   parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i) {
-      look_up(i, rows[static_cast<std::size_t>(i)], worker);
+      lookup_.look_up(i, rows[static_cast<std::size_t>(i)], worker);
+      add_weights(i);
       add_row(i, &scores(i, 0));
     }
   });
@@ -179,7 +213,7 @@ void CountScores<T>::backward(MatrixView<const T> x, MatrixView<const T> d_score
       for (Index i = begin; i < end; ++i) take_products(i, &d_scores(i, 0));
     });
     for (Index i = 0; i < count; ++i) {
-      for (const std::int32_t s : sure_rows_[i]) {
+      for (const std::int32_t s : lookup_.sure_rows(i)) {
         for (Index k = 0; k < K; ++k) gradient_.sureness(s, k) += d_weights(i, k);
       }
     }
@@ -188,7 +222,13 @@ void CountScores<T>::backward(MatrixView<const T> x, MatrixView<const T> d_score
                      arena_);
 }
 
-template class CountScores<float>;
-template class CountScores<double>;
+#define LIOR_INSTANTIATE(T)                                                            \
+  template class CountLookup<T>;                                                       \
+  template class CountScores<T>;                                                       \
+  template void count_logarithms(const TextCounts&, const CountedRows<T>&, View<T, 3>, \
+                                 View<std::int32_t, 2>, Arena&)
+LIOR_INSTANTIATE(float);
+LIOR_INSTANTIATE(double);
+#undef LIOR_INSTANTIATE
 
 }  // namespace lior::nn

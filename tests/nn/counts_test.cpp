@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "lior/core/random.h"
+#include "lior/nn/count_scores.h"
 #include "support/error_of.h"
 
 namespace lior::nn {
@@ -156,6 +158,94 @@ TEST(Counts, OfNoContextOrTooLongOnesAreRefused) {
   for (const Index longest : {0, 17}) {
     EXPECT_NE(error_of([&] { Counts counts(longest); }).find("expected 1 to 16"),
               std::string::npos);
+  }
+}
+
+/// Two sequences of the text, the second behind two tokens of it.
+struct Rows {
+  explicit Rows(const Tokens& text) : tokens({2, 6}), history({2, 2}) {
+    std::copy_n(text.begin() + 3, 6, tokens.data());
+    std::copy_n(text.begin() + 40, 6, tokens.data() + 6);
+    history(0, 0) = history(0, 1) = 0;
+    history(1, 0) = text[38] + 1;
+    history(1, 1) = text[39] + 1;
+  }
+  CountedRows<double> rows() const {
+    return {.tokens = tokens.view(), .history = View<const double, 2>(history.view())};
+  }
+  Array<std::int32_t, 2> tokens;
+  Array<double, 2> history;
+};
+
+struct Logarithms {
+  Logarithms(const TextCounts& counts, const CountedRows<double>& rows)
+      : values({rows.tokens.size(), counts.all.longest(), kVocabulary}),
+        sure_rows({rows.tokens.size(), 2 * counts.all.longest()}) {
+    const auto fill = [&](Arena& arena) {
+      count_logarithms<double>(counts, rows, values.view(), sure_rows.view(), arena);
+    };
+    Arena planner = Arena::planner();
+    fill(planner);
+    Arena arena(planner.peak());
+    fill(arena);
+  }
+  Array<double, 3> values;
+  Array<std::int32_t, 2> sure_rows;
+};
+
+TEST(CountLogarithms, OfTheLongestContextsAreThoseOfTheDefinition) {
+  const Tokens text = text_of(300);
+  const TextCounts counts{.all = counts_of(text, 3)};
+  const Rows of(text);
+  const Logarithms logarithms(counts, of.rows());
+  for (Index row = 0; row < 12; ++row) {
+    const Index at = row < 6 ? 3 + row : 34 + row;  // of the row's token in the text
+    const Index before = row < 6 ? row + 1 : 3;     // tokens that it knows
+    const auto context = std::span<const std::int32_t>(text).subspan(at + 1 - before, before);
+    Tokens longest(context.begin(), context.end());
+    const auto want = reference::count_probabilities(text, 0, 0, 3, kVocabulary, longest,
+                                                     discounts_of(counts.all));
+    for (Index v = 0; v < kVocabulary; ++v) {
+      EXPECT_NEAR(logarithms.values(row, 2, v), std::log(want[static_cast<std::size_t>(v)]), 1e-12);
+    }
+  }
+}
+
+TEST(CountLogarithms, AddUpToTheScoresOfAModel) {
+  const Tokens text = text_of(300);
+  constexpr Index kLongest = 3, kWidth = 2, kRows = 12;
+  const TextCounts counts{.all = counts_of(text, kLongest)};
+  const Rows of(text);
+  const Logarithms logarithms(counts, of.rows());
+
+  Random random(5);
+  Array<double, 2> weight({kLongest, kWidth}), sureness({sureness_rows(kLongest), kLongest});
+  Array<double, 2> x({kRows, kWidth}), scores({kRows, kVocabulary});
+  std::array<double, kLongest> bias;
+  for (const std::span<double> numbers :
+       {weight.span(), sureness.span(), std::span<double>(bias), x.span()}) {
+    std::generate(numbers.begin(), numbers.end(), [&] { return random.normal(); });
+  }
+  std::fill_n(scores.data(), scores.size(), 0.0);
+  Arena arena(1 << 20);
+  const CountGate<double> gate{View<const double, 2>(weight.view()),
+                               View<const double, 2>(sureness.view()), bias};
+  std::array<std::int32_t, kRows> all;
+  std::iota(all.begin(), all.end(), 0);
+  CountScores<double>(&counts, of.rows(), gate, {}, kRows, kVocabulary, arena)
+      .add(all, View<const double, 2>(x.view()), scores.view());
+
+  for (Index row = 0; row < kRows; ++row) {
+    std::array<double, kLongest> w = bias;
+    for (Index n = 0; n < kLongest; ++n) {
+      for (Index j = 0; j < kWidth; ++j) w[n] += weight(n, j) * x(row, j);
+      for (Index i = 0; i < 2 * kLongest; ++i) w[n] += sureness(logarithms.sure_rows(row, i), n);
+    }
+    for (Index v = 0; v < kVocabulary; ++v) {
+      double sum = 0;
+      for (Index n = 0; n < kLongest; ++n) sum += w[n] * logarithms.values(row, n, v);
+      EXPECT_NEAR(scores(row, v), sum, 1e-12);  // some ten products of numbers of size 1 to 10
+    }
   }
 }
 

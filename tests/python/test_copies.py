@@ -44,9 +44,10 @@ def test_layers(copied, kind):
         assert (twin.start(7)[name] == value).all()
 
 
-def test_trained_models(copied, program, tmp_path):
+@pytest.mark.parametrize("counts", ["", "count_orders = 3\n"], ids=["", "counts"])
+def test_trained_models(copied, program, tmp_path, counts):
     (tmp_path / "t.txt").write_text("In the beginning was the word. " * 60)
-    (tmp_path / "c.toml").write_text("[model]\nd_model = 16\nheads = 2\nlayers = 1\n")
+    (tmp_path / "c.toml").write_text("[model]\nd_model = 16\nheads = 2\nlayers = 1\n" + counts)
     program(
         "train",
         *("--data", tmp_path / "t.txt", "--out", tmp_path / "run", "--config", tmp_path / "c.toml"),

@@ -28,6 +28,45 @@ struct CountedRows {
   std::span<const Index> places{};  ///< [B] of the first tokens in the counted text; or empty
 };
 
+/// The look-ups of a call's rows, up to `most` of them at a time, in memory of the arena.
+template <class T>
+class CountLookup {
+ public:
+  /// Throws lior::Error where places do not fit the tokens, or, unless the arena is planning,
+  /// counts are null or not of contexts of 1 to `longest` tokens.
+  CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest, Index most,
+              Index classes, Arena& arena);
+
+  /// Looks row `row` of B N up, into place i: its steps, and its rows of S. One call a worker.
+  void look_up(Index i, Index row, int worker);
+  CountSteps<T> steps(Index i) const {
+    return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
+  }
+  /// sure(1), open(1), ..., sure(K), open(K).
+  std::span<const std::int32_t> sure_rows(Index i) const { return sure_rows_[i].span(); }
+  Index longest() const { return ends_.extent(1) - 1; }
+
+ private:
+  CountWork work_of(int worker) const;
+  Context context_of(Index row, std::span<std::int32_t> to) const;
+  const Counts* lost_at(Index row) const;
+
+  const TextCounts* counts_;
+  CountedRows<T> rows_;
+  View<std::int32_t, 2> tokens_, ends_, sure_rows_;
+  View<T, 2> steps_, bases_;
+  View<double, 2> ratios_;  // of each thread: [2 threads, V], see CountWork
+  View<std::uint32_t, 2> lost_;
+};
+
+/// What the terms are made of, for who adds them up elsewhere: for each of the R = B N rows
+/// ln p_n(v | context), n = 1 .. K, in [R, K, V], and the rows of S that its weights have, in
+/// [R, 2 K] as CountLookup has them. Threads over rows; bit-equal across thread counts. Throws
+/// lior::Error when shapes do not fit.
+template <class T>
+void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View<T, 3> logarithms,
+                      View<std::int32_t, 2> sure_rows, Arena& arena);
+
 template <class T>
 struct CountGate {
   linalg::MatrixView<const T> weight;    ///< A [K, D]
@@ -57,26 +96,16 @@ class CountScores : public ScoreTerms<T> {
 
  private:
   Index longest() const { return gate_.weight.rows; }
-  CountSteps<T> steps_of(Index i) const;
-  CountWork work_of(int worker) const;
-  Context context_of(Index row, std::span<std::int32_t> to) const;
-  const Counts* lost_at(Index row) const;
-  void look_up(Index i, Index row, int worker);
+  void add_weights(Index i);
   void add_row(Index i, T* scores) const;
   void take_products(Index i, const T* d_scores);
 
-  const TextCounts* counts_;
-  CountedRows<T> rows_;
+  CountLookup<T> lookup_;
   CountGate<T> gate_;
   CountGateGradient<T> gradient_;
   Index classes_;
   Arena& arena_;
-  View<std::int32_t, 2> tokens_, ends_;  // the steps of each row
-  View<T, 2> steps_, bases_;
-  View<T, 2> weights_, d_weights_;   // [most, K]
-  View<std::int32_t, 2> sure_rows_;  // [most, 2 K] of S
-  View<double, 2> ratios_;           // of each thread: [2 threads, V], see CountWork
-  View<std::uint32_t, 2> lost_;
+  View<T, 2> weights_, d_weights_;  // [most, K]
 };
 
 }  // namespace lior::nn

@@ -14,6 +14,7 @@ from lior import Error, io
 from lior import nn as lior_nn
 from lior import train as lior_train
 from lior._copies import flat_settings
+from lior.torch import ops
 from lior.torch.modules import Layer, RmsNorm, expect, fresh_seed, working_dtype
 
 
@@ -101,6 +102,56 @@ class Ngrams(nn.Module):
         return x + nn.functional.embedding(rows, self.weight).sum(2).to(x.dtype)
 
 
+class CountScores(nn.Module):
+    """What the counts of a text add to the scores: docs/math/conventions.md, section 11.7.
+
+    `text`: a lior.train.Counts. It is no parameter: from_run, export, copies, pickles and save_pretrained take it along,
+    state_dict does not."""
+
+    def __init__(self, longest, d_model, dtype=None, device=None):
+        super().__init__()
+        empty = functools.partial(torch.empty, dtype=dtype, device=device)
+        self.weight = nn.Parameter(empty(longest, d_model))
+        self.sureness = nn.Parameter(empty(20 * longest, longest))
+        self.bias = nn.Parameter(empty(longest))
+        self.text = None
+
+    @property
+    def text(self) -> Optional[lior_train.Counts]:
+        return self._text
+
+    @text.setter
+    def text(self, counts: Optional[lior_train.Counts]):
+        if counts is not None and counts.longest != len(self.bias):
+            raise Error(
+                f"counts are of contexts of up to {counts.longest} tokens; the model has "
+                f"count_orders = {len(self.bias)}"
+            )
+        self._text = counts
+        self._key = None if counts is None else ops.key_of(counts)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.text = self._text  # of this process
+
+    def extra_repr(self):
+        return f"{len(self.bias)}, {self.weight.shape[1]}, text={self._text}"
+
+    def forward(self, x: Tensor, tokens: Tensor, history: Tensor, places: Optional[Tensor] = None):
+        """[B, N, V] of x [B, N, D]; history [B, H]: x + 1 of the tokens before these, 0: none."""
+        if self._key is None:
+            raise Error(
+                f"the model counts contexts of up to {len(self.bias)} tokens, of a text that it does not have: set "
+                "model.counts.text to a lior.train.Counts"
+            )
+        logarithms, rows = ops.count_logarithms(
+            tokens, history.long(), places, self._key, x.dtype == torch.float64
+        )
+        sure = nn.functional.embedding(rows, self.sureness).sum(2)
+        weights = nn.functional.linear(x, self.weight, self.bias) + sure
+        return torch.einsum("bnk,bnkv->bnv", weights.to(logarithms.dtype), logarithms)
+
+
 class Model(nn.Module):
     """A model of `lior train`: tokens [B, N] to scores [B, N, classes].
 
@@ -122,11 +173,6 @@ class Model(nn.Module):
         #: how generate reads a prompt: from_run takes that of the run
         self.tokenizer = lior_train.Tokenizer()
         model = self.settings["model"]
-        if model["count_orders"]:
-            raise Error(
-                f"model.count_orders is {model['count_orders']}; lior.torch has no counts of a text: "
-                "lior.load has them, and presets such as small do without"
-            )
         mixers = [name.strip() for name in model["mixers"].split(",")]
         width, place = model["d_model"], {"dtype": dtype, "device": device}
         self.embedding = nn.Embedding(model["vocabulary"], width, **place)
@@ -140,6 +186,10 @@ class Model(nn.Module):
         ngrams = (model["ngram_orders"], model["ngram_bits"], width)
         self.ngram = Ngrams(*ngrams, **place) if model["ngram_orders"] else None
         self.ngram_output = Ngrams(*ngrams, **place) if model["ngram_output"] else None
+        counted = model["count_orders"]
+        self.counts = CountScores(counted, width, **place) if counted else None
+        #: how many of the last tokens a state holds
+        self.history_size = max(0 if self.ngram is None else self.ngram.longest - 1, counted - 1, 0)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -164,9 +214,7 @@ class Model(nn.Module):
     def _start_states(self, batch):
         like = self.norm.weight.new_empty(batch, 0)
         states = [layer.start_state(like) for layer in self.layers()]
-        if self.ngram is not None:
-            states.append(like.new_zeros(batch, self.ngram.longest - 1, dtype=torch.float32))
-        return states
+        return [*states, like.new_zeros(batch, self.history_size, dtype=torch.float32)]
 
     def start_state(self, tokens: Tensor):
         """The state before the first token of tokens [B, N]: [B, state_size]."""
@@ -177,13 +225,22 @@ class Model(nn.Module):
         x = self.embedding(tokens)
         if self.ngram is None:
             return x, None
-        rows = self.ngram.rows(tokens, history)
+        rows = self.ngram.rows(tokens, history[:, history.shape[1] + 1 - self.ngram.longest :])
         return self.ngram(x, rows), rows
 
-    def _scores(self, x: Tensor, rows: Optional[Tensor]):
-        return self.output(
-            self.norm(x if self.ngram_output is None else self.ngram_output(x, rows))
-        )
+    def _scores(
+        self,
+        x: Tensor,
+        rows: Optional[Tensor],
+        tokens: Tensor,
+        history: Tensor,
+        places: Optional[Tensor] = None,
+    ):
+        x = self.norm(x if self.ngram_output is None else self.ngram_output(x, rows))
+        scores = self.output(x)
+        if self.counts is None:
+            return scores
+        return scores + self.counts(x, tokens, history, places).to(scores.dtype)
 
     def run(self, tokens: Tensor, state: Tensor):
         """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
@@ -191,26 +248,26 @@ class Model(nn.Module):
         expect(self, "tokens", tokens, "B", "N")
         sizes = [part.shape[1] for part in self._start_states(1)]
         expect(self, "state", state, len(tokens), sum(sizes))
-        parts = list(state.split(sizes, 1))
-        history = parts.pop() if self.ngram is not None else tokens[:, :0]
+        *parts, history = state.split(sizes, 1)
         (x, rows), ends = self._embedded(tokens, history), []
         for layer, part in zip(self.layers(), parts):
             x, end = layer.run(x, part) if part.shape[1] else (layer(x), part)
             ends.append(end)
-        if self.ngram is not None:
-            ends.append(torch.cat([history, tokens + 1], 1)[:, -history.shape[1] :])
-        return self._scores(x, rows), torch.cat(ends, 1)
+        ends.append(torch.cat([history, tokens + 1], 1)[:, tokens.shape[1] :])
+        return self._scores(x, rows, tokens, history), torch.cat(ends, 1)
 
-    def forward(self, tokens: Tensor):
+    def forward(self, tokens: Tensor, places: Optional[Tensor] = None):
+        """places [B]: of a model with counts that learns from the text that it counts, where each sequence begins there
+        (lior.train.Data.training_places): its counts then lack that part of the text, as they will lack a new one."""
         expect(self, "tokens", tokens, "B", "N")
-        longest = 1 if self.ngram is None else self.ngram.longest
-        x, rows = self._embedded(tokens, tokens.new_zeros(len(tokens), longest - 1))
+        history = tokens.new_zeros(len(tokens), self.history_size)
+        x, rows = self._embedded(tokens, history)
         for layer in self.layers():
             if self.gradient_checkpointing and self.training:
                 x = self._gradient_checkpointing_func(layer, x)
             else:
                 x = layer(x)
-        return self._scores(x, rows)
+        return self._scores(x, rows, tokens, history, places)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: Optional[Tensor] = None):
@@ -251,20 +308,26 @@ def from_run(folder, weights="best", dtype=None) -> Model:
     config, trained = lior_train.load_model(pathlib.Path(folder), weights)
     model = Model(config, dtype)
     model.load_arrays(trained.parameters)
+    if model.counts is not None:
+        model.counts.text = trained.counts
     model.tokenizer = lior_train.Tokenizer(config.tokenizer, folder)
     return model
 
 
 def export(model: Model, folder):
-    """Writes what from_run, lior.load and the program's `eval` and `generate` open: config.json and model.safetensors,
-    in float32. The folder is made, and may hold no run."""
+    """Writes what from_run, lior.load and the program's `eval` and `generate` open: config.json, model.safetensors, in
+    float32, and what the model has of tokenizer and counts. The folder is made, and may hold no run."""
     folder = pathlib.Path(folder)
+    if model.counts is not None and model.counts.text is None:
+        raise Error("the model has no counts of a text yet: set model.counts.text")
     for name in ("optimizer.safetensors", "best.safetensors", "metrics.jsonl"):
         if (folder / name).exists():
             raise Error(f"{folder} holds a run ({name}); export into a folder of its own")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(model.settings, indent=2) + "\n")
     model.tokenizer.write(folder)
+    if model.counts is not None:
+        model.counts.text.write(folder)
     tensors = {
         name: parameter.detach().float().contiguous().numpy()
         for name, parameter in model.named_parameters()

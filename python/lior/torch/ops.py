@@ -13,6 +13,7 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
+from lior.torch.operators.counts import count_logarithms, key_of
 from lior.torch.operators.layer import (
     layer_inner,
     layer_inner_backward,
@@ -58,11 +59,13 @@ __all__ = [
     "ci8_scan_backward",
     "compat_mamba",
     "compat_recurrence",
+    "count_logarithms",
     "geodesic",
     "geodesic_backward",
     "geodesic_distance",
     "geodesic_distance_backward",
     "geodesic_log",
+    "key_of",
     "layer_inner",
     "layer_inner_backward",
     "layer_of",

@@ -15,13 +15,25 @@ from typing import Optional
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.configuration_utils import PretrainedConfig
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, cached_file
 
+from lior import train as lior_train
 from lior.torch.model import Model, export, from_run
 
 # generate's name of what a model keeps between calls differs between versions.
 _INPUTS = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
 CACHE = "cache" if "cache" in _INPUTS else "past_key_values"
+
+# Of from_pretrained, those by which a file of the hub is found.
+_HUB_OPTIONS = (
+    "cache_dir",
+    "force_download",
+    "local_files_only",
+    "proxies",
+    "revision",
+    "subfolder",
+    "token",
+)
 
 CARD = """---
 library_name: transformers
@@ -111,7 +123,26 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         made = cls(LiorConfig(trained.settings))
         made.model.load_state_dict(trained.state_dict())
         made.model.tokenizer = trained.tokenizer
+        if trained.counts is not None:
+            made.model.counts.text = trained.counts.text
         return made
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *arguments, **options):
+        """As Transformers' own, with the tokenizer and the counts that lie beside the weights."""
+        hub = {name: options[name] for name in _HUB_OPTIONS if name in options}
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *arguments, **options)
+        model = (loaded[0] if isinstance(loaded, tuple) else loaded).model
+
+        def folder_of(name):
+            return pathlib.Path(cached_file(pretrained_model_name_or_path, name, **hub)).parent
+
+        if (tokenizer := model.settings["tokenizer"]) != "byte":
+            model.tokenizer = lior_train.Tokenizer(tokenizer, folder_of("tokenizer.json"))
+        if model.counts is not None:
+            sizes = model.settings["model"]["count_orders"], model.settings["model"]["vocabulary"]
+            model.counts.text = lior_train.Counts.read(folder_of("counts.safetensors"), *sizes)
+        return loaded
 
     def export(self, folder):
         """Writes what `lior generate`, `lior eval` and lior.load open."""
@@ -121,6 +152,8 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         super().save_pretrained(save_directory, **options)
         if options.get("is_main_process", True):
             self.model.tokenizer.write(save_directory)
+            if self.model.counts is not None:
+                self.model.counts.text.write(save_directory)
         card = pathlib.Path(save_directory) / "README.md"
         if options.get("is_main_process", True) and not card.exists():
             settings, model = self.model.settings, self.model.settings["model"]
@@ -159,8 +192,10 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         use_cache=None,
         return_dict=None,
         logits_to_keep=0,
+        places=None,
         **options,
     ):
+        """places: those of lior.torch.Model, of training on the text that the model counts."""
         if attention_mask is not None and bool((attention_mask.diff(dim=1) > 0).any()):
             raise ValueError(
                 "attention_mask hides tokens that later ones follow (padding on the left); give prompts of one length"
@@ -168,7 +203,7 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         before = cache if cache is not None else past_key_values
         after = None
         if before is None and not use_cache:
-            logits = self.model(input_ids)
+            logits = self.model(input_ids, places)
         else:
             state = self.model.start_state(input_ids) if before is None else before.state
             logits, state = self.model.run(input_ids, state)

@@ -135,3 +135,24 @@ def test_to_the_program_and_back(model, tmp_path):
         again.model.settings["model"]
         == lt.Model(SETTINGS | {"model.tied": again.config.tie_word_embeddings}).settings["model"]
     )
+
+
+def test_counts_of_a_text_travel_along(tmp_path):
+    (tmp_path / "text.txt").write_text("In the beginning was the word. " * 60)
+    data = lior.train.Data(tmp_path / "text.txt", tokenizer="bpe:300")
+    sizes = {"model.vocabulary": data.vocabulary, "model.classes": data.vocabulary}
+    plain = small_model(**sizes, **{"model.count_orders": 4, "tokenizer": "bpe:300"})
+    model = LiorForCausalLM(LiorConfig(plain.settings)).eval()
+    model.model.load_state_dict(plain.state_dict())
+    model.model.counts.text = lior.train.Counts(data, 4)
+    model.model.tokenizer = data.tokenizer
+    model.save_pretrained(tmp_path / "shared")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "shared", trust_remote_code=True).eval()
+    tokens = torch.tensor([lior.train.encode(data.tokenizer, b"In the beginning ")])
+    with torch.no_grad():
+        assert torch.equal(again(tokens).logits, model(tokens).logits)
+    options = dict(max_new_tokens=9, do_sample=False, pad_token_id=0)
+    assert torch.equal(model.generate(tokens, **options), greedy(model, tokens, 9))
+    again.export(tmp_path / "run")
+    text = "".join(lior.load(tmp_path / "run").generate("In the ", max_tokens=9, temperature=0))
+    assert text == "".join(again.model.generate("In the ", max_tokens=9, temperature=0))
