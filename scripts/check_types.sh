@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fails if the types of the Python examples, or of the package that they use, are wrong by mypy --strict.
+# Fails if the types of the package, lior.torch among it, or of the Python examples are wrong by mypy --strict.
 # Reads the package that the build made in build/release/python, whose stubs name what the extension holds.
 #   scripts/check_types.sh            mypy, of build/venv (scripts/setup.sh tests)
-#   scripts/check_types.sh --pyright  the same, and then the examples by pyright, which must be installed
+#   scripts/check_types.sh --pyright  the same, and then lior.torch and the examples by pyright, which must be installed
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +13,8 @@ case "${1-}" in
   "" | --pyright) ;;
   *) echo "check_types: unknown argument '$1'; expected nothing or --pyright" >&2; exit 2 ;;
 esac
+MYPYPATH=$package $python -m mypy --cache-dir build/mypy -p lior
 MYPYPATH=$package $python -m mypy --cache-dir build/mypy examples/python/*.py
 if [ "${1-}" = --pyright ]; then
-  PYTHONPATH=$package pyright --pythonpath $python examples/python
+  PYTHONPATH=$package pyright --pythonpath $python python/lior/torch examples/python
 fi

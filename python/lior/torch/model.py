@@ -3,8 +3,9 @@
 
 import functools
 import json
+import os
 import pathlib
-from typing import Iterator, Optional, Union
+from typing import Any, Iterator, Mapping, Optional, Sequence, Union, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -15,32 +16,38 @@ from lior import nn as lior_nn
 from lior import train as lior_train
 from lior._copies import flat_settings
 from lior.torch import ops
-from lior.torch.modules import Layer, RmsNorm, expect, fresh_seed, working_dtype
+from lior.torch.modules import Device, Layer, RmsNorm, expect, fresh_seed, working_dtype
 
 
 class ShortConvolution(nn.Module):
     """x_n + sum_k weight_k x_(n-k), channel by channel, of x [B, N, D]: docs/math/conventions.md, section 11.2."""
 
-    def __init__(self, taps, d_model, dtype=None, device=None):
+    def __init__(
+        self,
+        taps: int,
+        d_model: int,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(taps, d_model, dtype=dtype, device=device))
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         nn.init.normal_(self.weight, std=0.3)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{len(self.weight)}, {self.weight.shape[1]}"
 
-    def start_state(self, x: Tensor):
+    def start_state(self, x: Tensor) -> Tensor:
         """Zeros [B, (taps - 1) D]: the rows before the first."""
         size = (len(self.weight) - 1) * self.weight.shape[1]
         return x.new_zeros(len(x), size, dtype=working_dtype(x.dtype))
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         return self.run(x, self.start_state(x))[0]
 
-    def run(self, x: Tensor, state: Tensor):
+    def run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """(out, the last rows of x [B, state_size]) after those of `state`."""
         expect(self, "x", x, "B", "N", self.weight.shape[1])
         taps = len(self.weight)
@@ -56,11 +63,17 @@ class ShortConvolution(nn.Module):
 class Block(nn.Module):
     """Of a model: its short convolution, its mixer and its SwiGLU, those that it has."""
 
-    def __init__(self, settings, mixer, dtype=None, device=None):
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        mixer: str,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         width, layers = settings["d_model"], settings["layers"]
 
-        def layer(kind):
+        def layer(kind: str) -> Layer:
             keys = lior_nn.layer_option_keys(kind)
             options = {name: settings[key] for name, key in keys.items()}
             return Layer(kind, width, dtype, device, layers=layers, **options)
@@ -72,20 +85,30 @@ class Block(nn.Module):
             self.mlp = layer("swiglu_mlp")
 
 
-def _config_of(settings):
+Settings = Union[lior_train.Config, dict[str, Any]]
+
+
+def _config_of(settings: Settings) -> lior_train.Config:
     return lior_train.Config(flat_settings(settings)) if isinstance(settings, dict) else settings
 
 
 class Ngrams(nn.Module):
     """Rows that the last tokens choose, added up: docs/math/conventions.md, section 11.5."""
 
-    def __init__(self, longest, bits, d_model, dtype=None, device=None):
+    def __init__(
+        self,
+        longest: int,
+        bits: int,
+        d_model: int,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         self.longest, self.bits = longest, bits
         rows = (longest - 1) << bits
         self.weight = nn.Parameter(torch.empty(rows, d_model, dtype=dtype, device=device))
 
-    def rows(self, tokens: Tensor, history: Tensor):
+    def rows(self, tokens: Tensor, history: Tensor) -> Tensor:
         """[B, N, longest - 1] of tokens [B, N] behind history [B, longest - 1], which holds tokens + 1, 0: none."""
         known = torch.cat([history.long(), tokens + 1], 1)
         length, rows = tokens.shape[1], []
@@ -98,7 +121,7 @@ class Ngrams(nn.Module):
             rows.append(((n - 2) << self.bits) + (hashed & ((1 << self.bits) - 1)))
         return torch.stack(rows, 2)
 
-    def forward(self, x: Tensor, rows: Tensor):
+    def forward(self, x: Tensor, rows: Tensor) -> Tensor:
         return x + nn.functional.embedding(rows, self.weight).sum(2).to(x.dtype)
 
 
@@ -108,7 +131,13 @@ class CountScores(nn.Module):
     `text`: a lior.train.Counts. It is no parameter: from_run, export, copies, pickles and save_pretrained take it along,
     state_dict does not."""
 
-    def __init__(self, longest, d_model, dtype=None, device=None):
+    def __init__(
+        self,
+        longest: int,
+        d_model: int,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         empty = functools.partial(torch.empty, dtype=dtype, device=device)
         self.weight = nn.Parameter(empty(longest, d_model))
@@ -121,7 +150,7 @@ class CountScores(nn.Module):
         return self._text
 
     @text.setter
-    def text(self, counts: Optional[lior_train.Counts]):
+    def text(self, counts: Optional[lior_train.Counts]) -> None:
         if counts is not None and counts.longest != len(self.bias):
             raise Error(
                 f"counts are of contexts of up to {counts.longest} tokens; the model has "
@@ -130,14 +159,16 @@ class CountScores(nn.Module):
         self._text = counts
         self._key = None if counts is None else ops.key_of(counts)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.text = self._text  # of this process
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{len(self.bias)}, {self.weight.shape[1]}, text={self._text}"
 
-    def forward(self, x: Tensor, tokens: Tensor, history: Tensor, places: Optional[Tensor] = None):
+    def forward(
+        self, x: Tensor, tokens: Tensor, history: Tensor, places: Optional[Tensor] = None
+    ) -> Tensor:
         """[B, N, V] of x [B, N, D]; history [B, H]: x + 1 of the tokens before these, 0: none."""
         if self._key is None:
             raise Error(
@@ -165,16 +196,22 @@ class Model(nn.Module):
         functools.partial(checkpoint.checkpoint, use_reentrant=False)
     )
 
-    def __init__(self, settings, dtype=None, device=None):
+    def __init__(
+        self,
+        settings: Settings,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         config = _config_of(settings)
         #: every setting, as config.json has them
-        self.settings = json.loads(config.json)
+        self.settings: dict[str, Any] = json.loads(config.json)
         #: how generate reads a prompt: from_run takes that of the run
         self.tokenizer = lior_train.Tokenizer()
         model = self.settings["model"]
         mixers = [name.strip() for name in model["mixers"].split(",")]
-        width, place = model["d_model"], {"dtype": dtype, "device": device}
+        width = model["d_model"]
+        place: dict[str, Any] = {"dtype": dtype, "device": device}
         self.embedding = nn.Embedding(model["vocabulary"], width, **place)
         self.blocks = nn.ModuleList(
             Block(model, mixers[i % len(mixers)], **place) for i in range(model["layers"])
@@ -192,18 +229,18 @@ class Model(nn.Module):
         self.history_size = max(0 if self.ngram is None else self.ngram.longest - 1, counted - 1, 0)
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Start values, by torch's generator."""
         start = lior_train.Model(_config_of(self.settings))
         start.initialize(fresh_seed())
         self.load_arrays(start.parameters)
 
-    def layers(self):
+    def layers(self) -> list[Union[ShortConvolution, Layer]]:
         """All layers in their order: of each block the convolution, the mixer, the SwiGLU."""
-        return [layer for block in self.blocks for layer in block.children()]
+        return [cast(Layer, layer) for block in self.blocks for layer in block.children()]
 
     @torch.no_grad()
-    def load_arrays(self, arrays):
+    def load_arrays(self, arrays: Mapping[str, Any]) -> None:
         """Takes values by the names of model.safetensors; all of them, and no others."""
         own = dict(self.named_parameters())
         if own.keys() != arrays.keys():
@@ -211,16 +248,16 @@ class Model(nn.Module):
         for name, parameter in own.items():
             parameter.copy_(torch.from_numpy(arrays[name]))
 
-    def _start_states(self, batch):
+    def _start_states(self, batch: int) -> list[Tensor]:
         like = self.norm.weight.new_empty(batch, 0)
         states = [layer.start_state(like) for layer in self.layers()]
         return [*states, like.new_zeros(batch, self.history_size, dtype=torch.float32)]
 
-    def start_state(self, tokens: Tensor):
+    def start_state(self, tokens: Tensor) -> Tensor:
         """The state before the first token of tokens [B, N]: [B, state_size]."""
         return torch.cat(self._start_states(len(tokens)), 1)
 
-    def _embedded(self, tokens: Tensor, history: Tensor):
+    def _embedded(self, tokens: Tensor, history: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         """(x, the rows of its n-grams) of tokens behind history, which a model without n-grams does not read."""
         x = self.embedding(tokens)
         if self.ngram is None:
@@ -235,14 +272,15 @@ class Model(nn.Module):
         tokens: Tensor,
         history: Tensor,
         places: Optional[Tensor] = None,
-    ):
+    ) -> Tensor:
         x = self.norm(x if self.ngram_output is None else self.ngram_output(x, rows))
-        scores = self.output(x)
+        scores: Tensor = self.output(x)
         if self.counts is None:
             return scores
-        return scores + self.counts(x, tokens, history, places).to(scores.dtype)
+        of_counts: Tensor = self.counts(x, tokens, history, places)
+        return scores + of_counts.to(scores.dtype)
 
-    def run(self, tokens: Tensor, state: Tensor):
+    def run(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
         those of the layers: most kinds have none."""
         expect(self, "tokens", tokens, "B", "N")
@@ -256,7 +294,7 @@ class Model(nn.Module):
         ends.append(torch.cat([history, tokens + 1], 1)[:, tokens.shape[1] :])
         return self._scores(x, rows, tokens, history), torch.cat(ends, 1)
 
-    def forward(self, tokens: Tensor, places: Optional[Tensor] = None):
+    def forward(self, tokens: Tensor, places: Optional[Tensor] = None) -> Tensor:
         """places [B]: of a model with counts that learns from the text that it counts, where each sequence begins there
         (lior.train.Data.training_places): its counts then lack that part of the text, as they will lack a new one."""
         expect(self, "tokens", tokens, "B", "N")
@@ -270,17 +308,57 @@ class Model(nn.Module):
         return self._scores(x, rows, tokens, history, places)
 
     @torch.no_grad()
-    def step(self, tokens: Tensor, state: Optional[Tensor] = None):
+    def step(self, tokens: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
         """(scores, state) of tokens [B, n] after what `state` (None: nothing) holds: any split of a sequence into steps
         gives forward's result, in time and memory that do not grow."""
         return self.run(tokens, self.start_state(tokens) if state is None else state)
 
+    @overload
     def generate(
-        self, prompt, *, max_tokens=256, temperature=0.8, top_k=0, top_p=1.0, generator=None
-    ) -> Iterator[Union[str, bytes, int]]:
+        self,
+        prompt: str,
+        *,
+        max_tokens: int = ...,
+        temperature: float = ...,
+        top_k: int = ...,
+        top_p: float = ...,
+        generator: Optional[torch.Generator] = ...,
+    ) -> Iterator[str]: ...
+    @overload
+    def generate(  # type: ignore[overload-overlap]
+        self,
+        prompt: bytes,
+        *,
+        max_tokens: int = ...,
+        temperature: float = ...,
+        top_k: int = ...,
+        top_p: float = ...,
+        generator: Optional[torch.Generator] = ...,
+    ) -> Iterator[bytes]: ...
+    @overload
+    def generate(
+        self,
+        prompt: Sequence[int],
+        *,
+        max_tokens: int = ...,
+        temperature: float = ...,
+        top_k: int = ...,
+        top_p: float = ...,
+        generator: Optional[torch.Generator] = ...,
+    ) -> Iterator[int]: ...
+    def generate(
+        self,
+        prompt: Union[str, bytes, Sequence[int]],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        generator: Optional[torch.Generator] = None,
+    ) -> Union[Iterator[str], Iterator[bytes], Iterator[int]]:
         """Goes on from the prompt, as lior.load(folder).generate, with torch's random numbers (of `generator`)."""
 
-        def drawn(tokens):
+        def drawn(tokens: Sequence[int]) -> Iterator[int]:
             scores, state = self.step(torch.tensor([tokens]))
             for _ in range(max_tokens):
                 token = draw(scores[0, -1], temperature, top_k, top_p, generator)
@@ -290,7 +368,13 @@ class Model(nn.Module):
         return lior_train.continued(prompt, self.tokenizer, max_tokens, drawn)
 
 
-def draw(scores: Tensor, temperature=0.8, top_k=0, top_p=1.0, generator=None) -> Tensor:
+def draw(
+    scores: Tensor,
+    temperature: float = 0.8,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    generator: Optional[torch.Generator] = None,
+) -> Tensor:
     """A token by its scores [classes]. temperature 0: the likeliest; top_k: of so many (0: all); top_p: of the
     likeliest that hold so much."""
     if temperature == 0:
@@ -303,7 +387,10 @@ def draw(scores: Tensor, temperature=0.8, top_k=0, top_p=1.0, generator=None) ->
     return order[torch.multinomial(weights, 1, generator=generator)[0]]
 
 
-def from_run(folder, weights="best", dtype=None) -> Model:
+Folder = Union[str, "os.PathLike[str]"]
+
+
+def from_run(folder: Folder, weights: str = "best", dtype: Optional[torch.dtype] = None) -> Model:
     """The model that `lior train --out FOLDER` made. weights: as in lior.load."""
     config, trained = lior_train.load_model(pathlib.Path(folder), weights)
     model = Model(config, dtype)
@@ -314,11 +401,12 @@ def from_run(folder, weights="best", dtype=None) -> Model:
     return model
 
 
-def export(model: Model, folder):
+def export(model: Model, folder: Folder) -> None:
     """Writes what from_run, lior.load and the program's `eval` and `generate` open: config.json, model.safetensors, in
     float32, and what the model has of tokenizer and counts. The folder is made, and may hold no run."""
     folder = pathlib.Path(folder)
-    if model.counts is not None and model.counts.text is None:
+    counts = None if model.counts is None else model.counts.text
+    if model.counts is not None and counts is None:
         raise Error("the model has no counts of a text yet: set model.counts.text")
     for name in ("optimizer.safetensors", "best.safetensors", "metrics.jsonl"):
         if (folder / name).exists():
@@ -326,8 +414,8 @@ def export(model: Model, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(model.settings, indent=2) + "\n")
     model.tokenizer.write(folder)
-    if model.counts is not None:
-        model.counts.text.write(folder)
+    if counts is not None:
+        counts.write(folder)
     tensors = {
         name: parameter.detach().float().contiguous().numpy()
         for name, parameter in model.named_parameters()

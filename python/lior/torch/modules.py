@@ -2,18 +2,23 @@
 """The kernels as modules. Parameter names are those of the original program's modules where there is one, and
 those of `lior train`'s checkpoints otherwise, so that a state dict of either loads."""
 
+import functools
 import math
-from typing import Optional
+from typing import Any, Mapping, Optional, Union, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lior import Error
+from lior import nn as lior_nn
 from lior.torch import ops
 
+#: Where a module is made: as torch's own take it.
+Device = Union[torch.device, str, int, None]
 
-def is_plain(module, kind=nn.Linear):
+
+def is_plain(module: nn.Module, kind: type[nn.Module] = nn.Linear) -> bool:
     """Whether a call of the module is that of its kind by its weights, and nothing more: no adapter in its place, no
     hooks. Parametrizations are seen, since they are in what its weight is."""
     return (
@@ -28,7 +33,7 @@ def is_plain(module, kind=nn.Linear):
     )
 
 
-def weights_of(module, kind=nn.Linear):
+def weights_of(module: nn.Module, kind: type[nn.Module] = nn.Linear) -> tuple[Tensor, Tensor]:
     """(weight, bias) of a module that a kernel works by without calling it; refused where a call would do more."""
     if not is_plain(module, kind):
         raise RuntimeError(
@@ -36,15 +41,15 @@ def weights_of(module, kind=nn.Linear):
             "not be seen: merge or remove them first (PEFT: merge_and_unload, prune: remove), or use "
             "torch.nn.utils.parametrizations"
         )
-    return module.weight, module.bias
+    return cast(Tensor, module.weight), cast(Tensor, module.bias)
 
 
-def working_dtype(dtype):
+def working_dtype(dtype: torch.dtype) -> torch.dtype:
     """What kernels and states are in, where tensors are in `dtype`: nothing narrower than float32."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
-def expect(module, name, tensor, *shape):
+def expect(module: nn.Module, name: str, tensor: Tensor, *shape: Union[int, str]) -> None:
     """Refuses a tensor of another shape: of sizes, letters where any will do, and a first "..." for any before it."""
     last = shape[1:] if shape[0] == "..." else shape
     given = tuple(tensor.shape)
@@ -55,7 +60,7 @@ def expect(module, name, tensor, *shape):
     raise Error(f"{type(module).__name__}: {name} has shape {given}; expected ({wanted})")
 
 
-def fresh_seed():
+def fresh_seed() -> int:
     """Of torch's generator, which goes on; torch.manual_seed holds, on the meta device too."""
     return int(torch.randint(1 << 62, (), device="cpu"))
 
@@ -66,20 +71,28 @@ class SpinorBilinears(nn.Module):
     With `packed` K1 is [..., d(d-1)/2], the pairs m < n, and K2 [..., d(d+1)/2], the pairs m <= n.
     """
 
-    def __init__(self, d, s, packed=False, dirac=False, dtype=None, device=None):
+    def __init__(
+        self,
+        d: int,
+        s: int,
+        packed: bool = False,
+        dirac: bool = False,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         self.packed, self.dirac = packed, dirac
         self.gamma = nn.Parameter(torch.empty(d, s, s, dtype=dtype, device=device))
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         nn.init.normal_(self.gamma, std=self.gamma.shape[1] ** -0.5)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         d, s, _ = self.gamma.shape
         return f"{d}, {s}, packed={self.packed}, dirac={self.dirac}"
 
-    def forward(self, psi: Tensor):
+    def forward(self, psi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         expect(self, "psi", psi, "...", self.gamma.shape[1])
         d, leading = self.gamma.shape[0], psi.shape[:-1]
         k0, *pairs = ops.bilinears(
@@ -96,27 +109,34 @@ class LearnedMetric(nn.Module):
     g = L L^T + 0.1 tanh((h + h^T)/2) + 1e-4 I (+ 0.1 d I with spd_floor), h = metric_net(x);
     R = clamp(softplus(resilience_net(x)), 0.1, 10)."""
 
-    def __init__(self, d, resilience=True, spd_floor=False, dtype=None, device=None):
+    def __init__(
+        self,
+        d: int,
+        resilience: bool = True,
+        spd_floor: bool = False,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         self.d, self.resilience, self.spd_floor = d, resilience, spd_floor
-        linear = lambda inputs, outputs: nn.Linear(inputs, outputs, dtype=dtype, device=device)
+        linear = functools.partial(nn.Linear, dtype=dtype, device=device)
         self.L = nn.Parameter(torch.empty(d, d, dtype=dtype, device=device))
         self.metric_net = nn.Sequential(linear(d, 2 * d), nn.GELU(), linear(2 * d, d * d))
         self.resilience_net = nn.Sequential(linear(d, d), nn.GELU(), linear(d, 1))
         self.reset_parameters()
 
     @torch.no_grad()
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         nn.init.normal_(self.L, std=0.1)
         self.L.diagonal().add_(1)
         for net in (*self.metric_net, *self.resilience_net):
             if isinstance(net, nn.Linear):
                 net.reset_parameters()
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.d}, resilience={self.resilience}, spd_floor={self.spd_floor}"
 
-    def tensors(self):
+    def tensors(self) -> list[Tensor]:
         """The nine parameters in the order of `ops.learned_metric`."""
         nets = (
             self.metric_net[0],
@@ -126,23 +146,25 @@ class LearnedMetric(nn.Module):
         )
         return [self.L, *(tensor for layer in nets for tensor in weights_of(layer))]
 
-    def _planes(self, x: Tensor, name="x"):
+    def _planes(self, x: Tensor, name: str = "x") -> Tensor:
         expect(self, name, x, "...", self.d)
         return x.reshape(-1, self.d).T.contiguous()
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         g = ops.learned_metric(self._planes(x), self.tensors(), self.resilience, self.spd_floor)
         return g.permute(2, 0, 1).reshape(*x.shape, self.d).to(x.dtype)
 
-    def christoffel(self, x: Tensor):
+    def christoffel(self, x: Tensor) -> Tensor:
         """Gamma [..., l, m, n], the upper index first."""
         gamma = ops.christoffel(self._planes(x), self.tensors(), self.resilience, self.spd_floor)
         return gamma.permute(3, 0, 1, 2).reshape(*x.shape, self.d, self.d).to(x.dtype)
 
-    def geodesic(self, x: Tensor, v: Tensor, time=1.0, step=0.1):
+    def geodesic(
+        self, x: Tensor, v: Tensor, time: float = 1.0, step: float = 0.1
+    ) -> tuple[Tensor, Tensor]:
         """Point and velocity at parameter `time` of the geodesic from (x, v), by RK4 in steps of at most `step`."""
         expect(self, "v", v, *x.shape)
-        ends = ops.geodesic(
+        end, velocity = ops.geodesic(
             self._planes(x),
             self._planes(v),
             self.tensors(),
@@ -151,9 +173,11 @@ class LearnedMetric(nn.Module):
             time,
             step,
         )
-        return tuple(end.T.reshape(x.shape).to(x.dtype) for end in ends)
+        return end.T.reshape(x.shape).to(x.dtype), velocity.T.reshape(x.shape).to(x.dtype)
 
-    def distance(self, x: Tensor, y: Tensor, rtol=None, atol=None):
+    def distance(
+        self, x: Tensor, y: Tensor, rtol: Optional[float] = None, atol: Optional[float] = None
+    ) -> Tensor:
         """The geodesic distance [...] of points x and y [..., d], found by shooting to those tolerances (1e-8 and
         1e-10, of float32 1e-5 and 1e-6); NaN, without a gradient, where shooting does not converge."""
         expect(self, "y", y, *x.shape)
@@ -169,19 +193,19 @@ class LearnedMetric(nn.Module):
         )
         return distance.reshape(x.shape[:-1]).to(x.dtype)
 
-    def _squares(self, path: Tensor):
+    def _squares(self, path: Tensor) -> Tensor:
         """|dx|^2 [..., K - 1] of the steps of paths [..., K, d], by the metric in their middle."""
         expect(self, "path", path, "...", "K", self.d)
         step, middle = path.diff(dim=-2), (path[..., 1:, :] + path[..., :-1, :]) / 2
         return torch.einsum("...m,...mn,...n->...", step, self(middle), step)
 
-    def length(self, path: Tensor):
+    def length(self, path: Tensor) -> Tensor:
         """The length [...] of paths [..., K, d]: sum of |dx|. A step that rests has no gradient."""
         squares = self._squares(path)
         moves = squares > 0
         return torch.where(moves, torch.where(moves, squares, 1).sqrt(), 0).sum(-1)
 
-    def energy(self, path: Tensor):
+    def energy(self, path: Tensor) -> Tensor:
         """The energy [...] of paths [..., K, d] of unit parameter: (K - 1)/2 sum of |dx|^2."""
         return self._squares(path).sum(-1) * (path.shape[-2] - 1) / 2
 
@@ -207,9 +231,9 @@ class LiorKernel(nn.Module):
     # The original's own recurrence, which is not this kernel's: kept so that its state dict loads.
     UNUSED = {"rho_logit": 2.0, "log_eta_r": 0.0, "log_xi_r": -2.0}
 
-    def __init__(self, dtype=None, device=None):
+    def __init__(self, dtype: Optional[torch.dtype] = None, device: Device = None) -> None:
         super().__init__()
-        empty = lambda *shape: torch.empty(*shape, dtype=dtype, device=device)
+        empty = functools.partial(torch.empty, dtype=dtype, device=device)
         for name in self.NAMES:
             setattr(self, name, nn.Parameter(empty(())))
         for name in self.UNUSED:
@@ -218,7 +242,7 @@ class LiorKernel(nn.Module):
         self.reset_parameters()
 
     @torch.no_grad()
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         for name, value in (*zip(self.NAMES, self.START), *self.UNUSED.items()):
             getattr(self, name).fill_(value)
         self.weight_logits.zero_()
@@ -230,7 +254,7 @@ class LiorKernel(nn.Module):
             [torch.stack([getattr(self, name) for name in self.NAMES]), self.weight_logits]
         )
 
-    def forward(self, lag: Tensor):
+    def forward(self, lag: Tensor) -> Tensor:
         return ops.lior_kernel(self.raw(), lag.reshape(-1)).reshape(lag.shape).to(lag.dtype)
 
 
@@ -238,21 +262,28 @@ class LiorMemory(nn.Module):
     """y_n = w0 x_n + sum_k kappa_k x_{n-k} for x [B, N, C]: every output mixes its own input with all earlier
     ones. `heads` kernels share the channels equally, one after another."""
 
-    def __init__(self, heads=1, tolerance=1e-6, horizon=1 << 20, dtype=None, device=None):
+    def __init__(
+        self,
+        heads: int = 1,
+        tolerance: float = 1e-6,
+        horizon: float = 1 << 20,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         self.tolerance, self.horizon = tolerance, float(horizon)
         self.kernels = nn.ModuleList(LiorKernel(dtype, device) for _ in range(heads))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"heads={len(self.kernels)}, tolerance={self.tolerance:g}, horizon={self.horizon:g}"
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         expect(self, "x", x, "B", "N", "C")
         if x.shape[2] % len(self.kernels):
             raise Error(
                 f"LiorMemory: {len(self.kernels)} kernels cannot share {x.shape[2]} channels"
             )
-        raw = torch.stack([kernel.raw() for kernel in self.kernels])
+        raw = torch.stack([cast(LiorKernel, kernel).raw() for kernel in self.kernels])
         channels = x.unflatten(-1, (len(self.kernels), -1))
         return ops.memory(channels, raw, self.tolerance, self.horizon).flatten(2).to(x.dtype)
 
@@ -260,18 +291,20 @@ class LiorMemory(nn.Module):
 class RmsNorm(nn.Module):
     """x / sqrt(mean x^2 + 1e-6) * weight."""
 
-    def __init__(self, width, dtype=None, device=None):
+    def __init__(
+        self, width: int, dtype: Optional[torch.dtype] = None, device: Device = None
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width, dtype=dtype, device=device))
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         nn.init.ones_(self.weight)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return str(len(self.weight))
 
-    def forward(self, x: Tensor):
-        return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, list(self.weight.shape), self.weight, 1e-6)
 
 
 # The options of ops.ci8_scan, in its order.
@@ -286,7 +319,20 @@ class Layer(nn.Module):
     keyword of Python: it is `layer.get_submodule("in")`.
     """
 
-    def __init__(self, kind, d_model, dtype=None, device=None, **options):
+    # What _add makes of the description's names; which a kind has its description says.
+    norm: RmsNorm
+    out: nn.Linear
+    readout: nn.Linear
+    initial: Tensor
+
+    def __init__(
+        self,
+        kind: str,
+        d_model: int,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.d_model = d_model
         self.spec = ops.layer_spec(kind, d_model, **options)
@@ -302,45 +348,49 @@ class Layer(nn.Module):
         for name, value in start.items():
             self._add(name, value.to(place, real), start)
 
-    def _start(self, dtype):
+    def _start(self, dtype: torch.dtype) -> dict[str, Tensor]:
         wide = str(working_dtype(dtype)).removeprefix("torch.")
         start = self.description.start(fresh_seed(), dtype=wide)
         return {name: torch.from_numpy(array) for name, array in start.items()}
 
     @torch.no_grad()
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Start values again, by torch's generator."""
         own = dict(self.named_parameters())
         for name, value in self._start(self.norm.weight.dtype).items():
             own[name].copy_(value)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         options = (f"{name}={value!r}" for name, value in self.options.items())
         return ", ".join([self.description.kind, str(self.d_model), *options])
 
     @property
-    def description(self):
+    def description(self) -> lior_nn.Layer:
         """The lior.nn.Layer of this kind; made by its text, so that copies and pickles need no C++ object."""
         return ops.layer_of(self.spec)
 
-    def _add(self, name, value, start):
+    def _add(self, name: str, value: Tensor, start: Mapping[str, Tensor]) -> None:
         module, _, leaf = name.rpartition(".")
         if not module:
             self.register_parameter(name, nn.Parameter(value))
         elif leaf == "weight":
+            made: Union[RmsNorm, nn.Linear]
             if module == "norm":
                 made = RmsNorm(len(value), value.dtype, value.device)
             else:
                 bias = f"{module}.bias" in start
-                made = nn.utils.skip_init(
-                    nn.Linear, value.shape[1], value.shape[0], bias=bias, dtype=value.dtype
+                made = cast(
+                    nn.Linear,
+                    nn.utils.skip_init(
+                        nn.Linear, value.shape[1], value.shape[0], bias=bias, dtype=value.dtype
+                    ),
                 )
             made.weight = nn.Parameter(value)
             self.add_module(module, made)
         else:
             setattr(self.get_submodule(module), leaf, nn.Parameter(value))
 
-    def _own(self):
+    def _own(self) -> list[Tensor]:
         """The parameters between the two projections, in the order of the description."""
         own = []
         for name in self.inner_names:
@@ -348,17 +398,20 @@ class Layer(nn.Module):
             own.append(getattr(self.get_submodule(module), leaf))
         return own
 
-    def _core(self, projection: Tensor, state: Optional[Tensor], spec: str):
+    def _core(
+        self, projection: Tensor, state: Optional[Tensor], spec: str
+    ) -> tuple[Tensor, Tensor]:
         """What W_o reads, and the last state; by one operator, or, where the readout's call is more than its product,
         by its parts."""
         if "readout" in self._modules and not is_plain(self.readout):
             return self._scanned(projection, state)
-        return ops.layer_inner(spec, projection, self._own(), state)[:2]
+        z, last, *_ = ops.layer_inner(spec, projection, self._own(), state)
+        return z, last
 
-    def _scanned(self, projection: Tensor, state: Optional[Tensor]):
+    def _scanned(self, projection: Tensor, state: Optional[Tensor]) -> tuple[Tensor, Tensor]:
         heads, kind, *options = (self.options[n] for n in ("heads", "readout", *_SCAN_OPTIONS))
-        gate = self.out.in_features
-        columns, gate = projection.split([projection.shape[2] - gate, gate], -1)
+        width = self.out.in_features
+        columns, gate = projection.split([projection.shape[2] - width, width], -1)
         size = 16 if self.options["complex_state"] else 8
         if state is None:
             dtype = working_dtype(projection.dtype)
@@ -369,29 +422,31 @@ class Layer(nn.Module):
         shown = self.readout(ops.readout(states, kind).flatten(2).to(projection.dtype))
         return shown * F.silu(gate), last.flatten(1)
 
-    def run(self, x: Tensor, state: Tensor = None, spec: str = None):
+    def run(
+        self, x: Tensor, state: Optional[Tensor] = None, spec: Optional[str] = None
+    ) -> tuple[Tensor, Tensor]:
         """(out, the last state [B, state_size], which is empty without a first one). The projections work in the dtype
         of their weights, or of autocast; what stands between them, and states, in float32 at least."""
         expect(self, "x", x, "B", "N", self.d_model)
         if state is None and "initial" in self._parameters:
             state = self.start_state(x)
-        projection = self._modules["in"](self.norm(x))
+        projection = cast(nn.Module, self._modules["in"])(self.norm(x))
         z, last = self._core(projection, state, spec or self.spec)
         return x + self.out(z.to(projection.dtype)), last
 
-    def start_state(self, x: Tensor):
+    def start_state(self, x: Tensor) -> Tensor:
         """The state before the first token of x, [B, state_size]: zeros, or each head's learned unit state."""
         dtype = working_dtype(x.dtype)
         if "initial" in self._parameters:
             return F.normalize(self.initial.to(dtype), dim=0).flatten().expand(len(x), -1)
         return x.new_zeros(len(x), self.state_sizes[dtype], dtype=dtype)
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Any:
         """out [B, N, d_model] of x [B, N, d_model], from the start of its sequences."""
         return self.run(x)[0]
 
     @torch.no_grad()
-    def step(self, x: Tensor, state: Tensor = None):
+    def step(self, x: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
         """(out, state) of x [B, n, d_model] that comes after what `state` (None: nothing) holds; any split of a sequence
         into steps gives forward's result. Time and memory of a step do not grow."""
         return self.run(x, self.start_state(x) if state is None else state)
@@ -403,16 +458,23 @@ class GeometricMamba(Layer):
     Options: those of lior.nn.MixerConfig. With a state [B, S, H] (its own second result of an earlier call) it goes on
     from there, and gradients reach that state."""
 
-    def __init__(self, d_model, heads=8, dtype=None, device=None, **options):
+    def __init__(
+        self,
+        d_model: int,
+        heads: int = 8,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+        **options: Any,
+    ) -> None:
         super().__init__("geometric_mamba", d_model, dtype, device, heads=heads, **options)
 
-    def initial_state(self, batch):
+    def initial_state(self, batch: int) -> Tensor:
         """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
         size = 16 if self.options["complex_state"] else 8
         state = self.start_state(self.out.weight.new_empty(batch, 0))
-        return state.unflatten(1, (size, self.options["heads"]))
+        return state.view(batch, size, self.options["heads"])
 
-    def forward(self, x: Tensor, state: Tensor = None):
+    def forward(self, x: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
         """The layer's output and its last state."""
         if state is None:
             state = self.initial_state(x.shape[0])
@@ -426,7 +488,13 @@ class CausalField(Layer):
     """x + W_o (m * silu(W_g v)), v = RMSNorm(x): m is the LIoR memory along time of the associator current of three
     complex octonions a head, turned by a learned unit octonion. From the start."""
 
-    def __init__(self, d_model, heads=8, dtype=None, device=None):
+    def __init__(
+        self,
+        d_model: int,
+        heads: int = 8,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__("causal_field", d_model, dtype, device, heads=heads)
 
 
@@ -434,11 +502,18 @@ class GeometricAttention(Layer):
     """x + W_o attention(z, values): causal, by l1 p + l2 w + l3 (p^2 + w^2)/8 + l4 c of spinors z of RMSNorm(x).
     From the start. window: positions that are seen, 0: all."""
 
-    def __init__(self, d_model, heads=8, window=0, dtype=None, device=None):
+    def __init__(
+        self,
+        d_model: int,
+        heads: int = 8,
+        window: int = 0,
+        dtype: Optional[torch.dtype] = None,
+        device: Device = None,
+    ) -> None:
         super().__init__("geometric_attention", d_model, dtype, device, heads=heads, window=window)
 
     @torch.no_grad()
-    def step(self, x: Tensor, state: Tensor = None):
+    def step(self, x: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
         """As Layer.step; with window 0 the state, and the time of a step, grow with all that came before."""
         options = self.options
         if options["window"] > 0:
@@ -459,15 +534,18 @@ class GeometricAttention(Layer):
 
 
 class _Wedge(nn.Module):
-    def __init__(self, expanded, dtype):
+    def __init__(self, expanded: int, dtype: Optional[torch.dtype]) -> None:
         super().__init__()
-        normal = lambda: nn.Parameter(torch.randn(expanded, 8, dtype=dtype) / math.sqrt(expanded))
+
+        def normal() -> nn.Parameter:
+            return nn.Parameter(torch.randn(expanded, 8, dtype=dtype) / math.sqrt(expanded))
+
         self.basis_real, self.basis_imag = normal(), normal()
         self.layer_norm = nn.LayerNorm(16, dtype=dtype)
 
 
 class _Trinor(nn.Module):
-    def __init__(self, dtype):
+    def __init__(self, dtype: Optional[torch.dtype]) -> None:
         super().__init__()
         self.theta = nn.Parameter(torch.zeros(8, dtype=dtype))
         self.omega = nn.Parameter(torch.zeros(8, dtype=dtype))
@@ -475,7 +553,7 @@ class _Trinor(nn.Module):
 
 
 class _Spinor(nn.Module):
-    def __init__(self, expanded, dtype):
+    def __init__(self, expanded: int, dtype: Optional[torch.dtype]) -> None:
         super().__init__()
         self.projection = nn.Linear(8, expanded, dtype=dtype)
 
@@ -486,10 +564,10 @@ class CompatMamba(nn.Module):
     x [B, N, D], state [B, 16] -> the output and the last state. No gradient. For use take GeometricMamba.
     """
 
-    def __init__(self, d_model, expand=2, dtype=None):
+    def __init__(self, d_model: int, expand: int = 2, dtype: Optional[torch.dtype] = None) -> None:
         super().__init__()
         expanded = expand * d_model
-        linear = lambda inputs, outputs: nn.Linear(inputs, outputs, dtype=dtype)
+        linear = functools.partial(nn.Linear, dtype=dtype)
         self.in_proj = linear(d_model, expanded)
         self.wedge = _Wedge(expanded, dtype)
         self.trinor = _Trinor(dtype)
@@ -498,7 +576,7 @@ class CompatMamba(nn.Module):
         self.out_proj = linear(expanded, d_model)
         self.norm = nn.LayerNorm(d_model, dtype=dtype)
 
-    def forward(self, x: Tensor, state: Tensor):
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         expect(self, "x", x, "B", "N", self.in_proj.in_features)
         expect(self, "state", state, x.shape[0], 16)
         wedge, trinor, both = self.wedge, self.trinor, weights_of

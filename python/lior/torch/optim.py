@@ -2,10 +2,11 @@
 """The LIoR optimiser for PyTorch."""
 
 import math
+from typing import Any, Callable, Optional, cast
 
 import torch
-from torch import Tensor
-from torch.optim import Optimizer
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, ParamsT
 
 from lior.torch import ops
 from lior.torch.modules import weights_of, working_dtype
@@ -19,7 +20,8 @@ def _is_sharded(tensor: Tensor) -> bool:
 
 
 def _dense_gradient(p: Tensor, maximize: bool) -> Tensor:
-    gradient = p.grad.to_dense() if p.grad.layout != torch.strided else p.grad
+    gradient = cast(Tensor, p.grad)  # of those that have one
+    gradient = gradient if gradient.layout == torch.strided else gradient.to_dense()
     return -gradient if maximize else gradient
 
 
@@ -38,17 +40,17 @@ class LIoROptimizer(Optimizer):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        form="exact",
-        power=1,
-        kappa=1.0,
-        memory=False,
-        resilience=None,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        form: str = "exact",
+        power: int = 1,
+        kappa: float = 1.0,
+        memory: bool = False,
+        resilience: Optional[nn.Module] = None,
         *,
-        weight_decay=0.0,
-        maximize=False,
-    ):
+        weight_decay: float = 0.0,
+        maximize: bool = False,
+    ) -> None:
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected 'exact', 'compat' or 'manifold'")
         for name, value in (("lr", lr), ("weight_decay", weight_decay)):
@@ -66,25 +68,25 @@ class LIoROptimizer(Optimizer):
         super().__init__(params, {**defaults, "weight_decay": weight_decay, "maximize": maximize})
         self._net = getattr(resilience, "resilience_net", resilience)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_net": self._net}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:  # of before 0.2
             group.setdefault("weight_decay", 0.0)
             group.setdefault("maximize", False)
 
-    def _net_tensors(self, dtype):
+    def _net_tensors(self, dtype: torch.dtype) -> list[Tensor]:
         if self._net is None:
             return []
-        first, last = self._net[0], self._net[2]
+        first, last = cast(nn.Sequential, self._net)[0], cast(nn.Sequential, self._net)[2]
         (weight, bias), (out, shift) = weights_of(first), weights_of(last)
         tensors = (weight, bias, out.reshape(-1), shift)
         return [tensor.detach().to(dtype).contiguous() for tensor in tensors]
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Optional[Callable[[], Any]] = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -101,7 +103,7 @@ class LIoROptimizer(Optimizer):
                 self._step(group, dtype, [p for p in whole if p.dtype == dtype])
         return loss
 
-    def _step(self, group, dtype, params):
+    def _step(self, group: dict[str, Any], dtype: torch.dtype, params: list[Tensor]) -> None:
         wide = working_dtype(dtype)
         # row-major tensors of the kernels' types are the parameters themselves
         values = [
@@ -128,13 +130,13 @@ class LIoROptimizer(Optimizer):
             if value is not p:
                 p.copy_(value)
 
-    def _step_shard(self, group, p):
+    def _step_shard(self, group: dict[str, Any], p: Any) -> None:
         """Of a tensor whose parts lie in several processes."""
         if group["form"] == "manifold":
             raise RuntimeError(
                 "LIoROptimizer: the manifold form takes no sharded tensors (DTensor)"
             )
-        gradient = _dense_gradient(p, group["maximize"])
+        gradient: Any = _dense_gradient(p, group["maximize"])
         square = 1 + gradient.square().mean().full_tensor()
         if group["form"] == "exact":
             scale = square ** (-group["power"] / 2)

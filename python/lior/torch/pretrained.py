@@ -7,10 +7,12 @@ model.save_pretrained("shared")                  # with this file, and a model c
 AutoModelForCausalLM.from_pretrained("shared", trust_remote_code=True)
 """
 
+# What the methods of transformers take differs between its versions.
+# pyright: reportIncompatibleMethodOverride=false, reportPrivateImportUsage=false, reportAttributeAccessIssue=false
 import inspect
 import pathlib
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
@@ -18,7 +20,7 @@ from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput, cached_file
 
 from lior import train as lior_train
-from lior.torch.model import Model, export, from_run
+from lior.torch.model import Folder, Model, export, from_run
 
 # generate's name of what a model keeps between calls differs between versions.
 _INPUTS = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
@@ -60,7 +62,7 @@ class LiorConfig(PretrainedConfig):
 
     model_type = "lior"
 
-    def __init__(self, settings=None, **options):
+    def __init__(self, settings: Optional[dict[str, Any]] = None, **options: Any) -> None:
         self.settings = settings
         model = settings["model"] if settings else {}
         self.vocab_size = model.get("vocabulary", 0)
@@ -76,19 +78,19 @@ class LiorCache:
     is_compileable = False
     is_linear = (True,)
 
-    def __init__(self, state, seen):
+    def __init__(self, state: torch.Tensor, seen: int) -> None:
         self.state, self.seen = state, seen
 
-    def get_seq_length(self, layer_idx=0):
+    def get_seq_length(self, layer_idx: int = 0) -> int:
         return self.seen
 
-    def get_max_cache_shape(self, layer_idx=0):
+    def get_max_cache_shape(self, layer_idx: int = 0) -> int:
         return -1
 
-    def reorder_cache(self, beams):
+    def reorder_cache(self, beams: torch.Tensor) -> None:
         self.state = self.state.index_select(0, beams.to(self.state.device))
 
-    def batch_repeat_interleave(self, repeats):
+    def batch_repeat_interleave(self, repeats: int) -> None:
         self.state = self.state.repeat_interleave(repeats, 0)
 
 
@@ -111,31 +113,34 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
     _is_stateful = True
     _tied_weights_keys = {"model.output.weight": "model.embedding.weight"}
 
-    def __init__(self, config):
+    def __init__(self, config: LiorConfig) -> None:
         super().__init__(config)
-        self.model = Model(config.settings)
+        self.model = Model(config.settings or {})
         self.post_init()
 
     @classmethod
-    def from_run(cls, folder, weights="best"):
+    def from_run(cls, folder: Folder, weights: str = "best") -> "LiorForCausalLM":
         """The model that `lior train --out FOLDER` made."""
         trained = from_run(folder, weights)
         made = cls(LiorConfig(trained.settings))
         made.model.load_state_dict(trained.state_dict())
         made.model.tokenizer = trained.tokenizer
-        if trained.counts is not None:
+        if made.model.counts is not None and trained.counts is not None:
             made.model.counts.text = trained.counts.text
         return made
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *arguments, **options):
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Folder, *arguments: Any, **options: Any
+    ) -> Any:
         """As Transformers' own, with the tokenizer and the counts that lie beside the weights."""
         hub = {name: options[name] for name in _HUB_OPTIONS if name in options}
         loaded = super().from_pretrained(pretrained_model_name_or_path, *arguments, **options)
         model = (loaded[0] if isinstance(loaded, tuple) else loaded).model
 
-        def folder_of(name):
-            return pathlib.Path(cached_file(pretrained_model_name_or_path, name, **hub)).parent
+        def folder_of(name: str) -> pathlib.Path:
+            path: Any = cached_file(pretrained_model_name_or_path, name, **hub)
+            return pathlib.Path(path).parent
 
         if (tokenizer := model.settings["tokenizer"]) != "byte":
             model.tokenizer = lior_train.Tokenizer(tokenizer, folder_of("tokenizer.json"))
@@ -144,16 +149,17 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
             model.counts.text = lior_train.Counts.read(folder_of("counts.safetensors"), *sizes)
         return loaded
 
-    def export(self, folder):
+    def export(self, folder: Folder) -> None:
         """Writes what `lior generate`, `lior eval` and lior.load open."""
         export(self.model, folder)
 
-    def save_pretrained(self, save_directory, **options):
+    def save_pretrained(self, save_directory: Folder, **options: Any) -> None:
         super().save_pretrained(save_directory, **options)
         if options.get("is_main_process", True):
             self.model.tokenizer.write(save_directory)
-            if self.model.counts is not None:
-                self.model.counts.text.write(save_directory)
+            counts = None if self.model.counts is None else self.model.counts.text
+            if counts is not None:
+                counts.write(save_directory)
         card = pathlib.Path(save_directory) / "README.md"
         if options.get("is_main_process", True) and not card.exists():
             settings, model = self.model.settings, self.model.settings["model"]
@@ -167,34 +173,34 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
                 )
             )
 
-    def _init_weights(self, module):
+    def _init_weights(self, module: torch.nn.Module) -> None:
         """Nothing: Model has its start values."""
 
-    def get_input_embeddings(self):
+    def get_input_embeddings(self) -> torch.nn.Module:
         return self.model.embedding
 
-    def set_input_embeddings(self, value):
+    def set_input_embeddings(self, value: torch.nn.Embedding) -> None:
         self.model.embedding = value
 
-    def get_output_embeddings(self):
+    def get_output_embeddings(self) -> torch.nn.Module:
         return self.model.output
 
-    def set_output_embeddings(self, value):
+    def set_output_embeddings(self, value: torch.nn.Linear) -> None:
         self.model.output = value
 
     def forward(
         self,
-        input_ids,
-        attention_mask=None,
-        labels=None,
-        cache=None,
-        past_key_values=None,
-        use_cache=None,
-        return_dict=None,
-        logits_to_keep=0,
-        places=None,
-        **options,
-    ):
+        input_ids: torch.Tensor,
+        attention_mask: Optional[torch.Tensor] = None,
+        labels: Optional[torch.Tensor] = None,
+        cache: Optional[LiorCache] = None,
+        past_key_values: Optional[LiorCache] = None,
+        use_cache: Optional[bool] = None,
+        return_dict: Optional[bool] = None,
+        logits_to_keep: int = 0,
+        places: Optional[torch.Tensor] = None,
+        **options: Any,
+    ) -> Any:
         """places: those of lior.torch.Model, of training on the text that the model counts."""
         if attention_mask is not None and bool((attention_mask.diff(dim=1) > 0).any()):
             raise ValueError(
@@ -217,7 +223,12 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
             return tuple(part for part in (loss, logits, after) if part is not None)
         return LiorOutput(loss=loss, logits=logits, **{CACHE: after})
 
-    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **options):
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: Optional[torch.Tensor] = None,
+        **options: Any,
+    ) -> dict[str, Any]:
         before = options.get(CACHE)
         seen = 0 if before is None else before.seen
         return {
@@ -227,7 +238,7 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
             "use_cache": options.get("use_cache", True),
         }
 
-    def _prepare_cache_for_generation(self, *args, **options):
+    def _prepare_cache_for_generation(self, *args: Any, **options: Any) -> None:
         """None is made: the first call starts one."""
 
 

@@ -12,7 +12,9 @@ from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
-def _bilinear_outputs(psi, gamma, packed=False, dirac=False):
+def _bilinear_outputs(
+    psi: Tensor, gamma: Tensor, packed: bool = False, dirac: bool = False
+) -> Tuple[Tensor, Tensor, Tensor]:
     count, d = psi.shape[0], gamma.shape[0]
     sizes = (d * (d - 1) // 2, d * (d + 1) // 2) if packed else (d * d, d * d)
     return psi.new_empty(count), psi.new_empty(count, sizes[0]), psi.new_empty(count, sizes[1])

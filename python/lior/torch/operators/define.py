@@ -9,7 +9,7 @@ derivative silently zero.
 
 import functools
 import inspect
-from typing import List, NamedTuple
+from typing import Any, Callable, List, NamedTuple, ParamSpec, Protocol, Sequence, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -19,19 +19,36 @@ from lior.torch.operators.tensors import follow_threads
 
 _library = torch.library.Library("lior", "FRAGMENT")
 
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+#: What a call is given, and what it gives: a tensor, or several.
+Args = tuple[Any, ...]
+Results = Tensor | Sequence[Tensor]
+Function = Callable[..., Any]
+
 
 class Call(NamedTuple):
     """One call of an operator, as its gradient sees it."""
 
-    args: tuple  # all of them, defaults too
-    outputs: tuple
-    grads: tuple  # of the outputs
-    needs: list  # of each argument, and of each of a list: whether its gradient is asked for
+    args: Args  # all of them, defaults too
+    outputs: Args  # tensors
+    grads: Args  # of the outputs
+    needs: list[Any]  # of each argument, and of each of a list: whether its gradient is asked for
 
 
-def _flatten(args):
+class Operator(Protocol[P, R]):
+    """What a kernel becomes."""
+
+    raw: Function  #: torch.ops.lior.NAME
+    formula: Function | None
+
+    def __call__(self, *args: P.args, **named: P.kwargs) -> R: ...
+
+
+def _flatten(args: Sequence[Any]) -> tuple[tuple[int | None, ...], list[Any]]:
     """(layout, tensors and numbers without lists): autograd.Function sees no tensors inside lists."""
-    layout, flat = [], []
+    layout: list[int | None] = []
+    flat: list[Any] = []
     for value in args:
         listed = isinstance(value, (list, tuple))
         layout.append(len(value) if listed else None)
@@ -39,7 +56,7 @@ def _flatten(args):
     return tuple(layout), flat
 
 
-def _unflatten(layout, flat):
+def _unflatten(layout: Sequence[int | None], flat: Sequence[Any]) -> list[Any]:
     rest = iter(flat)
     return [next(rest) if n is None else [next(rest) for _ in range(n)] for n in layout]
 
@@ -47,10 +64,10 @@ def _unflatten(layout, flat):
 _NARROW = torch.float16, torch.bfloat16
 
 
-def _widened(args):
+def _widened(args: Args) -> Args:
     """Arguments as kernels take them: half and bfloat16 as float32."""
 
-    def wide(value):
+    def wide(value: Any) -> Any:
         if isinstance(value, Tensor):
             return value.float() if value.dtype in _NARROW else value
         return [wide(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -58,12 +75,12 @@ def _widened(args):
     return tuple(wide(value) for value in args)
 
 
-def _of_tensors(function, args):
+def _of_tensors(function: Function, args: Args) -> tuple[Function, list[Tensor]]:
     """`function` as one of the tensors of its arguments alone, and these."""
     layout, flat = _flatten(args)
     at = [i for i, value in enumerate(flat) if isinstance(value, Tensor)]
 
-    def call(*tensors):
+    def call(*tensors: Tensor) -> Results:
         given = list(flat)
         for i, tensor in zip(at, tensors):
             given[i] = tensor
@@ -73,35 +90,42 @@ def _of_tensors(function, args):
     return call, [flat[i] for i in at]
 
 
-def pullback(formula, args, grads):
+def pullback(formula: Function, args: Args, grads: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Gradients with respect to each tensor of `args`, in order, of a formula whose outputs have gradients `grads`."""
     call, tensors = _of_tensors(formula, args)
-    out, pull = torch.func.vjp(call, *tensors)
+    out, pull = vjp(call, *tensors)
     return pull(grads[0] if isinstance(out, Tensor) else tuple(grads))
 
 
-def _pushforward(call, tensors, moves):
+def vjp(call: Function, *tensors: Any) -> tuple[Any, Callable[[Any], tuple[Tensor, ...]]]:
+    """torch.func.vjp of a function without an auxiliary output."""
+    out, pull = cast(Any, torch.func.vjp(call, *tensors))
+    return out, pull
+
+
+def _pushforward(call: Function, tensors: list[Tensor], moves: list[Tensor]) -> Results:
     """Derivatives along `moves`: the pullback is linear in its gradients, and its own pullback is this. Unlike
     torch.func.jvp it works inside forward_ad.dual_level()."""
     if _forward_mode():
         tensors = [forward_ad.unpack_dual(t).primal for t in tensors]
-    out, pull = torch.func.vjp(call, *tensors)
+    out, pull = vjp(call, *tensors)
     zeros = torch.zeros_like(out) if isinstance(out, Tensor) else tuple(map(torch.zeros_like, out))
-    return torch.func.vjp(pull, zeros)[1](tuple(moves))[0]
+    return vjp(pull, zeros)[1](tuple(moves))[0]
 
 
-def _alive(tensor):
+def _alive(tensor: Tensor) -> Tensor:
     """Without the wrappers of transforms that have ended: what a gradient saved may have several."""
-    while (inner := torch._C._functorch.unwrap_if_dead(tensor)) is not tensor:
+    unwrap: Callable[[Tensor], Tensor] = cast(Any, torch._C)._functorch.unwrap_if_dead
+    while (inner := unwrap(tensor)) is not tensor:
         tensor = inner
     return tensor
 
 
-def _forward_mode():
+def _forward_mode() -> bool:
     return forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
 
 
-def _differentiated(flat):
+def _differentiated(flat: Sequence[Any]) -> bool:
     """Whether a transform or autograd has to know of a call."""
     return (
         torch._C._are_functorch_transforms_active()
@@ -111,7 +135,7 @@ def _differentiated(flat):
     )
 
 
-def _looped(function, info, dims, args):
+def _looped(function: Function, info: Any, dims: Sequence[Any], args: Sequence[Any]) -> Any:
     """vmap's rule: the calls one after another, stacked. The kernels' own loops run over what a call holds."""
     rows = []
     for i in range(info.batch_size):
@@ -124,16 +148,22 @@ def _looped(function, info, dims, args):
     return stacked, (0,) * len(stacked)
 
 
-def _function_of(name, raw, gradient, formula, silent):
-    class Function(torch.autograd.Function):
+def _function_of(
+    name: str,
+    raw: Function,
+    gradient: Callable[[Call], Args] | None,
+    formula: Function | None,
+    silent: Callable[..., Sequence[int]],
+) -> type[torch.autograd.Function]:
+    class Operation(torch.autograd.Function):
         @staticmethod
-        def forward(layout, *flat):
+        def forward(layout: Any, *flat: Any) -> Results:
             with torch._C._AutoDispatchBelowAutograd():
                 out = raw(*_unflatten(layout, flat))
             return out if isinstance(out, Tensor) else tuple(out)
 
         @staticmethod
-        def setup_context(ctx, inputs, output):
+        def setup_context(ctx: Any, inputs: Args, output: Any) -> None:
             ctx.layout, *flat = inputs
             outputs = (output,) if isinstance(output, Tensor) else output
             ctx.constants = [None if isinstance(value, Tensor) else value for value in flat]
@@ -145,16 +175,16 @@ def _function_of(name, raw, gradient, formula, silent):
             ctx.save_for_forward(*tensors)
 
         @staticmethod
-        def _args(ctx, saved):
+        def _args(ctx: Any, saved: Sequence[Tensor]) -> Args:
             flat = list(ctx.constants)
             for i, tensor in zip(ctx.at, saved):
                 flat[i] = tensor
             return tuple(_unflatten(ctx.layout, flat))
 
         @staticmethod
-        def backward(ctx, *grads):
+        def backward(ctx: Any, *grads: Any) -> Args:
             saved = tuple(map(_alive, ctx.saved_tensors))  # read once: checkpoints count
-            args, outputs = Function._args(ctx, saved), saved[len(ctx.at) :]
+            args, outputs = Operation._args(ctx, saved), saved[len(ctx.at) :]
             if gradient is not None:
                 needs = _unflatten(ctx.layout, ctx.needs_input_grad[1:])
                 return None, *_flatten(gradient(Call(args, outputs, grads, needs)))[1]
@@ -164,13 +194,13 @@ def _function_of(name, raw, gradient, formula, silent):
             return None, *(next(given) if i in ctx.at else None for i in range(len(ctx.constants)))
 
         @staticmethod
-        def jvp(ctx, _, *tangents):
+        def jvp(ctx: Any, *tangents: Any) -> Any:
             if formula is None:
                 raise NotImplementedError(
                     f"lior.{name} has no derivative in forward mode; reverse mode (grad, jacrev) has it"
                 )
-            call, tensors = _of_tensors(formula, Function._args(ctx, ctx.saved_tensors))
-            moves = [tangents[i] for i in ctx.at]
+            call, tensors = _of_tensors(formula, Operation._args(ctx, ctx.saved_tensors))
+            moves = [tangents[1 + i] for i in ctx.at]  # behind that of the layout
             moves = [torch.zeros_like(t) if m is None else m for m, t in zip(moves, tensors)]
             out = _pushforward(call, tensors, moves)
             if isinstance(out, Tensor):
@@ -178,20 +208,26 @@ def _function_of(name, raw, gradient, formula, silent):
             return tuple(None if i in ctx.silent else move for i, move in enumerate(out))
 
         @staticmethod
-        def vmap(info, dims, layout, *flat):
-            return _looped(functools.partial(Function.apply, layout), info, dims[1:], flat)
+        def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+            return _looped(functools.partial(Operation.apply, args[0]), info, in_dims[1:], args[1:])
 
-    Function.__name__ = Function.__qualname__ = "Lior_" + name
-    return Function
+    Operation.__name__ = Operation.__qualname__ = "Lior_" + name
+    return Operation
 
 
-def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
+def _add_to_dispatcher(
+    name: str,
+    kernel: Function,
+    shapes: Function,
+    complete: Callable[[Args], Args],
+    function_of: Callable[[Function], type[torch.autograd.Function]],
+) -> tuple[Function, type[torch.autograd.Function], bool]:
     """The operator torch.ops.lior.NAME: what graphs of torch.compile hold."""
     _library.define(name + torch.library.infer_schema(kernel, mutates_args=()))
     raw = getattr(torch.ops.lior, name).default
     function = function_of(raw)
 
-    def autograd(keyset, *args):
+    def autograd(keyset: Any, *args: Any) -> Any:
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
                 f"torch.ops.lior.{name} inside a transform of torch.func: call lior.torch.ops.{name}"
@@ -203,17 +239,17 @@ def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
         out = function.apply(layout, *flat)
         return out if isinstance(out, Tensor) or not listed else list(out)
 
-    def batched(info, dims, *args):
+    def batched(info: Any, dims: Sequence[Any], *args: Any) -> Any:
         layout, flat = _flatten(complete(args))
         dims = _flatten([*dims, *(None,) * (len(layout) - len(dims))])[1]
         out, at = _looped(lambda *a: raw(*_unflatten(layout, a)), info, dims, flat)
         return (out, at) if isinstance(out, Tensor) or not listed else (list(out), list(at))
 
-    def run(*args):
+    def run(*args: Any) -> Any:
         follow_threads()
         return kernel(*args)
 
-    def elsewhere(*args):
+    def elsewhere(*args: Any) -> Any:
         devices = {value.device for value in _flatten(args)[1] if isinstance(value, Tensor)}
         raise RuntimeError(
             f"lior.{name} runs on the processor; its tensors are on {', '.join(sorted(map(str, devices)))}: move them, "
@@ -230,17 +266,26 @@ def _add_to_dispatcher(name, kernel, shapes, complete, function_of):
     return raw, function, listed
 
 
-def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
+def _nothing(*args: Any) -> Sequence[int]:
+    return ()
+
+
+def operator(
+    shapes: Function,
+    gradient: Callable[[Call], Args] | None = None,
+    formula: Function | None = None,
+    silent: Callable[..., Sequence[int]] = _nothing,
+) -> Callable[[Callable[P, R]], Operator[P, R]]:
     """Makes an operator of a kernel; calls go to it by the kernel's name and signature.
 
     shapes(*args): empty tensors like the kernel's results. gradient(Call): a tuple as the arguments, None for numbers
     and what has none; without one the formula is differentiated. silent(*args): the outputs without gradients."""
 
-    def made(kernel):
+    def made(kernel: Callable[P, R]) -> Operator[P, R]:
         name, signature = kernel.__name__, inspect.signature(kernel)
         defaults = [p.default for p in signature.parameters.values()]
 
-        def complete(args):
+        def complete(args: Args) -> Args:
             return (*args, *defaults[len(args) :])
 
         raw, function, listed = _add_to_dispatcher(
@@ -252,7 +297,7 @@ def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
         )
 
         @functools.wraps(kernel)
-        def call(*args, **named):
+        def call(*args: Any, **named: Any) -> Any:
             if named:
                 args = signature.bind(*args, **named).args
             args = _widened(args)
@@ -265,7 +310,8 @@ def operator(shapes, gradient=None, formula=None, silent=lambda *args: ()):
             out = function.apply(layout, *flat)
             return list(out) if listed else out
 
-        call.raw, call.formula = raw, formula
-        return call
+        made_of = cast(Operator[P, R], call)
+        made_of.raw, made_of.formula = raw, formula
+        return made_of
 
     return made

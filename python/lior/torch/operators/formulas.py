@@ -4,6 +4,7 @@ times and in either mode. Slow: kernels give values and gradients, these what go
 
 import functools
 import math
+from typing import Any, Callable, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -63,7 +64,9 @@ def as_numbers(x: Tensor) -> Tensor:
 # -- 5: bilinears
 
 
-def bilinears(psi, gamma, packed=False, dirac=False):
+def bilinears(
+    psi: Tensor, gamma: Tensor, packed: bool = False, dirac: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     bra, d = psi.conj(), len(gamma)
     if dirac:
         bra = bra @ gamma[0]
@@ -80,7 +83,7 @@ def bilinears(psi, gamma, packed=False, dirac=False):
 # -- 6: the learned metric
 
 
-def _net(points, w1, b1, w2, b2):
+def _net(points: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> tuple[Tensor, Tensor]:
     """w2 gelu(w1 x + b1) + b2 [N, k] and its slopes [N, k, d]."""
     t = F.linear(points, w1, b1)
     density = torch.exp(-t.square() / 2) / math.sqrt(2 * math.pi)
@@ -88,7 +91,9 @@ def _net(points, w1, b1, w2, b2):
     return F.linear(F.gelu(t), w2, b2), torch.einsum("kj,nj,jm->nkm", w2, slope, w1)
 
 
-def _metric_and_slopes(x, parameters, resilience, spd_floor):
+def _metric_and_slopes(
+    x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
+) -> tuple[Tensor, Tensor]:
     """g [N, d, d] and d_m g_nr [N, m, n, r] at planes x [d, N]."""
     matrix, *nets = parameters
     d, points = len(x), x.T
@@ -110,22 +115,34 @@ def _metric_and_slopes(x, parameters, resilience, spd_floor):
     return r**2 * g, r[:, None] ** 2 * dg + 2 * r[:, None] * dr * g[:, None]
 
 
-def learned_metric(x, parameters, resilience, spd_floor):
+def learned_metric(
+    x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
+) -> Tensor:
     return _metric_and_slopes(x, parameters, resilience, spd_floor)[0].permute(1, 2, 0)
 
 
-def christoffel(x, parameters, resilience, spd_floor):
+def christoffel(
+    x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
+) -> Tensor:
     g, dg = _metric_and_slopes(x, parameters, resilience, spd_floor)
     lowered = dg + dg.transpose(1, 2) - dg.permute(0, 2, 3, 1)
     return torch.einsum("ils,imns->lmni", torch.linalg.inv(g), lowered) / 2
 
 
-def geodesic(x, v, parameters, resilience, spd_floor, time, step):
+def geodesic(
+    x: Tensor,
+    v: Tensor,
+    parameters: Sequence[Tensor],
+    resilience: bool,
+    spd_floor: bool,
+    time: float,
+    step: float,
+) -> tuple[Tensor, Tensor]:
     """RK4 in the fewest equal steps of at most `step`."""
     count = max(1, math.ceil(time / step - 1e-9))
     h = time / count
 
-    def slope(x, v):
+    def slope(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         gamma = christoffel(x, parameters, resilience, spd_floor)
         return v, -torch.einsum("lmni,mi,ni->li", gamma, v, v)
 
@@ -141,7 +158,7 @@ def geodesic(x, v, parameters, resilience, spd_floor, time, step):
 # -- 7: the LIoR memory
 
 
-def _kernel_values(raw):
+def _kernel_values(raw: Tensor) -> tuple[Tensor, ...]:
     """a, beta, gamma, delta, xi, eta, omega, phi, zeta and the three weights of raw [..., 12]."""
     a, beta, gamma = raw[..., 0].exp(), raw[..., 1].exp(), raw[..., 2].exp()
     delta, xi, eta = raw[..., 3].sigmoid(), raw[..., 4].exp(), raw[..., 5].exp()
@@ -149,7 +166,7 @@ def _kernel_values(raw):
     return a, beta, gamma, delta, xi, eta, raw[..., 6], raw[..., 7], raw[..., 8].exp(), *weights
 
 
-def lior_kernel(raw, lag):
+def lior_kernel(raw: Tensor, lag: Tensor) -> Tensor:
     a, beta, gamma, delta, xi, eta, omega, phi, zeta, w0, w1, w2 = _kernel_values(raw)
     after = lag > 0
     t = torch.where(after, lag, torch.ones_like(lag))
@@ -159,7 +176,7 @@ def lior_kernel(raw, lag):
 
 
 @functools.lru_cache
-def _nodes(tolerance, horizon):
+def _nodes(tolerance: float, horizon: float) -> tuple[float, float, int]:
     """(ln of the first rate, step, count) of the rule's nodes that no order moves."""
     from lior.torch.operators.memory import rule_of
 
@@ -169,7 +186,7 @@ def _nodes(tolerance, horizon):
     return first, step, len(rates)
 
 
-def power_law_sum(delta, tolerance, horizon):
+def power_law_sum(delta: Tensor, tolerance: float, horizon: float) -> tuple[Tensor, Tensor]:
     """Rates and weights [..., poles] of t^-delta as a sum of exponentials (7.3)."""
     first, h, count = _nodes(tolerance, horizon)
     gamma = torch.lgamma(1 + delta).exp()
@@ -188,7 +205,9 @@ def power_law_sum(delta, tolerance, horizon):
     return rates, torch.cat([torch.stack([m0 - heavy, heavy], -1), weights], -1)
 
 
-def memory_weights(raw, length, tolerance, horizon):
+def memory_weights(
+    raw: Tensor, length: int, tolerance: float, horizon: float
+) -> tuple[Tensor, Tensor]:
     """w0 [H] and kappa [H, length] of raw [H, 12] (7.2)."""
     a, beta, gamma, delta, xi, eta, omega, phi, zeta, w0, w1, w2 = _kernel_values(raw)
     rates, weights = power_law_sum(delta, tolerance, horizon)
@@ -205,54 +224,54 @@ def memory_weights(raw, length, tolerance, horizon):
     return w0, ((1 - w0) / total.abs().clamp(min=1e-8))[:, None] * taps
 
 
-def memory(x, raw, tolerance=1e-6, horizon=1048576.0):
+def memory(x: Tensor, raw: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0) -> Tensor:
     length = x.shape[1]
     w0, kappa = memory_weights(raw.double(), length, tolerance, horizon)
     spectrum = torch.fft.rfft(kappa, 2 * length)  # [H, F]
     values = torch.fft.rfft(x.double(), 2 * length, dim=1)
     past = torch.fft.irfft(values * spectrum.T[None, :, :, None], 2 * length, dim=1)[:, :length]
-    return (w0[:, None] * x + past).to(x.dtype)
+    y: Tensor = w0[:, None] * x + past
+    return y.to(x.dtype)
 
 
 # -- 4: the scan and its read-outs
 
 
 def ci8_scan(
-    projection,
-    initial,
-    angles=None,
-    factors=1,
-    transition="right",
-    complex_state=False,
-    gates=True,
-    phase=False,
-    rotation=False,
-):
+    projection: Tensor,
+    initial: Tensor,
+    angles: Optional[Tensor] = None,
+    factors: int = 1,
+    transition: str = "right",
+    complex_state: bool = False,
+    gates: bool = True,
+    phase: bool = False,
+    rotation: bool = False,
+) -> Tensor:
     batch, length, _ = projection.shape
     size, heads = initial.shape[1:]
     planes = projection.unflatten(2, (-1, heads)).transpose(2, 3)  # [B, N, H, planes]
     planes = planes[..., : 8 * factors + phase + (1 + size if gates else 0)]
-    turn, take = None, 8 * factors
+    turns: list[Tensor] = []
+    take = 8 * factors
     for w in planes[..., :take].unflatten(-1, (factors, 8)).unbind(-2):
         u = unit(w)
         right, left = right_matrices(u), left_matrices(u)
-        one = {"right": right, "left": left}.get(transition)
-        one = right @ left if one is None else one
-        turn = one if turn is None else one @ turn
-    a, offset = None, None
+        turns.append({"right": right, "left": left}.get(transition, right @ left))
+    turn = functools.reduce(lambda before, one: one @ before, turns)
+    a, offset, scale = None, None, None
     if gates:
         z, take = planes[..., take, None], take + 1
-        a = z.sigmoid()
+        a, scale = z.sigmoid(), torch.sqrt((-z).sigmoid() * (1 + z.sigmoid()))
     if phase:
         phi, take = planes[..., take, None], take + 1
         a = torch.polar(torch.ones_like(phi) if a is None else a, phi)
-    if gates:
-        scale = torch.sqrt((-z).sigmoid() * (1 + z.sigmoid()))
+    if scale is not None:
         c = planes[..., take:]
         offset = scale * (as_complex(c) if complex_state else c)
     h = initial.transpose(1, 2)
     h = as_complex(h) if complex_state else h
-    spin = torch.polar(torch.ones_like(angles), angles).T if rotation else None
+    spin = None if angles is None else torch.polar(torch.ones_like(angles), angles).T
     turn = turn.to(h.dtype)
     states = []
     for n in range(length):
@@ -263,11 +282,11 @@ def ci8_scan(
         states.append(h)
     if not states:
         return projection.new_empty(batch, 0, size, heads)
-    states = torch.stack(states, 1)
-    return (as_numbers(states) if complex_state else states).transpose(2, 3)
+    all_states = torch.stack(states, 1)
+    return (as_numbers(all_states) if complex_state else all_states).transpose(2, 3)
 
 
-def readout(states, kind="linear_quadratic"):
+def readout(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
     h = states.transpose(2, 3)  # [B, N, H, S]
     complex_state = h.shape[-1] == 16
     parts = [h] if kind.startswith("linear") else []
@@ -289,8 +308,8 @@ def readout(states, kind="linear_quadratic"):
 # -- 10: the other mixers
 
 
-def associator_current(factors, transport):
-    batch, length, heads = *factors.shape[:2], len(transport)
+def associator_current(factors: Tensor, transport: Tensor) -> Tensor:
+    (batch, length), heads = factors.shape[:2], len(transport)
     a, b, c = as_complex(factors.reshape(batch, length, heads, 3, 16)).unbind(3)
     product = octonion_product
     current = product(product(a, b), c) - product(a, product(b, c))
@@ -298,9 +317,12 @@ def associator_current(factors, transport):
     return as_numbers(turned).reshape(batch, length, -1)
 
 
-def spinor_attention(z, v, mix, window=0):
-    batch, length, heads = *z.shape[:2], len(mix)
-    split = lambda t: t.reshape(batch, length, heads, 16).transpose(1, 2)
+def spinor_attention(z: Tensor, v: Tensor, mix: Tensor, window: int = 0) -> tuple[Tensor, Tensor]:
+    (batch, length), heads = z.shape[:2], len(mix)
+
+    def split(t: Tensor) -> Tensor:
+        return t.reshape(batch, length, heads, 16).transpose(1, 2)
+
     spinors = as_complex(split(z))
     inner, plain = spinors.conj() @ spinors.mT, spinors @ spinors.mT
     p, w = inner.real, inner.imag
@@ -314,7 +336,7 @@ def spinor_attention(z, v, mix, window=0):
     return attended.transpose(1, 2).reshape(v.shape), torch.logsumexp(scores, -1)
 
 
-def _attended(scores, v, window):
+def _attended(scores: Tensor, v: Tensor, window: int) -> Tensor:
     """scores [B, H, N, N], v [B, H, N, E] -> [B, N, H E]."""
     length = v.shape[2]
     at = torch.arange(length, device=v.device)
@@ -324,11 +346,19 @@ def _attended(scores, v, window):
     return out.transpose(1, 2).flatten(2)
 
 
-def _gated(y, gate):
+# A core: (what W_o reads, the last state or None) of a projection [B, N, P], the parameters of the layer's own and the
+# first state.
+Core = tuple[Tensor, Optional[Tensor]]
+Own = Sequence[Tensor]
+
+
+def _gated(y: Tensor, gate: Tensor) -> Tensor:
     return y * F.silu(gate)
 
 
-def _attention(projection, own, state, heads, window):
+def _attention(
+    projection: Tensor, own: Own, state: Optional[Tensor], heads: int, window: int
+) -> Core:
     q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in projection.chunk(3, -1))
     at = torch.arange(q.shape[2], dtype=q.dtype, device=q.device)
     slopes = 2.0 ** (-8 * torch.arange(1, heads + 1, dtype=q.dtype, device=q.device) / heads)
@@ -336,7 +366,9 @@ def _attention(projection, own, state, heads, window):
     return _attended(scores, v, window), None
 
 
-def _gated_linear_attention(projection, own, state, heads):
+def _gated_linear_attention(
+    projection: Tensor, own: Own, state: Optional[Tensor], heads: int
+) -> Core:
     *parts, gate = projection.chunk(5, -1)
     q, k, v, z = (part.unflatten(2, (heads, -1)) for part in parts)
     width = q.shape[3]
@@ -349,7 +381,9 @@ def _gated_linear_attention(projection, own, state, heads):
     return _gated(torch.stack(rows, 1).flatten(2), gate), held.flatten(1)
 
 
-def _geometric_attention(projection, own, state, heads, window):
+def _geometric_attention(
+    projection: Tensor, own: Own, state: Optional[Tensor], heads: int, window: int
+) -> Core:
     octets, v = projection[..., : 24 * heads], projection[..., 24 * heads :]
     a, b, theta = octets.unflatten(2, (heads, 3, 8)).unbind(3)
     real = a * theta.clamp(-5, 5).exp() + b * theta.cos()
@@ -357,13 +391,20 @@ def _geometric_attention(projection, own, state, heads, window):
     return spinor_attention(z, v, own[0], window)[0], None
 
 
-def _causal_field(projection, own, state, heads):
+def _causal_field(projection: Tensor, own: Own, state: Optional[Tensor], heads: int) -> Core:
     factors, gate = projection[..., : 48 * heads], projection[..., 48 * heads :]
     current = associator_current(factors, own[0]).unflatten(2, (heads, 16))
     return _gated(memory(current, own[1], 1e-4, 65536.0).flatten(2), gate), None
 
 
-def _geometric_mamba(projection, own, state, heads, readout, **options):
+def _geometric_mamba(
+    projection: Tensor,
+    own: Own,
+    state: Optional[Tensor],
+    heads: int,
+    readout: str,
+    **options: Any,
+) -> Core:
     shown, *angles = own
     width, size = len(shown), 16 if options["complex_state"] else 8
     if state is None:
@@ -379,12 +420,12 @@ def _geometric_mamba(projection, own, state, heads, readout, **options):
 _READOUT = readout
 
 
-def _swiglu_mlp(projection, own, state, hidden):
+def _swiglu_mlp(projection: Tensor, own: Own, state: Optional[Tensor], hidden: int) -> Core:
     a, b = projection.chunk(2, -1)
     return F.silu(a) * b, None
 
 
-CORES = {
+CORES: dict[str, Callable[..., Core]] = {
     "attention": _attention,
     "gated_linear_attention": _gated_linear_attention,
     "geometric_attention": _geometric_attention,

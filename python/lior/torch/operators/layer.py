@@ -3,18 +3,18 @@
 
 import functools
 import json
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from lior import nn
 from lior.torch.operators import formulas
-from lior.torch.operators.define import operator, pullback
+from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
-def layer_spec(kind: str, d_model: int, **options) -> str:
+def layer_spec(kind: str, d_model: int, **options: Any) -> str:
     """A layer in a string, as operators take it."""
     return json.dumps([kind, d_model, options])
 
@@ -25,11 +25,11 @@ def layer_of(spec: str) -> nn.Layer:
     return nn.Layer(kind, d_model, **options)
 
 
-def _named(layer: nn.Layer, own: List[Tensor]) -> dict:
+def _named(layer: nn.Layer, own: Sequence[Tensor]) -> Dict[str, Any]:
     return dict(zip(layer.inner_names, all_dense(own)))
 
 
-def _fakes(spec, projection):
+def _fakes(spec: str, projection: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     """z, y and what is saved, of a projection [B, N, P]."""
     layer = layer_of(spec)
     width, gated, _ = layer.inner_shape
@@ -41,7 +41,16 @@ def _fakes(spec, projection):
     )
 
 
-def _gradient_shapes(spec, projection, own, state, y, saved, dz, d_last):
+def _gradient_shapes(
+    spec: str,
+    projection: Tensor,
+    own: List[Tensor],
+    state: Optional[Tensor],
+    y: Tensor,
+    saved: Tensor,
+    dz: Tensor,
+    d_last: Optional[Tensor],
+) -> Tuple[Tensor, Tensor, Tensor]:
     return (
         projection.new_empty(projection.shape),
         projection.new_empty(sum(p.numel() for p in own)),
@@ -49,7 +58,9 @@ def _gradient_shapes(spec, projection, own, state, y, saved, dz, d_last):
     )
 
 
-def _core(spec, projection, own, state):
+def _core(
+    spec: str, projection: Tensor, own: Sequence[Tensor], state: Optional[Tensor]
+) -> Tuple[Tensor, Optional[Tensor]]:
     """z and the last state by the formula of the layer's kind."""
     layer = layer_of(spec)
     core = formulas.CORES.get(layer.kind)
@@ -61,17 +72,28 @@ def _core(spec, projection, own, state):
     return core(projection, own, state, **layer.options)
 
 
-def _inner_formula(spec, projection, own, state):
+def _inner_formula(
+    spec: str, projection: Tensor, own: Sequence[Tensor], state: Optional[Tensor]
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs of layer_inner, with anything for those that have no derivatives."""
     z, last = _core(spec, projection, own, state)
     return z, z if last is None else last, z, z
 
 
-def _gradient_formula(spec, projection, own, state, y, saved, dz, d_last):
-    def of_outputs(*args):
+def _gradient_formula(
+    spec: str,
+    projection: Tensor,
+    own: Sequence[Tensor],
+    state: Optional[Tensor],
+    y: Tensor,
+    saved: Tensor,
+    dz: Tensor,
+    d_last: Optional[Tensor],
+) -> Tuple[Tensor, Tensor, Tensor]:
+    def of_outputs(*args: Any) -> Any:
         return _core(spec, *args) if d_last is not None else _core(spec, *args)[0]
 
-    grads = (dz,) if d_last is None else (dz, d_last)
+    grads = [dz] if d_last is None else [dz, d_last]
     d_projection, *rest = pullback(of_outputs, (projection, own, state), grads)
     d_state = projection.new_zeros(0) if d_last is None else rest.pop()
     d_own = [part.reshape(-1) for part in rest[: len(own)]]
@@ -108,11 +130,11 @@ def layer_inner_backward(
     return d_projection, d_own, d_state
 
 
-def _is_smooth(spec, state):
+def _is_smooth(spec: str, state: Optional[Tensor]) -> bool:
     return state is not None and layer_of(spec).inner_shape[2]
 
 
-def _inner_gradient(call):
+def _inner_gradient(call: Call) -> Args:
     spec, projection, own, state = call.args
     z, _, y, saved = call.outputs
     dz, d_last, *_ = call.grads
@@ -130,7 +152,9 @@ def _inner_gradient(call):
     return None, d_projection, gradients, d_state if smooth else None
 
 
-def _inner_shapes(spec, projection, own, state):
+def _inner_shapes(
+    spec: str, projection: Tensor, own: List[Tensor], state: Optional[Tensor]
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     z, y, saved = _fakes(spec, projection)
     last = projection.new_empty(0) if state is None else state.new_empty(state.shape)
     return z, last, y, saved

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lior import memory as _memory
 from lior.torch.operators import formulas
-from lior.torch.operators.define import operator, pullback
+from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import dense
 
 
@@ -25,7 +25,7 @@ def lior_kernel_backward(raw: Tensor, lag: Tensor, d_value: Tensor) -> Tensor:
     return d_raw
 
 
-def _lior_kernel_gradient(call):
+def _lior_kernel_gradient(call: Call) -> Args:
     if call.needs[1]:
         return pullback(formulas.lior_kernel, call.args, call.grads)
     return lior_kernel_backward(*call.args, *call.grads), None
@@ -45,12 +45,12 @@ def lior_kernel(raw: Tensor, lag: Tensor) -> Tensor:
 
 
 @lru_cache
-def rule_of(tolerance: float, horizon: float):
+def rule_of(tolerance: float, horizon: float) -> _memory.PowerLawRule:
     """The sum of exponentials for all power laws; making one takes up to 0.4 s."""
     return _memory.PowerLawRule(tolerance, horizon)
 
 
-def _convolution_of(raw: Tensor, tolerance: float, horizon: float):
+def _convolution_of(raw: Tensor, tolerance: float, horizon: float) -> _memory.CausalConvolution:
     made = _memory.CausalConvolution(
         raw.shape[0], rule_of(tolerance, horizon), dtype=str(raw.dtype)[6:]
     )

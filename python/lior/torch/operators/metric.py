@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The learned metric, its Christoffel symbols, geodesics and distances."""
 
-from typing import List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from lior import geometry
 from lior.torch.operators import formulas
-from lior.torch.operators.define import operator, pullback
+from lior.torch.operators.define import Args, Call, Function, operator, pullback, vjp
 from lior.torch.operators.tensors import all_dense, dense
+from lior.typing import NDArray
 
 METRIC_NAMES = (
     "L",
@@ -27,15 +28,15 @@ METRIC_NAMES = (
 def _metric_of(
     parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
 ) -> geometry.LearnedMetric:
-    named = dict(zip(METRIC_NAMES, all_dense(parameters)))
+    named: Dict[str, Any] = dict(zip(METRIC_NAMES, all_dense(parameters)))
     return geometry.LearnedMetric.from_arrays(named, resilience=resilience, spd_floor=spd_floor)
 
 
-def _in_order(named) -> List[Tensor]:
+def _in_order(named: Dict[str, NDArray]) -> List[Tensor]:
     return [torch.from_numpy(named[name]) for name in METRIC_NAMES]
 
 
-def _like(*tensors):
+def _like(*tensors: Tensor) -> List[Tensor]:
     return [tensor.new_empty(tensor.shape) for tensor in tensors]
 
 
@@ -51,10 +52,10 @@ def learned_metric_backward(
     return [torch.from_numpy(d_x), *_in_order(named)]
 
 
-def _of_points(backward):
+def _of_points(backward: Function) -> Callable[[Call], Args]:
     """The gradient of an operator of (x, parameters, resilience, spd_floor)."""
 
-    def gradient(call):
+    def gradient(call: Call) -> Args:
         d_x, *d_parameters = backward(*call.args, *call.grads)
         return d_x, d_parameters, None, None
 
@@ -128,10 +129,10 @@ def geodesic_backward(
     return [*map(torch.from_numpy, start), *_in_order(named)]
 
 
-def _of_pairs(backward):
+def _of_pairs(backward: Function) -> Callable[[Call], Args]:
     """The gradient of an operator of two planes, the parameters and four numbers."""
 
-    def gradient(call):
+    def gradient(call: Call) -> Args:
         first, second, *d_parameters = backward(*call.args, *call.grads)
         return first, second, d_parameters, *(None,) * 4
 
@@ -164,15 +165,15 @@ def geodesic(
     return torch.from_numpy(ends.x)[0], torch.from_numpy(ends.v)[0]
 
 
-def _logarithm_gradient(call):
+def _logarithm_gradient(call: Call) -> Args:
     """exp_x(v) = y holds along any change: dv = (d exp/d v)^-1 (dy - d exp/d(x, parameters))."""
     x, y, parameters, resilience, spd_floor, *_ = call.args
     (v,), (dv,) = call.outputs, call.grads
 
-    def end(x, v, *parameters):
+    def end(x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
         return geodesic(x, v, list(parameters), resilience, spd_floor, 1.0, _STEP)[0]
 
-    _, pull = torch.func.vjp(end, x, v, *parameters)
+    _, pull = vjp(end, x, v, *parameters)
     rows = []
     for k in range(len(x)):
         unit = torch.zeros_like(x)
@@ -205,22 +206,31 @@ def geodesic_log(
     return torch.where(torch.from_numpy(shot.converged), v, torch.nan)
 
 
-def _distance_gradient(x, y, parameters, resilience, spd_floor, rtol, atol, d_distance):
+def _distance_gradient(
+    x: Tensor,
+    y: Tensor,
+    parameters: List[Tensor],
+    resilience: bool,
+    spd_floor: bool,
+    rtol: float,
+    atol: float,
+    d_distance: Tensor,
+) -> List[Tensor]:
     """The first variation: with v = log_x(y), L = |v|, the gradient of y is the momentum p = g(y) v_end/L, that of x
     is -g(x) v/L, and that of the parameters d|v| - p . d exp_x(v), both at fixed v."""
     kind = (resilience, spd_floor)
     v = geodesic_log(x, y, parameters, *kind, rtol, atol)
     end_v = geodesic(x, v, parameters, *kind, 1.0, _STEP)[1]
 
-    def lowered(at, v):
+    def lowered(at: Tensor, v: Tensor) -> Tensor:
         return torch.einsum("mni,ni->mi", learned_metric(at, parameters, *kind), v)
 
     start = lowered(x, v)
     weight = d_distance / (v * start).sum(0).sqrt()
     end = weight * lowered(y, end_v)
     fixed = learned_metric_backward(x, parameters, *kind, weight / 2 * v[:, None] * v)[1:]
-    ending = (1.0, _STEP, end, torch.zeros_like(end))
-    moved = geodesic_backward(x, v, parameters, *kind, *ending)[2:]
+    rest = torch.zeros_like(end)
+    moved = geodesic_backward(x, v, parameters, *kind, 1.0, _STEP, end, rest)[2:]
     return [-weight * start, end, *(a - b for a, b in zip(fixed, moved))]
 
 
@@ -249,10 +259,9 @@ def geodesic_distance_backward(
 
     weight = torch.where(torch.from_numpy(distance > 0), d_distance / torch.from_numpy(distance), 0)
 
-    def lowered(at, v):
-        return weight * torch.einsum(
-            "mnk,nk->mk", *map(torch.from_numpy, (metric.values(at)[0], v))
-        )
+    def lowered(at: Tensor, v: NDArray) -> Tensor:
+        g = torch.from_numpy(metric.values(at)[0])
+        return weight * torch.einsum("mnk,nk->mk", g, torch.from_numpy(v))
 
     return [-lowered(x, shot.v), lowered(y, ends.v[0]), *_in_order(named)]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lior._lior import mixers as _mixers
 from lior.torch.operators import formulas
-from lior.torch.operators.define import operator, pullback
+from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -42,7 +42,7 @@ def associator_current_backward(
     return d_factors, d_transport
 
 
-def _current_shape(factors, transport):
+def _current_shape(factors: Tensor, transport: Tensor) -> Tensor:
     return factors.new_empty(*factors.shape[:2], factors.shape[2] // 3)
 
 
@@ -76,9 +76,16 @@ def spinor_attention_backward(
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Gradients with respect to z, v and mix."""
     z, v, mix, *rest = all_dense((z, v, mix, attended, log_sums, d_attended))
-    gradients = tuple(torch.empty_like(tensor) for tensor in (z, v, mix))
+    gradients = torch.empty_like(z), torch.empty_like(v), torch.empty_like(mix)
     _mixers.spinor_attention_backward(z, v, mix, window, *rest, out=gradients)
     return gradients
+
+
+def _attention_gradient(call: Call) -> Args:
+    z, v, mix, window = call.args
+    attended, log_sums = call.outputs
+    d_attended = call.grads[0]
+    return *spinor_attention_backward(z, v, mix, window, attended, log_sums, d_attended), None
 
 
 @operator(
@@ -86,10 +93,7 @@ def spinor_attention_backward(
         v.new_empty(v.shape),
         z.new_empty(z.shape[0], mix.shape[0], z.shape[1]),
     ),
-    gradient=lambda call: (
-        *spinor_attention_backward(*call.args, *call.outputs, call.grads[0]),
-        None,
-    ),
+    gradient=_attention_gradient,
     formula=formulas.spinor_attention,
     silent=lambda *args: (1,),
 )

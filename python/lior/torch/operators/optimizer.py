@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A step of the LIoR optimiser."""
 
-from typing import List
+from typing import Any, List
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ def lior_step(
 
     follow_threads()
 
-    def flat(tensor):
+    def flat(tensor: Tensor) -> Tensor:
         return tensor.detach().view(-1)  # an error where the tensor is not row-major
 
     _kernels.lior_step(
@@ -43,5 +43,4 @@ def lior_step(
 
 
 @lior_step.register_fake
-def _(values, gradients, memories, net, form, power, kappa, rate):
-    return None
+def _(*args: Any) -> None: ...

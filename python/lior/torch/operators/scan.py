@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CI8 scan, and what heads show of their states."""
 
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 from lior import nn
 from lior.torch.operators import formulas
-from lior.torch.operators.define import operator, pullback
+from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
-def _mixer_of(initial, factors, transition, complex_state, gates, phase, rotation):
+def _mixer_of(
+    initial: Tensor,
+    factors: int,
+    transition: str,
+    complex_state: bool,
+    gates: bool,
+    phase: bool,
+    rotation: bool,
+) -> nn.MixerConfig:
     return nn.MixerConfig(
         heads=initial.shape[2],
         factors=factors,
@@ -24,7 +32,9 @@ def _mixer_of(initial, factors, transition, complex_state, gates, phase, rotatio
     )
 
 
-def _scan_gradients(projection, initial, angles, *rest):
+def _scan_gradients(
+    projection: Tensor, initial: Tensor, angles: Optional[Tensor], *rest: Any
+) -> Tuple[Tensor, Tensor, Tensor]:
     return (
         projection.new_empty(projection.shape),
         initial.new_empty(initial.shape),
@@ -32,7 +42,14 @@ def _scan_gradients(projection, initial, angles, *rest):
     )
 
 
-def _scan_pullback(projection, initial, angles, states, d_states, *options):
+def _scan_pullback(
+    projection: Tensor,
+    initial: Tensor,
+    angles: Optional[Tensor],
+    states: Tensor,
+    d_states: Tensor,
+    *options: Any,
+) -> Tuple[Tensor, ...]:
     gradients = pullback(formulas.ci8_scan, (projection, initial, angles, *options), (d_states,))
     return (*gradients, initial.new_zeros(8, initial.shape[2]))[:3]
 
@@ -68,7 +85,7 @@ def ci8_scan_backward(
     return d_projection, d_initial, d_angles.sum(0)
 
 
-def _scan_gradient(call):
+def _scan_gradient(call: Call) -> Args:
     projection, initial, angles, *options = call.args
     *gradients, d_angles = ci8_scan_backward(
         projection, initial, angles, *call.outputs, *call.grads, *options
@@ -108,7 +125,7 @@ def ci8_scan(
     return states
 
 
-def _reader_of(states: Tensor, kind: str):
+def _reader_of(states: Tensor, kind: str) -> nn.MixerConfig:
     return nn.MixerConfig(
         heads=states.shape[3], complex_state=bool(states.shape[2] == 16), readout=kind
     )
@@ -126,15 +143,15 @@ def readout_backward(states: Tensor, d_shown: Tensor, kind: str) -> Tensor:
     return d_states
 
 
-def _shown_shape(states, kind="linear_quadratic"):
+def _shown_shape(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
     batch, length, size, heads = states.shape
     width = nn.MixerConfig(heads=1, complex_state=bool(size == 16), readout=kind).readout_width
     return states.new_empty(batch, length, width, heads)
 
 
-def _readout_gradient(call):
+def _readout_gradient(call: Call) -> Args:
     states, kind = call.args
-    return readout_backward(states, *call.grads, kind), None
+    return readout_backward(states, call.grads[0], kind), None
 
 
 @operator(shapes=_shown_shape, gradient=_readout_gradient, formula=formulas.readout)
