@@ -33,7 +33,7 @@ void integrate_equal_steps(Index size, Index lanes, const T* start, std::span<co
   };
   // The lane's later samples repeat its last state.
   const auto end_lane = [&](Index i, PathStatus why) {
-    for (Index later = next_sample; later < samples; ++later) sample(i, 1, later, y, lanes);
+    for (Index later = next_sample; later < samples; ++later) sample(i, 1, later, y + i, lanes);
     finished(i, why, parameter);
     running[i] = false;
     --running_count;
@@ -56,7 +56,7 @@ void integrate_equal_steps(Index size, Index lanes, const T* start, std::span<co
         continue;
       }
       for (Index i = 0; i < lanes; ++i) {
-        if (running[i]) sample(i, 1, next_sample, y, lanes);
+        if (running[i]) sample(i, 1, next_sample, y + i, lanes);
       }
     }
   };

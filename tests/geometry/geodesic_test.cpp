@@ -155,6 +155,50 @@ TEST(Geodesics, EndBetweenStepsWhereTheyAreStopped) {
   }
 }
 
+// The first of three falls through the horizon; the others go on as each would alone.
+TEST(Geodesics, DoNotChangeWhenAnotherEnds) {
+  const AnyMetric<double> metric = metric_from_text<double>("schwarzschild");
+  const double times[] = {2, 4, 6};
+  const double starts[3][8] = {{0, 2.5, 1.5, 0, 5, -0.5, 0, 0},
+                               {0, 9, 1.5, 0, 1.2, 0, 0, 0.04},
+                               {0, 7, 1.2, 1, 1.3, 0.1, 0, 0.03}};
+  struct Followed {
+    explicit Followed(Index count)
+        : x({3, 4, count}), v(x.shape()), status({count}), reached({count}) {}
+    Array<double, 3> x, v;
+    Array<PathStatus, 1> status;
+    Array<double, 1> reached;
+  };
+  const auto follow = [&](Index first, Index count, Method method) {
+    Array<double, 2> x({4, count}), v({4, count});
+    for (Index n = 0; n < count; ++n) {
+      for (Index m = 0; m < 4; ++m) {
+        x(m, n) = starts[first + n][m];
+        v(m, n) = starts[first + n][4 + m];
+      }
+    }
+    Followed paths(count);
+    geodesics<double>(metric, x.view(), v.view(), times, {.method = method},
+                      {paths.x.view(), paths.v.view(), paths.status.view(), paths.reached.view()});
+    return paths;
+  };
+  for (const Method method : {Method::dopri5, Method::dop853, Method::rk4, Method::midpoint}) {
+    const Followed together = follow(0, 3, method);
+    EXPECT_EQ(together.status(0), PathStatus::horizon);
+    EXPECT_LT(together.reached(0), 6);
+    for (Index n = 0; n < 3; ++n) {
+      const Followed alone = follow(n, 1, method);
+      EXPECT_EQ(together.status(n), alone.status(0));
+      for (Index k = 0; k < 3; ++k) {
+        for (Index m = 0; m < 4; ++m) {
+          EXPECT_EQ(together.x(k, m, n), alone.x(k, m, 0)) << name(method) << " path " << n;
+          EXPECT_EQ(together.v(k, m, n), alone.v(k, m, 0)) << name(method) << " path " << n;
+        }
+      }
+    }
+  }
+}
+
 TEST(Distance, OfAPointToItselfIsZero) {
   const auto torus = Pair<double>{Torus{}, {1, 2}, {1, 2}}.distance();
   const auto sphere = Pair<float>{Sphere{}, {1, 2}, {1, 2}}.distance();
