@@ -18,6 +18,8 @@
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
 #include "output.h"
+#include "program.h"
+#include "ranks.h"
 
 namespace lior::app {
 namespace {
@@ -352,28 +354,38 @@ void check_flags(const Flags& flags) {
              "--timelike and --null are of a --velocity; the way to a point has its own");
 }
 
-int run(const Flags& flags) {
+GeodesicOptions options_of(const Flags& flags) {
   if (flags.plot) check_picture(*flags.plot);  // a wrong name costs no path
   check_flags(flags);
   LIOR_CHECK(flags.samples >= 2 && flags.samples <= 1000000, "--samples {}: expected 2 to 1000000",
              flags.samples);
   LIOR_CHECK(std::isfinite(flags.length) && flags.length > 0, "--length {}: expected a number > 0",
              flags.length);
-  const GeodesicOptions options{.method = parse_name<Method>(flags.method, "--method"),
-                                .rtol = flags.rtol,
-                                .atol = flags.atol,
-                                .step = flags.step};
+  return {.method = parse_name<Method>(flags.method, "--method"),
+          .rtol = flags.rtol,
+          .atol = flags.atol,
+          .step = flags.step};
+}
+
+int run_many(const Flags& flags) {
+  std::optional<ManyPaths> paths;
+  ranks().together([&] {
+    paths.emplace(ManyPaths{.options = options_of(flags),
+                            .metric = open_metric(flags),
+                            .starts = *flags.starts,
+                            .out = flags.out,
+                            .length = flags.length,
+                            .samples = flags.samples,
+                            .square = flags.square(),
+                            .event = flags.event});
+  });
+  follow_many(*paths);
+  return kSuccess;
+}
+
+int run_one(const Flags& flags) {
+  const GeodesicOptions options = options_of(flags);
   const AnyMetric<double> metric = open_metric(flags);
-  if (flags.starts) {
-    follow_many(metric, {.starts = *flags.starts,
-                         .out = flags.out,
-                         .length = flags.length,
-                         .samples = flags.samples,
-                         .options = options,
-                         .square = flags.square(),
-                         .event = flags.event});
-    return kSuccess;
-  }
   const Index d = metric.dimension();
   const Array<double, 2> from = numbers("--from", flags.from, d);
   std::optional<Aim> aim;
@@ -434,7 +446,9 @@ Run geodesic_command(Options& options) {
                      "keep a learned metric positive definite everywhere");
   options.add_switch("--json", flags->json, "one JSON object in place of a table");
   options.add("--plot", flags->plot, "FILE", "draw the path: a picture .png or .svg");
-  return [=] { return run(*flags); };
+  return [=] {
+    return flags->starts ? run_many(*flags) : run_on_first([&] { return run_one(*flags); });
+  };
 }
 
 }  // namespace lior::app

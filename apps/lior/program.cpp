@@ -170,15 +170,6 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program,
   return fmt::format("lior {}: {}; {}", command.get_name(), in_our_words(error), help);
 }
 
-/// Runs a command on the ranks that are to run it. All return its status.
-int run_on_ranks(const Command& command, const Run& run) {
-  if (command.on_all_ranks) return status_of(run, fail);
-  int status = kSuccess;
-  if (ranks().is_first()) status = status_of(run, fail_alike);
-  ranks().broadcast(std::span(&status, 1));
-  return status;
-}
-
 int read_and_run(int argc, const char* const* argv, const std::vector<Command>& commands) {
   CLI::App program("Geometric state-space models, and the checks and benches behind them.", "lior");
   program.set_version_flag("--version", fmt::format("lior {}", version()));
@@ -215,7 +206,7 @@ int read_and_run(int argc, const char* const* argv, const std::vector<Command>& 
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const auto& [parser, run] = runs[i];
     if (!parser->parsed()) continue;
-    const int status = run_on_ranks(commands[i], run);
+    const int status = commands[i].on_all_ranks ? status_of(run, fail) : run_on_first(run);
     if (std::fflush(stdout) != 0) {
       if (errno == EPIPE) return status;  // whoever read it has seen enough
       throw RunError(fmt::format("cannot write the output: {}", std::strerror(errno)));
@@ -226,6 +217,12 @@ int read_and_run(int argc, const char* const* argv, const std::vector<Command>& 
 }
 
 }  // namespace
+
+int run_on_first(const Run& run) {
+  int status = kSuccess;
+  if (ranks().is_first()) status = status_of(run, fail_alike);
+  return of_first_rank(status);
+}
 
 int run_program(int argc, const char* const* argv, const std::vector<Command>& commands) {
   return status_of(

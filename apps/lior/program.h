@@ -31,6 +31,10 @@ inline Command on_all_ranks(Command command) {
   return command;
 }
 
+/// Runs a command, or a part of one, on the first rank, while the others wait; all return its
+/// status. An error is said.
+int run_on_first(const Run& run);
+
 /// Reads the command line, applies --threads, runs the command, returns the exit status. Whatever
 /// goes wrong is one line on stderr, `error: ...`, of one rank: what the others do not know of
 /// names it and ends them.

@@ -2,7 +2,6 @@
 #include "ranks.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "lior/core/parallel.h"
 
@@ -27,6 +26,22 @@ int status_of_ranks(int mine) {
   std::vector<int> all(static_cast<std::size_t>(ranks().size()));
   ranks().all_gather(mine, std::span(all));
   return std::ranges::max(all);
+}
+
+std::vector<std::string> gather_on_first(const std::string& mine) {
+  const auto size = static_cast<std::size_t>(ranks().size());
+  std::vector<Index> lengths(size);
+  ranks().all_gather(std::ssize(mine), std::span(lengths));
+  std::vector<std::string> all(ranks().is_first() ? size : 0);
+  std::vector<std::span<char>> incoming(size);
+  for (std::size_t r = 0; r < all.size(); ++r) {
+    all[r].resize(static_cast<std::size_t>(lengths[r]));
+    incoming[r] = all[r];
+  }
+  std::vector<std::span<const char>> outgoing(size);
+  outgoing[0] = mine;
+  ranks().all_to_all<char>(outgoing, incoming);
+  return all;
 }
 
 void set_ranks(comm::Communicator& all, int threads) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lior/comm/communicator.h"
 #include "lior/core/error.h"
@@ -26,6 +27,9 @@ T of_first_rank(T value) {
 }
 /// The status of a command that a signal to any of the ranks interrupted. Collective.
 int status_of_ranks(int mine);
+
+/// The texts of all ranks, in order, on the first; nothing on the others. Collective.
+std::vector<std::string> gather_on_first(const std::string& mine);
 
 /// Runs what ranks do together and send each other meanwhile, whose errors (lior::Error,
 /// lior::RunError) all of them meet alike: one says it.
