@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -10,6 +11,7 @@
 #include "lior/core/names.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/mixers.h"
+#include "lior/nn/packed_core.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -325,15 +327,45 @@ NumPy initial_state(Layer& self, Index batch, const NamedValues& parameters,
   });
 }
 
+/// Lengths of sequences that lie one behind another in the rows of one; or none: each row of a
+/// batch is a sequence.
+using Lengths = std::optional<std::vector<Index>>;
+
+/// What a layer saves of a call between the two projections.
+template <class T>
+nn::SavedPlan inner_plan(Layer& layer, Index batch, Index length, const Lengths& lengths) {
+  const nn::Core<T>& core = layer.block<T>().layer->core();
+  nn::SavedPlan plan;
+  if (lengths) {
+    nn::PackedCore<T>(core, *lengths).save({batch, length}, plan);
+  } else {
+    core.save({batch, length}, plan);
+  }
+  return plan;
+}
+
 /// The arrays of both passes between the two projections.
 template <class T>
 struct Inner {
-  Inner(Call& call, Layer& layer, const Argument& projection_)
-      : core(layer.block<T>().layer->core()), shape(core.shape()) {
+  Inner(Call& call, Layer& layer, const Argument& projection_, const Lengths& lengths)
+      : own(layer.block<T>().layer->core()), shape(own.shape()) {
     const Index gate = shape.gate ? shape.out : 0;
     projection = rows(call.in<T>("projection", projection_, {'B', 'N', shape.in + gate}));
     sequences = {call['B'], call['N']};
-    core.save(sequences, plan);
+    LIOR_CHECK(!lengths || sequences.batch == 1,
+               "lengths are of sequences in one row, one behind another; projection has {} rows",
+               sequences.batch);
+    if (lengths) packed.emplace(own, *lengths);
+    states = lengths ? std::ssize(*lengths) : sequences.batch;
+    plan = inner_plan<T>(layer, sequences.batch, sequences.length, lengths);
+  }
+  const nn::Core<T>& core() const { return packed ? *packed : own; }
+  /// A state that is read and written in place, or none.
+  MatrixView<T> state_or_none(Call& call, const char* name, const Output& given) const {
+    if (given.object.is_none()) return {};
+    const Index size = own.state_size();
+    const View<T, 2> state = call.state<T>(name, given, {states, size});
+    return packed ? MatrixView<T>(state.data(), 1, states * size) : MatrixView<T>(state);
   }
   template <class U>
   MatrixView<U> columns(View<U, 2> of) const {
@@ -344,40 +376,35 @@ struct Inner {
     return MatrixView<U>(of).block(0, shape.in, of.extent(0), shape.out);
   }
 
-  const nn::Core<T>& core;
+  const nn::Core<T>& own;
+  std::optional<nn::PackedCore<T>> packed;
   nn::CoreShape shape;
   nn::Sequences sequences;
+  Index states = 0;
   nn::SavedPlan plan;
   View<const T, 2> projection;
 };
 
-/// A state that is read and written in place, or none.
-template <class T>
-MatrixView<T> state_or_none(Call& call, const char* name, const Output& given, Index size) {
-  if (given.object.is_none()) return {};
-  return call.state<T>(name, given, {'B', size});
-}
-
 Triple inner_forward(Layer& self, const NamedValues& parameters, const Argument& projection,
-                     const Output& state, const Outputs& out) {
+                     const Output& state, const Lengths& lengths, const Outputs& out) {
   return for_real("projection", projection, [&]<class T>() {
     Call call(out);
-    const Inner<T> inner(call, self, projection);
+    const Inner<T> inner(call, self, projection, lengths);
     const Parameters<T> given(call, self, parameters, true);
     LIOR_CHECK(!state.object.is_none() || !self.has_initial(),
                "state is None; expected one, since this {} layer starts from its parameter "
                "'initial'",
                self.kind());
-    const auto h = state_or_none<T>(call, "state", state, inner.core.state_size());
+    const auto h = inner.state_or_none(call, "state", state);
     const auto z = call.out<T>({'B', 'N', inner.shape.out});
     const auto ungated = call.out<T>({'B', inner.shape.gate ? call['N'] : 0, inner.shape.out});
     const auto kept = call.out<T>({inner.plan.kept()});
     return call.run([&] {
       run_alone(self, [&](Arena& arena) {
         const View<T, 2> y = rows(inner.shape.gate ? ungated : z);
-        inner.core.forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
-                            saved_in<T>(inner.plan, kept, arena), arena},
-                           h, y);
+        inner.core().forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
+                              saved_in<T>(inner.plan, kept, arena), arena},
+                             h, y);
         if (arena.planning() || !inner.shape.gate) return;
         nn::gate_forward<T>(y, inner.gate(inner.projection), rows(z));
       });
@@ -389,18 +416,19 @@ nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const Named
                                                         const Argument& projection,
                                                         const Argument& y, const Argument& saved,
                                                         const Argument& dz, const Output& d_state,
+                                                        const Lengths& lengths,
                                                         const Outputs& out) {
   return for_real("projection", projection, [&]<class T>() {
     Call call(out);
-    const Inner<T> inner(call, self, projection);
+    const Inner<T> inner(call, self, projection, lengths);
     Parameters<T> given(call, self, parameters, true);
     const auto kept = call.in<T>("saved", saved, {inner.plan.kept()});
     const auto of_y = rows(call.in<T>("y", y, {'B', 'N', inner.shape.out}));
     const auto of_z = rows(call.in<T>("dz", dz, {'B', 'N', inner.shape.out}));
-    LIOR_CHECK(d_state.object.is_none() || inner.core.state_has_gradient(),
+    LIOR_CHECK(d_state.object.is_none() || inner.own.state_has_gradient(),
                "the state of a layer of kind {} has no gradient; expected d_state=None",
                self.kind());
-    const auto dh = state_or_none<T>(call, "d_state", d_state, inner.core.state_size());
+    const auto dh = inner.state_or_none(call, "d_state", d_state);
     const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
     given.want_gradients(call);
     const nb::object result = call.run([&] {
@@ -411,7 +439,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const Named
         const auto sums = given.zeros(arena);
         const auto dy = arena.take<T, 2>(of_y.shape());
         const auto again = inner.shape.keep_y ? as_writable(of_y) : arena.take<T, 2>(of_y.shape());
-        inner.core.restore(pass, again);
+        inner.core().restore(pass, again);
         if (!arena.planning()) {
           std::copy(of_z.begin(), of_z.end(), dy.begin());
           if (inner.shape.gate) {
@@ -419,7 +447,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const Named
                                  inner.gate(rows(d_projection)));
           }
         }
-        inner.core.backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
+        inner.core().backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
         if (!arena.planning()) given.give(sums);
       });
     });
@@ -503,12 +531,10 @@ of the kind, as in a model's configuration, by their short names (heads, window,
           nb::kw_only(), "dtype"_a = "float32", "Numbers in one sequence's state.")
       .def(
           "inner_saved_size",
-          [](Layer& self, Index batch, Index length) {
-            nn::SavedPlan plan;
-            self.block<float>().layer->core().save({batch, length}, plan);
-            return plan.kept();
+          [](Layer& self, Index batch, Index length, const Lengths& lengths) {
+            return inner_plan<float>(self, batch, length, lengths).kept();
           },
-          "batch"_a, "length"_a, "Numbers that inner_forward saves.")
+          "batch"_a, "length"_a, "lengths"_a = nb::none(), "Numbers that inner_forward saves.")
       .def("start", &start, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
            "Start values, a dict: a function of the seed alone.")
       .def("initial_state", &initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
@@ -523,12 +549,16 @@ of the kind, as in a model's configuration, by their short names (heads, window,
 place. Any split of a sequence into steps gives one call's result.)")
       .def(
           "inner_forward", &inner_forward, "parameters"_a, "projection"_a,
-          "state"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
+          "state"_a.none() = nb::none(), nb::kw_only(), "lengths"_a = nb::none(),
+          "out"_a = nb::none(),
           R"((z (B, N, out), y, saved): what W_o reads, from W_in v + bias (B, N, P) and the parameters
-inner_names; y and saved are for inner_backward, y empty where z is not gated. state: updated in place.)")
+inner_names; y and saved are for inner_backward, y empty where z is not gated. state: updated in place.
+lengths: of sequences that lie one behind another in one row, B = 1; none sees another, and each has a
+state of its own, (len(lengths), state_size).)")
       .def(
           "inner_backward", &inner_backward, "parameters"_a, "projection"_a, "y"_a, "saved"_a,
-          "dz"_a, "d_state"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
+          "dz"_a, "d_state"_a.none() = nb::none(), nb::kw_only(), "lengths"_a = nb::none(),
+          "out"_a = nb::none(),
           R"((d_projection, dict of gradients) from dz. y: forward's, or z where that was empty. d_state
 (B, state_size): the gradient of the last state in, of the first out, in place.)");
 }

@@ -7,6 +7,7 @@
 #include "lior/linalg/gemm.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/linear.h"
+#include "lior/nn/packed_core.h"
 #include "lior/nn/rms_norm.h"
 
 namespace lior::nn {
@@ -57,6 +58,23 @@ ResidualBlock<T>::ResidualBlock(std::unique_ptr<Core<T>> core, Index d_model, do
   if (shape_.bias) in_bias_ = layout.add(prefix + "in.bias", {P});
   core_->declare(prefix, layout);
   out_weight_ = layout.add(prefix + "out.weight", {d_model, shape_.out}, true);
+}
+
+template <class T>
+ResidualBlock<T>::ResidualBlock(const ResidualBlock& of, std::unique_ptr<Core<T>> core)
+    : core_(std::move(core)),
+      shape_(of.shape_),
+      d_model_(of.d_model_),
+      out_gain_(of.out_gain_),
+      norm_(of.norm_),
+      in_weight_(of.in_weight_),
+      in_bias_(of.in_bias_),
+      out_weight_(of.out_weight_) {}
+
+template <class T>
+std::unique_ptr<ResidualBlock<T>> ResidualBlock<T>::packed(std::span<const Index> lengths) const {
+  return std::unique_ptr<ResidualBlock>(
+      new ResidualBlock(*this, std::make_unique<PackedCore<T>>(*core_, lengths)));
 }
 
 template <class T>

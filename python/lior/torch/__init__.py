@@ -21,6 +21,8 @@ from lior.torch.modules import (
     LiorKernel,
     LiorMemory,
     SpinorBilinears,
+    pack,
+    unpack,
 )
 from lior.torch.optim import LIoROptimizer
 
@@ -41,4 +43,6 @@ __all__ = [
     "export",
     "from_run",
     "ops",
+    "pack",
+    "unpack",
 ]

@@ -16,7 +16,16 @@ from lior import nn as lior_nn
 from lior import train as lior_train
 from lior._copies import flat_settings
 from lior.torch import ops
-from lior.torch.modules import Device, Layer, RmsNorm, expect, fresh_seed, working_dtype
+from lior.torch.modules import (
+    Device,
+    Layer,
+    Lengths,
+    RmsNorm,
+    expect,
+    fresh_seed,
+    sizes_of,
+    working_dtype,
+)
 
 
 class ShortConvolution(nn.Module):
@@ -39,17 +48,24 @@ class ShortConvolution(nn.Module):
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, {self.weight.shape[1]}"
 
-    def start_state(self, x: Tensor) -> Tensor:
-        """Zeros [B, (taps - 1) D]: the rows before the first."""
+    def start_state(self, x: Tensor, lengths: Lengths = None) -> Tensor:
+        """Zeros [B, (taps - 1) D], or a row for each of `lengths`: the rows before the first."""
         size = (len(self.weight) - 1) * self.weight.shape[1]
-        return x.new_zeros(len(x), size, dtype=working_dtype(x.dtype))
+        count = len(x if lengths is None else lengths)
+        return x.new_zeros(count, size, dtype=working_dtype(x.dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(x, self.start_state(x))[0]
+    def forward(self, x: Tensor, lengths: Lengths = None) -> Tensor:
+        return self.run(x, self.start_state(x, lengths), lengths=lengths)[0]
 
-    def run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """(out, the last rows of x [B, state_size]) after those of `state`."""
+    def run(
+        self, x: Tensor, state: Tensor, spec: None = None, lengths: Lengths = None
+    ) -> tuple[Tensor, Tensor]:
+        """(out, the last rows of x [B, state_size]) after those of `state`; lengths: as in Layer.run."""
         expect(self, "x", x, "B", "N", self.weight.shape[1])
+        if lengths is not None:
+            parts = zip(x.split(sizes_of(lengths), 1), state.split(1))
+            outs, ends = zip(*(self.run(part, start) for part, start in parts))
+            return torch.cat(outs, 1), torch.cat(ends)
         taps = len(self.weight)
         rows = torch.cat([state.unflatten(1, (taps - 1, x.shape[2])), x.to(state.dtype)], 1)
         length = x.shape[1]
@@ -108,8 +124,12 @@ class Ngrams(nn.Module):
         rows = (longest - 1) << bits
         self.weight = nn.Parameter(torch.empty(rows, d_model, dtype=dtype, device=device))
 
-    def rows(self, tokens: Tensor, history: Tensor) -> Tensor:
-        """[B, N, longest - 1] of tokens [B, N] behind history [B, longest - 1], which holds tokens + 1, 0: none."""
+    def rows(self, tokens: Tensor, history: Tensor, lengths: Lengths = None) -> Tensor:
+        """[B, N, longest - 1] of tokens [B, N] behind history [B, longest - 1], which holds tokens + 1, 0: none. lengths:
+        as in Layer.run, with a row of history each."""
+        if lengths is not None:
+            parts = zip(tokens.split(sizes_of(lengths), 1), history.split(1))
+            return torch.cat([self.rows(part, before) for part, before in parts], 1)
         known = torch.cat([history.long(), tokens + 1], 1)
         length, rows = tokens.shape[1], []
         for n in range(2, self.longest + 1):
@@ -167,9 +187,20 @@ class CountScores(nn.Module):
         return f"{len(self.bias)}, {self.weight.shape[1]}, text={self._text}"
 
     def forward(
-        self, x: Tensor, tokens: Tensor, history: Tensor, places: Optional[Tensor] = None
+        self,
+        x: Tensor,
+        tokens: Tensor,
+        history: Tensor,
+        places: Optional[Tensor] = None,
+        lengths: Lengths = None,
     ) -> Tensor:
-        """[B, N, V] of x [B, N, D]; history [B, H]: x + 1 of the tokens before these, 0: none."""
+        """[B, N, V] of x [B, N, D]; history [B, H]: x + 1 of the tokens before these, 0: none. lengths: as in Layer.run,
+        with a row of history, and a place, each."""
+        if lengths is not None:
+            sizes = sizes_of(lengths)
+            begins = [None] * len(sizes) if places is None else places.split(1)
+            parts = zip(x.split(sizes, 1), tokens.split(sizes, 1), history.split(1), begins)
+            return torch.cat([self(*part) for part in parts], 1)
         if self._key is None:
             raise Error(
                 f"the model counts contexts of up to {len(self.bias)} tokens, of a text that it does not have: set "
@@ -253,16 +284,19 @@ class Model(nn.Module):
         states = [layer.start_state(like) for layer in self.layers()]
         return [*states, like.new_zeros(batch, self.history_size, dtype=torch.float32)]
 
-    def start_state(self, tokens: Tensor) -> Tensor:
-        """The state before the first token of tokens [B, N]: [B, state_size]."""
-        return torch.cat(self._start_states(len(tokens)), 1)
+    def start_state(self, tokens: Tensor, lengths: Lengths = None) -> Tensor:
+        """The state before the first token of tokens [B, N], or of each of `lengths`: [B, state_size]."""
+        return torch.cat(self._start_states(len(tokens if lengths is None else lengths)), 1)
 
-    def _embedded(self, tokens: Tensor, history: Tensor) -> tuple[Tensor, Optional[Tensor]]:
+    def _embedded(
+        self, tokens: Tensor, history: Tensor, lengths: Lengths
+    ) -> tuple[Tensor, Optional[Tensor]]:
         """(x, the rows of its n-grams) of tokens behind history, which a model without n-grams does not read."""
         x = self.embedding(tokens)
         if self.ngram is None:
             return x, None
-        rows = self.ngram.rows(tokens, history[:, history.shape[1] + 1 - self.ngram.longest :])
+        begin = history.shape[1] + 1 - self.ngram.longest
+        rows = self.ngram.rows(tokens, history[:, begin:], lengths)
         return self.ngram(x, rows), rows
 
     def _scores(
@@ -271,41 +305,64 @@ class Model(nn.Module):
         rows: Optional[Tensor],
         tokens: Tensor,
         history: Tensor,
-        places: Optional[Tensor] = None,
+        places: Optional[Tensor],
+        lengths: Lengths,
     ) -> Tensor:
         x = self.norm(x if self.ngram_output is None else self.ngram_output(x, rows))
         scores: Tensor = self.output(x)
         if self.counts is None:
             return scores
-        of_counts: Tensor = self.counts(x, tokens, history, places)
+        of_counts: Tensor = self.counts(x, tokens, history, places, lengths)
         return scores + of_counts.to(scores.dtype)
 
-    def run(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """(scores [B, N, classes], the last state) of tokens that come after what `state` holds. Gradients of states are
-        those of the layers: most kinds have none."""
-        expect(self, "tokens", tokens, "B", "N")
+    def run(self, tokens: Tensor, state: Tensor, lengths: Lengths = None) -> tuple[Tensor, Tensor]:
+        """(scores [B, N, classes], the last state) of tokens that come after what `state` holds; lengths: as in forward,
+        with a state each. Gradients of states are those of the layers: most kinds have none."""
+        self._check(tokens, lengths)
         sizes = [part.shape[1] for part in self._start_states(1)]
-        expect(self, "state", state, len(tokens), sum(sizes))
+        count = len(tokens if lengths is None else lengths)
+        expect(self, "state", state, count, sum(sizes))
         *parts, history = state.split(sizes, 1)
-        (x, rows), ends = self._embedded(tokens, history), []
+        (x, rows), ends = self._embedded(tokens, history, lengths), []
+        packed = () if lengths is None else (lengths,)
         for layer, part in zip(self.layers(), parts):
-            x, end = layer.run(x, part) if part.shape[1] else (layer(x), part)
+            x, end = (
+                layer.run(x, part, None, lengths) if part.shape[1] else (layer(x, *packed), part)
+            )
             ends.append(end)
-        ends.append(torch.cat([history, tokens + 1], 1)[:, tokens.shape[1] :])
-        return self._scores(x, rows, tokens, history), torch.cat(ends, 1)
+        ends.append(self._remembered(tokens, history, lengths))
+        return self._scores(x, rows, tokens, history, None, lengths), torch.cat(ends, 1)
 
-    def forward(self, tokens: Tensor, places: Optional[Tensor] = None) -> Tensor:
-        """places [B]: of a model with counts that learns from the text that it counts, where each sequence begins there
+    def _check(self, tokens: Tensor, lengths: Lengths) -> None:
+        if lengths is None:
+            expect(self, "tokens", tokens, "B", "N")
+        else:
+            expect(self, "tokens", tokens, 1, sum(sizes_of(lengths)))
+
+    def _remembered(self, tokens: Tensor, history: Tensor, lengths: Lengths) -> Tensor:
+        """The history after these tokens."""
+        if lengths is not None:
+            parts = zip(tokens.split(sizes_of(lengths), 1), history.split(1))
+            return torch.cat([self._remembered(part, before, None) for part, before in parts])
+        return torch.cat([history, tokens + 1], 1)[:, tokens.shape[1] :]
+
+    def forward(
+        self, tokens: Tensor, places: Optional[Tensor] = None, lengths: Lengths = None
+    ) -> Tensor:
+        """lengths: of sequences that lie one behind another in tokens [1, R], R in all (of cu_seqlens: its diff()); each is
+        scored as if it were alone. places [B]: of a model with counts that learns from the text that it counts, where each sequence begins there
         (lior.train.Data.training_places): its counts then lack that part of the text, as they will lack a new one."""
-        expect(self, "tokens", tokens, "B", "N")
-        history = tokens.new_zeros(len(tokens), self.history_size)
-        x, rows = self._embedded(tokens, history)
+        self._check(tokens, lengths)
+        count = len(tokens if lengths is None else lengths)
+        history = tokens.new_zeros(count, self.history_size)
+        x, rows = self._embedded(tokens, history, lengths)
+        packed = () if lengths is None else (lengths,)
         for layer in self.layers():
             if self.gradient_checkpointing and self.training:
-                x = self._gradient_checkpointing_func(layer, x)
+                x = self._gradient_checkpointing_func(layer, x, *packed)
             else:
-                x = layer(x)
-        return self._scores(x, rows, tokens, history, places)
+                x = layer(x, *packed)
+        return self._scores(x, rows, tokens, history, places, lengths)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ those of `lior train`'s checkpoints otherwise, so that a state dict of either lo
 
 import functools
 import math
-from typing import Any, Mapping, Optional, Union, cast
+from typing import Any, Mapping, Optional, Sequence, Union, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,30 @@ def expect(module: nn.Module, name: str, tensor: Tensor, *shape: Union[int, str]
         return
     wanted = ", ".join(map(str, shape))
     raise Error(f"{type(module).__name__}: {name} has shape {given}; expected ({wanted})")
+
+
+#: Of sequences that lie one behind another in one row [1, R, ...]: their lengths, R in all. Of cu_seqlens: its diff().
+Lengths = Union[Sequence[int], Tensor, None]
+
+
+def sizes_of(lengths: Union[Sequence[int], Tensor]) -> list[int]:
+    sizes = lengths.tolist() if isinstance(lengths, Tensor) else [int(n) for n in lengths]
+    if not sizes:
+        raise Error("lengths are empty; expected the length of each sequence")
+    return sizes
+
+
+def pack(padded: Tensor, mask: Tensor) -> tuple[Tensor, list[int]]:
+    """(packed [1, R, ...], lengths) of padded [B, N, ...]: what `mask` [B, N] keeps, row behind row, as layers and models
+    take it; padding may be on either side."""
+    mask = mask.bool()
+    return padded[mask][None], sizes_of(mask.sum(1))
+
+
+def unpack(packed: Tensor, mask: Tensor) -> Tensor:
+    """[B, N, ...] of packed [1, R, ...], zeros where `mask` [B, N] keeps nothing: what pack took apart."""
+    padded = packed.new_zeros(*mask.shape, *packed.shape[2:])
+    return padded.index_put((mask.bool(),), packed[0])
 
 
 def fresh_seed() -> int:
@@ -277,8 +301,11 @@ class LiorMemory(nn.Module):
     def extra_repr(self) -> str:
         return f"heads={len(self.kernels)}, tolerance={self.tolerance:g}, horizon={self.horizon:g}"
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: Lengths = None) -> Tensor:
+        """lengths: of sequences that lie one behind another in x, B = 1; none mixes with another."""
         expect(self, "x", x, "B", "N", "C")
+        if lengths is not None:
+            return torch.cat([self(part) for part in x.split(sizes_of(lengths), 1)], 1)
         if x.shape[2] % len(self.kernels):
             raise Error(
                 f"LiorMemory: {len(self.kernels)} kernels cannot share {x.shape[2]} channels"
@@ -399,16 +426,23 @@ class Layer(nn.Module):
         return own
 
     def _core(
-        self, projection: Tensor, state: Optional[Tensor], spec: str
+        self, projection: Tensor, state: Optional[Tensor], spec: str, lengths: Optional[list[int]]
     ) -> tuple[Tensor, Tensor]:
         """What W_o reads, and the last state; by one operator, or, where the readout's call is more than its product,
         by its parts."""
         if "readout" in self._modules and not is_plain(self.readout):
-            return self._scanned(projection, state)
-        z, last, *_ = ops.layer_inner(spec, projection, self._own(), state)
+            return self._scanned(projection, state, lengths)
+        z, last, *_ = ops.layer_inner(spec, projection, self._own(), state, lengths)
         return z, last
 
-    def _scanned(self, projection: Tensor, state: Optional[Tensor]) -> tuple[Tensor, Tensor]:
+    def _scanned(
+        self, projection: Tensor, state: Optional[Tensor], lengths: Optional[list[int]] = None
+    ) -> tuple[Tensor, Tensor]:
+        if lengths is not None:
+            states = [None] * len(lengths) if state is None else state.split(1)
+            parts = zip(projection.split(lengths, 1), states)
+            outs, ends = zip(*(self._scanned(part, start) for part, start in parts))
+            return torch.cat(outs, 1), torch.cat(ends)
         heads, kind, *options = (self.options[n] for n in ("heads", "readout", *_SCAN_OPTIONS))
         width = self.out.in_features
         columns, gate = projection.split([projection.shape[2] - width, width], -1)
@@ -423,27 +457,35 @@ class Layer(nn.Module):
         return shown * F.silu(gate), last.flatten(1)
 
     def run(
-        self, x: Tensor, state: Optional[Tensor] = None, spec: Optional[str] = None
+        self,
+        x: Tensor,
+        state: Optional[Tensor] = None,
+        spec: Optional[str] = None,
+        lengths: Lengths = None,
     ) -> tuple[Tensor, Tensor]:
-        """(out, the last state [B, state_size], which is empty without a first one). The projections work in the dtype
+        """(out, the last state [B, state_size], which is empty without a first one). lengths: of sequences that lie one
+        behind another in x [1, R, d_model]; none sees another, and each has a state, [len(lengths), state_size]. The projections work in the dtype
         of their weights, or of autocast; what stands between them, and states, in float32 at least."""
         expect(self, "x", x, "B", "N", self.d_model)
+        sizes = None if lengths is None else sizes_of(lengths)
         if state is None and "initial" in self._parameters:
-            state = self.start_state(x)
+            state = self.start_state(x, sizes)
         projection = cast(nn.Module, self._modules["in"])(self.norm(x))
-        z, last = self._core(projection, state, spec or self.spec)
+        z, last = self._core(projection, state, spec or self.spec, sizes)
         return x + self.out(z.to(projection.dtype)), last
 
-    def start_state(self, x: Tensor) -> Tensor:
-        """The state before the first token of x, [B, state_size]: zeros, or each head's learned unit state."""
+    def start_state(self, x: Tensor, lengths: Lengths = None) -> Tensor:
+        """The state before the first token of x, [B, state_size], or of each of `lengths`: zeros, or each head's learned
+        unit state."""
+        count = len(x if lengths is None else lengths)
         dtype = working_dtype(x.dtype)
         if "initial" in self._parameters:
-            return F.normalize(self.initial.to(dtype), dim=0).flatten().expand(len(x), -1)
-        return x.new_zeros(len(x), self.state_sizes[dtype], dtype=dtype)
+            return F.normalize(self.initial.to(dtype), dim=0).flatten().expand(count, -1)
+        return x.new_zeros(count, self.state_sizes[dtype], dtype=dtype)
 
-    def forward(self, x: Tensor) -> Any:
-        """out [B, N, d_model] of x [B, N, d_model], from the start of its sequences."""
-        return self.run(x)[0]
+    def forward(self, x: Tensor, lengths: Lengths = None) -> Any:
+        """out [B, N, d_model] of x [B, N, d_model], from the start of its sequences. lengths: as in run."""
+        return self.run(x, lengths=lengths)[0]
 
     @torch.no_grad()
     def step(self, x: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
@@ -474,13 +516,16 @@ class GeometricMamba(Layer):
         state = self.start_state(self.out.weight.new_empty(batch, 0))
         return state.view(batch, size, self.options["heads"])
 
-    def forward(self, x: Tensor, state: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
+    def forward(  # type: ignore[override]
+        self, x: Tensor, state: Optional[Tensor] = None, lengths: Lengths = None
+    ) -> tuple[Tensor, Tensor]:
         """The layer's output and its last state."""
+        count = len(x if lengths is None else lengths)
         if state is None:
-            state = self.initial_state(x.shape[0])
+            state = self.initial_state(count)
         size = 16 if self.options["complex_state"] else 8
-        expect(self, "state", state, x.shape[0], size, self.options["heads"])
-        out, last = self.run(x, state.flatten(1))
+        expect(self, "state", state, count, size, self.options["heads"])
+        out, last = self.run(x, state.flatten(1), lengths=lengths)
         return out, last.view(state.shape)
 
 

@@ -21,6 +21,7 @@ from transformers.utils import ModelOutput, cached_file
 
 from lior import train as lior_train
 from lior.torch.model import Folder, Model, export, from_run
+from lior.torch.modules import pack, unpack
 
 # generate's name of what a model keeps between calls differs between versions.
 _INPUTS = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
@@ -103,8 +104,8 @@ class LiorOutput(ModelOutput):
 
 
 class LiorForCausalLM(PreTrainedModel, GenerationMixin):
-    """lior.torch.Model under Transformers' names. Prompts of one call have one length: the mixers know no padding on
-    the left (on the right it changes nothing before it)."""
+    """lior.torch.Model under Transformers' names. What attention_mask hides is left out, on either side: every sequence
+    has the scores, and the state, that it has alone; hidden places have scores of 0."""
 
     config_class = LiorConfig
     base_model_prefix = "model"
@@ -202,19 +203,19 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         **options: Any,
     ) -> Any:
         """places: those of lior.torch.Model, of training on the text that the model counts."""
-        if attention_mask is not None and bool((attention_mask.diff(dim=1) > 0).any()):
-            raise ValueError(
-                "attention_mask hides tokens that later ones follow (padding on the left); give prompts of one length"
-            )
         before = cache if cache is not None else past_key_values
-        after = None
+        after, tokens, lengths, mask = None, input_ids, None, None
+        if attention_mask is not None and not bool(attention_mask[:, -input_ids.shape[1] :].all()):
+            mask = attention_mask[:, -input_ids.shape[1] :]
+            tokens, lengths = pack(input_ids, mask)
         if before is None and not use_cache:
-            logits = self.model(input_ids, places)
+            logits = self.model(tokens, places, lengths)
         else:
-            state = self.model.start_state(input_ids) if before is None else before.state
-            logits, state = self.model.run(input_ids, state)
+            state = self.model.start_state(tokens, lengths) if before is None else before.state
+            logits, state = self.model.run(tokens, state, lengths)
             seen = input_ids.shape[1] + (0 if before is None else before.seen)
             after = LiorCache(state, seen)
+        logits = logits if mask is None else unpack(logits, mask)
         loss = None
         if labels is not None:
             loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **options)

@@ -83,15 +83,24 @@ def test_sampling_and_several_answers(model):
     assert got.shape == (3, 10) and (got < 32).all()
 
 
-def test_padding_on_the_left_is_refused(model):
-    tokens, mask = tokens_of(2, 5), torch.ones(2, 5, dtype=torch.long)
-    mask[1, 0] = 0
-    with pytest.raises(ValueError, match="padding on the left"):
-        model(tokens, attention_mask=mask)
-    mask[1] = torch.tensor([1, 1, 1, 0, 0])
-    torch.testing.assert_close(
-        model(tokens, attention_mask=mask).logits[1, :3], model(tokens[1:, :3]).logits[0]
-    )
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padded_prompts_are_those_alone(model, side):
+    """Scores, and what generate writes behind prompts of different lengths (padded on the left, as it asks)."""
+    tokens, mask = tokens_of(3, 5), torch.ones(3, 5, dtype=torch.long)
+    for i, n in enumerate((5, 2, 4)):
+        mask[i, slice(0, 5 - n) if side == "left" else slice(n, 5)] = 0
+    alone = [row[keep.bool()][None] for row, keep in zip(tokens, mask)]
+    with torch.no_grad():
+        scores = model(tokens, attention_mask=mask).logits
+        for i, part in enumerate(alone):
+            torch.testing.assert_close(scores[i, mask[i].bool()], model(part).logits[0])
+    if side == "left":
+        options = dict(max_new_tokens=8, do_sample=False, pad_token_id=0)
+        for more in ({}, {"num_beams": 3}):
+            got = model.generate(tokens, attention_mask=mask, **options, **more)
+            for i, part in enumerate(alone):
+                want = model.generate(part, **options, **more)
+                assert torch.equal(got[i, 5:], want[0, part.shape[1] :])
 
 
 @pytest.mark.parametrize("options", [{}, {"bf16": True}, {"gradient_checkpointing": True}])

@@ -29,7 +29,11 @@ def _named(layer: nn.Layer, own: Sequence[Tensor]) -> Dict[str, Any]:
     return dict(zip(layer.inner_names, all_dense(own)))
 
 
-def _fakes(spec: str, projection: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+#: Of sequences that lie one behind another in one row; None: each row is one.
+Lengths = Optional[List[int]]
+
+
+def _fakes(spec: str, projection: Tensor, lengths: Lengths) -> Tuple[Tensor, Tensor, Tensor]:
     """z, y and what is saved, of a projection [B, N, P]."""
     layer = layer_of(spec)
     width, gated, _ = layer.inner_shape
@@ -37,7 +41,7 @@ def _fakes(spec: str, projection: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     return (
         projection.new_empty(batch, length, width),
         projection.new_empty(batch, length if gated else 0, width),
-        projection.new_empty(layer.inner_saved_size(batch, length)),
+        projection.new_empty(layer.inner_saved_size(batch, length, lengths)),
     )
 
 
@@ -50,6 +54,7 @@ def _gradient_shapes(
     saved: Tensor,
     dz: Tensor,
     d_last: Optional[Tensor],
+    lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor]:
     return (
         projection.new_empty(projection.shape),
@@ -59,7 +64,11 @@ def _gradient_shapes(
 
 
 def _core(
-    spec: str, projection: Tensor, own: Sequence[Tensor], state: Optional[Tensor]
+    spec: str,
+    projection: Tensor,
+    own: Sequence[Tensor],
+    state: Optional[Tensor],
+    lengths: Lengths = None,
 ) -> Tuple[Tensor, Optional[Tensor]]:
     """z and the last state by the formula of the layer's kind."""
     layer = layer_of(spec)
@@ -69,14 +78,23 @@ def _core(
             f"layer {layer.kind} has no formula in lior/torch/operators/formulas.py, which "
             "forward mode and derivatives of derivatives take"
         )
-    return core(projection, own, state, **layer.options)
+    if lengths is None:
+        return core(projection, own, state, **layer.options)
+    states = [None] * len(lengths) if state is None else state.split(1)
+    parts = zip(projection.split(lengths, 1), states)
+    z, last = zip(*(core(part, own, start, **layer.options) for part, start in parts))
+    return torch.cat(z, 1), None if last[0] is None else torch.cat(last)
 
 
 def _inner_formula(
-    spec: str, projection: Tensor, own: Sequence[Tensor], state: Optional[Tensor]
+    spec: str,
+    projection: Tensor,
+    own: Sequence[Tensor],
+    state: Optional[Tensor],
+    lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs of layer_inner, with anything for those that have no derivatives."""
-    z, last = _core(spec, projection, own, state)
+    z, last = _core(spec, projection, own, state, lengths)
     return z, z if last is None else last, z, z
 
 
@@ -89,9 +107,11 @@ def _gradient_formula(
     saved: Tensor,
     dz: Tensor,
     d_last: Optional[Tensor],
+    lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    def of_outputs(*args: Any) -> Any:
-        return _core(spec, *args) if d_last is not None else _core(spec, *args)[0]
+    def of_outputs(projection: Tensor, own: List[Tensor], state: Optional[Tensor]) -> Any:
+        z, last = _core(spec, projection, own, state, lengths)
+        return z if d_last is None else (z, last)
 
     grads = [dz] if d_last is None else [dz, d_last]
     d_projection, *rest = pullback(of_outputs, (projection, own, state), grads)
@@ -110,6 +130,7 @@ def layer_inner_backward(
     saved: Tensor,
     dz: Tensor,
     d_last: Optional[Tensor],
+    lengths: Optional[List[int]] = None,
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Gradients with respect to projection, to all of `own` one behind the other, and to the first state, where d_last
     says that of the last one. y: forward's, or z where that is empty."""
@@ -125,6 +146,7 @@ def layer_inner_backward(
         saved,
         dz,
         None if d_last is None else d_state,
+        lengths=lengths,
         out=(d_projection, *views),
     )
     return d_projection, d_own, d_state
@@ -135,7 +157,7 @@ def _is_smooth(spec: str, state: Optional[Tensor]) -> bool:
 
 
 def _inner_gradient(call: Call) -> Args:
-    spec, projection, own, state = call.args
+    spec, projection, own, state, lengths = call.args
     z, _, y, saved = call.outputs
     dz, d_last, *_ = call.grads
     smooth = _is_smooth(spec, state)
@@ -145,17 +167,30 @@ def _inner_gradient(call: Call) -> Args:
         )
     gated = layer_of(spec).inner_shape[1]
     d_projection, d_own, d_state = layer_inner_backward(
-        spec, projection, own, state, y if gated else z, saved, dz, d_last if smooth else None
+        spec,
+        projection,
+        own,
+        state,
+        y if gated else z,
+        saved,
+        dz,
+        d_last if smooth else None,
+        lengths,
     )
     sizes = [p.numel() for p in own]
     gradients = [flat.view(p.shape) for flat, p in zip(d_own.split(sizes), own)]
-    return None, d_projection, gradients, d_state if smooth else None
+    no_lengths = None if lengths is None else [None] * len(lengths)
+    return None, d_projection, gradients, d_state if smooth else None, no_lengths
 
 
 def _inner_shapes(
-    spec: str, projection: Tensor, own: List[Tensor], state: Optional[Tensor]
+    spec: str,
+    projection: Tensor,
+    own: List[Tensor],
+    state: Optional[Tensor],
+    lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    z, y, saved = _fakes(spec, projection)
+    z, y, saved = _fakes(spec, projection, lengths)
     last = projection.new_empty(0) if state is None else state.new_empty(state.shape)
     return z, last, y, saved
 
@@ -164,22 +199,33 @@ def _inner_shapes(
     shapes=_inner_shapes,
     gradient=_inner_gradient,
     formula=_inner_formula,
-    silent=lambda spec, projection, own, state: (2, 3) if _is_smooth(spec, state) else (1, 2, 3),
+    silent=lambda spec, projection, own, state, lengths: (
+        (2, 3) if _is_smooth(spec, state) else (1, 2, 3)
+    ),
 )
 def layer_inner(
-    spec: str, projection: Tensor, own: List[Tensor], state: Optional[Tensor]
+    spec: str,
+    projection: Tensor,
+    own: List[Tensor],
+    state: Optional[Tensor],
+    lengths: Optional[List[int]] = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """z [B, N, out], which W_o reads, of a projection W_in v + bias [B, N, P] and the parameters of its own that the
     layer has between the two (nn.Layer.inner_names); the last state [B, state_size], empty without a first one; and y
-    and what else the way back needs. spec: layer_spec()."""
+    and what else the way back needs. spec: layer_spec(). lengths: of sequences that lie one behind another in one row,
+    B = 1, with a state each; none sees another."""
     layer, projection = layer_of(spec), dense(projection)
-    outputs = _fakes(spec, projection)
+    outputs = _fakes(spec, projection, lengths)
     outputs[
         2
     ].zero_()  # arrays in it begin at cache lines, and nothing writes what lies between them
     last = projection.new_empty(0) if state is None else dense(state).clone()
     layer.inner_forward(
-        _named(layer, own), projection, None if state is None else last, out=outputs
+        _named(layer, own),
+        projection,
+        None if state is None else last,
+        lengths=lengths,
+        out=outputs,
     )
     z, y, saved = outputs
     return z, last, y, saved
