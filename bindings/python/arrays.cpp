@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arrays.h"
 
-#include <cstring>
+#include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 namespace lior::python {
@@ -110,10 +111,22 @@ bool is_whole_number(dtype type) {
                           reason));
 }
 
-bool is_torch_tensor(nb::handle object) {
-  const char* const type = Py_TYPE(object.ptr())->tp_name;
-  return std::strcmp(type, "Tensor") == 0 || std::strcmp(type, "Parameter") == 0;
+/// numpy.ndarray, the class of most arguments, once know_numpy() ran. It lives as long as the
+/// process.
+nb::handle ndarray_class;
+
+/// Whether the object's class has one of these names, in whatever module. (The stable ABI does not
+/// show tp_name.)
+bool is_of_class(nb::handle object, std::initializer_list<const char*> names) {
+  const nb::handle type = object.type();
+  if (type.is(ndarray_class)) return false;
+  const nb::object own = type.attr("__name__");
+  return std::ranges::any_of(names, [&](const char* name) {
+    return PyUnicode_CompareWithASCIIString(own.ptr(), name) == 0;
+  });
 }
+
+bool is_torch_tensor(nb::handle object) { return is_of_class(object, {"Tensor", "Parameter"}); }
 
 bool says(nb::handle object, const char* method) {
   return nb::hasattr(object, method) && nb::cast<bool>(object.attr(method)());
@@ -129,7 +142,7 @@ void check_whole(const std::string& name, nb::handle object) {
                       "{}.detach(), or use lior.torch",
                       name, name));
     }
-  } else if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "MaskedArray") == 0 &&
+  } else if (is_of_class(object, {"MaskedArray"}) &&
              nb::cast<bool>(nb::module_::import_("numpy.ma").attr("is_masked")(object))) {
     refuse_type(
         fmt::format("{} has masked entries, which no function here leaves out; expected "
@@ -212,6 +225,10 @@ std::string name_of(dtype dtype) {
     default: break;
   }
   return fmt::format("{}{}", kind, dtype.bits);
+}
+
+void know_numpy() {
+  ndarray_class = nb::object(nb::module_::import_("numpy").attr("ndarray")).release();
 }
 
 nb::object array_for(nb::handle source, bool& untyped) noexcept {
@@ -484,7 +501,7 @@ nb::object Call::results() {
   if (results_.size() == 1) return results_[0];
   nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(results_.size())));
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), results_[i].release().ptr());
+    PyTuple_SetItem(tuple.ptr(), static_cast<Py_ssize_t>(i), results_[i].release().ptr());
   }
   return tuple;
 }

@@ -85,6 +85,9 @@ struct Outputs {
   std::vector<Output> arrays;
 };
 
+/// Once, as the module is made: which class NumPy's arrays have.
+void know_numpy();
+
 /// The array to read in place of `source`: of a list, a tuple or an object with __array__ NumPy's,
 /// of a torch tensor that is conjugated or negated lazily one that is so in memory; null where
 /// `source` is read itself, or where none can be made.

@@ -57,6 +57,7 @@ NB_MODULE(_lior, m) {
   using namespace lior::python;
   if (shows_the_first(m)) return;
   watch_exit();
+  know_numpy();
   nb::set_leak_warnings(false);  // what torch.library refers to outlives the interpreter
   m.doc() = "The compiled half of lior; its public names are those of the lior package.";
   nb::exception<Error>(m, "Error", PyExc_ValueError).doc() =
