@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test clients setup fuzz asan tsan deb site notebooks
+.PHONY: build run test clients setup fuzz asan tsan deb site notebooks wheel
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
@@ -54,6 +54,12 @@ tsan: setup
 # Two Debian packages in build/deb: lior and liblior-dev.
 deb: build
 	cpack --config build/release/CPackConfig.cmake -B build/deb
+
+# dist/*.whl, for every CPython from 3.10 on and any Linux whose glibc is not older than its name says; and the sources.
+wheel:
+	scripts/setup.sh wheel
+	scripts/wheel.sh
+	scripts/check_wheel.sh
 
 setup:
 	scripts/setup.sh

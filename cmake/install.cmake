@@ -3,6 +3,11 @@
 # package that find_package(lior) finds, and the program. Layer 8 (check) is the program's own.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+if(SKBUILD) # a wheel, whose program and pages go where pip puts them
+  set(CMAKE_INSTALL_BINDIR ${SKBUILD_SCRIPTS_DIR})
+  set(CMAKE_INSTALL_DATADIR ${SKBUILD_DATA_DIR}/share)
+  set(CMAKE_INSTALL_MANDIR ${SKBUILD_DATA_DIR}/share/man)
+endif()
 
 # The umbrella is written from the tree, so it names every public header.
 file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include

@@ -8,6 +8,7 @@
 #   scripts/setup.sh clients  those of tests, and packages that use lior.torch, in build/clients-venv
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
 #   scripts/setup.sh notebooks  what `tests` does, and Jupyter's client in build/notebook-venv
+#   scripts/setup.sh wheel    the packages, and the Python that makes wheels, in build/wheel-venv
 #   scripts/setup.sh site     what `notebooks` does, and Doxygen, KaTeX and the site's Python in build/site-venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -84,6 +85,10 @@ case "${1-}" in
     packages+=(clang-14 libclang-rt-14-dev)
     install_packages
     ;;
+  wheel)
+    install_packages
+    install_venv scripts/wheel-requirements.txt build/wheel-venv
+    ;;
   notebooks)
     install_packages
     install_venv scripts/requirements.txt build/venv
@@ -96,5 +101,5 @@ case "${1-}" in
     install_venv examples/python/requirements.txt build/notebook-venv
     install_venv site/requirements.txt build/site-venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'mpi', 'tests', 'clients', 'fuzz', 'notebooks' or 'site'" ;;
+  *) fail "unknown argument '$1'; expected nothing, 'mpi', 'tests', 'clients', 'fuzz', 'notebooks', 'site' or 'wheel'" ;;
 esac

@@ -144,6 +144,18 @@ def test_threads_are_those_of_openmps_variable():
         assert in_a_new_process(code, OMP_NUM_THREADS=unusable) == [cores]
 
 
+@pytest.mark.parametrize("modules", ["lior, torch", "torch, lior"])
+def test_torch_and_lior_share_one_libgomp(modules):
+    """Two would be two teams of threads on the same cores. They share it by its name, which a wheel must keep."""
+    code = f"""
+import {modules}
+loaded = {{line.split()[-1] for line in open("/proc/self/maps") if "libgomp" in line}}
+print(*loaded)
+"""
+    loaded = in_a_new_process(code)
+    assert len(loaded) == 1, loaded
+
+
 FORK = """
 import os, lior, numpy as np
 lior.set_threads(2)
