@@ -20,6 +20,12 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
 /// All public headers of liblior @PROJECT_VERSION@.
 
 @includes@")
+if(NOT PROJECT_IS_TOP_LEVEL) # those who take the sources have the umbrella, too
+  target_include_directories(lior INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
+endif()
+if(NOT LIOR_INSTALL)
+  return()
+endif()
 
 install(TARGETS lior EXPORT lior-targets COMPONENT development)
 if(TARGET lior_program)
