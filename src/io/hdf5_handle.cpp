@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/hdf5_handle.h"
 
+#include <fmt/core.h>
+
 #include <string_view>
+
+#include "lior/io/hdf5.h"
 
 namespace lior::io {
 namespace {
@@ -26,6 +30,12 @@ herr_t collect(unsigned, const H5E_error2_t* error, void* data) {
 }
 
 }  // namespace
+
+std::string hdf5_library() {
+  unsigned major = 0, minor = 0, patch = 0;
+  H5get_libversion(&major, &minor, &patch);
+  return fmt::format("HDF5 {}.{}.{}", major, minor, patch);
+}
 
 void be_quiet() {
   H5dont_atexit();

@@ -9,6 +9,8 @@
 
 namespace lior::io {
 
+std::string png_library() { return fmt::format("libpng {}", png_get_libpng_ver(nullptr)); }
+
 void write_png(const std::string& path, View<const std::uint8_t, 3> pixels) {
   const auto [height, width, channels] = pixels.shape();
   LIOR_CHECK(height >= 1 && width >= 1 && channels == 3,

@@ -3,6 +3,9 @@
 /// HDF5 files: a growing series of complex frames to write, whole arrays to read.
 ///
 /// Complex numbers are compounds of doubles named r and i, which h5py reads as complex.
+///
+/// A liblior that was configured with LIOR_HDF5=OFF throws lior::RunError, which says so, where a
+/// file would be made or read.
 
 #include <complex>
 #include <memory>
@@ -12,6 +15,9 @@
 #include "lior/core/view.h"
 
 namespace lior::io {
+
+/// "HDF5 1.10.8", or "no HDF5".
+std::string hdf5_library();
 
 /// Where the numbers of one frame lie in its file, and a hash of them: with it a frame is read
 /// without the file's own tables, which a killed program may leave half written.

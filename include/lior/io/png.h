@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Pictures as PNG files.
+/// Pictures as PNG files. A liblior that was configured with LIOR_PNG=OFF throws lior::RunError,
+/// which says so.
 
 #include <string>
 
 #include "lior/core/buffer.h"
 
 namespace lior::io {
+
+/// "libpng 1.6.39", or "no libpng".
+std::string png_library();
 
 /// Writes (and replaces whole) an 8-bit RGB picture. pixels: [height, width, 3], top row first.
 ///
