@@ -21,7 +21,7 @@ packages=$(echo "$PWD"/venv/lib/python3*/site-packages)
 extension=$packages/lior/_lior.abi3.so
 for file in "$extension" "$packages/lior.scripts/lior"; do
   libraries=$(ldd "$file")
-  if grep -E 'not found|torch|fftw|hdf5|python|curl|krb5' <<<"$libraries"; then
+  if grep 'not found' <<<"$libraries" || awk '{ print $1 }' <<<"$libraries" | grep -E 'torch|fftw|hdf5|python|curl|krb5'; then
     fail "$file links what it must not"
   fi
   # What is not the C and C++ runtime's or zlib, which every system has, comes with the wheel.
@@ -52,7 +52,7 @@ assert lior.info()["licence"] == "Apache-2.0", lior.info()
 for name in ("py.typed", "_lior/__init__.pyi", "_lior/algebra.pyi"):
     open(f"{root}/{name}").close()
 frames = lior.field.evolve(lior.field.packet(8, 8), steps=2).frames
-assert numpy.isclose(numpy.linalg.norm(frames[-1]), 1)
+assert numpy.isclose(numpy.linalg.norm(frames[-1]), numpy.linalg.norm(frames[0]))
 assert len("".join(lior.load("run").generate("Line ", max_tokens=5))) > 0
 assert "torch" not in sys.modules and seconds < 0.2, seconds
 print(f"lior {lior.__version__}: {lior.info()['licence']}, imported in {seconds:.3f} s")
