@@ -18,7 +18,7 @@ void count(Counts* self, const Data& data, Index longest) {
   SignalWatch signals;
   Call().run([&] {
     LIOR_CHECK(data.source->text() != nullptr, "data is a task; expected a text, which is counted");
-    counts = train::count_text(*data.source, std::move(none), [&] { return signals.raised(); });
+    counts = train::count_text(*data.source, std::move(none), 0, [&] { return signals.raised(); });
   });
   signals.rethrow();
   new (self) Counts{std::make_shared<nn::TextCounts>(std::move(counts)), data.source->vocabulary()};

@@ -50,6 +50,13 @@ void check_config(const ModelConfig& config) {
              "count_orders = {} counts tokens that follow tokens: classes ({}) must equal "
              "vocabulary ({})",
              config.count_orders, config.classes, config.vocabulary);
+  LIOR_CHECK(config.recent_orders >= 0 && config.recent_orders <= kLongestContext,
+             "recent_orders = {}; it must be 0 (none) to {}", config.recent_orders,
+             kLongestContext);
+  LIOR_CHECK(config.recent_orders == 0 || config.count_orders > 0,
+             "recent_orders = {} goes on from the counts of a text, of which there are none; set "
+             "count_orders too",
+             config.recent_orders);
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,
              "factors = {}; it must be 1 to {}", config.mixer.factors, kMaxFactors);
   LIOR_CHECK(config.mixer.complex_state || !config.mixer.phase,

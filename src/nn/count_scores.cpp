@@ -34,14 +34,15 @@ std::int32_t open_row(Index n, const Sureness& sure) {
 
 template <class T>
 CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest,
-                            Index most, Index classes, Arena& arena)
-    : counts_(counts), rows_(rows) {
+                            Index levels, Index most, Index classes, Arena& arena)
+    : counts_(counts), rows_(rows), longest_(longest) {
   if (!rows.places.empty()) check_size(rows.places, rows.tokens.extent(0), "places");
-  tokens_ = arena.take<std::int32_t, 2>({most, (longest + 1) * classes});
-  steps_ = arena.take<T, 2>({most, (longest + 1) * classes});
-  ends_ = arena.take<std::int32_t, 2>({most, longest + 1});
-  bases_ = arena.take<T, 2>({most, longest + 1});
-  sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * longest});
+  const Index entries = most_count_steps(longest, levels - longest, classes);
+  tokens_ = arena.take<std::int32_t, 2>({most, entries});
+  steps_ = arena.take<T, 2>({most, entries});
+  ends_ = arena.take<std::int32_t, 2>({most, levels + 1});
+  bases_ = arena.take<T, 2>({most, levels + 1});
+  sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * levels});
   ratios_ = arena.take<double, 2>({2 * threads(), classes});
   lost_ = arena.take<std::uint32_t, 2>({threads(), classes});
   if (arena.planning()) return;
@@ -71,22 +72,25 @@ Context CountLookup<T>::context_of(Index row, std::span<std::int32_t> to) const 
   return to.last(size);
 }
 
+/// Of the token that follows, in the counted text; -1 where it is no part of it.
 template <class T>
-const Counts* CountLookup<T>::lost_at(Index row) const {
-  if (rows_.places.empty()) return nullptr;
+Index CountLookup<T>::place_of(Index row) const {
+  if (rows_.places.empty()) return -1;
   const Index N = rows_.tokens.extent(1), place = rows_.places[static_cast<std::size_t>(row / N)];
-  return place < 0 ? nullptr : counts_->lost_at(place + row % N + 1);  // of the token that follows
+  return place < 0 ? -1 : place + row % N + 1;
 }
 
 template <class T>
 void CountLookup<T>::look_up(Index i, Index row, int worker) {
   std::array<std::int32_t, kLongestContext> tokens;
-  std::array<Sureness, kLongestContext> of_lengths;
-  const auto lengths = static_cast<std::size_t>(longest());
-  const std::span sureness = std::span(of_lengths).first(lengths);
-  count_steps<T>(counts_->all, lost_at(row), context_of(row, std::span(tokens).first(lengths)),
-                 steps(i), sureness, work_of(worker));
-  for (Index n = 1; n <= longest(); ++n) {
+  std::array<Sureness, 2 * kLongestContext> of_levels;
+  const std::span sureness = std::span(of_levels).first(static_cast<std::size_t>(levels()));
+  const auto size = static_cast<std::size_t>(std::max(longest_, levels() - longest_));
+  const Index place = place_of(row), first = place - 1 - row % rows_.tokens.extent(1);
+  count_steps<T>(counts_->all, counts_->lost_at(place), counts_->recent_at(place, first),
+                 context_of(row, std::span(tokens).first(size)), steps(i), sureness,
+                 work_of(worker));
+  for (Index n = 1; n <= levels(); ++n) {
     const Sureness& sure = sureness[static_cast<std::size_t>(n - 1)];
     sure_rows_(i, 2 * n - 2) = sure_row(n, sure);
     sure_rows_(i, 2 * n - 1) = open_row(n, sure);
@@ -96,11 +100,11 @@ void CountLookup<T>::look_up(Index i, Index row, int worker) {
 template <class T>
 void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View<T, 3> logarithms,
                       View<std::int32_t, 2> sure_rows, Arena& arena) {
-  const Index R = rows.tokens.size(), K = logarithms.extent(1), V = logarithms.extent(2);
-  check_shape(logarithms, {R, K, V}, "logarithms");
-  check_shape(sure_rows, {R, 2 * K}, "sure_rows");
+  const Index R = rows.tokens.size(), L = logarithms.extent(1), V = logarithms.extent(2);
+  check_shape(logarithms, {R, L, V}, "logarithms");
+  check_shape(sure_rows, {R, 2 * L}, "sure_rows");
   const Arena::Scope scope(arena);
-  CountLookup<T> lookup(&counts, rows, K, threads(), V, arena);
+  CountLookup<T> lookup(&counts, rows, counts.all.longest(), L, threads(), V, arena);
   const auto sums = arena.take<T, 2>({threads(), V});
   if (arena.planning()) return;
   parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int worker) {
@@ -108,7 +112,7 @@ void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View
     for (Index row = begin; row < end; ++row) {
       lookup.look_up(worker, row, worker);
       const CountSteps<T> of = lookup.steps(worker);
-      std::copy_n(lookup.sure_rows(worker).begin(), 2 * K, &sure_rows(row, 0));
+      std::copy_n(lookup.sure_rows(worker).begin(), 2 * L, &sure_rows(row, 0));
       std::fill(sum.begin(), sum.end(), T(0));
       std::size_t e = 0;
       for (std::size_t n = 0; n < of.ends.size(); ++n) {
@@ -124,42 +128,42 @@ void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View
 }
 
 template <class T>
-CountScores<T>::CountScores(const TextCounts* counts, const CountedRows<T>& rows,
+CountScores<T>::CountScores(const TextCounts* counts, Index longest, const CountedRows<T>& rows,
                             const CountGate<T>& gate, const CountGateGradient<T>& gradient,
                             Index most, Index classes, Arena& arena)
-    : lookup_(counts, rows, gate.weight.rows, most, classes, arena),
+    : lookup_(counts, rows, longest, gate.weight.rows, most, classes, arena),
       gate_(gate),
       gradient_(gradient),
       classes_(classes),
       arena_(arena) {
-  const Index K = longest();
-  check_matrix(gate.sureness, sureness_rows(K), K, "sureness");
-  check_size(gate.bias, K, "bias");
-  weights_ = arena.take<T, 2>({most, K});
-  d_weights_ = arena.take<T, 2>({gradient.bias.empty() ? 0 : most, K});
+  const Index L = levels();
+  check_matrix(gate.sureness, sureness_rows(L), L, "sureness");
+  check_size(gate.bias, L, "bias");
+  weights_ = arena.take<T, 2>({most, L});
+  d_weights_ = arena.take<T, 2>({gradient.bias.empty() ? 0 : most, L});
 }
 
 /// Adds to a row's weights those of its sureness.
 template <class T>
 void CountScores<T>::add_weights(Index i) {
   for (const std::int32_t s : lookup_.sure_rows(i)) {
-    for (Index k = 0; k < longest(); ++k) weights_(i, k) += gate_.sureness(s, k);
+    for (Index k = 0; k < levels(); ++k) weights_(i, k) += gate_.sureness(s, k);
   }
 }
 
-/// scores += sum_n w_n ln p_n: an entry of m is in p_m, ..., p_K.
+/// scores += sum_n w_n ln p_n: an entry of m is in p_m, ..., p_L.
 template <class T>
 void CountScores<T>::add_row(Index i, T* scores) const {
-  const Index K = longest();
+  const Index L = levels();
   const CountSteps<T> of = lookup_.steps(i);
   T sum = 0, base = 0;
-  for (Index k = 0; k < K; ++k) {
+  for (Index k = 0; k < L; ++k) {
     sum += weights_(i, k);
     base += weights_(i, k) * of.bases[static_cast<std::size_t>(k) + 1];
   }
   for (Index v = 0; v < classes_; ++v) scores[v] += base;
   std::int32_t e = 0;
-  for (Index n = 0; n <= K; ++n) {
+  for (Index n = 0; n <= L; ++n) {
     if (n > 1) sum -= weights_(i, n - 2);
     for (; e < of.ends[static_cast<std::size_t>(n)]; ++e) {
       const auto at = static_cast<std::size_t>(e);
@@ -175,7 +179,7 @@ void CountScores<T>::take_products(Index i, const T* d_scores) {
   T whole = 0, sum = 0;
   for (Index v = 0; v < classes_; ++v) whole += d_scores[v];
   std::int32_t e = 0;
-  for (Index n = 0; n <= longest(); ++n) {
+  for (Index n = 0; n <= levels(); ++n) {
     for (; e < of.ends[static_cast<std::size_t>(n)]; ++e) {
       const auto at = static_cast<std::size_t>(e);
       sum += d_scores[of.tokens[at]] * of.steps[at];
@@ -192,7 +196,7 @@ void CountScores<T>::add(std::span<const std::int32_t> rows, MatrixView<const T>
   check_matrix(x, count, gate_.weight.cols, "x");
   check_matrix(scores, count, classes_, "scores");
   linear_forward<T>(x, gate_.weight, gate_.bias,
-                    MatrixView<T>(weights_).block(0, 0, count, longest()));
+                    MatrixView<T>(weights_).block(0, 0, count, levels()));
   parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i) {
       lookup_.look_up(i, rows[static_cast<std::size_t>(i)], worker);
@@ -206,15 +210,15 @@ template <class T>
 void CountScores<T>::backward(MatrixView<const T> x, MatrixView<const T> d_scores,
                               MatrixView<T> dx) {
   const ProfiledOp op("counts");
-  const Index K = longest(), count = d_scores.rows;
-  const MatrixView<T> d_weights = MatrixView<T>(d_weights_).block(0, 0, count, K);
+  const Index L = levels(), count = d_scores.rows;
+  const MatrixView<T> d_weights = MatrixView<T>(d_weights_).block(0, 0, count, L);
   if (!arena_.planning()) {
     parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int) {
       for (Index i = begin; i < end; ++i) take_products(i, &d_scores(i, 0));
     });
     for (Index i = 0; i < count; ++i) {
       for (const std::int32_t s : lookup_.sure_rows(i)) {
-        for (Index k = 0; k < K; ++k) gradient_.sureness(s, k) += d_weights(i, k);
+        for (Index k = 0; k < L; ++k) gradient_.sureness(s, k) += d_weights(i, k);
       }
     }
   }

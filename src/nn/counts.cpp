@@ -8,12 +8,6 @@
 namespace lior::nn {
 namespace {
 
-std::uint64_t key_of(Context context) {
-  ContextKey key;
-  for (const std::int32_t token : context) key.push(token);
-  return key.value();
-}
-
 /// The n tokens before token t.
 Context context_at(std::span<const std::int32_t> tokens, std::size_t t, Index n) {
   const auto size = static_cast<std::size_t>(n);
@@ -228,53 +222,150 @@ const Counts* TextCounts::lost_at(Index place) const {
   return &lost[static_cast<std::size_t>(std::min(place / part_size, std::ssize(lost) - 1))];
 }
 
+RecentPlace TextCounts::recent_at(Index place, Index first) const {
+  constexpr Index kOneInSoManyReadsNothing = 4;
+  if (recent.longest() == 0) return {};
+  if (lost.empty()) return {.text = &recent, .place = place};
+  if (place < 0 || first % kOneInSoManyReadsNothing == 0) return {};
+  return {.text = &recent, .place = place, .begin = place - place % part_size};
+}
+
 std::size_t TextCounts::bytes() const {
-  std::size_t sum = all.bytes();
+  std::size_t sum = all.bytes() + recent.bytes();
   for (const Counts& part : lost) sum += part.bytes();
   return sum;
 }
 
+namespace {
+
+/// Takes the entries of one n after another.
 template <class T>
-void count_steps(const Counts& counts, const Counts* lost, Context context, const CountSteps<T>& to,
-                 std::span<Sureness> sureness, const CountWork& work) {
-  double base = 1 / static_cast<double>(work.ratio.size());
-  std::size_t end = 0;
+class StepWriter {
+ public:
+  StepWriter(const CountSteps<T>& to, std::span<Sureness> sureness, const CountWork& work)
+      : to_(to),
+        sureness_(sureness),
+        work_(work),
+        base_(1 / static_cast<double>(work.ratio.size())) {}
+
+  /// visit(body) calls body(token, count) for each follower; total: the sum of their counts.
+  template <class Visit, class Discount>
+  void add(double total, const Visit& visit, const Discount& discount) {
+    if (total == 0) {
+      add_nothing();
+      return;
+    }
+    double discounts = 0;
+    visit([&](std::int32_t, std::uint32_t count) { discounts += discount(count); });
+    const Sureness sure{total, discounts / total};
+    base_ *= sure.escape;
+    visit([&](std::int32_t token, std::uint32_t count) {
+      const auto x = static_cast<std::size_t>(token);
+      work_.ratio[x] += (count - discount(count)) / (total * base_);
+      const double before = std::exchange(work_.logarithm[x], std::log(work_.ratio[x]));
+      to_.tokens[end_] = token;
+      to_.steps[end_++] = static_cast<T>(work_.logarithm[x] - before);
+    });
+    end_n(sure);
+  }
+  /// Of an n whose context is new.
+  void add_nothing() { end_n({}); }
+  void finish() const {
+    for (const std::int32_t token : to_.tokens.first(end_)) {
+      work_.ratio[static_cast<std::size_t>(token)] = 1;
+      work_.logarithm[static_cast<std::size_t>(token)] = 0;
+    }
+  }
+
+ private:
+  void end_n(const Sureness& sure) {
+    to_.ends[n_] = static_cast<std::int32_t>(end_);
+    to_.bases[n_] = static_cast<T>(std::log(base_));
+    if (n_ > 0) sureness_[n_ - 1] = sure;
+    ++n_;
+  }
+
+  const CountSteps<T>& to_;
+  std::span<Sureness> sureness_;
+  const CountWork& work_;
+  double base_;  // of p_n(x) for tokens without entries
+  std::size_t end_ = 0, n_ = 0;
+};
+
+/// The latest followers of a context, and how often each is among them.
+class LatestFollowers {
+ public:
+  LatestFollowers(const RecentPlace& at, Context context) {
+    const RecentText& text = *at.text;
+    const Index n = std::ssize(context);
+    Index place = at.place < 0 ? text.latest(context) : text.before(n, at.place);
+    for (; total_ < kLatest && place >= at.begin; place = text.before(n, place)) {
+      count(text.token(place));
+    }
+  }
+  double total() const { return static_cast<double>(total_); }
+  template <class Body>
+  void each(const Body& body) const {
+    for (std::size_t i = 0; i < size_; ++i) body(tokens_[i], counts_[i]);
+  }
+
+ private:
+  void count(std::int32_t token) {
+    std::size_t i = 0;
+    while (i < size_ && tokens_[i] != token) ++i;
+    if (i == size_) {
+      tokens_[size_] = token;
+      counts_[size_++] = 0;
+    }
+    ++counts_[i];
+    ++total_;
+  }
+
+  std::array<std::int32_t, kLatest> tokens_;
+  std::array<std::uint32_t, kLatest> counts_;
+  std::size_t size_ = 0;
+  Index total_ = 0;
+};
+
+/// e(count) of counts.h.
+double recent_discount(std::uint32_t count) { return count == 1 ? 0.6 : 0.78; }
+
+}  // namespace
+
+template <class T>
+void count_steps(const Counts& counts, const Counts* lost, const RecentPlace& recent,
+                 Context context, const CountSteps<T>& to, std::span<Sureness> sureness,
+                 const CountWork& work) {
+  StepWriter<T> writer(to, sureness, work);
   for (Index n = 0; n <= counts.longest(); ++n) {
     const auto at = static_cast<std::size_t>(n);
     const ContextTable& table = counts.table(n);
-    Sureness sure;
-    if (n <= std::ssize(context)) {
-      const Lookup found(table, lost == nullptr ? nullptr : &lost->table(n),
-                         key_of(context.last(at)));
-      const double total = found.total();
-      const auto visit = [&](const auto& body) { visit_followers(found, work.lost.data(), body); };
-      double discounts = 0;
-      if (total > 0) {
-        visit([&](std::int32_t, std::uint32_t count) { discounts += table.discount(count); });
-        sure = {total, discounts / total};
-        base *= sure.escape;
-        visit([&](std::int32_t token, std::uint32_t count) {
-          const auto x = static_cast<std::size_t>(token);
-          work.ratio[x] += (count - table.discount(count)) / (total * base);
-          const double before = std::exchange(work.logarithm[x], std::log(work.ratio[x]));
-          to.tokens[end] = token;
-          to.steps[end++] = static_cast<T>(work.logarithm[x] - before);
-        });
-      }
+    if (n > std::ssize(context)) {
+      writer.add_nothing();
+      continue;
     }
-    to.ends[at] = static_cast<std::int32_t>(end);
-    to.bases[at] = static_cast<T>(std::log(base));
-    if (n > 0) sureness[at - 1] = sure;
+    const Lookup found(table, lost == nullptr ? nullptr : &lost->table(n),
+                       key_of(context.last(at)));
+    writer.add(
+        found.total(), [&](const auto& body) { visit_followers(found, work.lost.data(), body); },
+        [&](std::uint32_t count) { return table.discount(count); });
   }
-  for (const std::int32_t token : to.tokens.first(end)) {
-    work.ratio[static_cast<std::size_t>(token)] = 1;
-    work.logarithm[static_cast<std::size_t>(token)] = 0;
+  const Index recent_orders = std::ssize(sureness) - counts.longest();
+  for (Index n = 1; n <= recent_orders; ++n) {
+    if (n > std::ssize(context) || recent.text == nullptr) {
+      writer.add_nothing();
+      continue;
+    }
+    const LatestFollowers found(recent, context.last(static_cast<std::size_t>(n)));
+    writer.add(
+        found.total(), [&](const auto& body) { found.each(body); }, recent_discount);
   }
+  writer.finish();
 }
 
-#define LIOR_INSTANTIATE(T)                                                              \
-  template void count_steps(const Counts&, const Counts*, Context, const CountSteps<T>&, \
-                            std::span<Sureness>, const CountWork&)
+#define LIOR_INSTANTIATE(T)                                                            \
+  template void count_steps(const Counts&, const Counts*, const RecentPlace&, Context, \
+                            const CountSteps<T>&, std::span<Sureness>, const CountWork&)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

@@ -54,4 +54,27 @@ std::vector<double> count_probabilities(
   return p;
 }
 
+std::vector<double> recent_probabilities(std::vector<double> p, Context read, Index begin,
+                                         Index longest, Context context) {
+  constexpr double kDiscountOfOne = 0.6, kDiscount = 0.78;
+  for (Index n = 1; n <= std::min(longest, std::ssize(context)); ++n) {
+    const Context last = context.last(static_cast<std::size_t>(n));
+    std::vector<double> counts(p.size());
+    double total = 0, taken = 0;
+    for (Index t = std::ssize(read) - 1; t >= std::max(n, begin) && total < kLatest; --t) {
+      if (!std::equal(last.begin(), last.end(), read.begin() + t - n)) continue;
+      ++counts[static_cast<std::size_t>(read[static_cast<std::size_t>(t)])];
+      ++total;
+    }
+    const auto discount = [&](double count) {
+      return count == 0 ? 0 : count == 1 ? kDiscountOfOne : kDiscount;
+    };
+    for (const double count : counts) taken += discount(count);
+    for (std::size_t x = 0; x < p.size() && total > 0; ++x) {
+      p[x] = (counts[x] - discount(counts[x]) + taken * p[x]) / total;
+    }
+  }
+  return p;
+}
+
 }  // namespace lior::nn::reference

@@ -55,10 +55,11 @@ Model<T>::Impl::Impl(const ModelConfig& settings) : config(settings) {
   norm = layout.add("norm.weight", {D});
   output = config.tied ? embedding : layout.add("output.weight", {config.classes, D}, true);
   output_bias = layout.add("output.bias", {config.classes});
-  if (const Index K = config.count_orders; K > 0) {
-    count_weight = layout.add("counts.weight", {K, D}, true);
-    count_sureness = layout.add("counts.sureness", {sureness_rows(K), K}, false);
-    count_bias = layout.add("counts.bias", {K});
+  if (config.count_orders > 0) {
+    const Index L = config.count_orders + config.recent_orders;
+    count_weight = layout.add("counts.weight", {L, D}, true);
+    count_sureness = layout.add("counts.sureness", {sureness_rows(L), L}, false);
+    count_bias = layout.add("counts.bias", {L});
   }
   if (config.ngram_orders == 0) return;
   ngram_shape = {.longest = config.ngram_orders, .bits = config.ngram_bits};
@@ -127,7 +128,8 @@ void Model<T>::Impl::make_terms(const CountedRows<T>& rows, std::span<T> d_value
     gradient = {count_weight.in(d_values), count_sureness.in(d_values),
                 count_bias.vector_in(d_values)};
   }
-  terms.emplace(counts.get(), rows, gate, gradient, most, config.classes, arena);
+  terms.emplace(counts.get(), config.count_orders, rows, gate, gradient, most, config.classes,
+                arena);
 }
 
 template <class T>
@@ -227,7 +229,8 @@ void Model<T>::initialize(std::uint64_t seed) {
     initializer.fill(impl_->count_weight, 0);
     initializer.fill(impl_->count_sureness, 0);
     initializer.fill(impl_->count_bias, 0);
-    impl_->count_bias.vector_in(values()).back() = 1;
+    impl_->count_bias.vector_in(
+        values())[static_cast<std::size_t>(impl_->config.count_orders - 1)] = 1;
   }
   initializer.fill(impl_->ngram, 0);  // at first the model is one without them
   initializer.fill(impl_->ngram_output, 0);
@@ -252,6 +255,10 @@ void Model<T>::set_counts(std::shared_ptr<const TextCounts> counts) {
   LIOR_CHECK(longest == impl_->config.count_orders,
              "counts of contexts of up to {} tokens; the model has count_orders = {}", longest,
              impl_->config.count_orders);
+  const Index recent = counts == nullptr ? 0 : counts->recent.longest();
+  LIOR_CHECK(recent == 0 || recent == impl_->config.recent_orders,
+             "what was read has contexts of up to {} tokens; the model has recent_orders = {}",
+             recent, impl_->config.recent_orders);
   impl_->counts = std::move(counts);
 }
 template <class T>

@@ -93,6 +93,8 @@ settings::Fields fields(Config& c) {
       Field("model.ngram_output", c.model.ngram_output).absent_in_old_files(),
       Field("model.count_orders", c.model.count_orders, {0, nn::kLongestContext})
           .absent_in_old_files(),
+      Field("model.recent_orders", c.model.recent_orders, {0, nn::kLongestContext})
+          .absent_in_old_files(),
       {"model.mixers", c.model.mixers},
   };
   nn::visit_mixer_options(c.model, [&](const nn::LayerOption& option, auto& member) {

@@ -9,11 +9,21 @@ GrowingCounts::GrowingCounts(nn::Model<float>& model) : model_(model), before_(m
   LIOR_CHECK(before_ != nullptr,
              "the model has no counts that could grow with what it reads; one that was trained "
              "with model.count_orders, as by the preset tiny-counts, has them");
-  counts_ = std::make_shared<nn::TextCounts>(nn::TextCounts{.all = before_->all});
+  counts_ = std::make_shared<nn::TextCounts>(
+      nn::TextCounts{.all = before_->all, .recent = nn::RecentText(model.config().recent_orders)});
   model_.set_counts(counts_);
 }
 
+void GrowingCounts::start() {
+  last_.clear();
+  counts_->recent.start(counts_->recent.size());
+}
+
 void GrowingCounts::read(std::span<const std::int32_t> tokens) {
+  if (counts_->recent.longest() > 0) {
+    counts_->recent.add(tokens);
+    return;
+  }
   last_.insert(last_.end(), tokens.begin(), tokens.end());
   counts_->all.add(last_);
   const auto kept = std::min(std::ssize(last_), counts_->all.longest());

@@ -121,7 +121,7 @@ class TableReader {
 
 }  // namespace
 
-nn::TextCounts count_text(const Source& data, Counts all,
+nn::TextCounts count_text(const Source& data, Counts all, Index recent_orders,
                           const std::function<bool()>& interrupted) {
   const std::size_t most = available_memory() / 2;
   for (const Range& stretch : data.training_parts()) {
@@ -132,10 +132,10 @@ nn::TextCounts count_text(const Source& data, Counts all,
     }
   }
   all.finish();
-  return count_parts(data, std::move(all), interrupted);
+  return count_parts(data, std::move(all), recent_orders, interrupted);
 }
 
-nn::TextCounts count_parts(const Source& data, Counts all,
+nn::TextCounts count_parts(const Source& data, Counts all, Index recent_orders,
                            const std::function<bool()>& interrupted) {
   const std::vector<Range> stretches = data.training_parts();
   const std::size_t most = all.bytes() + available_memory() / 2;
@@ -153,6 +153,16 @@ nn::TextCounts count_parts(const Source& data, Counts all,
     if (interrupted()) return {};
     counts.lost.push_back(nn::lost_without(counts.all, pieces));
     check_memory(counts.bytes(), most, counts.all.longest());
+  }
+  counts.recent = nn::RecentText(recent_orders);
+  for (const Range& stretch : stretches) {
+    if (recent_orders == 0) break;
+    counts.recent.start(stretch.begin);
+    for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
+      if (interrupted()) return {};
+      counts.recent.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), 0));
+      check_memory(counts.bytes(), most, counts.all.longest());
+    }
   }
   return counts;
 }

@@ -277,10 +277,11 @@ class Trainer {
     nn::TextCounts counts;
     const SlowReading interrupted(hooks_, config_.data);
     if (resume && (has_counts(folder_) || has_checkpoint(folder_))) {
-      counts = count_parts(
-          *data_, load_counts(folder_, longest, vocabulary, state_.data_fingerprint), interrupted);
+      counts =
+          count_parts(*data_, load_counts(folder_, longest, vocabulary, state_.data_fingerprint),
+                      config_.model.recent_orders, interrupted);
     } else {
-      counts = count_text(*data_, counts_before(), interrupted);
+      counts = count_text(*data_, counts_before(), config_.model.recent_orders, interrupted);
     }
     if (hooks_.interrupted()) throw Interrupted();
     return std::make_shared<nn::TextCounts>(std::move(counts));

@@ -34,7 +34,7 @@ def loss(lior, inputs, out, *more):
 def test_killed_hard_and_resumed_it_is_the_uninterrupted_run(lior, inputs):
     whole, parts = inputs / "whole", inputs / "parts"
     (inputs / "ngrams.toml").write_text(
-        SETTINGS + "count_orders = 3\n"
+        SETTINGS + "count_orders = 3\nrecent_orders = 4\n"
     )  # and the counts of its text
     # What dropout leaves out is a function of the step, too.
     how = ("--dropout", 0.2, "--optimizer", "muon")

@@ -19,7 +19,7 @@ pytestmark = needs_mpi
 
 SETTINGS = small_settings(
     top="accumulate = 4\neval_every = 4\nlog_every = 1\ndropout = 0.1\nval_fraction = 0.2",
-    model="ngram_orders = 3\nngram_bits = 8\ncount_orders = 3",
+    model="ngram_orders = 3\nngram_bits = 8\ncount_orders = 3\nrecent_orders = 4",
 )
 QUIET = ("--progress", "none", "--threads", 1)
 

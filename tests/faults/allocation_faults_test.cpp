@@ -398,7 +398,8 @@ TEST(AllocationFaults, InCountsOfAText) {
   write_plain(folder.file("t.txt"), "in the beginning was the word and the word was in the text");
   const auto failed = fail_each([&] {
     const auto source = train::open_source({.corpus = {.names = folder.file("t.txt")}});
-    const nn::TextCounts counts = train::count_text(*source, nn::Counts(3), [] { return false; });
+    const nn::TextCounts counts =
+        train::count_text(*source, nn::Counts(3), 2, [] { return false; });
     train::save_counts(folder.path(), counts.all, 256, 1);
     return train::load_counts(folder.path(), 3, 256, 1).table(2).contexts();
   });

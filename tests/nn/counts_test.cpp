@@ -47,8 +47,10 @@ struct Prediction {
   std::vector<double> p;
   std::vector<Sureness> sureness;
 };
-Prediction predict(const Counts& counts, const Counts* lost, Context context) {
-  const auto lengths = static_cast<std::size_t>(counts.longest()) + 1;
+Prediction predict(const Counts& counts, const Counts* lost, Context context,
+                   const RecentPlace& recent = {}) {
+  const Index recent_orders = recent.text == nullptr ? 0 : recent.text->longest();
+  const auto lengths = static_cast<std::size_t>(counts.longest() + recent_orders) + 1;
   std::vector<std::int32_t> tokens(lengths * kVocabulary), ends(lengths);
   std::vector<double> steps(tokens.size()), bases(lengths);
   std::vector<double> ratio(kVocabulary), logarithm(kVocabulary);
@@ -57,8 +59,8 @@ Prediction predict(const Counts& counts, const Counts* lost, Context context) {
   work.clear();
   Prediction prediction;
   prediction.sureness.resize(lengths - 1);
-  count_steps<double>(counts, lost, context, {tokens, steps, ends, bases}, prediction.sureness,
-                      work);
+  count_steps<double>(counts, lost, recent, context, {tokens, steps, ends, bases},
+                      prediction.sureness, work);
   EXPECT_EQ(std::count(work.lost.begin(), work.lost.end(), 0U), kVocabulary);
   EXPECT_EQ(std::count(work.ratio.begin(), work.ratio.end(), 1.0), kVocabulary);
   std::vector<double> logs(kVocabulary, bases.back());
@@ -128,6 +130,56 @@ TEST(Counts, DoNotDependOnThePiecesThatATextIsAddedIn) {
       EXPECT_EQ(pieces.table(n).find(context.key)->total, context.total);
     }
   }
+}
+
+RecentText read_text(std::span<const std::int32_t> tokens, Index longest) {
+  RecentText text(longest);
+  text.add(tokens);
+  return text;
+}
+
+TEST(Counts, OfWhatWasReadGiveTheProbabilitiesOfTheirDefinition) {
+  constexpr Index kOrders = 4;
+  const Tokens text = text_of(300), read = text_of(200);
+  const Counts counts = counts_of(text, 2);
+  const RecentText recent = read_text(read, kOrders);
+  for (std::size_t t = 0; t < text.size(); t += 7) {
+    const Context context =
+        std::span<const std::int32_t>(text).subspan(t < 5 ? 0 : t - 5, std::min<std::size_t>(t, 5));
+    expect_near(predict(counts, nullptr, context, {.text = &recent}).p,
+                reference::recent_probabilities(predict(counts, nullptr, context).p, read, 0,
+                                                kOrders, context));
+  }
+}
+
+TEST(Counts, AtAPlaceOfATextAreOfWhatStandsBeforeIt) {
+  constexpr Index kOrders = 3, kBegin = 40;
+  const Tokens text = text_of(300);
+  const Counts counts = counts_of(text, 2);
+  const RecentText whole = read_text(text, kOrders);
+  const std::span<const std::int32_t> all = text;
+  for (Index t = kBegin; t < std::ssize(text); t += 7) {
+    const Context context = all.subspan(static_cast<std::size_t>(t - kOrders), kOrders);
+    const Context read = all.first(static_cast<std::size_t>(t));
+    expect_near(predict(counts, nullptr, context, {&whole, t, kBegin}).p,
+                reference::recent_probabilities(predict(counts, nullptr, context).p, read, kBegin,
+                                                kOrders, context));
+  }
+}
+
+TEST(Counts, OfATrainingLookAtThePartThatTheyLack) {
+  TextCounts counts{.all = Counts(1), .lost = std::vector<Counts>(2, Counts(1)), .part_size = 50};
+  EXPECT_EQ(counts.recent_at(60, 57).text, nullptr);  // a model without orders of it
+  counts.recent = RecentText(2);
+  const RecentPlace at = counts.recent_at(60, 57);
+  EXPECT_EQ(at.text, &counts.recent);
+  EXPECT_EQ(at.place, 60);
+  EXPECT_EQ(at.begin, 50);
+  EXPECT_EQ(counts.recent_at(60, 56).text, nullptr);  // every fourth sequence has read nothing
+  EXPECT_EQ(counts.recent_at(-1, -1).text, nullptr);
+  counts.lost.clear();  // what was read, by a trained model
+  EXPECT_EQ(counts.recent_at(-1, -1).text, &counts.recent);
+  EXPECT_EQ(counts.recent_at(60, 56).begin, 0);
 }
 
 TEST(Counts, SayHowSureTheyAre) {
@@ -232,7 +284,7 @@ TEST(CountLogarithms, AddUpToTheScoresOfAModel) {
                                View<const double, 2>(sureness.view()), bias};
   std::array<std::int32_t, kRows> all;
   std::iota(all.begin(), all.end(), 0);
-  CountScores<double>(&counts, of.rows(), gate, {}, kRows, kVocabulary, arena)
+  CountScores<double>(&counts, kLongest, of.rows(), gate, {}, kRows, kVocabulary, arena)
       .add(all, View<const double, 2>(x.view()), scores.view());
 
   for (Index row = 0; row < kRows; ++row) {

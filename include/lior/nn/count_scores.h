@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A text's counts in the scores of a model, with weights that the model chooses token by token:
-///   scores_v += sum_n w_n ln p_n(v | context),   n = 1 .. K,
+///   scores_v += sum_n w_n ln p_n(v | context),   n = 1 .. L = K + R,
 ///   w = b + A x + sum_n (S_{sure(n)} + S_{open(n)}),
 /// where p_n are the probabilities of counts.h, x is what the classifier reads, and S has a row
 /// for each n and each class of how sure the counts are there:
 ///   sure(n) = 20 (n - 1) + (0 where the context is new, else 1 + min(floor(log2 N_c), 10)),
 ///   open(n) = 20 (n - 1) + 12 + min(floor(8 gamma_c), 7).
-/// With b = (0, .., 0, 1) and zeros otherwise, a model without scores of its own predicts p_K.
+/// With b_K = 1 and zeros otherwise, a model without scores of its own predicts p_K.
 
 #include "lior/nn/counts.h"
 #include "lior/nn/cross_entropy.h"
@@ -16,14 +16,14 @@ namespace lior::nn {
 
 inline constexpr Index kSureClasses = 12, kOpenClasses = 8;
 /// Rows of S.
-constexpr Index sureness_rows(Index longest) { return longest * (kSureClasses + kOpenClasses); }
+constexpr Index sureness_rows(Index levels) { return levels * (kSureClasses + kOpenClasses); }
 
 /// The sequences whose next tokens are counted.
 template <class T>
 struct CountedRows {
   View<const std::int32_t, 2> tokens{};  ///< [B, N]
-  /// [B, K - 1 or more], x + 1 of the tokens before them, the latest last, 0 where there are none;
-  /// without data none precede any of them.
+  /// [B, max(K, R) - 1 or more], x + 1 of the tokens before them, the latest last, 0 where there
+  /// are none; without data none precede any of them.
   linalg::MatrixView<const T> history{};
   std::span<const Index> places{};  ///< [B] of the first tokens in the counted text; or empty
 };
@@ -32,27 +32,28 @@ struct CountedRows {
 template <class T>
 class CountLookup {
  public:
-  /// Throws lior::Error where places do not fit the tokens, or, unless the arena is planning,
-  /// counts are null or not of contexts of 1 to `longest` tokens.
-  CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest, Index most,
-              Index classes, Arena& arena);
+  /// `longest` is K, and `levels` L. Throws lior::Error where places do not fit the tokens, or,
+  /// unless the arena is planning, counts are null or not of contexts of 1 to K tokens.
+  CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest, Index levels,
+              Index most, Index classes, Arena& arena);
 
   /// Looks row `row` of B N up, into place i: its steps, and its rows of S. One call a worker.
   void look_up(Index i, Index row, int worker);
   CountSteps<T> steps(Index i) const {
     return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
   }
-  /// sure(1), open(1), ..., sure(K), open(K).
+  /// sure(1), open(1), ..., sure(L), open(L).
   std::span<const std::int32_t> sure_rows(Index i) const { return sure_rows_[i].span(); }
-  Index longest() const { return ends_.extent(1) - 1; }
+  Index levels() const { return ends_.extent(1) - 1; }
 
  private:
   CountWork work_of(int worker) const;
   Context context_of(Index row, std::span<std::int32_t> to) const;
-  const Counts* lost_at(Index row) const;
+  Index place_of(Index row) const;
 
   const TextCounts* counts_;
   CountedRows<T> rows_;
+  Index longest_;
   View<std::int32_t, 2> tokens_, ends_, sure_rows_;
   View<T, 2> steps_, bases_;
   View<double, 2> ratios_;  // of each thread: [2 threads, V], see CountWork
@@ -60,8 +61,8 @@ class CountLookup {
 };
 
 /// What the terms are made of, for who adds them up elsewhere: for each of the R = B N rows
-/// ln p_n(v | context), n = 1 .. K, in [R, K, V], and the rows of S that its weights have, in
-/// [R, 2 K] as CountLookup has them. Threads over rows; bit-equal across thread counts. Throws
+/// ln p_n(v | context), n = 1 .. L, in [R, L, V], and the rows of S that its weights have, in
+/// [R, 2 L] as CountLookup has them. Threads over rows; bit-equal across thread counts. Throws
 /// lior::Error when shapes do not fit.
 template <class T>
 void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View<T, 3> logarithms,
@@ -69,9 +70,9 @@ void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View
 
 template <class T>
 struct CountGate {
-  linalg::MatrixView<const T> weight;    ///< A [K, D]
-  linalg::MatrixView<const T> sureness;  ///< S [sureness_rows(K), K]
-  std::span<const T> bias;               ///< b [K]
+  linalg::MatrixView<const T> weight;    ///< A [L, D]
+  linalg::MatrixView<const T> sureness;  ///< S [sureness_rows(L), L]
+  std::span<const T> bias;               ///< b [L]
 };
 template <class T>
 struct CountGateGradient {
@@ -84,10 +85,11 @@ struct CountGateGradient {
 template <class T>
 class CountScores : public ScoreTerms<T> {
  public:
-  /// Takes what it needs from the arena, whose scope must last as long as it does. `counts` may be
-  /// null while the arena is planning. An empty gradient: no backward.
-  CountScores(const TextCounts* counts, const CountedRows<T>& rows, const CountGate<T>& gate,
-              const CountGateGradient<T>& gradient, Index most, Index classes, Arena& arena);
+  /// Takes what it needs from the arena, whose scope must last as long as it does. `longest` is K.
+  /// `counts` may be null while the arena is planning. An empty gradient: no backward.
+  CountScores(const TextCounts* counts, Index longest, const CountedRows<T>& rows,
+              const CountGate<T>& gate, const CountGateGradient<T>& gradient, Index most,
+              Index classes, Arena& arena);
 
   void add(std::span<const std::int32_t> rows, linalg::MatrixView<const T> x,
            linalg::MatrixView<T> scores) override;
@@ -95,7 +97,7 @@ class CountScores : public ScoreTerms<T> {
                 linalg::MatrixView<T> dx) override;
 
  private:
-  Index longest() const { return gate_.weight.rows; }
+  Index levels() const { return gate_.weight.rows; }
   void add_weights(Index i);
   void add_row(Index i, T* scores) const;
   void take_products(Index i, const T* d_scores);
@@ -105,7 +107,7 @@ class CountScores : public ScoreTerms<T> {
   CountGateGradient<T> gradient_;
   Index classes_;
   Arena& arena_;
-  View<T, 2> weights_, d_weights_;  // [most, K]
+  View<T, 2> weights_, d_weights_;  // [most, L]
 };
 
 }  // namespace lior::nn

@@ -10,6 +10,10 @@
 ///   p_n(x | c) = (n_c(x) - d(n_c(x))) / N_c + gamma_c p_{n-1}(x | c without its first token),
 ///   gamma_c = sum_x d(n_c(x)) / N_c,    d(0) = 0,    d(1), d(2), d(3 and more) of the order,
 /// p_n = p_{n-1} where c is new or reaches before the sequence, and p_{-1}(x) = 1 / vocabulary.
+/// Contexts of 1 .. R tokens in what was read go on from there, each with the up to kLatest latest
+/// tokens that followed it: with r_c(x) of them x, N_c in all,
+///   p_{K+n}(x | c) = (r_c(x) - e(r_c(x))) / N_c + gamma_c p_{K+n-1}(x | c without its first
+///   token), gamma_c = sum_x e(r_c(x)) / N_c,     e(0) = 0, e(1) = .6, e(2 and more) = .78.
 /// The discounts are d(i) = i - (i + 1) Y t_{i+1} / t_i, Y = t_1 / (t_1 + 2 t_2), t_i entries of
 /// the order having the count i; within [0.1, i - 0.05], and 1/2 where a t_i is 0.
 /// Source: R. Kneser, H. Ney, ICASSP 1995, 181-184; S. F. Chen, J. Goodman, Computer Speech and
@@ -23,11 +27,15 @@
 #include <vector>
 
 #include "lior/core/view.h"
+#include "lior/nn/recent_text.h"
 
 namespace lior::nn {
 
 /// The longest context that counts may have.
 inline constexpr Index kLongestContext = 16;
+
+/// Of a context in what was read, so many occurrences are looked at.
+inline constexpr Index kLatest = 16;
 
 /// The contexts of one length. A context is named by a hash of 64 bits of its tokens: two of a
 /// million of them share one with a probability of 3e-8.
@@ -95,6 +103,11 @@ class ContextKey {
  private:
   std::uint64_t key_ = 0x9e3779b97f4a7c15;
 };
+inline std::uint64_t key_of(Context context) {
+  ContextKey key;
+  for (const std::int32_t token : context) key.push(token);
+  return key.value();
+}
 
 /// Tables of contexts of 0 .. K tokens.
 class Counts {
@@ -129,14 +142,18 @@ struct TextCounts {
   Counts all;
   std::vector<Counts> lost{};  ///< by each part of part_size tokens; the last is what is left
   Index part_size = 0;
+  /// Of a training, with `lost`: the text. Else what was read since.
+  RecentText recent{};
 
   /// The counts that are taken off for a token at `place` of the text; null where place < 0.
   const Counts* lost_at(Index place) const;
+  /// What a token at `place` may look at, in a sequence that begins at `first`. While a model
+  /// trains this is the part of the text that the counts lack, up to the token; and nothing for
+  /// every fourth sequence, and where place < 0, since a model also predicts that has read nothing.
+  /// Else it is all that was read up to the token, and place < 0 is behind it.
+  RecentPlace recent_at(Index place, Index first) const;
   std::size_t bytes() const;
 };
-
-/// The tokens that a prediction follows, latest last, at most as many as the longest context has.
-using Context = std::span<const std::int32_t>;
 
 /// How sure the counts are of what follows a context.
 struct Sureness {
@@ -144,16 +161,20 @@ struct Sureness {
   double escape = 1;  ///< gamma_c
 };
 
-/// ln p_n(x | context), n = 0 .. K, as what changes from one n to the next, which it does for the
-/// followers of a context alone:
+/// ln p_n(x | context), n = 0 .. K + R, as what changes from one n to the next, which it does for
+/// the followers of a context alone:
 ///   ln p_n(x) = base_n + sum over m <= n of the steps of x among the entries of m.
 template <class T>
 struct CountSteps {
-  std::span<std::int32_t> tokens;  ///< [(K + 1) V] at most; the entries of n end at ends_n
+  std::span<std::int32_t> tokens;  ///< the entries of n, which end at ends_n
   std::span<T> steps;              ///< beside them
-  std::span<std::int32_t> ends;    ///< [K + 1]
-  std::span<T> bases;              ///< [K + 1]
+  std::span<std::int32_t> ends;    ///< [K + R + 1]
+  std::span<T> bases;              ///< [K + R + 1]
 };
+/// Entries of one prediction at most.
+constexpr Index most_count_steps(Index longest, Index recent, Index vocabulary) {
+  return (longest + 1) * vocabulary + recent * std::min(vocabulary, kLatest);
+}
 
 /// Memory for count_steps, [V] each, which it leaves as `clear` makes it.
 struct CountWork {
@@ -167,11 +188,13 @@ struct CountWork {
   }
 };
 
-/// The steps of counts less `lost` (which may be null), and how sure each n = 1 .. K is. Cost: two
-/// look-ups for each n, and a logarithm a follower, whatever the vocabulary.
+/// The steps of counts less `lost` (which may be null), then of what was read, and how sure each
+/// n = 1 .. K + R is (the size of `sureness` is K + R). Cost: two look-ups for each n <= K, up to
+/// kLatest for each above, and a logarithm a follower, whatever the vocabulary.
 template <class T>
-void count_steps(const Counts& counts, const Counts* lost, Context context, const CountSteps<T>& to,
-                 std::span<Sureness> sureness, const CountWork& work);
+void count_steps(const Counts& counts, const Counts* lost, const RecentPlace& recent,
+                 Context context, const CountSteps<T>& to, std::span<Sureness> sureness,
+                 const CountWork& work);
 
 namespace reference {
 /// p_K(x | context) for all x, from the tokens of a text but those at skip_begin .. skip_end - 1,
@@ -180,6 +203,10 @@ std::vector<double> count_probabilities(
     std::span<const std::int32_t> text, Index skip_begin, Index skip_end, Index longest,
     Index vocabulary, Context context,
     std::span<const std::array<double, ContextTable::kDiscounts>> discounts);
+/// p_{K+R}(x | context) for all x from p_K and the tokens of what was read, of which those before
+/// `begin` are context alone.
+std::vector<double> recent_probabilities(std::vector<double> p, Context read, Index begin,
+                                         Index longest, Context context);
 }  // namespace reference
 
 }  // namespace lior::nn

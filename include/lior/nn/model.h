@@ -71,7 +71,8 @@ class Model {
   void set_dropout(const Dropout& dropout);
 
   /// The counts that a model with config().count_orders needs before it can predict: those of its
-  /// training text. Throws lior::Error unless their longest contexts are the model's.
+  /// training text, and what was read since, or nothing. Throws lior::Error unless their longest
+  /// contexts are the model's.
   void set_counts(std::shared_ptr<const TextCounts> counts);
   const std::shared_ptr<const TextCounts>& counts() const;
 

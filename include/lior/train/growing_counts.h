@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Counts (nn/counts.h) that grow with what a model reads after its training.
+/// Counts (nn/counts.h) that grow with what a model reads after its training: of a model with
+/// recent_orders what was read (nn/recent_text.h), of others those of the training text.
 
 #include <memory>
 #include <span>
@@ -23,9 +24,9 @@ class GrowingCounts {
   ~GrowingCounts() { model_.set_counts(before_); }
 
   /// From here on a new text is read: its tokens do not follow the last ones.
-  void start() { last_.clear(); }
-  /// Counts these tokens, which follow those of the last call. Counts of the training text and of
-  /// what is read weigh the same; discounts stay those of the training.
+  void start();
+  /// Counts these tokens, which follow those of the last call. Counts of the training text that
+  /// grow weigh what is read as what they have; their discounts stay those of the training.
   void read(std::span<const std::int32_t> tokens);
 
  private:

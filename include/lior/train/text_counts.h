@@ -23,13 +23,14 @@ namespace lior::train {
 inline constexpr Index kCountParts = 8;
 
 /// The counts of the training part of a text on top of `before`, which may be of nothing, and what
-/// they lose by each of kCountParts parts of it. Asks `interrupted` between pieces, and ends early
-/// where it says so; the counts are then of no use. Throws lior::Error where they take more
-/// than half of the memory that is available.
-nn::TextCounts count_text(const Source& data, nn::Counts before,
+/// they lose by each of kCountParts parts of it; with recent_orders > 0 also the text, as what a
+/// model reads in training. Asks `interrupted` between pieces, and ends early where it says so; the
+/// counts are then of no use. Throws lior::Error where they take more than half of the memory that
+/// is available.
+nn::TextCounts count_text(const Source& data, nn::Counts before, Index recent_orders,
                           const std::function<bool()>& interrupted);
-/// Of counts that have the text already: what they lose by each part.
-nn::TextCounts count_parts(const Source& data, nn::Counts all,
+/// Of counts that have the text already: what they lose by each part, and the text.
+nn::TextCounts count_parts(const Source& data, nn::Counts all, Index recent_orders,
                            const std::function<bool()>& interrupted);
 
 /// `text`: the fingerprint of the text that a run counts (text.h).

@@ -40,6 +40,11 @@ std::shared_ptr<nn::TextCounts> counts_of_random_text(const ModelConfig& config)
       nn::TextCounts{.all = nn::Counts(config.count_orders), .part_size = kPart});
   counts->all.add(text);
   counts->all.finish();
+  if (config.recent_orders > 0) {  // a trained model that has read the text once more
+    counts->recent = nn::RecentText(config.recent_orders);
+    counts->recent.add(text);
+    return counts;
+  }
   for (Index begin = 0; begin < std::ssize(text); begin += kPart) {
     const Index from = std::max<Index>(0, begin - config.count_orders);
     const std::vector<std::vector<std::int32_t>> piece{
@@ -372,6 +377,17 @@ void add_nn_model_checks(Registry& registry) {
       [=] { return checkpointing_error<float>(with_counts()); });
   add("counts_start_as_they_predict", "f64", 1e-13,
       [=] { return start_error_of_counts(with_counts()); });
+  const auto with_recent = [] {
+    ModelConfig config = small_config(false);
+    config.count_orders = 2;
+    config.recent_orders = 3;
+    return config;
+  };
+  add("gradient.recent", "f64", kGradientTolerance, [=] { return gradient_error(with_recent()); });
+  add("streaming_is_batch.recent", "f64", 1e-13,
+      [=] { return streaming_error<double>(with_recent()); });
+  add("checkpointing_is_exact.recent", "f32", 0,
+      [=] { return checkpointing_error<float>(with_recent()); });
   add("gradient.dropout", "f64", kGradientTolerance,
       [=] { return gradient_error(with_ngrams(), 0.3); });
   add("checkpointing_is_exact.dropout", "f32", 0,
