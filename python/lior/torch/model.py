@@ -149,20 +149,24 @@ class CountScores(nn.Module):
     """What the counts of a text add to the scores: docs/math/conventions.md, section 11.7.
 
     `text`: a lior.train.Counts. It is no parameter: from_run, export, copies, pickles and save_pretrained take it along,
-    state_dict does not."""
+    state_dict does not. Of `recent` contexts that stood before in what was read there are none here, where nothing is
+    read before the tokens."""
 
     def __init__(
         self,
         longest: int,
+        recent: int,
         d_model: int,
         dtype: Optional[torch.dtype] = None,
         device: Device = None,
     ) -> None:
         super().__init__()
+        levels = longest + recent
         empty = functools.partial(torch.empty, dtype=dtype, device=device)
-        self.weight = nn.Parameter(empty(longest, d_model))
-        self.sureness = nn.Parameter(empty(20 * longest, longest))
-        self.bias = nn.Parameter(empty(longest))
+        self.weight = nn.Parameter(empty(levels, d_model))
+        self.sureness = nn.Parameter(empty(20 * levels, levels))
+        self.bias = nn.Parameter(empty(levels))
+        self.longest = longest
         self.text = None
 
     @property
@@ -171,10 +175,10 @@ class CountScores(nn.Module):
 
     @text.setter
     def text(self, counts: Optional[lior_train.Counts]) -> None:
-        if counts is not None and counts.longest != len(self.bias):
+        if counts is not None and counts.longest != self.longest:
             raise Error(
                 f"counts are of contexts of up to {counts.longest} tokens; the model has "
-                f"count_orders = {len(self.bias)}"
+                f"count_orders = {self.longest}"
             )
         self._text = counts
         self._key = None if counts is None else ops.key_of(counts)
@@ -184,7 +188,8 @@ class CountScores(nn.Module):
         self.text = self._text  # of this process
 
     def extra_repr(self) -> str:
-        return f"{len(self.bias)}, {self.weight.shape[1]}, text={self._text}"
+        recent = len(self.bias) - self.longest
+        return f"{self.longest}, {recent}, {self.weight.shape[1]}, text={self._text}"
 
     def forward(
         self,
@@ -203,12 +208,19 @@ class CountScores(nn.Module):
             return torch.cat([self(*part) for part in parts], 1)
         if self._key is None:
             raise Error(
-                f"the model counts contexts of up to {len(self.bias)} tokens, of a text that it does not have: set "
+                f"the model counts contexts of up to {self.longest} tokens, of a text that it does not have: set "
                 "model.counts.text to a lior.train.Counts"
             )
         logarithms, rows = ops.count_logarithms(
             tokens, history.long(), places, self._key, x.dtype == torch.float64
         )
+        new = torch.arange(self.longest, len(self.bias), device=rows.device)
+        if len(new) > 0:  # contexts that are new say what the longest counted one says
+            logarithms = torch.cat(
+                [logarithms, logarithms[:, :, -1:].expand(-1, -1, len(new), -1)], 2
+            )
+            rows_of_new = torch.stack([20 * new, 20 * new + 19], 1).flatten().to(rows.dtype)
+            rows = torch.cat([rows, rows_of_new.expand(*rows.shape[:2], -1)], 2)
         sure = nn.functional.embedding(rows, self.sureness).sum(2)
         weights = nn.functional.linear(x, self.weight, self.bias) + sure
         return torch.einsum("bnk,bnkv->bnv", weights.to(logarithms.dtype), logarithms)
@@ -254,10 +266,12 @@ class Model(nn.Module):
         ngrams = (model["ngram_orders"], model["ngram_bits"], width)
         self.ngram = Ngrams(*ngrams, **place) if model["ngram_orders"] else None
         self.ngram_output = Ngrams(*ngrams, **place) if model["ngram_output"] else None
-        counted = model["count_orders"]
-        self.counts = CountScores(counted, width, **place) if counted else None
+        counted, recent = model["count_orders"], model["recent_orders"]
+        self.counts = CountScores(counted, recent, width, **place) if counted else None
         #: how many of the last tokens a state holds
-        self.history_size = max(0 if self.ngram is None else self.ngram.longest - 1, counted - 1, 0)
+        self.history_size = max(
+            0 if self.ngram is None else self.ngram.longest - 1, counted - 1, recent - 1, 0
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
