@@ -14,8 +14,8 @@
 #include "lior/core/timer.h"
 #include "lior/plot/chart.h"
 #include "lior/train/checkpoint.h"
+#include "lior/train/dynamic_model.h"
 #include "lior/train/evaluate.h"
-#include "lior/train/growing_counts.h"
 #include "output.h"
 #include "progress.h"
 #include "ranks.h"
@@ -37,9 +37,10 @@ stretches of at least --length, of several each from its start. `val` in the tra
 fewer: eval_count = 32 sequences (config.json), four in a row at places spread over the same part, so it
 differs from this.
 
-With --dynamic the counts of a model that has them go on with what it has predicted, as a compressor's do, in
-one stretch from the first token to the last, or document after document, the longest first; nothing is learnt
-before it is predicted.
+With --dynamic a model goes on learning from what it has predicted, as a compressor does, in one stretch from
+the first token to the last, or document after document, the longest first; nothing is learnt before it is
+predicted. Its counts take in what it reads (model.count_orders, model.recent_orders), and every 256 tokens
+its weights take a step of AdamW at --dynamic-rate; those of a model with count_orders alone do not.
 
 With --baseline bzip2_bits_per_byte and ppmd_bits_per_byte say what compressors need for the same bytes:
 bzip2's largest blocks, and 7-Zip's PPMd (contexts of 6 bytes, 16 MB), each after the last 64 MB of what the
@@ -51,6 +52,7 @@ struct Arguments {
   std::string model, split = "val", weights = "best", progress = "auto";
   std::vector<std::string> data;
   std::int64_t count = 256, seed = 1;
+  double dynamic_rate = 3e-4;
   std::optional<std::int64_t> length;
   std::optional<std::string> pattern, field, separator, lengths, by_position, plot;
   bool dynamic = false, baseline = false;
@@ -117,6 +119,10 @@ class Evaluation {
                "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
                train::shown_names(train::join_names(arguments.data)), data_->vocabulary(),
                data_->classes(), shown_path(arguments.model), model.vocabulary, model.classes);
+    LIOR_CHECK(!arguments.dynamic || data_->text() != nullptr,
+               "--dynamic: a model learns from what it reads where each token is the target of the "
+               "one before, as in a text, and {} is none",
+               train::shown_names(train::join_names(arguments.data)));
   }
 
   /// What is read at a length; too little data, or too little memory, is found here.
@@ -146,12 +152,12 @@ class Evaluation {
       progress.show(length, done);
       return false;
     });
-    std::optional<train::GrowingCounts> counts;
+    std::optional<train::DynamicModel> learner;
     if (arguments_.dynamic) {
-      counts.emplace(trained_.model);
+      learner.emplace(trained_.model, arguments_.dynamic_rate);
       evaluator.after_windows([&](View<const std::int32_t, 2> tokens, bool is_first) {
-        if (is_first) counts->start();
-        counts->read(tokens.span());
+        if (is_first) learner->start();
+        learner->read(tokens.span());
       });
     }
     Report report{stream->length(), evaluator.run(*stream, ranks()), timer.seconds()};
@@ -334,7 +340,9 @@ Run eval_command(Options& options) {
   options.add("--plot", arguments->plot, "FILE",
               "draw the accuracy by position, a line a length: a picture .png or .svg");
   options.add_switch("--dynamic", arguments->dynamic,
-                     "let the model's counts grow with each byte that it has predicted");
+                     "learn from each byte after it was predicted, by counts and by steps");
+  options.add("--dynamic-rate", arguments->dynamic_rate, "X",
+              "learning rate of the steps of --dynamic; 0: counts alone (0.0003)");
   options.add_switch("--baseline", arguments->baseline,
                      "of a text: what bzip2 and PPMd need for the same bytes, too");
   options.add_switch("--json", arguments->json, "print JSON, as always");

@@ -113,12 +113,59 @@ def test_a_text_to_adapt_to_is_followed(lior, inputs, run):
 def test_a_model_without_counts_has_none_that_could_grow(lior, refused, inputs, run):
     plain = inputs / "none"
     assert lior(*train(inputs, plain, "--steps", 1, config="plain.toml")).returncode == 0
-    for command in (
-        ("eval", "--model", plain, "--data", inputs / "text.txt", "--dynamic"),
-        ("generate", "--model", plain, "--adapt", inputs / "text.txt"),
-    ):
-        assert "model.count_orders" in refused(*command)
+    assert "model.count_orders" in refused(
+        "generate", "--model", plain, "--adapt", inputs / "text.txt"
+    )
     assert "no file" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
+
+
+@pytest.fixture(scope="module")
+def recent(inputs):
+    """A run of a model that looks into what it has read."""
+    config = SETTINGS.replace(ORDERS, f"{ORDERS}\nrecent_orders = 5")
+    (inputs / "recent.toml").write_text(config)
+    out = inputs / "recent"
+    command = [*train(inputs, out, "--steps", 60, config="recent.toml")]
+    subprocess.run(
+        [PROGRAM, *map(str, command)], check=True, capture_output=True, env=environment()
+    )
+    return out
+
+
+def test_what_was_read_predicts_what_comes(lior, inputs, run, recent):
+    data = ("--data", inputs / "other.txt", "--split", "all", "--count", 10**9, "--length", 16)
+
+    def loss_of(model, *more):
+        return json.loads(lior("eval", "--model", model, *data, *more).stdout)["loss"]
+
+    still, grown = loss_of(recent), loss_of(recent, "--dynamic", "--dynamic-rate", 0)
+    assert grown < 0.5 * still
+    # Steps learn, too, and leave nothing behind.
+    learnt = loss_of(recent, "--dynamic", "--dynamic-rate", 0.003)
+    assert learnt != grown
+    assert learnt < still
+    assert loss_of(recent) == still
+    # Counts of the training text that grow take no steps.
+    assert loss_of(run, "--dynamic") == loss_of(run, "--dynamic", "--dynamic-rate", 0)
+
+
+def test_a_model_without_counts_learns_by_steps(lior, refused, inputs):
+    plain = inputs / "steps"
+    assert lior(*train(inputs, plain, "--steps", 1, config="plain.toml")).returncode == 0
+    data = ("--data", inputs / "text.txt", "--split", "all", "--count", 10**9)
+    command = ("eval", "--model", plain, *data)
+    learnt = json.loads(lior(*command, "--dynamic", "--dynamic-rate", 0.01).stdout)["loss"]
+    assert learnt < json.loads(lior(*command).stdout)["loss"]
+    assert "nothing else learns" in refused(*command, "--dynamic", "--dynamic-rate", 0)
+    assert "at least 0" in refused(*command, "--dynamic", "--dynamic-rate", -1)
+
+
+def test_what_is_no_text_is_not_learnt_from(refused, lior, tmp_path):
+    out = tmp_path / "task"
+    task = ("train", "--data", "builtin:parity", "--steps", 1, "--out", out, *QUIET)
+    assert lior(*task).returncode == 0
+    message = refused("eval", "--model", out, "--data", "builtin:parity", "--dynamic")
+    assert "--dynamic: a model learns from what it reads" in message
 
 
 def sums_of_counts(folder):
