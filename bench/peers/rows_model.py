@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recurrence alone; training steps and generation of whole models, from the same start values."""
 
+import copy
 import itertools
 import tempfile
 from pathlib import Path
@@ -48,6 +49,18 @@ def scan(r):
     jax_sides.add(
         r, "jax lax.scan, matrices given", jax_sides.scan_sequential, *given, tolerance=tolerance
     )
+
+
+@row("layer.step", shape="B=1, N=1, d_model=64, 4 heads: one token, from Python")
+def token(r):
+    """What a call costs: the step in one call, and by an operator for each of its parts."""
+    torch.manual_seed(7)
+    layer, x = lt.GeometricMamba(64, heads=4), torch.randn(1, 1, 64)
+    by_parts = copy.deepcopy(layer)
+    by_parts.norm.register_forward_hook(lambda *args: None)  # hooks are called: part by part
+    state = layer.step(x)[1]
+    r.ours(lambda: layer.step(x, state)[0])
+    r.peer("torch, part by part", lambda: by_parts.step(x, state)[0], 1e-5)
 
 
 def our_model(preset):

@@ -9,6 +9,7 @@ from typing import Any, Mapping, Optional, Sequence, Union, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.module import _has_any_global_hook
 
 from lior import Error
 from lior import nn as lior_nn
@@ -334,6 +335,17 @@ class RmsNorm(nn.Module):
         return F.rms_norm(x, list(self.weight.shape), self.weight, 1e-6)
 
 
+# Tokens of a call whose time is that of calls and not of products.
+_FEW = 16
+
+
+def _calls_nothing(module: Optional[nn.Module]) -> bool:
+    """Whether it is a part of a layer, as the layer made it."""
+    if type(module) is RmsNorm:
+        return is_plain(module, RmsNorm)
+    return type(module) is nn.Linear and is_plain(module)
+
+
 # The options of ops.ci8_scan, in its order.
 _SCAN_OPTIONS = ("factors", "transition", "complex_state", "gates", "phase", "rotation")
 
@@ -351,6 +363,8 @@ class Layer(nn.Module):
     out: nn.Linear
     readout: nn.Linear
     initial: Tensor
+    # Places of the parameters' memory, and arrays on it.
+    _step_arrays: Optional[tuple[tuple[int, ...], Optional[dict[str, Any]]]] = None
 
     def __init__(
         self,
@@ -463,16 +477,64 @@ class Layer(nn.Module):
         spec: Optional[str] = None,
         lengths: Lengths = None,
     ) -> tuple[Tensor, Tensor]:
-        """(out, the last state [B, state_size], which is empty without a first one). lengths: of sequences that lie one
-        behind another in x [1, R, d_model]; none sees another, and each has a state, [len(lengths), state_size]. The projections work in the dtype
-        of their weights, or of autocast; what stands between them, and states, in float32 at least."""
+        """(out, the last state [B, state_size], which is empty without a first one).
+
+        lengths: of sequences that lie one behind another in x [1, R, d_model]; none sees another, and each has a state,
+        [len(lengths), state_size]. The projections work in the dtype of their weights, or of autocast; what stands
+        between them, and states, in float32 at least."""
         expect(self, "x", x, "B", "N", self.d_model)
+        if state is not None and spec is None and lengths is None:
+            arrays = self._arrays_for(x, state)
+            if arrays is not None:
+                return self._stepped(x, state, arrays)
         sizes = None if lengths is None else sizes_of(lengths)
         if state is None and "initial" in self._parameters:
             state = self.start_state(x, sizes)
         projection = cast(nn.Module, self._modules["in"])(self.norm(x))
         z, last = self._core(projection, state, spec or self.spec, sizes)
         return x + self.out(z.to(projection.dtype)), last
+
+    def _arrays_for(self, x: Tensor, state: Tensor) -> Optional[dict[str, Any]]:
+        """The parameters as the library's own step takes them, by which a call of few tokens is some times faster than by
+        operators one after another; None where these have something to do for autograd, transforms, autocast, hooks,
+        adapters or dtypes."""
+        if (
+            x.shape[0] * x.shape[1] > _FEW
+            or torch.is_grad_enabled()
+            or not ops.is_plain_call(x, state)
+            or torch.is_autocast_enabled("cpu")
+            or _has_any_global_hook()
+            or not all(map(_calls_nothing, self._modules.values()))
+        ):
+            return None
+        own = [self._parameters, *(cast(nn.Module, m)._parameters for m in self._modules.values())]
+        tensors = [p for parameters in own for p in parameters.values() if p is not None]
+        if not all(type(p) in (nn.Parameter, Tensor) and p.dtype == x.dtype for p in tensors):
+            return None
+        held = tuple(p.data_ptr() for p in tensors)
+        if self._step_arrays is None or self._step_arrays[0] != held:
+            self._step_arrays = held, self._views()
+        return self._step_arrays[1]
+
+    def _views(self) -> Optional[dict[str, Any]]:
+        """Arrays on the parameters' memory; None where they are not all there, row-major."""
+        named = dict(self.named_parameters())
+        if named.keys() != self.description.shapes.keys() or any(
+            not p.is_contiguous() or p.device.type != "cpu" for p in named.values()
+        ):
+            return None
+        return {name: p.detach().numpy() for name, p in named.items()}
+
+    def _stepped(self, x: Tensor, state: Tensor, arrays: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        expect(self, "state", state, len(x), self.state_sizes[x.dtype])
+        x, after = x.contiguous(), state.clone(memory_format=torch.contiguous_format)
+        out = torch.empty_like(x)
+        ops.follow_threads()
+        self.description.step(arrays, x.detach().numpy(), after.detach().numpy(), out=out.numpy())
+        return out, after
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_step_arrays": None}
 
     def start_state(self, x: Tensor, lengths: Lengths = None) -> Tensor:
         """The state before the first token of x, [B, state_size], or of each of `lengths`: zeros, or each head's learned

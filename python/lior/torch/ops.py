@@ -14,6 +14,7 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
 from lior.torch.operators.counts import count_logarithms, key_of
+from lior.torch.operators.define import is_plain_call
 from lior.torch.operators.layer import (
     layer_inner,
     layer_inner_backward,
@@ -47,6 +48,7 @@ from lior.torch.operators.mixers import (
 )
 from lior.torch.operators.optimizer import lior_step
 from lior.torch.operators.scan import ci8_scan, ci8_scan_backward, readout, readout_backward
+from lior.torch.operators.tensors import follow_threads
 
 __all__ = [
     "associator_current",
@@ -60,11 +62,13 @@ __all__ = [
     "compat_mamba",
     "compat_recurrence",
     "count_logarithms",
+    "follow_threads",
     "geodesic",
     "geodesic_backward",
     "geodesic_distance",
     "geodesic_distance_backward",
     "geodesic_log",
+    "is_plain_call",
     "key_of",
     "layer_inner",
     "layer_inner_backward",

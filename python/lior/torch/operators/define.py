@@ -135,6 +135,25 @@ def _differentiated(flat: Sequence[Any]) -> bool:
     )
 
 
+def is_plain_call(*tensors: Tensor) -> bool:
+    """Whether these are dense tensors of the processor, of one of the kernels' dtypes, whose operators nothing watches: no
+    compiler, tracer, transform or mode."""
+    return (
+        not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
+        and torch._C._get_tracing_state() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+        and all(
+            type(t) is Tensor
+            and t.device.type == "cpu"
+            and t.dtype == tensors[0].dtype
+            and t.dtype in (torch.float32, torch.float64)
+            and not t.is_neg()
+            for t in tensors
+        )
+        and not _forward_mode()
+    )
+
+
 def _looped(function: Function, info: Any, dims: Sequence[Any], args: Sequence[Any]) -> Any:
     """vmap's rule: the calls one after another, stacked. The kernels' own loops run over what a call holds."""
     rows = []
