@@ -78,11 +78,24 @@ class Finder {
     return straight;
   }
 
+  /// y, moved by periods to where `nearest` leads.
+  Place<T> nearest_place(const Vector& x, const Vector& y) const {
+    const Vector straight = nearest(x, y);
+    Place<T> out{y, {}};
+    for (Index m = 0; m < d_; ++m) {
+      if (straight[m] == y[m] - x[m]) continue;
+      out.base[m] = x[m];
+      out.add(m, straight[m]);
+    }
+    return out;
+  }
+
   /// The shortest of the geodesics along relaxed ways, which are looked for from the same end
   /// whichever of the two x is.
   void keep_shortest(const Vector& x, const Vector& y, Found<T>& best) {
     const bool forward = comes_first(x, y);
-    auto ways = forward ? relaxation_.ways(x, nearest(x, y)) : relaxation_.ways(y, nearest(y, x));
+    auto ways = forward ? relaxation_.ways({x, {}}, nearest_place(x, y))
+                        : relaxation_.ways({y, {}}, nearest_place(y, x));
     if (ways.empty()) return;
     const T most = kNearlyShortest * ways.front().length;
     std::size_t shot = 0;
@@ -93,7 +106,7 @@ class Finder {
         continue;
       }
       ++shot;
-      keep(shooter_.shoot_along(x, forward ? ways[i] : ways[i].reversed(d_), 1.0 / kMostShot),
+      keep(shooter_.shoot_along(forward ? ways[i] : ways[i].reversed(x, d_), 1.0 / kMostShot),
            best);
     }
   }
@@ -103,8 +116,8 @@ class Finder {
     for (Index m = 0; m < d_; ++m) {
       T apart = 0, extent = 0;
       for (Index k = 0; k <= Polygon<T>::kSegments; ++k) {
-        apart = std::max(apart, std::abs(a.corner(k, d_)[m] - b.corner(k, d_)[m]));
-        extent = std::max(extent, std::abs(a.corner(k, d_)[m]));
+        apart = std::max(apart, std::abs(a.corners[k].from(b.corners[k], m)));
+        extent = std::max(extent, std::abs(a.corners[k].from(a.corners[0], m)));
       }
       if (apart > kSameWay * extent) return false;
     }

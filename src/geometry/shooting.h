@@ -19,6 +19,8 @@ namespace lior::geometry {
 ///
 /// Coordinates are counted from x, so that near points lose no digits, and scaled by the metric at
 /// x, so that y is about 1 away. Then one tolerance and one step of differences serves all of them.
+/// Along a way that is known, each segment counts from its own start, by the metric there: along a
+/// way of length L in hyperbolic space, scales change by e^L.
 template <class T>
 class Shooter {
  public:
@@ -37,9 +39,11 @@ class Shooter {
 
   /// The v that leads from x to x + displacement, which begins as the straight line.
   Result shoot(const Vector& x, const Vector& displacement) {
-    if (!set_frame(x, displacement, 1)) return {};
+    if (!set_frame(x, displacement)) return {};
+    set_work(1);
+    most_growth_ = std::numeric_limits<T>::infinity();
     for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
-      if (segments > 1 && 2 * d_ * segments > kMostUnknowns) break;
+      if (!has_room_for(segments)) break;
       set_straight(segments, 1);
       const Result found = converge(1);
       if (found.converged) return found;
@@ -48,18 +52,17 @@ class Shooter {
   }
 
   /// The same along `way`, which is nearly a geodesic, by at most that share of the work that is
-  /// allowed; not converged where Newton's method leads to another geodesic, of another length.
-  Result shoot_along(const Vector& x, const Polygon<T>& way, double share) {
-    Vector displacement{};
-    std::copy_n(way.corner(Polygon<T>::kSegments, d_), d_, displacement.data());
-    if (!set_frame(x, displacement, share)) return {};
-    for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
-      if (segments > 1 && 2 * d_ * segments > kMostUnknowns) break;
-      set_way(segments, way);
+  /// allowed; not converged where Newton's method leads to another geodesic, a longer one.
+  Result shoot_along(const Polygon<T>& way, double share) {
+    metric_.value(way.corners[0].base.data(), g_.data());
+    set_work(share);
+    size_ = way.length;
+    for (std::size_t i = 0; i < kCounts.size() && has_room_for(kCounts[i]); ++i) {
+      set_way(kCounts[i], way);
+      const bool more = i + 1 < kCounts.size() && has_room_for(kCounts[i + 1]);
+      most_growth_ = more ? kMostGrowth : std::numeric_limits<T>::infinity();
       const Result found = converge(1);
-      if (found.converged && std::abs(length(found.v) - way.length) < kSameWay * way.length) {
-        return found;
-      }
+      if (found.converged && length(found.v) < (1 + kSameWay) * way.length) return found;
     }
     return {};
   }
@@ -75,12 +78,24 @@ class Shooter {
 
   /// Whether squares of the straight way lose digits, since they are too small for numbers.
   bool is_tiny(const Vector& x, const Vector& displacement) {
-    return set_frame(x, displacement, 1) && size_ < kTiny;
+    return set_frame(x, displacement) && size_ < kTiny;
   }
 
  private:
+  /// Coordinates are place + unit * state.
+  struct Frame {
+    Place<T> place;
+    Vector unit;
+  };
+
+  static constexpr std::array<Index, 4> kCounts{1, 4, 12, 24};  // divisors of a polygon's sides
+  // Where a segment's end answers by more to its start, Newton's method hardly comes near, and more
+  // segments do.
+  static constexpr T kMostGrowth = T(30);
+  static constexpr T kServes =
+      T(0.03);  // of steps by one matrix: so much shorter, one after another
   static constexpr T kSameWay = T(0.05);  // a polygon's length is off by 1 % where a way bends much
-  static constexpr Index kMostSteps = 2000, kMostUnknowns = 200, kContinuationSegments = 4;
+  static constexpr Index kMostSteps = 2000, kMostUnknowns = 400, kContinuationSegments = 4;
   static constexpr int kMostIterations = 25;
   static constexpr double kLeastPart = 1.0 / 256;  // of a Newton step, and of the way to y
   // Of accelerations at d (d^2 + 60) operations each: enough for what can be found, and over within
@@ -100,9 +115,12 @@ class Shooter {
     return most > 0 ? most * size(most) : plain;
   }
 
-  /// Whether there is a way to go.
-  bool set_frame(const Vector& x, const Vector& displacement, double share) {
+  void set_work(double share) {
     work_left_ = static_cast<Index>(share * kMostWork / static_cast<double>(d_ * (d_ * d_ + 60)));
+  }
+
+  /// Whether there is a way to go.
+  bool set_frame(const Vector& x, const Vector& displacement) {
     origin_ = x;
     metric_.value(x.data(), g_.data());
     for (Index m = 0; m < d_; ++m) {
@@ -119,10 +137,20 @@ class Shooter {
     return size_ > 0 && std::isfinite(size_);
   }
 
-  /// Segments along the straight line to that part of the way.
-  void set_straight(Index segments, T part) {
+  bool has_room_for(Index segments) const {
+    return segments == 1 || 2 * d_ * segments <= kMostUnknowns;
+  }
+
+  void set_segments(Index segments) {
     segments_ = segments;
     unknowns_.assign(static_cast<std::size_t>((2 * segments - 1) * d_), T(0));
+  }
+
+  /// Segments along the straight line to that part of the way, all in the frame of x.
+  void set_straight(Index segments, T part) {
+    set_segments(segments);
+    frames_.assign(static_cast<std::size_t>(segments + 1), {{origin_, {}}, unit_});
+    end_ = target_;
     for (Index k = 0; k < segments; ++k) {
       for (Index m = 0; m < d_; ++m) {
         if (k > 0) point(k)[m] = part * target_[m] * static_cast<T>(k) / static_cast<T>(segments);
@@ -130,21 +158,58 @@ class Shooter {
       }
     }
   }
-  /// Segments along a polygon.
+  /// Segments along a polygon, each in the frame of the corner where it starts.
   void set_way(Index segments, const Polygon<T>& way) {
-    constexpr Index kSides = Polygon<T>::kSegments;
-    segments_ = segments;
-    unknowns_.assign(static_cast<std::size_t>((2 * segments - 1) * d_), T(0));
-    for (Index k = 0; k < segments; ++k) {
-      const Index at = k * kSides / segments;
-      for (Index m = 0; m < d_; ++m) {
-        const auto corner = [&](Index i) { return way.corner(i, d_)[m] / unit_[m]; };
-        if (k > 0) point(k)[m] = corner(at);
-        const T twice =
-            k > 0 ? corner(at + 1) - corner(at - 1) : 4 * corner(1) - 3 * corner(0) - corner(2);
-        velocity(k)[m] = twice * static_cast<T>(kSides) / 2;
-      }
+    set_segments(segments);
+    frames_.clear();
+    end_.fill(0);
+    for (Index k = 0; k <= segments; ++k) {
+      const Index at = k * Polygon<T>::kSegments / segments;
+      frames_.push_back(frame_at(way.corners[at]));
+      if (k < segments) set_velocity(k, way, at);
     }
+  }
+
+  /// Along the polygon at one of its corners, as fast as the way is long: differences of corners
+  /// are too long where scales change along a side, and at the first corner may point backwards.
+  void set_velocity(Index k, const Polygon<T>& way, Index at) {
+    const Frame& frame = frames_[k];
+    std::array<T, kMostDimensions * kMostDimensions> g;
+    Vector x{};
+    for (Index m = 0; m < d_; ++m) x[m] = frame.place.at(m);
+    metric_.value(x.data(), g.data());
+    const auto set = [&](const auto& difference) {
+      T square = 0;
+      for (Index m = 0; m < d_; ++m) {
+        velocity(k)[m] = difference(m) * static_cast<T>(Polygon<T>::kSegments) / size_;
+      }
+      for (Index i = 0; i < d_ * d_; ++i) {
+        square += g[i] * velocity(k)[i / d_] * velocity(k)[i % d_];
+      }
+      return std::sqrt(square);
+    };
+    const auto step = [&](Index from, Index to, Index m) {
+      return way.corners[to].from(way.corners[from], m);
+    };
+    T speed = set([&](Index m) {
+      return (k > 0 ? step(at - 1, at + 1, m) : 4 * step(0, 1, m) - step(0, 2, m)) / 2;
+    });
+    constexpr T kLeast = T(0.7), kMost = T(1.4);
+    if (k == 0 && !(speed > kLeast && speed < kMost)) {
+      speed = set([&](Index m) { return step(0, 1, m); });
+    }
+    for (Index m = 0; m < d_; ++m) velocity(k)[m] *= size_ / speed / frame.unit[m];
+  }
+
+  /// At a place; the way is about 1 long in its units.
+  Frame frame_at(const Place<T>& place) const {
+    Frame frame{place, {}};
+    std::array<T, kMostDimensions * kMostDimensions> g;
+    Vector x{};
+    for (Index m = 0; m < d_; ++m) x[m] = place.at(m);
+    metric_.value(x.data(), g.data());
+    for (Index m = 0; m < d_; ++m) frame.unit[m] = size_ / std::sqrt(std::abs(g[m * d_ + m]));
+    return frame;
   }
   T* point(Index k) { return unknowns_.data() + (2 * k - 1) * d_; }  // k >= 1
   T* velocity(Index k) { return unknowns_.data() + 2 * k * d_; }
@@ -192,8 +257,9 @@ class Shooter {
   bool newton(T part, T goal) {
     std::vector<T> residual, step, ahead, start;
     if (!start_inside(residual, part)) return false;
+    bool matrix_serves = false;
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
-      if (!set_jacobian()) return false;
+      if (!matrix_serves && !set_jacobian()) return false;
       step = residual;
       solve(step);
       const T length = norm(step.data(), size());
@@ -211,7 +277,9 @@ class Shooter {
         if (!evaluate(residual, part)) continue;
         ahead = residual;
         solve(ahead);
-        if (norm(ahead.data(), size()) <= (1 - fraction / 4) * length) break;
+        const T next = norm(ahead.data(), size());
+        matrix_serves = next <= kServes * length;
+        if (next <= (1 - fraction / 4) * length) break;
       }
     }
     return false;
@@ -241,10 +309,13 @@ class Shooter {
     std::array<T, kMostDimensions> moved{};
     for (Index i = 0; i < size(); ++i) unknowns_[i] -= step[i];
     for (Index m = 0; m < d_; ++m) {
-      out.v[m] = velocity(0)[m] * unit_[m];
+      out.v[m] = velocity(0)[m] * frames_[0].unit[m];
       moved[m] = std::abs(step[m]) + std::abs(noise[m]);
     }
-    out.error = 2 * size_ * norm(moved.data(), d_);
+    // Paths of few steps are as far off at both tolerances: of pairs with closed forms, by 5 of
+    // this one at most.
+    const T steps = segments_ > 1 ? static_cast<T>(8 * tolerance_) : T(0);
+    out.error = 2 * size_ * (norm(moved.data(), d_) + steps);
     return out;
   }
 
@@ -256,22 +327,29 @@ class Shooter {
     return std::sqrt(square);
   }
 
-  /// Ends of all segments, lanes [2 d, K]; false where one does not get there.
+  /// Where all segments end beside where they should; false where one does not get there.
   bool evaluate(std::vector<T>& residual, T part) {
-    starts_.resize(static_cast<std::size_t>(2 * d_ * segments_));
+    starts_.resize(static_cast<std::size_t>(planes() * segments_));
     for (Index k = 0; k < segments_; ++k) put_start(k, k, segments_);
     if (!integrate_lanes(segments_)) return false;
     residual.resize(static_cast<std::size_t>(size()));
     for (Index k = 0; k < segments_; ++k) {
+      const Frame &here = frames_[k], &next = frames_[k + 1];
       for (Index c = 0; c < 2 * d_; ++c) {
-        const Index row = 2 * d_ * k + c;
+        const Index row = 2 * d_ * k + c, m = c % d_;
         if (row >= size()) continue;  // the velocity at y is free
-        const T end = ends_[c * segments_ + k];
-        residual[row] = end - (k + 1 < segments_ ? point(k + 1)[c] : part * target_[c]);
+        const T shift = c < d_ ? here.place.from(next.place, m) / next.unit[m] : T(0);
+        const T end = shift + rescaled(k, m) * ends_[c * segments_ + k];
+        residual[row] = end - (k + 1 < segments_ ? point(k + 1)[c] : part * end_[c]);
       }
     }
     return true;
   }
+
+  /// Numbers of a lane: a point, a velocity, and the number of the frame that they are in.
+  Index planes() const { return 2 * d_ + 1; }
+  /// The unit of segment k in those of the next one.
+  T rescaled(Index k, Index m) const { return frames_[k].unit[m] / frames_[k + 1].unit[m]; }
 
   /// The state at the start of segment k, in that lane.
   void put_start(Index k, Index lane, Index lanes) {
@@ -279,6 +357,7 @@ class Shooter {
       starts_[m * lanes + lane] = k > 0 ? point(k)[m] : T(0);
       starts_[(d_ + m) * lanes + lane] = velocity(k)[m];
     }
+    starts_[2 * d_ * lanes + lane] = static_cast<T>(k);
   }
 
   /// d residual / d unknowns by one-sided differences, all paths in one batch: of segment k the
@@ -286,7 +365,7 @@ class Shooter {
   bool set_jacobian() {
     const Index lanes = segments_ + size(), n = size();
     const T step = static_cast<T>(std::sqrt(tolerance_));
-    starts_.resize(static_cast<std::size_t>(2 * d_ * lanes));
+    starts_.resize(static_cast<std::size_t>(planes() * lanes));
     for (Index k = 0; k < segments_; ++k) put_start(k, k, lanes);
     const auto segment_of = [&](Index unknown) { return (unknown + d_) / (2 * d_); };
     for (Index unknown = 0; unknown < n; ++unknown) {
@@ -297,17 +376,20 @@ class Shooter {
     }
     if (!integrate_lanes(lanes)) return false;
     jacobian_.assign(static_cast<std::size_t>(n * n), T(0));
+    T growth = 0;
     for (Index unknown = 0; unknown < n; ++unknown) {
       const Index k = segment_of(unknown);
       for (Index c = 0; c < 2 * d_; ++c) {
         const Index row = 2 * d_ * k + c;
         if (row >= n) continue;
         const T* ends = ends_.data() + c * lanes;
-        jacobian_[row * n + unknown] = (ends[segments_ + unknown] - ends[k]) / step;
+        const T slope = rescaled(k, c % d_) * (ends[segments_ + unknown] - ends[k]) / step;
+        jacobian_[row * n + unknown] = slope;
+        if (c < d_) growth = std::max(growth, std::abs(slope));
       }
       if (unknown >= d_) jacobian_[(unknown - d_) * n + unknown] -= 1;  // where the one before ends
     }
-    return factor();
+    return growth < most_growth_ && factor();
   }
 
   /// Follows `lanes` paths from starts_ for the time of one segment.
@@ -320,7 +402,7 @@ class Shooter {
     options.step = first_step_ * time[0];
     bool all = true;
     integrate(
-        2 * d_, lanes, starts_.data(), std::span<const double>(time), options,
+        planes(), lanes, starts_.data(), std::span<const double>(time), options,
         [&](const T* state, T* slope, Index stride, Index count, PathStatus* status) {
           follow(state, slope, stride, count, status);
         },
@@ -333,27 +415,35 @@ class Shooter {
     return all;
   }
 
-  /// The geodesic equation in this frame.
+  /// The geodesic equation, each lane in its frame.
   void follow(const T* state, T* slope, Index stride, Index count, PathStatus* status) {
     work_left_ -= count;
     if (work_left_ <= 0) {
       std::fill_n(status, count, PathStatus::stalled);
       return;
     }
-    const auto planes = static_cast<std::size_t>(d_ * stride);
-    points_.resize(planes), velocities_.resize(planes);
+    const auto numbers = static_cast<std::size_t>(d_ * stride);
+    points_.resize(numbers), velocities_.resize(numbers);
+    const T* frame_number = state + 2 * d_ * stride;
+    const auto frame = [&](Index lane) -> const Frame& {
+      return frames_[static_cast<std::size_t>(frame_number[lane])];
+    };
     for (Index m = 0; m < d_; ++m) {
-      for (Index n = m * stride; n < m * stride + count; ++n) {
-        points_[n] = origin_[m] + unit_[m] * state[n];
+      for (Index lane = 0; lane < count; ++lane) {
+        const Index n = m * stride + lane;
+        const T unit = frame(lane).unit[m];
+        const Place<T>& place = frame(lane).place;
+        points_[n] = place.base[m] + (place.rest[m] + unit * state[n]);
         slope[n] = state[d_ * stride + n];
-        velocities_[n] = unit_[m] * slope[n];
+        velocities_[n] = unit * slope[n];
       }
     }
     T* a = slope + d_ * stride;
     accelerate(metric_, points_.data(), velocities_.data(), a, stride, count, status);
     for (Index m = 0; m < d_; ++m) {
-      for (Index n = m * stride; n < m * stride + count; ++n) a[n] /= unit_[m];
+      for (Index lane = 0; lane < count; ++lane) a[m * stride + lane] /= frame(lane).unit[m];
     }
+    std::fill_n(slope + 2 * d_ * stride, count, T(0));
   }
 
   bool factor() {
@@ -370,7 +460,10 @@ class Shooter {
   double tolerance_ = 0, first_step_ = 1;                 // the latter as a part of a segment
   Vector origin_{}, unit_{}, target_{};                   // y = origin + unit * target
   std::array<T, kMostDimensions * kMostDimensions> g_{};  // at the origin
-  T size_ = 0;  // the length of the straight line in the metric at x
+  T size_ = 0;                 // the length of the straight line in the metric at x, or of the way
+  std::vector<Frame> frames_;  // where each segment starts, and of y
+  Vector end_{};               // y in the last of them, at the whole way
+  T most_growth_ = 0;          // of what one segment makes of a difference at its start
   std::vector<T> unknowns_, starts_, ends_, points_, velocities_, jacobian_;
   std::vector<int> order_;
 };

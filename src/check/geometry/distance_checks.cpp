@@ -177,6 +177,54 @@ Pairs nearby(Pairs pairs) {
   return pairs;
 }
 
+/// Pairs 12 to 26 apart in hyperbolic space, exp(-2 u) dx^2 + du^2: every other one lies above the
+/// other, and every other one beside it, where the straight line is 1e6 times as long.
+Pairs far_pairs() {
+  Pairs pairs(2);
+  for (Index p = 0; p < kPairs; ++p) {
+    const double apart = 12 + 13 * static_cast<double>(p) / kPairs, side = p % 4 < 2 ? 1 : -1;
+    pairs.y(0, p) *= 3;
+    if (p % 2 == 0) {
+      pairs.y(1, p) = pairs.x(1, p) + side * apart;
+    } else {
+      pairs.y(0, p) = side * std::exp(apart / 2);
+    }
+  }
+  return pairs;
+}
+constexpr const char* kHyperbolic = "expr:x, u; dx^2*exp(-2*u) + du^2";
+
+Exact far_distance(const Pairs& pairs, Index p) {
+  const Exact a = pairs.x(1, p), b = pairs.y(1, p);
+  const Exact aside = (static_cast<Exact>(pairs.y(0, p)) - pairs.x(0, p)) / 2;
+  return 2 * std::asinh(std::hypot(aside * std::exp(-(a + b) / 2), std::sinh((a - b) / 2)));
+}
+
+/// The plane by x and the logarithm of its other coordinate, 2,000 wide.
+Pairs plane_pairs() {
+  Pairs pairs(2);
+  for (Index p = 0; p < kPairs; ++p) {
+    for (Array<double, 2>* end : {&pairs.x, &pairs.y}) (*end)(0, p) *= 1000, (*end)(1, p) *= 4.5;
+  }
+  return pairs;
+}
+constexpr const char* kPlane = "expr:x, u; dx^2 + d(exp(u))^2";
+
+Exact plane_distance(const Pairs& pairs, Index p) {
+  const Exact aside = static_cast<Exact>(pairs.y(0, p)) - pairs.x(0, p);
+  return std::hypot(aside, std::exp(static_cast<Exact>(pairs.y(1, p))) -
+                               std::exp(static_cast<Exact>(pairs.x(1, p))));
+}
+
+/// The sphere from its pole.
+constexpr const char* kStereographic = "expr:x, y; 4*(dx^2 + dy^2)/(1 + x^2 + y^2)^2";
+
+Exact stereographic_distance(const Pairs& pairs, Index p) {
+  // As complex numbers: |y - x| beside |1 + conj(x) y|.
+  const Exact a = pairs.x(0, p), b = pairs.x(1, p), c = pairs.y(0, p), e = pairs.y(1, p);
+  return 2 * std::atan2(std::hypot(c - a, e - b), std::hypot(1 + a * c + b * e, a * e - b * c));
+}
+
 /// Around the tube and around the hole, the shorter way: from (0, 0) to (0, 6.5) it is 3 (6.5 - 2
 /// pi) along the outer equator.
 double torus_around() {
@@ -236,6 +284,17 @@ void add_distance_checks(Registry& registry) {
   });
   add("sphere.shot", "n=3", kShot,
       [] { return distance_error(Shot{Sphere{3}}, nearby(Pairs(3)), sphere_distance, false); });
+  add("half_plane.far", "n=2", kShot, [] {
+    return distance_error(Shot{HalfPlane{2}}, half_plane_pairs(2), half_plane_distance, false);
+  });
+  const auto formulas = [](const char* text) { return metric_from_text<double>(text); };
+  add("formulas.far", "hyperbolic", kShot,
+      [=] { return distance_error(formulas(kHyperbolic), far_pairs(), far_distance, false); });
+  add("formulas.far", "plane", kShot,
+      [=] { return distance_error(formulas(kPlane), plane_pairs(), plane_distance, false); });
+  add("formulas.far", "sphere", kShot, [=] {
+    return distance_error(formulas(kStereographic), Pairs(2), stereographic_distance, false);
+  });
   add("torus.around", "", kShot, torus_around);
   add("gives_up", "conformal", 0, gives_up);
 }
