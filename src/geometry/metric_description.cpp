@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "geometry/metric_statements.h"
 #include "lior/core/text.h"
 #include "lior/expr/parse.h"
 #include "lior/geometry/expression_metric.h"
-#include "settings/files.h"
 
 namespace lior::geometry {
 namespace {
@@ -20,13 +20,6 @@ constexpr std::string_view kExpected =
 
 std::string place(const Setting& setting) {
   return fmt::format("{}: {}", setting.where, shown(setting.key));
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 /// A text, or a number as one.
@@ -213,6 +206,17 @@ std::string full_key(std::string_view key) {
 
 }  // namespace
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+MetricDescription describe_metric(const std::vector<Setting>& settings, std::string_view source) {
+  return Reader(settings, source).out;
+}
+
 MetricDescription read_metric_file(const std::filesystem::path& path) {
   MetricDescription out = Reader(settings::read_file(path), shown_path(path.string())).out;
   out.name = path.string();
@@ -225,34 +229,35 @@ MetricDescription read_metric_text(const std::string& text, const std::string& n
   return out;
 }
 
-MetricDescription read_metric_statements(std::string_view statements) {
-  std::vector<Setting> settings;
-  const std::string_view all = statements;
-  while (true) {
+void add_statements(std::string_view statements, std::string_view where,
+                    std::vector<Setting>& settings) {
+  for (Index number = 1;; ++number) {
     const std::size_t end = statements.find(';');
     const std::string_view statement = trimmed(statements.substr(0, end));
     const std::size_t equals = find_assignment(statement);
     LIOR_CHECK(!statement.empty(),
-               "expr: statement {} is empty; expected key = value, or the "
-               "line element",
-               settings.size() + 1);
+               "{}: statement {} is empty; expected key = value, or the line element", where,
+               number);
+    Setting setting{.key = settings.empty() ? "coordinates" : "line_element",
+                    .value = std::string(statement),
+                    .where = std::string(where)};
     if (equals != statement.npos) {
       const std::string_view value = trimmed(statement.substr(equals + 1));
-      Setting setting{.key = full_key(trimmed(statement.substr(0, equals))),
-                      .value = std::string(value),
-                      .where = "expr"};
+      setting.key = full_key(trimmed(statement.substr(0, equals)));
+      setting.value = std::string(value);
       if (value == "true" || value == "false") setting.value = value == "true";
-      settings.push_back(std::move(setting));
-    } else {
-      settings.push_back({.key = settings.empty() ? "coordinates" : "line_element",
-                          .value = std::string(statement),
-                          .where = "expr"});
     }
-    if (end == statements.npos) break;
+    settings.push_back(std::move(setting));
+    if (end == statements.npos) return;
     statements.remove_prefix(end + 1);
   }
-  MetricDescription out = Reader(settings, "expr").out;
-  out.name = "expr:" + std::string(all);
+}
+
+MetricDescription read_metric_statements(std::string_view statements) {
+  std::vector<Setting> settings;
+  add_statements(statements, "expr", settings);
+  MetricDescription out = describe_metric(settings, "expr");
+  out.name = "expr:" + std::string(statements);
   return out;
 }
 

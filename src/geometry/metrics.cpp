@@ -4,7 +4,9 @@
 
 #include <charconv>
 
+#include "geometry/metric_parameter.h"
 #include "geometry/metric_presets.h"
+#include "geometry/surfaces.h"
 #include "lior/core/text.h"
 #include "lior/geometry/expression_metric.h"
 #include "lior/geometry/kerr.h"
@@ -120,12 +122,24 @@ MetricKind kind_of(std::shared_ptr<const MetricDescription> description) {
   return out;
 }
 
+MetricKind kind_of(const SurfaceKind& surface) {
+  MetricKind out{surface.name, surface.summary, {}, {}, {}, {}};
+  out.make_float = [](const MetricValues& values) {
+    return metric_from_expression<float>(read_surface(values.text));
+  };
+  out.make_double = [](const MetricValues& values) {
+    return metric_from_expression<double>(read_surface(values.text));
+  };
+  return out;
+}
+
 std::vector<MetricKind> make_kinds() {
   std::vector<MetricKind> kinds = kinds_in_closed_form();
   for (const MetricPreset& preset : metric_presets()) {
     kinds.push_back(kind_of(
         std::make_shared<const MetricDescription>(read_metric_text(preset.text, preset.name))));
   }
+  for (const SurfaceKind& surface : surface_kinds()) kinds.push_back(kind_of(surface));
   return kinds;
 }
 
@@ -144,6 +158,7 @@ bool is_file(std::string_view name) { return name.ends_with(".toml") || name.end
 
 MetricValues parse(std::string_view text, const MetricKind& kind) {
   MetricValues out{text, kind.keys, {}};
+  if (is_surface(kind.name)) return out;  // formulas in place of keys
   for (const MetricKey& key : kind.keys) out.values.push_back(key.value);
   std::vector<bool> given(kind.keys.size());
   std::string_view rest = text.substr(std::min(text.size(), kind.name.size() + 1));
@@ -173,6 +188,24 @@ AnyMetric<T> make(const MetricKind& kind, std::string_view text) {
   } else {
     return kind.make_double(values);
   }
+}
+
+constexpr std::string_view kStatements = "expr:";
+
+/// The kind of a text that is none of statements.
+MetricKind kind_of_text(std::string_view text) {
+  const std::string_view name = name_of(text);
+  if (is_file(name)) {
+    const MetricDescription description = read_metric_file(std::filesystem::path(name));
+    return kind_of(std::make_shared<const MetricDescription>(description));
+  }
+  for (const MetricKind& kind : metric_kinds()) {
+    if (kind.name == name) return kind;
+  }
+  throw Error(
+      fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2), "
+                  "FILE.toml, or expr: and formulas",
+                  shown(name), names(metric_kinds(), ", ")));
 }
 
 }  // namespace
@@ -214,22 +247,20 @@ std::string describe_metric_kinds() {
 
 template <class T>
 AnyMetric<T> metric_from_text(std::string_view text) {
-  constexpr std::string_view kStatements = "expr:";
   if (text.starts_with(kStatements)) {
     return metric_from_expression<T>(read_metric_statements(text.substr(kStatements.size())));
   }
-  const std::string_view name = name_of(text);
-  if (is_file(name)) {
-    const MetricDescription description = read_metric_file(std::filesystem::path(name));
-    return make<T>(kind_of(std::make_shared<const MetricDescription>(description)), text);
+  return make<T>(kind_of_text(text), text);
+}
+
+std::optional<double> find_parameter(std::string_view text, std::string_view key) {
+  if (text.starts_with(kStatements)) return {};
+  const MetricKind kind = kind_of_text(text);
+  const MetricValues values = parse(text, kind);
+  for (std::size_t i = 0; i < kind.keys.size(); ++i) {
+    if (kind.keys[i].name == key) return values.values[i];
   }
-  for (const MetricKind& kind : metric_kinds()) {
-    if (kind.name == name) return make<T>(kind, text);
-  }
-  throw Error(
-      fmt::format("metric '{}' is unknown; expected {} (such as sphere:n=3,r=2), "
-                  "FILE.toml, or expr: and formulas",
-                  shown(name), names(metric_kinds(), ", ")));
+  return {};
 }
 
 AnyMetric<double> metric_in_lanes(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "lior/geometry/christoffel.h"
 #include "lior/geometry/geodesic.h"
@@ -217,6 +218,31 @@ TEST(ExpressionMetric, BlocksOfMoreThanFourAreSolvedAtEachPoint) {
   ASSERT_EQ(status[0], PathStatus::ok);
   EXPECT_NEAR(y[0], x[0] + v[0], 1e-11);
   EXPECT_NEAR(y[1] + y[0] * y[0], x[1] + x[0] * x[0] + v[1] + 2 * x[0] * v[0], 1e-11);
+}
+
+TEST(Surfaces, HaveTheMetricOfTheirPlaces) {
+  // A torus whose circles lie in two planes is flat.
+  const auto torus = metric_from_text<double>(
+      "embedding:(a, b) -> (r*cos(a), r*sin(a), cos(b), sin(b)); r = 2; periods.a = 2*pi");
+  const double x[] = {0.3, 1.1};
+  double g[4];
+  torus.value(x, g);
+  EXPECT_NEAR(g[0], 4, 1e-15);
+  EXPECT_NEAR(g[1], 0, 1e-15);
+  EXPECT_NEAR(g[3], 1, 1e-15);
+  EXPECT_EQ(torus.chart().coordinates[0].period, 2 * std::numbers::pi);
+  // The same paraboloid three times.
+  const double at[] = {0.6, 0.8};
+  double graph[4], embedded[4], closed[4];
+  metric_from_text<double>("graph:z=a*(x^2 + y^2); a = 0.7").value(at, graph);
+  metric_from_text<double>("embedding:(u,v)->(u, v, .7*(u^2+v^2))").value(at, embedded);
+  metric_from_text<double>("paraboloid:a=.7").value(at, closed);
+  for (Index i = 0; i < 4; ++i) {
+    EXPECT_NEAR(graph[i], closed[i], 4e-16);
+    EXPECT_NEAR(embedded[i], closed[i], 4e-16);
+  }
+  const double outside[] = {-1, 0};
+  EXPECT_EQ(metric_from_text<double>("revolution:z=r^2").domain(outside), Domain::edge);
 }
 
 }  // namespace

@@ -147,6 +147,9 @@ struct Preset {
 
 double square(double x) { return x * x; }
 
+/// Of a surface, by its curvature of Gauss.
+Invariants of_gauss(double k) { return {2 * k, 4 * k * k}; }
+
 /// Of Kerr and Newman, with c = a cos theta.
 Invariants charged_hole(double mass, double charge, double r, double c) {
   const double r2 = r * r, c2 = c * c, q2 = charge * charge;
@@ -222,6 +225,19 @@ const std::vector<Preset>& presets() {
        [](const double*) {
          return Invariants{-1, 1};
        }},
+      // Curvature of Gauss: z' z'' / (r (1 + z'^2)^2), (z_xx z_yy - z_xy^2) / (1 + z_x^2 +
+      // z_y^2)^2, and -1 / (1 + u^2)^2 of the helicoid.
+      {"revolution:z=a*r^2/2; a = 1.2",
+       {{0.2, 2}, {-3, 3}},
+       [](const double* x) { return of_gauss(square(1.2 / (1 + square(1.2 * x[0])))); }},
+      {"graph:z=x^2-y^2",
+       {{-2, 2}, {-2, 2}},
+       [](const double* x) {
+         return of_gauss(-square(2 / (1 + 4 * square(x[0]) + 4 * square(x[1]))));
+       }},
+      {"embedding:(u,v)->(u*cos(v),u*sin(v),v)",
+       {{-2, 2}, {-3, 3}},
+       [](const double* x) { return of_gauss(-1 / square(1 + square(x[0]))); }},
       {"catenoid:waist=1.3",
        {{-2, 2}, {-3, 3}},
        [](const double* x) {
