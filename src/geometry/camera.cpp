@@ -35,7 +35,7 @@ struct MetricAt {
 Vector4 normal_to_slices(const AnyMetric<double>& metric, const MetricAt& g) {
   MetricSolver<double> solver(metric);
   Vector4 normal{-1, 0, 0, 0};
-  LIOR_CHECK(!solver.factor(g.g.data()), "the metric is singular at the camera");
+  LIOR_CHECK(!solver.factor(g.g.data()), "the metric is singular at the observer");
   solver.solve(normal.data());
   return normal;
 }
@@ -45,13 +45,44 @@ Vector4 velocity_of(const AnyMetric<double>& metric, const MetricAt& g, Observer
   if (observer == Observer::zamo) u = normal_to_slices(metric, g);
   const double square = g(u, u);
   LIOR_CHECK(square < 0,
-             "no {} observer is at the camera, where that direction is not one of time; expected "
+             "no {} observer is at this place, where that direction is not one of time; expected "
              "{}",
              name(observer),
              observer == Observer::fixed ? "a place outside horizon and ergosphere, or zamo"
                                          : "coordinates whose first one is a time, or static");
   for (double& part : u) part /= std::sqrt(-square);
   return u;
+}
+
+/// The radius where the horizon ends above x; NaN where it does not within 1e6 times as far.
+double horizon_above(const AnyMetric<double>& metric, const SpaceChart& chart, const double* x) {
+  const double theta = chart.polar_angle(x), phi = chart.azimuth(x);
+  const auto is_inside = [&](double radius) {
+    return metric.domain(chart.place(radius, theta, phi).data()) == Domain::horizon;
+  };
+  double below = chart.radius(x), above = below;
+  const double farthest = 1e6 * std::abs(below);
+  while (is_inside(above)) {
+    if (!(std::abs(above) < farthest)) return std::numeric_limits<double>::quiet_NaN();
+    below = above, above *= 2;
+  }
+  for (int halving = 0; halving < std::numeric_limits<double>::digits; ++halving) {
+    const double middle = (below + above) / 2;
+    (is_inside(middle) ? below : above) = middle;
+  }
+  return above;
+}
+
+void check_outside(const AnyMetric<double>& metric, const SpaceChart& chart, const double* x) {
+  const Domain domain = metric.domain(x);
+  const std::string& radius = chart.spherical() ? metric.chart().coordinates[1].name : "radius";
+  LIOR_CHECK(domain != Domain::horizon,
+             "the observer at {0} = {1:.6g} is on or inside the horizon, which is at {0} = {2:.6g} "
+             "there; expected a larger {0}",
+             radius, chart.radius(x), horizon_above(metric, chart, x));
+  LIOR_CHECK(domain == Domain::inside,
+             "the observer at {} = {:.6g} is outside the metric's chart; expected a place inside",
+             radius, chart.radius(x));
 }
 
 /// Makes `vector` orthogonal to the first `known` legs, of length 1, and the next leg.
@@ -63,7 +94,7 @@ void add_leg(const MetricAt& g, ObserverFrame& frame, std::size_t known, Vector4
   }
   const double square = g(vector, vector);
   LIOR_CHECK(square > 0 && std::isfinite(square),
-             "the metric has no frame at the camera; expected a place off the axis and away from "
+             "the metric has no frame at the observer; expected a place off the axis and away from "
              "the centre");
   for (double& part : vector) part /= std::sqrt(square);
   frame.e[known] = vector;
@@ -112,10 +143,8 @@ std::array<double, 4> scene_place(const AnyMetric<double>& metric, double radius
 
 ObserverFrame observer_frame(const AnyMetric<double>& metric, const double* x, Observer observer) {
   check_scene_metric(metric);
-  const Domain domain = metric.domain(x);
-  LIOR_CHECK(domain == Domain::inside, "the camera is {}; expected a place inside the chart",
-             domain == Domain::horizon ? "on or inside the horizon" : "outside the chart");
   const SpaceChart chart(metric);
+  check_outside(metric, chart, x);
   const MetricAt g(metric, x);
   ObserverFrame frame;
   frame.e[0] = velocity_of(metric, g, observer);
