@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
@@ -8,6 +9,7 @@
 #include "lior/geometry/events.h"
 #include "lior/geometry/frechet_mean.h"
 #include "lior/geometry/geodesic.h"
+#include "lior/geometry/jacobi.h"
 #include "lior/geometry/velocity.h"
 #include "metric.h"
 
@@ -128,6 +130,53 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy> geodesics(const Metric& metric,
   });
 }
 
+nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy, NumPy> jacobi_fields(
+    const Metric& metric, const Argument& x, const Argument& v, const Argument& field,
+    const Argument& rate, const std::vector<double>& times, const GeodesicOptions& options,
+    const Outputs& out) {
+  Call call(out);
+  const Index d = metric.dimension();
+  const auto points = call.in<double>("x", x, {d, 'N'});
+  const auto velocities = call.in<double>("v", v, {d, 'N'});
+  const auto fields = call.in<double>("field", field, {d, 'N'});
+  const auto rates = call.in<double>("rate", rate, {d, 'N'});
+  const auto path_x = call.out<double>({times.size(), d, 'N'});
+  const auto path_v = call.out<double>({times.size(), d, 'N'});
+  const auto path_field = call.out<double>({times.size(), d, 'N'});
+  const auto path_rate = call.out<double>({times.size(), d, 'N'});
+  const auto status = call.out<std::uint8_t>({'N'});
+  const auto reached = call.out<double>({'N'});
+  return call.run_watched([&] {
+    geometry::jacobi_fields(metric.precise, points, velocities, fields, rates, times, options,
+                            {path_x, path_v, path_field, path_rate, statuses(status), reached});
+  });
+}
+
+/// (path, parameter, multiplicity) of each.
+nb::typed<nb::tuple, NumPy, NumPy, NumPy> conjugate_points(const Metric& metric, const Argument& x,
+                                                           const Argument& v, double length,
+                                                           Index samples,
+                                                           const GeodesicOptions& options) {
+  Call call;
+  const auto points = call.in<double>("x", x, {metric.dimension(), 'N'});
+  const auto velocities = call.in<double>("v", v, {metric.dimension(), 'N'});
+  std::vector<geometry::ConjugatePoint> found;
+  call.run_watched([&] {
+    found =
+        geometry::conjugate_points(metric.precise, points, velocities, length, samples, options);
+  });
+  Call result;
+  const auto path = result.out<std::int64_t>({std::ssize(found)});
+  const auto parameter = result.out<double>({std::ssize(found)});
+  const auto multiplicity = result.out<std::int64_t>({std::ssize(found)});
+  return result.run([&] {
+    for (Index i = 0; i < std::ssize(found); ++i) {
+      path(i) = found[i].path, parameter(i) = found[i].parameter;
+      multiplicity(i) = found[i].multiplicity;
+    }
+  });
+}
+
 NumPy complete_velocities(const Metric& metric, const Argument& x, const Argument& v, double square,
                           const Outputs& out) {
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
@@ -138,6 +187,33 @@ NumPy complete_velocities(const Metric& metric, const Argument& x, const Argumen
       geometry::complete_velocities<T>(at.metric, at.x, square, completed);
     });
   });
+}
+
+NumPy orbit_velocities(const Metric& metric, const Argument& x, double energy,
+                       double angular_momentum, std::optional<double> carter, double square,
+                       bool outwards, const Outputs& out) {
+  Call call(out);
+  const auto points = call.in<double>("x", x, {metric.dimension(), 'N'});
+  const auto v = call.out<double>({metric.dimension(), 'N'});
+  const geometry::OrbitConstants constants{
+      .energy = energy,
+      .angular_momentum = angular_momentum,
+      .carter = carter,
+      .spin = metric.text.empty() ? 0 : geometry::spin_of(metric.text),
+      .square = square,
+      .outwards = outwards};
+  return call.run([&] { geometry::orbit_velocities(metric.precise, points, constants, v); });
+}
+
+NumPy observed_velocities(const Metric& metric, const Argument& x, const Argument& angles,
+                          double speed, const std::string& observer, const Outputs& out) {
+  Call call(out);
+  const auto points = call.in<double>("x", x, {metric.dimension(), 'N'});
+  const auto directions = call.in<double>("angles", angles, {2, 'N'});
+  const auto v = call.out<double>({metric.dimension(), 'N'});
+  const auto who = parse_name<geometry::Observer>(observer, "observer");
+  return call.run(
+      [&] { geometry::observed_velocities(metric.precise, points, directions, speed, who, v); });
 }
 
 /// (path, parameter, rising, x, v) of each event.
@@ -352,12 +428,29 @@ C_rsmn = R_rsmn - (g_rm P_sn - g_rn P_sm + g_sn P_rm - g_sm P_rn). Raises as cur
 at x: (d, N): 1 / r^2 on a sphere of radius r. NaN where they span none. Raises as curvature does.)");
   m.def("geodesics", with_metric(&geodesics), "metric"_a, "x"_a, "v"_a, "times"_a, "options"_a,
         nb::kw_only(), "out"_a = nb::none());
+  m.def("jacobi_fields", with_metric(&jacobi_fields), "metric"_a, "x"_a, "v"_a, "field"_a, "rate"_a,
+        "times"_a, "options"_a, nb::kw_only(), "out"_a = nb::none());
+  m.def("conjugate_points", with_metric(&conjugate_points), "metric"_a, "x"_a, "v"_a, "length"_a,
+        "samples"_a, "options"_a);
   m.def(
       "complete_velocities", with_metric(&complete_velocities), "metric"_a, "x"_a, "v"_a,
       "square"_a, nb::kw_only(), "out"_a = nb::none(),
       R"(v: (d, N) at x: (d, N) with the first component set so that g(v, v) = square: -1 for particles whose
 parameter is their proper time, 0 for light; the root that leads to the future, also inside of
 ergospheres. Error for a metric without a minus sign, and where no first component does.)");
+  m.def(
+      "orbit_velocities", with_metric(&orbit_velocities), "metric"_a, "x"_a, "energy"_a,
+      "angular_momentum"_a, "carter"_a = nb::none(), nb::kw_only(), "square"_a = -1.0,
+      "outwards"_a = false, "out"_a = nb::none(),
+      R"(v: (4, N) at x: (4, N) of geodesics with E = -p_t, L = p_phi and Carter's constant Q (p_theta = 0 without it,
+else it is >= 0), in float64. square = g(v, v): -1 for particles of mass 1, 0 for light. The chart is (t, r, theta, phi),
+whatever the names, without t and phi in its formulas; Q takes the metric's key spin, 0 where it has none. Error that
+names the first point to which no such geodesic comes.)");
+  m.def(
+      "observed_velocities", with_metric(&observed_velocities), "metric"_a, "x"_a, "angles"_a,
+      "speed"_a = 1.0, "observer"_a = "static", nb::kw_only(), "out"_a = nb::none(),
+      R"(v: (4, N) at x: (4, N) of light (speed 1, energy 1) or particles (speed < 1) in the frame of an observer, 'static'
+or 'zamo', in float64. angles (a, b): (2, N): the direction cos(a) outwards + sin(a) (cos(b) north + sin(b) east).)");
   m.def("find_events", with_metric(&find_events), "metric"_a, "formula"_a, "x"_a, "v"_a, "times"_a,
         "reached"_a, "options"_a);
   m.def("frechet_mean", with_metric(&frechet_mean), "metric"_a, "y"_a, "weights"_a.none(),

@@ -38,6 +38,8 @@ from lior._lior.geometry import (
     first_bianchi_residual,
     metric_texts,
     metric_values,
+    observed_velocities,
+    orbit_velocities,
     positive_definite,
     second_bianchi_residual,
     sectional_curvature,
@@ -47,11 +49,13 @@ from lior._lior.geometry import (
 from lior.typing import ArrayLike, NDArray, Out
 
 __all__ = [
+    "ConjugatePoints",
     "Curvature",
     "Distance",
     "Events",
     "FrechetMean",
     "GeodesicOptions",
+    "JacobiFields",
     "LearnedMetric",
     "Logarithm",
     "Metric",
@@ -66,6 +70,7 @@ __all__ = [
     "christoffel_packed",
     "compatibility_residual",
     "complete_velocities",
+    "conjugate_points",
     "curvature",
     "curvature_parts",
     "curve_length",
@@ -78,9 +83,12 @@ __all__ = [
     "frechet_mean",
     "geodesics",
     "image",
+    "jacobi_fields",
     "log_map",
     "metric_texts",
     "metric_values",
+    "observed_velocities",
+    "orbit_velocities",
     "positive_definite",
     "second_bianchi_residual",
     "sectional_curvature",
@@ -112,6 +120,25 @@ class Paths(NamedTuple):
     v: NDArray  #: (K, d, N)
     status: NDArray  #: (N,) uint8, values of PathStatus
     reached: NDArray  #: (N,), the parameter where each ended
+
+
+class JacobiFields(NamedTuple):
+    """Result of `jacobi_fields`: K samples of N paths."""
+
+    x: NDArray  #: (K, d, N)
+    v: NDArray  #: (K, d, N)
+    field: NDArray  #: (K, d, N), J
+    rate: NDArray  #: (K, d, N), its covariant derivative along the path
+    status: NDArray  #: (N,) uint8, values of PathStatus
+    reached: NDArray  #: (N,), the parameter where each ended
+
+
+class ConjugatePoints(NamedTuple):
+    """What `conjugate_points` returns: C points, in the order of paths and then parameters."""
+
+    path: NDArray  #: (C,) int64, which of the N geodesics
+    parameter: NDArray  #: (C,)
+    multiplicity: NDArray  #: (C,) int64, d - 1 on spheres
 
 
 class Events(NamedTuple):
@@ -211,6 +238,48 @@ def geodesics(
     inside the domain. `options`: those of GeodesicOptions; `out`: four arrays.
     """
     return Paths(*_geometry.geodesics(metric, x, v, list(times), _options(options), out=out))
+
+
+def jacobi_fields(
+    metric: AnyMetric,
+    x: ArrayLike,
+    v: ArrayLike,
+    field: ArrayLike,
+    rate: ArrayLike,
+    times: Sequence[float] | NDArray,
+    *,
+    out: Out = None,
+    **options: Any,
+) -> JacobiFields:
+    """How neighbours of the geodesics from (x, v) part: J with D^2 J / dt^2 = -R(J, v) v, in float64.
+
+    field, rate: J and its covariant derivative at the start, (d, N) as x and v. With field 0, J is the derivative of
+    exp_x(t v) along `rate`, and where it is 0 again lies a conjugate point. `times`, `options` and lanes that end: as
+    in `geodesics`; `out`: six arrays. Source: docs/math/conventions.md, 6.8.
+    """
+    return JacobiFields(
+        *_geometry.jacobi_fields(metric, x, v, field, rate, list(times), _options(options), out=out)
+    )
+
+
+def conjugate_points(
+    metric: AnyMetric,
+    x: ArrayLike,
+    v: ArrayLike,
+    length: float,
+    *,
+    samples: int = 100,
+    **options: Any,
+) -> ConjugatePoints:
+    """Where neighbours of the geodesics from (x, v): (d, N) each come together, at parameters in (0, length).
+
+    Zeros of the smallest singular value of d exp_x(t v), found between `samples` equal steps (two within one are taken
+    for one) and located to about 1e-7 of a step. Beyond the first one a geodesic of a Riemannian metric is no shortest
+    way. `options`: those of GeodesicOptions.
+    """
+    return ConjugatePoints(
+        *_geometry.conjugate_points(metric, x, v, length, samples, _options(options))
+    )
 
 
 def find_events(
