@@ -84,6 +84,8 @@ Run serve_command(Options& options);
 Run report_command(Options& options);
 Run evolve_command(Options& options);
 Run geodesic_command(Options& options);
+Run curvature_command(Options& options);
+Run mean_command(Options& options);
 Run image_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);

@@ -4,9 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -15,8 +13,10 @@
 #include "geodesic_plot.h"
 #include "geodesic_starts.h"
 #include "lior/geometry/events.h"
+#include "lior/geometry/jacobi.h"
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
+#include "metric_option.h"
 #include "output.h"
 #include "program.h"
 #include "ranks.h"
@@ -36,16 +36,19 @@ shorter way round. Where the metric has minus signs there is no shortest way: g(
 A path that ends at an edge or a horizon is a result; one that stalls, goes nowhere or misses --to ends with status 1.
 By formulas: 'expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2' has coordinates, definitions and the line element; d(f)
 is the differential of a formula; signature = - + + + says which metric has minus signs, domain.edge = r > 0 where it
-ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets.
+ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets. Surfaces, 'graph:z=a*x*y; a = 2', may have
+definitions too.
 )";
 }
 
 struct Flags {
-  std::string metric, from, method = "dopri5";
-  std::optional<std::string> velocity, to, plot, starts, out, event;
+  std::string metric, from, method = "dopri5", observer = "static";
+  std::optional<std::string> velocity, to, plot, starts, out, event, angles;
+  std::optional<double> energy, momentum, carter, speed;
   double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
   std::int64_t samples = 21;
-  bool json = false, spd_floor = false, timelike = false, null = false;
+  bool json = false, spd_floor = false, timelike = false, null = false, outwards = false,
+       conjugate = false;
 
   /// g(v, v) that the first velocity is set to.
   std::optional<double> square() const {
@@ -55,37 +58,6 @@ struct Flags {
   }
 };
 
-AnyMetric<double> open_metric(const Flags& flags) {
-  if (std::filesystem::path(flags.metric).extension() != ".safetensors") {
-    return metric_from_text<double>(flags.metric);
-  }
-  const auto file = io::SafeTensors::open(flags.metric);
-  return LearnedMetric<double>(LearnedMetricParameters<double>::read(file), Resilience::on,
-                               flags.spd_floor);
-}
-
-/// "0.5,1" as `count` finite numbers.
-Array<double, 2> numbers(const char* flag, const std::string& text, Index count) {
-  std::vector<double> values;
-  const char *at = text.data(), *end = at + text.size();
-  while (true) {
-    double value = 0;
-    const auto [next, fault] = std::from_chars(at, end, value);
-    LIOR_CHECK(fault == std::errc{} && std::isfinite(value) && (next == end || *next == ','),
-               "{} '{}' is not a list of finite numbers; give {} of them, such as 0.5,1", flag,
-               shown(text), count);
-    values.push_back(value);
-    if (next == end) break;
-    at = next + 1;
-  }
-  LIOR_CHECK(static_cast<Index>(values.size()) == count,
-             "{} '{}' has {} numbers; the metric has {} coordinates", flag, shown(text),
-             values.size(), count);
-  Array<double, 2> point({count, 1});
-  std::copy(values.begin(), values.end(), point.data());
-  return point;
-}
-
 /// A path with what it conserves.
 struct Path {
   Index d, samples;
@@ -94,6 +66,7 @@ struct Path {
   Array<PathStatus, 1> status{{1}};
   Array<double, 1> reached{{1}};
   std::vector<PathEvent> events;
+  std::vector<ConjugatePoint> conjugates;
   std::vector<Index> ignorable;  // coordinates that the metric's formula does not contain
 
   /// Samples up to where it ended.
@@ -114,6 +87,7 @@ Path trace(const AnyMetric<double>& metric, const Array<double, 2>& from,
             .x = Array<double, 3>({samples, d, 1}),
             .v = Array<double, 3>({samples, d, 1}),
             .events = {},
+            .conjugates = {},
             .ignorable = {}};
   for (Index k = 0; k < samples; ++k) {
     path.times.push_back(length * static_cast<double>(k) / static_cast<double>(samples - 1));
@@ -141,12 +115,6 @@ std::vector<double> invariants(const AnyMetric<double>& metric, const Path& path
   return values;
 }
 
-std::string list(const double* values, Index count) {
-  std::string text;
-  for (Index m = 0; m < count; ++m) text += fmt::format("{}{}", m == 0 ? "" : ", ", values[m]);
-  return text;
-}
-
 /// The geodesic to --to, if there is one. Distances are of Riemannian metrics; g(v, v) is the
 /// square of one, and otherwise tells what kind of geodesic it is.
 struct Aim {
@@ -155,11 +123,6 @@ struct Aim {
   double interval, interval_error;  // g(v, v)
   bool shortest;
 };
-
-/// The metric's text without the folders of a file.
-std::string title_of(const std::string& metric) {
-  return metric.starts_with("expr:") ? metric : std::filesystem::path(metric).filename().string();
-}
 
 /// ": timelike, proper time 5.2", of a geodesic of parameter 1; nothing but of one time.
 std::string kind_of(const AnyMetric<double>& metric, const Aim& aim) {
@@ -172,20 +135,12 @@ std::string kind_of(const AnyMetric<double>& metric, const Aim& aim) {
 
 /// A line of formulas is too long for a picture's title.
 std::string picture_title_of(const std::string& metric) {
-  return metric.starts_with("expr:") ? "by formulas" : title_of(metric);
-}
-
-/// A number of JSON, which has no NaN.
-std::string json_number(double value) {
-  return std::isfinite(value) ? fmt::format("{}", value) : "null";
+  return is_formulas(metric) ? "by formulas" : title_of(metric);
 }
 
 void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
                 const std::optional<Aim>& aim) {
-  std::string coordinates, shooting;
-  for (const Coordinate& x : metric.chart().coordinates) {
-    coordinates += fmt::format("{}\"{}\"", coordinates.empty() ? "" : ", ", x.name);
-  }
+  std::string shooting;
   if (aim) {
     shooting = fmt::format(
         "\"velocity_error\": {}, \"distance\": {}, \"distance_error\": {}, \"shortest\": {}, "
@@ -195,9 +150,9 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
         json_number(aim->interval_error));
   }
   fmt::print(
-      "{{\"metric\": {}, \"coordinates\": [{}], \"method\": \"{}\", \"status\": \"{}\", "
+      "{{\"metric\": {}, \"coordinates\": {}, \"method\": \"{}\", \"status\": \"{}\", "
       "\"reached\": {}, {}\"rows\": [",
-      nlohmann::json(title_of(flags.metric)).dump(), coordinates, flags.method,
+      nlohmann::json(title_of(flags.metric)).dump(), json_coordinates(metric), flags.method,
       name(path.status(0)), path.reached(0), shooting);
   for (Index k = 0; k < path.valid(); ++k) {
     const auto kept = invariants(metric, path, k);
@@ -215,7 +170,13 @@ void print_json(const AnyMetric<double>& metric, const Flags& flags, const Path&
                           events.empty() ? "" : ",", event.parameter, event.rising,
                           list(event.x.data(), path.d), list(event.v.data(), path.d));
   }
-  fmt::print("]{}}}\n", flags.event ? fmt::format(", \"events\": [{}]", events) : "");
+  std::string conjugates;
+  for (const ConjugatePoint& point : path.conjugates) {
+    conjugates += fmt::format("{}\n {{\"t\": {}, \"multiplicity\": {}}}",
+                              conjugates.empty() ? "" : ",", point.parameter, point.multiplicity);
+  }
+  fmt::print("]{}{}}}\n", flags.event ? fmt::format(", \"events\": [{}]", events) : "",
+             flags.conjugate ? fmt::format(", \"conjugate_points\": [{}]", conjugates) : "");
 }
 
 /// "parameter    r    phi    dr    dphi": the columns of rows.
@@ -251,6 +212,10 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
   for (const PathEvent& event : path.events) {
     fmt::print("event, {}:\n{}\n{}\n", event.rising ? "rising" : "falling", header_of(metric),
                row_of(event.parameter, event.x.data(), event.v.data(), path.d));
+  }
+  for (const ConjugatePoint& point : path.conjugates) {
+    fmt::print("conjugate point at t = {:.8g}, multiplicity {}\n", point.parameter,
+               point.multiplicity);
   }
   if (!aim) return;
   if (!metric.riemannian()) {
@@ -340,18 +305,67 @@ void check_path(const AnyMetric<double>& metric, const Flags& flags, const Path&
 /// Throws unless the flags say one thing.
 void check_flags(const Flags& flags) {
   LIOR_CHECK(!(flags.timelike && flags.null), "give either --timelike or --null");
+  LIOR_CHECK(!flags.starts || !flags.conjugate, "--conjugate is of one path, not of --starts");
   if (flags.starts) {
-    LIOR_CHECK(flags.from.empty() && !flags.velocity && !flags.to && !flags.plot && !flags.json,
+    LIOR_CHECK(flags.from.empty() && !flags.velocity && !flags.to && !flags.plot && !flags.json &&
+                   !flags.energy && !flags.momentum && !flags.angles,
                "--starts has points and velocities, and its table is all that is written; leave "
-               "out --from, --velocity, --to, --plot and --json");
+               "out --from, --velocity, --energy, --angles, --to, --plot and --json");
     return;
   }
   LIOR_CHECK(!flags.from.empty(), "give --from (where the path starts) or --starts (a table)");
-  LIOR_CHECK(flags.velocity.has_value() != flags.to.has_value(),
-             "give either --velocity (a path) or --to (the path to a point)");
+  const int starts = flags.velocity.has_value() + flags.to.has_value() + flags.angles.has_value() +
+                     (flags.energy.has_value() || flags.momentum.has_value());
+  LIOR_CHECK(starts == 1,
+             "give one of --velocity (a path), --energy and --momentum, --angles (what an observer "
+             "sees), and --to (the path to a point)");
   LIOR_CHECK(!flags.out, "--out is of --starts; the table of one path is on standard output");
   LIOR_CHECK(!flags.to || !flags.square(),
              "--timelike and --null are of a --velocity; the way to a point has its own");
+  LIOR_CHECK(flags.energy.has_value() == flags.momentum.has_value(),
+             "give both --energy and --momentum");
+  LIOR_CHECK(flags.energy || (!flags.carter && !flags.outwards),
+             "--carter and --outwards are of --energy and --momentum");
+  LIOR_CHECK(!flags.angles || flags.null != flags.speed.has_value(),
+             "--angles are of light (--null) or of a particle: give its --speed, from 0 to 1");
+  LIOR_CHECK(flags.angles || !flags.speed, "--speed is of --angles");
+}
+
+Array<double, 2> velocity_of_constants(const AnyMetric<double>& metric, const Flags& flags,
+                                       const Array<double, 2>& from) {
+  Array<double, 2> velocity(from.shape());
+  orbit_velocities(metric, from.view(),
+                   {.energy = *flags.energy,
+                    .angular_momentum = *flags.momentum,
+                    .carter = flags.carter,
+                    .spin = spin_of(flags.metric),
+                    .square = flags.null ? 0.0 : -1.0,
+                    .outwards = flags.outwards},
+                   velocity.view());
+  return velocity;
+}
+
+Array<double, 2> velocity_of_angles(const AnyMetric<double>& metric, const Flags& flags,
+                                    const Array<double, 2>& from) {
+  const Array<double, 2> angles = numbers("--angles", *flags.angles, 2);
+  Array<double, 2> velocity(from.shape());
+  observed_velocities(metric, from.view(), angles.view(), flags.null ? 1 : *flags.speed,
+                      parse_name<Observer>(flags.observer, "--observer"), velocity.view());
+  return velocity;
+}
+
+/// The first velocity, in whichever way it is given.
+Array<double, 2> first_velocity(const AnyMetric<double>& metric, const Flags& flags,
+                                const Array<double, 2>& from, const GeodesicOptions& options,
+                                std::optional<Aim>& aim) {
+  if (flags.to) return aim_at(metric, flags, from, options, aim);
+  if (flags.energy) return velocity_of_constants(metric, flags, from);
+  if (flags.angles) return velocity_of_angles(metric, flags, from);
+  Array<double, 2> velocity = numbers("--velocity", *flags.velocity, metric.dimension());
+  if (flags.square()) {
+    complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view());
+  }
+  return velocity;
 }
 
 GeodesicOptions options_of(const Flags& flags) {
@@ -371,7 +385,7 @@ int run_many(const Flags& flags) {
   std::optional<ManyPaths> paths;
   ranks().together([&] {
     paths.emplace(ManyPaths{.options = options_of(flags),
-                            .metric = open_metric(flags),
+                            .metric = open_metric(flags.metric, flags.spd_floor),
                             .starts = *flags.starts,
                             .out = flags.out,
                             .length = flags.length,
@@ -385,19 +399,20 @@ int run_many(const Flags& flags) {
 
 int run_one(const Flags& flags) {
   const GeodesicOptions options = options_of(flags);
-  const AnyMetric<double> metric = open_metric(flags);
+  const AnyMetric<double> metric = open_metric(flags.metric, flags.spd_floor);
   const Index d = metric.dimension();
   const Array<double, 2> from = numbers("--from", flags.from, d);
   std::optional<Aim> aim;
-  Array<double, 2> velocity = flags.velocity ? numbers("--velocity", *flags.velocity, d)
-                                             : aim_at(metric, flags, from, options, aim);
-  if (flags.square()) {
-    complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view());
-  }
+  const Array<double, 2> velocity = first_velocity(metric, flags, from, options, aim);
   Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
   if (flags.event) {
     path.events = find_events(metric, *flags.event, path.x.view(), path.v.view(), path.times,
                               path.reached.view(), options);
+  }
+  if (flags.conjugate) {
+    constexpr std::int64_t kLeastSteps = 100;  // between which these points are looked for
+    path.conjugates = conjugate_points(metric, from.view(), velocity.view(), flags.length,
+                                       std::max(flags.samples, kLeastSteps), options);
   }
   if (flags.plot) {
     // A line between two rows of the table may cut through what the path goes around.
@@ -421,20 +436,33 @@ int run_one(const Flags& flags) {
 Run geodesic_command(Options& options) {
   const auto flags = std::make_shared<Flags>();
   options.add_note(metrics_note());
-  options.require("--metric", flags->metric, "NAME[:k=v,...]|FILE|expr:...",
-                  "a metric of the list, by formulas in FILE.toml or behind expr:, or a learned "
-                  "one in FILE.safetensors");
+  add_metric_option(options, flags->metric);
   options.add("--from", flags->from, "A,B,...", "where the path starts");
   options.add("--velocity", flags->velocity, "C,D,...", "its velocity there");
   options.add_switch("--timelike", flags->timelike,
                      "set the first number of --velocity so that g(v,v) = -1: proper time");
   options.add_switch("--null", flags->null, "the same for light: g(v,v) = 0");
+  options.add(
+      "--energy", flags->energy, "E",
+      "in place of --velocity, around a black hole: E = -p_t of a particle of mass 1, or of "
+      "light (--null)");
+  options.add("--momentum", flags->momentum, "L", "and its angular momentum p_phi");
+  options.add("--carter", flags->carter, "Q", "and Carter's constant; it starts southwards");
+  options.add_switch("--outwards", flags->outwards, "start away from the hole, not towards it");
+  options.add("--angles", flags->angles, "A,B",
+              "or the direction that an observer there sees: A from outwards, B around from north "
+              "to east, in radians");
+  options.add("--speed", flags->speed, "V", "and the particle's speed for the observer");
+  options.add("--observer", flags->observer, "NAME", name_list<Observer>() + " (static)");
+  options.suggest("--observer", name_list<Observer>());
   options.add("--starts", flags->starts, "FILE.csv",
               "many paths: a column for each coordinate r, and dr of its velocity");
   options.add("--out", flags->out, "FILE.csv", "where their samples go (standard output)");
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
   options.add("--event", flags->event, "FORMULA",
               "where it is 0 along the path: theta - pi/2, r - 6, or dr; found between samples");
+  options.add_switch("--conjugate", flags->conjugate,
+                     "say where neighbours of the path come together again");
   options.add("--length", flags->length, "T", "parameter at the end (1)");
   options.add("--samples", flags->samples, "K", "rows, ends included (21)");
   options.add("--method", flags->method, "NAME", name_list<Method>() + " (dopri5)");

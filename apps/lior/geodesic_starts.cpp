@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "lior/core/text.h"
 #include "lior/geometry/events.h"
 #include "lior/geometry/velocity.h"
-#include "lior/io/csv.h"
+#include "metric_option.h"
 #include "output.h"
 #include "ranks.h"
 
@@ -19,37 +18,17 @@ using namespace geometry;
 constexpr Index kMostRows = 5'000'000;  // about a gigabyte of text
 
 std::vector<std::string> columns_of(const AnyMetric<double>& metric) {
-  std::vector<std::string> columns;
-  for (const char* prefix : {"", "d"}) {
-    for (const Coordinate& x : metric.chart().coordinates) columns.push_back(prefix + x.name);
-  }
+  std::vector<std::string> columns = coordinate_names(metric);
+  for (std::string& name : coordinate_names(metric, "d")) columns.push_back(std::move(name));
   return columns;
 }
 
 /// Coordinates and velocities, planes [2 d, N].
 Array<double, 2> read_starts(const ManyPaths& paths) {
-  const io::Csv table = io::read_csv(paths.starts);
-  const std::vector<std::string> wanted = columns_of(paths.metric);
-  const Index d = paths.metric.dimension(), count = table.rows();
-  std::string all;
-  for (const std::string& name : wanted) all += (all.empty() ? "" : ", ") + name;
-  for (const std::string& name : table.columns) {
-    LIOR_CHECK(std::find(wanted.begin(), wanted.end(), name) != wanted.end(),
-               "{}: column '{}' is none of the metric's; expected {}", shown_path(paths.starts),
-               shown(name), all);
-  }
-  Array<double, 2> starts({2 * d, count});
-  for (Index m = 0; m < 2 * d; ++m) {
-    const auto found = std::find(table.columns.begin(), table.columns.end(), wanted[m]);
-    const bool computed = m == d && paths.square;
-    if (found == table.columns.end() && computed) continue;
-    LIOR_CHECK(found != table.columns.end(), "{}: lacks column '{}'; expected {}",
-               shown_path(paths.starts), wanted[m], all);
-    const auto column = static_cast<std::size_t>(found - table.columns.begin());
-    for (Index n = 0; n < count; ++n) {
-      starts(m, n) = table.numbers[static_cast<std::size_t>(n) * table.columns.size() + column];
-    }
-  }
+  std::vector<std::string> computed;
+  if (paths.square) computed.push_back(coordinate_names(paths.metric, "d").front());
+  Array<double, 2> starts = read_columns(paths.starts, columns_of(paths.metric), computed);
+  const Index d = paths.metric.dimension(), count = starts.shape()[1];
   const View<const double, 2> x(starts.data(), {d, count});
   const View<double, 2> v(starts.data() + d * count, {d, count});
   if (paths.square) complete_velocities<double>(paths.metric, x, *paths.square, v);

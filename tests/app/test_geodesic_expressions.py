@@ -69,9 +69,47 @@ def test_file_with_a_parameter_its_distances_and_picture(lior, tmp_path):
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+def test_sphere_as_a_surface_is_the_sphere(lior):
+    angle, turn = 0.4, 1.1
+    surfaces = {
+        "revolution:z=sqrt(4 - r^2)": (2 * math.sin(angle), 0, 2 * math.sin(angle), turn),
+        "graph:z=sqrt(4-x^2-y^2)": (
+            2 * math.sin(angle),
+            0,
+            2 * math.sin(angle) * math.cos(turn),
+            2 * math.sin(angle) * math.sin(turn),
+        ),
+        "embedding:(a,b)->(r*sin(a)*cos(b),r*sin(a)*sin(b),r*cos(a)); r = 2": (
+            angle,
+            0,
+            angle,
+            turn,
+        ),
+    }
+    chord = math.sin(angle) * math.sin(turn / 2)
+    for metric, ends in surfaces.items():
+        path = path_of(
+            lior,
+            "--metric",
+            metric,
+            "--from",
+            f"{ends[0]},{ends[1]}",
+            "--to",
+            f"{ends[2]},{ends[3]}",
+        )
+        assert path["metric"] == metric
+        assert path["distance"] == pytest.approx(4 * math.asin(chord), rel=1e-7), metric
+
+
 def test_every_metric_that_ships_as_a_file_is_in_the_help(lior):
     text = lior("geodesic", "--help").stdout
-    for name in ("kerr_newman:charge=0.3,mass=1,spin=0.8", "goedel:a=1", "alcubierre", "spd"):
+    for name in (
+        "kerr_newman:charge=0.3,mass=1,spin=0.8",
+        "goedel:a=1",
+        "alcubierre",
+        "spd",
+        "graph:z=x^2-y^2",
+    ):
         assert name in text, name
 
 
@@ -84,6 +122,12 @@ def test_every_metric_that_ships_as_a_file_is_in_the_help(lior):
         ("no_such_file.toml", ("no_such_file.toml", "no such file")),
         ("kerr_newman:spin=2", ("expected", "spin^2", "spin=2")),
         ("expr:x; a = b; b = a; dx^2", ("refers to itself", "a -> b -> a")),
+        ("revolution:r^2", ("revolution", "r^2", "z=FORMULA", "revolution:z=r^2/2")),
+        ("graph:z=x^2 +", ("graph: definitions.z", "column")),
+        ("graph:z=x*w", ("graph: definitions.z", "w")),
+        ("embedding:(u,v)", ("embedding", "lacks '->'", "embedding:(u,v)->")),
+        ("embedding:(u,v)->u", ("embedding", "'u'", "brackets")),
+        ("embedding:(u,v)->(u,v,)", ("embedding: line_element", "▶")),
     ],
 )
 def test_wrong_formulas_are_refused_in_one_line(refused, metric, words):
