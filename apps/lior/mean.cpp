@@ -7,7 +7,6 @@
 #include "command.h"
 #include "lior/core/text.h"
 #include "lior/geometry/frechet_mean.h"
-#include "lior/geometry/metrics.h"
 #include "metric_option.h"
 
 namespace lior::app {

@@ -2,7 +2,6 @@
 #include "geometry/surfaces.h"
 
 #include <algorithm>
-#include <array>
 
 #include "geometry/metric_statements.h"
 #include "lior/core/text.h"

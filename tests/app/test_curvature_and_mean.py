@@ -22,7 +22,7 @@ def test_scalars_tensor_and_plane_of_a_sphere(lior):
             *("--tensor", "einstein", "--plane", "1,0,0:0,1,0.5", "--json"),
         )
     )
-    assert found["coordinates"] == ["theta1", "theta2", "phi"]
+    assert found["coordinates"] == ["theta0", "theta1", "phi"]
     point = found["points"][0]
     assert point["scalar"] == pytest.approx(6 / 4)
     assert point["kretschmann"] == pytest.approx(12 / 16)

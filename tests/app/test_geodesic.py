@@ -253,10 +253,10 @@ def test_a_way_over_the_pole_says_that_the_coordinates_end_there(lior):
             "outside the metric's domain",
         ),
         (("--metric", "schwarzschild", "--from", "0,2,1,0", "--velocity", "1,0,0,0"), "horizon"),
-        (("--metric", "sphere", "--from", "1,1"), "either --velocity"),
+        (("--metric", "sphere", "--from", "1,1"), "one of --velocity"),
         (
             ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--to", "1,2"),
-            "either --velocity",
+            "one of --velocity",
         ),
         (
             ("--metric", "sphere", "--from", "1,1", "--velocity", "1,0", "--method", "euler"),

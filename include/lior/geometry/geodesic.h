@@ -82,15 +82,18 @@ struct Logarithm {
 
 /// v = log_x(y): in closed form where the metric has one (AnyMetric::logarithm), else by shooting.
 ///
-/// Shooting is Newton's method on the end of a path from the straight line y - x; where that fails,
-/// on 4 and 12 segments of a path at once, then by way of nearer targets on the straight line. A
-/// lane has converged when its error is at most 10 rtol |v| (or rounding); the error is measured by
+/// Shooting is Newton's method on the end of a path, along a short way (below), or from the
+/// straight line y - x; where ends answer too wildly to starts, on 4, 12 and 24 segments of a path
+/// at once, then by way of nearer targets on the straight line. Pairs that are 30 apart in
+/// hyperbolic space, where differences grow by e^30, are found so; 1e-8 from an edge as that of the
+/// unit ball, 1 - |x|^2 = 0, the coordinates' own roundings leave too little of the metric. A lane
+/// has converged when its error is at most 10 rtol |v| (or rounding); the error is measured by
 /// paths that are far more exact. It gives up after a fixed amount of work, a second at most; a
 /// lane that has not converged says so, holds y - x, and has an error of NaN.
 ///
 /// Shooting finds a geodesic, not always the shortest one. On a Riemannian metric it starts from
 /// ways that are short: the straight line in coordinates, those that go around circles (coordinates
-/// with a period) the other way, and arcs beside it, each pulled tight as a polygon of 24 sides.
+/// with a period) the other way, and arcs beside it, each pulled tight as a polygon of 48 sides.
 /// The shortest geodesic is kept, which is never much longer than the straight line; a shorter one
 /// is not excluded, so `shortest` stays false. On an indefinite metric no geodesic is the shortest:
 /// y - x is taken as it is.
