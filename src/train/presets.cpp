@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The presets: one row each, in the units of Config. What a row does not name is Config's default.
 #include <algorithm>
+#include <utility>
 
 #include "lior/core/text.h"
 #include "lior/train/config.h"
@@ -43,6 +44,13 @@ nn::ModelConfig with_ngrams(nn::ModelConfig model) {
 /// With the counts of the text, of contexts of 1 to 6 tokens (docs/decisions/031-counts.md).
 nn::ModelConfig with_counts(nn::ModelConfig model) {
   model.count_orders = 6;
+  return model;
+}
+
+/// And with their latest followers in what was read (docs/decisions/037-what-was-read.md).
+nn::ModelConfig with_recent(nn::ModelConfig model) {
+  model = with_counts(std::move(model));
+  model.recent_orders = 6;
   return model;
 }
 
@@ -112,6 +120,7 @@ const Config kPresets[] = {
     {.preset = "tiny-ngrams", .batch = 4, .lr = 3e-3, .model = with_ngrams(kTinyModel)},
     {.preset = "tiny-counts", .batch = 4, .lr = 3e-3, .model = with_counts(kTinyModel)},
     {.preset = "small-counts", .batch = 1, .lr = 2e-3, .model = with_counts(kSmallModel)},
+    {.preset = "tiny-recent", .batch = 4, .lr = 3e-3, .model = with_recent(kTinyModel)},
     // The size of tiny, with other mixers.
     {.preset = "tiny-field",
      .batch = 4,

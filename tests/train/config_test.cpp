@@ -145,8 +145,9 @@ TEST(Config, PresetFollowsTheData) {
       "small");
   EXPECT_EQ(error_of([] { new_config(std::vector<Setting>{flag("preset", "huge")}); }),
             "there is no preset \"huge\"; the presets are auto, tiny, small, medium, tiny-ngrams, "
-            "tiny-counts, small-counts, tiny-field, tiny-geometric-attention, tiny-attention, "
-            "tiny-hybrid, tracking, tracking-pairs, reflections, forgetting, copy, induction");
+            "tiny-counts, small-counts, tiny-recent, tiny-field, tiny-geometric-attention, "
+            "tiny-attention, tiny-hybrid, tracking, tracking-pairs, reflections, forgetting, copy, "
+            "induction");
 }
 
 TEST(Config, EveryTaskHasAPresetThatIsThere) {
