@@ -13,6 +13,7 @@ class Alone : public Communicator {
   void do_broadcast(Bytes, Index) override {}
   void do_all_gather(Bytes, std::span<const Index>) override {}
   void do_all_to_all(std::span<const Bytes>, std::span<const Bytes>) override {}
+  std::unique_ptr<Communicator> do_split(Index) override { return std::make_unique<Alone>(); }
 };
 
 }  // namespace

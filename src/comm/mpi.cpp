@@ -43,12 +43,18 @@ int checked_int(Index count) {
   return static_cast<int>(count);
 }
 
-class MpiWorld : public Communicator {
+class MpiRanks : public Communicator {
  public:
-  MpiWorld() : MpiWorld(started()) {}
-  ~MpiWorld() override {
+  explicit MpiRanks(MPI_Comm all)
+      : Communicator(rank_of(all), size_of(all)),
+        all_(all),
+        counts_(static_cast<std::size_t>(size())),
+        begins_(static_cast<std::size_t>(size())) {
+    requests_.reserve(2 * static_cast<std::size_t>(size()));
+  }
+  ~MpiRanks() override {
     for (auto& [each, type] : types_) MPI_Type_free(&type);
-    MPI_Finalize();
+    if (all_ != MPI_COMM_WORLD) MPI_Comm_free(&all_);
   }
   std::string host() const override {
     char name[MPI_MAX_PROCESSOR_NAME] = "";
@@ -61,7 +67,7 @@ class MpiWorld : public Communicator {
   void do_broadcast(Bytes values, Index root) override {
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Ibcast(values.data, checked_int(values.count), type_of(values.each), static_cast<int>(root),
-               MPI_COMM_WORLD, &request);
+               all_, &request);
     wait({&request, 1});
   }
 
@@ -75,7 +81,7 @@ class MpiWorld : public Communicator {
     }
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data, counts_.data(), begins_.data(),
-                    type_of(all.each), MPI_COMM_WORLD, &request);
+                    type_of(all.each), all_, &request);
     wait({&request, 1});
   }
 
@@ -87,35 +93,34 @@ class MpiWorld : public Communicator {
       const Bytes& part = incoming[static_cast<std::size_t>(from)];
       if (part.count == 0) continue;
       MPI_Irecv(part.data, checked_int(part.count), type_of(part.each), static_cast<int>(from), 0,
-                MPI_COMM_WORLD, &requests_.emplace_back());
+                all_, &requests_.emplace_back());
     }
     for (Index step = 1; step < size(); ++step) {
       const Index to = (rank() + step) % size();
       const Bytes& part = outgoing[static_cast<std::size_t>(to)];
       if (part.count == 0) continue;
       MPI_Isend(part.data, checked_int(part.count), type_of(part.each), static_cast<int>(to), 0,
-                MPI_COMM_WORLD, &requests_.emplace_back());
+                all_, &requests_.emplace_back());
     }
     wait(requests_);
   }
 
- private:
-  struct Place {
-    int rank, size;
-  };
-  static Place started() {
-    int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
-    Place place{};
-    MPI_Comm_rank(MPI_COMM_WORLD, &place.rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &place.size);
-    return place;
+  std::unique_ptr<Communicator> do_split(Index colour) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    MPI_Comm_split(all_, static_cast<int>(colour), static_cast<int>(rank()), &part);
+    return std::make_unique<MpiRanks>(part);
   }
-  explicit MpiWorld(Place place)
-      : Communicator(place.rank, place.size),
-        counts_(static_cast<std::size_t>(place.size)),
-        begins_(static_cast<std::size_t>(place.size)) {
-    requests_.reserve(2 * static_cast<std::size_t>(place.size));
+
+ private:
+  static int rank_of(MPI_Comm all) {
+    int rank = 0;
+    MPI_Comm_rank(all, &rank);
+    return rank;
+  }
+  static int size_of(MPI_Comm all) {
+    int size = 0;
+    MPI_Comm_size(all, &size);
+    return size;
   }
 
   /// A number of so many bytes: MPI counts numbers in an int, and 2^31 bytes are little.
@@ -128,9 +133,26 @@ class MpiWorld : public Communicator {
     return found->second;
   }
 
+  MPI_Comm all_;
   std::vector<int> counts_, begins_;
   std::vector<MPI_Request> requests_;
   std::map<Index, MPI_Datatype> types_;
+};
+
+/// MPI from its start to its end.
+struct MpiStart {
+  MpiStart() {
+    int provided = 0;
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+  }
+  ~MpiStart() { MPI_Finalize(); }
+  MpiStart(const MpiStart&) = delete;
+  MpiStart& operator=(const MpiStart&) = delete;
+};
+
+class MpiWorld : MpiStart, public MpiRanks {
+ public:
+  MpiWorld() : MpiRanks(MPI_COMM_WORLD) {}
 };
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <barrier>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "lior/comm/communicator.h"
 
@@ -20,7 +22,8 @@ class ThreadRank : public Communicator {
     std::vector<std::span<const Bytes>> shown;
   };
 
-  ThreadRank(Index rank, Index size, Shared& shared) : Communicator(rank, size), shared_(shared) {}
+  ThreadRank(Index rank, Index size, std::shared_ptr<Shared> shared)
+      : Communicator(rank, size), shared_(std::move(shared)) {}
   std::string host() const override { return ""; }
 
  protected:
@@ -47,27 +50,43 @@ class ThreadRank : public Communicator {
       }
     });
   }
+  /// The first rank of a colour makes what its ranks share, and shows the others where it is.
+  std::unique_ptr<Communicator> do_split(Index colour) override {
+    std::vector<Index> colours(static_cast<std::size_t>(size()));
+    all_gather(colour, std::span(colours));
+    const auto before = colours.begin() + rank();
+    const Index place = std::count(colours.begin(), before, colour);
+    const Index count = std::ranges::count(colours, colour);
+    std::shared_ptr<Shared> shared;
+    if (place == 0) shared = std::make_shared<Shared>(count);
+    std::vector<const std::shared_ptr<Shared>*> all(colours.size());
+    all_gather(static_cast<const std::shared_ptr<Shared>*>(&shared), std::span(all));
+    const auto first = std::ranges::find(colours, colour) - colours.begin();
+    const std::shared_ptr<Shared> taken = *all[static_cast<std::size_t>(first)];
+    shared_->all_here.arrive_and_wait();  // all have taken theirs
+    return std::make_unique<ThreadRank>(place, count, taken);
+  }
 
  private:
-  std::span<const Bytes> of(Index r) const { return shared_.shown[static_cast<std::size_t>(r)]; }
+  std::span<const Bytes> of(Index r) const { return shared_->shown[static_cast<std::size_t>(r)]; }
   template <class Take>
   void show(std::span<const Bytes> mine, const Take& take) {
-    shared_.shown[static_cast<std::size_t>(rank())] = mine;
-    shared_.all_here.arrive_and_wait();
+    shared_->shown[static_cast<std::size_t>(rank())] = mine;
+    shared_->all_here.arrive_and_wait();
     take();
-    shared_.all_here.arrive_and_wait();
+    shared_->all_here.arrive_and_wait();
   }
   static void copy(const Bytes& from, const Bytes& to, Index begin, Index end) {
     std::copy_n(from.data + begin * to.each, (end - begin) * to.each, to.data + begin * to.each);
   }
 
-  Shared& shared_;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace
 
 void run_ranks(Index size, const std::function<void(Communicator&)>& body) {
-  ThreadRank::Shared shared(size);
+  const auto shared = std::make_shared<ThreadRank::Shared>(size);
   std::exception_ptr failure;
   std::mutex mutex;
   const auto run = [&](Index rank) noexcept {

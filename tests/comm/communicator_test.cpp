@@ -68,6 +68,24 @@ TEST(Communicator, EachRankSendsEachAnother) {
   });
 }
 
+TEST(Communicator, RanksOfAColourCallEachOther) {
+  run_ranks(6, [](Communicator& ranks) {
+    const Index colour = ranks.rank() % 2;
+    const std::unique_ptr<Communicator> part = ranks.split(colour);
+    ASSERT_EQ(part->size(), 3);
+    EXPECT_EQ(part->rank(), ranks.rank() / 2);
+    // Only those of colour 1 call: the others are not waited for.
+    std::vector<Index> all(3);
+    for (int call = 0; call < 5 && colour == 1; ++call) {
+      part->all_gather(ranks.rank(), std::span(all));
+      EXPECT_EQ(all, (std::vector<Index>{1, 3, 5}));
+    }
+    const std::unique_ptr<Communicator> own = part->split(part->rank());
+    EXPECT_EQ(own->size(), 1);
+  });
+  EXPECT_EQ(alone().split(7)->size(), 1);
+}
+
 /// The error that rank 0 reports when `body` runs on three ranks.
 template <class Failure, class Body>
 std::string failure_of(const Body& body) {

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -29,6 +30,9 @@ struct Traffic {
   Index bytes = 0;
   Index calls = 0;  ///< collective ones, of two ranks or more
 };
+
+/// Stands for a rank where nothing is sent or received.
+inline constexpr Index kNoRank = -1;
 
 class Communicator {
  public:
@@ -78,6 +82,21 @@ class Communicator {
     all_to_all_bytes(outgoing_, incoming_);
   }
 
+  /// `outgoing` goes to rank `to`, `incoming` comes from rank `from`, whose own calls name this
+  /// one; kNoRank: nothing does. Neither is this rank.
+  template <class T>
+  void exchange(Index to, std::span<const T> outgoing, Index from, std::span<T> incoming) {
+    std::ranges::fill(outgoing_, Bytes());
+    std::ranges::fill(incoming_, Bytes());
+    if (to != kNoRank) outgoing_[static_cast<std::size_t>(to)] = bytes_of(outgoing);
+    if (from != kNoRank) incoming_[static_cast<std::size_t>(from)] = bytes_of(incoming);
+    all_to_all_bytes(outgoing_, incoming_);
+  }
+
+  /// The ranks that give the same colour, in their order, with calls of their own. Collective; this
+  /// communicator must outlive it.
+  std::unique_ptr<Communicator> split(Index colour) { return do_split(colour); }
+
   /// Runs `body`, which may not communicate. Where it throws on any rank, all throw: lior::Error
   /// (bad input) or lior::RunError as there, with "rank 2 (host): " before the message unless all
   /// say the same; the lowest of several counts. With one rank it is a mere call.
@@ -109,6 +128,7 @@ class Communicator {
   virtual void do_broadcast(Bytes values, Index root) = 0;
   virtual void do_all_gather(Bytes all, std::span<const Index> ends) = 0;
   virtual void do_all_to_all(std::span<const Bytes> outgoing, std::span<const Bytes> incoming) = 0;
+  virtual std::unique_ptr<Communicator> do_split(Index colour) = 0;
 
  private:
   template <class T>
