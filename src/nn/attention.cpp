@@ -41,23 +41,63 @@ class Attention final : public Core<T> {
   Index state_size() const override { return tiled_.state_size(); }
 
   void save(const Sequences& sequences, SavedPlan& plan) const override {
-    plan.keep("log_sums", Shape<3>{sequences.batch, tiled_.heads, sequences.length});
+    plan.keep("log_sums",
+              Shape<3>{sequences.batch, tiled_.heads, halo(sequences).extended().length});
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
     if (call.arena.planning()) return;
     const auto c = call.columns;
-    dot_attention_forward<T>(tiled(call), part(c, 0), part(c, 1), part(c, 2), slopes_.view(), state,
-                             y, call.saved.template array<3>("log_sums"));
+    dot_attention_forward<T>(tiled(call.sequences), part(c, 0), part(c, 1), part(c, 2),
+                             slopes_.view(), state, y, call.saved.template array<3>("log_sums"));
   }
 
   void backward(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy, MatrixView<T> d_columns,
                 std::span<T>, MatrixView<T>) const override {
     if (call.arena.planning()) return;
     const auto c = call.columns;
-    dot_attention_backward<T>(tiled(call), part(c, 0), part(c, 1), part(c, 2), slopes_.view(), y,
-                              call.saved.template array<3>("log_sums"), dy, part(d_columns, 0),
-                              part(d_columns, 1), part(d_columns, 2));
+    dot_attention_backward<T>(tiled(call.sequences), part(c, 0), part(c, 1), part(c, 2),
+                              slopes_.view(), y, call.saved.template array<3>("log_sums"), dy,
+                              part(d_columns, 0), part(d_columns, 1), part(d_columns, 2));
+  }
+
+  bool can_be_shared() const override { return true; }
+
+  /// Keys and values of the window before a stretch come from other ranks; queries there are zeros,
+  /// and what they give is left out.
+  void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call.sequences);
+    const auto q = halo.pad<T>(part(call.columns, 0), arena);
+    const auto kv = halo.extend<T>(keys_and_values(call.columns), arena);
+    const auto extended_y = arena.take<T, 2>(q.shape());
+    if (!arena.planning()) {
+      dot_attention_forward<T>(tiled(halo.extended()), q, half(kv, 0), half(kv, 1), slopes_.view(),
+                               state, extended_y, call.saved.template array<3>("log_sums"));
+      halo.take_own<T>(View<const T, 2>(extended_y), y);
+    }
+    call.sequences.stretch.share_last(state, arena);
+  }
+
+  void backward_shared(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
+                       MatrixView<T> d_columns, std::span<T>) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call.sequences);
+    const auto q = halo.pad<T>(part(call.columns, 0), arena);
+    const auto kv = halo.extend<T>(keys_and_values(call.columns), arena);
+    const auto extended_y = halo.pad<T>(y, arena);
+    const auto extended_dy = halo.pad<T>(View<const T, 2>(dy), arena);
+    const auto dq = arena.take<T, 2>(q.shape()), d_kv = arena.take<T, 2>(kv.shape());
+    if (!arena.planning()) {
+      dot_attention_backward<T>(tiled(halo.extended()), q, half(kv, 0), half(kv, 1), slopes_.view(),
+                                extended_y, call.saved.template array<3>("log_sums"), extended_dy,
+                                dq, half(d_kv, 0), half(d_kv, 1));
+      halo.take_own<T>(View<const T, 2>(dq), part(d_columns, 0));
+      halo.take_own<T>(View<const T, 2>(d_kv), keys_and_values(d_columns));
+    }
+    halo.give_back<T>(View<const T, 2>(d_kv), keys_and_values(d_columns), arena);
   }
 
  private:
@@ -66,10 +106,17 @@ class Attention final : public Core<T> {
   MatrixView<U> part(MatrixView<U> columns, Index i) const {
     return columns.block(0, i * d_model_, columns.rows, d_model_);
   }
-  TiledAttentionShape tiled(const CoreCall<T>& call) const {
+  template <class U>
+  MatrixView<U> keys_and_values(MatrixView<U> columns) const {
+    return columns.block(0, d_model_, columns.rows, 2 * d_model_);
+  }
+  /// Keys or values of an array of both.
+  MatrixView<T> half(View<T, 2> kv, Index i) const { return part(MatrixView<T>(kv), i); }
+  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.window - 1}; }
+  TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
-    shape.batch = call.sequences.batch;
-    shape.length = call.sequences.length;
+    shape.batch = sequences.batch;
+    shape.length = sequences.length;
     return shape;
   }
 

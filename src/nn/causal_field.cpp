@@ -141,12 +141,47 @@ class CausalField final : public Core<T> {
     const auto& memory = run ? memory_->with(kernels_.in(call.values)) : memory_->last();
     memory.backward(sequences_of(call, current), sequences_of(call, View<const T, 2>(dy)),
                     sequences_of(call, d_current), d_kernels, call.arena);
-    if (run) {
-      const View<T, 2> sums = kernels_.in(d_values);
-      for (Index i = 0; i < sums.size(); ++i) sums.data()[i] += d_kernels.data()[i];
-    }
+    if (run) add_to_kernels(d_kernels, 0, d_values);
     associator_current_backward<T>(call.columns, transport_.in(call.values), current, d_current,
                                    d_columns, transport_.in(d_values), call.arena);
+  }
+
+  bool can_be_shared() const override { return true; }
+
+  /// Heads are dealt out, and each rank remembers the whole of its own.
+  void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const DealtHeads dealt = deal(call);
+    const View<T, 2> current = call.saved.template array<2>("current");
+    if (!arena.planning()) {
+      associator_current_forward<T>(call.columns, transport_.in(call.values), current);
+    }
+    const auto j = dealt.deal<T>(View<const T, 2>(current), arena);
+    const auto dealt_y = arena.take<T, 4>(j.shape());
+    if (dealt.count() > 0) remember(call, dealt, state, j, dealt_y);
+    dealt.collect<T>(dealt_y, y, arena);
+    collect_state(call, dealt, state);
+  }
+
+  void backward_shared(const CoreCall<T>& call, View<const T, 2>, View<T, 2> dy,
+                       MatrixView<T> d_columns, std::span<T> d_values) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const DealtHeads dealt = deal(call);
+    const View<T, 2> current = call.saved.template array<2>("current");
+    const auto d_current = arena.take<T, 2>(current.shape());
+    const auto j = dealt.deal<T>(View<const T, 2>(current), arena);
+    const auto dealt_dy = dealt.deal<T>(View<const T, 2>(dy), arena);
+    const auto dj = arena.take<T, 4>(j.shape());
+    if (dealt.count() > 0) {
+      const auto d_kernels = arena.take<T, 2>({dealt.count(), kernels_.shape[1]});
+      memory_of(call, dealt).backward(j, dealt_dy, dj, d_kernels, arena);
+      if (!arena.planning()) add_to_kernels(d_kernels, dealt.first(), d_values);
+    }
+    dealt.collect<T>(dj, d_current, arena);
+    associator_current_backward<T>(call.columns, transport_.in(call.values), current, d_current,
+                                   d_columns, transport_.in(d_values), arena);
   }
 
  private:
@@ -157,8 +192,73 @@ class CausalField final : public Core<T> {
         {call.sequences.batch, call.sequences.length, heads_, kCurrentWidth});
   }
 
+  /// Of the heads from `first` on.
+  void add_to_kernels(View<const T, 2> d_kernels, Index first, std::span<T> d_values) const {
+    T* const sums = kernels_.in(d_values)[first].data();
+    for (Index i = 0; i < d_kernels.size(); ++i) sums[i] += d_kernels.data()[i];
+  }
+
+  DealtHeads deal(const CoreCall<T>& call) const { return {call.sequences, heads_, kCurrentWidth}; }
+  /// The memory of the heads that are dealt to this rank.
+  const memory::CausalConvolution<T>& memory_of(const CoreCall<T>& call,
+                                                const DealtHeads& dealt) const {
+    if (own_memory_ == nullptr || own_memory_->last().heads() != dealt.count()) {
+      own_memory_ = std::make_unique<FieldMemory<T>>(dealt.count());
+    }
+    if (call.arena.planning()) return own_memory_->last();
+    return own_memory_->with(
+        {kernels_.in(call.values)[dealt.first()].data(), {dealt.count(), kernels_.shape[1]}});
+  }
+
+  /// y of these heads; their sums in `state`, where there is one, go on.
+  void remember(const CoreCall<T>& call, const DealtHeads& dealt, MatrixView<T> state,
+                View<const T, 4> j, View<T, 4> y) const {
+    Arena& arena = call.arena;
+    const auto& memory = memory_of(call, dealt);
+    if (state.cols == 0) return memory.forward(j, y, arena);
+    const Arena::Scope scope(arena);
+    const Index B = call.sequences.batch, size = heads_ * sums_of_head();
+    const auto all = arena.take<double, 1>({size}).span();
+    const auto own =
+        arena.take<double, 4>({B, dealt.count(), memory_->last().state_rows(), kCurrentWidth});
+    if (arena.planning()) return;
+    const auto own_of = [&](std::span<double> sums) {
+      return sums.subspan(dealt.first() * sums_of_head(), dealt.count() * sums_of_head());
+    };
+    for (Index b = 0; b < B; ++b) {
+      join<T>(state.data + b * state.stride, all);
+      std::ranges::copy(own_of(all), own[b].data());
+    }
+    memory.advance(j, y, own);
+    for (Index b = 0; b < B; ++b) {
+      join<T>(state.data + b * state.stride, all);
+      std::ranges::copy(own[b].span(), own_of(all).begin());
+      split<T>(all, state.data + b * state.stride);
+    }
+  }
+
+  /// Each rank has brought the sums of its heads up to date: all get them all.
+  void collect_state(const CoreCall<T>& call, const DealtHeads& dealt, MatrixView<T> state) const {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    if (state.cols == 0) return;
+    const Stretch& stretch = call.sequences.stretch;
+    const auto sums = arena.take<double, 1>({heads_ * sums_of_head()}).span();
+    const auto ends = arena.take<Index, 1>({stretch.count});
+    if (arena.planning()) return;
+    for (Index r = 0; r < stretch.count; ++r) ends(r) = dealt.begin_of(r + 1) * sums_of_head();
+    for (Index b = 0; b < state.rows; ++b) {
+      join<T>(state.data + b * state.stride, sums);
+      stretch.ranks->all_gather(sums, std::span<const Index>(ends.span()));
+      split<T>(sums, state.data + b * state.stride);
+    }
+  }
+  /// Doubles in one head's part of a state.
+  Index sums_of_head() const { return memory_->last().state_rows() * kCurrentWidth; }
+
   Index heads_;
   std::unique_ptr<FieldMemory<T>> memory_;
+  mutable std::unique_ptr<FieldMemory<T>> own_memory_;  // of the heads of one rank of several
   Slot transport_, kernels_;
 };
 

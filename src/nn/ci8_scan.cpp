@@ -12,6 +12,7 @@
 #include "nn/ci8_scan_kernel.h"
 #include "nn/ci8_scan_plan.h"
 #include "nn/ci8_scan_run.h"
+#include "nn/copy_rows.h"
 
 namespace lior::nn {
 namespace {
@@ -61,9 +62,6 @@ MatrixView<T> chunk_rows(View<T, 3> view, Index chunks, Index c) {
   return {all.data + c * all.stride, all.rows / chunks, all.cols, chunks * all.stride};
 }
 
-ScanStretch whole_of(const ScanShape& shape) {
-  return {{.pitch = shape.length, .steps = shape.length}, shape.batch, shape.length};
-}
 ScanStretch tail_of(const ScanShape& shape, const ScanChunks& chunks) {
   const Index begin = chunks.blocks * chunks.block_steps(), steps = shape.length - begin;
   return {{.pitch = shape.length, .first = begin, .steps = steps}, shape.batch, steps};
@@ -78,13 +76,6 @@ ScanStretch warm_up_of(ScanStretch stretch, const ScanChunks& chunks, ScanPass p
 template <class T>
 MatrixView<const T> read(MatrixView<T> rows) {
   return rows;
-}
-
-template <class T>
-void copy_rows(MatrixView<const T> from, MatrixView<T> to) {
-  for (Index row = 0; row < from.rows; ++row) {
-    std::copy_n(from.data + row * from.stride, from.cols, to.data + row * to.stride);
-  }
 }
 
 template <class T>

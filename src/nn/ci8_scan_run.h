@@ -32,6 +32,11 @@ struct ScanStretch {
   Index whole_step(Index s, Index t) const { return map.first + s % map.chunks * map.steps + t; }
 };
 
+/// All steps.
+inline ScanStretch whole_of(const ScanShape& shape) {
+  return {{.pitch = shape.length, .steps = shape.length}, shape.batch, shape.length};
+}
+
 /// One row a sequence: [B, C, H] as a matrix.
 template <class T>
 linalg::MatrixView<T> sequence_rows(View<T, 3> view) {

@@ -37,6 +37,13 @@ std::uint32_t threshold(double rate) {
   return static_cast<std::uint32_t>(std::lround(rate * kSixteenBits));
 }
 
+/// The number among all rows of a row that is here.
+Index row_of_all(const Stretch& stretch, Index row) {
+  if (!stretch.is_shared()) return row;
+  const Index length = stretch.end() - stretch.begin();
+  return row / length * stretch.whole + stretch.begin() + row % length;
+}
+
 /// body(row, first column, columns, kept) for each block of a mask.
 template <class Body>
 void each_block(const Dropout& dropout, Index place, const Shape<2>& shape, const Body& body) {
@@ -47,8 +54,9 @@ void each_block(const Dropout& dropout, Index place, const Shape<2>& shape, cons
   const std::uint32_t least = threshold(dropout.rate);
   parallel_for(shape[0], rows_per_thread(shape[1]), [&](Index begin, Index end, int) {
     for (Index row = begin; row < end; ++row) {
+      const Index first_block = row_of_all(dropout.stretch, row) * blocks;
       for (Index block = 0; block < blocks; ++block) {
-        const auto bits = bits_of(dropout, stream, row * blocks + block);
+        const auto bits = bits_of(dropout, stream, first_block + block);
         std::array<bool, kOfABlock> kept;
         for (Index i = 0; i < kOfABlock; ++i) kept[i] = bits[i] >= least;
         const Index first = block * kOfABlock;

@@ -40,15 +40,17 @@ class GeometricAttention final : public Core<T> {
   }
 
   void save(const Sequences& sequences, SavedPlan& plan) const override {
-    plan.keep("log_sums", Shape<3>{sequences.batch, tiled_.heads, sequences.length});
+    plan.keep("log_sums",
+              Shape<3>{sequences.batch, tiled_.heads, halo(sequences).extended().length});
     plan.redo("z", Shape<2>{sequences.rows(), kSpinorWidth * tiled_.heads});
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
     restore(call, y);
     if (call.arena.planning()) return;
-    spinor_attention_forward<T>(tiled(call), z(call), values(call.columns), mix_.in(call.values),
-                                state, y, call.saved.template array<3>("log_sums"));
+    spinor_attention_forward<T>(tiled(call.sequences), z(call), values(call.columns),
+                                mix_.in(call.values), state, y,
+                                call.saved.template array<3>("log_sums"));
   }
 
   void restore(const CoreCall<T>& call, View<T, 2>) const override {
@@ -60,11 +62,57 @@ class GeometricAttention final : public Core<T> {
     Arena& arena = call.arena;
     const Arena::Scope scope(arena);
     const auto dz = arena.take<T, 2>(z(call).shape());
-    spinor_attention_backward<T>(tiled(call), z(call), values(call.columns), mix_.in(call.values),
-                                 y, call.saved.template array<3>("log_sums"), dy, dz,
-                                 values(d_columns), mix_.in(d_values), call.arena);
+    spinor_attention_backward<T>(tiled(call.sequences), z(call), values(call.columns),
+                                 mix_.in(call.values), y, call.saved.template array<3>("log_sums"),
+                                 dy, dz, values(d_columns), mix_.in(d_values), call.arena);
     if (call.arena.planning()) return;
     spinor_map_backward<T>(octets(call.columns), dz, octets(d_columns));
+  }
+
+  bool can_be_shared() const override { return true; }
+
+  /// The window before a stretch comes from other ranks; what its tokens see themselves is left
+  /// out.
+  void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
+    restore(call, y);
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call.sequences);
+    const auto extended_z = halo.extend<T>(View<const T, 2>(z(call)), arena);
+    const auto extended_v = halo.extend<T>(values(call.columns), arena);
+    const auto extended_y = arena.take<T, 2>(extended_v.shape());
+    if (!arena.planning()) {
+      spinor_attention_forward<T>(tiled(halo.extended()), extended_z, extended_v,
+                                  mix_.in(call.values), state, extended_y,
+                                  call.saved.template array<3>("log_sums"));
+      halo.take_own<T>(View<const T, 2>(extended_y), y);
+    }
+    call.sequences.stretch.share_last(state, arena);
+  }
+
+  void backward_shared(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
+                       MatrixView<T> d_columns, std::span<T> d_values) const override {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call.sequences);
+    const auto extended_z = halo.extend<T>(View<const T, 2>(z(call)), arena);
+    const auto extended_v = halo.extend<T>(values(call.columns), arena);
+    const auto extended_y = halo.pad<T>(y, arena);
+    const auto extended_dy = halo.pad<T>(View<const T, 2>(dy), arena);
+    const auto extended_dz = arena.take<T, 2>(extended_z.shape());
+    const auto extended_dv = arena.take<T, 2>(extended_v.shape());
+    const auto dz = arena.take<T, 2>(z(call).shape());
+    spinor_attention_backward<T>(tiled(halo.extended()), extended_z, extended_v,
+                                 mix_.in(call.values), extended_y,
+                                 call.saved.template array<3>("log_sums"), extended_dy, extended_dz,
+                                 extended_dv, mix_.in(d_values), arena);
+    if (!arena.planning()) {
+      halo.take_own<T>(View<const T, 2>(extended_dz), dz);
+      halo.take_own<T>(View<const T, 2>(extended_dv), values(d_columns));
+    }
+    halo.give_back<T>(View<const T, 2>(extended_dz), dz, arena);
+    halo.give_back<T>(View<const T, 2>(extended_dv), values(d_columns), arena);
+    if (!arena.planning()) spinor_map_backward<T>(octets(call.columns), dz, octets(d_columns));
   }
 
  private:
@@ -77,10 +125,11 @@ class GeometricAttention final : public Core<T> {
     return columns.block(0, octets_, columns.rows, values_);
   }
   View<T, 2> z(const CoreCall<T>& call) const { return call.saved.template array<2>("z"); }
-  TiledAttentionShape tiled(const CoreCall<T>& call) const {
+  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.window - 1}; }
+  TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
-    shape.batch = call.sequences.batch;
-    shape.length = call.sequences.length;
+    shape.batch = sequences.batch;
+    shape.length = sequences.length;
     return shape;
   }
 

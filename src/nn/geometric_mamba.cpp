@@ -7,6 +7,8 @@
 #include "lior/nn/ci8_scan.h"
 #include "lior/nn/linear.h"
 #include "lior/nn/readout.h"
+#include "lior/nn/scan_composition.h"
+#include "nn/copy_rows.h"
 #include "nn/cores.h"
 
 namespace lior::nn {
@@ -25,8 +27,7 @@ T column_norm(View<const T, 2> initial, Index head) {
 /// d_initial [S, H] += the gradient through normalisation, from the gradients of each sequence's
 /// h_0.
 template <class T>
-void initial_state_backward(View<const T, 2> initial, View<const T, 3> d_state,
-                            View<T, 2> d_initial) {
+void normalised_backward(View<const T, 2> initial, View<const T, 3> d_state, View<T, 2> d_initial) {
   const Index S = initial.extent(0), H = initial.extent(1);
   for (Index head = 0; head < H; ++head) {
     const T norm = column_norm(initial, head);
@@ -40,13 +41,6 @@ void initial_state_backward(View<const T, 2> initial, View<const T, 3> d_state,
     for (Index k = 0; k < S; ++k) {
       d_initial(k, head) += (summed(k) - along * initial(k, head) / norm) / norm;
     }
-  }
-}
-
-template <class T>
-void copy_rows(MatrixView<const T> from, MatrixView<T> to) {
-  for (Index row = 0; row < from.rows; ++row) {
-    std::copy_n(from.data + row * from.stride, from.cols, to.data + row * to.stride);
   }
 }
 
@@ -130,10 +124,22 @@ class GeometricMamba final : public Core<T> {
     }
   }
 
+  void initial_state_backward(std::span<const T> values, View<const T, 2> d_state,
+                              std::span<T> d_values) const override {
+    if (mixer_.gates) return;
+    normalised_backward<T>(
+        initial_.in(values),
+        d_state.template reshaped<3>({d_state.extent(0), mixer_.state_width(), mixer_.heads}),
+        initial_.in(d_values));
+  }
+
   void save(const Sequences& sequences, SavedPlan& plan) const override {
     const ScanShape scan = scan_of(sequences);
     plan.keep("starts", Shape<4>{scan.batch, scan.tiles(), scan.state_width(), scan.heads()});
     plan.redo("q", Shape<2>{sequences.rows(), read_width()});
+    if (!sequences.stretch.is_shared()) return;
+    plan.keep("maps", Shape<4>{sequences.stretch.count * scan.batch, kMapColumns,
+                               scan.state_width(), scan.heads()});
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
@@ -157,33 +163,57 @@ class GeometricMamba final : public Core<T> {
 
   void backward(const CoreCall<T>& call, View<const T, 2>, View<T, 2> dy, MatrixView<T> d_columns,
                 std::span<T> d_values, MatrixView<T> d_state) const override {
+    const Arena::Scope scope(call.arena);
+    const View<const T, 2> dq = read_backward(call, dy, d_values);
+    scan_backward(call, dq, d_columns, d_values, d_state);
+  }
+
+  /// Each rank makes the map of its stretch; all gather them, and take the first state through
+  /// those of the stretches before theirs.
+  void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
+    Arena& arena = call.arena;
+    const View<T, 2> q = call.saved.template array<2>("q");
+    {
+      const Arena::Scope scope(arena);
+      const Scratch own(*this, call);
+      gather_maps(call);
+      if (!arena.planning()) {
+        begin_scan(call, state, own);
+        for (Index place = 0; place < call.sequences.stretch.place; ++place) {
+          scan_map_apply<T>(map_of(call, place), own.h, own.h);
+        }
+        ci8_scan_readout_forward<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
+                                    own.h, call.saved.template array<4>("starts"), q,
+                                    own.workspace);
+        end_scan(state, own);
+      }
+      call.sequences.stretch.share_last(state, arena);
+    }
+    linear_forward<T>(call.precision, q, read_.in(call.values), {}, y, arena);
+  }
+
+  /// The gradient of the last state is what later stretches make of it: of each, M^dagger of that
+  /// at its end, and what its own tokens add.
+  void backward_shared(const CoreCall<T>& call, View<const T, 2>, View<T, 2> dy,
+                       MatrixView<T> d_columns, std::span<T> d_values) const override {
     const ScanShape scan = scan_of(call.sequences);
+    const Stretch& stretch = call.sequences.stretch;
+    const Index B = scan.batch, S = scan.state_width(), H = scan.heads();
     Arena& arena = call.arena;
     const Arena::Scope scope(arena);
-    const Scratch own(*this, call);  // its h is the gradient of states
-    const View<const T, 2> q = call.saved.template array<2>("q");
-    const auto dq = arena.take<T, 2>(q.shape());
-    const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
-    linear_backward<T>(call.precision, q, read_.in(call.values), dy, Store::write, dq,
-                       read_.in(d_values), {}, call.arena);
-    if (call.arena.planning()) return;
-    if (d_state.data != nullptr) {
-      copy_rows<T>(d_state, own.rows());
-    } else {
-      std::fill(own.h.begin(), own.h.end(), T(0));
+    const View<const T, 2> dq = read_backward(call, dy, d_values);
+    const auto d_state = arena.take<T, 3>({B, S, H});
+    const View<const T, 3> starts = start_gradients(call, dq);
+    if (!arena.planning()) {
+      std::fill(d_state.begin(), d_state.end(), T(0));  // nothing reads the last state
+      for (Index place = stretch.count; --place > stretch.place;) {
+        scan_map_apply_adjoint<T>(map_of(call, place), d_state, part_of(starts, place, B), d_state);
+      }
     }
-    ci8_scan_readout_backward<T>(scan, call.columns, angles_.in(call.values),
-                                 call.saved.template array<4>("starts"), dq, d_columns, own.h,
-                                 d_angles, own.workspace);
-    if (d_state.data != nullptr) {
-      copy_rows<T>(own.rows(), d_state);
-    } else if (!mixer_.gates) {
-      initial_state_backward<T>(initial_.in(call.values), own.h, initial_.in(d_values));
-    }
-    if (!mixer_.rotation) return;
-    const View<T, 2> sums = angles_.in(d_values);
-    for (Index b = 0; b < scan.batch; ++b) {
-      for (Index i = 0; i < sums.size(); ++i) sums.data()[i] += d_angles[b].data()[i];
+    const View<T, 2> rows(d_state.data(), {B, S * H});
+    scan_backward(call, dq, d_columns, d_values, MatrixView<T>(rows));
+    if (!arena.planning() && stretch.place == 0) {
+      initial_state_backward(call.values, rows, d_values);
     }
   }
 
@@ -207,16 +237,101 @@ class GeometricMamba final : public Core<T> {
     const Arena::Scope scope(arena);
     const Scratch own(*this, call);
     if (arena.planning()) return;
+    begin_scan(call, state, own);
+    ci8_scan_readout_forward<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
+                                own.h, call.saved.template array<4>("starts"), q, own.workspace);
+    end_scan(state, own);
+  }
+
+  /// Of y = W_q q: dq, taken from the arena.
+  View<const T, 2> read_backward(const CoreCall<T>& call, View<T, 2> dy,
+                                 std::span<T> d_values) const {
+    const View<const T, 2> q = call.saved.template array<2>("q");
+    const auto dq = call.arena.template take<T, 2>(q.shape());
+    linear_backward<T>(call.precision, q, read_.in(call.values), dy, Store::write, dq,
+                       read_.in(d_values), {}, call.arena);
+    return dq;
+  }
+
+  /// The rest of backward.
+  void scan_backward(const CoreCall<T>& call, View<const T, 2> dq, MatrixView<T> d_columns,
+                     std::span<T> d_values, MatrixView<T> d_state) const {
+    const ScanShape scan = scan_of(call.sequences);
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Scratch own(*this, call);  // its h is the gradient of states
+    const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
+    if (arena.planning()) return;
+    if (d_state.data != nullptr) {
+      copy_rows<T>(d_state, own.rows());
+    } else {
+      std::fill(own.h.begin(), own.h.end(), T(0));
+    }
+    ci8_scan_readout_backward<T>(scan, call.columns, angles_.in(call.values),
+                                 call.saved.template array<4>("starts"), dq, d_columns, own.h,
+                                 d_angles, own.workspace);
+    if (d_state.data != nullptr) {
+      copy_rows<T>(own.rows(), d_state);
+    } else {
+      initial_state_backward(call.values, {own.h.data(), {scan.batch, state_size()}}, d_values);
+    }
+    if (!mixer_.rotation) return;
+    const View<T, 2> sums = angles_.in(d_values);
+    for (Index b = 0; b < scan.batch; ++b) {
+      for (Index i = 0; i < sums.size(); ++i) sums.data()[i] += d_angles[b].data()[i];
+    }
+  }
+
+  void begin_scan(const CoreCall<T>& call, MatrixView<T> state, const Scratch& own) const {
     if (state.data != nullptr) {
       copy_rows<T>(state, own.rows());
     } else {
       initial_state(call.values, own.rows());
     }
-    ci8_scan_readout_forward<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
-                                own.h, call.saved.template array<4>("starts"), q, own.workspace);
+  }
+  void end_scan(MatrixView<T> state, const Scratch& own) const {
     if (state.data == nullptr) return;
     if (!mixer_.gates) restore_lengths<T>(state, own.h);
     copy_rows<T>(own.rows(), state);
+  }
+
+  /// The maps of all stretches into the saved ones.
+  void gather_maps(const CoreCall<T>& call) const {
+    const View<T, 4> maps = call.saved.template array<4>("maps");
+    if (!call.arena.planning()) {
+      ci8_scan_map<T>(scan_of(call.sequences), call.columns, angles_.in(call.values),
+                      map_of(call, call.sequences.stretch.place));
+    }
+    call.sequences.stretch.gather_parts(maps.span(), call.arena);
+  }
+  View<T, 4> map_of(const CoreCall<T>& call, Index place) const {
+    return part_of(call.saved.template array<4>("maps"), place, call.sequences.batch);
+  }
+
+  /// Of all ranks: dL/dh_0 of what their own tokens read, [count B, S, H].
+  View<const T, 3> start_gradients(const CoreCall<T>& call, View<const T, 2> dq) const {
+    Arena& arena = call.arena;
+    const ScanShape scan = scan_of(call.sequences);
+    const Stretch& stretch = call.sequences.stretch;
+    const auto starts =
+        arena.take<T, 3>({stretch.count * scan.batch, scan.state_width(), scan.heads()});
+    const Arena::Scope scope(arena);
+    const auto d_angles = arena.take<T, 3>({scan.batch, 8, scan.heads()});
+    if (!arena.planning()) {
+      ci8_scan_start_gradient<T>(scan, call.columns, angles_.in(call.values),
+                                 call.saved.template array<4>("starts"), dq,
+                                 part_of(starts, stretch.place, scan.batch), d_angles);
+    }
+    stretch.gather_parts(starts.span(), arena);
+    return starts;
+  }
+
+  /// Sequences of one rank, in an array that has `batch` of each.
+  template <class U, std::size_t Rank>
+  static View<U, Rank> part_of(View<U, Rank> all, Index place, Index batch) {
+    Shape<Rank> shape = all.shape();
+    shape[0] = batch;
+    return {all[place * batch].data(), shape};
   }
 
   ScanShape scan_of(const Sequences& sequences) const {

@@ -11,9 +11,6 @@
 namespace lior::nn {
 using linalg::MatrixView;
 
-namespace {
-
-/// Right answers at the last position of each of B sequences.
 void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossResult& result) {
   const Index N = targets.extent(1);
   if (N == 0) return;
@@ -23,15 +20,6 @@ void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossRes
     ++result.last_targets;
     if (predicted[b * N + N - 1] == target) ++result.last_correct;
   }
-}
-
-}  // namespace
-
-LossResult loss_result(const CrossEntropy& sums, Tokens targets,
-                       std::span<const std::int32_t> predicted, bool planning) {
-  LossResult result{.loss_sum = sums.loss_sum, .targets = sums.targets, .correct = sums.correct};
-  if (!planning) count_last(targets, predicted, result);
-  return result;
 }
 
 template <class T>
@@ -76,15 +64,15 @@ void Model<T>::Impl::allocate() {
 }
 
 template <class T>
-View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) const {
-  const Sequences sequences{tokens.extent(0), tokens.extent(1)};
+View<T, 2> Model<T>::Impl::infer(const OwnPart<T>& own, View<T, 2> state, Arena& arena) const {
+  const Sequences& sequences = own.sequences;
   const Shape<2> shape{sequences.rows(), config.d_model};
   auto x = arena.take<T, 2>(shape), out = arena.take<T, 2>(shape);
   const auto inv_rms = arena.take<T, 1>({shape[0]}).span();
   const auto rows = arena.take<std::int32_t, 2>({shape[0], ngram_shape.orders()});
   if (!arena.planning()) {
-    embedding_forward<T>(embedding.in(weights()), tokens.span(), x);
-    if (ngram_tables() > 0) look_up(tokens, state, rows, x);
+    embedding_forward<T>(embedding.in(weights()), own.tokens.span(), x);
+    if (ngram_tables() > 0) look_up(own, rows, x);
   }
   Index column = 0;
   for (const auto& layer : layers) {
@@ -103,13 +91,11 @@ View<T, 2> Model<T>::Impl::infer(Tokens tokens, View<T, 2> state, Arena& arena) 
   return out;
 }
 
-/// Adds the rows of n-grams to x; the last tokens are kept behind the states of the layers.
+/// Adds the rows of n-grams to x.
 template <class T>
-void Model<T>::Impl::look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows,
+void Model<T>::Impl::look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows,
                              View<T, 2> x) const {
-  const Index size = ngram_shape.history();
-  const MatrixView<T> all = history(state);
-  ngram_rows<T>(ngram_shape, tokens, all.block(0, all.cols - size, all.rows, size), rows);
+  ngram_rows<T>(ngram_shape, own.tokens, own.last_before(ngram_shape.history()), rows);
   ngram_forward<T>(ngram.in(weights()), rows, x);
 }
 
@@ -133,21 +119,29 @@ void Model<T>::Impl::make_terms(const CountedRows<T>& rows, std::span<T> d_value
 }
 
 template <class T>
-LossResult Model<T>::Impl::evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
+LossResult Model<T>::Impl::evaluate(const Stretch& stretch, Tokens tokens, Tokens targets,
+                                    View<T, 2> state, Arena& arena,
                                     View<std::int32_t, 2> predictions) const {
   check_shape(targets, tokens.shape(), "targets");
   if (!predictions.empty()) check_shape(predictions, tokens.shape(), "predicted");
   const Arena::Scope scope(arena);
-  const auto predicted = predictions.empty() ? arena.take<std::int32_t, 1>({tokens.size()}).span()
-                                             : predictions.span();
-  const auto normed = infer(tokens, state, arena);
+  const OwnPart<T> own = own_part(stretch, tokens, targets, history(state), {}, arena);
+  const bool own_room = predictions.empty() || stretch.is_shared();
+  const auto predicted =
+      own_room ? arena.take<std::int32_t, 1>({own.sequences.rows()}).span() : predictions.span();
+  const auto normed = infer(own, state, arena);
   std::optional<CountScores<T>> terms;
-  make_terms({.tokens = tokens, .history = history(state)}, {},
-             rows_at_once(tokens.size(), config.classes), arena, terms);
+  make_terms({own.tokens, own.history, {}}, {}, rows_at_once(own.tokens.size(), config.classes),
+             arena, terms);
   const CrossEntropy sums =
-      cross_entropy_forward<T>(classifier(normed, terms), targets.span(), predicted, arena);
+      cross_entropy_forward<T>(classifier(normed, terms), own.targets.span(), predicted, arena);
+  LossResult result = loss_result(sums, own, predicted, arena.planning());
+  if (stretch.is_shared()) {
+    result = sum_of_stretches(stretch, result, arena);
+    if (!predictions.empty()) gather_stretches(stretch, predicted, predictions, arena);
+  }
   if (!arena.planning()) ngram_remember<T>(tokens, history(state));
-  return loss_result(sums, targets, predicted, arena.planning());
+  return result;
 }
 
 template <class T>
@@ -275,12 +269,17 @@ std::span<const Keep> Model<T>::kept() const {
 }
 
 template <class T>
-std::size_t Model<T>::training_bytes(Index batch, Index length) const {
+std::size_t Model<T>::training_bytes(Index batch, Index length, Index ranks) const {
+  impl_->check_shared(length, ranks);
   Arena planner = Arena::planner();
   const Tokens none(nullptr, {batch, length});
   const std::span<T> no_gradients(static_cast<T*>(nullptr), impl_->layout.dense_size());
   NgramGradients<T> no_rows;
-  typename Impl::Pass{*impl_, none, none, no_gradients, no_rows, planner}.run();
+  for (Index place = 0; place < ranks; ++place) {
+    const Arena::Scope scope(planner);
+    const OwnPart<T> own = impl_->own_part({place, ranks, length}, none, none, {}, {}, planner);
+    typename Impl::Pass{*impl_, own, no_gradients, no_rows, planner}.run();
+  }
   return planner.peak();
 }
 
@@ -291,10 +290,20 @@ std::size_t Model<T>::row_gradient_bytes(Index batch, Index length) const {
 }
 
 template <class T>
-std::size_t Model<T>::inference_bytes(Index batch, Index length) const {
+std::size_t Model<T>::inference_bytes(Index batch, Index length, Index ranks) const {
+  impl_->check_shared(length, ranks);
   Arena planner = Arena::planner();
   const Tokens none(nullptr, {batch, length});
-  impl_->evaluate(none, none, {nullptr, {batch, state_size()}}, planner, {});
+  const View<T, 2> state(nullptr, {batch, state_size()});
+  if (ranks == 1) impl_->evaluate({}, none, none, state, planner, {});
+  for (Index place = 0; ranks > 1 && place < ranks; ++place) {
+    const View<std::int32_t, 2> predicted(nullptr, none.shape());
+    impl_->evaluate({place, ranks, length}, none, none, state, planner, predicted);
+  }
+  if (ranks > 1) {  // the last tokens of a stream, see evaluate
+    const Tokens few(nullptr, {batch, ranks - 1});
+    impl_->evaluate({}, few, few, state, planner, {});
+  }
   return planner.peak();
 }
 
@@ -312,18 +321,28 @@ void Model<T>::initial_state(View<T, 2> state) const {
 template <class T>
 LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
                                         View<const std::int32_t, 2> targets, Arena& arena,
-                                        std::span<const Index> places, Index of) {
+                                        std::span<const Index> places, Index of,
+                                        comm::Communicator& ranks) {
+  check_shape(targets, tokens.shape(), "targets");
+  const Arena::Scope scope(arena);
+  const Stretch stretch = impl_->stretch_of(tokens.extent(1), ranks);
+  const OwnPart<T> own = impl_->own_part(stretch, tokens, targets, {}, places, arena);
+  if (of == 0) of = count_targets(targets.span());
   auto& rows = impl_->ngram_gradients;
-  rows.reserve(impl_->ngram_entries(tokens.size()), impl_->ngram_tables(), impl_->config.d_model);
-  return typename Impl::Pass{*impl_, tokens, targets, gradients(), rows, arena, places, of}.run();
+  rows.reserve(impl_->ngram_entries(own.tokens.size()), impl_->ngram_tables(),
+               impl_->config.d_model);
+  return typename Impl::Pass{*impl_, own, gradients(), rows, arena, of}.run();
 }
 
 template <class T>
 LossResult Model<T>::evaluate(View<const std::int32_t, 2> tokens,
                               View<const std::int32_t, 2> targets, View<T, 2> state, Arena& arena,
-                              View<std::int32_t, 2> predicted) const {
+                              View<std::int32_t, 2> predicted, comm::Communicator& ranks) const {
   check_shape(state, {tokens.extent(0), state_size()}, "state");
-  return impl_->evaluate(tokens, targets, state, arena, predicted);
+  // The last tokens of a stream may be fewer than ranks: each reads them all.
+  const bool shares = tokens.extent(1) >= ranks.size();
+  const Stretch stretch = impl_->stretch_of(tokens.extent(1), shares ? ranks : comm::alone());
+  return impl_->evaluate(stretch, tokens, targets, state, arena, predicted);
 }
 
 template <class T>
@@ -334,7 +353,8 @@ void Model<T>::logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View
   check_shape(last_logits, {B, impl_->config.classes}, "last_logits");
   LIOR_CHECK(N >= 1, "tokens is [{}, 0]; scores follow a token: expected at least one", B);
   const Arena::Scope scope(arena);
-  const auto normed = impl_->infer(tokens, state, arena);
+  const OwnPart<T> own{{B, N}, tokens, {}, impl_->history(state)};
+  const auto normed = impl_->infer(own, state, arena);
   const MatrixView<T> last(normed[N - 1].data(), B, D, N * D);
   linear_forward<T>(last, impl_->output.in(values()), impl_->output_bias.vector_in(values()),
                     last_logits);

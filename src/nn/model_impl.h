@@ -21,9 +21,39 @@ using Tokens = View<const std::int32_t, 2>;
 template <class T>
 using Layers = std::span<const std::unique_ptr<Layer<T>>>;
 
-/// The sums of a loss, and the right answers at the last position of each of B sequences.
-LossResult loss_result(const CrossEntropy& sums, Tokens targets,
-                       std::span<const std::int32_t> predicted, bool planning);
+/// Right answers at the last position of each of B sequences.
+void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossResult& result);
+
+/// What a rank works on of a call's sequences: all of it, or a stretch.
+template <class T>
+struct OwnPart {
+  Sequences sequences;
+  Tokens tokens, targets;
+  linalg::MatrixView<const T> history{};  // of the tokens before, as a state has it; or no data
+  std::span<const Index> places{};        // of its first tokens in a counted text
+
+  /// The last `size` tokens before.
+  linalg::MatrixView<const T> last_before(Index size) const {
+    return history.data == nullptr ? history
+                                   : history.block(0, history.cols - size, history.rows, size);
+  }
+};
+
+/// The sums of a loss, and the right answers at the last position of each of B sequences, where
+/// that is here.
+template <class T>
+LossResult loss_result(const CrossEntropy& sums, const OwnPart<T>& own,
+                       std::span<const std::int32_t> predicted, bool planning) {
+  LossResult result{.loss_sum = sums.loss_sum, .targets = sums.targets, .correct = sums.correct};
+  if (!planning && own.sequences.stretch.is_last()) count_last(own.targets, predicted, result);
+  return result;
+}
+
+/// The sums of all stretches' results, on all ranks.
+LossResult sum_of_stretches(const Stretch& stretch, const LossResult& own, Arena& arena);
+/// whole [B, N] from the predictions of each stretch, on all ranks.
+void gather_stretches(const Stretch& stretch, std::span<const std::int32_t> own,
+                      View<std::int32_t, 2> whole, Arena& arena);
 
 /// The gradients of n-gram rows: at the embedding, and before the output's norm.
 template <class T>
@@ -103,32 +133,44 @@ struct Model<T>::Impl {
   Index state_size() const { return layers_state_size() + history_size(); }
   void initial_state(View<T, 2> state) const;
 
+  /// The stretch of sequences of `whole` tokens that is this rank's.
+  Stretch stretch_of(Index whole, comm::Communicator& ranks) const;
+  /// Throws lior::Error unless so many ranks may share such sequences.
+  void check_shared(Index whole, Index ranks) const;
+  /// `history` (or no data) is what comes before the sequences.
+  OwnPart<T> own_part(const Stretch& stretch, Tokens tokens, Tokens targets,
+                      linalg::MatrixView<const T> history, std::span<const Index> places,
+                      Arena& arena) const;
+
   /// RMSNorm of what leaves the last layer, [R, D]; the layers' part of `state` goes on to the last
   /// token.
-  View<T, 2> infer(Tokens tokens, View<T, 2> state, Arena& arena) const;
-  LossResult evaluate(Tokens tokens, Tokens targets, View<T, 2> state, Arena& arena,
-                      View<std::int32_t, 2> predicted) const;
-  void look_up(Tokens tokens, View<T, 2> state, View<std::int32_t, 2> rows, View<T, 2> x) const;
+  View<T, 2> infer(const OwnPart<T>& own, View<T, 2> state, Arena& arena) const;
+  LossResult evaluate(const Stretch& stretch, Tokens tokens, Tokens targets, View<T, 2> state,
+                      Arena& arena, View<std::int32_t, 2> predicted) const;
+  void look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows, View<T, 2> x) const;
 
   /// One call of loss_and_gradients; model_step.cpp.
   struct Pass {
     const Impl& model;
-    Tokens tokens, targets;
+    OwnPart<T> own;
     std::span<T> d_values;
     NgramGradients<T>& d_ngrams;
     Arena& arena;
-    std::span<const Index> places{};
-    Index of = 0;                        // targets that the loss is the mean over; 0: those here
+    Index of = 0;  // targets that the loss is the mean over
+    Dropout dropout = dropout_of(model.dropout, own.sequences.stretch);
     View<std::int32_t, 2> ngram_rows{};  // of every token
 
     static constexpr Index kNgramPlace = Impl::kNgramPlace;
     /// Of the rows that dropout leaves.
-    T ngram_scale() const { return static_cast<T>(1 / (1 - model.dropout.rate)); }
-    Sequences sequences() const { return {tokens.extent(0), tokens.extent(1)}; }
+    T ngram_scale() const { return static_cast<T>(1 / (1 - dropout.rate)); }
+    static Dropout dropout_of(Dropout all, const Stretch& stretch) {
+      all.stretch = stretch;
+      return all;
+    }
     /// A call of `layer` that has no room yet for what it saves.
     LayerCall<T> call_of(const Layer<T>& layer, View<const T, 2> x) const {
-      return {sequences(), model.weights(), x, {.plan = layer.plan(sequences())},
-              arena,       model.precision};
+      return {own.sequences, model.weights(), x, {.plan = layer.plan(own.sequences)},
+              arena,         model.precision};
     }
     LossResult run();
     LossResult through_blocks(std::size_t first, View<const T, 2> x, View<T, 2> dx) const;

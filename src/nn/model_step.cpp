@@ -22,8 +22,8 @@ struct Nothing {
 /// Forward down the list and backward up again: the arena is a stack, and so are the calls.
 template <class T>
 LossResult Model<T>::Impl::Pass::run() {
-  check_shape(targets, tokens.shape(), "targets");
   const Arena::Scope scope(arena);
+  const Tokens tokens = own.tokens;
   const auto x = arena.take<T, 2>({tokens.size(), model.config.d_model});
   const auto dx = arena.take<T, 2>(x.shape());
   const bool has_ngrams = model.ngram_tables() > 0;
@@ -32,8 +32,9 @@ LossResult Model<T>::Impl::Pass::run() {
     std::fill(d_values.begin(), d_values.end(), T(0));
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
     if (has_ngrams) {
-      nn::ngram_rows<T>(model.ngram_shape, tokens, {}, ngram_rows);
-      if (model.dropout.is_on()) drop_rows(model.dropout, kNgramPlace, ngram_rows);
+      nn::ngram_rows<T>(model.ngram_shape, tokens, own.last_before(model.ngram_shape.history()),
+                        ngram_rows);
+      if (dropout.is_on()) drop_rows(dropout, kNgramPlace, ngram_rows);
       ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x, ngram_scale());
       d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
     }
@@ -88,12 +89,12 @@ LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, Vie
     call.saved.redone = take(plan.redone());
     layer.restore(call);
   }
-  if (!model.dropout.is_on()) {
+  if (!dropout.is_on()) {
     layer.backward(call, dx, d_values);
     return result;
   }
   const auto past = arena.take<T, 2>(dx.shape());  // what does not go through f
-  if (!arena.planning()) dropout_backward<T>(model.dropout, model.place_of(layers), dx, past);
+  if (!arena.planning()) dropout_backward<T>(dropout, model.place_of(layers), dx, past);
   layer.backward(call, dx, d_values);
   if (!arena.planning()) {
     std::transform(dx.begin(), dx.end(), past.begin(), dx.begin(), std::plus<>());
@@ -104,8 +105,8 @@ LossResult Model<T>::Impl::Pass::through_layers(Layers<T> layers, Keep keep, Vie
 /// Of a layer that has put out x + f(x), leaves entries of f(x) out.
 template <class T>
 void Model<T>::Impl::Pass::drop(Layers<T> from, View<const T, 2> x, View<T, 2> out) const {
-  if (!model.dropout.is_on() || arena.planning()) return;
-  dropout_forward<T>(model.dropout, model.place_of(from), x, out);
+  if (!dropout.is_on() || arena.planning()) return;
+  dropout_forward<T>(dropout, model.place_of(from), x, out);
 }
 
 /// One block, of which nothing stays.
@@ -144,20 +145,21 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
   Index counted = 1;
   if (!arena.planning()) {
     rms_norm_forward<T>(x, model.norm_gain(), kRmsNormEpsilon, normed, inv_rms);
-    counted = of > 0 ? of : std::max<Index>(count_targets(targets.span()), 1);
+    counted = std::max<Index>(of, 1);
   }
   std::optional<CountScores<T>> terms;
-  model.make_terms({.tokens = tokens, .places = places}, d_values,
+  model.make_terms({own.tokens, own.history, own.places}, d_values,
                    rows_at_once(x.extent(0), model.config.classes), arena, terms);
   const CrossEntropy sums = cross_entropy_backward<T>(
-      model.classifier(normed, terms), targets.span(), predicted, 1 / static_cast<double>(counted),
-      Store::write, dx, model.output.in(d_values), model.output_bias.vector_in(d_values), arena);
+      model.classifier(normed, terms), own.targets.span(), predicted,
+      1 / static_cast<double>(counted), Store::write, dx, model.output.in(d_values),
+      model.output_bias.vector_in(d_values), arena);
   rms_norm_backward<T>(x, model.norm_gain(), inv_rms, dx, Store::write, dx,
                        model.norm.vector_in(d_values), arena);
   if (model.config.ngram_output && !arena.planning()) {
     d_ngrams.take(1, model.ngram_parameter() + 1, dx, ngram_scale());
   }
-  return loss_result(sums, targets, predicted, arena.planning());
+  return loss_result(sums, own, predicted, arena.planning());
 }
 
 template LossResult Model<float>::Impl::Pass::run();

@@ -149,7 +149,11 @@ void ResidualBlock<T>::forward(const LayerCall<T>& call, MatrixView<T> state,
     rms_norm_forward<T>(call.x, norm_.vector_in(call.values), kRmsNormEpsilon, s.v, s.inv_rms);
   }
   project(call, s);
-  core_->forward(core_call(call, s), state, s.y);
+  if (call.sequences.stretch.is_shared()) {
+    core_->forward_shared(core_call(call, s), state, s.y);
+  } else {
+    core_->forward(core_call(call, s), state, s.y);
+  }
   if (run && shape_.gate) gate_forward<T>(s.y, gate_columns(shape_, s.projection), s.z);
   if (out.empty()) return;
   if (run) std::copy(call.x.begin(), call.x.end(), out.begin());
@@ -187,7 +191,12 @@ void ResidualBlock<T>::backward(const LayerCall<T>& call, View<T, 2> dx,
     gate_backward<T>(s.y, gate_columns(shape_, s.projection), dy, dy,
                      gate_columns(shape_, d_projection));
   }
-  core_->backward(core_call(call, s), s.y, dy, core_columns(shape_, d_projection), d_values, {});
+  const MatrixView<T> d_columns = core_columns(shape_, d_projection);
+  if (call.sequences.stretch.is_shared()) {
+    core_->backward_shared(core_call(call, s), s.y, dy, d_columns, d_values);
+  } else {
+    core_->backward(core_call(call, s), s.y, dy, d_columns, d_values, {});
+  }
   linear_backward<T>(call.precision, s.v, in_weight_.in(call.values), d_projection, Store::write,
                      d_v, in_weight_.in(d_values), in_bias_.vector_in(d_values), arena);
   rms_norm_backward<T>(call.x, norm_.vector_in(call.values), s.inv_rms, d_v, Store::add, dx,

@@ -129,10 +129,29 @@ void ci8_scan_map(const ScanShape& shape, linalg::MatrixView<const T> projection
                   View<const T, 2> angles, View<T, 4> map) {
   check_scan(shape, projection, angles);
   check_shape(map, {shape.batch, kMapColumns, shape.state_width(), shape.heads()}, "map");
-  const ScanStretch whole{
-      {.pitch = shape.length, .steps = shape.length}, shape.batch, shape.length};
   const Index width = kMapColumns * shape.state_width() * shape.heads();
-  run_maps<T>({shape, projection, angles}, whole, true, {map.data(), shape.batch, width, width});
+  run_maps<T>({shape, projection, angles}, whole_of(shape), true,
+              {map.data(), shape.batch, width, width});
+}
+
+template <class T>
+void ci8_scan_start_gradient(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                             View<const T, 2> angles, View<const T, 4> starts,
+                             linalg::MatrixView<const T> dq, View<T, 3> d_initial,
+                             View<T, 3> d_angles) {
+  check_scan(shape, projection, angles);
+  const Index B = shape.batch, S = shape.state_width(), H = shape.heads();
+  check_shape(starts, {B, shape.tiles(), S, H}, "starts");
+  check_shape(d_initial, {B, S, H}, "d_initial");
+  linalg::MatrixView<T> angle_rows;
+  if (shape.mixer.rotation) {
+    check_shape(d_angles, {B, 8, H}, "d_angles");
+    angle_rows = sequence_rows(d_angles);
+  }
+  run_backward<T>({shape, projection, angles}, whole_of(shape),
+                  {.rows = token_rows(starts), .count = shape.tiles(), .every = shape.tile_steps()},
+                  shape.mixer.readout, dq, {}, Gradients::of_starts, {}, sequence_rows(d_initial),
+                  angle_rows);
 }
 
 #define LIOR_INSTANTIATE(T)                                                                   \
@@ -142,7 +161,10 @@ void ci8_scan_map(const ScanShape& shape, linalg::MatrixView<const T> projection
   template void scan_map_apply_adjoint(View<const T, 4>, View<const T, 3>, View<const T, 3>,  \
                                        View<T, 3>);                                           \
   template void ci8_scan_map(const ScanShape&, linalg::MatrixView<const T>, View<const T, 2>, \
-                             View<T, 4>)
+                             View<T, 4>);                                                     \
+  template void ci8_scan_start_gradient(const ScanShape&, linalg::MatrixView<const T>,        \
+                                        View<const T, 2>, View<const T, 4>,                   \
+                                        linalg::MatrixView<const T>, View<T, 3>, View<T, 3>)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

@@ -113,18 +113,55 @@ class ShortConvolutionLayer final : public Layer<T> {
 
   Index state_size() const override { return (taps_.shape[0] - 1) * d_model_; }
 
+  bool can_be_shared() const override { return true; }
+
   void forward(const LayerCall<T>& call, MatrixView<T> state, View<T, 2> out) const override {
+    if (call.sequences.stretch.is_shared()) return forward_shared(call, state, out);
     if (call.arena.planning() || out.empty()) return;
     short_convolution_forward<T>(call.sequences.batch, call.x, taps_.in(call.values), state, out);
   }
 
   void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const override {
+    if (call.sequences.stretch.is_shared()) return backward_shared(call, dx, d_values);
     if (call.arena.planning()) return;
     short_convolution_backward<T>(call.sequences.batch, call.x, taps_.in(call.values), dx,
                                   taps_.in(d_values));
   }
 
  private:
+  Halo halo(const LayerCall<T>& call) const { return {call.sequences, taps_.shape[0] - 1}; }
+
+  /// A stretch with its halo begins where the sequences do, or has all that its own rows see: it
+  /// takes the state before the first token either way.
+  void forward_shared(const LayerCall<T>& call, MatrixView<T> state, View<T, 2> out) const {
+    if (out.empty()) return;
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call);
+    const auto x = halo.extend<T>(call.x, arena);
+    const auto extended_out = arena.take<T, 2>(x.shape());
+    if (!arena.planning()) {
+      short_convolution_forward<T>(call.sequences.batch, x, taps_.in(call.values), state,
+                                   extended_out);
+      halo.take_own<T>(View<const T, 2>(extended_out), out);
+    }
+    call.sequences.stretch.share_last(state, arena);
+  }
+
+  void backward_shared(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const {
+    Arena& arena = call.arena;
+    const Arena::Scope scope(arena);
+    const Halo halo = this->halo(call);
+    const auto x = halo.extend<T>(call.x, arena);
+    const auto extended_dx = halo.pad<T>(View<const T, 2>(dx), arena);
+    if (!arena.planning()) {
+      short_convolution_backward<T>(call.sequences.batch, x, taps_.in(call.values), extended_dx,
+                                    taps_.in(d_values));
+      halo.take_own<T>(View<const T, 2>(extended_dx), dx);
+    }
+    halo.give_back<T>(View<const T, 2>(extended_dx), dx, arena);
+  }
+
   Index d_model_;
   Slot taps_;
 };

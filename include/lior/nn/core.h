@@ -72,6 +72,19 @@ class Core {
   virtual void backward(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
                         linalg::MatrixView<T> d_columns, std::span<T> d_values,
                         linalg::MatrixView<T> d_state) const = 0;
+
+  /// d_values += the gradient through initial_state, from that of the first state, d_state.
+  virtual void initial_state_backward(std::span<const T>, View<const T, 2>, std::span<T>) const {}
+
+  /// Whether ranks may share its sequences: at first where tokens do not see each other, and where
+  /// states have gradients.
+  virtual bool can_be_shared() const { return state_size() == 0 || state_has_gradient(); }
+  /// forward and backward of sequences that ranks share, as Layer says; neither is told of that
+  /// here. At first one rank after another: states are handed on, and their gradients back.
+  virtual void forward_shared(const CoreCall<T>& call, linalg::MatrixView<T> state,
+                              View<T, 2> y) const;
+  virtual void backward_shared(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
+                               linalg::MatrixView<T> d_columns, std::span<T> d_values) const;
 };
 
 }  // namespace lior::nn

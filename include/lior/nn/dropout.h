@@ -9,14 +9,17 @@
 #include <cstdint>
 
 #include "lior/core/view.h"
+#include "lior/nn/stretch.h"
 
 namespace lior::nn {
 
-/// Of a training step. `place` tells the masks of a step apart.
+/// Of a training step. `place` tells the masks of a step apart. Rows of a stretch of sequences
+/// (stretch.h) have the masks that they have among all.
 struct Dropout {
   double rate = 0;  ///< in [0, 1); 0: none
   std::uint64_t seed = 0;
   Index step = 0;  ///< in [0, 2^38)
+  Stretch stretch{};
 
   bool is_on() const { return rate > 0; }
 };

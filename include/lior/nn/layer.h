@@ -13,16 +13,9 @@
 #include "lior/linalg/precision.h"
 #include "lior/nn/layout.h"
 #include "lior/nn/saved.h"
+#include "lior/nn/stretch.h"
 
 namespace lior::nn {
-
-/// The sequences of one call. Row b N + n of an [R, D] array belongs to token n of sequence b.
-struct Sequences {
-  Index batch = 0;
-  Index length = 0;
-
-  Index rows() const { return batch * length; }
-};
 
 /// The arguments of every pass of a layer. On an arena that only counts, a pass takes what it would
 /// take and computes nothing.
@@ -37,6 +30,10 @@ struct LayerCall {
 };
 
 /// Bit-equal for equal thread counts.
+///
+/// Where ranks share the sequences (stretch.h), all of them call a pass together, each with the
+/// rows of its stretch; gradients are those of its rows, and sum up to the whole ones. A state is
+/// that before the first stretch and after the last, the same on all ranks.
 template <class T>
 class Layer {
  public:
@@ -52,6 +49,9 @@ class Layer {
   /// The state before the first token: writes all of `state` [B, state_size], zeros unless a kind
   /// says otherwise.
   virtual void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const;
+
+  /// Whether ranks may share its sequences.
+  virtual bool can_be_shared() const { return false; }
 
   /// The arrays that forward leaves for backward.
   virtual SavedPlan plan(const Sequences&) const { return {}; }

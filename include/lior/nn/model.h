@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "lior/comm/communicator.h"
 #include "lior/core/arena.h"
 #include "lior/linalg/precision.h"
 #include "lior/nn/config.h"
@@ -81,9 +82,10 @@ class Model {
   /// (docs/decisions/043-bf16.md). For Model<float>.
   void set_precision(linalg::Precision precision);
 
-  /// Bytes of the arena that a call needs with these shapes.
-  std::size_t training_bytes(Index batch, Index length) const;
-  std::size_t inference_bytes(Index batch, Index length) const;
+  /// Bytes of the arena that a call needs with these shapes; on each of `ranks` that share the
+  /// sequences, at most.
+  std::size_t training_bytes(Index batch, Index length, Index ranks = 1) const;
+  std::size_t inference_bytes(Index batch, Index length, Index ranks = 1) const;
   /// Bytes that the model itself takes, at the first call with so many tokens, for row gradients.
   std::size_t row_gradient_bytes(Index batch, Index length) const;
 
@@ -95,14 +97,21 @@ class Model {
   /// [B]: where in the counted text each sequence begins, so that its counts lack that part of the
   /// text; < 0, or none at all: elsewhere. `of`: the counted targets that the loss is the mean
   /// over, where these are a part of a larger batch; 0: those of `targets`.
+  ///
+  /// `ranks` share the sequences: called with the same arguments on all of them, each works on its
+  /// stretch (stretch.h), and gets the sums and gradients of that. Added up they are those of one
+  /// rank, to rounding. Throws lior::Error where a layer cannot be shared, or a rank has no token.
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
                                 View<const std::int32_t, 2> targets, Arena& arena,
-                                std::span<const Index> places = {}, Index of = 0);
+                                std::span<const Index> places = {}, Index of = 0,
+                                comm::Communicator& ranks = comm::alone());
 
   /// Loss only, from `state`, which then holds the state after the last token. `predicted` [B, N],
-  /// unless it is empty, takes the class of the largest score, -1 where no target counts.
+  /// unless it is empty, takes the class of the largest score, -1 where no target counts. `ranks`
+  /// share the sequences, as there; all of them get the whole result, predictions and state.
   LossResult evaluate(View<const std::int32_t, 2> tokens, View<const std::int32_t, 2> targets,
-                      View<T, 2> state, Arena& arena, View<std::int32_t, 2> predicted = {}) const;
+                      View<T, 2> state, Arena& arena, View<std::int32_t, 2> predicted = {},
+                      comm::Communicator& ranks = comm::alone()) const;
 
   /// Scores after the last token [B, classes], from `state`, which is updated.
   void logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View<T, 2> last_logits,

@@ -38,6 +38,7 @@ class ResidualBlock final : public Layer<T> {
   void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const override {
     core_->initial_state(values, state);
   }
+  bool can_be_shared() const override { return core_->can_be_shared(); }
   SavedPlan plan(const Sequences& sequences) const override;
   void forward(const LayerCall<T>& call, linalg::MatrixView<T> state,
                View<T, 2> out) const override;

@@ -39,4 +39,13 @@ template <class T>
 void ci8_scan_map(const ScanShape& shape, linalg::MatrixView<const T> projection,
                   View<const T, 2> angles, View<T, 4> map);
 
+/// dL/dh_0 [B, S, H] of what reads q inside the stretch: ci8_scan_readout_backward from d_state =
+/// 0, without its gradients of projections, at two thirds of its cost. d_angles [B, 8, H], with
+/// rotation, is overwritten.
+template <class T>
+void ci8_scan_start_gradient(const ScanShape& shape, linalg::MatrixView<const T> projection,
+                             View<const T, 2> angles, View<const T, 4> starts,
+                             linalg::MatrixView<const T> dq, View<T, 3> d_initial,
+                             View<T, 3> d_angles);
+
 }  // namespace lior::nn
