@@ -16,6 +16,7 @@
 #include "lior/train/checkpoint.h"
 #include "lior/train/dynamic_model.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/rank_groups.h"
 #include "output.h"
 #include "progress.h"
 #include "ranks.h"
@@ -51,7 +52,7 @@ learning as they read, so --dynamic is the number to put beside theirs.
 struct Arguments {
   std::string model, split = "val", weights = "best", progress = "auto";
   std::vector<std::string> data;
-  std::int64_t count = 256, seed = 1;
+  std::int64_t count = 256, seed = 1, sequence_ranks = 1;
   double dynamic_rate = 3e-4;
   std::optional<std::int64_t> length;
   std::optional<std::string> pattern, field, separator, lengths, by_position, plot;
@@ -127,7 +128,8 @@ class Evaluation {
 
   /// What is read at a length; too little data, or too little memory, is found here.
   std::unique_ptr<train::Stream> open(std::int64_t length) const {
-    const std::size_t needed = train::Evaluator::bytes(trained_.model, batch(), window(length));
+    const std::size_t needed =
+        train::Evaluator::bytes(trained_.model, batch(), window(length), arguments_.sequence_ranks);
     LIOR_CHECK(needed <= available_memory(),
                "evaluating needs {} and {} are available; a smaller --count would fit",
                bytes_text(static_cast<double>(needed)),
@@ -140,14 +142,14 @@ class Evaluation {
                              length, batch());
   }
 
-  Report run(std::int64_t length, EvalProgress& progress) const {
+  Report run(std::int64_t length, const train::RankGroups& groups, EvalProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
     if (stream->length() < length && stream->count() == 1 && ranks().is_first()) {
       fmt::print(stderr, "note: length {}: the part ends before; one stretch of {} is predicted\n",
                  length, stream->length());
     }
-    train::Evaluator evaluator(trained_.model, batch(), window(length));
+    train::Evaluator evaluator(trained_.model, batch(), window(length), groups.along());
     evaluator.stop_when([&](double done) {
       progress.show(length, done);
       return false;
@@ -160,7 +162,7 @@ class Evaluation {
         learner->read(tokens.span());
       });
     }
-    Report report{stream->length(), evaluator.run(*stream, ranks()), timer.seconds()};
+    Report report{stream->length(), evaluator.run(*stream, groups.across()), timer.seconds()};
     if (baseline_ && ranks().is_first()) report.compressors = compress(length);
     return report;
   }
@@ -276,6 +278,7 @@ struct Preparation {
                *arguments.length);
     LIOR_CHECK(!arguments.length || !arguments.lengths,
                "--length and --lengths are both given; one of them says which lengths");
+    train::RankGroups::check(ranks().size(), arguments.sequence_ranks);
     LIOR_CHECK(ranks().size() == 1 || train::join_names(arguments.data) != "-",
                "--data -: one process reads the standard input, and there are {} ranks",
                ranks().size());
@@ -295,6 +298,7 @@ struct Preparation {
 int run(const Arguments& arguments) {
   std::optional<Preparation> prepared;
   ranks().together([&] { prepared.emplace(arguments); });
+  const train::RankGroups groups(ranks(), arguments.sequence_ranks);
   EvalProgress progress(arguments.progress);
   plot::Chart chart{
       .title = fmt::format("accuracy on {}", shown_path(train::join_names(arguments.data))),
@@ -302,7 +306,7 @@ int run(const Arguments& arguments) {
       .y_label = "part that is right"};
   std::string csv = "length,begin,end,targets,correct,accuracy\n";
   for (const std::int64_t length : prepared->lengths) {
-    const Report report = prepared->evaluation.run(length, progress);
+    const Report report = prepared->evaluation.run(length, groups, progress);
     if (!ranks().is_first()) continue;
     fmt::print("{}", to_json(report));
     std::fflush(stdout);
@@ -334,6 +338,8 @@ Run eval_command(Options& options) {
   options.add("--count", arguments->count, "N", "sequences (256)");
   options.add("--seed", arguments->seed, "N", "seed of a task's sequences (1)");
   options.add("--length", arguments->length, "N", "tokens per sequence (the training's)");
+  options.add("--sequence-ranks", arguments->sequence_ranks, "S",
+              "ranks that share each sequence, a stretch of it each (1)");
   options.add("--lengths", arguments->lengths, "N,N,...", "several lengths, one after another");
   options.add("--by-position", arguments->by_position, "FILE",
               "write the accuracy by position, as CSV; at most 1,024 rows a length");

@@ -52,6 +52,7 @@ const std::vector<Flag>& flags() {
       {"batch", "B", "sequences per step (presets of texts: 4; of tasks: 8 or 32)"},
       {"length", "N", "tokens per sequence"},
       {"accumulate", "G", "batches of B sequences a step, which ranks share (1)"},
+      {"sequence_ranks", "S", "ranks that share each sequence, a stretch of it each (1)"},
       {"dtype", "NAME",
        "type of the layers' products: float32, or bfloat16 where native (float32)"},
       {"seed", "N", "seed of start values and data (0)"},

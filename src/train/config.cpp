@@ -45,6 +45,9 @@ settings::Fields fields(Config& c) {
       Field("threads", c.threads, {1, 4096}).changes_on_resume(),
       {"batch", c.batch, kAnySize},
       Field("accumulate", c.accumulate, {1, 1 << 12}).absent_in_old_files(),
+      Field("sequence_ranks", c.sequence_ranks, {1, 1 << 12})
+          .absent_in_old_files()
+          .changes_on_resume(),
       {"length", c.length, {1, 1 << 24}},
       Field("steps", c.steps, kCount).changes_on_resume(),
       Field("minutes", c.minutes, kPositive).changes_on_resume(),

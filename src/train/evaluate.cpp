@@ -22,19 +22,23 @@ std::optional<double> EvalResult::nats_per_byte() const {
   return loss * (static_cast<double>(tokens) / static_cast<double>(bytes));
 }
 
-Evaluator::Evaluator(const nn::Model<float>& model, Index batch, Index window)
+Evaluator::Evaluator(const nn::Model<float>& model, Index batch, Index window,
+                     comm::Communicator& along)
     : model_(model),
       batch_(batch),
       window_(window),
+      along_(along),
       tokens_({batch, window}),
       targets_({batch, window}),
       predicted_({batch, window}),
       state_({batch, model.state_size()}),
-      arena_(model.inference_bytes(batch, window)),
-      wrong_(static_cast<std::size_t>(batch)) {}
+      arena_(model.inference_bytes(batch, window, along.size())),
+      wrong_(static_cast<std::size_t>(batch)),
+      stops_(static_cast<std::size_t>(along.size())) {}
 
-std::size_t Evaluator::bytes(const nn::Model<float>& model, Index batch, Index window) {
-  return model.inference_bytes(batch, window) +
+std::size_t Evaluator::bytes(const nn::Model<float>& model, Index batch, Index window,
+                             Index along) {
+  return model.inference_bytes(batch, window, along) +
          static_cast<std::size_t>(batch) *
              (static_cast<std::size_t>(window) * 3 * sizeof(std::int32_t) +
               static_cast<std::size_t>(model.state_size()) * sizeof(float));
@@ -58,7 +62,7 @@ double Evaluator::run_window(Index rows, Index begin, Index width, bool last) {
       model_.evaluate(View<const std::int32_t, 2>(tokens_.data(), shape),
                       View<const std::int32_t, 2>(targets_.data(), shape),
                       View<float, 2>(state_.data(), {rows, model_.state_size()}), arena_,
-                      View<std::int32_t, 2>(predicted_.data(), shape));
+                      View<std::int32_t, 2>(predicted_.data(), shape), along_);
   sum_.targets += part.targets;
   sum_.correct += part.correct;
   for (Index row = 0; row < rows; ++row) count_positions(row, begin, width);
@@ -103,6 +107,12 @@ EvalResult Evaluator::result() const {
   return result;
 }
 
+/// Ranks that share sequences stop together.
+bool Evaluator::stopped_on_any(double done) {
+  along_.all_gather(static_cast<char>(stopped_(done)), std::span(stops_));
+  return std::ranges::count(stops_, 1) > 0;
+}
+
 /// Sequences first .. first + rows - 1, the losses of their windows into the front of `losses`.
 /// Whether it was stopped.
 bool Evaluator::run_batch(Stream& stream, Index first, Index rows, std::span<double> losses) {
@@ -116,12 +126,14 @@ bool Evaluator::run_batch(Stream& stream, Index first, Index rows, std::span<dou
   std::fill(wrong_.begin(), wrong_.end(), 0);
   bool stopped = false;
   for (Index begin = 0; begin < length; begin += window_) {
-    stopped = stopped_(done(begin));
+    stopped = stopped_on_any(done(begin));
     if (stopped) break;
     const Index width = std::min(window_, length - begin);
     const Shape<2> shape{rows, width};
-    stream.read(first, begin, View<std::int32_t, 2>(tokens_.data(), shape),
-                View<std::int32_t, 2>(targets_.data(), shape));
+    along_.together([&] {
+      stream.read(first, begin, View<std::int32_t, 2>(tokens_.data(), shape),
+                  View<std::int32_t, 2>(targets_.data(), shape));
+    });
     losses[static_cast<std::size_t>(begin / window_)] =
         run_window(rows, begin, width, begin + width == length);
     learn_(View<const std::int32_t, 2>(tokens_.data(), shape), begin == 0);

@@ -42,24 +42,27 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   const auto [parameters, by_rows] = counts_of(model);
   const auto tokens =
       static_cast<std::size_t>(checked_product(config.batch, config.length, "tokens"));
-  Index rows = 0;  // of the largest step
-  for (const auto& [batch, length] : batches)
-    rows = std::max(rows, checked_product(batch, length, "tokens"));
+  const Index along = config.sequence_ranks;
+  Index rows = 0;  // of the largest step on a rank
+  for (const auto& [batch, length] : batches) {
+    rows = std::max(rows, checked_product(batch, (length + along - 1) / along, "tokens"));
+  }
   const std::size_t around_step =
       kProcessBytes + held_text + ((keeps_best ? 3 : 2) * parameters - by_rows) * sizeof(float) +
       model.row_gradient_bytes(1, rows) +
-      GradientSum::bytes(config.accumulate, ranks, static_cast<Index>(parameters - by_rows),
+      GradientSum::bytes(config.accumulate * along, ranks, static_cast<Index>(parameters - by_rows),
                          model.row_gradient_bytes(1, rows)) +
       Optimizer<float>::bytes(config.optimizer, tensors_of(model.parameters()), ranks) +
-      2 * tokens * static_cast<std::size_t>(config.accumulate / ranks) * sizeof(std::int32_t) +
-      (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length) : 0);
+      2 * tokens * static_cast<std::size_t>(config.accumulate * along / ranks) *
+          sizeof(std::int32_t) +
+      (evaluated > 0 ? Evaluator::bytes(model, evaluated, config.length, along) : 0);
 
   RunMemory plan{.kept = std::vector(model.kept().begin(), model.kept().end())};
   const auto fits = [&] {
     model.set_kept(plan.kept);
     plan.step_bytes = 0;
     for (const auto& [batch, length] : batches) {
-      plan.step_bytes = std::max(plan.step_bytes, model.training_bytes(batch, length));
+      plan.step_bytes = std::max(plan.step_bytes, model.training_bytes(batch, length, along));
     }
     plan.bytes = around_step + plan.step_bytes;
     return !config.memory_budget ||
@@ -73,7 +76,7 @@ RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, I
   }
   LIOR_CHECK(fits(),
              "memory_budget is {}; with batch = {} and length = {} this run needs {} at least; a "
-             "larger budget, or a smaller batch, length or model would fit",
+             "larger budget, a smaller batch, length or model, or more sequence_ranks would fit",
              text(static_cast<std::size_t>(config.memory_budget->count)), config.batch,
              config.length, text(plan.bytes));
   const std::size_t available = available_memory();

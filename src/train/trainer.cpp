@@ -24,6 +24,7 @@
 #include "lior/train/gradient_sum.h"
 #include "lior/train/holding.h"
 #include "lior/train/metrics.h"
+#include "lior/train/rank_groups.h"
 #include "lior/train/run_memory.h"
 #include "lior/train/source.h"
 #include "lior/train/text_counts.h"
@@ -121,17 +122,17 @@ class Trainer {
         plan_(plan()),
         model_(config_.model),
         optimizer_(config_.optimizer, tensors_of(model_.parameters()), {}, ranks),
-        sum_(config_.accumulate, std::ssize(model_.gradients()), optimizer_.ends(), ranks) {
+        sum_(config_.accumulate * config_.sequence_ranks, std::ssize(model_.gradients()),
+             optimizer_.ends(), ranks) {
     model_.set_kept(plan_.kept);
     if (counts_ != nullptr) model_.set_counts(counts_);
     if (config_.dtype == linalg::Precision::bfloat16) use_bfloat16();
     const Index own = sum_.last() - sum_.first();  // micro-batches
     tokens_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
     targets_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
-    target_counts_.resize(static_cast<std::size_t>(config_.accumulate));
+    target_counts_.resize(static_cast<std::size_t>(config_.accumulate * config_.sequence_ranks));
     results_.resize(target_counts_.size());
     arena_.emplace(plan_.step_bytes);
-    if (evaluates()) prepare_evaluation();
     if (keeps_best()) best_ = BestWeights(std::ssize(model_.values()));
     fill_batches(0, config_.length);  // too little data is found here
 
@@ -146,6 +147,10 @@ class Trainer {
 
   /// The part that ranks do together before the first step.
   void begin(bool resume) {
+    rank_groups_.emplace(ranks_, config_.sequence_ranks);
+    ranks_.together([&] {
+      if (evaluates()) prepare_evaluation();
+    });
     check_data_are_the_same();
     if (resume) load();
     timer_ = Timer();
@@ -217,11 +222,12 @@ class Trainer {
         "--data -: one process reads the standard input, and there are {} ranks; write it to a "
         "file that all can read",
         ranks_.size());
+    RankGroups::check(ranks_.size(), config_.sequence_ranks);
     LIOR_CHECK(
-        config_.accumulate % ranks_.size() == 0,
+        config_.accumulate % groups() == 0,
         "accumulate = {}: {} ranks share the micro-batches of a step; expected a multiple of "
         "{}",
-        config_.accumulate, ranks_.size(), ranks_.size());
+        config_.accumulate, groups(), groups());
     set_threads(static_cast<int>(config_.threads));
     DataChoice choice = data_choice(config_);
     choice.made = tokenizer_before();
@@ -250,6 +256,11 @@ class Trainer {
                config_.samples, shown_path(config_.data));
     return data;
   }
+
+  /// Of ranks that share their sequences, each with micro-batches of its own.
+  Index groups() const { return ranks_.size() / config_.sequence_ranks; }
+  /// The leaves of the sum of gradients are in the order of ranks (RankGroups).
+  Index micro_batch_of(Index leaf) const { return leaf % config_.accumulate; }
 
   /// Takes what the preset "auto" takes for this text.
   void choose(std::span<const settings::Setting> settings, const Corpus& corpus) {
@@ -340,7 +351,7 @@ class Trainer {
   }
 
   void prepare_evaluation() {
-    evaluator_.emplace(model_, eval_batch(), config_.length);
+    evaluator_.emplace(model_, eval_batch(), config_.length, rank_groups_->along());
     evaluator_->stop_when([this](double done) {
       hooks_.evaluating(done);
       return hooks_.interrupted();
@@ -463,8 +474,8 @@ class Trainer {
            state_.step - best_.best()->step >= config_.patience * config_.eval_every;
   }
 
-  /// This rank's micro-batches of `step`, one after another in tokens_ and targets_, and how many
-  /// targets each has.
+  /// This rank's micro-batches of `step`, one after another in tokens_ and targets_, whole
+  /// sequences, and how many targets each has.
   void fill_batches(Index step, Index length) {
     batch_shape_ = {curriculum_.batch(config_.batch, length), length};
     const Index own = sum_.last() - sum_.first();
@@ -472,7 +483,7 @@ class Trainer {
     for (Index g = sum_.first(); g < sum_.last(); ++g) {
       const auto [tokens, targets, places] = batch(g);
       data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step,
-                  g * batch_shape_[0], tokens, targets,
+                  micro_batch_of(g) * batch_shape_[0], tokens, targets,
                   curriculum_.over_generators() ? Alphabet::generators : Alphabet::all, places);
       target_counts_[static_cast<std::size_t>(g)] = nn::count_targets(targets.span());
     }
@@ -504,7 +515,8 @@ class Trainer {
     });
     ranks_.all_gather(std::span(target_counts_), micro_ends_);
     if (std::ranges::count(target_counts_, -1) > 0) throw TextLost(lost);
-    return std::accumulate(target_counts_.begin(), target_counts_.end(), Index{0});
+    return std::accumulate(target_counts_.begin(), target_counts_.begin() + config_.accumulate,
+                           Index{0});
   }
 
   /// The sums of losses over the whole step, and this rank's range of the gradient of its mean.
@@ -513,11 +525,11 @@ class Trainer {
       arena_->reset();
       model_.set_dropout({.rate = config_.dropout,
                           .seed = static_cast<std::uint64_t>(config_.seed),
-                          .step = state_.step * config_.accumulate + g});
+                          .step = state_.step * config_.accumulate + micro_batch_of(g)});
       const auto [tokens, labels, places] = batch(g);
-      results_[static_cast<std::size_t>(g)] =
-          model_.loss_and_gradients(View<const std::int32_t, 2>(tokens),
-                                    View<const std::int32_t, 2>(labels), *arena_, places, targets);
+      results_[static_cast<std::size_t>(g)] = model_.loss_and_gradients(
+          View<const std::int32_t, 2>(tokens), View<const std::int32_t, 2>(labels), *arena_, places,
+          targets, rank_groups_->along());
       sum_.add(model_.gradients(), model_.row_gradients());
     }
     sum_.finish(model_.gradients());
@@ -613,7 +625,7 @@ class Trainer {
   /// False where the run was interrupted meanwhile; nothing is kept then.
   bool evaluate() {
     const auto stream = evaluation();
-    const EvalResult result = evaluator_->run(*stream, ranks_);
+    const EvalResult result = evaluator_->run(*stream, rank_groups_->across());
     if (any_interrupted()) return false;
     line_.val_loss = result.loss;
     line_.val_accuracy = result.accuracy;
@@ -715,6 +727,7 @@ class Trainer {
   fs::path folder_;
   const Hooks& hooks_;
   comm::Communicator& ranks_;
+  std::optional<RankGroups> rank_groups_;
   std::optional<io::FolderLock> lock_;
   std::optional<Config> before_;  // of a run that goes on, as it was saved
   Config config_;
@@ -730,9 +743,10 @@ class Trainer {
   Array<std::int32_t, 2> tokens_, targets_;  // of this rank's micro-batches, as large as may be
   Shape<2> batch_shape_{};                   // of each of them
   std::vector<Index> places_;                // of their rows in the text, where counts ask for them
-  std::vector<Index> target_counts_;         // of each micro-batch of the step
+  std::vector<Index> target_counts_;         // of each leaf of the sum_: a micro-batch's stretch
   std::vector<nn::LossResult> results_;
-  std::vector<Index> micro_ends_ = comm::even_ends(config_.accumulate, ranks_.size());
+  std::vector<Index> micro_ends_ =
+      comm::even_ends(config_.accumulate * config_.sequence_ranks, ranks_.size());
   std::vector<char> interrupted_;  // ranks
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;

@@ -41,7 +41,8 @@ struct Config {
   Index seed = 0;
   Index threads = 1;
   Index batch = 16;
-  Index accumulate = 1;  ///< micro-batches of `batch` sequences a step, which ranks share
+  Index accumulate = 1;      ///< micro-batches of `batch` sequences a step, which ranks share
+  Index sequence_ranks = 1;  ///< ranks that share each sequence; their number is a multiple
   Index length = 256;
   std::optional<Index> steps{};
   std::optional<double> minutes{};

@@ -54,11 +54,14 @@ struct EvalResult {
 /// memory depends on batch and window alone, the result not on the window.
 class Evaluator {
  public:
-  /// Windows of at most `window` tokens of at most `batch` sequences.
-  Evaluator(const nn::Model<float>& model, Index batch, Index window);
+  /// Windows of at most `window` tokens of at most `batch` sequences; `along` are the ranks that
+  /// share each of these, whose calls are made together.
+  Evaluator(const nn::Model<float>& model, Index batch, Index window,
+            comm::Communicator& along = comm::alone());
 
-  /// Bytes that an evaluator of these sizes holds.
-  static std::size_t bytes(const nn::Model<float>& model, Index batch, Index window);
+  /// Bytes that an evaluator of these sizes holds, on each of `along` ranks.
+  static std::size_t bytes(const nn::Model<float>& model, Index batch, Index window,
+                           Index along = 1);
 
   /// From here on `stopped` is asked before each window, with the part of the evaluation that is
   /// over; where it says true, the evaluation ends there, and its result is of what was read.
@@ -76,6 +79,7 @@ class Evaluator {
 
  private:
   void start(const Stream& stream);
+  bool stopped_on_any(double done);
   bool run_batch(Stream& stream, Index first, Index rows, std::span<double> losses);
   double run_window(Index rows, Index begin, Index width, bool last);
   void count_positions(Index row, Index begin, Index width);
@@ -85,6 +89,7 @@ class Evaluator {
 
   const nn::Model<float>& model_;
   Index batch_, window_;
+  comm::Communicator& along_;
   Array<std::int32_t, 2> tokens_, targets_, predicted_;  // [batch, window]
   Array<float, 2> state_;                                // [batch, state_size]
   Arena arena_;
@@ -94,6 +99,7 @@ class Evaluator {
   std::vector<Index> wrong_;  // of each sequence that is being read
   Index sequences_ = 0, exact_ = 0, bytes_ = 0;
   std::vector<PositionBin> bins_;
+  std::vector<char> stops_;  // of each rank along a sequence
 };
 
 }  // namespace lior::train
