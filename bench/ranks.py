@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two ranks of one thread beside one rank of two threads, on the same two cores: what ranks cost.
+
+    bench/ranks.py [--seconds 5] [--rounds 3] [--only WORD]
+
+Trains and evolves on both sides in turn, `rounds` times, and prints the time of a step on each side at its best, and their
+ratio: 1 says that two ranks are as fast as two threads. With the defaults it takes three to four minutes of a quiet
+machine; on a busy one the figures mean nothing. Needs the program of many ranks: scripts/setup.sh mpi, cmake --preset mpi.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "app"))
+
+from program import MPI_PROGRAM, environment  # noqa: E402
+
+ROOT_MAY = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+SIDES = {
+    "1 x 2": ([MPI_PROGRAM], 2),
+    "2 x 1": (["mpirun", "--quiet", "-n", "2", "--bind-to", "core", MPI_PROGRAM], 1),
+}
+FIELD = """
+[grid]
+nx = 512
+ny = 512
+D = 2
+[integrator]
+kind = "{kind}"
+dt = 0.01
+[output]
+every = 1000000
+frames = false
+"""
+
+
+def run(side, folder, arguments):
+    """Seconds that the command takes on that side."""
+    line, threads = SIDES[side]
+    command = [*line, *map(str, arguments), "--threads", str(threads), "--progress", "none"]
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=folder, env=environment(**ROOT_MAY), capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {done.stderr}")
+    return time.monotonic() - began
+
+
+def fresh(folder):
+    """A path in the folder that is not there yet."""
+    return folder / str(len(list(folder.iterdir())))
+
+
+class Training:
+    """Seconds of a step by the run's own clock, without its first two."""
+
+    def __init__(self, name, preset, batch, length):
+        self.name, self.arguments = name, ("--preset", preset, "--batch", batch, "--length", length)
+
+    def step(self, side, folder, steps):
+        out = fresh(folder)
+        more = ("--accumulate", 2, "--val-fraction", 0, "--log-every", 1, "--steps", steps + 2)
+        run(
+            side, folder, ("train", "--data", folder / "text", "--out", out, *self.arguments, *more)
+        )
+        seconds = [json.loads(line)["seconds"] for line in (out / "metrics.jsonl").open()]
+        return (seconds[-1] - seconds[1]) / steps
+
+
+class Evolution:
+    """Seconds of a step from runs of two lengths: what they do beside their steps is the same."""
+
+    SHORT = 2
+
+    def __init__(self, name, kind):
+        self.name, self.kind = name, kind
+
+    def step(self, side, folder, steps):
+        settings = folder / f"{self.kind}.toml"
+        settings.write_text(FIELD.format(kind=self.kind))
+
+        def whole(count):
+            command = ("evolve", "--config", settings, "--out", fresh(folder), "--steps", count)
+            return run(side, folder, command)
+
+        return (whole(self.SHORT + steps) - whole(self.SHORT)) / steps
+
+
+CASES = (
+    Training("train tiny, 2 x 12 x 64", "tiny", 12, 64),
+    Training("train small, 2 x 8 x 256", "small", 8, 256),
+    Evolution("evolve strang, 512 x 512", "strang"),
+    Evolution("evolve rk4, 512 x 512", "rk4"),
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=5, help="of a measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="cases whose name has this word")
+    arguments = parser.parse_args()
+    if len(os.sched_getaffinity(0)) < 2:
+        sys.exit("two cores are needed")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        draw = random.Random(1)
+        words = ["".join(draw.choices("etaoinshr", k=draw.randrange(1, 9))) for _ in range(500)]
+        (folder / "text").write_text(" ".join(draw.choices(words, k=200_000)))
+        print("| | 1 rank x 2 threads, ms a step | 2 ranks x 1 thread | ratio |")
+        print("|---|---:|---:|---:|", flush=True)
+        for case in CASES:
+            if arguments.only not in case.name:
+                continue
+            steps = max(2, round(arguments.seconds / case.step("1 x 2", folder, 4)))
+            times = {side: [] for side in SIDES}
+            for _ in range(arguments.rounds):
+                for side in SIDES:
+                    times[side].append(case.step(side, folder, steps))
+            one, two = (1000 * min(times[side]) for side in SIDES)
+            print(f"| {case.name} | {one:.2f} | {two:.2f} | {one / two:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
