@@ -86,7 +86,8 @@ void CountLookup<T>::look_up(Index i, Index row, int worker) {
   std::array<Sureness, 2 * kLongestContext> of_levels;
   const std::span sureness = std::span(of_levels).first(static_cast<std::size_t>(levels()));
   const auto size = static_cast<std::size_t>(std::max(longest_, levels() - longest_));
-  const Index place = place_of(row), first = place - 1 - row % rows_.tokens.extent(1);
+  const Index place = place_of(row);
+  const Index first = place - 1 - row % rows_.tokens.extent(1) - rows_.begin;
   count_steps<T>(counts_->all, counts_->lost_at(place), counts_->recent_at(place, first),
                  context_of(row, std::span(tokens).first(size)), steps(i), sureness,
                  work_of(worker));

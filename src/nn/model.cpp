@@ -131,8 +131,8 @@ LossResult Model<T>::Impl::evaluate(const Stretch& stretch, Tokens tokens, Token
       own_room ? arena.take<std::int32_t, 1>({own.sequences.rows()}).span() : predictions.span();
   const auto normed = infer(own, state, arena);
   std::optional<CountScores<T>> terms;
-  make_terms({own.tokens, own.history, {}}, {}, rows_at_once(own.tokens.size(), config.classes),
-             arena, terms);
+  make_terms({.tokens = own.tokens, .history = own.history}, {},
+             rows_at_once(own.tokens.size(), config.classes), arena, terms);
   const CrossEntropy sums =
       cross_entropy_forward<T>(classifier(normed, terms), own.targets.span(), predicted, arena);
   LossResult result = loss_result(sums, own, predicted, arena.planning());

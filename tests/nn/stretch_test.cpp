@@ -74,6 +74,7 @@ std::vector<SharedModel> shared_models() {
   whole.ngram_bits = 5;
   whole.ngram_output = true;
   whole.count_orders = 3;
+  whole.recent_orders = 2;
   all.push_back({"everything", whole});
   all.push_back({"dropout", whole, 0.3});
   all.push_back({"kept_products", whole, 0.3, Keep::products});
@@ -142,6 +143,8 @@ class SharedSequences : public testing::TestWithParam<SharedModel> {
       counts.lost.push_back(Counts(longest));
       counts.lost.back().finish();
       counts.lost.push_back(counts.lost.back());
+      counts.recent = RecentText(GetParam().config.recent_orders);
+      counts.recent.add(tokens_.span());
       model.set_counts(std::make_shared<TextCounts>(counts));
     }
     return model;
@@ -150,7 +153,7 @@ class SharedSequences : public testing::TestWithParam<SharedModel> {
   Sums step(comm::Communicator& ranks) const {
     Model<double> own = model();
     Arena arena(own.training_bytes(kBatch, kLength, ranks.size()));
-    const std::vector<Index> places{30, -1};
+    const std::vector<Index> places{5, -1};
     Sums sums{own.loss_and_gradients(tokens_.view(), targets_.view(), arena, places, 0, ranks), {}};
     sums.gradients.assign(own.gradients().begin(), own.gradients().end());
     for (const RowGradient<double>& table : own.row_gradients()) {

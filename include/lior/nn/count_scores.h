@@ -26,6 +26,7 @@ struct CountedRows {
   /// are none; without data none precede any of them.
   linalg::MatrixView<const T> history{};
   std::span<const Index> places{};  ///< [B] of the first tokens in the counted text; or empty
+  Index begin = 0;                  ///< tokens of the same sequences before these
 };
 
 /// The look-ups of a call's rows, up to `most` of them at a time, in memory of the arena.
