@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/library_threads.h"
+#include "core/parallel_workers.h"
 #include "core/signal_mask.h"
 #include "core/stop_state.h"
 
@@ -81,14 +83,31 @@ int threads() { return thread_setting().load(std::memory_order_relaxed); }
 
 namespace detail {
 
+#if defined(LIOR_STD_THREAD)
+LibraryThreads::LibraryThreads() : count_(threads()), before_(count_) {}
+LibraryThreads::~LibraryThreads() = default;
+#else
+LibraryThreads::LibraryThreads() : count_(threads()), before_(omp_get_max_threads()) {
+  omp_set_num_threads(count_);
+}
+LibraryThreads::~LibraryThreads() { omp_set_num_threads(before_); }
+#endif
+
 void run_ranges(Index count, Index grain, RangeFunction function, void* context) {
+  run_ranges(count, grain, count, function, context);
+}
+
+void run_ranges(Index count, Index grain, Index most_workers, RangeFunction function,
+                void* context) {
   if (count <= 0) return;
+  LIOR_ASSERT(most_workers >= 1);
   check_stop();
 #if defined(LIOR_STD_THREAD)
   grain = 1;  // ThreadSanitizer sees races only between threads: tests of small sizes have them too
 #endif
-  const Index most = (count + std::max<Index>(grain, 1) - 1) / std::max<Index>(grain, 1);
-  const int workers = inside_parallel ? 1 : static_cast<int>(std::min<Index>(threads(), most));
+  const Index ranges = (count + std::max<Index>(grain, 1) - 1) / std::max<Index>(grain, 1);
+  const Index most = std::min({Index{threads()}, most_workers, ranges});
+  const int workers = inside_parallel ? 1 : static_cast<int>(most);
   if (workers == 1) {
     function(context, 0, count, 0);
     return;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/parallel_workers.h"
 #include "field/row_sums.h"
 #include "lior/core/parallel.h"
 #include "lior/field/integrator.h"
@@ -529,14 +530,15 @@ void RungeKutta<T>::sweep(const Plan& plan, ConstField<T> from, Field<T> to,
                      .from = reals<T>(from),
                      .to = reinterpret_cast<T*>(to.data()),
                      .around = around};
-  parallel_for(grid.nx, std::max(grid.row_grain(), 2 * plan.levels),
-               [&](Index begin, Index end, int worker) {
-                 T* const memory = work_->rows.data() + worker * plan.numbers();
-                 for (Index tile = 0; tile < plan.tiles; ++tile) {
-                   Tile(shared, tile, begin, end - begin, memory).run();
-                 }
-                 if (around) hwy::FlushStream();
-               });
+  const Index workers = work_->rows.size() / plan.numbers();
+  parallel_for_workers(grid.nx, std::max(grid.row_grain(), 2 * plan.levels), workers,
+                       [&](Index begin, Index end, int worker) {
+                         T* const memory = work_->rows.data() + worker * plan.numbers();
+                         for (Index tile = 0; tile < plan.tiles; ++tile) {
+                           Tile(shared, tile, begin, end - begin, memory).run();
+                         }
+                         if (around) hwy::FlushStream();
+                       });
   if (terms.evidence) work_->add(plan, grid);
 }
 

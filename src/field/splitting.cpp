@@ -3,6 +3,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "core/parallel_workers.h"
 #include "lior/core/parallel.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/integrator.h"
@@ -328,30 +329,30 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
 template <class T>
 void Splitting<T>::whole_columns(Number* data, Index width, const Number* drift) {
   const Index nx = grid_.all_nx(), cell = grid_.d * grid_.d;
-  if (columns_.size() < threads() * nx * kColumns) {
-    columns_ = Buffer<Number>(threads() * nx * kColumns);
-  }
-  const Index blocks = (width + kColumns - 1) / kColumns;
-  parallel_for(blocks, 1 + 16384 / (nx * kColumns), [&](Index begin, Index end, int worker) {
-    Number* const work = columns_.data() + worker * nx * kColumns;
-    for (Index block = begin; block < end; ++block) {
-      const Index first = block * kColumns, count = std::min(kColumns, width - first);
-      for (Index i = 0; i < nx; ++i) {
-        std::copy_n(data + i * width + first, count, work + i * kColumns);
-        std::fill_n(work + i * kColumns + count, kColumns - count, Number{});
-      }
-      column_.forward(work);
-      for (Index i = 0; i < nx; ++i) {
-        for (Index c = 0; c < count; ++c) {
-          multiply(work + i * kColumns + c, drift[i * (width / cell) + (first + c) / cell], 1);
+  const Index block_size = nx * kColumns, wanted = threads() * block_size;
+  if (columns_.size() < wanted) columns_ = Buffer<Number>(wanted);
+  const Index blocks = (width + kColumns - 1) / kColumns, workers = columns_.size() / block_size;
+  parallel_for_workers(
+      blocks, 1 + 16384 / block_size, workers, [&](Index begin, Index end, int worker) {
+        Number* const work = columns_.data() + worker * block_size;
+        for (Index block = begin; block < end; ++block) {
+          const Index first = block * kColumns, count = std::min(kColumns, width - first);
+          for (Index i = 0; i < nx; ++i) {
+            std::copy_n(data + i * width + first, count, work + i * kColumns);
+            std::fill_n(work + i * kColumns + count, kColumns - count, Number{});
+          }
+          column_.forward(work);
+          for (Index i = 0; i < nx; ++i) {
+            for (Index c = 0; c < count; ++c) {
+              multiply(work + i * kColumns + c, drift[i * (width / cell) + (first + c) / cell], 1);
+            }
+          }
+          column_.inverse(work);
+          for (Index i = 0; i < nx; ++i) {
+            std::copy_n(work + i * kColumns, count, data + i * width + first);
+          }
         }
-      }
-      column_.inverse(work);
-      for (Index i = 0; i < nx; ++i) {
-        std::copy_n(work + i * kColumns, count, data + i * width + first);
-      }
-    }
-  });
+      });
 }
 
 template <class T>

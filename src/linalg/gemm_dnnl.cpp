@@ -5,6 +5,7 @@
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "core/library_threads.h"
 #include "core/signal_mask.h"
 #include "linalg/check_product.h"
 #include "linalg/row_product.h"
@@ -25,12 +26,12 @@ dnnl_dim_t leading(MatrixView<T> x) {
 /// Lets every worker that a product of this thread may use pass through core/parallel once, where
 /// it blocks signals. New workers, these and those that the library starts itself, inherit the mask
 /// of this thread: they take no signal before they are there either.
-void protect_workers() {
+void protect_workers(int count) {
   thread_local int protected_workers = 0;
-  if (protected_workers >= threads()) return;
-  protected_workers = threads();
+  if (protected_workers >= count) return;
+  protected_workers = count;
   const detail::SignalMask mask;
-  parallel_for(threads(), 1, [](Index, Index, int) {});
+  parallel_for(count, 1, [](Index, Index, int) {});
 }
 
 void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const float> a,
@@ -40,7 +41,8 @@ void multiply(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixV
     return row_product(alpha, a.data, b, beta, c.data);
   }
   const auto flag = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
-  protect_workers();
+  const detail::LibraryThreads workers;
+  protect_workers(workers.count());
   const detail::SignalMask mask;
   const auto status = dnnl_sgemm(flag(transpose_a), flag(transpose_b), m, n, k, alpha, a.data,
                                  leading(a), b.data, leading(b), beta, c.data, leading(c));
@@ -133,9 +135,10 @@ void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BF
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
   if (m == 0 || n == 0) return;
   if (k == 0) return scale(c, beta);
+  const detail::LibraryThreads workers;
   const CompiledProduct& product =
       compiled({{m, n, k, transpose_a == Transpose::yes, transpose_b == Transpose::yes, leading(a),
-                 leading(b), leading(c), threads()},
+                 leading(b), leading(c), workers.count()},
                 beta});
   thread_local Buffer<std::byte> scratch;
   const auto scratch_bytes = static_cast<Index>(product.scratch.get_size());

@@ -8,7 +8,9 @@
 
 #if HWY_ONCE
 #include <cmath>
+#include <limits>
 
+#include "core/parallel_workers.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
 #include "lior/core/stop.h"
@@ -28,26 +30,27 @@ constexpr Index kKappaMargin = kPackedRow - 1;
 /// Products that the direct sum makes for a channel between two looks at check_stop: a tenth of a
 /// second for 64 channels.
 constexpr Index kProductsTogether = Index{1} << 25;
+constexpr Index kAnyWorkers = std::numeric_limits<Index>::max();
 constexpr Index kShort = 192;  ///< steps up to which `automatic` may be the direct sum
 
 Index round_up(Index count, Index multiple) { return (count + multiple - 1) / multiple * multiple; }
 
-/// body(b, h, first channel, channels, task) for groups of at most `group` channels, on all
-/// threads.
+/// body(b, h, first channel, channels, task, worker) for groups of at most `group` channels, on at
+/// most `workers` threads.
 template <class Body>
-void for_groups(const Shape<4>& shape, Index group, const Body& body) {
+void for_groups(const Shape<4>& shape, Index group, Index workers, const Body& body) {
   const auto [batch, length, heads, channels] = shape;
   const Index groups = (channels + group - 1) / group;
   const Index grain = 1 + 512 / std::max<Index>(length, 1);  // a thread costs some microseconds
-  parallel_for(batch * heads * groups, grain,
-               [&, channels = channels, heads = heads](Index begin, Index end, int worker) {
-                 for (Index task = begin; task < end; ++task) {
-                   check_stop();
-                   const Index first = task % groups * group, h = task / groups % heads;
-                   body(task / groups / heads, h, first, std::min(group, channels - first), task,
-                        worker);
-                 }
-               });
+  parallel_for_workers(batch * heads * groups, grain, workers,
+                       [&, channels = channels, heads = heads](Index begin, Index end, int worker) {
+                         for (Index task = begin; task < end; ++task) {
+                           check_stop();
+                           const Index first = task % groups * group, h = task / groups % heads;
+                           body(task / groups / heads, h, first, std::min(group, channels - first),
+                                task, worker);
+                         }
+                       });
 }
 
 }  // namespace
@@ -137,7 +140,7 @@ void CausalConvolution<T>::run_recurrence(const Direction& direction, View<const
   const Index tile = LIOR_SIMD_TABLE(chunk_tile<T>).chosen()();
   const Index share = round_up(batch * heads * channels / threads(), tile);
   const Index most = LIOR_SIMD_TABLE(chunk_channels<T>).chosen()();
-  for_groups(x.shape(), std::clamp(share, tile, most),
+  for_groups(x.shape(), std::clamp(share, tile, most), kAnyWorkers,
              [&, length = length, heads = heads, channels = channels](Index b, Index h, Index c,
                                                                       Index count, Index, int) {
                const ChunkTables<T> tables{
@@ -172,7 +175,7 @@ void CausalConvolution<T>::run_direct(const Direction& direction, View<const T, 
   const auto kernel = LIOR_SIMD_TABLE(direct_sum<T>).chosen();
   const Index length = x.extent(1);
   const Index together = round_up(std::max<Index>(kProductsTogether / length, 1), kPackedRow);
-  for_groups(x.shape(), 64, [&](Index b, Index h, Index c, Index count, Index, int) {
+  for_groups(x.shape(), 64, kAnyWorkers, [&](Index b, Index h, Index c, Index count, Index, int) {
     const Index first = direction.first(x.shape(), b, h, c);
     for (Index row = 0; row < length; row += together) {
       check_stop();
@@ -188,8 +191,13 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
   const auto [batch, length, heads, channels] = x.shape();
   const Index n = linalg::fft_good_length(2 * length - 1);  // no wrap
   const View<std::complex<T>, 2> spectra = workspace.take<std::complex<T>, 2>({heads, n});
+  // A workspace that was planned for fewer threads holds fewer blocks.
+  const Index block_bytes = n * kFftColumns * static_cast<Index>(sizeof(std::complex<T>));
+  const auto left = static_cast<Index>(workspace.capacity() - workspace.used());
+  const Index workers =
+      workspace.planning() ? threads() : std::clamp<Index>(left / block_bytes, 1, threads());
   const View<std::complex<T>, 3> blocks =
-      workspace.take<std::complex<T>, 3>({threads(), n, kFftColumns});
+      workspace.take<std::complex<T>, 3>({workers, n, kFftColumns});
   if (workspace.planning()) return;
 
   const bool together = n * kFftColumns * static_cast<Index>(2 * sizeof(T)) <= kFftTogether;
@@ -206,7 +214,7 @@ void CausalConvolution<T>::run_fft(const Direction& direction, View<const T, 4> 
     one.forward(kappa);
   }
   const auto multiply = LIOR_SIMD_TABLE(multiply_spectrum<T>).chosen();
-  for_groups(x.shape(), 2 * kFftColumns,
+  for_groups(x.shape(), 2 * kFftColumns, blocks.extent(0),
              [&, length = length](Index b, Index h, Index c, Index count, Index, int worker) {
                const Index first = direction.first(x.shape(), b, h, c);
                const Index stride = direction.stride(x.shape());
@@ -332,7 +340,7 @@ void CausalConvolution<T>::backward(View<const T, 4> x, View<const T, 4> d_y, Vi
     z(h, real_poles + 1) = kernel(h).z(static_cast<int>(real_poles)).imag();
   }
   const auto sum = LIOR_SIMD_TABLE(pole_sums<T>).chosen();
-  for_groups(x.shape(), group,
+  for_groups(x.shape(), group, kAnyWorkers,
              [&, length = length](Index b, Index h, Index c, Index count, Index task, int) {
                const Index first = ((b * length) * heads() + h) * x.extent(3) + c;
                sum(z[h].data(), real_poles, x.data() + first, d_y.data() + first, length,

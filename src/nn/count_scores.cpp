@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/parallel_workers.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
 #include "lior/nn/linear.h"
@@ -16,6 +17,9 @@ namespace {
 using linalg::MatrixView;
 
 constexpr Index kRowsPerThread = 16;  // some microseconds each
+
+/// Most workers for so many rows. Not threads(), which may be others when the arena was planned.
+Index workers_for(Index rows) { return (rows + kRowsPerThread - 1) / kRowsPerThread; }
 
 std::int32_t first_sure_row(Index n) {
   return static_cast<std::int32_t>((n - 1) * (kSureClasses + kOpenClasses));
@@ -34,7 +38,7 @@ std::int32_t open_row(Index n, const Sureness& sure) {
 
 template <class T>
 CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest,
-                            Index levels, Index most, Index classes, Arena& arena)
+                            Index levels, Index most, Index workers, Index classes, Arena& arena)
     : counts_(counts), rows_(rows), longest_(longest) {
   if (!rows.places.empty()) check_size(rows.places, rows.tokens.extent(0), "places");
   const Index entries = most_count_steps(longest, levels - longest, classes);
@@ -43,13 +47,13 @@ CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows
   ends_ = arena.take<std::int32_t, 2>({most, levels + 1});
   bases_ = arena.take<T, 2>({most, levels + 1});
   sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * levels});
-  ratios_ = arena.take<double, 2>({2 * threads(), classes});
-  lost_ = arena.take<std::uint32_t, 2>({threads(), classes});
+  ratios_ = arena.take<double, 2>({2 * workers, classes});
+  lost_ = arena.take<std::uint32_t, 2>({workers, classes});
   if (arena.planning()) return;
   LIOR_CHECK(counts != nullptr && counts->all.longest() == longest,
              "the model has weights for contexts of 1 to {} tokens, and counts of up to {}",
              longest, counts == nullptr ? 0 : counts->all.longest());
-  for (int worker = 0; worker < threads(); ++worker) work_of(worker).clear();
+  for (int worker = 0; worker < workers; ++worker) work_of(worker).clear();
 }
 
 template <class T>
@@ -105,10 +109,11 @@ void count_logarithms(const TextCounts& counts, const CountedRows<T>& rows, View
   check_shape(logarithms, {R, L, V}, "logarithms");
   check_shape(sure_rows, {R, 2 * L}, "sure_rows");
   const Arena::Scope scope(arena);
-  CountLookup<T> lookup(&counts, rows, counts.all.longest(), L, threads(), V, arena);
-  const auto sums = arena.take<T, 2>({threads(), V});
+  const Index workers = std::min(workers_for(R), Index{available_cores()});
+  CountLookup<T> lookup(&counts, rows, counts.all.longest(), L, workers, workers, V, arena);
+  const auto sums = arena.take<T, 2>({workers, V});
   if (arena.planning()) return;
-  parallel_for(R, kRowsPerThread, [&](Index begin, Index end, int worker) {
+  parallel_for_workers(R, kRowsPerThread, workers, [&](Index begin, Index end, int worker) {
     const std::span<T> sum = sums[worker].span();
     for (Index row = begin; row < end; ++row) {
       lookup.look_up(worker, row, worker);
@@ -132,7 +137,7 @@ template <class T>
 CountScores<T>::CountScores(const TextCounts* counts, Index longest, const CountedRows<T>& rows,
                             const CountGate<T>& gate, const CountGateGradient<T>& gradient,
                             Index most, Index classes, Arena& arena)
-    : lookup_(counts, rows, longest, gate.weight.rows, most, classes, arena),
+    : lookup_(counts, rows, longest, gate.weight.rows, most, workers_for(most), classes, arena),
       gate_(gate),
       gradient_(gradient),
       classes_(classes),
@@ -198,13 +203,14 @@ void CountScores<T>::add(std::span<const std::int32_t> rows, MatrixView<const T>
   check_matrix(scores, count, classes_, "scores");
   linear_forward<T>(x, gate_.weight, gate_.bias,
                     MatrixView<T>(weights_).block(0, 0, count, levels()));
-  parallel_for(count, kRowsPerThread, [&](Index begin, Index end, int worker) {
-    for (Index i = begin; i < end; ++i) {
-      lookup_.look_up(i, rows[static_cast<std::size_t>(i)], worker);
-      add_weights(i);
-      add_row(i, &scores(i, 0));
-    }
-  });
+  parallel_for_workers(count, kRowsPerThread, lookup_.workers(),
+                       [&](Index begin, Index end, int worker) {
+                         for (Index i = begin; i < end; ++i) {
+                           lookup_.look_up(i, rows[static_cast<std::size_t>(i)], worker);
+                           add_weights(i);
+                           add_row(i, &scores(i, 0));
+                         }
+                       });
 }
 
 template <class T>

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <vector>
 
+#include "core/parallel_workers.h"
 #include "lior/core/thread_scope.h"
+#include "support/changing_threads.h"
 
 namespace lior {
 namespace {
@@ -19,10 +23,12 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-std::vector<Range> ranges(Index count, Index grain) {
+constexpr Index kAny = std::numeric_limits<Index>::max();
+
+std::vector<Range> ranges(Index count, Index grain, Index most_workers = kAny) {
   std::vector<Range> seen;
   std::mutex mutex;
-  parallel_for(count, grain, [&](Index begin, Index end, int worker) {
+  parallel_for_workers(count, grain, most_workers, [&](Index begin, Index end, int worker) {
     const std::lock_guard lock(mutex);
     seen.push_back({begin, end, worker});
   });
@@ -84,6 +90,25 @@ TEST(Parallel, InnerCallRunsOnTheCallingThread) {
   parallel_for(4, 1, [&](Index, Index, int worker) { inner[worker] = ranges(50, 1); });
   for (const auto& seen : inner) EXPECT_EQ(seen, (std::vector<Range>{{0, 50, 0}}));
   EXPECT_EQ(ranges(50, 1).size(), 4U);
+}
+
+TEST(Parallel, HasNoMoreWorkersThanThereIsRoomFor) {
+  const ThreadScope scope(8);
+  EXPECT_EQ(ranges(100, 1, 3).size(), 3U);
+  EXPECT_EQ(ranges(100, 1, 1), (std::vector<Range>{{0, 100, 0}}));
+}
+
+TEST(Parallel, RoomForThreadsHoldsWhateverTheyAreSetTo) {
+  const ChangingThreads changing;
+  for (int call = 0; call < 500; ++call) {
+    const Index room = threads();
+    std::atomic<Index> most = 0;
+    parallel_for_workers(100, 1, room, [&](Index, Index, int worker) {
+      for (Index seen = most; worker > seen && !most.compare_exchange_weak(seen, worker);) {
+      }
+    });
+    ASSERT_LT(most, room);
+  }
 }
 
 TEST(Parallel, ThreadCountMustBePositive) {

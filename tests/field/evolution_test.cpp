@@ -14,6 +14,7 @@
 #include "lior/core/thread_scope.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/formula.h"
+#include "support/changing_threads.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
 
@@ -173,6 +174,22 @@ TEST(Evolution, BitEqualAcrossThreadCounts) {
   Evolution<double> three(h, kFull, start.view(), {.evidence = e.view()});
   on_thread_counts([&](int count) { (count == 1 ? one : three).run(5); });
   EXPECT_EQ(distance(one.field(), three.field()), 0);
+}
+
+TEST(Evolution, ThreadsMayBeSetWhileItRuns) {
+  const Grid grid{96, 80, 2, 1};
+  const auto h = hamiltonian(grid);
+  const auto start = smooth_field(grid), e = random_field(grid, 5);
+  for (const Scheme scheme : {Scheme::strang, Scheme::rk4}) {  // which have memory for each worker
+    Settings settings = kFull;
+    settings.scheme = scheme, settings.dt = 0.01;
+    Evolution<double> alone(h, settings, start.view(), {.evidence = e.view()});
+    alone.run(6);
+    const ChangingThreads changing;
+    Evolution<double> evolution(h, settings, start.view(), {.evidence = e.view()});
+    for (int step = 0; step < 6; ++step) evolution.run(1);
+    EXPECT_EQ(distance(evolution.field(), alone.field()), 0);
+  }
 }
 
 TEST(Evolution, AStepAllocatesNothing) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/parallel.h"
 #include "lior/core/random.h"
+#include "lior/core/thread_scope.h"
 #include "support/equal.h"
 #include "support/error_of.h"
 
@@ -218,6 +220,23 @@ TEST(GemmPrecision, RoundsToTheNearestAndTiesToEven) {
   for (Index i = 0; i < a.size(); ++i) {
     ASSERT_EQ(got.data()[i], to_float(to_bfloat16(a.data()[i]))) << a.data()[i];
   }
+}
+
+/// Threads of this process.
+Index thread_count() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(Gemm, EveryThreadHasTheNumberOfThreadsThatWasSet) {
+  const ThreadScope one(1);
+  Array<float, 2> a({300, 300}), c({300, 300});
+  Index before = 0, after = 0;
+  std::thread([&] {
+    before = thread_count();
+    gemm<float>(kNo, kNo, 1, a.view(), a.view(), 0, MatrixView<float>(c.view()));
+    after = thread_count();
+  }).join();
+  EXPECT_EQ(after, before);
 }
 
 TEST(GemmPrecision, RoundsTheFactorsInBfloat16Alone) {

@@ -9,6 +9,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/core/random.h"
+#include "support/changing_threads.h"
 #include "support/equal.h"
 #include "support/on_thread_counts.h"
 
@@ -173,6 +174,41 @@ TYPED_TEST(CausalConvolutionOf, BitEqualAcrossThreadCounts) {
   EXPECT_TRUE(equal(y[0].span(), y[1].span()));
   EXPECT_TRUE(equal(d_x[0].span(), d_x[1].span()));
   EXPECT_TRUE(equal(d_raw[0].span(), d_raw[1].span()));
+}
+
+/// What `memory` makes of x by FFTs, each time in a workspace that one thread planned.
+template <class T>
+struct ByFft {
+  explicit ByFft(const Shape<4>& shape) : x(random_input<T>(shape, 16)), y(shape), again(shape) {
+    memory.set(random_kernels<T>(2, 15).view());
+    const ThreadScope one(1);
+    Arena planner = Arena::planner();
+    memory.forward(x.view(), y.view(), planner, MemoryPlan::fft);
+    workspace = Arena(planner.peak());
+    memory.forward(x.view(), y.view(), workspace, MemoryPlan::fft);
+  }
+  bool is_the_same() {
+    memory.forward(x.view(), again.view(), workspace, MemoryPlan::fft);
+    return equal(again.span(), y.span());
+  }
+
+  CausalConvolution<T> memory{2, rule()};
+  Array<T, 4> x, y, again;
+  Arena workspace{0};
+};
+
+constexpr Shape<4> kManyGroups{6, 600, 2, 40};  // of channels, for eight threads
+
+TYPED_TEST(CausalConvolutionOf, WhatOneThreadPlannedServesMore) {
+  ByFft<TypeParam> by_fft(kManyGroups);
+  const ThreadScope eight(8);
+  EXPECT_TRUE(by_fft.is_the_same());
+}
+
+TYPED_TEST(CausalConvolutionOf, ThreadsMayBeSetWhileItRuns) {
+  ByFft<TypeParam> by_fft(kManyGroups);
+  const ChangingThreads changing;
+  for (int call = 0; call < 10; ++call) ASSERT_TRUE(by_fft.is_the_same());
 }
 
 // Past a megabyte of spectra the FFTs go column by column.

@@ -36,9 +36,10 @@ class CountLookup {
   /// `longest` is K, and `levels` L. Throws lior::Error where places do not fit the tokens, or,
   /// unless the arena is planning, counts are null or not of contexts of 1 to K tokens.
   CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest, Index levels,
-              Index most, Index classes, Arena& arena);
+              Index most, Index workers, Index classes, Arena& arena);
 
-  /// Looks row `row` of B N up, into place i: its steps, and its rows of S. One call a worker.
+  /// Looks row `row` of B N up, into place i: its steps, and its rows of S. One call a worker,
+  /// which is below workers().
   void look_up(Index i, Index row, int worker);
   CountSteps<T> steps(Index i) const {
     return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
@@ -46,6 +47,7 @@ class CountLookup {
   /// sure(1), open(1), ..., sure(L), open(L).
   std::span<const std::int32_t> sure_rows(Index i) const { return sure_rows_[i].span(); }
   Index levels() const { return ends_.extent(1) - 1; }
+  Index workers() const { return lost_.extent(0); }
 
  private:
   CountWork work_of(int worker) const;
@@ -57,7 +59,7 @@ class CountLookup {
   Index longest_;
   View<std::int32_t, 2> tokens_, ends_, sure_rows_;
   View<T, 2> steps_, bases_;
-  View<double, 2> ratios_;  // of each thread: [2 threads, V], see CountWork
+  View<double, 2> ratios_;  // of each worker: [2 workers, V], see CountWork
   View<std::uint32_t, 2> lost_;
 };
 
