@@ -250,8 +250,9 @@ TEST(Config, AResumedRunKeepsItsSettings) {
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("steps", "9")}).steps, 9);
   EXPECT_EQ(resumed_config(saved, std::vector<Setting>{flag("threads", "1")}).threads, 1);
   EXPECT_EQ(error_of([&] { resumed_config(saved, std::vector<Setting>{flag("lr", "0.25")}); }),
-            "--lr is 0.25, but the run to resume has 0.5; only threads, steps, minutes, "
-            "memory_budget, save_every, log_every, samples, patience and crystallise may change");
+            "--lr is 0.25, but the run to resume has 0.5; only threads, sequence_ranks, steps, "
+            "minutes, memory_budget, save_every, log_every, samples, patience and crystallise may "
+            "change");
 }
 
 }  // namespace
