@@ -112,7 +112,7 @@ class Attention final : public Core<T> {
   }
   /// Keys or values of an array of both.
   MatrixView<T> half(View<T, 2> kv, Index i) const { return part(MatrixView<T>(kv), i); }
-  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.window - 1}; }
+  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.reach()}; }
   TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
     shape.batch = sequences.batch;

@@ -125,7 +125,7 @@ class GeometricAttention final : public Core<T> {
     return columns.block(0, octets_, columns.rows, values_);
   }
   View<T, 2> z(const CoreCall<T>& call) const { return call.saved.template array<2>("z"); }
-  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.window - 1}; }
+  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.reach()}; }
   TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
     shape.batch = sequences.batch;

@@ -72,6 +72,7 @@ class RawFrames {
   explicit RawFrames(const std::string& path);
   RawFrames(const RawFrames&) = delete;
   RawFrames& operator=(const RawFrames&) = delete;
+  // NOLINTNEXTLINE(performance-trivially-destructible): it is where there is no HDF5
   ~RawFrames();
 
   /// False unless all of `frame` was read and has the place's hash.

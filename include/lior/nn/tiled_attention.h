@@ -16,6 +16,8 @@
 /// Sources: Milakov, Gimelshein, arXiv:1805.02867; Dao et al., arXiv:2205.14135; Press, Smith,
 /// Lewis, arXiv:2108.12409 (slopes); docs/math/conventions.md, section 10 (spinor scores).
 
+#include <limits>
+
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"
 
@@ -36,6 +38,8 @@ struct TiledAttentionShape {
   Index window = 0;       ///< W: positions that a query sees, its own among them; 0: all
 
   Index rows() const { return batch * length; }
+  /// Positions before its own that a query sees at most.
+  Index reach() const { return window == 0 ? std::numeric_limits<Index>::max() : window - 1; }
   /// Numbers of one sequence's state: a count of positions, below 2 W, and W rows of keys and
   /// values, a ring: position n is row n mod W. Zero before the first token. 0 without a window.
   Index state_size() const {
