@@ -123,6 +123,8 @@ def run_pytest(build, results):
 
 
 def main():
+    if any(word.startswith("-") for word in sys.argv[1:]):
+        sys.exit(__doc__.strip())
     build = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "release").resolve()
     results = build / "test-results"
     shutil.rmtree(results, ignore_errors=True)  # a report of an earlier run must not count
