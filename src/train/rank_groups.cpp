@@ -14,10 +14,11 @@ RankGroups::RankGroups(comm::Communicator& all, Index along) : all_(&all) {
 }
 
 void RankGroups::check(Index ranks, Index along) {
-  LIOR_CHECK(along >= 1 && ranks % along == 0,
-             "sequence_ranks = {}: there are {} ranks, of which so many share a sequence; expected "
-             "a number that divides {}",
-             along, ranks, ranks);
+  LIOR_CHECK(
+      along >= 1 && ranks % along == 0,
+      "sequence_ranks = {}, and the number of ranks is {}; expected a divisor of it (mpirun -n "
+      "P starts P)",
+      along, ranks);
 }
 
 }  // namespace lior::train

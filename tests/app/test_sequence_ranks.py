@@ -87,7 +87,10 @@ def test_a_run_goes_on_with_other_ranks_along_a_sequence(lior, ranks, inputs, tm
         shutil.copytree(tmp_path / "2", tmp_path / name)
     further = ("train", "--resume", "--steps", 6, *QUIET, "--out")
     refused = lior(*further, tmp_path / "1")
-    assert refused.returncode == 2 and "sequence_ranks = 2: there are 1 ranks" in refused.stderr
+    assert (
+        refused.returncode == 2
+        and "sequence_ranks = 2, and the number of ranks is 1" in refused.stderr
+    )
     assert lior(*further, tmp_path / "1", "--sequence-ranks", 1).returncode == 0
     assert ranks(2, *further, tmp_path / "2").returncode == 0
     assert_near(tmp_path / "1", tmp_path / "2")
@@ -114,7 +117,7 @@ def test_an_evaluation_shares_its_sequences(lior, ranks, inputs, tmp_path):
 @pytest.mark.parametrize(
     "count, arguments, words",
     [
-        (3, ("--sequence-ranks", 2), "sequence_ranks = 2: there are 3 ranks"),
+        (3, ("--sequence-ranks", 2), "sequence_ranks = 2, and the number of ranks is 3"),
         (3, ("--sequence-ranks", 1), "accumulate = 2: 3 ranks share"),
         (4, ("--sequence-ranks", 4, "--length", 3), "4 ranks share sequences of 3 tokens"),
     ],
