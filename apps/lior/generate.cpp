@@ -100,8 +100,8 @@ std::int64_t write_texts(const Arguments& arguments, const train::TrainedModel& 
   TerminalLine line;
   for (std::int64_t i = 0; i < arguments.count && !interrupted(); ++i) {
     if (i > 0) write_text("\n----\n");
-    drawn +=
-        generate(arguments, trained, tokens, static_cast<std::uint64_t>(arguments.seed + i), line);
+    const auto seed = static_cast<std::uint64_t>(arguments.seed) + static_cast<std::uint64_t>(i);
+    drawn += generate(arguments, trained, tokens, seed, line);
   }
   return drawn;
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -16,17 +17,51 @@
 #include "ranks.h"
 
 namespace lior::app {
+namespace {
+
+/// Reads a flag's number, as settings are read; false where the text is none, or one that T cannot
+/// hold. The parser's own reading takes 2^63 for 2^63 - 1, and 010 for 8.
+template <class T>
+bool read_number(const std::string& text, T& target) {
+  const char* const end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, target);
+  return error == std::errc{} && last == end;
+}
+template <class T>
+bool read_number(const std::string& text, std::optional<T>& target) {
+  return read_number(text, target.emplace());
+}
+
+template <class T>
+inline constexpr bool kIsNumber = std::is_arithmetic_v<T>;
+template <class T>
+inline constexpr bool kIsNumber<std::optional<T>> = std::is_arithmetic_v<T>;
+
+template <class T>
+CLI::Option* declare(CLI::App& command, const std::string& flag, T& target,
+                     const std::string& help) {
+  if constexpr (kIsNumber<T>) {
+    const auto read = [&target](const CLI::results_t& given) {
+      return read_number(given.front(), target);
+    };
+    return command.add_option(flag, read, help);
+  } else {
+    return command.add_option(flag, target, help);
+  }
+}
+
+}  // namespace
 
 template <class T>
 void Options::add(const std::string& flag, T& target, const std::string& metavar,
                   const std::string& help) {
-  command_.add_option(flag, target, help)->option_text(metavar);
+  declare(command_, flag, target, help)->option_text(metavar);
   text_.flags.push_back({.name = flag, .metavar = metavar, .help = help});
 }
 template <class T>
 void Options::require(const std::string& flag, T& target, const std::string& metavar,
                       const std::string& help) {
-  command_.add_option(flag, target, help)->option_text(metavar)->required();
+  declare(command_, flag, target, help)->option_text(metavar)->required();
   text_.flags.push_back({.name = flag, .metavar = metavar, .help = help, .required = true});
 }
 void Options::add_list(const std::string& flag, std::vector<std::string>& target,
