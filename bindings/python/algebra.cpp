@@ -20,7 +20,7 @@ NumPy quaternion_multiply(const Argument& p, const Argument& q, const Outputs& o
     const auto a = call.in<T>("p", p, {4, 'N'});
     const auto b = call.in<T>("q", q, {4, 'N'});
     const auto product = call.out<T>({4, 'N'});
-    return call.run([&] { algebra::quaternion_multiply<T>(a, b, product); });
+    return call.run_watched([&] { algebra::quaternion_multiply<T>(a, b, product); });
   });
 }
 
@@ -30,7 +30,7 @@ NumPy quaternion_rotate(const Argument& q, const Argument& v, const Outputs& out
     const auto turn = call.in<T>("q", q, {4, 'N'});
     const auto vector = call.in<T>("v", v, {3, 'N'});
     const auto turned = call.out<T>({3, 'N'});
-    return call.run([&] { algebra::quaternion_rotate<T>(turn, vector, turned); });
+    return call.run_watched([&] { algebra::quaternion_rotate<T>(turn, vector, turned); });
   });
 }
 
@@ -40,7 +40,7 @@ NumPy octonion_multiply(const Argument& x, const Argument& y, const Outputs& out
     const auto a = call.in<T>("x", x, {8, 'N'});
     const auto b = call.in<T>("y", y, {8, 'N'});
     const auto product = call.out<T>({8, 'N'});
-    return call.run([&] { algebra::octonion_multiply<T>(a, b, product); });
+    return call.run_watched([&] { algebra::octonion_multiply<T>(a, b, product); });
   });
 }
 
@@ -52,7 +52,7 @@ NumPy ci8_multiply(const Argument& x, const Argument& y, bool conjugate_x, bool 
     const auto a = call.in<T>("x", x, {16, 'N'});
     const auto b = call.in<T>("y", y, {16, 'N'});
     const auto product = call.out<T>({16, 'N'});
-    return call.run(
+    return call.run_watched(
         [&] { algebra::ci8_multiply<T>(a, b, product, factor(conjugate_x), factor(conjugate_y)); });
   });
 }
@@ -64,7 +64,7 @@ NumPy ci8_associator(const Argument& x, const Argument& y, const Argument& z, co
     const auto b = call.in<T>("y", y, {16, 'N'});
     const auto c = call.in<T>("z", z, {16, 'N'});
     const auto bracket = call.out<T>({16, 'N'});
-    return call.run([&] { algebra::ci8_associator<T>(a, b, c, bracket); });
+    return call.run_watched([&] { algebra::ci8_associator<T>(a, b, c, bracket); });
   });
 }
 
@@ -73,7 +73,7 @@ NumPy ci8_conjugate(const Argument& x, const Outputs& out) {
     Call call(out, InPlace::allowed);
     const auto a = call.in<T>("x", x, {'S', 'N'});
     const auto conjugated = call.out<T>({'S', 'N'});
-    return call.run([&] { algebra::ci8_conjugate<T>(a, conjugated); });
+    return call.run_watched([&] { algebra::ci8_conjugate<T>(a, conjugated); });
   });
 }
 
@@ -82,7 +82,7 @@ NumPy ci8_norm(const Argument& x, const Outputs& out) {
     Call call(out);
     const auto a = call.in<T>("x", x, {'S', 'N'});
     const auto norm = call.out<T>({'N'});
-    return call.run([&] { algebra::ci8_norm<T>(a, norm); });
+    return call.run_watched([&] { algebra::ci8_norm<T>(a, norm); });
   });
 }
 
@@ -93,7 +93,8 @@ NumPy apply(const std::string& transition, const Argument& u, const Argument& x,
     const auto turn = call.in<T>("u", u, {8, 'N'});
     const auto state = call.in<T>("x", x, {'S', 'N'});
     const auto turned = call.out<T>({'S', 'N'});
-    return call.run([&] { algebra::apply<T>(transition_of(transition), turn, state, turned); });
+    return call.run_watched(
+        [&] { algebra::apply<T>(transition_of(transition), turn, state, turned); });
   });
 }
 
@@ -106,7 +107,7 @@ Pair apply_adjoint(const std::string& transition, const Argument& u, const Argum
     const auto gradient = call.in<T>("g", g, {'S', 'N'});
     const auto dx = call.out<T>({'S', 'N'});
     const auto du = call.out<T>({8, 'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       algebra::apply_adjoint<T>(transition_of(transition), turn, state, gradient, dx, du);
     });
   });
@@ -117,7 +118,7 @@ NumPy operator_matrix(const std::string& transition, const Argument& u) {
     Call call;
     const auto given = call.in<T>("u", u, {8});
     const auto matrix = call.out<T>({8, 8});
-    return call.run([&] {
+    return call.run_watched([&] {
       algebra::Octonion<T> octonion;
       std::copy(given.begin(), given.end(), octonion.e.begin());
       const auto rows = algebra::operator_matrix(transition_of(transition), octonion);
@@ -149,7 +150,7 @@ NumPy apply_vielbein(const Argument& vielbein, const Argument& gamma, const Outp
     const auto e = call.in<T>("vielbein", vielbein, {'d', 'd'});
     const auto flat = call.in<C>("gamma", gamma, {'d', 's', 's'});
     const auto curved = call.out<C>({'d', 's', 's'});
-    return call.run([&] { algebra::apply_vielbein<T>(e, flat, curved); });
+    return call.run_watched([&] { algebra::apply_vielbein<T>(e, flat, curved); });
   });
 }
 
@@ -171,7 +172,7 @@ class Bilinears {
     for_number("gamma", gamma, [&]<class S>() {
       Call call;
       const auto matrices = call.in<S>("gamma", gamma, {'d', 's', 's'});
-      call.run([&] {
+      call.run_watched([&] {
         plan_ = std::make_unique<algebra::Bilinears<S>>(matrices, layout, conjugation, way);
       });
     });
@@ -185,7 +186,7 @@ class Bilinears {
           const auto k0 = call.out<S>({'N'});
           const auto k1 = call.out<S>({'N', plan->k1_size()});
           const auto k2 = call.out<S>({'N', plan->k2_size()});
-          return call.run([&] { plan->forward(spinors, k0, k1, k2); });
+          return call.run_watched([&] { plan->forward(spinors, k0, k1, k2); });
         },
         plan_);
   }
@@ -202,7 +203,7 @@ class Bilinears {
           const auto d2 = call.in<S>("dk2", dk2, {'N', plan->k2_size()});
           const auto dpsi = call.out<S>({'N', s});
           const auto dgamma = call.out<S>({d, s, s}, Start::zeros);
-          return call.run([&] {
+          return call.run_watched([&] {
             Arena workspace(plan->backward_workspace());
             plan->backward(spinors, d0, d1, d2, dpsi, dgamma, workspace);
           });

@@ -29,6 +29,12 @@ std::byte* first_byte(const dltensor& array) {
   return static_cast<std::byte*>(array.data) + array.byte_offset;
 }
 
+std::size_t bytes_of(dtype type, std::span<const Index> shape) {
+  std::size_t bytes = type.bits / 8;
+  for (const Index extent : shape) bytes *= static_cast<std::size_t>(extent);
+  return bytes;
+}
+
 Index item_size(const dltensor& array) { return array.dtype.bits / 8; }
 
 Index count(const dltensor& array) {
@@ -447,7 +453,23 @@ void* Call::writable(const std::string& name, const Output& given, dtype dtype, 
 
 void* Call::state_array(const char* name, const Output& given, dtype dtype, Dims dims,
                         Index* shape) {
-  return writable(name, given, dtype, dims, true, shape);
+  void* const data = writable(name, given, dtype, dims, true, shape);
+  states_.emplace_back(static_cast<std::byte*>(data), bytes_of(dtype, {shape, dims.size()}));
+  return data;
+}
+
+std::vector<Buffer<std::byte>> Call::copies_of_states() const {
+  std::vector<Buffer<std::byte>> copies;
+  for (const std::span<std::byte> state : states_) {
+    std::copy(state.begin(), state.end(), copies.emplace_back(std::ssize(state)).begin());
+  }
+  return copies;
+}
+
+void Call::put_back_states(const std::vector<Buffer<std::byte>>& copies) const {
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    std::copy(copies[i].begin(), copies[i].end(), states_[i].begin());
+  }
 }
 
 void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
@@ -467,9 +489,7 @@ void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
     results_.push_back(nb::borrow(given.object));
   }
   if (start == Start::zeros) {
-    Index bytes = dtype.bits / 8;
-    for (std::size_t axis = 0; axis < dims.size(); ++axis) bytes *= shape[axis];
-    std::memset(data, 0, static_cast<std::size_t>(bytes));
+    std::memset(data, 0, bytes_of(dtype, {shape, dims.size()}));
   }
   return data;
 }
@@ -507,13 +527,9 @@ nb::object Call::results() {
 }
 
 nb::object new_array(dtype dtype, std::span<const Index> shape, void*& data) {
-  std::size_t bytes = dtype.bits / 8;
-  std::vector<std::size_t> extents;
-  for (const Index extent : shape) {
-    bytes *= static_cast<std::size_t>(extent);
-    extents.push_back(static_cast<std::size_t>(extent));
-  }
-  data = ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment});
+  const std::vector<std::size_t> extents(shape.begin(), shape.end());
+  data = ::operator new (std::max<std::size_t>(bytes_of(dtype, shape), 1),
+                         std::align_val_t{kAlignment});
   const nb::capsule owner(data, [](void* memory) noexcept {
     ::operator delete (memory, std::align_val_t{kAlignment});
   });

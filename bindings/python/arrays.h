@@ -11,7 +11,7 @@
 //       const auto a = call.in<T>("x", x, {8, 'N'});
 //       const auto b = call.in<T>("y", y, {8, 'N'});
 //       const auto product = call.out<T>({8, 'N'});
-//       return call.run([&] { algebra::octonion_multiply<T>(a, b, product); });
+//       return call.run_watched([&] { algebra::octonion_multiply<T>(a, b, product); });
 //     });
 //   }
 //
@@ -27,6 +27,7 @@
 
 #include <complex>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lior/core/buffer.h"
@@ -185,17 +186,19 @@ class Call {
   Index operator[](char letter) const;
 
   /// As `run`, of what may take long: where a signal's handler in Python raises, as that of Ctrl-C
-  /// does, the kernel ends within a moment and the exception goes on. What it was writing in the
-  /// caller's arrays is then of no use.
+  /// does, the kernel ends within a moment and the exception goes on. States are then as they were;
+  /// the caller's outputs hold nothing of use. Not for what moves on more than that.
   template <class Kernel>
   Result run_watched(Kernel&& kernel) {
     SignalWatch signals;
+    const std::vector<Buffer<std::byte>> before = copies_of_states();
     try {
       return run([&] {
         const StopScope scope(&SignalWatch::ask, &signals);
         kernel();
       });
     } catch (const Stopped&) {
+      put_back_states(before);
       signals.rethrow();
       throw;
     }
@@ -247,6 +250,8 @@ class Call {
   void fit(const std::string& name, const nb::dlpack::dltensor& array, Dims dims, Index* shape);
   std::string describe(Dims dims) const;
   void check_overlaps() const;
+  std::vector<Buffer<std::byte>> copies_of_states() const;
+  void put_back_states(const std::vector<Buffer<std::byte>>& copies) const;
   nb::object results();
 
   Outputs outputs_;
@@ -258,6 +263,7 @@ class Call {
   std::vector<Buffer<std::byte>> scratch_;
   std::vector<Copy> before_, after_;
   std::vector<Range> reads_, writes_;
+  std::vector<std::span<std::byte>> states_;
   std::vector<nb::object> results_;
 };
 

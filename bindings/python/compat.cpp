@@ -50,7 +50,7 @@ NumPy mamba(const std::vector<Argument>& parameters, const Argument& x, const Ou
     const auto y = call.out<T>({'B', 'N', 'D'});
     const nn::CompatMambaShape shape{call['B'], call['N'], call['D'], call['E']};
     const Shape<2> flat{shape.rows(), shape.d_model};
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::compat_mamba_forward<T>(shape, p, in.reshaped(flat), h, y.reshaped(flat), arena);
       });

@@ -49,7 +49,7 @@ Pair logarithms(const Counts& self, const Argument& tokens, const Argument& hist
     const Index K = self.longest();
     const auto values = call.out<T>({'B', 'N', K, self.vocabulary});
     const auto sure_rows = call.out<std::int32_t>({'B', 'N', 2 * K});
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::count_logarithms<T>(*self.shared, rows,
                                 values.template reshaped<3>({input.size(), K, self.vocabulary}),

@@ -105,7 +105,7 @@ class Hamiltonian {
       Call call(out);
       const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
       const auto image = call.out<std::complex<T>>({grid_.nx, grid_.ny, grid_.d, grid_.d});
-      return call.run([&] { h->apply(in, image); });
+      return call.run_watched([&] { h->apply(in, image); });
     });
   }
 
@@ -117,7 +117,7 @@ class Hamiltonian {
       Call call;
       const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
       decltype(number(*h, field::ConstField<T>(in), std::span<double>())) result{};
-      call.run([&] {
+      call.run_watched([&] {
         auto sums = row_sums(grid_.nx);
         result = number(*h, field::ConstField<T>(in), sums.span());
       });
@@ -307,7 +307,7 @@ NumPy potential(const std::string& kind, double strength, Index nx, Index ny, do
   const field::Potential named = parse_name<field::Potential>(kind, "potential");
   Call call;
   const auto v = call.out<double>({nx, ny});
-  return call.run([&] { field::fill_potential(named, strength, grid, v); });
+  return call.run_watched([&] { field::fill_potential(named, strength, grid, v); });
 }
 
 NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> dy,
@@ -315,7 +315,7 @@ NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optio
   const Grid grid = grid_of(nx, ny, 1, {dx, dy, boundary});
   Call call;
   const auto values = call.out<double>({nx, ny});
-  return call.run([&] {
+  return call.run_watched([&] {
     const field::GridFormula parsed(grid, text, "formula", {.time = t.has_value()});
     for (Index i = 0; i < nx; ++i) parsed.evaluate(t.value_or(0), i, 0, values[i].span());
   });
@@ -332,7 +332,7 @@ NumPy new_field(const Grid& grid, Fill fill) {
   grid.check();
   Call call;
   const auto t = call.out<std::complex<double>>({grid.nx, grid.ny, grid.d, grid.d});
-  return call.run([&] { fill(t); });
+  return call.run_watched([&] { fill(t); });
 }
 
 NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny, Index d,
@@ -375,7 +375,7 @@ NumPy posterior(const Argument& t, const Argument& evidence, double tau, const O
     const auto prior = call.in<C>("t", t, {'X', 'Y', 'D', 'D'});
     const auto e = call.in<C>("evidence", evidence, {'X', 'Y', 'D', 'D'});
     const auto belief = call.out<C>({'X', 'Y', 'D', 'D'});
-    return call.run([&] {
+    return call.run_watched([&] {
       auto sums = row_sums(prior.extent(0));
       field::posterior<T>(prior, e, tau, belief, sums.span());
     });

@@ -182,7 +182,7 @@ NumPy complete_velocities(const Metric& metric, const Argument& x, const Argumen
   return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
     const auto given = call.in<T>("v", v, {at.d, 'N'});
     const auto completed = call.out<T>({at.d, 'N'});
-    return call.run([&] {
+    return call.run_watched([&] {
       std::copy(given.begin(), given.end(), completed.begin());
       geometry::complete_velocities<T>(at.metric, at.x, square, completed);
     });
@@ -226,7 +226,7 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy, NumPy, NumPy> find_events(
   const auto velocities = call.in<double>("v", v, {samples, d, 'N'});
   const auto ends = call.in<double>("reached", reached, {'N'});
   std::vector<geometry::PathEvent> events;
-  call.run([&] {
+  call.run_watched([&] {
     events =
         geometry::find_events(metric.precise, formula, points, velocities, times, ends, options);
   });

@@ -58,7 +58,7 @@ Pair camera_rays(const Metric& metric, const std::array<double, 4>& place,
   const auto places = call.in<double>("pixels", pixels, {2, 'N'});
   const auto x = call.out<double>({4, 'N'});
   const auto v = call.out<double>({4, 'N'});
-  return call.run([&] {
+  return call.run_watched([&] {
     geometry::camera_rays(metric.precise, camera_of(place, observer, view), size.first, size.second,
                           places, x, v);
   });
@@ -70,7 +70,8 @@ NumPy disk_redshift(const Metric& metric, const Argument& x, const Argument& v,
   const auto points = call.in<double>("x", x, {4, 'N'});
   const auto velocities = call.in<double>("v", v, {4, 'N'});
   const auto redshift = call.out<double>({'N'});
-  return call.run([&] { geometry::disk_redshift(metric.precise, points, velocities, redshift); });
+  return call.run_watched(
+      [&] { geometry::disk_redshift(metric.precise, points, velocities, redshift); });
 }
 
 NumPy image(const Metric& metric, const std::array<double, 4>& place, const std::string& observer,

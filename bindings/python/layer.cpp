@@ -250,7 +250,7 @@ Pair forward(Layer& self, const NamedValues& parameters, const Argument& x, cons
     const nn::SavedPlan plan = layer.plan(sequences);
     const auto result = call.out<T>({'B', 'N', self.d_model()});
     const auto kept = call.out<T>({plan.kept()});
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         layer.forward(
             {sequences, given.values(arena), rows(input), saved_in<T>(plan, kept, arena), arena},
@@ -274,7 +274,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> backward(Layer& self, const NamedValues
     const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', self.d_model()});
     const auto dx = call.out<T>({'B', 'N', self.d_model()});
     given.want_gradients(call);
-    const nb::tuple results = call.run([&] {
+    const nb::tuple results = call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const nn::LayerCall<T> pass{sequences, given.values(arena), rows(input),
                                     saved_in<T>(plan, as_writable(kept), arena), arena};
@@ -300,7 +300,7 @@ NumPy step(Layer& self, const NamedValues& parameters, const Argument& x, const 
     const nn::Sequences sequences{call['B'], call['N']};
     const nn::SavedPlan plan = layer.plan(sequences);
     const auto result = call.out<T>({'B', 'N', self.d_model()});
-    return call.run([&] {
+    return call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const auto values = given.values(arena);
         const auto saved = nn::take_saved<T>(plan, arena);
@@ -318,7 +318,7 @@ NumPy initial_state(Layer& self, Index batch, const NamedValues& parameters,
     Block<T>& block = self.block<T>();
     const Parameters<T> given(call, self, parameters, false);
     const auto state = call.out<T>({batch, block.layer->state_size()});
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         const auto values = given.values(arena);
         if (!arena.planning()) block.layer->initial_state(values, state);
@@ -399,7 +399,7 @@ Triple inner_forward(Layer& self, const NamedValues& parameters, const Argument&
     const auto z = call.out<T>({'B', 'N', inner.shape.out});
     const auto ungated = call.out<T>({'B', inner.shape.gate ? call['N'] : 0, inner.shape.out});
     const auto kept = call.out<T>({inner.plan.kept()});
-    return call.run([&] {
+    return call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const View<T, 2> y = rows(inner.shape.gate ? ungated : z);
         inner.core().forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
@@ -431,7 +431,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const Named
     const auto dh = inner.state_or_none(call, "d_state", d_state);
     const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
     given.want_gradients(call);
-    const nb::object result = call.run([&] {
+    const nb::object result = call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const nn::CoreCall<T> pass{inner.sequences, given.values(arena),
                                    inner.columns(inner.projection),

@@ -19,7 +19,7 @@ NumPy linear_forward(const Argument& x, const Argument& weight, const Argument& 
     const auto w = call.in<T>("weight", weight, {'O', 'K'});
     const auto b = call.in_or_none<T>("bias", bias, {'O'});
     const auto y = call.out<T>({'R', 'O'});
-    return call.run([&] { nn::linear_forward<T>(input, w, b.span(), y); });
+    return call.run_watched([&] { nn::linear_forward<T>(input, w, b.span(), y); });
   });
 }
 
@@ -33,7 +33,7 @@ Triple linear_backward(const Argument& x, const Argument& weight, const Argument
     const auto dx = call.out<T>({'R', 'K'});
     const auto d_weight = call.out<T>({'O', 'K'}, Start::zeros);
     const auto d_bias = call.out<T>({'O'}, Start::zeros);
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::linear_backward<T>(input, w, gradient, nn::Store::write, dx, d_weight, d_bias.span(),
                                arena);
@@ -48,7 +48,7 @@ NumPy embedding_forward(const Argument& table, const Argument& tokens, const Out
     const auto rows = call.in<T>("table", table, {'V', 'D'});
     const auto chosen = call.integers("tokens", tokens, {'R'});
     const auto result = call.out<T>({'R', 'D'});
-    return call.run([&] { nn::embedding_forward<T>(rows, chosen.span(), result); });
+    return call.run_watched([&] { nn::embedding_forward<T>(rows, chosen.span(), result); });
   });
 }
 
@@ -60,7 +60,7 @@ NumPy embedding_backward(const Argument& tokens, const Argument& d_out, Index vo
     const auto chosen = call.integers("tokens", tokens, {'R'});
     const auto gradient = call.in<T>("d_out", d_out, {'R', 'D'});
     const auto d_table = call.out<T>({vocabulary, 'D'}, Start::zeros);
-    return call.run([&] { nn::embedding_backward<T>(chosen.span(), gradient, d_table); });
+    return call.run_watched([&] { nn::embedding_backward<T>(chosen.span(), gradient, d_table); });
   });
 }
 
@@ -71,7 +71,8 @@ Pair rms_norm_forward(const Argument& x, const Argument& gain, double epsilon, c
     const auto g = call.in<T>("gain", gain, {'K'});
     const auto y = call.out<T>({'R', 'K'});
     const auto inv_rms = call.out<T>({'R'});
-    return call.run([&] { nn::rms_norm_forward<T>(input, g.span(), epsilon, y, inv_rms.span()); });
+    return call.run_watched(
+        [&] { nn::rms_norm_forward<T>(input, g.span(), epsilon, y, inv_rms.span()); });
   });
 }
 
@@ -85,7 +86,7 @@ Pair rms_norm_backward(const Argument& x, const Argument& gain, const Argument& 
     const auto gradient = call.in<T>("dy", dy, {'R', 'K'});
     const auto dx = call.out<T>({'R', 'K'});
     const auto d_gain = call.out<T>({'K'}, Start::zeros);
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::rms_norm_backward<T>(input, g.span(), inverse.span(), gradient, nn::Store::write, dx,
                                  d_gain.span(), arena);
@@ -104,7 +105,7 @@ Triple layer_norm_forward(const Argument& x, const Argument& gain, const Argumen
     const auto y = call.out<T>({'R', 'K'});
     const auto mean = call.out<T>({'R'});
     const auto inv_deviation = call.out<T>({'R'});
-    return call.run([&] {
+    return call.run_watched([&] {
       nn::layer_norm_forward<T>(input, g.span(), b.span(), epsilon, y, mean.span(),
                                 inv_deviation.span());
     });
@@ -123,7 +124,7 @@ Triple layer_norm_backward(const Argument& x, const Argument& gain, const Argume
     const auto dx = call.out<T>({'R', 'K'});
     const auto d_gain = call.out<T>({'K'}, Start::zeros);
     const auto d_bias = call.out<T>({'K'}, Start::zeros);
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::layer_norm_backward<T>(input, g.span(), m.span(), inverse.span(), gradient,
                                    nn::Store::write, dx, d_gain.span(), d_bias.span(), arena);
@@ -138,7 +139,7 @@ NumPy gate_forward(const Argument& p, const Argument& g, const Outputs& out) {
     const auto values = call.in<T>("p", p, {'R', 'F'});
     const auto gate = call.in<T>("g", g, {'R', 'F'});
     const auto y = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gate_forward<T>(values, gate, y); });
+    return call.run_watched([&] { nn::gate_forward<T>(values, gate, y); });
   });
 }
 
@@ -150,7 +151,7 @@ Pair gate_backward(const Argument& p, const Argument& g, const Argument& dy, con
     const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
     const auto dp = call.out<T>({'R', 'F'});
     const auto dg = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gate_backward<T>(values, gate, gradient, dp, dg); });
+    return call.run_watched([&] { nn::gate_backward<T>(values, gate, gradient, dp, dg); });
   });
 }
 
@@ -159,7 +160,7 @@ NumPy gelu_forward(const Argument& x, const Outputs& out) {
     Call call(out, InPlace::allowed);
     const auto input = call.in<T>("x", x, {'R', 'F'});
     const auto y = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gelu_forward<T>(input, y); });
+    return call.run_watched([&] { nn::gelu_forward<T>(input, y); });
   });
 }
 
@@ -169,7 +170,7 @@ NumPy gelu_backward(const Argument& x, const Argument& dy, const Outputs& out) {
     const auto input = call.in<T>("x", x, {'R', 'F'});
     const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
     const auto dx = call.out<T>({'R', 'F'});
-    return call.run([&] { nn::gelu_backward<T>(input, gradient, dx); });
+    return call.run_watched([&] { nn::gelu_backward<T>(input, gradient, dx); });
   });
 }
 
@@ -180,7 +181,7 @@ NumPy swiglu_forward(const Argument& ab, const Outputs& out) {
     LIOR_CHECK(call['C'] % 2 == 0, "ab has {} columns; expected an even number, a and b",
                call['C']);
     const auto y = call.out<T>({'R', call['C'] / 2});
-    return call.run([&] { nn::swiglu_forward<T>(halves, y); });
+    return call.run_watched([&] { nn::swiglu_forward<T>(halves, y); });
   });
 }
 
@@ -190,7 +191,7 @@ NumPy swiglu_backward(const Argument& ab, const Argument& dy, const Outputs& out
     const auto gradient = call.in<T>("dy", dy, {'R', 'F'});
     const auto halves = call.in<T>("ab", ab, {'R', 2 * call['F']});
     const auto d_ab = call.out<T>({'R', 2 * call['F']});
-    return call.run([&] { nn::swiglu_backward<T>(halves, gradient, d_ab); });
+    return call.run_watched([&] { nn::swiglu_backward<T>(halves, gradient, d_ab); });
   });
 }
 
@@ -218,7 +219,7 @@ nb::typed<nb::tuple, double, NumPy> cross_entropy_forward(const Argument& x, con
     const Classification<T> in(call, x, weight, targets, bias);
     const auto predicted = call.out<std::int32_t>({'R'});
     nn::CrossEntropy sums;
-    const nb::object result = call.run([&] {
+    const nb::object result = call.run_watched([&] {
       with_arena([&](Arena& arena) {
         sums = nn::cross_entropy_forward<T>(in.classifier, in.targets, predicted.span(), arena);
       });
@@ -237,7 +238,7 @@ nb::typed<nb::tuple, double, NumPy, NumPy, NumPy> cross_entropy_backward(
     const auto d_weight = call.out<T>({'V', 'K'}, Start::zeros);
     const auto d_bias = call.out<T>({'V'}, Start::zeros);
     nn::CrossEntropy sums;
-    const nb::tuple results = call.run([&] {
+    const nb::tuple results = call.run_watched([&] {
       with_arena([&](Arena& arena) {
         sums = nn::cross_entropy_backward<T>(in.classifier, in.targets, {}, scale, nn::Store::write,
                                              dx, d_weight, d_bias.span(), arena);

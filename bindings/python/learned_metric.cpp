@@ -121,7 +121,7 @@ class LearnedMetric : public Metric {
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto g = call.out<T>({d, d, 'N'});
       const auto r = call.out<T>({'N'});
-      return call.run([&] { model<T>().metric().values(points, g, r); });
+      return call.run_watched([&] { model<T>().metric().values(points, g, r); });
     });
   }
 
@@ -132,7 +132,7 @@ class LearnedMetric : public Metric {
       const Index d = dimension();
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto gamma = call.out<T>({d, d, d, 'N'});
-      return call.run([&] { model<T>().metric().christoffel(points, gamma); });
+      return call.run_watched([&] { model<T>().metric().christoffel(points, gamma); });
     });
   }
 
@@ -145,7 +145,7 @@ class LearnedMetric : public Metric {
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto a = call.out<T>({d, d, 'N'});
       const auto b = call.out<T>({d, d, 'N'});
-      return call.run([&] {
+      return call.run_watched([&] {
         geometry::complex_metric<T>(model<T>().metric(), static_cast<T>(alpha), chosen, points, a,
                                     b);
       });
@@ -160,8 +160,8 @@ class LearnedMetric : public Metric {
       const auto d_metric = call.in<T>("dg", dg, {d, d, 'N'});
       const auto dx = call.out<T>({d, 'N'});
       auto sums = zeros<T>();
-      const nb::object result =
-          call.run([&] { geometry::metric_backward<T>(model<T>(), points, d_metric, sums, dx); });
+      const nb::object result = call.run_watched(
+          [&] { geometry::metric_backward<T>(model<T>(), points, d_metric, sums, dx); });
       return with_gradients(result, sums);
     });
   }
@@ -172,7 +172,7 @@ class LearnedMetric : public Metric {
       Call call;
       const auto points = call.in<T>("x", x, {dimension(), 'N'});
       double result = 0;
-      call.run([&] {
+      call.run_watched([&] {
         result =
             geometry::closedness_residual<T>(model<T>().metric(), static_cast<T>(alpha), points);
       });
@@ -187,7 +187,7 @@ class LearnedMetric : public Metric {
       const auto from = call.in<T>("x", x, {dimension(), 'N'});
       const auto to = call.in<T>("y", y, {dimension(), 'N'});
       const auto numbers = call.out<T>({'N'});
-      return call.run(
+      return call.run_watched(
           [&] { geometry::lior_distance_compat<T>(model<T>().metric(), from, to, numbers); });
     });
   }
@@ -200,7 +200,7 @@ class LearnedMetric : public Metric {
       const auto d_symbols = call.in<T>("dgamma", dgamma, {d, d, d, 'N'});
       const auto dx = call.out<T>({d, 'N'});
       auto sums = zeros<T>();
-      const nb::object result = call.run(
+      const nb::object result = call.run_watched(
           [&] { geometry::christoffel_backward<T>(model<T>(), points, d_symbols, sums, dx); });
       return with_gradients(result, sums);
     });
@@ -219,7 +219,7 @@ class LearnedMetric : public Metric {
       const auto dx = call.out<T>({d, 'N'});
       const auto dv = call.out<T>({d, 'N'});
       auto sums = zeros<T>();
-      const nb::object result = call.run([&] {
+      const nb::object result = call.run_watched([&] {
         geometry::geodesic_backward<T>(model<T>(), points, velocities, time, step, {d_end, d_speed},
                                        sums, {dx, dv});
       });
@@ -238,7 +238,7 @@ class LearnedMetric : public Metric {
       const auto weight = call.in<T>("ddistance", ddistance, {'N'});
       const auto distance = call.out<T>({'N'});
       auto sums = zeros<T>();
-      const nb::object result = call.run([&] {
+      const nb::object result = call.run_watched([&] {
         geometry::distance_with_gradient<T>(model<T>(), from, to, weight, options, distance, sums);
       });
       return with_gradients(result, sums);
@@ -270,7 +270,7 @@ class LearnedMetric : public Metric {
       const auto numbers = call.out<T>({'N'});
       auto sums = zeros<T>();
       const nb::object result =
-          call.run([&] { function(model<T>(), curve, weight, numbers, sums); });
+          call.run_watched([&] { function(model<T>(), curve, weight, numbers, sums); });
       return with_gradients(result, sums);
     });
   }

@@ -29,7 +29,7 @@ NumPy kernel_forward(const Argument& raw, const Argument& t, const Outputs& out)
     const auto parameters = call.in<T>("raw", raw, {kKernelParameters});
     const auto lags = call.in<T>("t", t, {'M'});
     const auto k = call.out<T>({'M'});
-    return call.run([&] { memory::kernel_forward<T>(parameters, lags, k); });
+    return call.run_watched([&] { memory::kernel_forward<T>(parameters, lags, k); });
   });
 }
 
@@ -41,7 +41,7 @@ NumPy kernel_backward(const Argument& raw, const Argument& t, const Argument& d_
     const auto lags = call.in<T>("t", t, {'M'});
     const auto gradient = call.in<T>("d_out", d_out, {'M'});
     const auto d_raw = call.out<T>({kKernelParameters});
-    return call.run([&] { memory::kernel_backward<T>(parameters, lags, gradient, d_raw); });
+    return call.run_watched([&] { memory::kernel_backward<T>(parameters, lags, gradient, d_raw); });
   });
 }
 
@@ -96,7 +96,7 @@ class CausalConvolution {
       const auto memory =
           call.state<double>("state", state, {'B', plan.heads(), plan.state_rows(), 'C'});
       const auto y = call.out<T>({'B', 'N', plan.heads(), 'C'});
-      return call.run([&] {
+      return call.run_watched([&] {
         const std::lock_guard lock(mutex_);
         check_ready();
         plan.advance(input, y, memory);
@@ -183,7 +183,7 @@ NumPy weights(double order, Index count) {
   LIOR_CHECK(count >= 0, "count is {}; expected at least 0", count);
   Call call;
   const auto w = call.out<double>({count});
-  return call.run([&] { kFunction(order, w.span()); });
+  return call.run_watched([&] { kFunction(order, w.span()); });
 }
 
 /// Of a number, or entry by entry of an array.

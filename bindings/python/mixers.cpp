@@ -16,7 +16,7 @@ NumPy associator_current_forward(const Argument& factors, const Argument& transp
     const auto turn = call.in<T>("transport", transport, {'H', 8});
     const auto abc = call.in<T>("factors", factors, {'R', nn::kCurrentFactors * call['H']});
     const auto current = call.out<T>({'R', nn::kCurrentWidth * call['H']});
-    return call.run([&] { nn::associator_current_forward<T>(abc, turn, current); });
+    return call.run_watched([&] { nn::associator_current_forward<T>(abc, turn, current); });
   });
 }
 
@@ -32,7 +32,7 @@ Pair associator_current_backward(const Argument& factors, const Argument& transp
     const auto dj = call.in<T>("d_current", d_current, {'R', width});
     const auto d_abc = call.out<T>({'R', nn::kCurrentFactors * call['H']});
     const auto d_turn = call.out<T>({'H', 8}, Start::zeros);
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::associator_current_backward<T>(abc, turn, j, dj, d_abc, d_turn, arena);
       });
@@ -69,7 +69,7 @@ Pair spinor_attention_forward(const Argument& z, const Argument& v, const Argume
     const Spinors<T> in(call, z, v, mix, window);
     const auto attended = call.out<T>({'B', 'N', in.z.extent(1)});
     const auto log_sums = call.out<T>({'B', 'H', 'N'});
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       nn::spinor_attention_forward<T>(in.shape, in.z, in.v, in.mix, {},
                                       attended.reshaped(in.z.shape()), log_sums);
     }));
@@ -88,7 +88,7 @@ Triple spinor_attention_backward(const Argument& z, const Argument& v, const Arg
     const auto d_result = call.in<T>("d_attended", d_attended, {'B', 'N', flat[1]});
     const auto dz = call.out<T>({'B', 'N', flat[1]}), dv = call.out<T>({'B', 'N', flat[1]});
     const auto d_mix = call.out<T>({'H', 4}, Start::zeros);
-    return Triple(call.run([&] {
+    return Triple(call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::spinor_attention_backward<T>(in.shape, in.z, in.v, in.mix, result.reshaped(flat), sums,
                                          d_result.reshaped(flat), dz.reshaped(flat),
@@ -104,7 +104,7 @@ NumPy spinor_map_forward(const Argument& octets, const Outputs& out) {
     const auto abt = call.in<T>("octets", octets, {'R', 'C'});
     LIOR_CHECK(call['C'] % 24 == 0, "octets has {} columns; expected 24 a head", call['C']);
     const auto z = call.out<T>({'R', call['C'] / 24 * nn::kSpinorWidth});
-    return call.run([&] { nn::spinor_map_forward<T>(abt, z); });
+    return call.run_watched([&] { nn::spinor_map_forward<T>(abt, z); });
   });
 }
 
@@ -115,7 +115,7 @@ NumPy spinor_map_backward(const Argument& octets, const Argument& dz, const Outp
     LIOR_CHECK(call['C'] % 24 == 0, "octets has {} columns; expected 24 a head", call['C']);
     const auto gradient = call.in<T>("dz", dz, {'R', call['C'] / 24 * nn::kSpinorWidth});
     const auto d_octets = call.out<T>({'R', 'C'});
-    return call.run([&] { nn::spinor_map_backward<T>(abt, gradient, d_octets); });
+    return call.run_watched([&] { nn::spinor_map_backward<T>(abt, gradient, d_octets); });
   });
 }
 
@@ -126,7 +126,7 @@ NumPy short_convolution_forward(const Argument& x, const Argument& taps, const O
     const auto filters = call.in<T>("taps", taps, {'K', 'D'});
     const auto y = call.out<T>({'B', 'N', 'D'});
     const Shape<2> flat{call['B'] * call['N'], call['D']};
-    return call.run([&] {
+    return call.run_watched([&] {
       nn::short_convolution_forward<T>(call['B'], tokens.reshaped(flat), filters, {},
                                        y.reshaped(flat));
     });
@@ -143,7 +143,7 @@ Pair short_convolution_backward(const Argument& x, const Argument& taps, const A
     const auto dx = call.out<T>({'B', 'N', 'D'});
     const auto d_taps = call.out<T>({'K', 'D'}, Start::zeros);
     const Shape<2> flat{call['B'] * call['N'], call['D']};
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       std::copy(gradient.begin(), gradient.end(), dx.begin());
       nn::short_convolution_backward<T>(call['B'], tokens.reshaped(flat), filters,
                                         dx.reshaped(flat), d_taps);
@@ -187,7 +187,7 @@ Pair dot_attention_forward(const Argument& q, const Argument& k, const Argument&
     const DotAttention<T> in(call, q, k, v, slopes, heads, window);
     const auto attended = call.out<T>({'B', 'N', 'V'});
     const auto log_sums = call.out<T>({'B', heads, 'N'});
-    return Pair(call.run([&] {
+    return Pair(call.run_watched([&] {
       nn::dot_attention_forward<T>(in.shape, in.q, in.k, in.v, in.slopes, {},
                                    attended.reshaped(in.v.shape()), log_sums);
     }));
@@ -207,7 +207,7 @@ Triple dot_attention_backward(const Argument& q, const Argument& k, const Argume
     const auto dq = call.out<T>({'B', 'N', 'K'}), dk = call.out<T>({'B', 'N', 'K'});
     const auto dv = call.out<T>({'B', 'N', 'V'});
     const Shape<2> keys = in.q.shape(), values = in.v.shape();
-    return Triple(call.run([&] {
+    return Triple(call.run_watched([&] {
       nn::dot_attention_backward<T>(in.shape, in.q, in.k, in.v, in.slopes, result.reshaped(values),
                                     sums, d_result.reshaped(values), dq.reshaped(keys),
                                     dk.reshaped(keys), dv.reshaped(values));

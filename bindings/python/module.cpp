@@ -70,9 +70,8 @@ NB_MODULE(_lior, m) {
       "Threads that kernels use; at first OMP_NUM_THREADS, else the cores this process may use; 1 "
       "in a forked child.");
   m.def("set_threads", &set_threads, "count"_a,
-        "Sets the threads that kernels use. Error unless count >= 1. Not while another thread is "
-        "in a "
-        "call of lior, which has room for the workers that it began with.");
+        "Sets the threads that kernels use, at any time and from any thread: calls that run go on "
+        "with the old number or the new one. Error unless count >= 1.");
   m.def(
       "level", [] { return std::string(simd::name(simd::level())); },
       "The SIMD level in force: 'scalar', 'avx2' or 'avx512'.");

@@ -66,7 +66,7 @@ NumPy ci8_scan_forward(const MixerConfig& mixer, const Argument& projection,
     Call call(out);
     const Scan<T> scan(call, mixer, projection, initial, angles);
     const auto states = call.out<T>({'B', 'N', mixer.state_width(), mixer.heads});
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         const auto workspace = scan.workspace(arena);
         if (arena.planning()) return;
@@ -89,7 +89,7 @@ Triple ci8_scan_backward(const MixerConfig& mixer, const Argument& projection,
     const auto d_projection = call.out<T>({'B', 'N', scan.shape.width()});
     const auto d_initial = call.out<T>({'B', S, H});
     const auto d_angles = call.out<T>({'B', 8, H}, Start::zeros);
-    return call.run([&] {
+    return call.run_watched([&] {
       with_arena([&](Arena& arena) {
         const auto workspace = scan.workspace(arena);
         if (arena.planning()) return;
@@ -110,7 +110,7 @@ NumPy readout_forward(const MixerConfig& mixer, const Argument& states, const Ou
     const auto h = call.in<T>("states", states, {'B', 'N', S, H});
     const Index R = call['B'] * call['N'];
     const auto q = call.out<T>({'B', 'N', Q, H});
-    return call.run([&] {
+    return call.run_watched([&] {
       nn::readout_forward<T>(mixer, h.template reshaped<2>({R, S * H}),
                              q.template reshaped<2>({R, Q * H}));
     });
@@ -127,7 +127,7 @@ NumPy readout_backward(const MixerConfig& mixer, const Argument& states, const A
     const auto gradient = call.in<T>("dq", dq, {'B', 'N', Q, H});
     const Index R = call['B'] * call['N'];
     const auto d_states = call.out<T>({'B', 'N', S, H});
-    return call.run([&] {
+    return call.run_watched([&] {
       nn::readout_backward<T>(mixer, h.template reshaped<2>({R, S * H}),
                               gradient.template reshaped<2>({R, Q * H}),
                               d_states.template reshaped<2>({R, S * H}));
@@ -147,7 +147,7 @@ Pair compat_recurrence(const Argument& theta, const Argument& omega, const Argum
     const auto start = call.in<T>("state", state, {'B', 16});
     const auto invariants = call.out<T>({'B', 'N', 8});
     const auto last = call.out<T>({'B', 16});
-    return call.run([&] {
+    return call.run_watched([&] {
       std::copy(start.begin(), start.end(), last.begin());
       nn::compat_recurrence_forward<T>(transition, input, last, invariants);
     });

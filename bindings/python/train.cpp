@@ -113,20 +113,12 @@ class Model {
   template <class Body>
   void in_arena(std::size_t bytes, View<float, 2> state, Body&& body) {
     const std::lock_guard lock(mutex_);
-    Array<float, 2> copy({state.extent(0), model_.state_size()});
-    const bool given = !state.empty();
-    if (given) {
-      std::copy(state.begin(), state.end(), copy.data());
-    } else {
-      state = copy.view();
+    Array<float, 2> initial({state.empty() ? state.extent(0) : 0, model_.state_size()});
+    if (state.empty()) {
+      state = initial.view();
       model_.initial_state(state);
     }
-    try {
-      body(state, arena(bytes));
-    } catch (const Stopped&) {  // the caller's state stays where it was
-      if (given) std::copy_n(copy.data(), copy.size(), state.data());
-      throw;
-    }
+    body(state, arena(bytes));
   }
 
   /// An arena of at least so many bytes, kept for the next call.
@@ -344,7 +336,7 @@ NamedValues evaluate(Model& model, const Data& data, const std::string& split, I
 
 NamedValues crystallise(Model& model) {
   train::Crystal crystal;
-  Call().run([&] {
+  Call().run_watched([&] {
     const std::lock_guard lock(model.mutex());
     crystal = train::crystallise(model.get());
   });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lior/core/stop.h"
 #include "lior/expr/parse.h"
 #include "lior/expr/tape.h"
 
@@ -153,6 +154,7 @@ std::vector<PathEvent> find_events(const AnyMetric<double>& metric, std::string_
   std::vector<Bracket> brackets;
   std::vector<double> before, now;
   for (Index k = 0; k < samples; ++k, before = std::move(now)) {
+    check_stop();
     now = event(&x.data()[k * d * count], &v.data()[k * d * count], count);
     for (Index n = 0; k > 0 && n < count; ++n) {
       const bool changes = (before[n] < 0 && now[n] >= 0) || (before[n] > 0 && now[n] <= 0);

@@ -2,6 +2,9 @@
 #pragma once
 // The shapes of a product, checked once for every element type.
 
+#include <algorithm>
+
+#include "lior/core/stop.h"
 #include "lior/linalg/gemm.h"
 
 namespace lior::linalg {
@@ -39,6 +42,25 @@ void scale(MatrixView<T> c, T beta) {
     T* const row = c.data + i * c.stride;
     for (Index j = 0; j < c.cols; ++j) row[j] = beta == 0 ? T{0} : beta * row[j];
   }
+}
+
+/// The part of A that rows begin .. end - 1 of op(A) are.
+template <class T>
+MatrixView<const T> rows_of(Transpose transpose, MatrixView<const T> a, Index begin, Index end) {
+  return transpose == Transpose::yes ? a.block(0, begin, a.rows, end - begin)
+                                     : a.block(begin, 0, end - begin, a.cols);
+}
+
+/// body(begin, end) on the rows of an M x N x K product: on all of them, or where that takes more
+/// than twice so many operations, on pieces of about so many, with check_stop() between.
+template <class Body>
+void in_row_pieces(const Shape<3>& product, double operations, Body&& body) {
+  constexpr Index kRows = 256;  // fewest: each piece reads all of B
+  const auto [m, n, k] = product;
+  const double of_row = 2.0 * static_cast<double>(n) * static_cast<double>(k);
+  const auto piece = static_cast<Index>(std::min(operations / of_row, 1e9)) / kRows * kRows;
+  const bool is_short = static_cast<double>(m) * of_row <= 2 * operations;
+  in_pieces(m, is_short ? m : std::max(piece, kRows), body);
 }
 
 /// Fewest bytes that an m x n x k product of T moves.

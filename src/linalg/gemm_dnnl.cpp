@@ -17,6 +17,8 @@
 namespace lior::linalg {
 namespace {
 
+constexpr double kOperationsTogether = 7e10;  // some .3 s of two cores
+
 /// The library's leading dimension: at least a row, and at least 1.
 template <class T>
 dnnl_dim_t leading(MatrixView<T> x) {
@@ -62,7 +64,10 @@ void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
   const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<float>(m, n, k, beta != 0));
   if (m == 0 || n == 0) return;
   if (k == 0 || alpha == 0) return scale(c, beta);
-  multiply(transpose_a, transpose_b, alpha, a, b, beta, c);
+  in_row_pieces({m, n, k}, kOperationsTogether, [&, n = n](Index begin, Index end) {
+    multiply(transpose_a, transpose_b, alpha, rows_of(transpose_a, a, begin, end), b, beta,
+             c.block(begin, 0, end - begin, n));
+  });
 }
 
 bool bf16_is_native() {

@@ -12,6 +12,7 @@ namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 constexpr double kOperationsPerThread = 1 << 18;  // some 50 us of one thread
+constexpr double kOperationsTogether = 1e10;      // some .3 s of one
 
 auto map(MatrixView<const double> x) {
   return Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>(x.data, x.rows, x.cols,
@@ -45,9 +46,10 @@ void gemm<double>(Transpose transpose_a, Transpose transpose_b, double alpha,
   const double operations_per_row = 2.0 * static_cast<double>(n) * static_cast<double>(k);
   const auto grain = static_cast<Index>(1 + kOperationsPerThread / operations_per_row);
   parallel_for(m, grain, [&, n = n, k = k](Index begin, Index end, int) {
-    const Index rows = end - begin;
-    add_product(ta, tb, alpha, ta ? a.block(0, begin, k, rows) : a.block(begin, 0, rows, k), b,
-                c.block(begin, 0, rows, n));
+    in_row_pieces({end - begin, n, k}, kOperationsTogether, [&](Index first, Index last) {
+      add_product(ta, tb, alpha, rows_of(transpose_a, a, begin + first, begin + last), b,
+                  c.block(begin + first, 0, last - first, n));
+    });
   });
 }
 

@@ -46,21 +46,33 @@ double second_phi(double x) {
   return sum;
 }
 
+/// out_k = weight(k), from k = 0 on.
+template <class Weight>
+void each_weight(std::span<double> out, Weight weight) {
+  constexpr Index kTogether = 1 << 20;  // up to .1 s
+  in_pieces(std::ssize(out), kTogether, [&](Index begin, Index end) {
+    for (Index k = begin; k < end; ++k) {
+      out[static_cast<std::size_t>(k)] = weight(static_cast<double>(k));
+    }
+  });
+}
+
 }  // namespace
 
 void grunwald_letnikov_weights(double order, std::span<double> out) {
-  for (std::size_t k = 0; k < out.size(); ++k) {
-    out[k] =
-        k == 0 ? 1 : out[k - 1] * (static_cast<double>(k) - 1 - order) / static_cast<double>(k);
-  }
+  double w = 1;
+  each_weight(out, [&](double k) {
+    if (k > 0) w = w * (k - 1 - order) / k;
+    return w;
+  });
 }
 
 void l1_weights(double alpha, std::span<double> out) {
   check_order(alpha);
-  for (std::size_t k = 0; k < out.size(); ++k) {
-    const double low = static_cast<double>(k), order = 1 - alpha;
-    out[k] = k == 0 ? 1 : std::pow(low, order) * std::expm1(order * std::log1p(1 / low));
-  }
+  const double order = 1 - alpha;
+  each_weight(out, [=](double k) {
+    return k == 0 ? 1 : std::pow(k, order) * std::expm1(order * std::log1p(1 / k));
+  });
 }
 
 void grunwald_letnikov(double order, double dt, std::span<const double> f, std::span<double> out) {

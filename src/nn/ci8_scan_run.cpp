@@ -8,6 +8,7 @@
 #include "lior/core/buffer.h"
 #include "lior/core/denormals.h"
 #include "lior/core/parallel.h"
+#include "lior/core/stop.h"
 #include "lior/nn/readout.h"
 #include "nn/readout_kernel.h"
 
@@ -160,6 +161,7 @@ void run_forward(const ScanCall<T>& call, const ScanStretch& stretch, MatrixView
       theta[g] = angles[g].load(call, groups[g], W);
     }
     for (Index begin = 0; begin < N; begin += tile_steps) {
+      check_stop();
       const Index steps = std::min(tile_steps, N - begin);
       for (std::size_t g = 0; g < groups.size(); ++g) {
         const LaneGroup& group = groups[g];
@@ -224,6 +226,7 @@ void run_backward(const ScanCall<T>& call, const ScanStretch& stretch,
       theta[g] = angles[g].load(call, groups[g], W);
     }
     for (Index tile = (N + tile_steps - 1) / tile_steps; tile-- > 0;) {
+      check_stop();
       const Index begin = tile * tile_steps, steps = std::min(tile_steps, N - begin);
       for (std::size_t g = 0; g < groups.size(); ++g) {
         const LaneGroup& group = groups[g];
@@ -287,6 +290,7 @@ void run_maps(const ScanCall<T>& call, const ScanStretch& stretch, bool offsets,
       theta[g] = angles[g].load(call, groups[g], W);
     }
     for (Index begin = 0; begin < N; begin += tile_steps) {
+      check_stop();
       const Index steps = std::min(tile_steps, N - begin);
       for (std::size_t g = 0; g < groups.size(); ++g) {
         const auto in =

@@ -13,6 +13,7 @@
 #include "lior/core/denormals.h"
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
+#include "lior/core/stop.h"
 #include "lior/simd/dispatch.h"
 #include "nn/cores.h"
 
@@ -65,7 +66,11 @@ class GatedLinearAttention final : public Core<T> {
         std::copy_n(carried, head_size(), first);
       }
       std::copy_n(first, head_size(), S);
-      kernel(head_of(call, call.columns, b, head), S, rows_of(call, MatrixView<T>(y), b, head));
+      const auto x = head_of(call, call.columns, b, head);
+      const auto out = rows_of(call, MatrixView<T>(y), b, head);
+      in_pieces(out.rows, tokens_together(), [&](Index begin, Index end) {
+        kernel(x.rows(begin, end), S, rows_between(out, begin, end));
+      });
       if (carried != nullptr) std::copy_n(S, head_size(), carried);
     });
   }
@@ -82,7 +87,9 @@ class GatedLinearAttention final : public Core<T> {
       const auto d = head_of(call, d_columns, b, head);
       const auto g = rows_of(call, MatrixView<const T>(dy), b, head);
       std::copy_n(start[b].data() + head * head_size(), head_size(), S);
-      queries(x, g, S, d.q);
+      in_pieces(g.rows, tokens_together(), [&](Index begin, Index end) {
+        queries(x.rows(begin, end), rows_between(g, begin, end), S, rows_between(d.q, begin, end));
+      });
       std::array<double, kMostLinearWidth> d_gates{};
       T* gradient = d_state.data == nullptr
                         ? nullptr
@@ -95,13 +102,19 @@ class GatedLinearAttention final : public Core<T> {
         }
         std::copy_n(gradient, head_size(), S);
       }
-      kernel(x, g, S, d_gates.data(), d);
+      in_pieces(g.rows, tokens_together(), [&](Index begin, Index end) {  // from the last
+        const Index first = g.rows - end, last = g.rows - begin;
+        kernel(x.rows(first, last), rows_between(g, first, last), S, d_gates.data(),
+               d.rows(first, last));
+      });
       if (gradient != nullptr) std::copy_n(S, head_size(), gradient);
     });
   }
 
  private:
   Index head_size() const { return width_ * width_; }
+  /// Between two looks at check_stop: some ten milliseconds.
+  Index tokens_together() const { return (Index{1} << 25) / head_size() + 1; }
 
   /// Columns of one head in one part (q, k, v or z), rows of one sequence.
   template <class U>

@@ -9,6 +9,7 @@
 #if HWY_ONCE
 #include "lior/core/parallel.h"
 #include "lior/core/profile.h"
+#include "lior/core/stop.h"
 #include "lior/simd/dispatch.h"
 #include "nn/arguments.h"
 
@@ -122,6 +123,7 @@ void forward(const Attention<T>& call, const ScoresOf& scores_of, MatrixView<T> 
       1 + kMultiplicationsPerThread / (1 + pairs * static_cast<double>(shape.key_width + F)));
   parallel_for(shape.batch * H * tiles, grain, [&](Index begin, Index end, int) {
     for (Index unit = begin; unit < end; ++unit) {
+      check_stop();
       const Index index = zigzag(unit % tiles, tiles);
       const Index head = unit / tiles % H, sequence = unit / tiles / H;
       const Index row = sequence * N + index * kTileQueries;
@@ -205,6 +207,7 @@ void backward(const Attention<T>& call, const ScoresOf& scores_of,
           clear(dv.block(first, 0, last - first, F));
         }
         for (Index n = first; n < last; n += kTileQueries) {
+          check_stop();
           kernel(scores_of(head),
                  {.tile = call.tile(sequence, head, n / kTileQueries, MatrixView<const T>{}),
                   .first_key = first - phase * groups.size,

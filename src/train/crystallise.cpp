@@ -346,7 +346,7 @@ class Crystallisation {
       write(heads);
       check_pairs();
       check_long_words();
-    } catch (const RunError&) {
+    } catch (...) {
       std::copy(before.begin(), before.end(), model_.values().begin());
       throw;
     }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "lior/core/parallel.h"
 #include "lior/core/thread_scope.h"
@@ -69,6 +70,22 @@ TEST(StopScope, AnInnerOneTakesItsPlaceForAWhile) {
   }
   EXPECT_NO_THROW(check_stop());
   EXPECT_EQ(outer.asked, 1);
+}
+
+TEST(StopScope, PiecesCoverARangeUntilItIsStopped) {
+  std::vector<std::pair<Index, Index>> pieces;
+  const auto note = [&](Index begin, Index end) { pieces.emplace_back(begin, end); };
+  in_pieces(7, 3, note);
+  EXPECT_EQ(pieces, (std::vector<std::pair<Index, Index>>{{0, 3}, {3, 6}, {6, 7}}));
+  in_pieces(0, 3, [](Index, Index) { ADD_FAILURE(); });
+
+  pieces.clear();
+  const auto twice_seen = [](void* seen) {
+    return static_cast<std::vector<std::pair<Index, Index>>*>(seen)->size() == 2;
+  };
+  const StopScope scope(twice_seen, &pieces);
+  EXPECT_THROW(in_pieces(7, 3, note), Stopped);
+  EXPECT_EQ(pieces.size(), 2U);
 }
 
 }  // namespace

@@ -1,10 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """lior.train.crystallise: the automaton that a model tracks, and the model made exact."""
 
+import signal
+import time
+
 import lior
 import numpy as np
 import pytest
 from lior import train
+
+
+class Raised(Exception):
+    pass
+
+
+def check_that_an_interrupted_call_changes_nothing(model):
+    """At five moments of a call; one that a fast machine has ended by then is no case."""
+    before = {name: array.copy() for name, array in model.parameters.items()}
+
+    def put_back():
+        for name, array in model.parameters.items():
+            array[...] = before[name]
+
+    def raise_it(*_):
+        raise Raised
+
+    began = time.monotonic()
+    train.crystallise(model)
+    seconds = time.monotonic() - began
+    put_back()
+    handler = signal.signal(signal.SIGALRM, raise_it)
+    for part in (0.1, 0.3, 0.5, 0.7, 0.9):
+        ended = False
+        with pytest.raises(Raised):
+            signal.setitimer(signal.ITIMER_REAL, part * seconds)
+            train.crystallise(model)
+            ended = True
+            signal.pause()
+        if ended:
+            put_back()
+        for name, array in model.parameters.items():
+            assert np.array_equal(array, before[name]), (name, part)
+    signal.signal(signal.SIGALRM, handler)
 
 
 def test_the_automaton_is_a_group_and_the_model_follows_it(program, tmp_path):
@@ -14,6 +51,7 @@ def test_the_automaton_is_a_group_and_the_model_follows_it(program, tmp_path):
         *("--threads", 1, "--progress", "none"),
     )
     loaded = lior.load(run)
+    check_that_an_interrupted_call_changes_nothing(loaded.model)
     facts = train.crystallise(loaded.model)
     next_state = np.array(facts["next"]).reshape(facts["states"], facts["tokens"])
     assert next_state.shape == (60, 60) and facts["agreement"] > 0.8 and facts["margin"] > 0

@@ -79,6 +79,39 @@ def test_a_field_s_entropy(interrupted, rng):
     interrupted(lambda: lior.field.entropy(t))
 
 
+def test_events(interrupted, rng):
+    x, v = batch(rng, 1000)
+    times = np.linspace(0, 30, 30)
+    paths = lior.geometry.geodesics("torus", x, v, times)
+    formula = "+".join(["sin(40*u)"] * 200)  # many zeros of a formula that takes its time
+    interrupted(lambda: lior.geometry.find_events("torus", formula, paths, times))
+
+
+def test_pictures(interrupted):
+    interrupted(lambda: lior.geometry.image("kerr:spin=.9", 30, 1.4, size=(2000, 2000), samples=4))
+
+
+def test_rays(interrupted):
+    pixels = np.stack(np.meshgrid(np.arange(1000.0), np.arange(1000.0))).reshape(2, -1)
+    x, v = lior.geometry.camera_rays("kerr:spin=.9", pixels, 30, 1.4, size=(1000, 1000), view=1)
+    interrupted(lambda: lior.geometry.trace_rays("kerr:spin=.9", x, v))
+
+
+@pytest.mark.parametrize("name", ["grunwald_letnikov_weights", "l1_weights"])
+def test_weights(interrupted, name):
+    interrupted(lambda: getattr(lior.memory, name)(0.5, 500_000_000))
+
+
+def test_a_memory_s_state_stays_where_it_was(interrupted, rng):
+    memory = lior.memory.CausalConvolution(2, lior.memory.PowerLawRule(1e-4, 1000))
+    memory.set(np.stack([lior.memory.default_kernel()] * 2))
+    state = rng.normal(size=(64, 2, memory.state_rows, 16))
+    before = state.copy()
+    x = np.ones((64, 50000, 2, 16))
+    interrupted(lambda: memory.advance(x, state))
+    assert np.array_equal(state, before)
+
+
 @pytest.mark.parametrize("name", ["grunwald_letnikov", "caputo_l1", "product_trapezoid"])
 def test_fractional_series(interrupted, rng, name):
     f = rng.normal(size=400000)
@@ -101,6 +134,29 @@ def test_causal_convolution(interrupted):
         interrupted(lambda: memory.forward(x, plan=plan))
     one_task = np.ones((1, 250000, 2, 1))  # 3e10 products a head
     interrupted(lambda: memory.forward(one_task, plan="direct"))
+
+
+def test_attention(interrupted, rng):
+    q = rng.normal(size=(1, 32768, 8 * 64)).astype(np.float32)
+    interrupted(lambda: lior.nn.dot_attention_forward(q, q, q, heads=8))
+    sums = np.zeros((1, 8, 32768), np.float32)
+    interrupted(lambda: lior.nn.dot_attention_backward(q, q, q, 8, None, 0, q, sums, q))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products(interrupted, dtype):
+    x, w = np.ones((8192, 8192), dtype), np.ones((8192, 8192), dtype)
+    interrupted(lambda: lior.nn.linear_forward(x, w))
+
+
+def test_layers(interrupted):
+    layer = lior.nn.Layer("gated_linear_attention", 128, heads=1)
+    parameters = layer.start(0, dtype="float64")
+    x = np.zeros((1, 200000, 128))
+    interrupted(lambda: layer.forward(parameters, x))
+    state = layer.initial_state(1, parameters, dtype="float64") + 1
+    interrupted(lambda: layer.step(parameters, x, state))
+    assert (state == 1).all()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,10 @@
 #pragma once
 /// Calls that take long, ended from outside.
 
+#include <algorithm>
 #include <atomic>
+
+#include "lior/core/view.h"
 
 namespace lior {
 
@@ -37,5 +40,15 @@ class StopScope {
 
 /// Throws Stopped if the caller's StopScope says so; without a scope it is a look at a variable.
 void check_stop();
+
+/// Calls body(begin, end) on consecutive pieces of [0, count) of at most `size` indices, with
+/// check_stop() before each: for loops that take long without a parallel_for.
+template <class Body>
+void in_pieces(Index count, Index size, Body&& body) {
+  for (Index begin = 0; begin < count; begin += size) {
+    check_stop();
+    body(begin, std::min(begin + size, count));
+  }
+}
 
 }  // namespace lior
