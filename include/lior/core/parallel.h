@@ -13,8 +13,8 @@ namespace lior {
 int available_cores();
 
 /// Threads that parallel_for uses; starts as available_cores(). Also sets OpenMP's, which the
-/// matrix products follow. Throws lior::Error unless count >= 1. Not while another thread is in a
-/// call of this library: calls that have room for threads() workers would meet more of them.
+/// matrix products follow. Throws lior::Error unless count >= 1. At any time and from any thread:
+/// calls that run go on with the old number or the new one.
 void set_threads(int count);
 int threads();
 
@@ -25,7 +25,8 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
 
 /// Calls body(begin, end, worker) on consecutive ranges that cover [0, count), one a worker, at
 /// least `grain` indices each (one range, on this thread, if count <= grain). The ranges depend
-/// only on count, grain and threads(). An exception of the body reaches the caller. Calls do not
+/// only on count, grain and threads(); a caller's own body may ask for threads() buffers only where
+/// no other thread may set more meanwhile. An exception of the body reaches the caller. Calls do not
 /// nest: an inner one runs on the calling thread.
 template <class Body>
 void parallel_for(Index count, Index grain, Body&& body) {
