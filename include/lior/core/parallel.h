@@ -26,8 +26,8 @@ void run_ranges(Index count, Index grain, RangeFunction function, void* context)
 /// Calls body(begin, end, worker) on consecutive ranges that cover [0, count), one a worker, at
 /// least `grain` indices each (one range, on this thread, if count <= grain). The ranges depend
 /// only on count, grain and threads(); a caller's own body may ask for threads() buffers only where
-/// no other thread may set more meanwhile. An exception of the body reaches the caller. Calls do not
-/// nest: an inner one runs on the calling thread.
+/// no other thread may set more meanwhile. An exception of the body reaches the caller. Calls do
+/// not nest: an inner one runs on the calling thread.
 template <class Body>
 void parallel_for(Index count, Index grain, Body&& body) {
   using Plain = std::remove_reference_t<Body>;
