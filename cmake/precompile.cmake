@@ -7,7 +7,17 @@ function(lior_precompile target)
     <algorithm> <array> <cmath> <complex> <cstdint> <filesystem> <functional> <limits> <memory>
     <numbers> <optional> <span> <string> <string_view> <utility> <variant> <vector> <fmt/core.h>
     ${ARGN})
+  lior_keep_for_ccache(${target})
+endfunction()
+
+# The header that lior_precompile made for `other`, whose flags must be those of `target`.
+function(lior_precompile_from target other)
+  target_precompile_headers(${target} REUSE_FROM ${other})
+  lior_keep_for_ccache(${target})
+endfunction()
+
+function(lior_keep_for_ccache target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE -fpch-preprocess) # for ccache
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
   endif()
 endfunction()
