@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lior.torch.operators import formulas  # noqa: E402
+from lior.torch import formulas  # noqa: E402
 from torch.autograd import forward_ad  # noqa: E402
 from torch_operators import CASES, DOUBLE, metric_parameters, normal, ops, raw_kernels  # noqa: E402
 

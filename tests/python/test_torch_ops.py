@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_named():
 
 
 def test_other_devices_are_named_with_the_remedy():
-    """As the dispatcher calls it for tensors of a GPU; these are of the processor, since there may be none."""
-    gpu = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
+    """As the dispatcher calls it for tensors of a GPU of Intel; these are of the processor, since there may be none."""
+    gpu = torch._C.DispatchKeySet(torch._C.DispatchKey.XPU)
     with pytest.raises(RuntimeError, match=r"lior.readout runs on the processor.*by \.cpu\(\)"):
         ops.readout.raw.redispatch(gpu, normal(1, 2, 8, 2, grad=False))

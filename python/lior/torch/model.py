@@ -430,7 +430,8 @@ class Model(nn.Module):
         """Goes on from the prompt, as lior.load(folder).generate, with torch's random numbers (of `generator`)."""
 
         def drawn(tokens: Sequence[int]) -> Iterator[int]:
-            scores, state = self.step(torch.tensor([tokens]))
+            place = self.norm.weight.device
+            scores, state = self.step(torch.tensor([tokens], device=place))
             for _ in range(max_tokens):
                 token = draw(scores[0, -1], temperature, top_k, top_p, generator)
                 yield int(token)
@@ -461,10 +462,15 @@ def draw(
 Folder = Union[str, "os.PathLike[str]"]
 
 
-def from_run(folder: Folder, weights: str = "best", dtype: Optional[torch.dtype] = None) -> Model:
+def from_run(
+    folder: Folder,
+    weights: str = "best",
+    dtype: Optional[torch.dtype] = None,
+    device: Device = None,
+) -> Model:
     """The model that `lior train --out FOLDER` made. weights: as in lior.load."""
     config, trained = lior_train.load_model(pathlib.Path(folder), weights)
-    model = Model(config, dtype)
+    model = Model(config, dtype, device)
     model.load_arrays(trained.parameters)
     if model.counts is not None:
         model.counts.text = trained.counts
@@ -488,7 +494,7 @@ def export(model: Model, folder: Folder) -> None:
     if counts is not None:
         counts.write(folder)
     tensors = {
-        name: parameter.detach().float().contiguous().numpy()
+        name: parameter.detach().float().cpu().contiguous().numpy()
         for name, parameter in model.named_parameters()
     }
     io.write_safetensors(str(folder / "model.safetensors"), tensors)

@@ -14,7 +14,7 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
 from lior.torch.operators.counts import count_logarithms, key_of
-from lior.torch.operators.define import is_plain_call
+from lior.torch.operators.define import is_plain_call, plain_forms
 from lior.torch.operators.layer import (
     layer_inner,
     layer_inner_backward,
@@ -83,6 +83,7 @@ __all__ = [
     "memory_advance",
     "memory_backward",
     "memory_start",
+    "plain_forms",
     "readout",
     "readout_backward",
     "spinor_attention",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from lior.torch import ops
+from lior.torch.formulas.optimizer import lior_factor
 from lior.torch.modules import weights_of, working_dtype
 
 FORMS = ("exact", "compat", "manifold")
@@ -137,10 +138,7 @@ class LIoROptimizer(Optimizer):
                 "LIoROptimizer: the manifold form takes no sharded tensors (DTensor)"
             )
         gradient: Any = _dense_gradient(p, group["maximize"])
-        square = 1 + gradient.square().mean().full_tensor()
-        if group["form"] == "exact":
-            scale = square ** (-group["power"] / 2)
-        else:
-            scale = square.rsqrt().clamp(0.1, 10) ** -2
+        mean_square = gradient.square().mean().full_tensor()
+        scale = lior_factor(group["form"], group["power"], mean_square)
         step = float(group["lr"]) * group["kappa"] * scale
         p.to_local().sub_(step * gradient.to_local())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lior import algebra
-from lior.torch.operators import formulas
+from lior.torch import formulas
 from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 

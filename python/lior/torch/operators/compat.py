@@ -7,11 +7,15 @@ import torch
 from torch import Tensor
 
 from lior import _lior, nn
+from lior.torch import formulas
 from lior.torch.operators.define import operator
 from lior.torch.operators.tensors import all_dense, dense
 
 
-@operator(shapes=lambda x, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)))
+@operator(
+    shapes=lambda x, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)),
+    plain=formulas.compat_mamba,
+)
 def compat_mamba(x: Tensor, state: Tensor, parameters: List[Tensor]) -> Tuple[Tensor, Tensor]:
     """The original's geometric Mamba layer: x [B, N, D], state [B, 16] -> the output and the last state. Has
     no gradient: its state is zero forever, or grows or dies geometrically."""
@@ -25,7 +29,8 @@ def compat_mamba(x: Tensor, state: Tensor, parameters: List[Tensor]) -> Tuple[Te
     shapes=lambda u, state, *rest: (
         u.new_empty(*u.shape[:2], 8),
         state.new_empty(state.shape),
-    )
+    ),
+    plain=formulas.compat_recurrence,
 )
 def compat_recurrence(
     u: Tensor, state: Tensor, theta: Tensor, omega: Tensor, sigma: Tensor

@@ -31,14 +31,18 @@ def _shapes(
     )
 
 
-@operator(shapes=_shapes, silent=lambda *args: (0, 1))
-def count_logarithms(
+def _by_the_processor(
     tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool = False
+) -> Tuple[Tensor, ...]:
+    """Counts are tables of the processor's memory: what they say is looked up there, and brought to the device."""
+    begins = None if places is None else places.cpu()
+    looked_up = _looked_up(tokens.cpu(), history.cpu(), begins, counts, wide)
+    return tuple(part.to(tokens.device) for part in looked_up)
+
+
+def _looked_up(
+    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool
 ) -> Tuple[Tensor, Tensor]:
-    """ln p_n(v | what tokens[b, :i + 1] end with) [B, N, K, V], and the rows of `counts.sureness` that belong to how sure
-    the counts are there [B, N, 2 K] int32. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
-    tokens before them, 0: none; places [B]: where in the counted text each row begins, which the counts then lack.
-    counts: key_of some; wide: float64."""
     logarithms, rows = _shapes(tokens, history, places, counts, wide)
     dtype = torch.float64 if wide else torch.float32
     _known[counts].logarithms(
@@ -49,3 +53,14 @@ def count_logarithms(
         out=(logarithms, rows),
     )
     return logarithms, rows
+
+
+@operator(shapes=_shapes, silent=lambda *args: (0, 1), plain=_by_the_processor)
+def count_logarithms(
+    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool = False
+) -> Tuple[Tensor, Tensor]:
+    """ln p_n(v | what tokens[b, :i + 1] end with) [B, N, K, V], and the rows of `counts.sureness` that belong to how sure
+    the counts are there [B, N, 2 K] int32. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
+    tokens before them, 0: none; places [B]: where in the counted text each row begins, which the counts then lack.
+    counts: key_of some; wide: float64."""
+    return _looked_up(tokens, history, places, counts, wide)

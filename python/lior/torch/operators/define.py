@@ -2,14 +2,31 @@
 """What makes an operator of a kernel: one definition for autograd, torch.func, torch.compile and forward mode.
 
 An operator has a *kernel* (the decorated function, on dense tensors), its *shapes*, a *gradient* that calls another
-operator, and, where there is one, a *formula* in plain torch. Kernels give values and first gradients; what goes
-further (gradients of gradients, forward mode) is taken from the formula, and raises where there is none: never is a
-derivative silently zero.
+operator, and, where there is one, a *formula* in plain torch (lior.torch.formulas). Kernels give values and first
+gradients; what goes further (gradients of gradients, forward mode) is taken from the formula, and raises where there is
+none: never is a derivative silently zero.
+
+Kernels are the processor's. Tensors of CUDA are computed by the *plain form*, the formula unless another one is given;
+gradients too, which are operators themselves. What has no plain form is refused there.
 """
 
+import contextlib
 import functools
 import inspect
-from typing import Any, Callable, List, NamedTuple, ParamSpec, Protocol, Sequence, TypeVar, cast
+from contextvars import ContextVar
+from typing import (
+    Any,
+    Callable,
+    Iterator,
+    List,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    Sequence,
+    TypeVar,
+    cast,
+)
 
 import torch
 from torch import Tensor
@@ -40,7 +57,8 @@ class Operator(Protocol[P, R]):
     """What a kernel becomes."""
 
     raw: Function  #: torch.ops.lior.NAME
-    formula: Function | None
+    formula: Function | None  #: what derivatives of derivatives and forward mode are taken from
+    plain: Function | None  #: what CUDA computes it by
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> R: ...
 
@@ -121,6 +139,47 @@ def _alive(tensor: Tensor) -> Tensor:
     return tensor
 
 
+_asked_for_plain: ContextVar[bool] = ContextVar("plain_forms", default=False)
+
+
+def plain_forms_hold() -> bool:
+    return _asked_for_plain.get()
+
+
+@contextlib.contextmanager
+def plain_forms() -> Iterator[None]:
+    """Inside, tensors of the processor are computed as those of CUDA are: what is registered for that device is called,
+    by the same dispatcher. For tests, and for a look at what a GPU would compute."""
+    before = _asked_for_plain.set(True)
+    try:
+        yield
+    finally:
+        _asked_for_plain.reset(before)
+
+
+def has_kernels(tensor: Tensor) -> bool:
+    """Whether operators on this tensor are kernels, or stand for them (meta), and not plain forms."""
+    return tensor.device.type in ("cpu", "meta") and not plain_forms_hold()
+
+
+def refuse(name: str, *args: Any) -> NoReturn:
+    """What a device without a kernel and without a plain form says."""
+    devices = {value.device for value in _flatten(args)[1] if isinstance(value, Tensor)}
+    raise RuntimeError(
+        f"lior.{name} runs on the processor; its tensors are on {', '.join(sorted(map(str, devices)))}: move them, "
+        "and the module's parameters, by .cpu()"
+    )
+
+
+def without_autocast(form: Function, *args: Any) -> Any:
+    """A plain form in the precision of its arguments, as kernels are: autocast would reach into it."""
+    devices = {value.device.type for value in _flatten(args)[1] if isinstance(value, Tensor)}
+    with contextlib.ExitStack() as stack:
+        for device in devices:
+            stack.enter_context(torch.autocast(device, enabled=False))
+        return form(*args)
+
+
 def _forward_mode() -> bool:
     return forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
 
@@ -136,15 +195,15 @@ def _differentiated(flat: Sequence[Any]) -> bool:
 
 
 def is_plain_call(*tensors: Tensor) -> bool:
-    """Whether these are dense tensors of the processor, of one of the kernels' dtypes, whose operators nothing watches: no
-    compiler, tracer, transform or mode."""
+    """Whether these are dense tensors that kernels take, of one dtype, whose operators nothing watches: no compiler, tracer,
+    transform or mode."""
     return (
         not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
         and torch._C._get_tracing_state() is None
         and torch._C._len_torch_dispatch_stack() == 0
         and all(
             type(t) is Tensor
-            and t.device.type == "cpu"
+            and has_kernels(t)
             and t.dtype == tensors[0].dtype
             and t.dtype in (torch.float32, torch.float64)
             and not t.is_neg()
@@ -238,6 +297,7 @@ def _add_to_dispatcher(
     name: str,
     kernel: Function,
     shapes: Function,
+    plain: Function | None,
     complete: Callable[[Args], Args],
     function_of: Callable[[Function], type[torch.autograd.Function]],
 ) -> tuple[Function, type[torch.autograd.Function], bool]:
@@ -265,24 +325,32 @@ def _add_to_dispatcher(
         return (out, at) if isinstance(out, Tensor) or not listed else (list(out), list(at))
 
     def run(*args: Any) -> Any:
+        if plain_forms_hold():
+            return raw.redispatch(_CUDA, *args)
         follow_threads()
         return kernel(*args)
 
-    def elsewhere(*args: Any) -> Any:
-        devices = {value.device for value in _flatten(args)[1] if isinstance(value, Tensor)}
-        raise RuntimeError(
-            f"lior.{name} runs on the processor; its tensors are on {', '.join(sorted(map(str, devices)))}: move them, "
-            "and the module's parameters, by .cpu()"
-        )
+    def on_cuda(*args: Any) -> Any:
+        if plain is None:
+            refuse(name, *args)
+        out = without_autocast(plain, *complete(args))
+        if isinstance(out, Tensor):
+            return out.contiguous()
+        outs = [part.contiguous() for part in out]
+        return outs if listed else tuple(outs)
 
     listed = inspect.signature(kernel).return_annotation == List[Tensor]
     _library.impl(name, run, "CPU")
-    for device in ("CUDA", "XPU", "MPS"):
-        _library.impl(name, elsewhere, device)
+    _library.impl(name, on_cuda, "CUDA")
+    for device in ("XPU", "MPS"):
+        _library.impl(name, functools.partial(refuse, name), device)
     _library.impl(name, autograd, "Autograd", with_keyset=True)
     torch.library.register_fake(f"lior::{name}", shapes, lib=_library)
     torch.library.register_vmap(f"lior::{name}", batched, lib=_library)
     return raw, function, listed
+
+
+_CUDA = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
 
 
 def _nothing(*args: Any) -> Sequence[int]:
@@ -294,11 +362,13 @@ def operator(
     gradient: Callable[[Call], Args] | None = None,
     formula: Function | None = None,
     silent: Callable[..., Sequence[int]] = _nothing,
+    plain: Function | None = None,
 ) -> Callable[[Callable[P, R]], Operator[P, R]]:
     """Makes an operator of a kernel; calls go to it by the kernel's name and signature.
 
     shapes(*args): empty tensors like the kernel's results. gradient(Call): a tuple as the arguments, None for numbers
-    and what has none; without one the formula is differentiated. silent(*args): the outputs without gradients."""
+    and what has none; without one the formula is differentiated. silent(*args): the outputs without gradients. plain(*args):
+    the results where there is no kernel, without aliases of each other or of an argument; at first the formula's."""
 
     def made(kernel: Callable[P, R]) -> Operator[P, R]:
         name, signature = kernel.__name__, inspect.signature(kernel)
@@ -311,6 +381,7 @@ def operator(
             name,
             kernel,
             shapes,
+            plain or formula,
             complete,
             lambda raw: _function_of(name, raw, gradient, formula, silent),
         )
@@ -330,7 +401,7 @@ def operator(
             return list(out) if listed else out
 
         made_of = cast(Operator[P, R], call)
-        made_of.raw, made_of.formula = raw, formula
+        made_of.raw, made_of.formula, made_of.plain = raw, formula, plain or formula
         return made_of
 
     return made

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lior import nn
-from lior.torch.operators import formulas
-from lior.torch.operators.define import Args, Call, operator, pullback
+from lior.torch import formulas
+from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -34,14 +34,16 @@ Lengths = Optional[List[int]]
 
 
 def _fakes(spec: str, projection: Tensor, lengths: Lengths) -> Tuple[Tensor, Tensor, Tensor]:
-    """z, y and what is saved, of a projection [B, N, P]."""
+    """z, y and what is saved, of a projection [B, N, P]; the last two empty where the formula is computed again on the way
+    back."""
     layer = layer_of(spec)
     width, gated, _ = layer.inner_shape
     batch, length = projection.shape[:2]
+    kernel = has_kernels(projection)
     return (
         projection.new_empty(batch, length, width),
-        projection.new_empty(batch, length if gated else 0, width),
-        projection.new_empty(layer.inner_saved_size(batch, length, lengths)),
+        projection.new_empty(batch, length if gated and kernel else 0, width),
+        projection.new_empty(layer.inner_saved_size(batch, length, lengths) if kernel else 0),
     )
 
 
@@ -75,7 +77,7 @@ def _core(
     core = formulas.CORES.get(layer.kind)
     if core is None:
         raise NotImplementedError(
-            f"layer {layer.kind} has no formula in lior/torch/operators/formulas.py, which "
+            f"layer {layer.kind} has no formula in lior/torch/formulas, which "
             "forward mode and derivatives of derivatives take"
         )
     if lengths is None:
@@ -195,10 +197,24 @@ def _inner_shapes(
     return z, last, y, saved
 
 
+def _inner_plain(
+    spec: str,
+    projection: Tensor,
+    own: Sequence[Tensor],
+    state: Optional[Tensor],
+    lengths: Lengths = None,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    z, last = _core(spec, projection, own, state, lengths)
+    if last is None or state is None:
+        last = projection.new_empty(0) if state is None else state.clone()
+    return z, last, z.new_empty(len(z), 0, z.shape[2]), z.new_empty(0)
+
+
 @operator(
     shapes=_inner_shapes,
     gradient=_inner_gradient,
     formula=_inner_formula,
+    plain=_inner_plain,
     silent=lambda spec, projection, own, state, lengths: (
         (2, 3) if _is_smooth(spec, state) else (1, 2, 3)
     ),

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The LIoR kernel and the memory of sequences."""
 
-from functools import lru_cache
 from typing import Tuple
 
 import torch
 from torch import Tensor
 
 from lior import memory as _memory
-from lior.torch.operators import formulas
+from lior.torch import formulas
+from lior.torch.formulas.memory import rule_of
 from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import dense
 
@@ -42,12 +42,6 @@ def lior_kernel(raw: Tensor, lag: Tensor) -> Tensor:
     value = torch.empty_like(lag)
     _memory.kernel_forward(raw, lag, out=value)
     return value
-
-
-@lru_cache
-def rule_of(tolerance: float, horizon: float) -> _memory.PowerLawRule:
-    """The sum of exponentials for all power laws; making one takes up to 0.4 s."""
-    return _memory.PowerLawRule(tolerance, horizon)
 
 
 def _convolution_of(raw: Tensor, tolerance: float, horizon: float) -> _memory.CausalConvolution:
@@ -88,7 +82,10 @@ def memory(x: Tensor, raw: Tensor, tolerance: float = 1e-6, horizon: float = 104
     return y
 
 
-@operator(shapes=lambda x, raw, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)))
+@operator(
+    shapes=lambda x, raw, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)),
+    plain=formulas.memory_advance,
+)
 def memory_advance(
     x: Tensor, raw: Tensor, state: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0
 ) -> Tuple[Tensor, Tensor]:
@@ -104,5 +101,5 @@ def memory_start(
     batch: int, channels: int, raw: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0
 ) -> Tensor:
     """The state of `memory_advance` before any x: [batch, H, R, channels]."""
-    rows = _convolution_of(dense(raw.detach()), tolerance, horizon).state_rows
-    return torch.zeros(batch, raw.shape[0], rows, channels, dtype=torch.float64)
+    rows = rule_of(tolerance, horizon).poles + 3
+    return raw.new_zeros(batch, raw.shape[0], rows, channels, dtype=torch.float64)

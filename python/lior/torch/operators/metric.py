@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lior import geometry
-from lior.torch.operators import formulas
+from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, Function, operator, pullback, vjp
 from lior.torch.operators.tensors import all_dense, dense
 from lior.typing import NDArray

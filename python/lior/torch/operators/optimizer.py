@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from lior._lior import optimizer as _kernels
+from lior.torch import formulas
+from lior.torch.operators.define import plain_forms_hold, refuse, without_autocast
 from lior.torch.operators.tensors import all_dense, follow_threads
 
 
-@torch.library.custom_op("lior::lior_step", mutates_args=("values", "memories"))
+@torch.library.custom_op("lior::lior_step", mutates_args=("values", "memories"), device_types="cpu")
 def lior_step(
     values: List[Tensor],
     gradients: List[Tensor],
@@ -25,6 +27,9 @@ def lior_step(
     manifold, whose R is the net's, (V1 [k, d], c1 [k], w2 [k], c2 [1]), and whose `memories`, if any, are updated
     too."""
 
+    if plain_forms_hold():
+        _plain_step(values, gradients, memories, net, form, power, kappa, rate)
+        return
     follow_threads()
 
     def flat(tensor: Tensor) -> Tensor:
@@ -40,6 +45,16 @@ def lior_step(
         [g.reshape(-1) for g in all_dense(gradients)],
         [flat(m) for m in memories],
     )
+
+
+@lior_step.register_kernel("cuda")
+def _plain_step(*args: Any) -> None:
+    without_autocast(formulas.lior_step, *args)
+
+
+@lior_step.register_kernel(("xpu", "mps"))
+def _refused(*args: Any) -> None:
+    refuse("lior_step", *args)
 
 
 @lior_step.register_fake
