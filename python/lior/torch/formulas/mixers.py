@@ -45,7 +45,8 @@ def lags_within(length: int, like: Tensor) -> Tensor:
 
 def in_heads(rows: Tensor, heads: int) -> Tensor:
     """[B, N, H E] -> [B, H, N, E]."""
-    return rows.unflatten(2, (heads, -1)).transpose(1, 2)
+    split: Tensor = rows.unflatten(2, (heads, -1)).transpose(1, 2)
+    return split
 
 
 def spinor_attention(z: Tensor, v: Tensor, mix: Tensor, window: int = 0) -> tuple[Tensor, Tensor]:
