@@ -12,11 +12,16 @@ torch = pytest.importorskip("torch")
 
 import lior.torch as lt  # noqa: E402
 from lior.torch.cases import (  # noqa: E402
+    ROUNDINGS,
     cases,
     cases_without_gradients,
+    error,
+    learned,
     metric_parameters,
     normal,
     raw_kernels,
+    results,
+    results_and_gradients,
     scan_inputs,
 )
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
@@ -31,49 +36,13 @@ CUDA = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
 
 
 def close(got, want, dtype=torch.float64):
-    """Sums of up to a hundred products, divided by determinants of a few: some hundred roundings of the largest number."""
-    for a, b in zip(got, want, strict=True):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        if b.numel() == 0:
-            continue
-        size = float(b.abs().max())
-        rounding = torch.finfo(dtype).eps
-        torch.testing.assert_close(a, b, rtol=0, atol=300 * rounding * max(1.0, size))
-
-
-def results(op, given):
-    """The outputs that have a meaning of their own: what layer_inner keeps for its way back is a kernel's affair."""
-    out = op(*given)
-    outs = (out,) if isinstance(out, torch.Tensor) else tuple(out)
-    return outs[:2] if op is ops.layer_inner else outs
-
-
-def learned(given):
-    flat = [t for a in given for t in (a if isinstance(a, list) else [a])]
-    return [t for t in flat if isinstance(t, torch.Tensor) and t.requires_grad]
-
-
-def with_slopes(op, given):
-    """(outputs, gradients of a fixed loss of those that have gradients)"""
-    outs = results(op, given)
-    smooth = [o for o in outs if o.requires_grad and o.numel()]
-    smooth = smooth[:1] if op is ops.spinor_attention else smooth
-    loss = sum(
-        (
-            (o * torch.linspace(-1, 2, o.numel(), dtype=o.real.dtype).view(o.shape)).abs().sum()
-            for o in smooth
-        ),
-        torch.zeros(()),
-    )
-    if not smooth:
-        return [o.detach() for o in outs], ()
-    return [o.detach() for o in outs], torch.autograd.grad(loss, learned(given))
+    assert error(got, want) <= ROUNDINGS * torch.finfo(dtype).eps
 
 
 def both_ways(op, inputs, dtype=torch.float64):
-    want = with_slopes(op, inputs())
+    want = results_and_gradients(op, inputs())
     with ops.plain_forms():
-        got = with_slopes(op, inputs())
+        got = results_and_gradients(op, inputs())
     close(got[0], want[0], dtype)
     close(got[1], want[1], dtype)
 
@@ -172,8 +141,8 @@ def test_extreme_shapes(name):
     ):  # its power law is a sum of exponentials, good to 1e-6: two plans of it differ by that
         given = EXTREMES[name]()[1]
         with ops.plain_forms():
-            got = with_slopes(op, given)
-        torch.testing.assert_close(got, with_slopes(op, given), rtol=0, atol=1e-5)
+            got = results_and_gradients(op, given)
+        torch.testing.assert_close(got, results_and_gradients(op, given), rtol=0, atol=1e-5)
         return
     both_ways(op, lambda: EXTREMES[name]()[1])
 

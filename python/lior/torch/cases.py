@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small calls of every operator of lior.torch, which its tests and check_gpu go over. Numbers are the same on every
-machine; all are of the processor."""
+"""Small calls of every operator of lior.torch, which its tests and check_gpu go over, and how two results are compared.
+Numbers are the same on every machine; all are of the processor."""
 
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -184,3 +184,46 @@ def cases_without_gradients(dtype: torch.dtype = torch.float64) -> dict[str, Cas
             lambda: (n(2, 3, 16), n(2, 16), n(8), n(8, seed=2), 1 + n(8, seed=3)),
         ),
     }
+
+
+#: Sums of up to a hundred products, divided by determinants of a few: some hundred roundings of the largest number.
+ROUNDINGS = 300
+
+
+def error(got: Sequence[Tensor], want: Sequence[Tensor]) -> float:
+    """The largest difference, over the largest number of its tensor where that is above 1; NaN where one is."""
+    worst = 0.0
+    for a, b in zip(got, want, strict=True):
+        if a.shape != b.shape or a.dtype != b.dtype:
+            raise AssertionError(f"{a.dtype} {tuple(a.shape)} beside {b.dtype} {tuple(b.shape)}")
+        if b.numel() > 0:
+            off = (a - b).abs().max().item() / max(1.0, b.abs().max().item())
+            worst = off if off > worst or off != off else worst
+    return worst
+
+
+def learned(given: Sequence[Any]) -> list[Tensor]:
+    """The tensors among arguments that require a gradient."""
+    flat = [part for a in given for part in (a if isinstance(a, list) else [a])]
+    return [part for part in flat if isinstance(part, Tensor) and part.requires_grad]
+
+
+def results(op: Any, given: Sequence[Any]) -> list[Tensor]:
+    """The outputs that have a meaning of their own: what layer_inner keeps for its way back is a kernel's affair."""
+    out = op(*given)
+    outs = [out] if isinstance(out, Tensor) else list(out)
+    return outs[:2] if op is ops.layer_inner else outs
+
+
+def results_and_gradients(op: Any, given: Sequence[Any]) -> tuple[list[Tensor], list[Tensor]]:
+    """The outputs, and the gradients of a fixed loss with respect to all that require one."""
+    outs = results(op, given)
+    loss = torch.zeros((), dtype=torch.float64, device=outs[0].device)
+    silent = outs[1:] if op is ops.spinor_attention else []
+    for out in outs:
+        if out.requires_grad and out.numel() and not any(out is s for s in silent):
+            weights = torch.linspace(-1, 2, out.numel(), dtype=torch.float64, device=out.device)
+            loss = loss + (out.flatten() * weights.to(out.real.dtype)).abs().sum().double()
+    asked = learned(given) if loss.requires_grad else []
+    gradients = torch.autograd.grad(loss, asked) if asked else ()
+    return [out.detach() for out in outs], list(gradients)
