@@ -9,15 +9,12 @@
 #include <utility>
 
 #include "lior/core/available_memory.h"
-#include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
-#include "lior/io/folder_lock.h"
 #include "lior/io/json_lines.h"
 #include "lior/linalg/gemm.h"
 #include "lior/nn/cross_entropy.h"
 #include "lior/train/advice.h"
-#include "lior/train/auto_preset.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
@@ -26,9 +23,9 @@
 #include "lior/train/metrics.h"
 #include "lior/train/rank_groups.h"
 #include "lior/train/run_memory.h"
-#include "lior/train/source.h"
 #include "lior/train/text_counts.h"
 #include "lior/train/tokenizer_kinds.h"
+#include "train/run_inputs.h"
 
 namespace lior::train {
 namespace {
@@ -38,31 +35,6 @@ namespace fs = std::filesystem;
 constexpr double kSaveSeconds = 60;  // a checkpoint at least this often, whatever save_every says
 constexpr std::uint64_t kEvaluationSeed = 1;  // the same sequences at every evaluation
 
-/// Thrown when the caller interrupts before there is anything to save.
-struct Interrupted : std::exception {};
-
-/// Whether `folder` holds nothing, or what a run leaves that was killed as it wrote its settings.
-bool is_unused(const fs::path& folder) {
-  return std::all_of(
-      fs::directory_iterator(folder), fs::directory_iterator(),
-      [](const auto& entry) { return entry.path().filename() == "config.json.partial"; });
-}
-
-void check_unused(const fs::path& folder) {
-  std::error_code error;
-  const fs::file_status status = fs::status(folder, error);
-  LIOR_CHECK(!error || status.type() == fs::file_type::not_found,
-             "--out \"{}\": cannot be used ({}); expected a folder that may be written",
-             shown_path(folder.string()), error.message());
-  if (status.type() == fs::file_type::not_found) return;
-  LIOR_CHECK(fs::is_directory(status), "{}: is a file; --out takes a folder",
-             shown_path(folder.string()));
-  LIOR_CHECK(
-      is_unused(folder),
-      "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
-      shown_path(folder.string()));
-}
-
 /// The part of a run that is over: the larger one of its steps and of its minutes.
 double part_done(const Config& config, Index step, double seconds) {
   double done = 0;
@@ -70,41 +42,6 @@ double part_done(const Config& config, Index step, double seconds) {
   if (config.minutes) done = std::max(done, seconds / (60 * *config.minutes));
   return done;
 }
-
-/// Fills in the model's vocabulary and classes, or sees that they are the data's; begins with
-/// generators only where the data have them.
-void fit_to_data(Config& config, const Source& data) {
-  const auto fit = [&](Index& setting, Index needed, const char* key) {
-    LIOR_CHECK(setting == 0 || setting == needed, "{} is {}; data \"{}\" need {}", key, setting,
-               shown_path(config.data), needed);
-    setting = needed;
-  };
-  fit(config.model.vocabulary, data.vocabulary(), "model.vocabulary");
-  fit(config.model.classes, data.classes(), "model.classes");
-  if (!data.has_generators()) config.curriculum.generators = 0;
-}
-
-/// Asked while the data are read: whether to stop. Says once what takes so long.
-class SlowReading {
- public:
-  SlowReading(const Hooks& hooks, const std::string& data) : hooks_(hooks), data_(data) {}
-
-  bool operator()() {
-    constexpr double kSilence = 0.5;  // seconds
-    if (!said_ && timer_.seconds() > kSilence) {
-      said_ = true;
-      hooks_.say(data_ == "-" ? "reading the standard input to its end"
-                              : fmt::format("reading {}", shown_names(data_)));
-    }
-    return hooks_.interrupted();
-  }
-
- private:
-  const Hooks& hooks_;
-  std::string data_;
-  Timer timer_;
-  bool said_ = false;
-};
 
 /// All that a run holds between its steps.
 class Trainer {
@@ -115,9 +52,7 @@ class Trainer {
       : folder_(folder),
         hooks_(hooks),
         ranks_(ranks),
-        config_(settle(settings, resume)),
-        data_(open_data(settings)),
-        counts_(count(resume)),
+        inputs_(open_inputs(settings, folder, resume, hooks, ranks)),
         curriculum_(config_.curriculum, data_->shortest_length(), config_.length),
         plan_(plan()),
         model_(config_.model),
@@ -140,9 +75,8 @@ class Trainer {
     if (!resume && !config_.init_from.empty()) {
       load_weights(config_.init_from, Weights::best, model_);
     }
-    if (const Task* task = data_->task(); task != nullptr && task->problem != nullptr) {
-      state_.data_fingerprint = task->problem->fingerprint;
-    }
+    state_.data_bytes = inputs_.data_bytes;
+    state_.data_fingerprint = inputs_.data_fingerprint;
   }
 
   /// The part that ranks do together before the first step.
@@ -201,127 +135,11 @@ class Trainer {
   }
 
  private:
-  /// The settings of the run in the folder: from scratch, or from where it was left.
-  Config settle(std::span<const settings::Setting> settings, bool resume) {
-    if (!resume) {
-      if (ranks_.is_first()) check_unused(folder_);
-      return new_config(settings);
-    }
-    const fs::path file = folder_ / "config.json";
-    std::error_code error;
-    LIOR_CHECK(fs::is_regular_file(file, error),
-               "{}: no such file; a run's folder holds config.json", shown_path(file.string()));
-    if (ranks_.is_first()) lock_.emplace(folder_.string());
-    before_ = read_config(file);
-    return resumed_config(*before_, settings);
-  }
-
-  std::unique_ptr<Source> open_data(std::span<const settings::Setting> settings) {
-    LIOR_CHECK(
-        ranks_.size() == 1 || config_.data != "-",
-        "--data -: one process reads the standard input, and there are {} ranks; write it to a "
-        "file that all can read",
-        ranks_.size());
-    RankGroups::check(ranks_.size(), config_.sequence_ranks);
-    LIOR_CHECK(
-        config_.accumulate % groups() == 0,
-        "accumulate = {}: {} ranks share the micro-batches of a step; expected a multiple of "
-        "{}",
-        config_.accumulate, groups(), groups());
-    set_threads(static_cast<int>(config_.threads));
-    DataChoice choice = data_choice(config_);
-    choice.made = tokenizer_before();
-    if (before_) choice.cache = folder_;
-    auto data = open_source(choice, SlowReading(hooks_, config_.data));
-    if (hooks_.interrupted()) throw Interrupted();
-    if (const Corpus* corpus = data->corpus()) {
-      if (!before_ && leaves_preset(settings)) choose(settings, *corpus);
-      state_.data_bytes = corpus->text().size();
-      state_.data_fingerprint = corpus->fingerprint(SlowReading(hooks_, config_.data));
-      if (hooks_.interrupted()) throw Interrupted();
-      if (!corpus->is_pipe()) config_.data = absolute_names(config_.data);
-      if (!corpus->note().empty()) hooks_.say(corpus->note());
-    }
-    if (const Task* task = data->task(); task != nullptr && task->problem != nullptr) {
-      config_.data = data_of_task(*task);
-    }
-    fit_to_data(config_, *data);
-    LIOR_CHECK(config_.patience == 0 || (data->text() != nullptr && data->has_held_out()),
-               "patience = {} counts evaluations on the held-out part of a text, and data \"{}\" "
-               "with val_fraction = {} have none; 0 is right here",
-               config_.patience, shown_path(config_.data), config_.val_fraction);
-    LIOR_CHECK(config_.samples == 0 || data->text() != nullptr,
-               "samples = {}: a model writes them that is trained on a text, and data \"{}\" is "
-               "none; 0 is right here",
-               config_.samples, shown_path(config_.data));
-    return data;
-  }
-
-  /// Of ranks that share their sequences, each with micro-batches of its own.
-  Index groups() const { return ranks_.size() / config_.sequence_ranks; }
   /// The leaves of the sum of gradients are in the order of ranks (RankGroups).
   Index micro_batch_of(Index leaf) const { return leaf % config_.accumulate; }
 
-  /// Takes what the preset "auto" takes for this text.
-  void choose(std::span<const settings::Setting> settings, const Corpus& corpus) {
-    const PresetChoice choice =
-        choose_preset(config_, {.training_bytes = training_bytes(corpus.text()),
-                                .entropy = corpus.text().entropy(),
-                                // Threads may differ between hosts, and the choice must not.
-                                .cores = ranks_.size() == 1 ? config_.threads : ranks_.size()});
-    config_ = new_config(settings, &choice);
-    chosen_ = choice_text(config_, choice);
-  }
-  Index training_bytes(const TextBytes& text) const {
-    return static_cast<Index>(static_cast<double>(text.size()) * (1 - config_.val_fraction));
-  }
-
-  /// The counts of the training text; of a run that goes on those that it saved.
-  std::shared_ptr<const nn::TextCounts> count(bool resume) const {
-    const Index longest = config_.model.count_orders, vocabulary = config_.model.vocabulary;
-    if (longest == 0) return nullptr;
-    LIOR_CHECK(
-        data_->text() != nullptr,
-        "model.count_orders = {} counts what follows what in a text; data \"{}\" are made as "
-        "they are needed, and 0 is right here",
-        longest, config_.data);
-    nn::TextCounts counts;
-    const SlowReading interrupted(hooks_, config_.data);
-    if (resume && (has_counts(folder_) || has_checkpoint(folder_))) {
-      counts =
-          count_parts(*data_, load_counts(folder_, longest, vocabulary, state_.data_fingerprint),
-                      config_.model.recent_orders, interrupted);
-    } else {
-      counts = count_text(*data_, counts_before(), config_.model.recent_orders, interrupted);
-    }
-    if (hooks_.interrupted()) throw Interrupted();
-    return std::make_shared<nn::TextCounts>(std::move(counts));
-  }
-  /// Those of the run that this one begins with, where it has them.
-  nn::Counts counts_before() const {
-    const nn::ModelConfig& model = config_.model;
-    const fs::path folder = config_.init_from;
-    if (!folder.empty() && has_counts(folder)) {
-      return load_counts(folder, model.count_orders, model.vocabulary);
-    }
-    return nn::Counts(model.count_orders);
-  }
-
-  /// The tokenizer of the run that goes on, or that this one begins with; null where there is none.
-  TokenizerPtr tokenizer_before() const {
-    if (names_task(config_.data)) return nullptr;
-    if (before_) return read_tokenizer(config_.tokenizer, folder_);
-    if (config_.init_from.empty()) return nullptr;
-    const fs::path folder = config_.init_from;
-    const std::string name = read_config(folder / "config.json").tokenizer;
-    LIOR_CHECK(name == config_.tokenizer,
-               "tokenizer is {}; the weights of the run in {} are of the tokens of {}",
-               shown(config_.tokenizer), shown_path(config_.init_from), shown(name));
-    return read_tokenizer(name, folder);
-  }
-
   void advise() const {
-    if (!chosen_.empty()) hooks_.say(chosen_);
+    if (!inputs_.chosen.empty()) hooks_.say(inputs_.chosen);
     if (const TextBytes* text = data_->text()) advise_on(*text);
     if (const Task* task = data_->task()) {
       for (const std::string& advice : advice_on_machine(*task, config_.model)) hooks_.say(advice);
@@ -330,9 +148,9 @@ class Trainer {
 
   void advise_on(const TextBytes& text) const {
     if (const auto advice = advice_on_bytes(text)) hooks_.say(*advice);
-    if (!chosen_.empty()) return;  // with the size in view
-    if (const auto advice =
-            advice_on_size(config_, std::ssize(model_.gradients()), training_bytes(text))) {
+    if (!inputs_.chosen.empty()) return;  // with the size in view
+    if (const auto advice = advice_on_size(config_, std::ssize(model_.gradients()),
+                                           training_bytes(config_, text))) {
       hooks_.say(*advice);
     }
   }
@@ -441,7 +259,7 @@ class Trainer {
       return config.lr *
              schedule_factor(config.schedule, part_done(config, state_.step, state_.seconds));
     };
-    const double old_rate = rate(*before_), new_rate = rate(config_);
+    const double old_rate = rate(*inputs_.before), new_rate = rate(config_);
     if (state_.step == 0 || ended() || std::abs(new_rate - old_rate) <= 0.01 * old_rate) return;
     hooks_.say(
         fmt::format("the learning rate goes on at {:.3g}, from {:.3g}: its schedule ends with "
@@ -694,7 +512,7 @@ class Trainer {
     LIOR_CHECK(!error, "--out \"{}\": cannot be made ({}); expected a folder that may be written",
                shown_path(folder_.string()), error.message());
     if (!resume) {
-      lock_.emplace(folder_.string());
+      inputs_.lock = std::make_unique<io::FolderLock>(folder_.string());
       check_unused(folder_);  // another run may have begun since
     }
     if (is_pipe || (corpus != nullptr && corpus->is_decoded())) corpus->keep(folder_);
@@ -728,13 +546,11 @@ class Trainer {
   const Hooks& hooks_;
   comm::Communicator& ranks_;
   std::optional<RankGroups> rank_groups_;
-  std::optional<io::FolderLock> lock_;
-  std::optional<Config> before_;  // of a run that goes on, as it was saved
-  Config config_;
-  std::string chosen_;  // what was chosen for it, in words
+  RunInputs inputs_;
+  Config& config_ = inputs_.config;
+  const Source* data_ = inputs_.data.get();
+  const std::shared_ptr<const nn::TextCounts>& counts_ = inputs_.counts;
   RunState state_;
-  std::unique_ptr<Source> data_;
-  std::shared_ptr<const nn::TextCounts> counts_;  // null where the model has none
   Curriculum curriculum_;
   RunMemory plan_;
   nn::Model<float> model_;

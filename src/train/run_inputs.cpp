@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/run_inputs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lior/core/parallel.h"
+#include "lior/core/text.h"
+#include "lior/core/timer.h"
+#include "lior/train/auto_preset.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/holding.h"
+#include "lior/train/rank_groups.h"
+#include "lior/train/text_counts.h"
+#include "lior/train/tokenizer_kinds.h"
+
+namespace lior::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Whether `folder` holds nothing, or what a run leaves that was killed as it wrote its settings.
+bool is_unused(const fs::path& folder) {
+  return std::all_of(
+      fs::directory_iterator(folder), fs::directory_iterator(),
+      [](const auto& entry) { return entry.path().filename() == "config.json.partial"; });
+}
+
+/// Fills in the model's vocabulary and classes, or sees that they are the data's; begins with
+/// generators only where the data have them.
+void fit_to_data(Config& config, const Source& data) {
+  const auto fit = [&](Index& setting, Index needed, const char* key) {
+    LIOR_CHECK(setting == 0 || setting == needed, "{} is {}; data \"{}\" need {}", key, setting,
+               shown_path(config.data), needed);
+    setting = needed;
+  };
+  fit(config.model.vocabulary, data.vocabulary(), "model.vocabulary");
+  fit(config.model.classes, data.classes(), "model.classes");
+  if (!data.has_generators()) config.curriculum.generators = 0;
+}
+
+/// Asked while the data are read: whether to stop. Says once what takes so long.
+class SlowReading {
+ public:
+  SlowReading(const Hooks& hooks, const std::string& data) : hooks_(hooks), data_(data) {}
+
+  bool operator()() {
+    constexpr double kSilence = 0.5;  // seconds
+    if (!said_ && timer_.seconds() > kSilence) {
+      said_ = true;
+      hooks_.say(data_ == "-" ? "reading the standard input to its end"
+                              : fmt::format("reading {}", shown_names(data_)));
+    }
+    return hooks_.interrupted();
+  }
+
+ private:
+  const Hooks& hooks_;
+  std::string data_;
+  Timer timer_;
+  bool said_ = false;
+};
+
+class Opening {
+ public:
+  Opening(std::span<const settings::Setting> settings, const fs::path& folder, bool resume,
+          const Hooks& hooks, const comm::Communicator& ranks)
+      : settings_(settings), folder_(folder), resume_(resume), hooks_(hooks), ranks_(ranks) {}
+
+  RunInputs run() {
+    take_settings();
+    check_ranks();
+    set_threads(static_cast<int>(inputs_.config.threads));
+    open_data();
+    check_text_settings();
+    count();
+    return std::move(inputs_);
+  }
+
+ private:
+  /// Of the run in the folder: from scratch, or from where it was left.
+  void take_settings() {
+    if (!resume_) {
+      if (ranks_.is_first()) check_unused(folder_);
+      inputs_.config = new_config(settings_);
+      return;
+    }
+    const fs::path file = folder_ / "config.json";
+    std::error_code error;
+    LIOR_CHECK(fs::is_regular_file(file, error),
+               "{}: no such file; a run's folder holds config.json", shown_path(file.string()));
+    if (ranks_.is_first()) inputs_.lock = std::make_unique<io::FolderLock>(folder_.string());
+    inputs_.before = read_config(file);
+    inputs_.config = resumed_config(*inputs_.before, settings_);
+  }
+
+  void check_ranks() const {
+    const Config& config = inputs_.config;
+    LIOR_CHECK(
+        ranks_.size() == 1 || config.data != "-",
+        "--data -: one process reads the standard input, and there are {} ranks; write it to a "
+        "file that all can read",
+        ranks_.size());
+    RankGroups::check(ranks_.size(), config.sequence_ranks);
+    const Index groups = ranks_.size() / config.sequence_ranks;
+    LIOR_CHECK(
+        config.accumulate % groups == 0,
+        "accumulate = {}: {} ranks share the micro-batches of a step; expected a multiple of "
+        "{}",
+        config.accumulate, groups, groups);
+  }
+
+  void open_data() {
+    DataChoice choice = data_choice(inputs_.config);
+    choice.made = tokenizer_before();
+    if (inputs_.before) choice.cache = folder_;
+    inputs_.data = open_source(choice, SlowReading(hooks_, inputs_.config.data));
+    if (hooks_.interrupted()) throw Interrupted();
+    if (const Corpus* corpus = inputs_.data->corpus()) take(*corpus);
+    const Task* task = inputs_.data->task();
+    if (task != nullptr && task->problem != nullptr) {
+      inputs_.config.data = data_of_task(*task);
+      inputs_.data_fingerprint = task->problem->fingerprint;
+    }
+    fit_to_data(inputs_.config, *inputs_.data);
+  }
+
+  void take(const Corpus& corpus) {
+    if (!inputs_.before && leaves_preset(settings_)) choose(corpus);
+    Config& config = inputs_.config;
+    inputs_.data_bytes = corpus.text().size();
+    inputs_.data_fingerprint = corpus.fingerprint(SlowReading(hooks_, config.data));
+    if (hooks_.interrupted()) throw Interrupted();
+    if (!corpus.is_pipe()) config.data = absolute_names(config.data);
+    if (!corpus.note().empty()) hooks_.say(corpus.note());
+  }
+
+  /// Settings that only a text has.
+  void check_text_settings() const {
+    const Config& config = inputs_.config;
+    const bool is_text = inputs_.data->text() != nullptr;
+    LIOR_CHECK(config.patience == 0 || (is_text && inputs_.data->has_held_out()),
+               "patience = {} counts evaluations on the held-out part of a text, and data \"{}\" "
+               "with val_fraction = {} have none; 0 is right here",
+               config.patience, shown_path(config.data), config.val_fraction);
+    LIOR_CHECK(config.samples == 0 || is_text,
+               "samples = {}: a model writes them that is trained on a text, and data \"{}\" is "
+               "none; 0 is right here",
+               config.samples, shown_path(config.data));
+  }
+
+  /// Takes what the preset "auto" takes for this text.
+  void choose(const Corpus& corpus) {
+    Config& config = inputs_.config;
+    const PresetChoice choice =
+        choose_preset(config, {.training_bytes = training_bytes(config, corpus.text()),
+                               .entropy = corpus.text().entropy(),
+                               // Threads may differ between hosts, and the choice must not.
+                               .cores = ranks_.size() == 1 ? config.threads : ranks_.size()});
+    config = new_config(settings_, &choice);
+    inputs_.chosen = choice_text(config, choice);
+  }
+
+  /// The counts of the training text; of a run that goes on those that it saved.
+  void count() {
+    const nn::ModelConfig& model = inputs_.config.model;
+    if (model.count_orders == 0) return;
+    const Source& data = *inputs_.data;
+    LIOR_CHECK(
+        data.text() != nullptr,
+        "model.count_orders = {} counts what follows what in a text; data \"{}\" are made as "
+        "they are needed, and 0 is right here",
+        model.count_orders, inputs_.config.data);
+    nn::TextCounts counts;
+    const SlowReading interrupted(hooks_, inputs_.config.data);
+    if (resume_ && (has_counts(folder_) || has_checkpoint(folder_))) {
+      nn::Counts saved =
+          load_counts(folder_, model.count_orders, model.vocabulary, inputs_.data_fingerprint);
+      counts = count_parts(data, std::move(saved), model.recent_orders, interrupted);
+    } else {
+      counts = count_text(data, counts_before(), model.recent_orders, interrupted);
+    }
+    if (hooks_.interrupted()) throw Interrupted();
+    inputs_.counts = std::make_shared<nn::TextCounts>(std::move(counts));
+  }
+
+  /// Those of the run that this one begins with, where it has them.
+  nn::Counts counts_before() const {
+    const nn::ModelConfig& model = inputs_.config.model;
+    const fs::path folder = inputs_.config.init_from;
+    if (!folder.empty() && has_counts(folder)) {
+      return load_counts(folder, model.count_orders, model.vocabulary);
+    }
+    return nn::Counts(model.count_orders);
+  }
+
+  /// The tokenizer of the run that goes on, or that this one begins with; null where there is none.
+  TokenizerPtr tokenizer_before() const {
+    if (names_task(inputs_.config.data)) return nullptr;
+    if (inputs_.before) return read_tokenizer(inputs_.config.tokenizer, folder_);
+    if (inputs_.config.init_from.empty()) return nullptr;
+    const fs::path folder = inputs_.config.init_from;
+    const std::string name = read_config(folder / "config.json").tokenizer;
+    LIOR_CHECK(name == inputs_.config.tokenizer,
+               "tokenizer is {}; the weights of the run in {} are of the tokens of {}",
+               shown(inputs_.config.tokenizer), shown_path(inputs_.config.init_from), shown(name));
+    return read_tokenizer(name, folder);
+  }
+
+  std::span<const settings::Setting> settings_;
+  const fs::path& folder_;
+  bool resume_;
+  const Hooks& hooks_;
+  const comm::Communicator& ranks_;
+  RunInputs inputs_;
+};
+
+}  // namespace
+
+void check_unused(const fs::path& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  LIOR_CHECK(!error || status.type() == fs::file_type::not_found,
+             "--out \"{}\": cannot be used ({}); expected a folder that may be written",
+             shown_path(folder.string()), error.message());
+  if (status.type() == fs::file_type::not_found) return;
+  LIOR_CHECK(fs::is_directory(status), "{}: is a file; --out takes a folder",
+             shown_path(folder.string()));
+  LIOR_CHECK(
+      is_unused(folder),
+      "{}: is not empty; --resume goes on with the run in it, another --out starts a new one",
+      shown_path(folder.string()));
+}
+
+Index training_bytes(const Config& config, const TextBytes& text) {
+  return static_cast<Index>(static_cast<double>(text.size()) * (1 - config.val_fraction));
+}
+
+RunInputs open_inputs(std::span<const settings::Setting> settings, const fs::path& folder,
+                      bool resume, const Hooks& hooks, const comm::Communicator& ranks) {
+  return Opening(settings, folder, resume, hooks, ranks).run();
+}
+
+}  // namespace lior::train
