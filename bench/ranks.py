@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two ranks of one thread beside one rank of two threads, on the same two cores: what ranks cost.
 
-    bench/ranks.py [--seconds 5] [--rounds 3] [--only WORD]
+    bench/ranks.py [--seconds 5] [--rounds 3] [--only WORD] [--hosts [RATE]]
 
 Trains and evolves on both sides in turn, `rounds` times, and prints the time of a step on each side at its best, and their
 ratio: 1 says that two ranks are as fast as two threads. With the defaults it takes three to four minutes of a quiet
-machine; on a busy one the figures mean nothing. Needs the program of many ranks: scripts/setup.sh mpi, cmake --preset mpi.
+machine; on a busy one the figures mean nothing. --hosts: the two ranks on two hosts, which are network namespaces of this
+machine (it takes root), over a virtual cable as fast as memory or of a rate such as 1gbit. Needs the program of many ranks: scripts/setup.sh mpi, cmake --preset mpi.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -22,12 +24,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "app"))
 
+from hosts import Hosts, why_not  # noqa: E402
 from program import MPI_PROGRAM, environment  # noqa: E402
 
 ROOT_MAY = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 SIDES = {
-    "1 x 2": ([MPI_PROGRAM], 2),
-    "2 x 1": (["mpirun", "--quiet", "-n", "2", "--bind-to", "core", MPI_PROGRAM], 1),
+    "1 x 2": ([MPI_PROGRAM], 2, environment(**ROOT_MAY)),
+    "2 x 1": (
+        ["mpirun", "--quiet", "-n", "2", "--bind-to", "core", MPI_PROGRAM],
+        1,
+        environment(**ROOT_MAY),
+    ),
 }
 FIELD = """
 [grid]
@@ -45,12 +52,10 @@ frames = false
 
 def run(side, folder, arguments):
     """Seconds that the command takes on that side."""
-    line, threads = SIDES[side]
+    line, threads, variables = SIDES[side]
     command = [*line, *map(str, arguments), "--threads", str(threads), "--progress", "none"]
     began = time.monotonic()
-    done = subprocess.run(
-        command, cwd=folder, env=environment(**ROOT_MAY), capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: {done.stderr}")
     return time.monotonic() - began
@@ -111,26 +116,41 @@ def main():
     parser.add_argument("--seconds", type=float, default=5, help="of a measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="cases whose name has this word")
+    parser.add_argument(
+        "--hosts", nargs="?", const="", metavar="RATE", help="two ranks on two hosts (1gbit)"
+    )
     arguments = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("two cores are needed")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as open_hosts:
         folder = Path(name)
+        if arguments.hosts is not None:
+            if why_not():
+                sys.exit(why_not())
+            hosts = open_hosts.enter_context(Hosts(folder, rate=arguments.hosts))
+            line, variables = hosts.command((2,))
+            # As many cores as ranks: nobody has to yield, and each may have its own.
+            variables |= {"OMPI_MCA_mpi_yield_when_idle": "0"}
+            SIDES["2 x 1"] = (line, 1, variables)
         draw = random.Random(1)
         words = ["".join(draw.choices("etaoinshr", k=draw.randrange(1, 9))) for _ in range(500)]
         (folder / "text").write_text(" ".join(draw.choices(words, k=200_000)))
-        print("| | 1 rank x 2 threads, ms a step | 2 ranks x 1 thread | ratio |")
-        print("|---|---:|---:|---:|", flush=True)
-        for case in CASES:
-            if arguments.only not in case.name:
-                continue
-            steps = max(2, round(arguments.seconds / case.step("1 x 2", folder, 4)))
-            times = {side: [] for side in SIDES}
-            for _ in range(arguments.rounds):
-                for side in SIDES:
-                    times[side].append(case.step(side, folder, steps))
-            one, two = (1000 * min(times[side]) for side in SIDES)
-            print(f"| {case.name} | {one:.2f} | {two:.2f} | {one / two:.2f} |", flush=True)
+        measure(arguments, folder)
+
+
+def measure(arguments, folder):
+    print("| | 1 rank x 2 threads, ms a step | 2 ranks x 1 thread | ratio |")
+    print("|---|---:|---:|---:|", flush=True)
+    for case in CASES:
+        if arguments.only not in case.name:
+            continue
+        steps = max(2, round(arguments.seconds / case.step("1 x 2", folder, 4)))
+        times = {side: [] for side in SIDES}
+        for _ in range(arguments.rounds):
+            for side in SIDES:
+                times[side].append(case.step(side, folder, steps))
+        one, two = (1000 * min(times[side]) for side in SIDES)
+        print(f"| {case.name} | {one:.2f} | {two:.2f} | {one / two:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

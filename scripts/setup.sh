@@ -23,7 +23,7 @@ packages=(
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libarchive-dev libbz2-dev libfmt-dev libboost-dev
   libgtest-dev
 )
-mpi_packages=(libopenmpi-dev openmpi-bin)
+mpi_packages=(libopenmpi-dev openmpi-bin iproute2) # ip: hosts of the tests
 
 fail() {
   echo "setup: $*" >&2
