@@ -18,7 +18,7 @@ function(lior_harden target)
   list(JOIN ARGN "|" folders)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources INCLUDE REGEX "/src/(${folders})/")
-  if(LIOR_HARDENING)
+  if(LIOR_HARDENING AND sources)
     set_property(SOURCE ${sources} TARGET_DIRECTORY ${target} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
     set_property(SOURCE ${sources} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS
       ${LIOR_HARDENING})

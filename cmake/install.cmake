@@ -12,7 +12,8 @@ endif()
 # The umbrella is written from the tree, so it names every public header.
 file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
      ${PROJECT_SOURCE_DIR}/include/lior/*/*.h)
-list(FILTER headers EXCLUDE REGEX "^lior/check/")
+list(JOIN LIOR_MODULES "|" modules)
+list(FILTER headers INCLUDE REGEX "^lior/(${modules})/")
 list(TRANSFORM headers REPLACE "(.+)" "#include \"\\1\"\n")
 list(JOIN headers "" includes)
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/lior/lior.h @ONLY CONTENT
@@ -40,9 +41,26 @@ if(TARGET lior_program)
     install(FILES ${pages}/lior.fish COMPONENT program DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
   endif()
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lior ${PROJECT_BINARY_DIR}/include/lior
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
-        FILES_MATCHING PATTERN "*.h" PATTERN check EXCLUDE)
+list(TRANSFORM LIOR_MODULES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/include/lior/\\1" OUTPUT_VARIABLE folders)
+install(DIRECTORY ${folders} ${PROJECT_BINARY_DIR}/include/lior/
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lior COMPONENT development
+        FILES_MATCHING PATTERN "*.h")
+
+# For lior-config.cmake: what each component is linked with, itself and by the parts that it uses. A shared library
+# has it already.
+get_target_property(type lior TYPE)
+set(LIOR_LINKED "")
+foreach(part IN LISTS LIOR_PARTS)
+  set(libraries)
+  lior_with_used(parts ${part})
+  foreach(used IN LISTS parts)
+    get_target_property(linked lior_component_${used} LIOR_LINKED)
+    if(linked AND type STREQUAL "STATIC_LIBRARY")
+      list(APPEND libraries ${linked})
+    endif()
+  endforeach()
+  string(APPEND LIOR_LINKED "set(lior_${part}_LINKED ${libraries})\n")
+endforeach()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lior)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/lior-config.cmake.in

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fails if a file includes a higher layer, another module of its own layer, or what is private.
+"""Fails if a file includes a higher layer, a module that its own does not use, or what is private.
 
-A file may include its own module and the modules of lower layers. tests/M may also include check,
-whose registry the tests run. include/lior may include no file of src/.
+A file may include its own module and the lower layers that cmake/modules.cmake says this one uses. tests/M
+may include all lower layers, and check, whose registry the tests run. include/lior may include no file of src/.
 Usage: check_layers.py [ROOT]; one line a violation on stdout, exit status 1 if there is one.
 """
 
@@ -11,18 +11,30 @@ import re
 import sys
 from pathlib import Path, PurePosixPath
 
-LAYERS = [
-    ("core",),
-    ("simd", "comm", "io", "settings"),
-    ("linalg", "expr"),
-    ("algebra",),
-    ("geometry", "memory"),
-    ("field",),
-    ("nn",),
-    ("train",),
-    ("check", "plot"),
-]
-LAYER_OF = {module: layer for layer, modules in enumerate(LAYERS) for module in modules}
+MAP = Path(__file__).resolve().parent.parent / "cmake" / "modules.cmake"
+ENTRY = re.compile(r"^lior_(?:part|program_module)\((\d+) (\w+)\s*(.*)\)$", re.MULTILINE)
+
+
+def module_of_part(part):
+    return part.split("_")[0]
+
+
+def read_map(text):
+    """The layer of each module, and the modules that each uses, itself among them, by lior_part and
+    lior_program_module; what only programs use, uses everything below."""
+    layers, uses = {}, {}
+    for layer, part, used in ENTRY.findall(text):
+        module = module_of_part(part)
+        layers[module] = int(layer)
+        reached = uses.setdefault(module, {module})
+        for other in map(module_of_part, used.split()):
+            reached |= uses[other]
+    for module in re.findall(r"^lior_program_module\(\d+ (\w+)\)$", text, re.MULTILINE):
+        uses[module] |= {other for other in layers if layers[other] < layers[module]}
+    return layers, uses
+
+
+LAYER_OF, USES = read_map(MAP.read_text())
 
 SOURCE_SUFFIXES = {".h", ".cpp"}
 # foreach_target.h includes the file that HWY_TARGET_INCLUDE names.
@@ -62,7 +74,7 @@ def violation(path, target):
     if module is None or reached is None or reached == module:
         return None
     if reached not in LAYER_OF:
-        return f"names module '{reached}', which has no layer in check_layers.py"
+        return f"names module '{reached}', which has no layer in cmake/modules.cmake"
     if path.parts[0] == "tests" and reached == "check":
         return None
     here, there = LAYER_OF[module], LAYER_OF[reached]
@@ -70,6 +82,8 @@ def violation(path, target):
         return f"goes up: {module} is layer {here}, {reached} is layer {there}"
     if there == here:
         return f"goes sideways: {module} and {reached} are both layer {here}"
+    if path.parts[0] != "tests" and reached not in USES[module]:
+        return f"is not used by {module}, says cmake/modules.cmake"
     return None
 
 
@@ -86,7 +100,7 @@ def check(root):
         path = file.relative_to(root)
         module = module_of_file(path)
         if module is not None and module not in LAYER_OF:
-            violations.append(f"{path}: module '{module}' has no layer in check_layers.py")
+            violations.append(f"{path}: module '{module}' has no layer in cmake/modules.cmake")
             continue
         for number, line in enumerate(file.read_text().splitlines(), 1):
             match = INCLUDE.match(line)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only file that includes toml++: it costs seconds to compile.
+// Its parser is compiled in here, though Debian's package asks for a shared library of it: so
+// nobody who links liblior needs that.
+#undef TOML_HEADER_ONLY
+#undef TOML_SHARED_LIB
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 

@@ -45,6 +45,7 @@ def test_right_include_passes(tmp_path, file, line):
         ("tests/algebra/a.cpp", '#include "lior/train/loss.h"', "goes up"),
         ("src/simd/a.cpp", '#include "lior/io/safetensors.h"', "goes sideways"),
         ("src/geometry/a.cpp", '#include "lior/memory/fractional.h"', "goes sideways"),
+        ("src/nn/a.cpp", '#include "lior/geometry/metric.h"', "is not used by nn"),
         ("src/plot/a.cpp", '#include "lior/check/registry.h"', "goes sideways"),
         ("include/lior/nn/a.h", '#include "algebra/kernels/ci8.inl.h"', "private"),
         ("src/nn/a.cpp", '#include "../core/a.h"', "leaves its folder"),
