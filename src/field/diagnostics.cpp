@@ -102,8 +102,7 @@ double norm(ConstField<T> t, View<const double, 2> weight, RowSums row_sums) {
 template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, RowSums row_sums) {
   h.apply(t, work);
-  return h.grid().measure_x() * h.grid().measure_y() *
-         inner<T>(t, work, h.weight(), row_sums).real();
+  return h.grid().measure() * inner<T>(t, work, h.weight(), row_sums).real();
 }
 
 template <class T>

@@ -90,13 +90,14 @@ template <class T>
 Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
   const bool in_time = load.potential_in_time || load.current_in_time;
-  const Index stages = s.scheme == Scheme::rk4 && in_time ? 2 : 0;
+  const Index stages = s.scheme == Scheme::rk4 && (in_time || grid.axis_count() == 3) ? 2 : 0;
   const Index beside = traits(s.scheme).fields + (has_sources(s, load.driven) ? 3 : 0) + stages +
                        (load.current_in_time ? 1 : 0);
   const Index transposed = grid.share != nullptr && traits(s.scheme).fields == 0 ? 2 * field : 0;
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
-  const Index cell = (load.varies || grid.has_walls() ? 7 : 3) + (load.potential_in_time ? 1 : 0),
+  const Index stencil = load.varies || grid.has_walls() ? 1 + 2 * grid.axis_count() : 1;
+  const Index cell = 2 + stencil + (load.potential_in_time ? 1 : 0),
               phases = traits(s.scheme).fields == 0 ? 24 : 0;
   return state_bytes<T>(grid, s, load.driven) + beside * field + transposed + density +
          (cell + phases) * grid.cells() * static_cast<Index>(sizeof(double));
@@ -146,14 +147,14 @@ void Evolution<T>::resume_at(Index step) {
 
 template <class T>
 double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work, RowSums row_sums) const {
-  const double dx = h_->grid().measure_x(), dy = h_->grid().measure_y();
-  const double g = settings_.nonlinearity;
-  const double own = g == 0 ? 0 : g / 2 * dx * dy * fourth_powers<T>(t, row_sums);
+  double own = settings_.nonlinearity / 2;
+  for (const Axis& axis : h_->grid().axes()) own *= axis.measure();
+  if (own != 0) own *= fourth_powers<T>(t, row_sums);
   stepper_->apply(*h_, t, work);
   HamiltonianInTime<T> moving(*h_, potential_);
   moving.move_to(time);
   moving.add(t, work);
-  return dx * dy * inner<T>(t, work, h_->weight(), row_sums).real() + own;
+  return h_->grid().measure() * inner<T>(t, work, h_->weight(), row_sums).real() + own;
 }
 
 #define LIOR_INSTANTIATE(T)                                                   \

@@ -10,7 +10,7 @@ namespace {
 
 using Complex = std::complex<double>;
 
-enum Input : Index { kX, kY, kTime, kEntryRow, kEntryColumn, kInputs };
+enum Input : Index { kX, kY, kZ, kTime, kEntryRow, kEntryColumn, kInputs };
 
 constexpr Index kChunk = 128;  // cells at once
 
@@ -36,10 +36,12 @@ GridFormula::GridFormula(const Grid& grid, std::string_view formula, std::string
     Index input;
     double constant;
   };
-  std::vector<Name> known{{"x", kX, 0}, {"y", kY, 0}};
+  std::vector<Name> known{{"x", kX, 0}, {"y", kY, 0}, {"z", kZ, 0}};
   if (names.time) known.push_back({"t", kTime, 0});
   if (names.entry) known.insert(known.end(), {{"i", kEntryRow, 0}, {"j", kEntryColumn, 0}});
-  known.insert(known.end(), {{"Lx", kInputs, grid.length_x()}, {"Ly", kInputs, grid.length_y()}});
+  known.insert(known.end(), {{"Lx", kInputs, grid.length_x()},
+                             {"Ly", kInputs, grid.length_y()},
+                             {"Lz", kInputs, grid.length_z()}});
   expr::Scope scope{.find = [&](std::string_view word) -> std::optional<expr::Id> {
     for (const Name& name : known) {
       if (name.word != word) continue;
@@ -65,17 +67,25 @@ void GridFormula::evaluate(double time, Index row, Index first, std::span<double
   std::fill_n(inputs[kEntryRow], kChunk, static_cast<double>(i));
   std::fill_n(inputs[kEntryColumn], kChunk, static_cast<double>(j));
   const auto count = static_cast<Index>(values.size());
+  const std::array<Axis, 3> axes = grid_.axes();
+  Index at_y = grid_.j_of(first), at_z = grid_.k_of(first);
   for (Index begin = 0; begin < count; begin += kChunk) {
     const Index cells = std::min(kChunk, count - begin);
-    double* const y = inputs[kY];
-    for (Index k = 0; k < cells; ++k) y[k] = grid_.y(first + begin + k);
+    double *const y = inputs[kY], *const z = inputs[kZ];
+    for (Index k = 0; k < cells; ++k) {
+      y[k] = axes[1].place(at_y);
+      z[k] = axes[2].place(at_z);
+      if (++at_z == grid_.nz) at_z = 0, ++at_y;
+    }
     double* const out = values.data() + begin;
     tape_.run<double>(pointers, out, cells, cells);
     for (Index k = 0; k < cells; ++k) {
       LIOR_CHECK(std::isfinite(out[k]),
-                 "{}: is {} at x = {}, y = {}{}{}; expected finite numbers "
+                 "{}: is {} at x = {}, y = {}{}{}{}; expected finite numbers "
                  "on the whole grid",
-                 where_, out[k], x, y[k], reads_time_ ? fmt::format(", t = {}", time) : "",
+                 where_, out[k], x, y[k],
+                 grid_.axis_count() == 3 ? fmt::format(", z = {}", z[k]) : "",
+                 reads_time_ ? fmt::format(", t = {}", time) : "",
                  reads_entry_ ? fmt::format(", i = {}, j = {}", i, j) : "");
     }
   }
@@ -91,8 +101,8 @@ void PolarFormula::evaluate(double time, Index row, std::span<std::complex<T>> n
   const Index d = grid_.d;
   const bool by_entry = modulus_.reads_entry() || phase_.reads_entry();
   double size[kChunk], angle[kChunk];
-  for (Index first = 0; first < grid_.ny; first += kChunk) {
-    const auto cells = static_cast<std::size_t>(std::min(kChunk, grid_.ny - first));
+  for (Index first = 0; first < grid_.row_cells(); first += kChunk) {
+    const auto cells = static_cast<std::size_t>(std::min(kChunk, grid_.row_cells() - first));
     for (Index entry = 0; entry < d * d; ++entry) {
       const Index i = entry / d, j = entry % d;
       if (entry == 0 || by_entry) {
@@ -112,7 +122,7 @@ void PolarFormula::evaluate(double time, Index row, std::span<std::complex<T>> n
 
 void PolarFormula::fill(Field<double> t) const {
   check_shape(t, grid_.shape(), "the field");
-  const auto numbers = static_cast<std::size_t>(grid_.ny * grid_.d * grid_.d);
+  const auto numbers = static_cast<std::size_t>(grid_.row_cells() * grid_.d * grid_.d);
   for (Index row = 0; row < grid_.nx; ++row) {
     evaluate<double>(0, row, {&t(row, 0, 0, 0), numbers});
   }
@@ -120,15 +130,14 @@ void PolarFormula::fill(Field<double> t) const {
 
 void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
                   View<double, 2> out) {
-  check_shape(out, {grid.nx, grid.ny}, "the values of a formula");
+  check_shape(out, grid.cell_shape(), "the values of a formula");
   const GridFormula parsed(grid, formula, where);
-  const auto ny = static_cast<std::size_t>(grid.ny);
-  for (Index row = 0; row < grid.nx; ++row) parsed.evaluate(0, row, 0, {&out(row, 0), ny});
+  for (Index row = 0; row < grid.nx; ++row) parsed.evaluate(0, row, 0, out[row].span());
 }
 
 PotentialInTime potential_in_time(GridFormula formula) {
   const Grid& grid = formula.grid();
-  Buffer<double> row(grid.ny);
+  Buffer<double> row(grid.row_cells());
   for (Index i = 0; i < grid.nx; ++i) formula.evaluate(0, i, 0, row.span());
   const auto shared = std::make_shared<const GridFormula>(std::move(formula));
   return [shared](double time, Index i, std::span<double> u) {
@@ -139,7 +148,7 @@ PotentialInTime potential_in_time(GridFormula formula) {
 template <class T>
 CurrentInTime<T> current_in_time(PolarFormula formula) {
   const Grid& grid = formula.grid();
-  Buffer<std::complex<T>> row(grid.ny * grid.d * grid.d);
+  Buffer<std::complex<T>> row(grid.row_cells() * grid.d * grid.d);
   for (Index i = 0; i < grid.nx; ++i) formula.evaluate<T>(0, i, row.span());
   const auto shared = std::make_shared<const PolarFormula>(std::move(formula));
   return [shared](double time, Index i, std::span<std::complex<T>> j) {

@@ -22,31 +22,50 @@ void check_positive(const char* what, double value) {
 }
 
 void check_inverse_metric(const Grid& grid, const InverseMetric& metric) {
-  if (!metric.varies()) {
-    LIOR_CHECK(metric.gyy_field.empty(), "the inverse metric has a field g^yy and none for g^xx");
-    LIOR_CHECK(
-        std::isfinite(metric.gxx) && std::isfinite(metric.gyy) && metric.gxx > 0 && metric.gyy > 0,
-        "the inverse metric is ({}, {}); expected finite numbers > 0", metric.gxx, metric.gyy);
-    return;
+  const auto is_metric = [](double g) { return g > 0 && std::isfinite(g); };
+  const double constant[] = {metric.gxx, metric.gyy, metric.gzz};
+  const View<const double, 2> fields[] = {metric.gxx_field, metric.gyy_field, metric.gzz_field};
+  constexpr const char* kNames[] = {"g^xx", "g^yy", "g^zz"};
+  for (int axis = 0; axis < 3; ++axis) {
+    const bool has_field = metric.varies() && axis < grid.axis_count();
+    LIOR_CHECK(has_field || fields[axis].empty(), "the inverse metric has a field {} and {}",
+               kNames[axis], metric.varies() ? "the grid no axis z" : "none for g^xx");
+    if (has_field) {
+      check_shape(fields[axis], grid.cell_shape(),
+                  fmt::format("the inverse metric's {}", kNames[axis]).c_str());
+    }
   }
-  check_shape(metric.gxx_field, {grid.nx, grid.ny}, "the inverse metric's g^xx");
-  check_shape(metric.gyy_field, {grid.nx, grid.ny}, "the inverse metric's g^yy");
+  const auto text_of = [&](auto&& value) {
+    std::string text;
+    for (int axis = 0; axis < grid.axis_count(); ++axis) {
+      text += fmt::format("{}{}", axis == 0 ? "" : ", ", value(axis));
+    }
+    return text;
+  };
+  const auto check = [&](auto&& value, auto&& where) {
+    for (int axis = 0; axis < grid.axis_count(); ++axis) {
+      LIOR_CHECK(is_metric(value(axis)),
+                 "the inverse metric{} is ({}); expected finite numbers > 0", where(),
+                 text_of(value));
+    }
+  };
+  if (!metric.varies()) {
+    return check([&](int axis) { return constant[axis]; }, [] { return ""; });
+  }
   for (Index i = 0; i < grid.nx; ++i) {
-    for (Index j = 0; j < grid.ny; ++j) {
-      const double gxx = metric.gxx_field(i, j), gyy = metric.gyy_field(i, j);
-      LIOR_CHECK(std::isfinite(gxx) && std::isfinite(gyy) && gxx > 0 && gyy > 0,
-                 "the inverse metric at cell ({}, {}) is ({}, {}); expected finite numbers > 0",
-                 grid.first_row() + i, j, gxx, gyy);
+    for (Index c = 0; c < grid.row_cells(); ++c) {
+      check([&](int axis) { return fields[axis](i, c); },
+            [&] { return " at cell " + grid.cell_text(i, c); });
     }
   }
 }
 
 void check_potential(const Grid& grid, View<const double, 2> v) {
-  check_shape(v, {grid.nx, grid.ny}, "the potential");
+  check_shape(v, grid.cell_shape(), "the potential");
   for (Index i = 0; i < grid.nx; ++i) {
-    for (Index j = 0; j < grid.ny; ++j) {
-      LIOR_CHECK(std::isfinite(v(i, j)), "the potential at cell ({}, {}) is {}; expected finite",
-                 grid.first_row() + i, j, v(i, j));
+    for (Index c = 0; c < grid.row_cells(); ++c) {
+      LIOR_CHECK(std::isfinite(v(i, c)), "the potential at cell {} is {}; expected finite",
+                 grid.cell_text(i, c), v(i, c));
     }
   }
 }
@@ -56,12 +75,12 @@ class CellRows {
  public:
   CellRows(const Grid& grid, View<const double, 2> cells) : grid_(grid), cells_(cells) {
     if (grid.share == nullptr || cells.empty()) return;
-    halo_.emplace(*grid.share, 1, grid.ny, "H");
+    halo_.emplace(*grid.share, 1, grid.row_cells(), "H");
     halo_->exchange(cells.data());
   }
-  double operator()(Index i, Index j) const {
-    if (halo_) return halo_->row(cells_.data(), i)[j];
-    return cells_((i + grid_.nx) % grid_.nx, j);
+  double operator()(Index i, Index cell) const {
+    if (halo_) return halo_->row(cells_.data(), i)[cell];
+    return cells_((i + grid_.nx) % grid_.nx, cell);
   }
 
  private:
@@ -70,20 +89,41 @@ class CellRows {
   std::optional<Halo<double>> halo_;
 };
 
+/// The cell on one side of another: rows as CellRows counts them. The cell itself where a wall is
+/// in between.
+struct Neighbour {
+  Index row, cell;
+  bool beyond_wall;
+};
+/// side: x-1, x+1, y-1, y+1, z-1, z+1.
+Neighbour neighbour(const Grid& grid, const Axis& axis, Index i, Index cell, int side) {
+  Index place[] = {i, grid.j_of(cell), grid.k_of(cell)};
+  Index& along = place[side / 2];
+  const bool before = side % 2 == 0;
+  const Index of_whole = side < 2 ? grid.first_row() + i : along;
+  if (before ? axis.wall_before(of_whole) : axis.wall_after(of_whole)) return {i, cell, true};
+  along += before ? -1 : 1;
+  if (side >= 2) along = (along + axis.count) % axis.count;
+  return {place[0], place[1] * grid.nz + place[2], false};
+}
+
+const Grid& checked(const Grid& grid) {
+  grid.check();
+  return grid;
+}
+
 }  // namespace
 
 template <class T>
 Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const InverseMetric& metric,
                             View<const double, 2> v)
-    : grid_(grid),
+    : grid_(checked(grid)),
       physics_(physics),
       varies_(metric.varies()),
-      gxx_(metric.gxx),
-      gyy_(metric.gyy),
-      v_({grid.nx, grid.ny}),
-      weight_({grid.nx, grid.ny}),
-      stencil_({grid.nx, grid.ny, has_full_stencil() ? 5 : 1}) {
-  grid.check();
+      constant_metric_{metric.gxx, metric.gyy, metric.gzz},
+      v_(grid.cell_shape()),
+      weight_(grid.cell_shape()),
+      stencil_({grid.nx, grid.row_cells(), has_full_stencil() ? 1 + side_count() : 1}) {
   check_positive("hbar", physics.hbar);
   check_positive("the mass m", physics.mass);
   together(grid.share, [&] {
@@ -91,84 +131,91 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
     check_potential(grid, v);
   });
 
-  const CellRows along_x(grid, metric.gxx_field), along_y(grid, metric.gyy_field);
-  const auto gxx = [&](Index i, Index j) { return varies_ ? along_x(i, j) : metric.gxx; };
-  const auto gyy = [&](Index i, Index j) { return varies_ ? along_y(i, j) : metric.gyy; };
-  const auto root = [&](Index i, Index j) {
-    return varies_ ? 1 / std::sqrt(gxx(i, j) * gyy(i, j)) : 1.0;
+  const std::array<Axis, 3> axes = grid.axes();
+  const CellRows fields[] = {
+      {grid, metric.gxx_field}, {grid, metric.gyy_field}, {grid, metric.gzz_field}};
+  const auto g = [&](int axis, Index i, Index c) {
+    return varies_ ? fields[axis](i, c) : constant_metric_[axis];
   };
-  // An axis of one cell has no differences.
-  const auto scale_of = [&](Index cells, double step) {
-    return cells == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
+  const auto root = [&](Index i, Index c) {
+    if (!varies_) return 1.0;
+    double product = g(0, i, c) * g(1, i, c);
+    if (grid.axis_count() == 3) product *= g(2, i, c);
+    return 1 / std::sqrt(product);
   };
-  const double scale_x = scale_of(grid.all_nx(), grid.dx), scale_y = scale_of(grid.ny, grid.dy());
-  // Beyond a wall is this times the cell before it.
-  const auto image_of = [](Boundary ends) { return ends == Boundary::dirichlet ? -1 : 1; };
-  const int image[] = {image_of(grid.ends_x()), image_of(grid.ends_x()), image_of(grid.ends_y()),
-                       image_of(grid.ends_y())};
+  double scale[3];
+  for (int axis = 0; axis < 3; ++axis) {
+    const double step = axes[axis].spacing;  // an axis of one cell has no differences
+    scale[axis] =
+        axes[axis].count == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
+  }
   lowest_ = INFINITY, highest_ = -INFINITY;
   for (Index i = 0; i < grid.nx; ++i) {
-    const bool first = grid.wall_before_row(i), last = grid.wall_after_row(i);
-    const Index west = first ? i : i - 1, east = last ? i : i + 1;
-    for (Index j = 0; j < grid.ny; ++j) {
-      const bool wall[] = {first, last, grid.wall_before(j), grid.wall_after(j)};
-      const Index south = wall[2] ? j : (j + grid.ny - 1) % grid.ny;
-      const Index north = wall[3] ? j : (j + 1) % grid.ny;
-      const double flux[] = {(root(i, j) * gxx(i, j) + root(west, j) * gxx(west, j)) / 2,
-                             (root(i, j) * gxx(i, j) + root(east, j) * gxx(east, j)) / 2,
-                             (root(i, j) * gyy(i, j) + root(i, south) * gyy(i, south)) / 2,
-                             (root(i, j) * gyy(i, j) + root(i, north) * gyy(i, north)) / 2};
+    for (Index c = 0; c < grid.row_cells(); ++c) {
       double sum = 0, beside = 0;
-      for (int side = 0; side < 4; ++side) {
-        const double factor = (side < 2 ? scale_x : scale_y) * flux[side] / root(i, j);
-        if (has_full_stencil()) {
-          stencil_(i, j, 1 + side) = wall[side] ? 0 : static_cast<T>(factor);
-        }
+      for (int side = 0; side < side_count(); ++side) {
+        const int axis = side / 2;
+        const auto [row, cell, wall] = neighbour(grid, axes[axis], i, c, side);
+        const double flux = (root(i, c) * g(axis, i, c) + root(row, cell) * g(axis, row, cell)) / 2;
+        const double factor = scale[axis] * flux / root(i, c);
+        if (has_full_stencil()) stencil_(i, c, 1 + side) = wall ? 0 : static_cast<T>(factor);
         sides_[side] = static_cast<T>(factor);
-        sum += wall[side] ? (1 - image[side]) * factor : factor;
-        if (!wall[side]) beside += factor;
+        // Beyond a wall is the cell before it, times -1 where T is 0 in between.
+        const int image = axes[axis].ends == Boundary::dirichlet ? -1 : 1;
+        sum += wall ? (1 - image) * factor : factor;
+        if (!wall) beside += factor;
       }
-      stencil_(i, j, 0) = static_cast<T>(v(i, j) - sum);
-      v_(i, j) = v(i, j);
-      weight_(i, j) = root(i, j);
-      lowest_ = std::min(lowest_, v(i, j));
-      highest_ = std::max(highest_, v(i, j) - (sum + beside));
+      stencil_(i, c, 0) = static_cast<T>(v(i, c) - sum);
+      v_(i, c) = v(i, c);
+      weight_(i, c) = root(i, c);
+      lowest_ = std::min(lowest_, v(i, c));
+      highest_ = std::max(highest_, v(i, c) - (sum + beside));
     }
   }
   lowest_ = -largest_of(grid.share, -lowest_);
   highest_ = largest_of(grid.share, highest_);
   if (grid.share != nullptr) {
-    halo_ = std::make_shared<Halo<T>>(*grid.share, 1, 2 * grid.ny * grid.d * grid.d, "H");
+    halo_ = std::make_shared<Halo<T>>(*grid.share, 1, 2 * grid.row_cells() * grid.d * grid.d, "H");
   }
   LIOR_CHECK(
       std::isfinite(static_cast<T>(lowest_)) && std::isfinite(static_cast<T>(highest_)),
       "H's eigenvalues reach from {:.3g} to {:.3g}, more than its numbers hold; the spacing dx "
-      "= {} or dy = {} is too small for hbar = {} and m = {}",
-      lowest_, highest_, grid.dx, grid.dy(), physics.hbar, physics.mass);
+      "= {} or dy = {}{} is too small for hbar = {} and m = {}",
+      lowest_, highest_, grid.dx, grid.dy(),
+      grid.nz == 1 ? "" : fmt::format(" or dz = {}", grid.dz()), physics.hbar, physics.mass);
 }
 
 template <class T>
 void Hamiltonian<T>::apply(ConstField<T> in, Field<T> out) const {
   check_shape(in, grid_.shape(), "the field");
   check_shape(out, grid_.shape(), "H of the field");
-  const Index nx = grid_.nx, ny = grid_.ny, cell = 2 * grid_.d * grid_.d, row = ny * cell;
+  const Index nx = grid_.nx, cell = 2 * grid_.d * grid_.d, row = grid_.row_cells() * cell;
+  // Lines go along the last axis: a row is one of them, or, in three dimensions, Ny.
+  const bool has_z = grid_.axis_count() == 3;
+  const Index lines = has_z ? grid_.ny : 1, line_cells = grid_.row_cells() / lines;
+  const Index line = line_cells * cell, factors = stencil_.shape()[2];
   const T* const from = reinterpret_cast<const T*>(in.data());
   T* const to = reinterpret_cast<T*>(out.data());
-  const auto kernel = LIOR_SIMD_TABLE(hamiltonian_row<T>).chosen();
+  const auto kernel = has_z ? LIOR_SIMD_TABLE(hamiltonian_line<4, T>).chosen()
+                            : LIOR_SIMD_TABLE(hamiltonian_line<2, T>).chosen();
   if (halo_) halo_->exchange(from);
   const auto row_at = [&](Index i) {
     return halo_ ? halo_->row(from, i) : from + (i + nx) % nx * row;
   };
   parallel_for(nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
-      kernel({.centre = &stencil_(i, 0, 0),
-              .sides = has_full_stencil() ? nullptr : sides_.data(),
-              .west = row_at(i - 1),
-              .here = from + i * row,
-              .east = row_at(i + 1),
-              .out = to + i * row,
-              .ny = ny,
-              .cell = cell});
+      const T *const west = row_at(i - 1), *const here = row_at(i), *const east = row_at(i + 1);
+      for (Index j = 0; j < lines; ++j) {
+        const Index south = (j + lines - 1) % lines, north = (j + 1) % lines;
+        kernel(
+            {.centre = stencil_.data() + (i * lines + j) * line_cells * factors,
+             .sides = has_full_stencil() ? nullptr : sides_.data(),
+             .beside = {west + j * line, east + j * line, here + south * line, here + north * line},
+             .here = here + j * line,
+             .out = to + i * row + j * line,
+             .cells = line_cells,
+             .cell = cell});
+      }
     }
   });
 }

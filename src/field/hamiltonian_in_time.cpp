@@ -8,7 +8,7 @@ namespace lior::field {
 template <class T>
 HamiltonianInTime<T>::HamiltonianInTime(const Hamiltonian<T>& h, const PotentialInTime& potential)
     : h_(&h), potential_(potential) {
-  if (moves()) u_ = Array<double, 2>({h.grid().nx, h.grid().ny});
+  if (moves()) u_ = Array<double, 2>(h.grid().cell_shape());
 }
 
 template <class T>
@@ -18,7 +18,7 @@ void HamiltonianInTime<T>::move_to(double time) {
   together(grid.share, [&] {
     parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
       for (Index i = begin; i < end; ++i) {
-        potential_(time, i, {&u_(i, 0), static_cast<std::size_t>(grid.ny)});
+        potential_(time, i, {&u_(i, 0), static_cast<std::size_t>(grid.row_cells())});
       }
     });
   });
@@ -36,7 +36,7 @@ void HamiltonianInTime<T>::add(ConstField<T> in, Field<T> out) const {
   const Grid& grid = h_->grid();
   const Index reals = 2 * grid.d * grid.d;
   parallel_for(grid.nx, grid.row_grain(), [&](Index begin, Index end, int) {
-    for (Index cell = begin * grid.ny; cell < end * grid.ny; ++cell) {
+    for (Index cell = begin * grid.row_cells(); cell < end * grid.row_cells(); ++cell) {
       const T u = static_cast<T>(u_.data()[cell]);
       const T* const from = reinterpret_cast<const T*>(in.data()) + cell * reals;
       T* const to = reinterpret_cast<T*>(out.data()) + cell * reals;

@@ -57,26 +57,34 @@ void posterior(ConstField<T> t, ConstField<T> evidence, double tau, Field<T> out
 
 template <class T>
 void hamiltonian(const Hamiltonian<T>& h, ConstField<T> in, Field<T> out) {
-  const auto [nx, ny, d, d_] = h.grid().shape();
-  const bool varies = h.has_full_stencil();
-  const auto one_row = [&, nx = nx, ny = ny, d = d](Index i) {
-    const Index west = (i + nx - 1) % nx, east = (i + 1) % nx;
-    for (Index j = 0; j < ny; ++j) {
-      const Index south = (j + ny - 1) % ny, north = (j + 1) % ny;
-      const auto side = [&](Index s) {
-        return varies ? h.stencil()(i, j, 1 + s) : h.sides()[static_cast<std::size_t>(s)];
-      };
-      for (Index a = 0; a < d; ++a) {
-        for (Index b = 0; b < d; ++b) {
-          out(i, j, a, b) = h.stencil()(i, j, 0) * in(i, j, a, b) + side(0) * in(west, j, a, b) +
-                            side(1) * in(east, j, a, b) + side(2) * in(i, south, a, b) +
-                            side(3) * in(i, north, a, b);
+  const Grid& grid = h.grid();
+  const Index nx = grid.nx, ny = grid.ny, nz = grid.nz, d = grid.d;
+  const auto wrap = [](Index i, Index count) { return (i + count) % count; };
+  const auto at_cell = [&](Index i, Index j, Index k) {
+    const Index c = j * nz + k;
+    struct Place {
+      Index row, cell;
+    };
+    const Place beside[] = {{wrap(i - 1, nx), c},          {wrap(i + 1, nx), c},
+                            {i, wrap(j - 1, ny) * nz + k}, {i, wrap(j + 1, ny) * nz + k},
+                            {i, j * nz + wrap(k - 1, nz)}, {i, j * nz + wrap(k + 1, nz)}};
+    for (Index a = 0; a < d; ++a) {
+      for (Index b = 0; b < d; ++b) {
+        std::complex<T> sum = h.stencil()(i, c, 0) * in(i, c, a, b);
+        for (int side = 0; side < h.side_count(); ++side) {
+          const T factor = h.has_full_stencil() ? h.stencil()(i, c, 1 + side) : h.sides()[side];
+          sum += factor * in(beside[side].row, beside[side].cell, a, b);
         }
+        out(i, c, a, b) = sum;
       }
     }
   };
-  parallel_for(nx, h.grid().row_grain(), [&](Index begin, Index end, int) {
-    for (Index i = begin; i < end; ++i) one_row(i);
+  parallel_for(nx, grid.row_grain(), [&](Index begin, Index end, int) {
+    for (Index i = begin; i < end; ++i) {
+      for (Index j = 0; j < ny; ++j) {
+        for (Index k = 0; k < nz; ++k) at_cell(i, j, k);
+      }
+    }
   });
 }
 

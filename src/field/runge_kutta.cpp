@@ -87,8 +87,9 @@ double largest_stable_step(const Hamiltonian<T>& h, View<const double, 2> u) {
     const double lowest = *std::min_element(h.v().begin(), h.v().end());
     kinetic = h.highest() + largest_of(h.grid().share, -lowest);
   } else {
-    const auto& sides = h.sides();
-    kinetic = 2 * std::abs(static_cast<double>(sides[0]) + sides[1] + sides[2] + sides[3]);
+    double sum = 0;
+    for (const T side : h.sides()) sum += side;
+    kinetic = 2 * std::abs(sum);
   }
   return 2.82 * h.physics().hbar / (v + kinetic);
 }
@@ -237,6 +238,10 @@ RungeKutta<T>::RungeKutta(const Hamiltonian<T>& h, double dt, int order)
   LIOR_CHECK(std::isfinite(dt) && dt != 0, "the time step is {}; expected a finite number != 0",
              dt);
   LIOR_CHECK(order == 1 || order == 4, "a Runge-Kutta step of order {}; expected 1 or 4", order);
+  LIOR_CHECK(h.grid().axis_count() == 2,
+             "the sweep of RungeKutta goes over rows of one dimension, and the grid is {} cells; "
+             "expected RungeKuttaInTime",
+             h.grid().size_text());
   const double largest = largest_stable_step(h);
   LIOR_CHECK(order == 1 || std::abs(dt) < largest,
              "rk4 is not stable at dt = {}; the largest step that is stable is {:.6g}", dt,

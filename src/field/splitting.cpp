@@ -15,8 +15,8 @@ namespace {
 constexpr Index kColumns = 8;  // complex numbers side by side in a block of column transforms
 
 /// The Laplacian's eigenvalue along one axis: -(4/dx^2) sin^2(k dx/2), or -k^2.
-double eigenvalue(Index index, Index count, double dx, Symbol symbol, Boundary ends) {
-  const double k = wave_number(index, count, dx, ends);
+double eigenvalue(const Axis& axis, Index index, Symbol symbol) {
+  const double k = wave_number(axis, index), dx = axis.spacing;
   if (symbol == Symbol::continuous) return -k * k;
   const double sine = std::sin(k * dx / 2);
   return -4 / (dx * dx) * sine * sine;
@@ -114,8 +114,8 @@ struct Splitting<T>::Transpose {
   explicit Transpose(const Grid& grid)
       : share(*grid.share),
         cell(grid.d * grid.d),
-        width(grid.ny * cell),
-        ends(comm::even_ends(grid.ny, share.ranks().size())),
+        width(grid.row_cells() * cell),
+        ends(comm::even_ends(grid.row_cells(), share.ranks().size())),
         rows(grid.numbers()),
         columns(grid.all_nx() * column_count(share.ranks().rank()) * cell) {
     const Index own = column_count(share.ranks().rank()) * cell;
@@ -179,12 +179,12 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
       time_(time),
       dt_(dt),
       hbar_(h.physics().hbar),
-      v_({grid_.nx, grid_.ny}),
+      v_(grid_.cell_shape()),
       moving_(h, potential),
-      row_(grid_.ends_y(), grid_.ny, grid_.d * grid_.d),
-      column_(grid_.ends_x(), grid_.all_nx(), kColumns),
+      row_(grid_),
+      column_(grid_.axes()[0], kColumns),
       row_sums_(2 * grid_.all_nx()),
-      ones_({grid_.nx, grid_.ny}) {
+      ones_(grid_.cell_shape()) {
   LIOR_CHECK(!h.varies(),
              "an FFT splitting cannot use a metric that varies in "
              "space; expected crank_nicolson, "
@@ -204,7 +204,7 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     const double angle = e * fraction * dt / hbar;
     return time == Time::real ? std::polar(1.0, -angle) : std::complex<double>(std::exp(-angle));
   };
-  if (!absorption.empty()) check_shape(absorption, {grid_.nx, grid_.ny}, "the absorption");
+  if (!absorption.empty()) check_shape(absorption, grid_.cell_shape(), "the absorption");
   together(grid_.share, [&] {
     for (const double w : absorption) {
       LIOR_CHECK(w >= 0 && std::isfinite(w),
@@ -240,10 +240,16 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   const double unit = -hbar * hbar / (2 * h.physics().mass);
   if (grid_.share != nullptr) transpose_ = std::make_shared<Transpose>(grid_);
   const Index first = transpose_ ? transpose_->first_column(grid_.share->ranks().rank()) : 0;
-  const Index columns = transpose_ ? transpose_->own_columns() : grid_.ny;
-  const auto kinetic = [&](Index i, Index j) {
-    return unit * (h.gxx() * eigenvalue(i, grid_.all_nx(), grid_.dx, symbol, grid_.ends_x()) +
-                   h.gyy() * eigenvalue(j, grid_.ny, grid_.dy(), symbol, grid_.ends_y()));
+  const Index columns = transpose_ ? transpose_->own_columns() : grid_.row_cells();
+  const std::array<Axis, 3> axes = grid_.axes();
+  const std::array<double, 3>& g = h.constant_metric();
+  const auto kinetic = [&](Index i, Index cell) {
+    const Index waves[] = {i, grid_.j_of(cell), grid_.k_of(cell)};
+    double laplacian = g[0] * eigenvalue(axes[0], i, symbol);
+    for (int axis = 1; axis < grid_.axis_count(); ++axis) {
+      laplacian += g[axis] * eigenvalue(axes[axis], waves[axis], symbol);
+    }
+    return unit * laplacian;
   };
   const auto for_waves = [&](auto&& value) {
     Buffer<Number> values(grid_.all_nx() * columns);
@@ -270,8 +276,8 @@ void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
   moving_.move_to(step * dt_);
   parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     std::complex<double> factors[kChunk];
-    const Index last = end * grid_.ny;
-    for (Index first = begin * grid_.ny; first < last; first += kChunk) {
+    const Index last = end * grid_.row_cells();
+    for (Index first = begin * grid_.row_cells(); first < last; first += kChunk) {
       const Index cells = std::min(kChunk, last - first);
       const double *u = moving_.u().data() + first, *v = v_.data() + first;
       for (Kick* const kick : kicks) {
@@ -290,25 +296,27 @@ void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
 /// forth to frequencies. Null: left out.
 template <class T>
 void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
-  const Index ny = grid_.ny, cell = grid_.d * grid_.d;
+  const Index cells = grid_.row_cells(), cell = grid_.d * grid_.d, width = cells * cell;
   parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
     for (Index i = begin; i < end; ++i) {
-      Number* const row = data + i * ny * cell;
+      Number* const row = data + i * width;
       const auto kick = [&](const Kick& by) {
         if (by.angles.size() > 0) {
-          const T* angles = by.angles.data() + i * ny;
-          turn(row, ny * cell, [&](Index k) { return -angles[k / cell] * square(row[k]); });
+          const T* angles = by.angles.data() + i * cells;
+          turn(row, width, [&](Index k) { return -angles[k / cell] * square(row[k]); });
         } else if (density_.size() > 0) {
-          const T* density = density_.data() + i * ny * cell;
-          scale(row, ny * cell, [&](Index k) { return -by.angle * density[k]; });
+          const T* density = density_.data() + i * width;
+          scale(row, width, [&](Index k) { return -by.angle * density[k]; });
         } else if (by.angle != 0) {
-          turn(row, ny * cell, [&](Index k) { return -by.angle * square(row[k]); });
+          turn(row, width, [&](Index k) { return -by.angle * square(row[k]); });
         }
-        for (Index j = 0; j < ny; ++j) multiply(row + j * cell, by.factors[i * ny + j], cell);
+        for (Index c = 0; c < cells; ++c) {
+          multiply(row + c * cell, by.factors[i * cells + c], cell);
+        }
       };
       if (sweep.back) row_.inverse(row);
       if (sweep.kick) kick(*sweep.kick);
-      if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * ny * cell, ny * cell);
+      if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * width, width);
       if (sweep.next_kick) kick(*sweep.next_kick);
       if (sweep.forth) row_.forward(row);
     }
@@ -318,7 +326,7 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
 template <class T>
 void Splitting<T>::columns(Number* data, const Number* drift) {
   const Index cell = grid_.d * grid_.d;
-  if (!transpose_) return whole_columns(data, grid_.ny * cell, drift);
+  if (!transpose_) return whole_columns(data, grid_.row_cells() * cell, drift);
   transpose_->to_columns(data);
   whole_columns(transpose_->columns.data(), transpose_->own_columns() * cell, drift);
   transpose_->to_rows(data);

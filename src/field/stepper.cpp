@@ -86,7 +86,7 @@ class CrankNicolsonStepper final : public Stepper<T> {
   FieldArray source_;
 };
 
-/// Runge-Kutta where a potential or a current follows the time.
+/// Runge-Kutta where a potential or a current follows the time, and in three dimensions.
 template <class T>
 class RungeKuttaInTimeStepper final : public Stepper<T> {
  public:
@@ -212,14 +212,15 @@ class ChebyshevStepper final : public Stepper<T> {
 template <class T>
 std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>& h, const Settings& settings,
                                          const Inputs<T>& inputs) {
-  const bool in_time = inputs.potential != nullptr || inputs.current_in_time != nullptr;
+  const bool by_stages = inputs.potential != nullptr || inputs.current_in_time != nullptr ||
+                         h.grid().axis_count() == 3;
   switch (settings.scheme) {
     case Scheme::strang:
     case Scheme::yoshida4: return std::make_unique<SplittingStepper<T>>(h, settings, inputs);
     case Scheme::crank_nicolson:
       return std::make_unique<CrankNicolsonStepper<T>>(h, settings, inputs);
     case Scheme::rk4:
-      if (in_time) return std::make_unique<RungeKuttaInTimeStepper<T>>(h, settings, inputs);
+      if (by_stages) return std::make_unique<RungeKuttaInTimeStepper<T>>(h, settings, inputs);
       return std::make_unique<RungeKuttaStepper<T>>(h, settings);
     case Scheme::chebyshev: return std::make_unique<ChebyshevStepper<T>>(h, settings);
   }

@@ -16,14 +16,16 @@ T bayes_rate(double tau) {
   return static_cast<T>(std::numbers::log2e / tau);
 }
 
-/// One row of H, in reals. centre: [ny, 5], all factors, where sides is null; else [ny].
+/// One line of cells of H, in reals. centre: [cells, 5 or 7], all factors, where sides is null;
+/// else [cells].
 template <class T>
-struct HamiltonianRow {
+struct HamiltonianLine {
   const T* centre;
   const T* sides;
-  const T *west, *here, *east;
+  const T* beside[4];  ///< the lines at x-1 and x+1 and, where lines go along z, at y-1 and y+1
+  const T* here;
   T* out;
-  Index ny;
+  Index cells;
   Index cell;  ///< reals in a cell
 };
 

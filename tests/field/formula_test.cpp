@@ -61,7 +61,8 @@ TEST(Formulas, AreRefusedWithTheirPlace) {
             "potential.expression: is inf at x = 0, y = -0.75; expected finite numbers on the "
             "whole grid");
   EXPECT_EQ(error_of([&] { fill_formula(kGrid, "x + t", "potential.expression", v.view()); }),
-            "potential.expression: unknown name 't'; expected one of x, y, Lx, Ly at column 5: x + "
+            "potential.expression: unknown name 't'; expected one of x, y, z, Lx, Ly, Lz at column "
+            "5: x + "
             "▶t");
   const auto in_time = [](std::string_view text) {
     return potential_in_time(GridFormula(kGrid, text, "potential.expression", {.time = true}));

@@ -36,7 +36,8 @@ Array<double, 2> random_positive(const Grid& grid, std::uint64_t seed) {
 }
 
 TEST(Hamiltonian, IsTheOriginalsWithItsAxesSwapped) {
-  for (const Grid grid : {Grid{1, 1, 1, 1}, Grid{2, 3, 1, 1}, Grid{5, 4, 3, 1}, Grid{6, 8, 2, 1}}) {
+  for (const Grid& grid :
+       {Grid{1, 1, 1, 1}, Grid{2, 3, 1, 1}, Grid{5, 4, 3, 1}, Grid{6, 8, 2, 1}}) {
     const auto t = random_field<double>(grid, 1);
     Array<std::complex<double>, 4> ours(grid.shape()), theirs(grid.shape());
     Array<double, 2> none({grid.nx, grid.ny});

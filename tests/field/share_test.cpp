@@ -40,16 +40,20 @@ struct Result {
 class Made {
  public:
   Made(const Case& run, const Grid& grid) : grid_(grid) {
-    Array<double, 2> v({grid.nx, grid.ny}), gxx({grid.nx, grid.ny}), gyy({grid.nx, grid.ny});
+    Array<double, 2> v(grid.cell_shape()), gxx(v.shape()), gyy(v.shape()), gzz(v.shape());
     fill_potential(Potential::gaussian_well, 0.2, grid, v.view());
     fill_bump(grid, 0.3, gxx.view());
     fill_formula(grid, "1 + 0.2*cos(2*pi*x/Lx)", "gyy", gyy.view());
-    InverseMetric metric{.gxx = 1.25, .gyy = 0.75};
-    if (run.varies) metric.gxx_field = gxx.view(), metric.gyy_field = gyy.view();
+    fill_formula(grid, "1 + 0.1*cos(2*pi*z/Lz)", "gzz", gzz.view());
+    InverseMetric metric{.gxx = 1.25, .gyy = 0.75, .gzz = 0.5};
+    if (run.varies) {
+      metric.gxx_field = gxx.view(), metric.gyy_field = gyy.view();
+      if (grid.axis_count() == 3) metric.gzz_field = gzz.view();
+    }
     h_ = std::make_unique<Hamiltonian<double>>(grid, Physics{.hbar = 0.3}, metric, v.view());
     Inputs<double> inputs;
     Array<Number, 4> start(grid.shape()), evidence(grid.shape()), current(grid.shape());
-    Array<double, 2> absorption({grid.nx, grid.ny});
+    Array<double, 2> absorption(grid.cell_shape());
     fill_random(grid, 1, start.view());
     if (run.evidence) {
       fill_spots(grid, evidence.view());
@@ -81,7 +85,7 @@ class Made {
     Buffer<double> sums(2 * grid_.all_nx());
     const RowSums rows(sums.span(), grid_);
     Array<Number, 4> work(grid_.shape());
-    Array<double, 2> nu({grid_.nx, grid_.ny});
+    Array<double, 2> nu(grid_.cell_shape());
     fill_bump(grid_, 0.5, nu.view());
     std::vector<double> all{norm<double>(t, h_->weight(), rows),
                             evolution_->energy(t, evolution_->time(), work.view(), rows),
@@ -122,7 +126,7 @@ Result shared(const Case& run, Index size, const Grid& grid = kGrid) {
     std::vector<Index> bytes(static_cast<std::size_t>(size));
     ranks.all_gather(sent, std::span(bytes));
     std::vector<double> all(ranks.is_first() ? static_cast<std::size_t>(2 * own.all_numbers()) : 0);
-    share.gather(reals_of(made.evolution().field()), all, 2 * own.ny * own.d * own.d);
+    share.gather(reals_of(made.evolution().field()), all, 2 * own.row_cells() * own.d * own.d);
     const std::vector<double> measured = made.measured();
     if (!ranks.is_first()) return;
     result = {all, measured, std::accumulate(bytes.begin(), bytes.end(), Index{0})};
@@ -207,6 +211,31 @@ TEST(Share, WallsStandAtTheEndsOfTheWholeGrid) {
     expect_equal_for_any_ranks(
         {.settings = {.scheme = scheme, .dt = 0.02}, .varies = traits(scheme).varying_metric},
         grid);
+  }
+}
+
+/// Rows are planes: 7 of 5 x 4 cells.
+constexpr Grid kBox{.nx = 7, .ny = 5, .d = 2, .dx = 0.5, .nz = 4, .spacing_z = 0.4};
+
+TEST(Share, ThreeDimensionsHaveTheBitsOfOneProcess) {
+  Grid walls = kBox;
+  walls.boundary_x = Boundary::dirichlet;
+  walls.boundary_z = Boundary::neumann;
+  for (const Grid& grid : {kBox, walls}) {
+    for (const Scheme scheme : {Scheme::strang, Scheme::yoshida4, Scheme::crank_nicolson,
+                                Scheme::rk4, Scheme::chebyshev}) {
+      const SchemeTraits able = traits(scheme);
+      Settings settings{.scheme = scheme, .dt = 0.02};
+      if (able.sources) settings.lambda_qr = 0.2, settings.update_every = 2;
+      if (able.local_terms) settings.nonlinearity = 0.4;
+      expect_equal_for_any_ranks({.settings = settings,
+                                  .varies = able.varying_metric,
+                                  .evidence = able.sources,
+                                  .current = able.sources,
+                                  .absorbs = able.local_terms,
+                                  .potential_in_time = able.moving_potential},
+                                 grid);
+    }
   }
 }
 

@@ -10,17 +10,17 @@
 
 namespace lior::field {
 
-/// Radians a unit of length of the wave that a transform leaves at `index`, L = count spacing:
+/// Radians a unit of length of the wave that a transform leaves at `index`, L = the axis's length:
 /// 2 pi k / L with k from -N/2 to N/2 of a periodic axis, pi (index + 1) / L between dirichlet's
 /// walls, pi index / L between neumann's.
-double wave_number(Index index, Index count, double spacing, Boundary ends);
+double wave_number(const Axis& axis, Index index);
 
-/// A batch of `count` sequences of `length` numbers side by side (linalg/real_transform.h), in
-/// place. Threads may share it.
+/// A batch of `count` sequences along an axis, side by side (linalg/real_transform.h), in place.
+/// Threads may share it.
 template <class T>
 class AxisWaves {
  public:
-  AxisWaves(Boundary ends, Index length, Index count);
+  AxisWaves(const Axis& axis, Index count);
 
   void forward(std::complex<T>* data) const noexcept {
     periodic_ ? periodic_->forward(data) : walled_->forward(data);
@@ -35,6 +35,24 @@ class AxisWaves {
   std::optional<linalg::Fft<T>> periodic_;
   std::optional<linalg::RealTransform<T>> walled_;
   double unit_;
+};
+
+/// The cells of a row, [Ny, Nz, D, D], into waves along y and, where there is one, along z; in
+/// place. Threads may share it.
+template <class T>
+class RowWaves {
+ public:
+  explicit RowWaves(const Grid& grid);
+
+  void forward(std::complex<T>* row) const noexcept;
+  void inverse(std::complex<T>* row) const noexcept;
+  /// The factor by which forward, then inverse, multiplies.
+  double unit() const { return along_y_.unit() * (along_z_ ? along_z_->unit() : 1); }
+
+ private:
+  AxisWaves<T> along_y_;
+  std::optional<AxisWaves<T>> along_z_;
+  Index lines_, line_;  ///< along z, and the numbers of each
 };
 
 }  // namespace lior::field

@@ -21,7 +21,7 @@ template <class T>
 std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
                            RowSums row_sums);
 
-/// E = dx dy Re sum sqrt(g) tr(T^dagger H[T]), sources left out. `work` holds a field.
+/// E = dx dy dz Re sum sqrt(g) tr(T^dagger H[T]), sources left out. `work` holds a field.
 template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, RowSums row_sums);
 
@@ -35,7 +35,7 @@ double entropy(ConstField<T> t, RowSums row_sums);
 template <class T>
 double variable_order_entropy(ConstField<T> t, View<const double, 2> nu, RowSums row_sums);
 
-/// The first cell (x, y) with an entry that is not finite; none: {-1, -1}.
+/// The first row, and the cell of it, with an entry that is not finite; none: {-1, -1}.
 template <class T>
 std::array<Index, 2> first_broken_cell(ConstField<T> t);
 

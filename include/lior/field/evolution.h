@@ -71,7 +71,7 @@ class Evolution {
   int poles() const { return driving_ ? driving_->poles() : 0; }
   /// Certified; 0 without memory.
   double pole_error() const { return driving_ ? driving_->pole_error() : 0; }
-  /// dx dy (Re sum sqrt(g) tr(T^dagger (H + U)[T]) + g/2 sum |T_ij|^4) of any field T, with U at
+  /// dx dy dz (Re sum sqrt(g) tr(T^dagger (H + U)[T]) + g/2 sum |T_ij|^4) of any field T, with U at
   /// `time`; real time keeps it where there are no sources and U is 0. Sources are left out, and H
   /// has the integrator's Laplacian: with Symbol::continuous that of the plane waves. `work` holds
   /// a field, row_sums 2 Nx numbers.

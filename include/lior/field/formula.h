@@ -3,10 +3,11 @@
 /// Formulas (lior/expr/parse.h) at the cells of a grid: potentials, fields, and what of them
 /// follows the time.
 ///
-/// Names: x and y from the grid's middle (Nx/2, Ny/2) in units of length, Lx = Nx dx and Ly = Ny
-/// dy; t, the time, and i and j, the row and the column of the tensor's entry from 0 on, where
-/// FormulaNames has them. Each function throws lior::Error, opened by `where`, that shows the place
-/// where a text is no formula, or a cell where its value is not finite.
+/// Names: x, y and z from the grid's middle (grid.h) in units of length, 0 along an axis of one
+/// cell; Lx = Nx dx, Ly = Ny dy and Lz = Nz dz; t, the time, and i and j, the row and the column of
+/// the tensor's entry from 0 on, where FormulaNames has them. Each function throws lior::Error,
+/// opened by `where`, that shows the place where a text is no formula, or a cell where its value is
+/// not finite.
 
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@
 
 namespace lior::field {
 
-/// The names of a formula beside x, y, Lx and Ly.
+/// The names of a formula beside places and lengths.
 struct FormulaNames {
   bool time = false;   ///< t
   bool entry = false;  ///< i, j
@@ -32,7 +33,7 @@ class GridFormula {
   const Grid& grid() const { return grid_; }
   bool reads_time() const { return reads_time_; }
   bool reads_entry() const { return reads_entry_; }
-  /// values[k] is that at cell (row, first + k), of the entry T_ij.
+  /// values[k] is that at cell first + k of a row, of the entry T_ij.
   void evaluate(double time, Index row, Index first, std::span<double> values, Index i = 0,
                 Index j = 0) const;
 
@@ -55,7 +56,7 @@ class PolarFormula {
 
   const Grid& grid() const { return grid_; }
   bool reads_time() const { return modulus_.reads_time() || phase_.reads_time(); }
-  /// The numbers of a row, [Ny, D, D].
+  /// The numbers of a row, [Ny Nz, D, D].
   template <class T>
   void evaluate(double time, Index row, std::span<std::complex<T>> numbers) const;
   /// The field at t = 0: [Nx, Ny, D, D].
@@ -66,7 +67,7 @@ class PolarFormula {
   GridFormula modulus_, phase_;
 };
 
-/// The values of a formula of x and y. out: [Nx, Ny].
+/// The values of a formula of places alone. out: [Nx, Ny].
 void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
                   View<double, 2> out);
 

@@ -9,7 +9,7 @@
 
 namespace lior::field {
 
-/// U(x, y, t) at the cells of a row: u has Ny places. Threads call it at once; what it throws
+/// U(x, y, z, t) at the cells of a row: u has Ny Nz places. Threads call it at once; what it throws
 /// reaches the caller of the step.
 using PotentialInTime = std::function<void(double time, Index row, std::span<double> u)>;
 

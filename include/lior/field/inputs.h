@@ -6,7 +6,8 @@
 
 namespace lior::field {
 
-/// J(x, y, t) at the numbers of a row: j has Ny D^2 places, [Ny, D, D]. As PotentialInTime.
+/// J(x, y, z, t) at the numbers of a row: j has Ny Nz D^2 places, [Ny Nz, D, D]. As
+/// PotentialInTime.
 template <class T>
 using CurrentInTime = std::function<void(double time, Index row, std::span<std::complex<T>> j)>;
 

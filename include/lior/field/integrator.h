@@ -98,13 +98,14 @@ class Splitting {
   int stages_;
   std::vector<double> ends_;            ///< b_1 + ... + b_k after each stage
   std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
-  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Nx, Ny] each, 1 / (Nx Ny) included
+  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Nx, Ny] each, 1 / cells included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
   Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
   Buffer<double> absorption_;  ///< empty: 0
   HamiltonianInTime<T> moving_;
-  AxisWaves<T> row_, column_;
+  RowWaves<T> row_;
+  AxisWaves<T> column_;
   Buffer<Number> columns_;                ///< one block a thread
   std::shared_ptr<Transpose> transpose_;  ///< null where no ranks share the grid
   Buffer<double> row_sums_;
@@ -130,8 +131,8 @@ class CrankNicolson {
 };
 
 /// The largest step of Runge-Kutta 4 that is stable: 2.82 hbar / (max |V| + K), K the largest
-/// eigenvalue that H can have without V: (hbar^2/2m) 4 (g^xx/dx^2 + g^yy/dy^2) of a constant
-/// metric.
+/// eigenvalue that H can have without V: (hbar^2/2m) 4 (g^xx/dx^2 + g^yy/dy^2 + g^zz/dz^2) of a
+/// constant metric.
 template <class T>
 double largest_stable_step(const Hamiltonian<T>& h);
 /// The same with V + U in place of V, u: [Nx, Ny].
@@ -173,8 +174,8 @@ struct Sources {
 template <class T>
 class RungeKutta {
  public:
-  /// Throws lior::Error unless order is 1 or 4, and for order 4 where |dt| is above the largest
-  /// stable step, which it names.
+  /// Throws lior::Error unless order is 1 or 4, for order 4 where |dt| is above the largest stable
+  /// step, which it names, and where the grid has three dimensions: RungeKuttaInTime takes it.
   RungeKutta(const Hamiltonian<T>& h, double dt, int order = 4);
   ~RungeKutta();
   /// t <- t after `steps` steps; it may change places with an array of this object's. With a term
@@ -203,8 +204,9 @@ class RungeKutta {
   std::unique_ptr<Workspace> work_;
 };
 
-/// Runge-Kutta 4 where H or S follows the time: stage by stage from its tableau, at t, t + dt/2 and
-/// t + dt. Several sweeps a stage, where RungeKutta makes one a step.
+/// Runge-Kutta 4 where H or S follows the time, or the grid has three dimensions: stage by stage
+/// from its tableau, at t, t + dt/2 and t + dt. Several sweeps a stage, where RungeKutta makes one
+/// a step.
 template <class T>
 class RungeKuttaInTime {
  public:

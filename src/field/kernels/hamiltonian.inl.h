@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// H of one row. Lanes over the reals of a row. Compiled once per level.
+// H of one line of cells. Lanes over its reals. Compiled once per level.
 #if defined(LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H
 #undef LIOR_FIELD_KERNELS_HAMILTONIAN_INL_H
@@ -15,47 +15,54 @@ namespace lior::field::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using simd::HWY_NAMESPACE::for_lanes;
 
-/// out = c0 here + c1 west + c2 east + c3 south + c4 north. Each cell's factors are laid out beside
-/// its reals, a block of them at a time.
-template <class T>
-void hamiltonian_row(const HamiltonianRow<T>& row) noexcept {
+/// out = c0 here + c1 beside_1 + ... + the cells before and after along the line. Each cell's
+/// factors are laid out beside its reals, a block of them at a time. kBeside: 2 or 4.
+template <int kBeside, class T>
+void hamiltonian_line(const HamiltonianLine<T>& line) noexcept {
   constexpr Index kBlock = 512;
-  alignas(64) T c[5][kBlock];
-  const T *const west = row.west, *const here = row.here, *const east = row.east;
-  T* const out = row.out;
-  const Index cell = row.cell;
-  const bool varies = row.sides == nullptr;
+  constexpr int kFactors = kBeside + 3;
+  alignas(64) T c[kFactors][kBlock];
+  const T* const here = line.here;
+  const T* beside[kBeside];
+  for (int side = 0; side < kBeside; ++side) beside[side] = line.beside[side];
+  T* const out = line.out;
+  const Index cell = line.cell;
+  const bool varies = line.sides == nullptr;
   if (!varies) {
-    for (int side = 1; side < 5; ++side) {
-      for (Index k = 0; k < kBlock; ++k) c[side][k] = row.sides[side - 1];
+    const Index filled = HWY_MIN(kBlock, line.cells * cell);
+    for (int side = 1; side < kFactors; ++side) {
+      for (Index k = 0; k < filled; ++k) c[side][k] = line.sides[side - 1];
     }
   }
-  const auto span = [&](Index first, Index count, Index south, Index north) {
+  const auto span = [&](Index first, Index count, Index last, Index next) {
     for (Index j = first / cell; j * cell < first + count; ++j) {
       const Index begin = HWY_MAX(j * cell - first, Index{0});
       const Index end = HWY_MIN((j + 1) * cell - first, count);
-      for (int side = 0; side < (varies ? 5 : 1); ++side) {
-        const T factor = row.centre[varies ? 5 * j + side : j];
+      for (int side = 0; side < (varies ? kFactors : 1); ++side) {
+        const T factor = line.centre[varies ? kFactors * j + side : j];
         for (Index k = begin; k < end; ++k) c[side][k] = factor;
       }
     }
     for_lanes<T>(count, [&](auto d, Index k) {
       const Index at = first + k;
-      auto sum = hn::Mul(hn::LoadU(d, c[0] + k), hn::LoadU(d, here + at));
-      sum = hn::MulAdd(hn::LoadU(d, c[1] + k), hn::LoadU(d, west + at), sum);
-      sum = hn::MulAdd(hn::LoadU(d, c[2] + k), hn::LoadU(d, east + at), sum);
-      sum = hn::MulAdd(hn::LoadU(d, c[3] + k), hn::LoadU(d, here + at + south), sum);
-      sum = hn::MulAdd(hn::LoadU(d, c[4] + k), hn::LoadU(d, here + at + north), sum);
+      const auto factor = [&](int side) { return hn::LoadU(d, c[side] + k); };
+      auto sum = hn::Mul(factor(0), hn::LoadU(d, here + at));
+#pragma GCC unroll 4
+      for (int side = 0; side < kBeside; ++side) {
+        sum = hn::MulAdd(factor(1 + side), hn::LoadU(d, beside[side] + at), sum);
+      }
+      sum = hn::MulAdd(factor(kBeside + 1), hn::LoadU(d, here + at + last), sum);
+      sum = hn::MulAdd(factor(kBeside + 2), hn::LoadU(d, here + at + next), sum);
       hn::StoreU(sum, d, out + at);
     });
   };
-  const auto spans = [&](Index first, Index end, Index south, Index north) {
+  const auto spans = [&](Index first, Index end, Index last, Index next) {
     for (; first < end; first += kBlock) {
-      span(first, HWY_MIN(kBlock, end - first), south, north);
+      span(first, HWY_MIN(kBlock, end - first), last, next);
     }
   };
-  const Index around = (row.ny - 1) * cell;  // from one end of the row to the other
-  if (row.ny == 1) return spans(0, cell, 0, 0);
+  const Index around = (line.cells - 1) * cell;  // from one end of the line to the other
+  if (line.cells == 1) return spans(0, cell, 0, 0);
   spans(0, cell, around, cell);
   spans(cell, around, -cell, cell);
   spans(around, around + cell, -cell, -around);
