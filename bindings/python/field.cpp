@@ -2,6 +2,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/variant.h>
 
 #include <mutex>
@@ -22,38 +23,116 @@ namespace lior::python {
 namespace {
 
 using field::Grid;
-using Boundaries = std::variant<std::string, std::pair<std::string, std::string>>;
+/// One word for all axes, or one each.
+using Boundaries = std::variant<std::string, std::pair<std::string, std::string>,
+                                std::tuple<std::string, std::string, std::string>>;
+/// A place or a wave's vector; two parts have none along z.
+using Vector = std::variant<std::pair<double, double>, std::tuple<double, double, double>>;
 
 template <class T>
 using SharedHamiltonian = std::shared_ptr<const field::Hamiltonian<T>>;
 template <class T>
 using OwnEvolution = std::unique_ptr<field::Evolution<T>>;
 
-/// Python's words for a grid beside its cells. dy: None for dx. boundary: one word for
-/// both axes, or a pair.
+/// Python's words for a grid beside its counts. dy, dz: None for dx.
 struct GridWords {
   double dx;
-  std::optional<double> dy;
+  std::optional<double> dy, dz;
   Boundaries boundary;
 };
-Grid grid_of(Index nx, Index ny, Index d, const GridWords& words) {
-  LIOR_CHECK(!words.dy || *words.dy > 0,
-             "the grid's spacing dy is {}; expected a finite number > 0", words.dy.value_or(0));
+/// A grid, and whether its arrays have an axis z, which may have one cell.
+struct Cells {
+  Grid grid;
+  bool has_z = false;
+};
+
+std::array<field::Boundary, 3> boundaries_of(const Boundaries& words, bool has_z) {
   const auto parse = [](const std::string& word) {
     return parse_name<field::Boundary>(word, "boundary");
   };
-  const auto* both = std::get_if<std::string>(&words.boundary);
-  const auto& apart = both ? std::pair(*both, *both)
-                           : std::get<std::pair<std::string, std::string>>(words.boundary);
+  if (const auto* all = std::get_if<std::string>(&words)) {
+    return {parse(*all), parse(*all), has_z ? parse(*all) : field::Boundary::periodic};
+  }
+  const auto* two = std::get_if<std::pair<std::string, std::string>>(&words);
+  LIOR_CHECK((two == nullptr) == has_z,
+             "boundary has {} words, and the grid {} axes; expected one word, or one an axis",
+             two ? 2 : 3, has_z ? 3 : 2);
+  if (two) return {parse(two->first), parse(two->second), field::Boundary::periodic};
+  const auto& [x, y, z] = std::get<2>(words);
+  return {parse(x), parse(y), parse(z)};
+}
+
+/// nz: None where arrays have no axis z.
+Cells cells_of(Index nx, Index ny, std::optional<Index> nz, Index d, const GridWords& words) {
+  for (const auto& [name, spacing] : {std::pair("dy", words.dy), {"dz", words.dz}}) {
+    LIOR_CHECK(!spacing || *spacing > 0,
+               "the grid's spacing {} is {}; expected a finite number > 0", name,
+               spacing.value_or(0));
+  }
+  LIOR_CHECK(nz || !words.dz, "dz is {}, and the grid has no axis z", words.dz.value_or(0));
+  const auto [x, y, z] = boundaries_of(words.boundary, nz.has_value());
   const Grid grid{.nx = nx,
                   .ny = ny,
                   .d = d,
                   .dx = words.dx,
                   .spacing_y = words.dy.value_or(0),
-                  .boundary_x = parse(apart.first),
-                  .boundary_y = parse(apart.second)};
+                  .boundary_x = x,
+                  .boundary_y = y,
+                  .nz = nz.value_or(1),
+                  .spacing_z = words.dz.value_or(0),
+                  .boundary_z = z};
   grid.check();
-  return grid;
+  return {grid, nz.has_value()};
+}
+
+std::array<double, 3> vector_of(const char* name, const Vector& parts, const Cells& cells) {
+  if (const auto* two = std::get_if<0>(&parts)) return {two->first, two->second, 0};
+  LIOR_CHECK(cells.has_z, "{} has three parts, and the grid has no axis z", name);
+  const auto& [x, y, z] = std::get<1>(parts);
+  return {x, y, z};
+}
+
+/// An array of a number a cell, (Nx, Ny) or (Nx, Ny, Nz), as the library has it; so below.
+template <class N>
+View<const N, 2> values_in(Call& call, const char* name, const Argument& values,
+                           const Cells& cells) {
+  const Grid& grid = cells.grid;
+  if (!cells.has_z) return call.in<N>(name, values, {grid.nx, grid.ny});
+  return call.in<N>(name, values, {grid.nx, grid.ny, grid.nz})
+      .template reshaped<2>(grid.cell_shape());
+}
+template <class N>
+View<const N, 2> values_in_or_none(Call& call, const char* name, const Argument& values,
+                                   const Cells& cells) {
+  return values.is_none() ? View<const N, 2>() : values_in<N>(call, name, values, cells);
+}
+View<double, 2> values_out(Call& call, const Cells& cells) {
+  const Grid& grid = cells.grid;
+  if (!cells.has_z) return call.out<double>({grid.nx, grid.ny});
+  return call.out<double>({grid.nx, grid.ny, grid.nz}).reshaped<2>(grid.cell_shape());
+}
+
+/// A field, (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D).
+template <class T>
+field::ConstField<T> field_in(Call& call, const char* name, const Argument& t, const Cells& cells) {
+  using C = std::complex<T>;
+  const auto& [grid, has_z] = cells;
+  if (!has_z) return call.in<C>(name, t, {grid.nx, grid.ny, grid.d, grid.d});
+  return call.in<C>(name, t, {grid.nx, grid.ny, grid.nz, grid.d, grid.d})
+      .template reshaped<4>(grid.shape());
+}
+template <class T>
+field::ConstField<T> field_in_or_none(Call& call, const char* name, const Argument& t,
+                                      const Cells& cells) {
+  return t.is_none() ? field::ConstField<T>() : field_in<T>(call, name, t, cells);
+}
+template <class T>
+field::Field<T> field_out(Call& call, const Cells& cells) {
+  using C = std::complex<T>;
+  const auto& [grid, has_z] = cells;
+  if (!has_z) return call.out<C>({grid.nx, grid.ny, grid.d, grid.d});
+  return call.out<C>({grid.nx, grid.ny, grid.nz, grid.d, grid.d})
+      .template reshaped<4>(grid.shape());
 }
 
 /// Sums of rows: the workspace of everything that sums over a field of Nx rows.
@@ -66,35 +145,56 @@ void check_memory(const field::Hamiltonian<T>& h, const field::Settings& setting
   load.varies = h.varies();
   const auto needed = static_cast<double>(field::planned_bytes<T>(h.grid(), settings, load));
   const auto available = static_cast<double>(available_memory());
-  LIOR_CHECK(needed <= available,
-             "an evolution of {} x {} cells, D = {}, takes {}, and {} are available; choose a "
-             "smaller grid",
-             h.grid().nx, h.grid().ny, h.grid().d, bytes_text(needed), bytes_text(available));
+  LIOR_CHECK(
+      needed <= available,
+      "an evolution of {} cells, D = {}, takes {}, and {} are available; choose a smaller grid",
+      h.grid().size_text(), h.grid().d, bytes_text(needed), bytes_text(available));
+}
+
+/// Whether an argument is an array of so many axes.
+bool has_axes(const Argument& argument, std::size_t count) {
+  return argument.array.is_valid() && argument.array.ndim() == count;
+}
+/// (Nx, Ny, Nz) as the library has it.
+template <class N>
+View<N, 2> merged(View<N, 3> values) {
+  return values.template reshaped<2>({values.extent(0), values.extent(1) * values.extent(2)});
 }
 
 /// field::Hamiltonian of one dtype. It never changes once it is made.
 class Hamiltonian {
  public:
-  Hamiltonian(const Argument& v, Index d, const GridWords& words, double hbar, double mass,
-              double gxx, double gyy, const Argument& gxx_field, const Argument& gyy_field,
-              const std::string& dtype) {
+  /// A constant inverse metric, or one that varies.
+  struct Metric {
+    double gxx, gyy, gzz;
+    const Argument &gxx_field, &gyy_field, &gzz_field;
+  };
+  Hamiltonian(const Argument& v, Index d, const GridWords& words, const field::Physics& physics,
+              const Metric& given, const std::string& dtype) {
     for_complex_dtype(dtype, [&]<class T>() {
       Call call;
-      const auto values = call.in<double>("v", v, {'X', 'Y'});
-      grid_ = grid_of(call['X'], call['Y'], d, words);
+      const bool has_z = has_axes(v, 3);
+      const auto values = has_z ? merged(call.in<double>("v", v, {'X', 'Y', 'Z'}))
+                                : call.in<double>("v", v, {'X', 'Y'});
+      cells_ =
+          cells_of(call['X'], call['Y'], has_z ? std::optional(call['Z']) : std::nullopt, d, words);
+      LIOR_CHECK(has_z || (given.gzz == 1 && given.gzz_field.is_none()),
+                 "gzz is there, and the grid has no axis z");
       const field::InverseMetric metric{
-          .gxx = gxx,
-          .gyy = gyy,
-          .gxx_field = call.in_or_none<double>("gxx_field", gxx_field, {'X', 'Y'}),
-          .gyy_field = call.in_or_none<double>("gyy_field", gyy_field, {'X', 'Y'})};
+          .gxx = given.gxx,
+          .gyy = given.gyy,
+          .gxx_field = values_in_or_none<double>(call, "gxx_field", given.gxx_field, cells_),
+          .gyy_field = values_in_or_none<double>(call, "gyy_field", given.gyy_field, cells_),
+          .gzz = given.gzz,
+          .gzz_field = values_in_or_none<double>(call, "gzz_field", given.gzz_field, cells_)};
       call.run([&] {
-        held_.emplace<T>(std::make_shared<const field::Hamiltonian<T>>(
-            grid_, field::Physics{.hbar = hbar, .mass = mass}, metric, values));
+        held_.emplace<T>(
+            std::make_shared<const field::Hamiltonian<T>>(cells_.grid, physics, metric, values));
       });
     });
   }
 
-  const Grid& grid() const { return grid_; }
+  const Cells& cells() const { return cells_; }
   template <class Body>
   auto visit(Body&& body) {
     return held_.visit(body);
@@ -103,8 +203,8 @@ class Hamiltonian {
   NumPy apply(const Argument& t, const Outputs& out) {
     return visit([&]<class T>(const SharedHamiltonian<T>& h) -> NumPy {
       Call call(out);
-      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
-      const auto image = call.out<std::complex<T>>({grid_.nx, grid_.ny, grid_.d, grid_.d});
+      const auto in = field_in<T>(call, "t", t, cells_);
+      const auto image = field_out<T>(call, cells_);
       return call.run_watched([&] { h->apply(in, image); });
     });
   }
@@ -115,11 +215,11 @@ class Hamiltonian {
   auto measure(const Argument& t, Measure number) {
     return visit([&]<class T>(const SharedHamiltonian<T>& h) {
       Call call;
-      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
-      decltype(number(*h, field::ConstField<T>(in), std::span<double>())) result{};
+      const auto in = field_in<T>(call, "t", t, cells_);
+      decltype(number(*h, in, std::span<double>())) result{};
       call.run_watched([&] {
-        auto sums = row_sums(grid_.nx);
-        result = number(*h, field::ConstField<T>(in), sums.span());
+        auto sums = row_sums(cells_.grid.nx);
+        result = number(*h, in, sums.span());
       });
       return result;
     });
@@ -145,9 +245,9 @@ class Hamiltonian {
         t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
                        std::span<double> sums) { return field::expectations<T>(h, in, sums); });
     nb::dict out;
-    for (std::size_t k = 0; k < field::Expectations::kNames.size(); ++k) {
-      const std::string_view name = field::Expectations::kNames[k];
-      out[nb::str(name.data(), name.size())] = found.values()[k];
+    const auto names = field::Expectations::names(cells_.grid);
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      out[nb::str(names[k].data(), names[k].size())] = found.values()[k];
     }
     return out;
   }
@@ -158,14 +258,18 @@ class Hamiltonian {
   }
 
   NumPy weight() {
-    return visit([](const auto& h) -> NumPy { return Result{copied(h->weight())}; });
+    return visit([&](const auto& h) -> NumPy {
+      Call call;
+      const auto out = values_out(call, cells_);
+      return call.run([&] { std::copy(h->weight().begin(), h->weight().end(), out.begin()); });
+    });
   }
   std::pair<double, double> bounds() {
     return visit([](const auto& h) { return std::pair(h->lowest(), h->highest()); });
   }
 
  private:
-  Grid grid_;
+  Cells cells_;
   Either<SharedHamiltonian> held_;
 };
 
@@ -179,29 +283,28 @@ class Evolution {
   };
   Evolution(Hamiltonian& h, const Argument& start, const Arguments& given,
             const field::Settings& settings)
-      : grid_(h.grid()) {
+      : cells_(h.cells()) {
     h.visit([&]<class T>(const SharedHamiltonian<T>& hamiltonian) {
-      using C = std::complex<T>;
+      const Grid& grid = cells_.grid;
       const bool moves = !given.potential.empty(), driven_in_time = !given.current_modulus.empty();
       check_memory<T>(*hamiltonian, settings,
                       {.driven = !given.current.is_none() || driven_in_time,
                        .potential_in_time = moves,
                        .current_in_time = driven_in_time});
       Call call;
-      const Index X = grid_.nx, Y = grid_.ny, D = grid_.d;
-      const auto first = call.in<C>("start", start, {X, Y, D, D});
+      const auto first = field_in<T>(call, "start", start, cells_);
       field::Inputs<T> inputs{
-          .evidence = call.in_or_none<C>("evidence", given.evidence, {X, Y, D, D}),
-          .current = call.in_or_none<C>("current", given.current, {X, Y, D, D}),
-          .absorption = call.in_or_none<double>("absorption", given.absorption, {X, Y})};
+          .evidence = field_in_or_none<T>(call, "evidence", given.evidence, cells_),
+          .current = field_in_or_none<T>(call, "current", given.current, cells_),
+          .absorption = values_in_or_none<double>(call, "absorption", given.absorption, cells_)};
       call.run([&] {
         if (moves) {
           inputs.potential = field::potential_in_time(
-              field::GridFormula(grid_, given.potential, "potential", {.time = true}));
+              field::GridFormula(grid, given.potential, "potential", {.time = true}));
         }
         if (driven_in_time) {
           inputs.current_in_time = field::current_in_time<T>(field::PolarFormula(
-              grid_, {given.current_modulus, "current"}, {given.current_phase, "current's phase"},
+              grid, {given.current_modulus, "current"}, {given.current_phase, "current's phase"},
               {.time = true, .entry = true}));
         }
         held_.emplace<T>(
@@ -227,11 +330,11 @@ class Evolution {
   double energy(const Argument& t, std::optional<double> time) {
     return held_.visit([&]<class T>(OwnEvolution<T>& evolution) {
       Call call;
-      const auto in = call.in<std::complex<T>>("t", t, {grid_.nx, grid_.ny, grid_.d, grid_.d});
+      const auto in = field_in<T>(call, "t", t, cells_);
       double result = 0;
       call.run([&] {
         const std::lock_guard lock(mutex_);
-        auto sums = row_sums(grid_.nx);
+        auto sums = row_sums(cells_.grid.nx);
         Array<std::complex<T>, 4> work(in.shape());
         result = evolution->energy(in, time.value_or(evolution->time()), work.view(), sums.span());
       });
@@ -242,7 +345,7 @@ class Evolution {
   NumPy field(const Outputs& out) {
     return held_.visit([&]<class T>(OwnEvolution<T>& evolution) -> NumPy {
       Call call(out);
-      const auto copy = call.out<std::complex<T>>({grid_.nx, grid_.ny, grid_.d, grid_.d});
+      const auto copy = field_out<T>(call, cells_);
       return call.run([&] {
         const std::lock_guard lock(mutex_);
         const auto now = evolution->field();
@@ -251,7 +354,8 @@ class Evolution {
     });
   }
 
-  std::array<Index, 2> broken_cell() {
+  /// Its indices along the axes; None without one.
+  nb::object broken_cell() {
     std::array<Index, 2> cell{};
     held_.visit([&]<class T>(OwnEvolution<T>& evolution) {
       Call().run([&] {
@@ -259,7 +363,9 @@ class Evolution {
         cell = field::first_broken_cell<T>(evolution->field());
       });
     });
-    return cell;
+    if (cell[0] < 0) return nb::none();
+    if (!cells_.has_z) return nb::make_tuple(cell[0], cell[1]);
+    return nb::make_tuple(cell[0], cells_.grid.j_of(cell[1]), cells_.grid.k_of(cell[1]));
   }
 
   template <class Get>
@@ -271,7 +377,7 @@ class Evolution {
   }
 
  private:
-  Grid grid_;
+  Cells cells_;
   Either<OwnEvolution> held_;
   std::mutex mutex_;
 };
@@ -302,21 +408,23 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
 }
 
 NumPy potential(const std::string& kind, double strength, Index nx, Index ny, double dx,
-                std::optional<double> dy, const Boundaries& boundary) {
-  const Grid grid = grid_of(nx, ny, 1, {dx, dy, boundary});
+                std::optional<Index> nz, std::optional<double> dy, std::optional<double> dz,
+                const Boundaries& boundary) {
+  const Cells cells = cells_of(nx, ny, nz, 1, {dx, dy, dz, boundary});
   const field::Potential named = parse_name<field::Potential>(kind, "potential");
   Call call;
-  const auto v = call.out<double>({nx, ny});
-  return call.run_watched([&] { field::fill_potential(named, strength, grid, v); });
+  const auto v = values_out(call, cells);
+  return call.run_watched([&] { field::fill_potential(named, strength, cells.grid, v); });
 }
 
-NumPy formula(const std::string& text, Index nx, Index ny, double dx, std::optional<double> dy,
-              const Boundaries& boundary, std::optional<double> t) {
-  const Grid grid = grid_of(nx, ny, 1, {dx, dy, boundary});
+NumPy formula(const std::string& text, Index nx, Index ny, std::optional<Index> nz, double dx,
+              std::optional<double> dy, std::optional<double> dz, const Boundaries& boundary,
+              std::optional<double> t) {
+  const Cells cells = cells_of(nx, ny, nz, 1, {dx, dy, dz, boundary});
   Call call;
-  const auto values = call.out<double>({nx, ny});
+  const auto values = values_out(call, cells);
   return call.run_watched([&] {
-    const field::GridFormula parsed(grid, text, "formula", {.time = t.has_value()});
+    const field::GridFormula parsed(cells.grid, text, "formula", {.time = t.has_value()});
     for (Index i = 0; i < nx; ++i) parsed.evaluate(t.value_or(0), i, 0, values[i].span());
   });
 }
@@ -326,55 +434,73 @@ bool reads_time(const std::string& text) {
   return field::GridFormula(grid, text, "formula", {.time = true, .entry = true}).reads_time();
 }
 
-/// A new field (nx, ny, d, d) of complex128 that `fill` fills.
+/// A new field of complex128 that `fill` fills.
 template <class Fill>
-NumPy new_field(const Grid& grid, Fill fill) {
-  grid.check();
+NumPy new_field(const Cells& cells, Fill fill) {
   Call call;
-  const auto t = call.out<std::complex<double>>({grid.nx, grid.ny, grid.d, grid.d});
-  return call.run_watched([&] { fill(t); });
+  const auto t = field_out<double>(call, cells);
+  return call.run_watched([&] { fill(cells.grid, t); });
 }
 
-NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny, Index d,
-            double dx, std::optional<double> dy, const Boundaries& boundary) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
-  return new_field(grid, [&](field::Field<double> t) {
+NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny,
+            std::optional<Index> nz, Index d, double dx, std::optional<double> dy,
+            std::optional<double> dz, const Boundaries& boundary) {
+  return new_field(cells_of(nx, ny, nz, d, {dx, dy, dz, boundary}), [&](const Grid& grid,
+                                                                        field::Field<double> t) {
     field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, {.entry = true}).fill(t);
   });
 }
 
-NumPy packet(Index nx, Index ny, Index d, double dx, std::optional<double> dy,
-             const Boundaries& boundary, double width, std::pair<double, double> centre,
-             std::pair<double, double> k) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
-  return new_field(grid, [&](field::Field<double> t) {
-    field::fill_packet(
-        grid,
-        {.width = width, .x0 = centre.first, .y0 = centre.second, .kx = k.first, .ky = k.second},
-        t);
+NumPy packet(Index nx, Index ny, std::optional<Index> nz, Index d, double dx,
+             std::optional<double> dy, std::optional<double> dz, const Boundaries& boundary,
+             double width, const Vector& centre, const Vector& k) {
+  const Cells cells = cells_of(nx, ny, nz, d, {dx, dy, dz, boundary});
+  const auto [x0, y0, z0] = vector_of("centre", centre, cells);
+  const auto [kx, ky, kz] = vector_of("k", k, cells);
+  const field::Packet wanted{
+      .width = width, .x0 = x0, .y0 = y0, .kx = kx, .ky = ky, .z0 = z0, .kz = kz};
+  return new_field(cells, [&](const Grid& grid, field::Field<double> t) {
+    field::fill_packet(grid, wanted, t);
   });
 }
 
-NumPy plane_wave(Index nx, Index ny, std::pair<double, double> k, Index d, double dx,
-                 std::optional<double> dy, const Boundaries& boundary) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
-  return new_field(
-      grid, [&](field::Field<double> t) { field::fill_plane_wave(grid, k.first, k.second, t); });
+NumPy plane_wave(Index nx, Index ny, const Vector& k, std::optional<Index> nz, Index d, double dx,
+                 std::optional<double> dy, std::optional<double> dz, const Boundaries& boundary) {
+  const Cells cells = cells_of(nx, ny, nz, d, {dx, dy, dz, boundary});
+  const std::array<double, 3> wave = vector_of("k", k, cells);
+  return new_field(cells, [&](const Grid& grid, field::Field<double> t) {
+    field::fill_plane_wave(grid, wave[0], wave[1], t, wave[2]);
+  });
 }
 
-NumPy spots(Index nx, Index ny, Index d, double dx, std::optional<double> dy,
-            const Boundaries& boundary) {
-  const Grid grid = grid_of(nx, ny, d, {dx, dy, boundary});
-  return new_field(grid, [&](field::Field<double> t) { field::fill_spots(grid, t); });
+NumPy spots(Index nx, Index ny, std::optional<Index> nz, Index d, double dx,
+            std::optional<double> dy, std::optional<double> dz, const Boundaries& boundary) {
+  return new_field(cells_of(nx, ny, nz, d, {dx, dy, dz, boundary}), field::fill_spots);
+}
+
+/// A field of whatever axes it has, in a call without a grid; `deep`: with z.
+template <class T>
+field::ConstField<T> any_field_in(Call& call, const char* name, const Argument& t, bool deep) {
+  using C = std::complex<T>;
+  if (!deep) return call.in<C>(name, t, {'X', 'Y', 'D', 'D'});
+  const auto all = call.in<C>(name, t, {'X', 'Y', 'Z', 'D', 'D'});
+  return all.template reshaped<4>({call['X'], call['Y'] * call['Z'], call['D'], call['D']});
+}
+template <class T>
+field::Field<T> any_field_out(Call& call, bool deep) {
+  using C = std::complex<T>;
+  if (!deep) return call.out<C>({'X', 'Y', 'D', 'D'});
+  const auto all = call.out<C>({'X', 'Y', 'Z', 'D', 'D'});
+  return all.template reshaped<4>({call['X'], call['Y'] * call['Z'], call['D'], call['D']});
 }
 
 NumPy posterior(const Argument& t, const Argument& evidence, double tau, const Outputs& out) {
   return for_complex("t", t, [&]<class T>() {
-    using C = std::complex<T>;
     Call call(out, InPlace::allowed);
-    const auto prior = call.in<C>("t", t, {'X', 'Y', 'D', 'D'});
-    const auto e = call.in<C>("evidence", evidence, {'X', 'Y', 'D', 'D'});
-    const auto belief = call.out<C>({'X', 'Y', 'D', 'D'});
+    const bool deep = has_axes(t, 5);
+    const auto prior = any_field_in<T>(call, "t", t, deep);
+    const auto e = any_field_in<T>(call, "evidence", evidence, deep);
+    const auto belief = any_field_out<T>(call, deep);
     return call.run_watched([&] {
       auto sums = row_sums(prior.extent(0));
       field::posterior<T>(prior, e, tau, belief, sums.span());
@@ -386,12 +512,13 @@ Pair collapse(const Argument& t, const std::string& outcome, std::uint64_t seed,
               const Argument& basis, const Outputs& out) {
   const auto how = parse_name<field::Outcome>(outcome, "outcome");
   return for_complex("t", t, [&]<class T>() {
-    using C = std::complex<T>;
     Call call(out, InPlace::allowed);
-    const auto before = call.in<C>("t", t, {'X', 'Y', 'D', 'D'});
-    const auto kets = call.in_or_none<C>("basis", basis, {'D', 'D'});
-    const auto after = call.out<C>({'X', 'Y', 'D', 'D'});
-    const auto chosen = call.out<Index>({'X', 'Y'});
+    const bool deep = has_axes(t, 5);
+    const auto before = any_field_in<T>(call, "t", t, deep);
+    const auto kets = call.in_or_none<std::complex<T>>("basis", basis, {'D', 'D'});
+    const auto after = any_field_out<T>(call, deep);
+    const auto chosen =
+        deep ? merged(call.out<Index>({'X', 'Y', 'Z'})) : call.out<Index>({'X', 'Y'});
     return call.run_watched([&] {
       if (after.data() != before.data()) std::copy(before.begin(), before.end(), after.begin());
       field::collapse<T>(after, how, seed, step, kets, chosen);
@@ -402,7 +529,7 @@ Pair collapse(const Argument& t, const std::string& outcome, std::uint64_t seed,
 double entropy(const Argument& t) {
   return for_complex("t", t, [&]<class T>() {
     Call call;
-    const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
+    const auto in = any_field_in<T>(call, "t", t, has_axes(t, 5));
     double result = 0;
     call.run_watched([&] {
       auto sums = row_sums(in.extent(0));
@@ -415,8 +542,10 @@ double entropy(const Argument& t) {
 double variable_order_entropy(const Argument& t, const Argument& nu) {
   return for_complex("t", t, [&]<class T>() {
     Call call;
-    const auto in = call.in<std::complex<T>>("t", t, {'X', 'Y', 'D', 'D'});
-    const auto orders = call.in<double>("nu", nu, {'X', 'Y'});
+    const bool deep = has_axes(t, 5);
+    const auto in = any_field_in<T>(call, "t", t, deep);
+    const auto orders = deep ? merged(call.in<double>("nu", nu, {'X', 'Y', 'Z'}))
+                             : call.in<double>("nu", nu, {'X', 'Y'});
     double result = 0;
     call.run_watched([&] {
       auto sums = row_sums(in.extent(0));
@@ -429,54 +558,62 @@ double variable_order_entropy(const Argument& t, const Argument& nu) {
 void bind_setup(nb::module_& m) {
   m.def(
       "potential", &potential, "kind"_a, "strength"_a, "nx"_a, "ny"_a, "dx"_a = 1.0, nb::kw_only(),
-      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
-      R"((Nx, Ny) float64, of the distance r from the grid's middle (nx/2, ny/2): 'zero', 'constant',
-'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength exp(-r^2 / 2 s^2)
-with s a quarter of the shorter side (of one row or column: of its length). dy: None for dx.)");
+      "nz"_a.none() = nb::none(), "dy"_a.none() = nb::none(), "dz"_a.none() = nb::none(),
+      "boundary"_a = "periodic",
+      R"((nx, ny) float64, with nz (nx, ny, nz), of the distance r from the grid's middle (nx/2, ny/2):
+'zero', 'constant', 'harmonic' strength r^2 / 2, 'gaussian_well' and 'gaussian_barrier' -/+ strength
+exp(-r^2 / 2 s^2) with s a quarter of the shortest side (axes of one cell left out). dy, dz: None for
+dx.)");
   m.def(
-      "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(), "boundary"_a = "periodic", "t"_a.none() = nb::none(),
-      R"((nx, ny) float64: the values of a formula of x and y, from the grid's middle (nx/2, ny/2) times
-dx and dy (None: dx; 0 where an axis has one cell; from the middle between walls, where `boundary`
-says that there are some, as for Hamiltonian), of Lx = nx dx and Ly = ny dy, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error that
-shows the place where the text is no formula, or names a cell where it is not finite.
+      "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "nz"_a.none() = nb::none(),
+      "dx"_a = 1.0, "dy"_a.none() = nb::none(), "dz"_a.none() = nb::none(),
+      "boundary"_a = "periodic", "t"_a.none() = nb::none(),
+      R"((nx, ny) float64, with nz (nx, ny, nz): the values of a formula of x, y and z, from the grid's
+middle (nx/2, ny/2, nz/2) times dx, dy and dz (None: dx; 0 where an axis has one cell; from the middle
+between walls, where `boundary` says that there are some, as for Hamiltonian), of Lx = nx dx, Ly and
+Lz, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error
+that shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
   m.def("_reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
   m.def(
-      "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a, "d"_a = 1,
-      "dx"_a = 1.0, "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
-      R"((nx, ny, d, d) complex128: modulus exp(i phase) of two formulas of x, y (as those of `formula`)
-and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
+      "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a,
+      "nz"_a.none() = nb::none(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(),
+      "dz"_a.none() = nb::none(), "boundary"_a = "periodic",
+      R"((nx, ny, d, d) complex128, with nz (nx, ny, nz, d, d): modulus exp(i phase) of two formulas of
+x, y, z (as those of `formula`) and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
 diagonal, and half of it off the diagonal.)");
-  m.def("packet", &packet, "nx"_a, "ny"_a, "d"_a, "dx"_a, "dy"_a.none(), "boundary"_a, "width"_a,
-        "centre"_a, "k"_a);
+  m.def("packet", &packet, "nx"_a, "ny"_a, "nz"_a.none(), "d"_a, "dx"_a, "dy"_a.none(),
+        "dz"_a.none(), "boundary"_a, "width"_a, "centre"_a, "k"_a);
   m.def(
-      "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
-      R"((nx, ny, d, d) complex128: exp(i k.r) on the diagonal, half of it off the diagonal; r from the
-grid's middle (nx/2, ny/2) times dx and dy (None: dx).)");
+      "plane_wave", &plane_wave, "nx"_a, "ny"_a, "k"_a, nb::kw_only(), "nz"_a.none() = nb::none(),
+      "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(), "dz"_a.none() = nb::none(),
+      "boundary"_a = "periodic",
+      R"((nx, ny, d, d) complex128, with nz (nx, ny, nz, d, d): exp(i k.r) on the diagonal, half of it
+off the diagonal; r from the grid's middle (nx/2, ny/2, nz/2) times dx, dy and dz (None: dx); k has a
+part an axis, none: 0.)");
   m.def(
-      "spots", &spots, "nx"_a, "ny"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0,
-      "dy"_a.none() = nb::none(), "boundary"_a = "periodic",
-      R"((nx, ny, d, d) complex128, the evidence of the program's preset 'belief': two bells of height 1
+      "spots", &spots, "nx"_a, "ny"_a, nb::kw_only(), "nz"_a.none() = nb::none(), "d"_a = 1,
+      "dx"_a = 1.0, "dy"_a.none() = nb::none(), "dz"_a.none() = nb::none(),
+      "boundary"_a = "periodic",
+      R"((nx, ny, d, d) complex128, with nz (nx, ny, nz, d, d), the evidence of the program's preset 'belief': two bells of height 1
 and standard deviation nx dx / 12, a quarter of the grid left and right of its middle; half of it off
 the diagonal.)");
   m.def(
       "posterior", &posterior, "t"_a, "evidence"_a, "tau"_a, nb::kw_only(), "out"_a = nb::none(),
       R"(B = sqrt(w) T sqrt(S / S_w), w = exp(-|T - E|^2 / tau), S = sum |T|^2, S_w = sum w |T|^2: Bayes'
-rule for |T|^2. t, evidence, out: (Nx, Ny, D, D); out may be t. NaN spreads to all.)");
+rule for |T|^2. t, evidence, out: (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D); out may be t. NaN spreads to all.)");
   m.def(
       "collapse", &collapse, "t"_a, nb::kw_only(), "outcome"_a = "drawn", "seed"_a = 0,
       "step"_a = 0, "basis"_a.none() = nb::none(), "out"_a = nb::none(),
-      R"((T after (Nx, Ny, D, D), k of each site (Nx, Ny) int64): the left index measured site by site
-in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k with probability
+      R"((T after (Nx, Ny, D, D), k of each site (Nx, Ny) int64; with an axis z, (Nx, Ny, Nz, D, D) and
+(Nx, Ny, Nz)): the left index measured site by site in an orthonormal basis, |k> = row k of (D, D) (the unit vectors). 'drawn': k with probability
 |<k|T|^2 / sum, from (seed, step, site); 'largest': the largest. Sites with T = 0 stay, k = -1.)");
   m.def("entropy", &entropy, "t"_a,
         "Mean over sites of -tr rho ln rho, rho = T^+ T / tr, nats: 0 for D = 1, at most ln D.");
   m.def(
       "variable_order_entropy", &variable_order_entropy, "t"_a, "nu"_a,
-      R"(sum over all entries of (|T_ij|^2)^nu(x, y), t: (Nx, Ny, D, D), nu: (Nx, Ny) float64. An entry
-0 counts 0, for nu = 0 too.)");
+      R"(sum over all entries of (|T_ij|^2)^nu(x, y), t: (Nx, Ny, D, D), nu: (Nx, Ny) float64, or both
+with Nz. An entry 0 counts 0, for nu = 0 too.)");
 }
 
 void bind_hamiltonian(nb::module_& m) {
@@ -484,36 +621,41 @@ void bind_hamiltonian(nb::module_& m) {
       m, "Hamiltonian",
       R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a grid that is periodic or has walls.
 
-Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2, three points each; varying: Laplace-Beltrami in
-flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of `dtype`.)")
+Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2 + g^zz d2/dz2, three points each; varying:
+Laplace-Beltrami in flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
+`dtype`, or (Nx, Ny, Nz, D, D) where v is (Nx, Ny, Nz).)")
       .def(
           "__init__",
           [](Hamiltonian* self, const Argument& v, Index d, double dx, std::optional<double> dy,
-             const Boundaries& boundary, double hbar, double mass, double gxx, double gyy,
-             const Argument& gxx_field, const Argument& gyy_field, const std::string& dtype) {
-            new (self) Hamiltonian(v, d, {dx, dy, boundary}, hbar, mass, gxx, gyy, gxx_field,
-                                   gyy_field, dtype);
+             std::optional<double> dz, const Boundaries& boundary, double hbar, double mass,
+             double gxx, double gyy, double gzz, const Argument& gxx_field,
+             const Argument& gyy_field, const Argument& gzz_field, const std::string& dtype) {
+            new (self) Hamiltonian(v, d, {dx, dy, dz, boundary}, {.hbar = hbar, .mass = mass},
+                                   {gxx, gyy, gzz, gxx_field, gyy_field, gzz_field}, dtype);
           },
           "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(),
-          "boundary"_a = "periodic", "hbar"_a = 0.1, "mass"_a = 1.0, "gxx"_a = 1.0, "gyy"_a = 1.0,
-          "gxx_field"_a.none() = nb::none(), "gyy_field"_a.none() = nb::none(),
+          "dz"_a.none() = nb::none(), "boundary"_a = "periodic", "hbar"_a = 0.1, "mass"_a = 1.0,
+          "gxx"_a = 1.0, "gyy"_a = 1.0, "gzz"_a = 1.0, "gxx_field"_a.none() = nb::none(),
+          "gyy_field"_a.none() = nb::none(), "gzz_field"_a.none() = nb::none(),
           "dtype"_a = "complex128",
-          R"(v: (Nx, Ny) float64, copied. dx, dy: a cell's sides (dy None: dx); an axis of one cell has no
-differences and is none in sums. boundary: 'periodic', 'dirichlet' (T = 0 at walls on the outer
-faces) or 'neumann' (no slope there), or a pair, of x and y. gxx, gyy: the inverse metric, > 0; gxx_field, gyy_field
-(Nx, Ny): the same where it varies, both or none. Error for a value that is not finite or not > 0.)")
+          R"(v: (Nx, Ny) or (Nx, Ny, Nz) float64, copied. dx, dy, dz: a cell's sides (dy, dz None: dx); an axis
+of one cell has no differences and is none in sums. boundary: 'periodic', 'dirichlet' (T = 0 at walls
+on the outer faces) or 'neumann' (no slope there), or one word an axis. gxx, gyy, gzz: the inverse
+metric, > 0; gxx_field, gyy_field, gzz_field, of v's shape: the same where it varies, all of the
+grid's axes or none. Error for a value that is not finite or not > 0.)")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
       .def(
           "expectations", &Hamiltonian::expectations, "t"_a,
-          R"({x, y, width_x, width_y, p_x, p_y, l_z}: means over sqrt(g) |T|^2. x and y are from the grid's middle,
-widths are standard deviations, p_x = -i hbar d/dx by central differences (hbar sin(k dx) / dx of a
-plane wave), l_z = x p_y - y p_x. NaN for a field without norm.)")
-      .def("energy", &Hamiltonian::energy, "t"_a, "dx dy Re sum sqrt(g) tr(T^+ H[T]).")
+          R"({x, y, width_x, width_y, p_x, p_y, l_z}, and z, width_z, p_z where Nz > 1: means over sqrt(g) |T|^2.
+x and y are from the grid's middle, widths are standard deviations, p_x = -i hbar d/dx by central
+differences (hbar sin(k dx) / dx of a plane wave), l_z = x p_y - y p_x. NaN for a field without
+norm.)")
+      .def("energy", &Hamiltonian::energy, "t"_a, "dx dy dz Re sum sqrt(g) tr(T^+ H[T]).")
       .def_prop_ro("largest_stable_step", &Hamiltonian::largest_stable_step,
                    "The largest dt that scheme 'rk4' is stable with.")
       .def_prop_ro("weight", &Hamiltonian::weight,
-                   "(Nx, Ny): sqrt g at each cell, 1 where the metric is constant.")
+                   "Of v's shape: sqrt g at each cell, 1 where the metric is constant.")
       .def_prop_ro("bounds", &Hamiltonian::bounds, "All eigenvalues lie in [lowest, highest].");
 }
 
@@ -523,7 +665,7 @@ void bind_evolution(nb::module_& m) {
       R"(i hbar dT/dt = H[T] + U T - i W T + g |T|^2 T + Lambda_QR - Lambda_F + J, step by step.
 
 Lambda_QR = lambda_qr (B(T_prev) - T_prev), Lambda_F = (lambda_f / Gamma(alpha)) int (t-s)^(alpha-1)
-T(s) ds, J a field, constant or by formulas of the time, U(x, y, t) a potential that follows it, g |T_ij|^2 of each entry by itself (`nonlinearity`), W (Nx, Ny) >= 0 what absorbs (`absorption`); both of splittings only. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
+T(s) ds, J a field, constant or by formulas of the time, U(x, y, z, t) a potential that follows it, g |T_ij|^2 of each entry by itself (`nonlinearity`), W >= 0, of v's shape, what absorbs (`absorption`); both of splittings only. In complex64 rounding lets a splitting's norm drift by about 1e-7 of
 itself a step.)")
       .def(
           "__init__", &init_evolution, "hamiltonian"_a, "start"_a, "evidence"_a.none() = nb::none(),
@@ -533,10 +675,10 @@ itself a step.)")
           "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, "nonlinearity"_a = 0.0,
           "absorption"_a.none() = nb::none(), "potential"_a = "", "current_modulus"_a = "",
           "current_phase"_a = "", nb::keep_alive<1, 2>(),
-          R"(start, evidence, current: (Nx, Ny, D, D), copied. scheme: 'strang', 'yoshida4' (constant
+          R"(start, evidence, current: (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D), copied. scheme: 'strang', 'yoshida4' (constant
 metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
-'source', or 'relax', which moves T to B. potential: a formula U(x, y, t) beside the Hamiltonian's v;
-current_modulus, current_phase: formulas of x, y, t, i, j for a current beside `current`; not with
+'source', or 'relax', which moves T to B. potential: a formula U(x, y, z, t) beside the Hamiltonian's v;
+current_modulus, current_phase: formulas of x, y, z, t, i, j for a current beside `current`; not with
 'chebyshev' (potential) and 'yoshida4' (current). update_every: T_prev <- T each so many steps (0: never).
 tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
 run.)")
@@ -546,10 +688,10 @@ run.)")
 horizon and where a solver fails.)")
       .def(
           "energy", &Evolution::energy, "t"_a, "time"_a.none() = nb::none(),
-          R"(dx dy (Re sum sqrt(g) tr(T^+ (H + U)[T]) + g/2 sum |T_ij|^4) of a field t, with U at `time` (None: of
+          R"(dx dy dz (Re sum sqrt(g) tr(T^+ (H + U)[T]) + g/2 sum |T_ij|^4) of a field t, with U at `time` (None: of
 the evolution) and the integrator's Laplacian: where symbol='continuous' it is that of plane waves.)")
       .def("field", &Evolution::field, nb::kw_only(), "out"_a = nb::none(),
-           "A copy of T: (Nx, Ny, D, D).")
+           "A copy of T, of the start's shape.")
       .def_prop_ro("step", [](Evolution& e) { return e.get([](auto& of) { return of.step(); }); })
       .def_prop_ro("time", [](Evolution& e) { return e.get([](auto& of) { return of.time(); }); })
       .def_prop_ro(
@@ -559,13 +701,8 @@ the evolution) and the integrator's Laplacian: where symbol='continuous' it is t
           "pole_error",
           [](Evolution& e) { return e.get([](auto& of) { return of.pole_error(); }); },
           "Certified relative error of the memory's kernel.")
-      .def_prop_ro(
-          "broken_cell",
-          [](Evolution& e) -> nb::object {
-            const auto cell = e.broken_cell();
-            return cell[0] < 0 ? nb::object(nb::none()) : nb::make_tuple(cell[0], cell[1]);
-          },
-          "The first cell (x, y) with a number that is not finite, or None.");
+      .def_prop_ro("broken_cell", &Evolution::broken_cell,
+                   "The first cell (x, y) or (x, y, z) with a number that is not finite, or None.");
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 """The cognitive tensor field: i hbar dT/dt = H[T] + U T + g |T|^2 T + Lambda_QR - Lambda_F + J on a grid that is periodic
 or has walls.
 
-A field is an array (Nx, Ny, D, D) of complex numbers; x is axis 0.
+A field is an array (Nx, Ny, D, D) of complex numbers, or (Nx, Ny, Nz, D, D) in three dimensions; x is axis 0.
 """
 
 from typing import Any, Iterable, NamedTuple, Sequence
@@ -44,15 +44,17 @@ __all__ = [
 ]
 
 
-#: A word for both axes, or one each.
-Boundary = str | tuple[str, str]
+#: A word for all axes, or one each.
+Boundary = str | tuple[str, str] | tuple[str, str, str]
+#: A place or a wave's vector; two parts have none along z.
+Vector = tuple[float, float] | tuple[float, float, float]
 
 
 class Evolved(NamedTuple):
     """Result of `evolve`: F frames."""
 
     time: NDArray  #: (F,)
-    frames: NDArray  #: (F, Nx, Ny, D, D), the start first
+    frames: NDArray  #: (F, Nx, Ny, D, D) or (F, Nx, Ny, Nz, D, D), the start first
     #: (F,) each: norm, energy, entropy and those of Hamiltonian.expectations
     diagnostics: dict[str, NDArray]
 
@@ -61,24 +63,27 @@ def packet(
     nx: int,
     ny: int,
     *,
+    nz: int | None = None,
     d: int = 1,
     dx: float = 1.0,
     dy: float | None = None,
+    dz: float | None = None,
     boundary: Boundary = "periodic",
     width: float = 5.0,
-    centre: tuple[float, float] = (0.0, 0.0),
-    k: tuple[float, float] = (0.5, 0.0),
+    centre: Vector = (0.0, 0.0),
+    k: Vector = (0.5, 0.0),
     norm: float | None = None,
     dtype: str = "complex128",
 ) -> NDArray:
     """A Gaussian packet, (nx, ny, d, d): exp(-|r - centre|^2 / (4 width^2) + i k.r).
 
-    On the diagonal of T; half of it off the diagonal: the program's packet. r is the distance from
-    the middle of the grid, (nx/2, ny/2), times dx and dy (None: dx), or from the middle between
-    walls; k in radians a unit of length; width > 0.
+    With nz it has three dimensions, (nx, ny, nz, d, d). On the diagonal of T; half of it off the
+    diagonal: the program's packet. r is the distance from the middle of the grid, (nx/2, ny/2,
+    nz/2), times dx, dy and dz (None: dx), or from the middle between walls; k in radians a unit of
+    length; width > 0.
     norm: what sum |T|^2 is scaled to; None: the packet's height is 1.
     """
-    field = _field.packet(nx, ny, d, dx, dy, boundary, width, centre, k)
+    field = _field.packet(nx, ny, nz, d, dx, dy, dz, boundary, width, centre, k)
     if norm is not None:
         field *= numpy.sqrt(norm) / numpy.linalg.norm(field)
     return field.astype(dtype, copy=False)
@@ -94,42 +99,47 @@ def evolve(
     current: ArrayLike | str | tuple[str, str] | None = None,
     dx: float = 1.0,
     dy: float | None = None,
+    dz: float | None = None,
     boundary: Boundary = "periodic",
     hbar: float = 0.1,
     mass: float = 1.0,
     gxx: float | ArrayLike | str = 1.0,
     gyy: float | ArrayLike | str = 1.0,
+    gzz: float | ArrayLike | str = 1.0,
     absorption: ArrayLike | str | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Evolved:
-    """Evolves `start`: (Nx, Ny, D, D) for `steps` steps; a frame every `every` steps and of the last.
+    """Evolves `start`, (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D), for `steps` steps.
 
-    Cells are dx by dy (None: dx); of an array (Nx, 1, D, D) the grid has one dimension. boundary:
-    'periodic', 'dirichlet' or 'neumann', or a pair of these, of x and y.
+    A frame is kept every `every` steps and of the last. Cells are dx by dy by dz (None: dx); axes of
+    one cell are none, so that of an array (Nx, 1, D, D) the grid has one dimension. boundary:
+    'periodic', 'dirichlet' or 'neumann', or one of these an axis.
 
-    v: the potential (Nx, Ny) float64 (None: 0), complex v - i W, or a formula of x, y and the time t;
-    absorption: an array or a formula of x and y for W >= 0, which makes v - i W of v, so that norm
-    falls. gxx, gyy: the inverse metric, numbers, arrays (Nx, Ny) or formulas of x and y. evidence,
-    current: (Nx, Ny, D, D), None, or a formula of x, y, i, j, or two, of modulus and phase
-    (`polar`); those of the current may read t. `settings`: those of Evolution (scheme, dt,
-    lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and somebody
-    looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
+    v: the potential, float64 of the grid's shape (None: 0), complex v - i W, or a formula of x, y, z
+    and the time t; absorption: an array or a formula of x, y and z for W >= 0, which makes v - i W of
+    v, so that norm falls. gxx, gyy, gzz: the inverse metric, numbers, arrays or formulas of x, y and
+    z. evidence, current: an array of the start's shape, None, or a formula of x, y, z, i, j, or two,
+    of modulus and phase (`polar`); those of the current may read t. `settings`: those of Evolution
+    (scheme, dt, lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and
+    somebody looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
     lior.RunError where the field stops being finite.
     """
     if steps < 0 or every < 1:
         raise Error(f"steps is {steps}, every is {every}; expected at least 0 and 1")
     first = numpy.asarray(start)
-    cells: dict[str, Any] = {"dx": dx, "dy": dy, "boundary": boundary}
+    if first.ndim not in (4, 5):
+        raise Error(f"start has shape {first.shape}; expected (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D)")
+    cells: dict[str, Any] = {"dx": dx, "dy": dy, "dz": dz, "boundary": boundary}
     potential, absorbed = _potential(v, absorption, first.shape, cells, settings)
     hamiltonian = Hamiltonian(
         potential,
-        d=first.shape[2],
+        d=first.shape[-1],
         hbar=hbar,
         mass=mass,
         dtype=first.dtype.name,
         **cells,
-        **_metric(gxx, gyy, first.shape, cells),
+        **_metric({"gxx": gxx, "gyy": gyy, "gzz": gzz}, first.shape, cells),
     )
     entries = _entries(evidence, first, cells), _current(current, first, cells, settings)
     evolution = Evolution(hamiltonian, first, *entries, absorption=absorbed, **settings)
@@ -171,8 +181,13 @@ def _recorded(
 
 
 def _values(given: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> Any:
-    """The array (Nx, Ny) of a formula; anything else as it is."""
-    return formula(given, *shape[:2], **cells) if isinstance(given, str) else given
+    """The array of a formula on the grid of a field's shape; anything else as it is."""
+    return formula(given, **_counts(shape), **cells) if isinstance(given, str) else given
+
+
+def _counts(shape: tuple[int, ...]) -> dict[str, int]:
+    """nx, ny and, where there is one, nz of a field's shape."""
+    return dict(zip(("nx", "ny", "nz"), shape[:-2]))
 
 
 def _potential(
@@ -182,7 +197,7 @@ def _potential(
     absorption = _values(absorption, shape, cells)
     if isinstance(v, str) and _field._reads_time(v):
         settings["potential"], v = v, None
-    v = numpy.zeros(shape[:2]) if v is None else numpy.asarray(_values(v, shape, cells))
+    v = numpy.zeros(shape[:-2]) if v is None else numpy.asarray(_values(v, shape, cells))
     if numpy.iscomplexobj(v):
         v = v.astype("complex128")
         absorbed = -v.imag
@@ -192,12 +207,15 @@ def _potential(
     return v, absorption
 
 
-def _metric(gxx: Any, gyy: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> dict[str, Any]:
-    gxx, gyy = _values(gxx, shape, cells), _values(gyy, shape, cells)
-    if numpy.ndim(gxx) or numpy.ndim(gyy):
-        ones = numpy.ones(shape[:2])
-        return {"gxx_field": gxx * ones, "gyy_field": gyy * ones}
-    return {"gxx": gxx, "gyy": gyy}
+def _metric(given: dict[str, Any], shape: tuple[int, ...], cells: dict[str, Any]) -> dict[str, Any]:
+    """gxx, gyy and gzz; where one varies, arrays of those that the grid has."""
+    values = {name: _values(value, shape, cells) for name, value in given.items()}
+    if not any(numpy.ndim(value) for value in values.values()):
+        return values
+    has_z = numpy.ndim(values["gzz"]) or shape[2:-2] not in ((), (1,))
+    ones = numpy.ones(shape[:-2])
+    own = ("gxx", "gyy", "gzz") if has_z else ("gxx", "gyy")
+    return {f"{name}_field": values[name] * ones for name in own}
 
 
 def _formulas(given: Any) -> tuple[str, str] | None:
@@ -215,8 +233,8 @@ def _entries(given: Any, start: NDArray, cells: dict[str, Any]) -> Any:
     texts = _formulas(given)
     if texts is None:
         return given
-    nx, ny, d = start.shape[:3]
-    return polar(*texts, nx=nx, ny=ny, d=d, **cells).astype(start.dtype, copy=False)
+    field = polar(*texts, **_counts(start.shape), d=start.shape[-1], **cells)
+    return field.astype(start.dtype, copy=False)
 
 
 def _current(given: Any, start: NDArray, cells: dict[str, Any], settings: dict[str, Any]) -> Any:
