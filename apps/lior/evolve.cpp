@@ -53,11 +53,14 @@ std::string length_text(const EvolveSetup& setup, Index steps) {
 constexpr double kSecondsBetweenCheckpoints = 1, kTimesWriting = 20;
 
 constexpr const char* kOutputs = R"(Writes into --out:
-  field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y
+  field.h5                 /T complex [frame, x, y, i, j] with the scales /time, /x and /y; where
+                           grid.nz is above 1 [frame, x, y, z, i, j], and /z
   field.xdmf, field.points its frames as ParaView and VTK open them, at the end of the run
   diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error;
-                           means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y
-  frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness
+                           means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y; z, width_z
+                           and p_z where there is z
+  frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness; of three
+                           dimensions the plane of the z index output.plane (grid.nz / 2)
   config.toml              every setting of the run; --config reads it back
   checkpoint.safetensors   all that --resume needs, the memory's poles included
 
@@ -105,13 +108,13 @@ class WatchedSteps {
     const Index step = evolution_.step();
     restore(first);
     throw RunError(
-        fmt::format("the field is no longer finite at step {}, cell ({}, {}); what was saved "
-                    "before is whole, and a smaller dt may help",
-                    step, cell[0], cell[1]));
+        fmt::format("the field is no longer finite at step {}, cell {}; what was saved before is "
+                    "whole, and a smaller dt may help",
+                    step, grid_.whole().cell_text(cell[0], cell[1])));
   }
 
  private:
-  /// Of the whole grid; the same on all ranks.
+  /// Row and cell of it in the whole grid; the same on all ranks.
   std::array<Index, 2> broken_cell() const {
     auto own = field::first_broken_cell<double>(evolution_.field());
     if (own[0] >= 0) own[0] += grid_.first_row();

@@ -23,14 +23,27 @@ struct DataSetName {
   const std::string& name;
 };
 
-/// This rank's rows of an array [Nx, Ny, ...].
+/// The axes of the whole grid in a file: x, y and, where there is one, z.
+std::vector<Index> axes_of(const field::Grid& grid) {
+  std::vector<Index> counts;
+  for (int axis = 0; axis < grid.axis_count(); ++axis) counts.push_back(grid.axes()[axis].count);
+  return counts;
+}
+
+/// Cell `cell` of the whole grid, for messages.
+std::string cell_text(const field::Grid& grid, Index cell) {
+  return grid.whole().cell_text(cell / grid.row_cells(), cell % grid.row_cells());
+}
+
+/// This rank's rows of an array of the whole grid.
 template <class Number, class Out>
 void copy_rows(const std::vector<Number>& all, const field::Grid& grid, Out out) {
   const Index row = out.size() / grid.nx;
   std::copy_n(all.data() + grid.first_row() * row, out.size(), out.data());
 }
 
-/// An array of finite numbers: this rank's rows of it, [Nx, Ny, ...].
+/// An array of finite numbers, [x, y, i, j] or [x, y, z, i, j], or without i, j: this rank's rows
+/// of it.
 template <int Rank>
 Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data,
                                 const field::Grid& grid, const Shape<Rank>& own) {
@@ -38,30 +51,30 @@ Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data
   LIOR_CHECK(!name.empty() && name == data.name && name.find('/') == name.npos,
              "{} is '{}'; expected the name of a data set at the root of the file", data.setting,
              name);
-  Shape<Rank> shape = own;
-  shape[0] = grid.all_nx();
+  std::vector<Index> shape = axes_of(grid);
+  shape.insert(shape.end(), own.begin() + 2, own.end());
   const auto found = io::read_hdf5(file, name, shape);
   const Index cell = std::ssize(found) / grid.all_cells();
   for (Index k = 0; k < std::ssize(found); ++k) {
     const Complex number = found[static_cast<std::size_t>(k)];
     LIOR_CHECK(std::isfinite(number.real()) && std::isfinite(number.imag()),
-               "{}: {} has a number at cell ({}, {}) that is not finite", file, name,
-               k / cell / grid.ny, k / cell % grid.ny);
+               "{}: {} has a number at cell {} that is not finite", file, name,
+               cell_text(grid, k / cell));
   }
   Array<Complex, Rank> numbers(own);
   copy_rows(found, grid, numbers.view());
   return numbers;
 }
 
-/// This rank's rows of a component [Nx, Ny] of the inverse metric.
+/// This rank's rows of a component [x, y] or [x, y, z] of the inverse metric.
 void read_inverse_metric(const std::string& file, const char* name, const field::Grid& grid,
                          View<double, 2> out) {
-  const auto numbers = io::read_hdf5_real(file, name, Shape<2>{grid.all_nx(), grid.ny});
+  const auto numbers = io::read_hdf5_real(file, name, axes_of(grid));
   for (Index k = 0; k < std::ssize(numbers); ++k) {
     const double number = numbers[static_cast<std::size_t>(k)];
     LIOR_CHECK(number > 0 && std::isfinite(number),
-               "{}: {} is {} at cell ({}, {}); expected finite numbers > 0", file, name, number,
-               k / grid.ny, k % grid.ny);
+               "{}: {} is {} at cell {}; expected finite numbers > 0", file, name, number,
+               cell_text(grid, k));
   }
   copy_rows(numbers, grid, out);
 }
@@ -69,7 +82,7 @@ void read_inverse_metric(const std::string& file, const char* name, const field:
 /// The values of a setting's formula at the cells; 0 where it is empty.
 Array<double, 2> formula_values(const std::string& formula, const char* setting,
                                 const field::Grid& grid) {
-  Array<double, 2> values({grid.nx, grid.ny});
+  Array<double, 2> values(grid.cell_shape());
   if (!formula.empty()) field::fill_formula(grid, formula, setting, values.view());
   return values;
 }
@@ -84,17 +97,20 @@ FieldArray polar_field(field::PolarFormula::Text modulus, field::PolarFormula::T
 
 bool metric_varies(const EvolveConfig& c) {
   return !c.metric_file.empty() || c.metric_bump != 0 || !c.metric_expression.empty() ||
-         !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty();
+         !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty() ||
+         !c.metric_gzz_expression.empty();
 }
 
 /// Throws where two settings say what one should.
 void check_alternatives(const EvolveConfig& c) {
-  const bool by_axis = !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty();
+  const bool by_axis = !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty() ||
+                       !c.metric_gzz_expression.empty();
   const int metrics =
       !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty() + by_axis;
   LIOR_CHECK(metrics <= 1,
              "metric.file, metric.bump, metric.expression and metric.gxx_expression with "
-             "metric.gyy_expression each say how the metric varies; give one of them");
+             "metric.gyy_expression and metric.gzz_expression each say how the metric varies; give "
+             "one of them");
   LIOR_CHECK(c.source_file.empty() || c.source_expression.empty(),
              "source.file and source.expression are both there; give one of them");
   LIOR_CHECK(c.bayes_evidence.empty() || c.bayes_expression.empty(),
@@ -108,23 +124,53 @@ void check_alternatives(const EvolveConfig& c) {
   check_phase(c.bayes_phase, c.bayes_expression, "bayes");
 }
 
-/// g^xx and g^yy of a metric that varies by a formula or a bump.
-void fill_metric(const EvolveConfig& c, const field::Grid& grid, View<double, 2> gxx,
-                 View<double, 2> gyy) {
-  std::fill(gxx.begin(), gxx.end(), 1.0);
-  if (c.metric_bump != 0) field::fill_bump(grid, c.metric_bump, gxx);
+/// The components of a metric that varies by formulas or a bump.
+void fill_metric(const EvolveConfig& c, const field::Grid& grid,
+                 std::span<Array<double, 2>> components) {
+  Array<double, 2> all(grid.cell_shape());
+  std::fill(all.span().begin(), all.span().end(), 1.0);
+  if (c.metric_bump != 0) field::fill_bump(grid, c.metric_bump, all.view());
   if (!c.metric_expression.empty()) {
-    field::fill_formula(grid, c.metric_expression, "metric.expression", gxx);
+    field::fill_formula(grid, c.metric_expression, "metric.expression", all.view());
   }
-  std::copy(gxx.begin(), gxx.end(), gyy.begin());
-  if (!c.metric_gxx_expression.empty()) {
-    field::fill_formula(grid, c.metric_gxx_expression, "metric.gxx_expression", gxx);
+  struct Component {
+    const char* setting;
+    const std::string& formula;
+    double factor;
+  };
+  const Component given[] = {
+      {"metric.gxx_expression", c.metric_gxx_expression, c.metric_gxx},
+      {"metric.gyy_expression", c.metric_gyy_expression, c.metric_gyy},
+      {"metric.gzz_expression", c.metric_gzz_expression, c.metric_gzz},
+  };
+  for (std::size_t axis = 0; axis < components.size(); ++axis) {
+    const auto& [setting, formula, factor] = given[axis];
+    Array<double, 2>& g = components[axis];
+    g = Array<double, 2>(grid.cell_shape());
+    std::copy(all.span().begin(), all.span().end(), g.data());
+    if (!formula.empty()) field::fill_formula(grid, formula, setting, g.view());
+    for (double& value : g.span()) value *= factor;
   }
-  if (!c.metric_gyy_expression.empty()) {
-    field::fill_formula(grid, c.metric_gyy_expression, "metric.gyy_expression", gyy);
+}
+
+/// Throws where a setting speaks of an axis z, and the grid has none.
+void check_axes(const EvolveConfig& c) {
+  if (c.grid_nz > 1) {
+    LIOR_CHECK(!c.output_plane || *c.output_plane < c.grid_nz,
+               "output.plane is {}, and grid.nz {}; expected an index below it",
+               c.output_plane.value_or(0), c.grid_nz);
+    return;
   }
-  for (double& value : gxx) value *= c.metric_gxx;
-  for (double& value : gyy) value *= c.metric_gyy;
+  const auto check = [](bool unset, const char* setting) {
+    LIOR_CHECK(unset, "{} is there, and the grid has no axis z; expected grid.nz above 1", setting);
+  };
+  check(!c.grid_dz, "grid.dz");
+  check(c.grid_boundary_z == field::Boundary::periodic, "grid.boundary_z");
+  check(c.metric_gzz == 1, "metric.gzz");
+  check(c.metric_gzz_expression.empty(), "metric.gzz_expression");
+  check(c.initial_z == 0, "initial.z");
+  check(c.initial_kz == 0, "initial.kz");
+  check(!c.output_plane, "output.plane");
 }
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
@@ -135,7 +181,7 @@ FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
   if (c.initial_kind == InitialKind::expression) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
-               "x and y, the modulus of the field");
+               "x, y and z, the modulus of the field");
     return polar_field({c.initial_expression, "initial.expression"},
                        {c.initial_phase, "initial.phase"}, grid);
   }
@@ -147,11 +193,13 @@ FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
                           .x0 = c.initial_x,
                           .y0 = c.initial_y,
                           .kx = c.initial_kx,
-                          .ky = c.initial_ky},
+                          .ky = c.initial_ky,
+                          .z0 = c.initial_z,
+                          .kz = c.initial_kz},
                          t.view());
       break;
     case InitialKind::plane_wave:
-      field::fill_plane_wave(grid, c.initial_kx, c.initial_ky, t.view());
+      field::fill_plane_wave(grid, c.initial_kx, c.initial_ky, t.view(), c.initial_kz);
       break;
     default: field::fill_random(grid, static_cast<std::uint64_t>(c.initial_seed), t.view());
   }
@@ -167,11 +215,14 @@ settings::Fields fields(EvolveConfig& c) {
   return {
       {"grid.nx", c.grid_nx, kSide},
       {"grid.ny", c.grid_ny, kSide},
+      Field("grid.nz", c.grid_nz, kSide).absent_in_old_files(),
       {"grid.D", c.grid_D, {1, 1 << 10}},
       {"grid.dx", c.grid_dx, kPositive},
       Field("grid.dy", c.grid_dy, kPositive).absent_in_old_files(),
+      Field("grid.dz", c.grid_dz, kPositive).absent_in_old_files(),
       Field("grid.boundary_x", c.grid_boundary_x).absent_in_old_files(),
       Field("grid.boundary_y", c.grid_boundary_y).absent_in_old_files(),
+      Field("grid.boundary_z", c.grid_boundary_z).absent_in_old_files(),
       {"physics.hbar", c.physics_hbar, kPositive},
       {"physics.m", c.physics_m, kPositive},
       {"physics.lambda_qr", c.physics_lambda_qr},
@@ -187,11 +238,13 @@ settings::Fields fields(EvolveConfig& c) {
       Field("potential.dataset", c.potential_dataset).absent_in_old_files(),
       {"metric.gxx", c.metric_gxx, kPositive},
       {"metric.gyy", c.metric_gyy, kPositive},
+      Field("metric.gzz", c.metric_gzz, kPositive).absent_in_old_files(),
       {"metric.bump", c.metric_bump},
       {"metric.file", c.metric_file},
       Field("metric.expression", c.metric_expression).absent_in_old_files(),
       Field("metric.gxx_expression", c.metric_gxx_expression).absent_in_old_files(),
       Field("metric.gyy_expression", c.metric_gyy_expression).absent_in_old_files(),
+      Field("metric.gzz_expression", c.metric_gzz_expression).absent_in_old_files(),
       {"integrator.kind", c.integrator_kind},
       {"integrator.symbol", c.integrator_symbol},
       Field("integrator.time", c.integrator_time).absent_in_old_files(),
@@ -217,11 +270,14 @@ settings::Fields fields(EvolveConfig& c) {
       {"initial.width", c.initial_width, kPositive},
       {"initial.x", c.initial_x},
       {"initial.y", c.initial_y},
+      Field("initial.z", c.initial_z).absent_in_old_files(),
       {"initial.kx", c.initial_kx},
       {"initial.ky", c.initial_ky},
+      Field("initial.kz", c.initial_kz).absent_in_old_files(),
       {"initial.seed", c.initial_seed, kCountOrNone},
       {"output.every", c.output_every, kCount},
       {"output.frames", c.output_frames},
+      Field("output.plane", c.output_plane, kCountOrNone).absent_in_old_files(),
   };
 }
 
@@ -239,9 +295,11 @@ void EvolveSetup::check_memory(const EvolveConfig& c) const {
                          .driven = !c.source_file.empty() || !c.source_expression.empty(),
                          .potential_in_time = potential != nullptr,
                          .current_in_time = current_in_time != nullptr};
-  // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric.
+  // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric of
+  // two or three parts.
   const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
-  const Index inputs = 4 * field + 3 * grid.cells() * static_cast<Index>(sizeof(double));
+  const Index inputs =
+      4 * field + (1 + grid.axis_count()) * grid.cells() * static_cast<Index>(sizeof(double));
   // The first of several ranks puts together the frames and states that it writes.
   const field::Grid all = grid.whole();
   const Index written = share != nullptr && ranks().is_first()
@@ -253,9 +311,9 @@ void EvolveSetup::check_memory(const EvolveConfig& c) const {
       field::state_bytes<double>(grid, settings, load.driven);  // WatchedSteps' copy
   const auto available = static_cast<double>(available_memory());
   LIOR_CHECK(static_cast<double>(bytes) <= available,
-             "a field of {} x {} cells, D = {}, takes {} to evolve, and {} are available; choose a "
+             "a field of {} cells, D = {}, takes {} to evolve, and {} are available; choose a "
              "smaller grid",
-             grid.all_nx(), grid.ny, grid.d, bytes_text(static_cast<double>(bytes)),
+             grid.size_text(), grid.d, bytes_text(static_cast<double>(bytes)),
              bytes_text(available));
 }
 
@@ -266,22 +324,26 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
            .dx = c.grid_dx,
            .spacing_y = c.grid_dy.value_or(0),
            .boundary_x = c.grid_boundary_x,
-           .boundary_y = c.grid_boundary_y} {
-  Array<double, 2> v, gxx, gyy;
-  ranks().together([&] { read(c, v, gxx, gyy); });
-  field::InverseMetric metric{.gxx = c.metric_gxx, .gyy = c.metric_gyy};
-  if (metric_varies(c)) {
-    metric.gxx_field = gxx.view();
-    metric.gyy_field = gyy.view();
-  }
+           .boundary_y = c.grid_boundary_y,
+           .nz = c.grid_nz,
+           .spacing_z = c.grid_dz.value_or(0),
+           .boundary_z = c.grid_boundary_z} {
+  Terms terms;
+  ranks().together([&] { terms = read(c); });
+  const field::InverseMetric metric{.gxx = c.metric_gxx,
+                                    .gyy = c.metric_gyy,
+                                    .gxx_field = terms.g[0].view(),
+                                    .gyy_field = terms.g[1].view(),
+                                    .gzz = c.metric_gzz,
+                                    .gzz_field = terms.g[2].view()};
   hamiltonian = std::make_unique<field::Hamiltonian<double>>(
-      grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, v.view());
+      grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, terms.v.view());
 }
 
 /// Everything but the Hamiltonian, and what that is made of.
-void EvolveSetup::read(const EvolveConfig& c, Array<double, 2>& v, Array<double, 2>& gxx,
-                       Array<double, 2>& gyy) {
+EvolveSetup::Terms EvolveSetup::read(const EvolveConfig& c) {
   grid.check();
+  check_axes(c);
   if (ranks().size() > 1) {
     share = std::make_unique<field::Share>(ranks(), grid.nx);
     grid.nx = share->count();
@@ -304,14 +366,17 @@ void EvolveSetup::read(const EvolveConfig& c, Array<double, 2>& v, Array<double,
   follow_time(c);
   check_memory(c);
 
-  v = Array<double, 2>({grid.nx, grid.ny});
-  set_potential(c, v.view());
-  if (metric_varies(c)) gxx = Array<double, 2>(v.shape()), gyy = Array<double, 2>(v.shape());
+  Terms terms{.v = Array<double, 2>(grid.cell_shape())};
+  set_potential(c, terms.v.view());
+  const std::span components(terms.g.data(), static_cast<std::size_t>(grid.axis_count()));
   if (!c.metric_file.empty()) {
-    read_inverse_metric(c.metric_file, "gxx", grid, gxx.view());
-    read_inverse_metric(c.metric_file, "gyy", grid, gyy.view());
+    constexpr const char* kNames[] = {"gxx", "gyy", "gzz"};
+    for (std::size_t axis = 0; axis < components.size(); ++axis) {
+      components[axis] = Array<double, 2>(grid.cell_shape());
+      read_inverse_metric(c.metric_file, kNames[axis], grid, components[axis].view());
+    }
   } else if (metric_varies(c)) {
-    fill_metric(c, grid, gxx.view(), gyy.view());
+    fill_metric(c, grid, components);
   }
   start = initial_field(c, grid);
   if (c.bayes_evidence == "builtin:spots") {
@@ -332,6 +397,7 @@ void EvolveSetup::read(const EvolveConfig& c, Array<double, 2>& v, Array<double,
     current = polar_field({c.source_expression, "source.expression"},
                           {c.source_phase, "source.phase"}, grid);
   }
+  return terms;
 }
 
 /// V, and W where something absorbs.
@@ -346,17 +412,17 @@ void EvolveSetup::set_potential(const EvolveConfig& c, View<double, 2> v) {
     absorption = formula_values(c.potential_absorption, "potential.absorption", grid);
   }
   if (c.potential_file.empty()) return;
-  const Array<Complex, 2> read =
+  const Array<Complex, 2> found =
       read_array<2>(c.potential_file, {"potential.dataset", c.potential_dataset}, grid, v.shape());
   for (Index k = 0; k < grid.cells(); ++k) {
-    const double gain = read.data()[k].imag();
-    v.data()[k] += read.data()[k].real();
+    const double gain = found.data()[k].imag();
+    v.data()[k] += found.data()[k].real();
     if (gain == 0) continue;
     LIOR_CHECK(gain < 0,
-               "{}: the imaginary part of {} at cell ({}, {}) is {}; expected <= 0, which absorbs",
-               c.potential_file, c.potential_dataset, grid.first_row() + k / grid.ny, k % grid.ny,
-               gain);
-    if (absorption.size() == 0) absorption = Array<double, 2>({grid.nx, grid.ny});
+               "{}: the imaginary part of {} at cell {} is {}; expected <= 0, which absorbs",
+               c.potential_file, c.potential_dataset,
+               grid.cell_text(k / grid.row_cells(), k % grid.row_cells()), gain);
+    if (absorption.size() == 0) absorption = Array<double, 2>(grid.cell_shape());
     absorption.data()[k] -= gain;
   }
 }

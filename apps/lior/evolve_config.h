@@ -19,25 +19,27 @@ constexpr auto enum_names(InitialKind) {
 
 /// One member a setting, named table_key; the defaults are the `packet` preset's.
 struct EvolveConfig {
-  Index grid_nx = 64, grid_ny = 64, grid_D = 2;
+  Index grid_nx = 64, grid_ny = 64, grid_nz = 1, grid_D = 2;
   double grid_dx = 1;
-  std::optional<double> grid_dy{};  ///< absent: dx
+  std::optional<double> grid_dy{}, grid_dz{};  ///< absent: dx
   field::Boundary grid_boundary_x = field::Boundary::periodic;
   field::Boundary grid_boundary_y = field::Boundary::periodic;
+  field::Boundary grid_boundary_z = field::Boundary::periodic;
   double physics_hbar = 0.1, physics_m = 1, physics_lambda_qr = 0, physics_lambda_f = 0;
   double physics_alpha = 0.5, physics_tau = 0.5;
   double physics_nonlinearity = 0;
   field::Potential potential_kind = field::Potential::zero;
   double potential_strength = 0;
-  std::string potential_expression{};  ///< of x, y and t, added to the kind's
-  std::string potential_absorption{};  ///< W >= 0 of x and y: V - i W
-  std::string potential_file{};        ///< HDF5: V [x, y], added to the kind's; complex: V - i W
+  std::string potential_expression{};  ///< of x, y, z and t, added to the kind's
+  std::string potential_absorption{};  ///< W >= 0 of x, y and z: V - i W
+  std::string potential_file{};        ///< HDF5: V [x, y, z], added to the kind's; complex: V - i W
   std::string potential_dataset = "V";
-  double metric_gxx = 1, metric_gyy = 1;
-  double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times both, sigma = N/6 cells
-  std::string metric_file{};  ///< HDF5: gxx, gyy [x, y]
-  std::string metric_expression{};                               ///< of x and y: times gxx and gyy
-  std::string metric_gxx_expression{}, metric_gyy_expression{};  ///< times gxx, times gyy
+  double metric_gxx = 1, metric_gyy = 1, metric_gzz = 1;
+  double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times all, sigma = N/6 cells
+  std::string metric_file{};  ///< HDF5: gxx, gyy and, where there is z, gzz [x, y, z]
+  std::string metric_expression{};  ///< of x, y and z: times gxx, gyy and gzz
+  std::string metric_gxx_expression{}, metric_gyy_expression{},
+      metric_gzz_expression{};  ///< of one
   field::Scheme integrator_kind = field::Scheme::strang;
   field::Symbol integrator_symbol = field::Symbol::discrete;
   field::Time integrator_time = field::Time::real;
@@ -45,25 +47,28 @@ struct EvolveConfig {
   Index integrator_steps = 800;
   Index bayes_update_every = 0;
   field::BayesMode bayes_mode = field::BayesMode::source;
-  std::string bayes_evidence{};  ///< HDF5: E [x, y, i, j]; or builtin:spots
+  std::string bayes_evidence{};  ///< HDF5: E [x, y, z, i, j]; or builtin:spots
   std::string bayes_dataset = "E";
-  std::string bayes_expression{};  ///< of x, y, i, j: the modulus of E
+  std::string bayes_expression{};  ///< of x, y, z, i, j: the modulus of E
   std::string bayes_phase{};       ///< and its phase; empty: 0
-  std::string source_file{};       ///< HDF5: J [x, y, i, j]
+  std::string source_file{};       ///< HDF5: J [x, y, z, i, j]
   std::string source_dataset = "J";
-  std::string source_expression{};  ///< of x, y, t, i, j: the modulus of J
+  std::string source_expression{};  ///< of x, y, z, t, i, j: the modulus of J
   std::string source_phase{};       ///< and its phase; empty: 0
   double memory_tolerance = 1e-6;
   Index memory_horizon = 1 << 20;
   InitialKind initial_kind = InitialKind::packet;
-  std::string initial_file{};  ///< HDF5: T [x, y, i, j]; read where the kind is file
+  std::string initial_file{};  ///< HDF5: T [x, y, z, i, j]; read where the kind is file
   std::string initial_dataset = "T";
-  std::string initial_expression{};  ///< the modulus, of x, y, i, j, where the kind is expression
-  std::string initial_phase{};       ///< and its phase; empty: 0
-  double initial_width = 5, initial_x = 0, initial_y = 0, initial_kx = 0.5, initial_ky = 0;
+  std::string
+      initial_expression{};     ///< the modulus, of x, y, z, i, j, where the kind is expression
+  std::string initial_phase{};  ///< and its phase; empty: 0
+  double initial_width = 5, initial_x = 0, initial_y = 0, initial_z = 0;
+  double initial_kx = 0.5, initial_ky = 0, initial_kz = 0;
   Index initial_seed = 0;
   Index output_every = 20;
-  bool output_frames = true;  ///< a PNG picture a frame
+  bool output_frames = true;            ///< a PNG picture a frame
+  std::optional<Index> output_plane{};  ///< the z index of what pictures show; absent: nz / 2
 };
 
 /// The settings of a preset (evolve_presets.cpp). Throws lior::Error that lists their names.
@@ -99,8 +104,12 @@ struct EvolveSetup {
   field::Inputs<double> inputs() const;
 
  private:
-  void read(const EvolveConfig& config, Array<double, 2>& v, Array<double, 2>& gxx,
-            Array<double, 2>& gyy);
+  /// What the Hamiltonian is made of; g: g^xx, g^yy and g^zz, empty where they do not vary.
+  struct Terms {
+    Array<double, 2> v;
+    std::array<Array<double, 2>, 3> g{};
+  };
+  Terms read(const EvolveConfig& config);
   void set_potential(const EvolveConfig& config, View<double, 2> v);
   void follow_time(const EvolveConfig& config);
   void check_memory(const EvolveConfig& config) const;

@@ -26,11 +26,10 @@ using Complex = std::complex<double>;
 constexpr const char *kField = "field.h5", *kNewField = "field.h5.partial",
                      *kLines = "diagnostics.jsonl", *kCheckpoint = "checkpoint.safetensors";
 
-/// place(i) of each cell of an axis.
-template <class Place>
-std::vector<double> scale(Index count, const Place& place) {
+/// The places of an axis's cells.
+std::vector<double> places(const field::Axis& axis) {
   std::vector<double> values;
-  for (Index i = 0; i < count; ++i) values.push_back(place(i));
+  for (Index i = 0; i < axis.count; ++i) values.push_back(axis.place(i));
   return values;
 }
 
@@ -114,6 +113,7 @@ EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config
       every_(config.output_every),
       steps_(config.integrator_steps),
       pictures_(config.output_frames),
+      plane_(config.output_plane.value_or(setup.grid.nz / 2)),
       brightest_(largest_modulus(setup)),
       row_sums_(2 * setup.grid.all_nx()),
       work_(setup.grid.shape()) {
@@ -162,10 +162,19 @@ void EvolveOutput::new_series() {
   if (!writes_) return;
   series_.emplace(path(kNewField), path(kField));
   series_->add_growing_scale("time");
-  series_->add_scale("x", scale(grid.nx, [&](Index i) { return grid.x(i); }));
-  series_->add_scale("y", scale(grid.ny, [&](Index j) { return grid.y(j); }));
-  const std::string scales[] = {"time", "x", "y", "", ""}, labels[] = {"frame", "x", "y", "i", "j"};
-  series_->add_frames("T", grid.shape(), scales, labels);
+  std::vector<std::string> scales{"time"}, labels{"frame"};
+  std::vector<Index> shape;
+  constexpr const char* kNames[] = {"x", "y", "z"};
+  for (int axis = 0; axis < grid.axis_count(); ++axis) {
+    series_->add_scale(kNames[axis], places(grid.axes()[axis]));
+    scales.emplace_back(kNames[axis]), labels.emplace_back(kNames[axis]);
+    shape.push_back(grid.axes()[axis].count);
+  }
+  for (const char* index : {"i", "j"}) {
+    scales.emplace_back(), labels.emplace_back(index);
+    shape.push_back(grid.d);
+  }
+  series_->add_frames("T", shape, scales, labels);
 }
 
 void EvolveOutput::resume(field::Evolution<double>& evolution,
@@ -294,9 +303,8 @@ void EvolveOutput::add_line(field::ConstField<double> t, Index step,
       {"entropy", field::entropy<double>(t, sums)},
       {"poles", Index{evolution.poles()}},
       {"pole_error", evolution.pole_error()}};
-  for (std::size_t k = 0; k < means.kNames.size(); ++k) {
-    line.push_back({means.kNames[k], means.values()[k]});
-  }
+  const auto names = field::Expectations::names(setup_->grid);
+  for (std::size_t k = 0; k < names.size(); ++k) line.push_back({names[k], means.values()[k]});
   if (writes_) lines_->append(line);
 }
 
@@ -306,7 +314,8 @@ void EvolveOutput::frame(const field::Evolution<double>& evolution) {
   add_frame(all, evolution.step());
   add_line(evolution.field(), evolution.step(), evolution);
   if (!pictures_ || !writes_) return;
-  const auto picture = field_picture(all, setup_->grid.whole(), brightest_, evolution.time());
+  const auto picture =
+      field_picture(all, setup_->grid.whole(), plane_, brightest_, evolution.time());
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 

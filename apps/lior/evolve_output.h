@@ -64,7 +64,7 @@ class EvolveOutput {
   void each_plane(std::span<double> own, std::span<double> all, const Move& move) const;
   field::ConstField<double> whole(field::ConstField<double> t);
   /// Real numbers of a row of a field.
-  Index row_reals() const { return 2 * setup_->grid.ny * setup_->grid.d * setup_->grid.d; }
+  Index row_reals() const { return 2 * setup_->grid.row_cells() * setup_->grid.d * setup_->grid.d; }
 
   std::string folder_;
   bool writes_ = ranks().is_first();
@@ -72,6 +72,7 @@ class EvolveOutput {
   const EvolveSetup* setup_;
   Index every_, steps_;
   bool pictures_;
+  Index plane_;       ///< the z index of what they show
   double brightest_;  ///< the modulus of full brightness: the start's largest
   std::optional<io::Hdf5Series> series_;
   Offsets offsets_, hashes_;  ///< of the frames in field.h5

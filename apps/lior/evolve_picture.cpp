@@ -28,8 +28,25 @@ constexpr Index kLegendWidth = 150, kLegendHeight = 184, kGap = 4, kSmallestPict
 constexpr plot::Colour kBetween{48, 48, 48}, kInk{225, 225, 225}, kPaper{0, 0, 0};
 constexpr plot::AxesStyle kStyle{.ink = kInk, .with_grid = false, .text = 11};
 
+/// The grid without z.
+field::Grid plane_of(const field::Grid& grid) {
+  field::Grid flat = grid;
+  flat.nz = 1;
+  return flat;
+}
+
+/// The cells of one index along z.
+Array<Complex, 4> plane_of(field::ConstField<double> t, const field::Grid& grid, Index plane) {
+  Array<Complex, 4> section(plane_of(grid).shape());
+  const Index cell = grid.d * grid.d;
+  for (Index k = 0; k < grid.nx * grid.ny; ++k) {
+    std::copy_n(t.data() + (k * grid.nz + plane) * cell, cell, section.data() + k * cell);
+  }
+  return section;
+}
+
 /// A disk whose angle is the phase and whose radius the modulus, and what the picture shows.
-void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time) {
+void draw_legend(plot::Canvas& canvas, Index left, double brightest, const std::string& at) {
   constexpr Index kRadius = 44, kMiddle = kLegendWidth / 2, kCentre = 74;
   for (Index y = -kRadius; y <= kRadius; ++y) {
     for (Index x = -kRadius; x <= kRadius; ++x) {
@@ -48,7 +65,7 @@ void draw_legend(plot::Canvas& canvas, Index left, double brightest, double time
   centred(kMiddle + kRadius + 9, kCentre + 4, "0");
   centred(kMiddle - kRadius - 10, kCentre + 4, "\u03c0");
   centred(kMiddle, kCentre + kRadius + 33, fmt::format("rim: {:.4g} or more", brightest));
-  centred(kMiddle, kCentre + kRadius + 49, fmt::format("time {:.6g}", time));
+  centred(kMiddle, kCentre + kRadius + 49, at);
 }
 
 /// D x D panels of one size, axes at the one in the lower left corner, and room for a legend.
@@ -155,30 +172,37 @@ Panels line_panels(field::ConstField<double> t, const field::Grid& grid, double 
 }
 
 /// The names of the curves, and what the picture shows.
-void draw_line_legend(plot::Canvas& canvas, Index left, double time) {
-  const auto at = static_cast<double>(left);
+void draw_line_legend(plot::Canvas& canvas, Index left, const std::string& at) {
+  const auto first = static_cast<double>(left);
   double baseline = 24;
   for (const Curve& curve : kCurves) {
-    const plot::Point ends[] = {{at + 10, baseline - 4}, {at + 30, baseline - 4}};
+    const plot::Point ends[] = {{first + 10, baseline - 4}, {first + 30, baseline - 4}};
     canvas.polyline(ends, 1.6, curve.colour);
-    canvas.text({at + 36, baseline}, curve.name, {.size = 11, .colour = kInk});
+    canvas.text({first + 36, baseline}, curve.name, {.size = 11, .colour = kInk});
     baseline += 18;
   }
-  canvas.text({at + 10, baseline + 6}, fmt::format("time {:.6g}", time),
-              {.size = 11, .colour = kInk});
+  canvas.text({first + 10, baseline + 6}, at, {.size = 11, .colour = kInk});
 }
 
 }  // namespace
 
 Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, const field::Grid& grid,
-                                     double brightest, double time) {
-  const bool lines = grid.cells() > 1 && (grid.nx == 1 || grid.ny == 1);
-  Panels panels = lines ? line_panels(t, grid, brightest) : phase_panels(t, grid, brightest);
+                                     Index plane, double brightest, double time) {
+  const field::Grid flat = plane_of(grid);
+  Array<Complex, 4> section;
+  std::string at = fmt::format("time {:.6g}", time);
+  if (grid.axis_count() == 3) {
+    section = plane_of(t, grid, plane);
+    t = section.view();
+    at += fmt::format(", z {:.4g}", grid.z(plane));
+  }
+  const bool lines = flat.cells() > 1 && (flat.nx == 1 || flat.ny == 1);
+  Panels panels = lines ? line_panels(t, flat, brightest) : phase_panels(t, flat, brightest);
   panels.draw_axes();
   if (lines) {
-    draw_line_legend(panels.canvas, panels.legend, time);
+    draw_line_legend(panels.canvas, panels.legend, at);
   } else {
-    draw_legend(panels.canvas, panels.legend, brightest, time);
+    draw_legend(panels.canvas, panels.legend, brightest, at);
   }
   return panels.canvas.take();
 }

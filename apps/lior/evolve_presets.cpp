@@ -116,6 +116,23 @@ const Preset kPresets[] = {
       .integrator_steps = 600,
       .initial_kind = InitialKind::expression,
       .initial_expression = "exp(-(x^2 + y^2)/8)/sqrt(4*pi)"}},
+    {"trap",
+     "the same in three dimensions: a Bose gas in a trap twice as long as wide",
+     {.grid_nx = 36,
+      .grid_ny = 24,
+      .grid_nz = 24,
+      .grid_D = 1,
+      .grid_dx = 0.4,
+      .physics_hbar = 1,
+      .physics_nonlinearity = 80 * std::numbers::pi,
+      .potential_expression = "(x^2/4 + y^2 + z^2)/2",
+      .integrator_symbol = field::Symbol::continuous,
+      .integrator_time = field::Time::imaginary,
+      .integrator_dt = 0.01,
+      .integrator_steps = 400,
+      .initial_kind = InitialKind::expression,
+      .initial_expression = "exp(-(x^2/4 + y^2 + z^2)/4)/sqrt(2*(2*pi)^1.5)",
+      .output_every = 40}},
 };
 
 }  // namespace
