@@ -194,7 +194,7 @@ Array<std::uint8_t, 3> field_picture(field::ConstField<double> t, const field::G
   if (grid.axis_count() == 3) {
     section = plane_of(t, grid, plane);
     t = section.view();
-    at += fmt::format(", z {:.4g}", grid.z(plane));
+    at += fmt::format(", z = {:.4g}", grid.z(plane));
   }
   const bool lines = flat.cells() > 1 && (flat.nx == 1 || flat.ny == 1);
   Panels panels = lines ? line_panels(t, flat, brightest) : phase_panels(t, flat, brightest);

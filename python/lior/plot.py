@@ -34,15 +34,23 @@ def phase_colours(t: ArrayLike) -> NDArray:
 
 
 def field(
-    t: ArrayLike, component: tuple[int, int] = (0, 0), *, dx: float = 1.0, axes: Axes | None = None
+    t: ArrayLike,
+    component: tuple[int, int] = (0, 0),
+    *,
+    plane: int | None = None,
+    dx: float = 1.0,
+    axes: Axes | None = None,
 ) -> Axes:
     """One component of a field (Nx, Ny, D, D), or a plane (Nx, Ny): phase as hue, modulus as
-    brightness; x to the right, y up, in units of dx."""
+    brightness; x to the right, y up, in units of dx. Of (Nx, Ny, Nz, D, D) the plane of that index
+    along z (None: Nz/2)."""
     axes = _axes(axes)
     t = numpy.asarray(t)
-    plane = t[:, :, component[0], component[1]] if t.ndim == 4 else t
-    extent = (0, dx * plane.shape[0], 0, dx * plane.shape[1])
-    axes.imshow(phase_colours(plane).swapaxes(0, 1), origin="lower", extent=extent)
+    if t.ndim == 5:
+        t = t[:, :, t.shape[2] // 2 if plane is None else plane]
+    shown = t[:, :, component[0], component[1]] if t.ndim == 4 else t
+    extent = (0, dx * shown.shape[0], 0, dx * shown.shape[1])
+    axes.imshow(phase_colours(shown).swapaxes(0, 1), origin="lower", extent=extent)
     axes.set(xlabel="x", ylabel="y")
     return axes
 

@@ -131,7 +131,7 @@ def test_evidence_and_metric_are_formulas_too(lior, tmp_path):
         ('[bayes]\nexpression = "x"\nevidence = "builtin:spots"\n', "are both there; give one"),
         (
             '[metric]\nexpression = "2"\ngxx_expression = "2"\n',
-            "metric.gxx_expression with metric.gyy_expression each say how the metric varies",
+            "metric.gxx_expression with metric.gyy_expression and metric.gzz_expression each say how",
         ),
     ],
 )

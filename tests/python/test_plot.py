@@ -28,6 +28,15 @@ def test_field_shows_x_to_the_right_and_y_up():
     pyplot.close(axes.figure)
 
 
+def test_a_field_of_three_dimensions_shows_one_plane():
+    t = np.zeros((6, 4, 5, 1, 1), complex)
+    t[5, 0, 2], t[0, 1, 4] = 1, -1
+    middle, top = plot.field(t), plot.field(t, plane=4)
+    assert (middle.get_images()[0].get_array()[0, 5] == [1, 0, 0]).all()
+    assert (top.get_images()[0].get_array()[1, 0] == [0, 1, 1]).all()
+    pyplot.close("all")
+
+
 def test_geodesics_mark_where_they_stopped():
     x = np.array([[0.5, 1.0], [0.0, 0.0]])
     v = np.array([[-1.0, 0.0], [0.0, 1.0]])  # through the pole; along a parallel
