@@ -54,7 +54,14 @@ def test_without_a_gpu_one_line_says_so(capsys):
     assert "sees no CUDA device; --device cpu checks what one would compute" in said.err
 
 
-def test_unknown_devices_are_refused(capsys):
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (["--device", "tpu"], "invalid choice: 'tpu'"),
+        (["--device", "cpu", "--kernels"], "--kernels run on a GPU alone"),
+    ],
+)
+def test_what_cannot_be_is_refused(capsys, arguments, word):
     with pytest.raises(SystemExit) as ended:
-        check_gpu.main(["--device", "tpu"])
-    assert ended.value.code == 2 and "invalid choice: 'tpu'" in capsys.readouterr().err
+        check_gpu.main(arguments)
+    assert ended.value.code == 2 and word in capsys.readouterr().err

@@ -2,6 +2,7 @@
 """Whether a GPU computes what the processor does, and how fast: one JSON object on standard output.
 
     python -m lior.torch.check_gpu                 # the GPU, in under four minutes
+    python -m lior.torch.check_gpu --kernels       # by the kernels of lior.torch.cuda, where there are
     python -m lior.torch.check_gpu --device cpu    # the same, what a GPU would compute on the processor (ops.plain_forms)
 
 Status 0: all within its tolerance; 1: not, or there is no GPU, which one line says; 2: wrong arguments.
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor
 
 import lior
-from lior.torch import ops
+from lior.torch import cuda, ops
 from lior.torch.cases import (
     ROUNDINGS,
     Case,
@@ -63,10 +64,11 @@ class Place(NamedTuple):
 PROCESSOR = Place("cpu", "cpu, kernels", contextlib.nullcontext)
 
 
-def place_of(device: str) -> Place:
+def place_of(device: str, by_kernels: bool) -> Place:
     if device == "cpu":
         return Place("cpu", "cpu, plain forms", ops.plain_forms)
-    return Place("cuda", torch.cuda.get_device_name(), contextlib.nullcontext)
+    forms = cuda.kernels if by_kernels else contextlib.nullcontext
+    return Place("cuda", torch.cuda.get_device_name(), forms)
 
 
 def _number(value: float) -> float | str:
@@ -147,12 +149,12 @@ def losses_of(place: Place, steps: int) -> list[float]:
     return losses
 
 
-_PER_STEP = 1e-3
+_PER_STEP = 1e-4
 
 
 def training(place: Place, steps: int) -> dict[str, Any]:
     """A tiny model's losses there beside the processor's. Steps multiply what rounding leaves; 20 of them
-    stay below a part in 1e3."""
+    were 1e-6 apart on the processor."""
     here, there = (losses_of(at, steps) for at in (PROCESSOR, place))
     off = [abs(a - b) / abs(a) for a, b in zip(here, there)]
     return {
@@ -228,6 +230,7 @@ def report(place: Place, quick: bool) -> dict[str, Any]:
     begin = time.monotonic()
     found: dict[str, Any] = {
         "device": place.name,
+        "kernels": place.forms is cuda.kernels,
         "lior": lior.__version__,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
@@ -255,14 +258,19 @@ def main(arguments: Sequence[str]) -> int:
         help="cpu: what a GPU would compute, on the processor",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, few steps")
+    parser.add_argument("--kernels", action="store_true", help="by lior.torch.cuda's, of a GPU")
     asked = parser.parse_args(arguments)
+    if asked.kernels and asked.device == "cpu":
+        parser.error(
+            "--kernels run on a GPU alone; tests/python/test_torch_cuda.py has them on the processor"
+        )
     if asked.device == "cuda" and not torch.cuda.is_available():
         print(
             f"check_gpu: torch {torch.__version__} sees no CUDA device; --device cpu checks what one would compute",
             file=sys.stderr,
         )
         return 1
-    found = report(place_of(asked.device), asked.quick)
+    found = report(place_of(asked.device, asked.kernels), asked.quick)
     json.dump(found, sys.stdout, indent=1)
     print()
     return 0 if found["ok"] else 1

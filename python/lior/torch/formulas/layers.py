@@ -137,6 +137,7 @@ def _geometric_mamba(
     state: Optional[Tensor],
     heads: int,
     readout: str,
+    scan: Callable[..., Tensor] = ci8_scan,
     **options: Any,
 ) -> Core:
     shown, *angles = own
@@ -145,7 +146,7 @@ def _geometric_mamba(
         state = projection.new_zeros(len(projection), size * heads)
     columns, gate = projection.split([projection.shape[2] - width, width], -1)
     start = state.reshape(-1, size, heads)
-    states = ci8_scan(columns, start, angles[0] if angles else None, **options)
+    states = scan(columns, start, angles[0] if angles else None, **options)
     y = shown_of(states, readout).flatten(2) @ shown.T
     last = torch.cat([start[:, None], states], 1)[:, -1]
     return _gated(y, gate), last.flatten(1)

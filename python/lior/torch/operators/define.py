@@ -7,7 +7,8 @@ gradients; what goes further (gradients of gradients, forward mode) is taken fro
 none: never is a derivative silently zero.
 
 Kernels are the processor's. Tensors of CUDA are computed by the *plain form*, the formula unless another one is given;
-gradients too, which are operators themselves. What has no plain form is refused there.
+gradients too, which are operators themselves; or by a CUDA kernel, where there is one and a program asks for it. What
+has no plain form is refused there.
 """
 
 import contextlib
@@ -32,6 +33,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from lior.torch.cuda.launch import launcher
 from lior.torch.operators.tensors import follow_threads
 
 _library = torch.library.Library("lior", "FRAGMENT")
@@ -298,6 +300,7 @@ def _add_to_dispatcher(
     kernel: Function,
     shapes: Function,
     plain: Function | None,
+    cuda: Function | None,
     complete: Callable[[Args], Args],
     function_of: Callable[[Function], type[torch.autograd.Function]],
 ) -> tuple[Function, type[torch.autograd.Function], bool]:
@@ -331,6 +334,9 @@ def _add_to_dispatcher(
         return kernel(*args)
 
     def on_cuda(*args: Any) -> Any:
+        launch = launcher()
+        if cuda is not None and launch is not None:
+            return cuda(launch, *complete(args))
         if plain is None:
             refuse(name, *args)
         out = without_autocast(plain, *complete(args))
@@ -363,12 +369,14 @@ def operator(
     formula: Function | None = None,
     silent: Callable[..., Sequence[int]] = _nothing,
     plain: Function | None = None,
+    cuda: Function | None = None,
 ) -> Callable[[Callable[P, R]], Operator[P, R]]:
     """Makes an operator of a kernel; calls go to it by the kernel's name and signature.
 
     shapes(*args): empty tensors like the kernel's results. gradient(Call): a tuple as the arguments, None for numbers
     and what has none; without one the formula is differentiated. silent(*args): the outputs without gradients. plain(*args):
-    the results where there is no kernel, without aliases of each other or of an argument; at first the formula's."""
+    the results where there is no kernel, without aliases of each other or of an argument; at first the formula's. cuda(launch, *args): the same by kernels
+    (lior.torch.cuda)."""
 
     def made(kernel: Callable[P, R]) -> Operator[P, R]:
         name, signature = kernel.__name__, inspect.signature(kernel)
@@ -382,6 +390,7 @@ def operator(
             kernel,
             shapes,
             plain or formula,
+            cuda,
             complete,
             lambda raw: _function_of(name, raw, gradient, formula, silent),
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 from lior import nn
 from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
+from lior.torch.operators.scan import ci8_scan
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -65,12 +66,17 @@ def _gradient_shapes(
     )
 
 
+#: Parts of a core that are operators themselves, of which a device may have kernels.
+_OPERATORS: Dict[str, Dict[str, Any]] = {"geometric_mamba": {"scan": ci8_scan}}
+
+
 def _core(
     spec: str,
     projection: Tensor,
     own: Sequence[Tensor],
     state: Optional[Tensor],
     lengths: Lengths = None,
+    by_operators: bool = False,
 ) -> Tuple[Tensor, Optional[Tensor]]:
     """z and the last state by the formula of the layer's kind."""
     layer = layer_of(spec)
@@ -80,11 +86,12 @@ def _core(
             f"layer {layer.kind} has no formula in lior/torch/formulas, which "
             "forward mode and derivatives of derivatives take"
         )
+    options = {**layer.options, **(_OPERATORS.get(layer.kind, {}) if by_operators else {})}
     if lengths is None:
-        return core(projection, own, state, **layer.options)
+        return core(projection, own, state, **options)
     states = [None] * len(lengths) if state is None else state.split(1)
     parts = zip(projection.split(lengths, 1), states)
-    z, last = zip(*(core(part, own, start, **layer.options) for part, start in parts))
+    z, last = zip(*(core(part, own, start, **options) for part, start in parts))
     return torch.cat(z, 1), None if last[0] is None else torch.cat(last)
 
 
@@ -110,9 +117,10 @@ def _gradient_formula(
     dz: Tensor,
     d_last: Optional[Tensor],
     lengths: Lengths = None,
+    by_operators: bool = False,
 ) -> Tuple[Tensor, Tensor, Tensor]:
     def of_outputs(projection: Tensor, own: List[Tensor], state: Optional[Tensor]) -> Any:
-        z, last = _core(spec, projection, own, state, lengths)
+        z, last = _core(spec, projection, own, state, lengths, by_operators)
         return z if d_last is None else (z, last)
 
     grads = [dz] if d_last is None else [dz, d_last]
@@ -122,7 +130,11 @@ def _gradient_formula(
     return d_projection, torch.cat(d_own) if own else projection.new_zeros(0), d_state
 
 
-@operator(shapes=_gradient_shapes, formula=_gradient_formula)
+@operator(
+    shapes=_gradient_shapes,
+    formula=_gradient_formula,
+    plain=functools.partial(_gradient_formula, by_operators=True),
+)
 def layer_inner_backward(
     spec: str,
     projection: Tensor,
@@ -204,7 +216,7 @@ def _inner_plain(
     state: Optional[Tensor],
     lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    z, last = _core(spec, projection, own, state, lengths)
+    z, last = _core(spec, projection, own, state, lengths, by_operators=True)
     if last is None or state is None:
         last = projection.new_empty(0) if state is None else state.clone()
     return z, last, z.new_empty(len(z), 0, z.shape[2]), z.new_empty(0)

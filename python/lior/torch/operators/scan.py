@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lior import nn
 from lior.torch import formulas
+from lior.torch.cuda import scan as cuda_scan
 from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
@@ -54,7 +55,7 @@ def _scan_pullback(
     return (*gradients, initial.new_zeros(8, initial.shape[2]))[:3]
 
 
-@operator(shapes=_scan_gradients, formula=_scan_pullback)
+@operator(shapes=_scan_gradients, formula=_scan_pullback, cuda=cuda_scan.backward)
 def ci8_scan_backward(
     projection: Tensor,
     initial: Tensor,
@@ -99,6 +100,7 @@ def _scan_gradient(call: Call) -> Args:
     ),
     gradient=_scan_gradient,
     formula=formulas.ci8_scan,
+    cuda=cuda_scan.forward,
 )
 def ci8_scan(
     projection: Tensor,

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a source to a running kernel: NVRTC and the driver, by the package cuda-bindings."""
+
+import contextlib
+import ctypes
+import functools
+import pathlib
+from contextvars import ContextVar
+from typing import Any, Iterator, Protocol
+
+import torch
+
+SOURCES = pathlib.Path(__file__).resolve().parent
+#: Threads of a block.
+BLOCK = 128
+REALS = {torch.float32: "float", torch.float64: "double"}
+
+
+class Launch(Protocol):
+    """Runs kernel `name` of ci8_scan.cu and its like, as `source` with these definitions, in so many threads."""
+
+    def __call__(
+        self,
+        source: str,
+        definitions: tuple[tuple[str, str], ...],
+        name: str,
+        arguments: ctypes.Structure,
+        threads: int,
+    ) -> None: ...
+
+
+def _done(result: tuple[Any, ...]) -> Any:
+    """What a call of cuda-bindings gives behind its status."""
+    status, *values = result
+    if status.value != 0:
+        raise RuntimeError(f"lior.torch.cuda: {status!r}")
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def compiled(source: str, definitions: tuple[tuple[str, str], ...], architecture: str) -> bytes:
+    """The machine code of a source for an architecture such as sm_90. Needs NVRTC, and no GPU."""
+    from cuda.bindings import nvrtc
+
+    text = (SOURCES / source).read_bytes()
+    program = _done(nvrtc.nvrtcCreateProgram(text, source.encode(), 0, [], []))
+    options = [f"--gpu-architecture={architecture}", "--std=c++17", f"-I{SOURCES}"]
+    options += [f"-D{name}={value}" for name, value in definitions]
+    try:
+        given = [option.encode() for option in options]
+        if nvrtc.nvrtcCompileProgram(program, len(given), given)[0].value != 0:
+            log = b" " * _done(nvrtc.nvrtcGetProgramLogSize(program))
+            _done(nvrtc.nvrtcGetProgramLog(program, log))
+            raise RuntimeError(f"lior.torch.cuda: NVRTC does not take {source}: {log.decode()}")
+        code: bytes = b" " * _done(nvrtc.nvrtcGetCUBINSize(program))
+        _done(nvrtc.nvrtcGetCUBIN(program, code))
+        return code
+    finally:
+        _done(nvrtc.nvrtcDestroyProgram(program))
+
+
+@functools.lru_cache(maxsize=None)
+def _context(device: int) -> Any:
+    """That of torch and of CUDA's runtime, on that device."""
+    from cuda.bindings import driver
+
+    return _done(driver.cuDevicePrimaryCtxRetain(_done(driver.cuDeviceGet(device))))
+
+
+@functools.lru_cache(maxsize=None)
+def _loaded(source: str, definitions: tuple[tuple[str, str], ...], device: int) -> Any:
+    """The module, on that device, whose context is current."""
+    from cuda.bindings import driver
+
+    major, minor = torch.cuda.get_device_capability(device)
+    code = compiled(source, definitions, f"sm_{major}{minor}")
+    return _done(driver.cuModuleLoadData(code))
+
+
+def on_gpu(
+    source: str,
+    definitions: tuple[tuple[str, str], ...],
+    name: str,
+    arguments: ctypes.Structure,
+    threads: int,
+) -> None:
+    """On torch's current device, behind what its current stream has to do."""
+    from cuda.bindings import driver
+
+    device = torch.cuda.current_device()
+    _done(driver.cuCtxSetCurrent(_context(device)))  # autograd's threads may not have one yet
+    module = _loaded(source, definitions, device)
+    kernel = _done(driver.cuModuleGetFunction(module, name.encode()))
+    count = ctypes.c_longlong(threads)
+    places = (ctypes.c_void_p * 2)(ctypes.addressof(arguments), ctypes.addressof(count))
+    blocks, stream = -(-threads // BLOCK), torch.cuda.current_stream().cuda_stream
+    grid = (blocks, 1, 1, BLOCK, 1, 1)
+    _done(driver.cuLaunchKernel(kernel, *grid, 0, stream, ctypes.addressof(places), 0))
+
+
+_launch: ContextVar[Launch | None] = ContextVar("cuda_kernels", default=None)
+
+
+@contextlib.contextmanager
+def kernels(launch: Launch = on_gpu) -> Iterator[None]:
+    """Inside, operators that have a CUDA kernel are computed by it. launch: what runs one; tests give another."""
+    before = _launch.set(launch)
+    try:
+        yield
+    finally:
+        _launch.reset(before)
+
+
+def launcher() -> Launch | None:
+    """What runs kernels, where they are asked for."""
+    return _launch.get()
