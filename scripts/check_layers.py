@@ -48,7 +48,7 @@ def module_of_file(path):
     depth = 2 if parts[:2] == ("include", "lior") else 1
     if parts[0] not in ("include", "src", "tests") or len(parts) <= depth + 1:
         return None
-    if parts[0] == "tests" and parts[1] in ("package", "support", "faults", "fuzz"):
+    if parts[0] == "tests" and parts[1] in ("package", "support", "faults", "fuzz", "python"):
         return None
     return parts[depth]
 
