@@ -12,29 +12,37 @@ import sys
 from pathlib import Path, PurePosixPath
 
 MAP = Path(__file__).resolve().parent.parent / "cmake" / "modules.cmake"
-ENTRY = re.compile(r"^lior_(?:part|program_module)\((\d+) (\w+)\s*(.*)\)$", re.MULTILINE)
+PART = re.compile(r"^lior_part\((\d+) (\w+)\s*(.*)\)$", re.MULTILINE)
+PROGRAM_MODULE = re.compile(r"^lior_program_module\((\d+) (\w+)\)$", re.MULTILINE)
 
 
 def module_of_part(part):
     return part.split("_")[0]
 
 
-def read_map(text):
-    """The layer of each module, and the modules that each uses, itself among them, by lior_part and
-    lior_program_module; what only programs use, uses everything below."""
-    layers, uses = {}, {}
-    for layer, part, used in ENTRY.findall(text):
-        module = module_of_part(part)
+def parts_used():
+    """The parts of the map that each part uses, itself among them."""
+    reached = {}
+    for _, part, used in PART.findall(MAP.read_text()):
+        reached[part] = {part}.union(*(reached[other] for other in used.split()))
+    return reached
+
+
+def read_map():
+    """The layer of each module, and the modules that each may include, itself among them. What only
+    programs use, uses everything below."""
+    text = MAP.read_text()
+    layers = {module_of_part(part): int(layer) for layer, part, _ in PART.findall(text)}
+    uses = {module: set() for module in layers}
+    for part, used in parts_used().items():
+        uses[module_of_part(part)] |= set(map(module_of_part, used))
+    for layer, module in PROGRAM_MODULE.findall(text):
+        uses[module] = {module, *(other for other in layers if layers[other] < int(layer))}
         layers[module] = int(layer)
-        reached = uses.setdefault(module, {module})
-        for other in map(module_of_part, used.split()):
-            reached |= uses[other]
-    for module in re.findall(r"^lior_program_module\(\d+ (\w+)\)$", text, re.MULTILINE):
-        uses[module] |= {other for other in layers if layers[other] < layers[module]}
     return layers, uses
 
 
-LAYER_OF, USES = read_map(MAP.read_text())
+LAYER_OF, USES = read_map()
 
 SOURCE_SUFFIXES = {".h", ".cpp"}
 # foreach_target.h includes the file that HWY_TARGET_INCLUDE names.

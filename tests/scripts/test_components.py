@@ -21,16 +21,6 @@ OBJECTS = BUILD / "src" / "CMakeFiles" / "lior.dir"
 HIDDEN = ["Eigen3", "LibLZMA", "ZLIB", "nlohmann_json", "tomlplusplus", "zstd"]
 
 
-def uses():
-    """The parts that each part uses, itself among them."""
-    reached = {}
-    for _, part, used in check_layers.ENTRY.findall(check_layers.MAP.read_text()):
-        if part in ("check", "plot"):
-            continue
-        reached[part] = {part}.union(*(reached[other] for other in used.split()))
-    return reached
-
-
 def sources():
     """The source files of each part, by the lior_sources of src/."""
     files = {}
@@ -60,7 +50,7 @@ def symbols(files):
 
 def test_no_part_calls_another_that_it_does_not_use():
     by_part = {part: symbols(files) for part, files in sources().items()}
-    reached = uses()
+    reached = check_layers.parts_used()
     assert by_part.keys() <= reached.keys()
     home = {}
     for part, (defined, _) in by_part.items():
