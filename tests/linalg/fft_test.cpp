@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -43,10 +44,10 @@ double relative_error(const Buffer<std::complex<T>>& got, const Buffer<std::comp
 
 TYPED_TEST(FftOf, IsTheSumAlongEitherAxis) {
   using T = TypeParam;
-  for (const Index n : {1, 2, 3, 7, 8, 12, 60, 97, 128}) {
-    for (const FftLayout& layout :
-         {FftLayout{n, 5, 5, 1}, FftLayout{n, 1, 3, n}, FftLayout{n, 1, 0, n}}) {
-      const Index size = n * std::max<Index>(layout.count, 1);
+  for (const Index n : {1, 2, 3, 7, 8, 12, 60, 97, 128, 260}) {
+    for (const FftLayout& layout : {FftLayout{n, 5, 5, 1}, FftLayout{n, 16, 13, 1},
+                                    FftLayout{n, 1, 3, n}, FftLayout{n, 1, 0, n}}) {
+      const Index size = n * std::max<Index>({layout.count, layout.stride, 1});
       const auto in = random_numbers<T>(size, 1);
       for (const int sign : {-1, +1}) {
         auto fast = random_numbers<T>(size, 1), plain = random_numbers<T>(size, 1);
@@ -54,6 +55,29 @@ TYPED_TEST(FftOf, IsTheSumAlongEitherAxis) {
         sign < 0 ? fft.forward(fast.data()) : fft.inverse(fast.data());
         reference::fft<T>(layout, sign, in.data(), plain.data());
         EXPECT_LE(relative_error(fast, plain), kTolerance<T>) << "n=" << n << " sign=" << sign;
+      }
+    }
+  }
+}
+
+TYPED_TEST(FftOf, LongColumnsHaveTheBitsOfARow) {
+  using T = TypeParam;
+  // Strides of 2 kB and more; blocks that are whole, and one that is not.
+  for (const FftLayout& layout : {FftLayout{192, 256, 35, 1}, FftLayout{512, 256, 3, 1}}) {
+    auto columns = random_numbers<T>(layout.length * layout.stride, 5);
+    const auto in = random_numbers<T>(layout.length * layout.stride, 5);
+    const Fft<T> many(layout), one({layout.length, 1, 1, layout.length});
+    many.forward(columns.data());
+    many.inverse(columns.data());
+    Buffer<std::complex<T>> row(layout.length);
+    for (Index column = 0; column < layout.stride; ++column) {
+      for (Index j = 0; j < layout.length; ++j) row[j] = in[j * layout.stride + column];
+      if (column < layout.count) {
+        one.forward(row.data());
+        one.inverse(row.data());
+      }
+      for (Index j = 0; j < layout.length; ++j) {
+        ASSERT_EQ(columns[j * layout.stride + column], row[j]) << column << ", " << j;
       }
     }
   }

