@@ -185,7 +185,7 @@ def _values(given: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> Any:
     return formula(given, **_counts(shape), **cells) if isinstance(given, str) else given
 
 
-def _counts(shape: tuple[int, ...]) -> dict[str, int]:
+def _counts(shape: tuple[int, ...]) -> dict[str, Any]:
     """nx, ny and, where there is one, nz of a field's shape."""
     return dict(zip(("nx", "ny", "nz"), shape[:-2]))
 
@@ -233,7 +233,8 @@ def _entries(given: Any, start: NDArray, cells: dict[str, Any]) -> Any:
     texts = _formulas(given)
     if texts is None:
         return given
-    field = polar(*texts, **_counts(start.shape), d=start.shape[-1], **cells)
+    modulus, phase = texts
+    field = polar(modulus, phase, **_counts(start.shape), d=start.shape[-1], **cells)
     return field.astype(start.dtype, copy=False)
 
 

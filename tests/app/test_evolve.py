@@ -317,10 +317,10 @@ def test_the_environment_stands_between_file_and_flag(lior, refused, tmp_path):
         2,
         LIOR_EVOLVE_INTEGRATOR_STEPS="7",
         LIOR_EVOLVE_GRID_NX="16",
-        LIOR_EVOLVE_GRID_NZ="16",
+        LIOR_EVOLVE_GRID_NW="16",
     )
     assert result.returncode == 0, result.stderr
-    assert "LIOR_EVOLVE_GRID_NZ is in the environment and is no setting" in result.stderr
+    assert "LIOR_EVOLVE_GRID_NW is in the environment and is no setting" in result.stderr
     saved = (tmp_path / "run" / "config.toml").read_text()
     assert "nx = 16\n" in saved and "steps = 2\n" in saved
     assert 'LIOR_EVOLVE_GRID_NX is "0"; it must be an integer' in refused(
