@@ -7,6 +7,9 @@
 #include "field/kernels/hamiltonian.inl.h"
 
 #if HWY_ONCE
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -21,41 +24,34 @@ void check_positive(const char* what, double value) {
              value);
 }
 
+/// where(): " at cell (1, 2)", or nothing.
+template <class Where>
+void check_components(std::span<const double> g, const Where& where) {
+  const auto is_positive = [](double value) { return value > 0 && std::isfinite(value); };
+  LIOR_CHECK(std::all_of(g.begin(), g.end(), is_positive),
+             "the inverse metric{} is ({}); expected finite numbers > 0", where(),
+             fmt::join(g, ", "));
+}
+
 void check_inverse_metric(const Grid& grid, const InverseMetric& metric) {
-  const auto is_metric = [](double g) { return g > 0 && std::isfinite(g); };
-  const double constant[] = {metric.gxx, metric.gyy, metric.gzz};
-  const View<const double, 2> fields[] = {metric.gxx_field, metric.gyy_field, metric.gzz_field};
-  constexpr const char* kNames[] = {"g^xx", "g^yy", "g^zz"};
-  for (int axis = 0; axis < 3; ++axis) {
-    const bool has_field = metric.varies() && axis < grid.axis_count();
-    LIOR_CHECK(has_field || fields[axis].empty(), "the inverse metric has a field {} and {}",
-               kNames[axis], metric.varies() ? "the grid no axis z" : "none for g^xx");
-    if (has_field) {
-      check_shape(fields[axis], grid.cell_shape(),
-                  fmt::format("the inverse metric's {}", kNames[axis]).c_str());
-    }
-  }
-  const auto text_of = [&](auto&& value) {
-    std::string text;
-    for (int axis = 0; axis < grid.axis_count(); ++axis) {
-      text += fmt::format("{}{}", axis == 0 ? "" : ", ", value(axis));
-    }
-    return text;
-  };
-  const auto check = [&](auto&& value, auto&& where) {
-    for (int axis = 0; axis < grid.axis_count(); ++axis) {
-      LIOR_CHECK(is_metric(value(axis)),
-                 "the inverse metric{} is ({}); expected finite numbers > 0", where(),
-                 text_of(value));
-    }
-  };
+  const auto axes = static_cast<std::size_t>(grid.axis_count());
+  const std::array<double, 3> constant{metric.gxx, metric.gyy, metric.gzz};
   if (!metric.varies()) {
-    return check([&](int axis) { return constant[axis]; }, [] { return ""; });
+    LIOR_CHECK(metric.gyy_field.empty() && metric.gzz_field.empty(),
+               "the inverse metric has a field g^yy or g^zz and none for g^xx");
+    return check_components(std::span(constant).first(axes), [] { return ""; });
   }
+  LIOR_CHECK(axes == 3 || metric.gzz_field.empty(),
+             "the inverse metric has a field g^zz, and the grid no axis z");
+  check_shape(metric.gxx_field, grid.cell_shape(), "the inverse metric's g^xx");
+  check_shape(metric.gyy_field, grid.cell_shape(), "the inverse metric's g^yy");
+  if (axes == 3) check_shape(metric.gzz_field, grid.cell_shape(), "the inverse metric's g^zz");
   for (Index i = 0; i < grid.nx; ++i) {
     for (Index c = 0; c < grid.row_cells(); ++c) {
-      check([&](int axis) { return fields[axis](i, c); },
-            [&] { return " at cell " + grid.cell_text(i, c); });
+      const double here[] = {metric.gxx_field(i, c), metric.gyy_field(i, c),
+                             axes == 3 ? metric.gzz_field(i, c) : 0};
+      check_components(std::span(here).first(axes),
+                       [&] { return " at cell " + grid.cell_text(i, c); });
     }
   }
 }
@@ -107,6 +103,47 @@ Neighbour neighbour(const Grid& grid, const Axis& axis, Index i, Index cell, int
   return {place[0], place[1] * grid.nz + place[2], false};
 }
 
+/// What flows between a cell and its neighbours.
+class Fluxes {
+ public:
+  Fluxes(const Grid& grid, const Physics& physics, const InverseMetric& metric)
+      : grid_(grid),
+        varies_(metric.varies()),
+        constant_{metric.gxx, metric.gyy, metric.gzz},
+        fields_{{grid, metric.gxx_field}, {grid, metric.gyy_field}, {grid, metric.gzz_field}} {
+    for (int axis = 0; axis < 3; ++axis) {
+      const auto [count, step, ends] = grid.axes()[axis];
+      if (count == 1) continue;  // no differences
+      scale_[axis] = -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
+    }
+  }
+
+  /// sqrt g.
+  double root(Index i, Index c) const {
+    if (!varies_) return 1;
+    double product = g(0, i, c) * g(1, i, c);
+    if (grid_.axis_count() == 3) product *= g(2, i, c);
+    return 1 / std::sqrt(product);
+  }
+  /// The factor of a neighbour along an axis in H at a cell.
+  double factor(int axis, Index i, Index c, const Neighbour& other) const {
+    const double flux = (root(i, c) * g(axis, i, c) +
+                         root(other.row, other.cell) * g(axis, other.row, other.cell)) /
+                        2;
+    return scale_[axis] * flux / root(i, c);
+  }
+
+ private:
+  double g(int axis, Index i, Index c) const {
+    return varies_ ? fields_[axis](i, c) : constant_[axis];
+  }
+
+  const Grid& grid_;
+  bool varies_;
+  double constant_[3], scale_[3] = {};
+  CellRows fields_[3];
+};
+
 const Grid& checked(const Grid& grid) {
   grid.check();
   return grid;
@@ -132,32 +169,16 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
   });
 
   const std::array<Axis, 3> axes = grid.axes();
-  const CellRows fields[] = {
-      {grid, metric.gxx_field}, {grid, metric.gyy_field}, {grid, metric.gzz_field}};
-  const auto g = [&](int axis, Index i, Index c) {
-    return varies_ ? fields[axis](i, c) : constant_metric_[axis];
-  };
-  const auto root = [&](Index i, Index c) {
-    if (!varies_) return 1.0;
-    double product = g(0, i, c) * g(1, i, c);
-    if (grid.axis_count() == 3) product *= g(2, i, c);
-    return 1 / std::sqrt(product);
-  };
-  double scale[3];
-  for (int axis = 0; axis < 3; ++axis) {
-    const double step = axes[axis].spacing;  // an axis of one cell has no differences
-    scale[axis] =
-        axes[axis].count == 1 ? 0 : -physics.hbar * physics.hbar / (2 * physics.mass * step * step);
-  }
+  const Fluxes fluxes(grid, physics, metric);
   lowest_ = INFINITY, highest_ = -INFINITY;
   for (Index i = 0; i < grid.nx; ++i) {
     for (Index c = 0; c < grid.row_cells(); ++c) {
       double sum = 0, beside = 0;
       for (int side = 0; side < side_count(); ++side) {
         const int axis = side / 2;
-        const auto [row, cell, wall] = neighbour(grid, axes[axis], i, c, side);
-        const double flux = (root(i, c) * g(axis, i, c) + root(row, cell) * g(axis, row, cell)) / 2;
-        const double factor = scale[axis] * flux / root(i, c);
+        const Neighbour other = neighbour(grid, axes[axis], i, c, side);
+        const bool wall = other.beyond_wall;
+        const double factor = fluxes.factor(axis, i, c, other);
         if (has_full_stencil()) stencil_(i, c, 1 + side) = wall ? 0 : static_cast<T>(factor);
         sides_[side] = static_cast<T>(factor);
         // Beyond a wall is the cell before it, times -1 where T is 0 in between.
@@ -167,7 +188,7 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       }
       stencil_(i, c, 0) = static_cast<T>(v(i, c) - sum);
       v_(i, c) = v(i, c);
-      weight_(i, c) = root(i, c);
+      weight_(i, c) = fluxes.root(i, c);
       lowest_ = std::min(lowest_, v(i, c));
       highest_ = std::max(highest_, v(i, c) - (sum + beside));
     }

@@ -452,7 +452,9 @@ TEST(Space, WrongGridsAndMetricsAreRefused) {
                   plane, "0",
                   {.gxx_field = ones.view(), .gyy_field = ones.view(), .gzz_field = ones.view()});
             }),
-            "the inverse metric has a field g^zz and the grid no axis z");
+            "the inverse metric has a field g^zz, and the grid no axis z");
+  EXPECT_EQ(error_of([&] { hamiltonian(box, "0", {.gzz_field = ones.view()}); }),
+            "the inverse metric has a field g^yy or g^zz and none for g^xx");
   EXPECT_EQ(error_of([&] { RungeKutta<double>(hamiltonian(box), 0.001); }),
             "the sweep of RungeKutta goes over rows of one dimension, and the grid is 2 x 3 x 4 "
             "cells; expected RungeKuttaInTime");
