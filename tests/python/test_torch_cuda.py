@@ -34,7 +34,7 @@ def native(tmp_path_factory):
     run.restype = ctypes.c_bool
 
     def launched(source, definitions, name, arguments, threads):
-        assert source == "ci8_scan.cu"
+        assert (launch.SOURCES / source).read_text().count(f" {name})") == 1
         given = dict(definitions)
         real = {"float": 4, "double": 8}[given["LIOR_REAL"]]
         parts, count = int(given["LIOR_PARTS"]), ctypes.c_longlong(threads)
@@ -102,20 +102,44 @@ def test_octonions_of_no_length_and_gates_that_are_shut_or_open(native):
     compare(native, inputs)
 
 
+@pytest.mark.parametrize("kind", ["linear", "quadratic", "linear_quadratic", "invariants"])
+@pytest.mark.parametrize("size", [8, 16])
+@pytest.mark.parametrize("shape", [(2, 70, 3), (1, 0, 2)])
+def test_what_heads_show(shape, size, kind, native):
+    batch, length, heads = shape
+    inputs = lambda: (normal(batch, length, size, heads), kind)
+    want = results_and_gradients(ops.readout, inputs())
+    native.names.clear()
+    with ops.plain_forms(), lt.cuda.kernels(native):
+        got = results_and_gradients(ops.readout, inputs())
+    assert native.names == (["readout_forward", "readout_backward"] if length else [])
+    for a, b in zip(got, want, strict=True):
+        assert error(a, b) <= ROUNDINGS * torch.finfo(torch.float64).eps
+
+
 def test_what_a_kernel_would_read_past_is_refused(native):
     projection, initial, *rest = scan_inputs(1, 4, 2)
-    angles = torch.zeros(8, 2, dtype=torch.float64)
-    turned = (None, *rest[1:3], False, True, False, True)
+    many, start, angles, *turned = scan_inputs(1, 4, 2, complex_state=True, rotation=True)
     for given, word in [
         ((projection[..., 1:], initial, *rest), "projection is .*4, 33.*expected .*4, 34"),
         ((projection, initial[:, 1:], *rest), "initial is"),
         ((projection.float(), initial, *rest), "projection is torch.float32"),
-        ((projection, initial, angles[1:], *turned[1:]), "angles is"),
-        ((projection, initial, None, 1, "sideways", False, True, False, False), "'sideways'"),
+        ((many, start, angles[1:], *turned), "angles is"),
+        ((many, start, None, *turned), "angles and rotation"),
+        ((projection, initial, None, 1, "sideways", False, True, False, False), "sideways"),
+        ((projection, initial, None, 1, "right", False, True, True, False), "phase"),
     ]:
         with ops.plain_forms(), lt.cuda.kernels(native):
             with pytest.raises(lior.Error, match=word):
                 ops.ci8_scan(*given)
+    states = normal(1, 2, 8, 3, grad=False)
+    for given, word in [
+        ((states[:, :, 1:], "linear"), r"states \(1, 2, 7, 3\)"),
+        ((states, "cubic"), "'cubic'"),
+    ]:
+        with ops.plain_forms(), lt.cuda.kernels(native):
+            with pytest.raises(lior.Error, match=word):
+                ops.readout(*given)
 
 
 def test_layers_take_the_kernels(native):
@@ -135,7 +159,10 @@ def test_layers_take_the_kernels(native):
     native.names.clear()
     with ops.plain_forms(), lt.cuda.kernels(native):
         got = slopes()
-    assert native.names.count("scan_states") == 2 and native.names.count("scan_gradients") == 1
+    for name in ("scan_states", "readout_forward"):
+        assert native.names.count(name) == 2  # on the way back once more
+    for name in ("scan_gradients", "readout_backward"):
+        assert native.names.count(name) == 1
     assert error(got, want) <= ROUNDINGS * torch.finfo(torch.float64).eps
 
 

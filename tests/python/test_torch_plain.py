@@ -147,6 +147,19 @@ def test_extreme_shapes(name):
     both_ways(op, lambda: EXTREMES[name]()[1])
 
 
+def test_what_does_not_fit_is_refused():
+    projection, initial, *rest = scan_inputs(1, 4, 2)
+    many, start, _, *turned = scan_inputs(1, 4, 2, complex_state=True, rotation=True)
+    for given, word in [
+        ((projection[..., 1:], initial, *rest), r"\(1, 4, 33\)"),
+        ((many, start, None, *turned), "angles and rotation"),
+        ((projection, initial, None, 1, "sideways", False, True, False, False), "sideways"),
+        ((projection, initial, None, 1, "right", False, True, True, False), "phase"),
+    ]:
+        with ops.plain_forms(), pytest.raises(lior.Error, match=word):
+            ops.ci8_scan(*given)
+
+
 def test_lengths_of_a_scan_in_any_split():
     for length in range(1, 20):
         inputs = scan_inputs(1, length, 2)

@@ -4,33 +4,41 @@
 #include <cstring>
 
 #include "ci8_scan.cuh"
+#include "readout.cuh"
 
 namespace {
 
+using lior::cuda::Scan, lior::cuda::Shown;
+
 constexpr long long kBlock = 128;
 
-using lior::cuda::Scan;
-
-template <class T, int kParts>
-bool run(const char* name, const void* arguments, long long threads) {
-  const auto& scan = *static_cast<const Scan<T>*>(arguments);
-  void (*body)(const Scan<T>&, long long) = nullptr;
-#define LIOR_KERNEL(kernel) \
-  if (std::strcmp(name, #kernel) == 0) body = lior::cuda::kernel##_at<kParts, T>;
-  LIOR_KERNEL(scan_maps)
-  LIOR_KERNEL(scan_starts)
-  LIOR_KERNEL(scan_states)
-  LIOR_KERNEL(scan_pulls)
-  LIOR_KERNEL(scan_ends)
-  LIOR_KERNEL(scan_gradients)
-#undef LIOR_KERNEL
-  if (body == nullptr) return false;
+template <class Arguments>
+bool in_loops(void (*body)(const Arguments&, long long), const void* arguments, long long threads) {
   for (long long block = (threads + kBlock - 1) / kBlock; block-- > 0;) {
     for (long long i = 0; i < kBlock; ++i) {
-      if (block * kBlock + i < threads) body(scan, block * kBlock + i);
+      const long long thread = block * kBlock + i;
+      if (thread < threads) body(*static_cast<const Arguments*>(arguments), thread);
     }
   }
   return true;
+}
+
+template <class T, int kParts>
+bool run(const char* name, const void* arguments, long long threads) {
+#define LIOR_KERNEL(Arguments, kernel)                                                     \
+  if (std::strcmp(name, #kernel) == 0) {                                                   \
+    return in_loops<Arguments<T>>(lior::cuda::kernel##_at<kParts, T>, arguments, threads); \
+  }
+  LIOR_KERNEL(Scan, scan_maps)
+  LIOR_KERNEL(Scan, scan_starts)
+  LIOR_KERNEL(Scan, scan_states)
+  LIOR_KERNEL(Scan, scan_pulls)
+  LIOR_KERNEL(Scan, scan_ends)
+  LIOR_KERNEL(Scan, scan_gradients)
+  LIOR_KERNEL(Shown, readout_forward)
+  LIOR_KERNEL(Shown, readout_backward)
+#undef LIOR_KERNEL
+  return false;
 }
 
 }  // namespace

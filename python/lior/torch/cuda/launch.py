@@ -9,6 +9,10 @@ from contextvars import ContextVar
 from typing import Any, Iterator, Protocol
 
 import torch
+from torch import Tensor
+
+from lior import Error
+from lior.torch.operators.tensors import dense
 
 SOURCES = pathlib.Path(__file__).resolve().parent
 #: Threads of a block.
@@ -17,7 +21,7 @@ REALS = {torch.float32: "float", torch.float64: "double"}
 
 
 class Launch(Protocol):
-    """Runs kernel `name` of ci8_scan.cu and its like, as `source` with these definitions, in so many threads."""
+    """Runs kernel `name` of `source`, compiled with these definitions, in so many threads."""
 
     def __call__(
         self,
@@ -27,6 +31,23 @@ class Launch(Protocol):
         arguments: ctypes.Structure,
         threads: int,
     ) -> None: ...
+
+
+def expect(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
+    """Dense, after a look at all that a kernel takes on trust."""
+    if like.dtype not in REALS:
+        raise Error(f"{name} is {like.dtype}; expected torch.float32 or torch.float64")
+    if tuple(tensor.shape) != shape or tensor.dtype != like.dtype or tensor.device != like.device:
+        raise Error(
+            f"{name} is {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}; expected {like.dtype} {shape} on "
+            f"{like.device}"
+        )
+    return dense(tensor)
+
+
+def definitions_of(tensor: Tensor, size: int) -> tuple[tuple[str, str], ...]:
+    """The form of a source for numbers like these and states of `size` of them."""
+    return ("LIOR_REAL", REALS[tensor.dtype]), ("LIOR_PARTS", str(size // 8))
 
 
 def _done(result: tuple[Any, ...]) -> Any:

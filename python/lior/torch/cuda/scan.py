@@ -7,11 +7,11 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from lior import Error
-from lior.torch.cuda.launch import REALS, Launch
-from lior.torch.operators.tensors import dense
+from lior import Error, nn
+from lior.torch.cuda.launch import Launch, definitions_of, expect
 
-#: Tokens that run one behind another: as many threads wait for a longer chunk as for more chunks.
+#: Tokens that run one behind another. More leave fewer threads, fewer a longer way from chunk to chunk; not measured
+#: yet.
 CHUNK = 32
 TRANSITIONS = {"right": 0, "left": 1, "two_sided": 2}
 
@@ -43,16 +43,6 @@ class Arguments(ctypes.Structure):
     ]
 
 
-def _expect(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
-    """Dense, after a look at all that a kernel takes on trust."""
-    if tuple(tensor.shape) != shape or tensor.dtype != like.dtype or tensor.device != like.device:
-        raise Error(
-            f"ci8_scan: {name} is {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}; expected {like.dtype} "
-            f"{shape} on {like.device}"
-        )
-    return dense(tensor)
-
-
 class _Scan:
     """One call: its arrays, which live as long as it does, and its kernels."""
 
@@ -69,24 +59,33 @@ class _Scan:
         phase: bool,
         rotation: bool,
     ) -> None:
-        if initial.dtype not in REALS or transition not in TRANSITIONS:
-            raise Error(f"ci8_scan: {initial.dtype}, transition {transition!r}")
         batch, length, _ = projection.shape
-        size, heads = 16 if complex_state else 8, initial.shape[2]
-        columns = (8 * factors + (1 + size if gates else 0) + phase) * heads
+        heads = initial.shape[2]
+        mixer = nn.MixerConfig(  # which refuses what cannot be
+            heads=heads,
+            factors=factors,
+            transition=transition,
+            complex_state=complex_state,
+            gates=gates,
+            phase=phase,
+            rotation=rotation,
+        )
+        size, columns = mixer.state_width, mixer.projection_width
         self.launch = launch
-        self.initial = _expect("initial", initial, initial, batch, size, heads)
-        projection = _expect("projection", projection, initial, batch, length, columns)
+        self.initial = expect("ci8_scan: initial", initial, initial, batch, size, heads)
+        projection = expect("ci8_scan: projection", projection, initial, batch, length, columns)
         self.chunks = -(-length // CHUNK)
         self.batch, self.length, self.heads, self.size = batch, length, heads, size
         self.arguments = Arguments(batch, length, heads, columns, CHUNK, self.chunks, factors)
         self.arguments.transition = TRANSITIONS[transition]
         self.arguments.gates, self.arguments.phase = gates, phase
         self.arrays: dict[str, Tensor] = {}
-        self.definitions = (("LIOR_REAL", REALS[initial.dtype]), ("LIOR_PARTS", str(size // 8)))
+        self.definitions = definitions_of(initial, size)
         self.take(projection=projection, initial=self.initial)
-        if rotation and angles is not None:
-            angles = _expect("angles", angles, initial, 8, heads)
+        if (angles is not None) != rotation:
+            raise Error("ci8_scan: angles and rotation=True belong together")
+        if angles is not None:
+            angles = expect("ci8_scan: angles", angles, initial, 8, heads)
             self.take(cos_and_sin=torch.stack([angles.cos(), angles.sin()]))
 
     def take(self, **arrays: Tensor) -> None:
@@ -101,7 +100,7 @@ class _Scan:
 
     def take_states(self, name: str, states: Tensor) -> None:
         shape = self.batch, self.length, self.size, self.heads
-        self.take(**{name: _expect(name, states, self.initial, *shape)})
+        self.take(**{name: expect(f"ci8_scan: {name}", states, self.initial, *shape)})
 
     def new_of_chunks(self, name: str) -> Tensor:
         return self.new(name, self.batch, self.chunks, self.size, self.heads)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lior.torch.formulas import scan as formulas
 from lior.torch.formulas.memory import memory, memory_advance
 from lior.torch.formulas.mixers import (
     associator_current,
@@ -21,8 +22,6 @@ from lior.torch.formulas.mixers import (
     spinor_scores,
 )
 from lior.torch.formulas.recurrences import gated_sums
-from lior.torch.formulas.scan import ci8_scan
-from lior.torch.formulas.scan import readout as shown_of
 
 Core = tuple[Tensor, Optional[Tensor]]
 Own = Sequence[Tensor]
@@ -137,7 +136,8 @@ def _geometric_mamba(
     state: Optional[Tensor],
     heads: int,
     readout: str,
-    scan: Callable[..., Tensor] = ci8_scan,
+    scan: Callable[..., Tensor] = formulas.ci8_scan,
+    shown_by: Callable[..., Tensor] = formulas.readout,
     **options: Any,
 ) -> Core:
     shown, *angles = own
@@ -147,7 +147,7 @@ def _geometric_mamba(
     columns, gate = projection.split([projection.shape[2] - width, width], -1)
     start = state.reshape(-1, size, heads)
     states = scan(columns, start, angles[0] if angles else None, **options)
-    y = shown_of(states, readout).flatten(2) @ shown.T
+    y = shown_by(states, readout).flatten(2) @ shown.T
     last = torch.cat([start[:, None], states], 1)[:, -1]
     return _gated(y, gate), last.flatten(1)
 

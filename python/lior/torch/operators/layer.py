@@ -11,7 +11,7 @@ from torch import Tensor
 from lior import nn
 from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
-from lior.torch.operators.scan import ci8_scan
+from lior.torch.operators.scan import ci8_scan, readout
 from lior.torch.operators.tensors import all_dense, dense
 
 
@@ -67,7 +67,7 @@ def _gradient_shapes(
 
 
 #: Parts of a core that are operators themselves, of which a device may have kernels.
-_OPERATORS: Dict[str, Dict[str, Any]] = {"geometric_mamba": {"scan": ci8_scan}}
+_OPERATORS: Dict[str, Dict[str, Any]] = {"geometric_mamba": {"scan": ci8_scan, "shown_by": readout}}
 
 
 def _core(

@@ -6,8 +6,9 @@ from typing import Any, Optional, Tuple
 import torch
 from torch import Tensor
 
-from lior import nn
+from lior import Error, nn
 from lior.torch import formulas
+from lior.torch.cuda import readout as cuda_readout
 from lior.torch.cuda import scan as cuda_scan
 from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
@@ -94,12 +95,28 @@ def _scan_gradient(call: Call) -> Args:
     return *gradients, None if angles is None else d_angles, *(None,) * 6
 
 
+def _plain_scan(
+    projection: Tensor, initial: Tensor, angles: Optional[Tensor], *options: Any
+) -> Tensor:
+    """The formula, which would take what the kernels refuse."""
+    mixer = _mixer_of(initial, *options)
+    if projection.shape[2] != mixer.projection_width or initial.shape[1] != mixer.state_width:
+        raise Error(
+            f"projection and initial have shapes {tuple(projection.shape)} and {tuple(initial.shape)}; expected "
+            f"(B, N, {mixer.projection_width}) and (B, {mixer.state_width}, {mixer.heads})"
+        )
+    if (angles is not None) != mixer.rotation:
+        raise Error("angles and rotation=True belong together")
+    return formulas.ci8_scan(projection, initial, angles, *options)
+
+
 @operator(
     shapes=lambda projection, initial, *rest: projection.new_empty(
         *projection.shape[:2], *initial.shape[1:]
     ),
     gradient=_scan_gradient,
     formula=formulas.ci8_scan,
+    plain=_plain_scan,
     cuda=cuda_scan.forward,
 )
 def ci8_scan(
@@ -136,6 +153,7 @@ def _reader_of(states: Tensor, kind: str) -> nn.MixerConfig:
 @operator(
     shapes=lambda states, *rest: states.new_empty(states.shape),
     formula=lambda states, d_shown, kind: pullback(formulas.readout, (states, kind), (d_shown,))[0],
+    cuda=cuda_readout.backward,
 )
 def readout_backward(states: Tensor, d_shown: Tensor, kind: str) -> Tensor:
     """Gradient with respect to the states."""
@@ -156,7 +174,12 @@ def _readout_gradient(call: Call) -> Args:
     return readout_backward(states, call.grads[0], kind), None
 
 
-@operator(shapes=_shown_shape, gradient=_readout_gradient, formula=formulas.readout)
+@operator(
+    shapes=_shown_shape,
+    gradient=_readout_gradient,
+    formula=formulas.readout,
+    cuda=cuda_readout.forward,
+)
 def readout(states: Tensor, kind: str = "linear_quadratic") -> Tensor:
     """Read-out of the heads' states [B, N, S, H]: [B, N, Q, H]. kind: linear, quadratic, linear_quadratic or
     invariants."""

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel.cuh"
+#include "readout.cuh"
+
+LIOR_KERNEL(Shown, readout_forward)
+LIOR_KERNEL(Shown, readout_backward)
