@@ -7,6 +7,8 @@
 #include "lior/algebra/ci8.h"
 #include "lior/algebra/clifford.h"
 #include "lior/algebra/quaternion.h"
+#include "lior/core/buffer.h"
+#include "operations.h"
 #include "transition.h"
 
 namespace lior::python {
@@ -218,9 +220,45 @@ class Bilinears {
       plan_;
 };
 
+/// Bilinears of gamma, or, where only its shape is known, of zeros: a plan reads its numbers.
+class BilinearsOperation {
+ public:
+  explicit BilinearsOperation(const Options& options)
+      : pairs_(options.get<std::string>("pairs")), adjoint_(options.get<std::string>("adjoint")) {}
+
+  Bilinears of(Argument gamma) const {
+    Buffer<std::byte> zeros;
+    if (gamma.place == Place::nowhere) {
+      zeros = Buffer<std::byte>(1 << 20);  // more numbers are refused before they are read
+      gamma.place = Place::memory;
+      gamma.tensor.data = zeros.data();
+    }
+    return {gamma, pairs_, adjoint_, "automatic"};
+  }
+
+ private:
+  std::string pairs_, adjoint_;
+};
+
+/// (psi, gamma) -> (k0, k1, k2).
+Operation bilinears_operation(const Options& options) {
+  return [plan = BilinearsOperation(options)](Arguments in, Outputs& out) {
+    plan.of(in[1]).forward(in[0], out);
+  };
+}
+
+/// (psi, gamma, dk0, dk1, dk2) -> (dpsi, dgamma).
+Operation bilinears_backward_operation(const Options& options) {
+  return [plan = BilinearsOperation(options)](Arguments in, Outputs& out) {
+    plan.of(in[1]).backward(in[0], in[2], in[3], in[4], out);
+  };
+}
+
 }  // namespace
 
 void bind_algebra(nb::module_& m) {
+  define_operation("bilinears", &bilinears_operation);
+  define_operation("bilinears_backward", &bilinears_backward_operation);
   m.def("quaternion_multiply", &quaternion_multiply, "p"_a, "q"_a, nb::kw_only(),
         "out"_a = nb::none(),
         R"(p q, Hamilton's product, point by point: i j = k, j k = i, k i = j.

@@ -43,9 +43,10 @@ Index count(const dltensor& array) {
   return product;
 }
 
-/// Row-major without gaps, and on a boundary of its items.
+/// Row-major without gaps, and on a boundary of its items. Memory without strides is, as DLPack
+/// says.
 bool is_direct(const dltensor& array) {
-  if (count(array) == 0) return true;
+  if (count(array) == 0 || array.strides == nullptr) return true;
   Index expected = 1;
   for (int axis = array.ndim - 1; axis >= 0; --axis) {
     if (array.shape[axis] != 1 && array.strides[axis] != expected) return false;
@@ -256,6 +257,7 @@ namespace {
 
 /// The dtype that the memory has; TypeError where there is none to read.
 dtype stored_dtype(const char* name, const Argument& argument) {
+  if (argument.place != Place::object) return argument.tensor.dtype;
   if (!argument.array.is_valid()) {
     refuse_object(name, argument.object, "an array (NumPy's, or any that speaks DLPack)");
   }
@@ -284,6 +286,13 @@ dtype dtype_of(const char* name, const Argument& argument) {
 
 void refuse_dtype(const char* name, dtype came, const char* fits) {
   refuse_type(fmt::format("{} has dtype {}; expected {}", name, name_of(came), fits));
+}
+
+const Argument& NamedArguments::at(std::string_view name) const {
+  for (const auto& [known, argument] : items) {
+    if (known == name) return argument;
+  }
+  throw Error(fmt::format("parameters lack '{}'", name));
 }
 
 void Call::Copy::run() const {
@@ -345,9 +354,13 @@ void Call::fit(const std::string& name, const dltensor& array, Dims dims, Index*
 const void* Call::input(const char* name, const Argument& argument, dtype dtype, Dims dims,
                         Index* shape) {
   stored_dtype(name, argument);
-  kept_.push_back(typed(argument, dtype));
-  dltensor store;
-  const dltensor& array = tensor_of(kept_.back(), store);
+  place_ = std::max(place_, argument.place);
+  dltensor store = argument.tensor;
+  if (argument.place == Place::object) {
+    kept_.push_back(typed(argument, dtype));
+    tensor_of(kept_.back(), store);
+  }
+  const dltensor& array = store;
   check_device(name, array);
   check_dtype(name, array, dtype);
   fit(name, array, dims, shape);
@@ -421,6 +434,11 @@ const void* Call::integer_input(const char* name, const Argument& argument, Dims
 /// Where the kernel writes (and with `read`, reads first) the array `given`.
 void* Call::writable(const std::string& name, const Output& given, dtype dtype, Dims dims,
                      bool read, Index* shape) {
+  if (given.place != Place::object) {
+    check_dtype(name, given.tensor, dtype);
+    fit(name, given.tensor, dims, shape);
+    return first_byte(given.tensor);
+  }
   const std::string module = nb::str(given.object.type().attr("__module__")).c_str();
   if (!given.array.is_valid() || module.starts_with("jax")) {
     refuse_object(name, given.object, "a writable array");
@@ -453,6 +471,7 @@ void* Call::writable(const std::string& name, const Output& given, dtype dtype, 
 
 void* Call::state_array(const char* name, const Output& given, dtype dtype, Dims dims,
                         Index* shape) {
+  place_ = std::max(place_, given.place);
   void* const data = writable(name, given, dtype, dims, true, shape);
   states_.emplace_back(static_cast<std::byte*>(data), bytes_of(dtype, {shape, dims.size()}));
   return data;
@@ -473,11 +492,15 @@ void Call::put_back_states(const std::vector<Buffer<std::byte>>& copies) const {
 }
 
 void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
-  const std::size_t index = results_.size();
+  const std::size_t index = outputs_used_++;
   void* data = nullptr;
   if (!outputs_.given) {
     for (std::size_t axis = 0; axis < dims.size(); ++axis) {
       shape[axis] = dims[axis].letter != 0 ? (*this)[dims[axis].letter] : dims[axis].size;
+    }
+    if (outputs_.wanted != nullptr) {
+      outputs_.wanted->push_back({dtype, {shape, shape + dims.size()}});
+      return nullptr;
     }
     results_.push_back(new_array(dtype, {shape, dims.size()}, data));
   } else {
@@ -486,7 +509,7 @@ void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
     const Output& given = outputs_.arrays[index];
     data = writable(outputs_.sequence ? fmt::format("out[{}]", index) : "out", given, dtype, dims,
                     false, shape);
-    results_.push_back(nb::borrow(given.object));
+    if (given.place == Place::object) results_.push_back(nb::borrow(given.object));
   }
   if (start == Start::zeros) {
     std::memset(data, 0, bytes_of(dtype, {shape, dims.size()}));

@@ -28,6 +28,9 @@
 #include <complex>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lior/core/buffer.h"
@@ -64,26 +67,55 @@ struct Result {
   }
 };
 
-/// An argument that should be an array: the object, and what it says of its memory (invalid:
-/// nothing).
-struct Argument {
-  nb::handle object;
-  nb::ndarray<nb::ro> array;
-  bool untyped = false;  ///< a list or a tuple
+/// Where the numbers of an argument are.
+enum class Place {
+  object,  ///< in a Python object
+  memory,  ///< row-major in memory of a caller that is not Python, which does not hold the GIL
+  nowhere  ///< known by dtype and shape alone: arguments are checked, and no kernel runs
+};
 
-  bool is_none() const { return object.is_none(); }
+/// A dtype and a shape.
+struct ArrayType {
+  nb::dlpack::dtype dtype;
+  std::vector<Index> shape;
+};
+
+/// An argument that should be an array: the object, and what it says of its memory (invalid:
+/// nothing); or, without an object, the memory itself.
+struct Argument {
+  nb::handle object{};
+  nb::ndarray<nb::ro> array{};
+  bool untyped = false;  ///< a list or a tuple
+  Place place = Place::object;
+  nb::dlpack::dltensor tensor{};  ///< where there is no object
+
+  bool is_none() const { return place == Place::object && object.is_none(); }
+};
+
+/// A dict of arrays, the parameters of something.
+struct NamedArguments {
+  std::vector<std::pair<std::string, Argument>> items;
+
+  /// Error where there is none of that name.
+  const Argument& at(std::string_view name) const;
 };
 
 /// An argument `out` or a state: as Argument, but writable.
 struct Output {
-  nb::handle object;
-  nb::ndarray<> array;
+  nb::handle object{};
+  nb::ndarray<> array{};
+  Place place = Place::object;
+  nb::dlpack::dltensor tensor{};
+
+  bool is_none() const { return place == Place::object && object.is_none(); }
 };
 
-/// The argument `out=`: nothing (None), an array, or a sequence of them.
+/// The argument `out=`: nothing (None), an array, or a sequence of them. With `wanted` there is no
+/// memory for results: their types are put there.
 struct Outputs {
   bool given = false, sequence = false;
-  std::vector<Output> arrays;
+  std::vector<Output> arrays{};
+  std::vector<ArrayType>* wanted = nullptr;
 };
 
 /// Once, as the module is made: which class NumPy's arrays have.
@@ -190,6 +222,7 @@ class Call {
   /// the caller's outputs hold nothing of use. Not for what moves on more than that.
   template <class Kernel>
   Result run_watched(Kernel&& kernel) {
+    if (place_ != Place::object) return run(kernel);
     SignalWatch signals;
     const std::vector<Buffer<std::byte>> before = copies_of_states();
     try {
@@ -204,9 +237,14 @@ class Call {
     }
   }
 
-  /// Runs `kernel` without the GIL; returns the output, or the tuple of outputs.
+  /// Runs `kernel` without the GIL; returns the output, or the tuple of outputs, or no object
+  /// where arguments are none.
   template <class Kernel>
   Result run(Kernel&& kernel) {
+    if (place_ != Place::object) {
+      if (place_ == Place::memory) kernel();
+      return {};
+    }
     check_overlaps();
     {
       const Unlocked unlocked;
@@ -255,7 +293,9 @@ class Call {
   nb::object results();
 
   Outputs outputs_;
+  std::size_t outputs_used_ = 0;
   InPlace in_place_ = InPlace::forbidden;
+  Place place_ = Place::object;
   // Inputs are read while the GIL is open to other threads, which may drop their last reference to
   // one; some, such as what __dlpack__ of a temporary gives, have no other owner to begin with.
   std::vector<nb::ndarray<nb::ro>> kept_;
@@ -394,6 +434,23 @@ struct type_caster<lior::python::Output> {
     value.object = source;
     make_caster<ndarray<>> array;
     if (array.from_python(source, 0, cleanup)) value.array = array.value;
+    return true;
+  }
+};
+
+template <>
+struct type_caster<lior::python::NamedArguments> {
+  NB_TYPE_CASTER(lior::python::NamedArguments, const_name("dict[str, typing.Any]"))
+  bool from_python(handle source, std::uint32_t, cleanup_list* cleanup) noexcept {
+    if (!PyDict_Check(source.ptr())) return false;
+    for (const auto& [key, item] : borrow<dict>(source)) {
+      Py_ssize_t size = 0;
+      const char* const name = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+      if (name == nullptr) return PyErr_Clear(), false;
+      make_caster<lior::python::Argument> argument;
+      argument.from_python(item, 0, cleanup);
+      value.items.emplace_back(std::string(name, size), argument.value);
+    }
     return true;
   }
 };

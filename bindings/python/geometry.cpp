@@ -361,16 +361,82 @@ NumPy curve_length(const Metric& metric, const Argument& path, const Outputs& ou
   });
 }
 
+/// The metric of an operation: of the option "metric", a text, or learned, with its parameters
+/// behind the other arrays.
+class MetricOperation {
+ public:
+  explicit MetricOperation(const Options& options) : options_(options) {
+    if (options.contains("metric")) {
+      named_ = std::make_shared<Metric>(options.get<std::string>("metric"));
+    }
+  }
+  /// body(metric), whose own parameters are in[first] and behind it.
+  template <class Body>
+  void with(Arguments in, std::size_t first, const Body& body) const {
+    body(named_ ? *named_ : *learned_metric(options_, in, first));
+  }
+
+ private:
+  Options options_;
+  std::shared_ptr<const Metric> named_;
+};
+
+GeodesicOptions geodesic_options(const std::string& method, double rtol, double atol, double step,
+                                 Index most_steps) {
+  return {parse_name<geometry::Method>(method, "method"), rtol, atol, step, most_steps};
+}
+
+GeodesicOptions geodesic_options_of(const Options& options) {
+  const GeodesicOptions usual;
+  return geodesic_options(options.get("method", std::string(name(usual.method))),
+                          options.get("rtol", usual.rtol), options.get("atol", usual.atol),
+                          options.get("step", usual.step),
+                          options.get("most_steps", usual.most_steps));
+}
+
+/// x -> g.
+Operation metric_values_operation(const Options& options) {
+  return [metric = MetricOperation(options)](Arguments in, Outputs& out) {
+    metric.with(in, 1, [&](const Metric& m) { metric_values(m, in[0], out); });
+  };
+}
+
+/// x -> the symbols.
+Operation christoffel_operation(const Options& options) {
+  return [metric = MetricOperation(options)](Arguments in, Outputs& out) {
+    metric.with(in, 1, [&](const Metric& m) { christoffel(m, in[0], out); });
+  };
+}
+
+/// (x, v) -> (exp_x(v), status).
+Operation exp_map_operation(const Options& options) {
+  return [metric = MetricOperation(options), how = geodesic_options_of(options)](Arguments in,
+                                                                                 Outputs& out) {
+    metric.with(in, 2, [&](const Metric& m) { exp_map(m, in[0], in[1], how, out); });
+  };
+}
+
+/// (x, v) -> (x and v of each sample, status, reached).
+Operation geodesics_operation(const Options& options) {
+  return [metric = MetricOperation(options), how = geodesic_options_of(options),
+          times = options.get<std::vector<double>>("times")](Arguments in, Outputs& out) {
+    metric.with(in, 2, [&](const Metric& m) { geodesics(m, in[0], in[1], times, how, out); });
+  };
+}
+
 }  // namespace
 
 void bind_geometry(nb::module_& m) {
+  define_operation("metric_values", &metric_values_operation);
+  define_operation("christoffel", &christoffel_operation);
+  define_operation("exp_map", &exp_map_operation);
+  define_operation("geodesics", &geodesics_operation);
   nb::class_<GeodesicOptions>(m, "GeodesicOptions", "How geodesics are integrated.")
       .def(
           "__init__",
           [](GeodesicOptions* self, const std::string& method, double rtol, double atol,
              double step, Index most_steps) {
-            new (self) GeodesicOptions{parse_name<geometry::Method>(method, "method"), rtol, atol,
-                                       step, most_steps};
+            new (self) GeodesicOptions(geodesic_options(method, rtol, atol, step, most_steps));
           },
           nb::kw_only(), "method"_a = "dopri5", "rtol"_a = 1e-8, "atol"_a = 1e-10, "step"_a = 0.1,
           "most_steps"_a = 100000,

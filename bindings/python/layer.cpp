@@ -12,6 +12,7 @@
 #include "lior/nn/activation.h"
 #include "lior/nn/mixers.h"
 #include "lior/nn/packed_core.h"
+#include "operations.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -27,21 +28,41 @@ struct Block {
   std::unique_ptr<nn::ResidualBlock<T>> layer;
 };
 
-/// Sets an option from what Python gave for it.
-template <class Member>
-void set_option(const nn::LayerOption& option, nb::handle given, Member& member) {
+/// Options as Python's keywords.
+class Keywords {
+ public:
+  explicit Keywords(const nb::kwargs& given) : given_(given) {}
+  bool contains(const std::string& name) const { return given_.contains(name.c_str()); }
+  std::size_t size() const { return given_.size(); }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : given_) names.emplace_back(nb::str(key).c_str());
+    return names;
+  }
+  template <class Value>
+  Value get(const std::string& name) const {
+    return nb::cast<Value>(given_[name.c_str()]);
+  }
+
+ private:
+  const nb::kwargs& given_;
+};
+
+/// Sets an option from what was given for it.
+template <class Given, class Member>
+void set_option(const nn::LayerOption& option, const Given& given, Member& member) {
   const std::string argument(option.name);
   if constexpr (std::is_same_v<Member, Index>) {
-    const auto value = nb::cast<Index>(given);
+    const auto value = given.template get<Index>(argument);
     // A layer on its own may see all positions; one of a model has a state of constant size.
     const double low = option.name == "window" ? 0 : option.low;
     LIOR_CHECK(static_cast<double>(value) >= low && static_cast<double>(value) <= option.high,
                "{} is {}; expected {:.0f} to {:.0f}", argument, value, low, option.high);
     member = value;
   } else if constexpr (std::is_same_v<Member, bool>) {
-    member = nb::cast<bool>(given);
+    member = given.template get<bool>(argument);
   } else {
-    member = parse_name<Member>(nb::cast<std::string>(given), argument);
+    member = parse_name<Member>(given.template get<std::string>(argument), argument);
   }
 }
 
@@ -55,8 +76,9 @@ requires(std::is_enum_v<E>) nb::object option_value(E value) {
 /// One layer of lior.nn.Layer: of either type of numbers when it is first asked for.
 class Layer {
  public:
-  Layer(const std::string& kind, Index d_model, Index layers, const nb::kwargs& options)
-      : kind_(kind) {
+  /// options: Keywords, or Options of an operation.
+  template <class Given>
+  Layer(const std::string& kind, Index d_model, Index layers, const Given& options) : kind_(kind) {
     LIOR_CHECK(d_model >= 1, "d_model is {}; expected at least 1", d_model);
     LIOR_CHECK(layers >= 1, "layers is {}; expected at least 1", layers);
     config_.d_model = d_model;
@@ -69,14 +91,13 @@ class Layer {
       if (!option.belongs_to(kind_)) return;
       const std::string argument(option.name);
       names += (names.empty() ? "" : ", ") + argument;
-      if (!options.contains(argument.c_str())) return;
-      set_option(option, options[argument.c_str()], member);
+      if (!options.contains(argument)) return;
+      set_option(option, options, member);
       ++used;
     });
     block<float>();  // what cannot be is said here
-    for (const auto& [key, value] : options) {
+    for (const std::string& argument : options.names()) {
       if (used == static_cast<Index>(options.size())) break;
-      const std::string argument = nb::str(key).c_str();
       LIOR_CHECK((", " + names + ", ").find(", " + argument + ", ") != std::string::npos,
                  "layers of kind {} have no option '{}'; they have: {}", kind_, argument, names);
     }
@@ -123,7 +144,7 @@ class Layer {
   std::mutex mutex_;
 };
 
-/// The parameters of a dict by the layout's names, checked; `inner`: the core's own alone.
+/// The parameters by the layout's names, checked; `inner`: the core's own alone.
 template <class T>
 class Parameters {
  public:
@@ -133,19 +154,17 @@ class Parameters {
            name != "initial";
   }
 
-  Parameters(Call& call, Layer& layer, const NamedValues& given, bool inner)
+  Parameters(Call& call, Layer& layer, const NamedArguments& given, bool inner)
       : layout_(layer.block<T>().layout) {
     for (const nn::Parameter& p : layout_.parameters()) {
       if (inner && !is_inner(p.name)) continue;
-      LIOR_CHECK(given.contains(p.name.c_str()), "parameters lack '{}'", p.name);
-      const auto argument = nb::cast<Argument>(given[p.name.c_str()]);
+      const Argument& argument = given.at(p.name);
       const T* data = p.shape.size() == 1
                           ? call.in<T>(p.name.c_str(), argument, {p.shape[0]}).data()
                           : call.in<T>(p.name.c_str(), argument, {p.shape[0], p.shape[1]}).data();
       parts_.push_back({data, nullptr, &p});
     }
-    for (const auto& [key, value] : given) {
-      const std::string name = nb::str(key).c_str();
+    for (const auto& [name, argument] : given.items) {
       LIOR_CHECK(std::any_of(parts_.begin(), parts_.end(),
                              [&](const Part& part) { return part.of->name == name; }),
                  "parameters have '{}', which this {} layer does not use", name, layer.kind());
@@ -160,10 +179,19 @@ class Parameters {
                                         : call.out<T>({shape[0], shape[1]}).data();
     }
   }
-  NamedArrays gradients(const nb::tuple& results, std::size_t first) const {
+  /// (the first result, a dict of the gradients, which are the others); nothing where arrays are no
+  /// objects.
+  Result named_gradients(const Result& result) const {
+    if (!result.object.is_valid()) return {};
+    // One output, of a core without parameters, comes as an array and not as a tuple.
+    const nb::tuple results = nb::isinstance<nb::tuple>(result.object)
+                                  ? nb::borrow<nb::tuple>(result.object)
+                                  : nb::make_tuple(result.object);
     nb::dict named;
-    for (const Part& part : parts_) named[part.of->name.c_str()] = results[first++];
-    return named;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      named[parts_[i].of->name.c_str()] = results[1 + i];
+    }
+    return {nb::make_tuple(results[0], named)};
   }
 
   /// All in one buffer, as a model has them.
@@ -213,6 +241,9 @@ void run_alone(Layer& layer, Body&& body) {
   with_arena(body);
 }
 
+/// An array, and gradients by name.
+using ArrayAndGradients = nb::typed<nb::tuple, NumPy, NamedArrays>;
+
 nb::typed<nb::dict, nb::str, Sizes> shapes(Layer& self) {
   nb::dict all;
   for (const nn::Parameter& p : self.block<float>().layout.parameters()) {
@@ -240,7 +271,7 @@ NamedArrays start(Layer& self, std::uint64_t seed, const std::string& dtype) {
   });
 }
 
-Pair forward(Layer& self, const NamedValues& parameters, const Argument& x, const Outputs& out) {
+Pair forward(Layer& self, const NamedArguments& parameters, const Argument& x, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -260,11 +291,10 @@ Pair forward(Layer& self, const NamedValues& parameters, const Argument& x, cons
   });
 }
 
-nb::typed<nb::tuple, NumPy, NamedArrays> backward(Layer& self, const NamedValues& parameters,
-                                                  const Argument& x, const Argument& saved,
-                                                  const Argument& d_out) {
-  return for_real("x", x, [&]<class T>() {
-    Call call;
+ArrayAndGradients backward(Layer& self, const NamedArguments& parameters, const Argument& x,
+                           const Argument& saved, const Argument& d_out, const Outputs& out) {
+  return for_real("x", x, [&]<class T>() -> ArrayAndGradients {
+    Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
     Parameters<T> given(call, self, parameters, false);
     const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
@@ -274,7 +304,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> backward(Layer& self, const NamedValues
     const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', self.d_model()});
     const auto dx = call.out<T>({'B', 'N', self.d_model()});
     given.want_gradients(call);
-    const nb::tuple results = call.run_watched([&] {
+    return given.named_gradients(call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const nn::LayerCall<T> pass{sequences, given.values(arena), rows(input),
                                     saved_in<T>(plan, as_writable(kept), arena), arena};
@@ -284,19 +314,20 @@ nb::typed<nb::tuple, NumPy, NamedArrays> backward(Layer& self, const NamedValues
         layer.backward(pass, rows(dx), sums);
         if (!arena.planning()) given.give(sums);
       });
-    });
-    return Result{nb::make_tuple(results[0], given.gradients(results, 1))};
+    }));
   });
 }
 
-NumPy step(Layer& self, const NamedValues& parameters, const Argument& x, const Output& state,
-           const Outputs& out) {
+/// Keeps nothing for a way back. Without a state: from the initial one.
+NumPy run_forward(Layer& self, const NamedArguments& parameters, const Argument& x,
+                  const Output* state, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
     const Parameters<T> given(call, self, parameters, false);
     const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
-    const auto h = call.state<T>("state", state, {'B', layer.state_size()});
+    const auto h =
+        state == nullptr ? View<T, 2>() : call.state<T>("state", *state, {'B', layer.state_size()});
     const nn::Sequences sequences{call['B'], call['N']};
     const nn::SavedPlan plan = layer.plan(sequences);
     const auto result = call.out<T>({'B', 'N', self.d_model()});
@@ -310,11 +341,16 @@ NumPy step(Layer& self, const NamedValues& parameters, const Argument& x, const 
   });
 }
 
-NumPy initial_state(Layer& self, Index batch, const NamedValues& parameters,
-                    const std::string& dtype) {
+NumPy step(Layer& self, const NamedArguments& parameters, const Argument& x, const Output& state,
+           const Outputs& out) {
+  return run_forward(self, parameters, x, &state, out);
+}
+
+NumPy initial_state(Layer& self, Index batch, const NamedArguments& parameters,
+                    const std::string& dtype, const Outputs& out) {
   LIOR_CHECK(batch >= 0, "batch is {}; expected at least 0", batch);
   return for_dtype(dtype, [&]<class T>() {
-    Call call;
+    Call call(out);
     Block<T>& block = self.block<T>();
     const Parameters<T> given(call, self, parameters, false);
     const auto state = call.out<T>({batch, block.layer->state_size()});
@@ -362,7 +398,7 @@ struct Inner {
   const nn::Core<T>& core() const { return packed ? *packed : own; }
   /// A state that is read and written in place, or none.
   MatrixView<T> state_or_none(Call& call, const char* name, const Output& given) const {
-    if (given.object.is_none()) return {};
+    if (given.is_none()) return {};
     const Index size = own.state_size();
     const View<T, 2> state = call.state<T>(name, given, {states, size});
     return packed ? MatrixView<T>(state.data(), 1, states * size) : MatrixView<T>(state);
@@ -385,13 +421,13 @@ struct Inner {
   View<const T, 2> projection;
 };
 
-Triple inner_forward(Layer& self, const NamedValues& parameters, const Argument& projection,
+Triple inner_forward(Layer& self, const NamedArguments& parameters, const Argument& projection,
                      const Output& state, const Lengths& lengths, const Outputs& out) {
   return for_real("projection", projection, [&]<class T>() {
     Call call(out);
     const Inner<T> inner(call, self, projection, lengths);
     const Parameters<T> given(call, self, parameters, true);
-    LIOR_CHECK(!state.object.is_none() || !self.has_initial(),
+    LIOR_CHECK(!state.is_none() || !self.has_initial(),
                "state is None; expected one, since this {} layer starts from its parameter "
                "'initial'",
                self.kind());
@@ -412,26 +448,24 @@ Triple inner_forward(Layer& self, const NamedValues& parameters, const Argument&
   });
 }
 
-nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const NamedValues& parameters,
-                                                        const Argument& projection,
-                                                        const Argument& y, const Argument& saved,
-                                                        const Argument& dz, const Output& d_state,
-                                                        const Lengths& lengths,
-                                                        const Outputs& out) {
-  return for_real("projection", projection, [&]<class T>() {
+ArrayAndGradients inner_backward(Layer& self, const NamedArguments& parameters,
+                                 const Argument& projection, const Argument& y,
+                                 const Argument& saved, const Argument& dz, const Output& d_state,
+                                 const Lengths& lengths, const Outputs& out) {
+  return for_real("projection", projection, [&]<class T>() -> ArrayAndGradients {
     Call call(out);
     const Inner<T> inner(call, self, projection, lengths);
     Parameters<T> given(call, self, parameters, true);
     const auto kept = call.in<T>("saved", saved, {inner.plan.kept()});
     const auto of_y = rows(call.in<T>("y", y, {'B', 'N', inner.shape.out}));
     const auto of_z = rows(call.in<T>("dz", dz, {'B', 'N', inner.shape.out}));
-    LIOR_CHECK(d_state.object.is_none() || inner.own.state_has_gradient(),
+    LIOR_CHECK(d_state.is_none() || inner.own.state_has_gradient(),
                "the state of a layer of kind {} has no gradient; expected d_state=None",
                self.kind());
     const auto dh = inner.state_or_none(call, "d_state", d_state);
     const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
     given.want_gradients(call);
-    const nb::object result = call.run_watched([&] {
+    return given.named_gradients(call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const nn::CoreCall<T> pass{inner.sequences, given.values(arena),
                                    inner.columns(inner.projection),
@@ -450,11 +484,7 @@ nb::typed<nb::tuple, NumPy, NamedArrays> inner_backward(Layer& self, const Named
         inner.core().backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
         if (!arena.planning()) given.give(sums);
       });
-    });
-    // One output, of a core without parameters, comes as an array and not as a tuple.
-    const nb::tuple results =
-        nb::isinstance<nb::tuple>(result) ? nb::borrow<nb::tuple>(result) : nb::make_tuple(result);
-    return Result{nb::make_tuple(results[0], given.gradients(results, 1))};
+    }));
   });
 }
 
@@ -475,9 +505,67 @@ nb::typed<nb::dict, nb::str, nb::str> layer_option_keys(const std::string& kind)
   return keys;
 }
 
+/// The layer that options describe: kind, d_model, and the kind's own under "options".
+std::shared_ptr<Layer> layer_of(const Options& options) {
+  return std::make_shared<Layer>(options.get<std::string>("kind"), options.get<Index>("d_model"), 1,
+                                 options.part("options"));
+}
+
+/// in[first], in[first + 1], ... as the layer's parameters, in the order of its `shapes`.
+NamedArguments parameters_of(Layer& layer, Arguments in, std::size_t first) {
+  NamedArguments parameters;
+  for (const nn::Parameter& p : layer.block<float>().layout.parameters()) {
+    parameters.items.emplace_back(p.name, argument_or_none(in, first++));
+  }
+  return parameters;
+}
+
+/// (x, parameters ...) -> out.
+Operation layer_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    run_forward(*layer, parameters_of(*layer, in, 1), in[0], nullptr, out);
+  };
+}
+
+/// (x, parameters ...) -> (out, saved).
+Operation layer_forward_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    forward(*layer, parameters_of(*layer, in, 1), in[0], out);
+  };
+}
+
+/// (x, saved, d_out, parameters ...) -> (dx, gradients ...).
+Operation layer_backward_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    backward(*layer, parameters_of(*layer, in, 3), in[0], in[1], in[2], out);
+  };
+}
+
+/// (x, state, parameters ...) -> (out, next state).
+Operation layer_step_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    const Output state = state_in_place(in[1], out);
+    step(*layer, parameters_of(*layer, in, 2), in[0], state, out);
+    want_state(in[1], out);
+  };
+}
+
+/// parameters ... -> the state before the first token.
+Operation layer_start_operation(const Options& options) {
+  return [layer = layer_of(options), batch = options.get<Index>("batch"),
+          dtype = options.get<std::string>("dtype")](Arguments in, Outputs& out) {
+    initial_state(*layer, batch, parameters_of(*layer, in, 0), dtype, out);
+  };
+}
+
 }  // namespace
 
 void bind_layer(nb::module_& m) {
+  define_operation("layer", &layer_operation);
+  define_operation("layer_forward", &layer_forward_operation);
+  define_operation("layer_backward", &layer_backward_operation);
+  define_operation("layer_step", &layer_step_operation);
+  define_operation("layer_start", &layer_start_operation);
   m.def("layer_kinds", &kinds, "The kinds of lior.nn.Layer.");
   m.def("layer_option_keys", &layer_option_keys, "kind"_a,
         "The options of a kind, each with its key among a model's settings.");
@@ -490,7 +578,9 @@ It owns no numbers: parameters are a dict of arrays by the names that the progra
       .def(
           "__init__",
           [](Layer* self, const std::string& kind, Index d_model, Index layers,
-             const nb::kwargs& options) { new (self) Layer(kind, d_model, layers, options); },
+             const nb::kwargs& options) {
+            new (self) Layer(kind, d_model, layers, Keywords(options));
+          },
           nb::sig("def __init__(self, kind: str, d_model: int, *, layers: int = 1, "
                   "**options: typing.Any) -> None"),
           "kind"_a, "d_model"_a, nb::kw_only(), "layers"_a = 1, "options"_a,
@@ -538,11 +628,15 @@ of the kind, as in a model's configuration, by their short names (heads, window,
       .def("start", &start, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
            "Start values, a dict: a function of the seed alone.")
       .def("initial_state", &initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
-           "dtype"_a = "float32", "The state before the first token: (B, state_size).")
+           "dtype"_a = "float32", "out"_a = nb::none(),
+           "The state before the first token: (B, state_size).")
       .def("forward", &forward, "parameters"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
            "(out (B, N, D), what backward needs) from x: (B, N, D), from the initial state.")
-      .def("backward", &backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a,
-           "(dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x.")
+      .def("backward", &backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a, nb::kw_only(),
+           "out"_a = nb::none(),
+           "(dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x. out: dx, and "
+           "the "
+           "gradients in the order of shapes.")
       .def(
           "step", &step, "parameters"_a, "x"_a, "state"_a, nb::kw_only(), "out"_a = nb::none(),
           R"(out (B, N, D) of x (B, N, D) that comes after what state (B, state_size) holds, which is updated in

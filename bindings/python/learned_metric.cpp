@@ -6,6 +6,7 @@
 #include "lior/geometry/connection_gradient.h"
 #include "lior/geometry/geodesic.h"
 #include "metric.h"
+#include "operations.h"
 
 namespace lior::python {
 namespace {
@@ -34,15 +35,55 @@ void visit_tensors(Parameters& p, Visit&& visit) {
   visit("resilience_net.2.bias", View<T, 1>(&p.resilience_out_bias, {1}));
 }
 
-Argument argument_of(nb::handle object) { return nb::cast<Argument>(object); }
+/// An output for each tensor: its gradient.
+template <class T>
+class Gradients {
+ public:
+  Gradients(Call& call, const LearnedMetricParameters<T>& like)
+      : sums_(like.basis.shape()[0], like.metric_in.shape()[0], like.resilience_in.shape()[0]) {
+    visit_tensors(sums_, [&]<std::size_t Rank>(const char* name, View<T, Rank> sum) {
+      if constexpr (Rank == 1) {
+        outputs_.push_back({name, call.out<T>({sum.extent(0)}).data()});
+      } else {
+        outputs_.push_back({name, call.out<T>({sum.extent(0), sum.extent(1)}).data()});
+      }
+    });
+  }
+
+  /// Sums, zeros at first, which a kernel adds to; then `give` copies them to the outputs.
+  LearnedMetricParameters<T>& sums() { return sums_; }
+  void give() {
+    auto output = outputs_.begin();
+    visit_tensors(sums_, [&]<std::size_t Rank>(const char*, View<T, Rank> sum) {
+      std::copy(sum.begin(), sum.end(), (output++)->data);
+    });
+  }
+
+  /// (the first result or, of two, their pair, a dict of the gradients behind them); nothing where
+  /// arrays are no objects.
+  Result named(const Result& result) const {
+    if (!result.object.is_valid()) return {};
+    const nb::tuple all = nb::borrow<nb::tuple>(result.object);
+    const std::size_t others = all.size() - outputs_.size();
+    nb::dict gradients;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) gradients[outputs_[i].name] = all[others + i];
+    const nb::object first = others == 1 ? nb::object(all[0]) : nb::make_tuple(all[0], all[1]);
+    return {nb::make_tuple(first, gradients)};
+  }
+
+ private:
+  struct Named {
+    const char* name;
+    T* data;
+  };
+  LearnedMetricParameters<T> sums_;
+  std::vector<Named> outputs_;
+};
 
 /// Copies of the arrays of a dict, or an error that names what is missing or does not fit.
 template <class T>
-LearnedMetricParameters<T> parameters_from(const NamedValues& tensors) {
-  const auto at = [&](const char* name) {
-    LIOR_CHECK(tensors.contains(name), "parameters lack '{}'", name);
-    return argument_of(tensors[name]);
-  };
+LearnedMetricParameters<T> parameters_from(const NamedArguments& tensors) {
+  const auto at = [&](const char* name) { return tensors.at(name); };
   Call sizes;
   sizes.in<T>("metric_net.0.weight", at("metric_net.0.weight"), {'H', 'd'});
   sizes.in<T>("resilience_net.0.weight", at("resilience_net.0.weight"), {'K', 'd'});
@@ -92,9 +133,8 @@ class LearnedMetric : public Metric {
         resilience_(switched(resilience)),
         spd_floor_(spd_floor) {}
 
-  static LearnedMetric from_arrays(const NamedValues& tensors, bool resilience, bool spd_floor) {
-    LIOR_CHECK(tensors.contains("L"), "parameters lack 'L'");
-    return for_real("L", argument_of(tensors["L"]), [&]<class T>() {
+  static LearnedMetric from_arrays(const NamedArguments& tensors, bool resilience, bool spd_floor) {
+    return for_real("L", tensors.at("L"), [&]<class T>() {
       const auto parameters = parameters_from<T>(tensors);
       return LearnedMetric(converted<float>(parameters), converted<double>(parameters), resilience,
                            spd_floor);
@@ -152,17 +192,18 @@ class LearnedMetric : public Metric {
     });
   }
 
-  NumberAndGradients backward(const Argument& x, const Argument& dg) const {
+  NumberAndGradients backward(const Argument& x, const Argument& dg, const Outputs& out) const {
     return for_real("x", x, [&]<class T>() {
-      Call call;
+      Call call(out);
       const Index d = dimension();
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto d_metric = call.in<T>("dg", dg, {d, d, 'N'});
       const auto dx = call.out<T>({d, 'N'});
-      auto sums = zeros<T>();
-      const nb::object result = call.run_watched(
-          [&] { geometry::metric_backward<T>(model<T>(), points, d_metric, sums, dx); });
-      return with_gradients(result, sums);
+      Gradients<T> gradients(call, parameters<T>());
+      return gradients.named(call.run_watched([&] {
+        geometry::metric_backward<T>(model<T>(), points, d_metric, gradients.sums(), dx);
+        gradients.give();
+      }));
     });
   }
 
@@ -192,25 +233,27 @@ class LearnedMetric : public Metric {
     });
   }
 
-  NumberAndGradients christoffel_backward(const Argument& x, const Argument& dgamma) const {
+  NumberAndGradients christoffel_backward(const Argument& x, const Argument& dgamma,
+                                          const Outputs& out) const {
     return for_real("x", x, [&]<class T>() {
-      Call call;
+      Call call(out);
       const Index d = dimension();
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto d_symbols = call.in<T>("dgamma", dgamma, {d, d, d, 'N'});
       const auto dx = call.out<T>({d, 'N'});
-      auto sums = zeros<T>();
-      const nb::object result = call.run_watched(
-          [&] { geometry::christoffel_backward<T>(model<T>(), points, d_symbols, sums, dx); });
-      return with_gradients(result, sums);
+      Gradients<T> gradients(call, parameters<T>());
+      return gradients.named(call.run_watched([&] {
+        geometry::christoffel_backward<T>(model<T>(), points, d_symbols, gradients.sums(), dx);
+        gradients.give();
+      }));
     });
   }
 
   StartAndGradients geodesic_backward(const Argument& x, const Argument& v, double time,
-                                      double step, const Argument& dx_end,
-                                      const Argument& dv_end) const {
+                                      double step, const Argument& dx_end, const Argument& dv_end,
+                                      const Outputs& out) const {
     return for_real("x", x, [&]<class T>() {
-      Call call;
+      Call call(out);
       const Index d = dimension();
       const auto points = call.in<T>("x", x, {d, 'N'});
       const auto velocities = call.in<T>("v", v, {d, 'N'});
@@ -218,12 +261,12 @@ class LearnedMetric : public Metric {
       const auto d_speed = call.in<T>("dv_end", dv_end, {d, 'N'});
       const auto dx = call.out<T>({d, 'N'});
       const auto dv = call.out<T>({d, 'N'});
-      auto sums = zeros<T>();
-      const nb::object result = call.run_watched([&] {
+      Gradients<T> gradients(call, parameters<T>());
+      return gradients.named(call.run_watched([&] {
         geometry::geodesic_backward<T>(model<T>(), points, velocities, time, step, {d_end, d_speed},
-                                       sums, {dx, dv});
-      });
-      return with_gradients(result, sums);
+                                       gradients.sums(), {dx, dv});
+        gradients.give();
+      }));
     });
   }
 
@@ -237,11 +280,12 @@ class LearnedMetric : public Metric {
       const auto to = call.in<T>("y", y, {d, 'N'});
       const auto weight = call.in<T>("ddistance", ddistance, {'N'});
       const auto distance = call.out<T>({'N'});
-      auto sums = zeros<T>();
-      const nb::object result = call.run_watched([&] {
-        geometry::distance_with_gradient<T>(model<T>(), from, to, weight, options, distance, sums);
-      });
-      return with_gradients(result, sums);
+      Gradients<T> gradients(call, parameters<T>());
+      return gradients.named(call.run_watched([&] {
+        geometry::distance_with_gradient<T>(model<T>(), from, to, weight, options, distance,
+                                            gradients.sums());
+        gradients.give();
+      }));
     });
   }
 
@@ -268,10 +312,11 @@ class LearnedMetric : public Metric {
       const auto curve = call.in<T>("path", path, {'K', dimension(), 'N'});
       const auto weight = call.in<T>(name, weights, {'N'});
       const auto numbers = call.out<T>({'N'});
-      auto sums = zeros<T>();
-      const nb::object result =
-          call.run_watched([&] { function(model<T>(), curve, weight, numbers, sums); });
-      return with_gradients(result, sums);
+      Gradients<T> gradients(call, parameters<T>());
+      return gradients.named(call.run_watched([&] {
+        function(model<T>(), curve, weight, numbers, gradients.sums());
+        gradients.give();
+      }));
     });
   }
 
@@ -292,30 +337,81 @@ class LearnedMetric : public Metric {
   geometry::LearnedMetricModel<T> model() const {
     return {parameters<T>(), resilience_, spd_floor_};
   }
-  template <class T>
-  LearnedMetricParameters<T> zeros() const {
-    const auto& like = parameters<T>();
-    return LearnedMetricParameters<T>(like.basis.shape()[0], like.metric_in.shape()[0],
-                                      like.resilience_in.shape()[0]);
-  }
-  template <class T>
-  static Result with_gradients(const nb::object& first, LearnedMetricParameters<T>& sums) {
-    nb::dict gradients;
-    visit_tensors(sums, [&]<std::size_t Rank>(const char* name, View<T, Rank> sum) {
-      gradients[name] = copied(View<const T, Rank>(sum));
-    });
-    return {nb::make_tuple(first, gradients)};
-  }
-
   LearnedMetricParameters<float> single_;
   LearnedMetricParameters<double> precise_;
   Resilience resilience_;
   bool spd_floor_;
 };
 
+/// The metric of an operation whose parameters are in[first] and behind it, in the order of
+/// visit_tensors.
+class LearnedOperation {
+ public:
+  explicit LearnedOperation(const Options& options)
+      : resilience_(options.get<bool>("resilience")), spd_floor_(options.get<bool>("spd_floor")) {}
+
+  LearnedMetric of(Arguments in, std::size_t first) const {
+    NamedArguments tensors;
+    LearnedMetricParameters<float> any(1, 1, 1);
+    visit_tensors(any, [&](const char* name, auto) {
+      tensors.items.emplace_back(name, argument_or_none(in, first++));
+    });
+    return LearnedMetric::from_arrays(tensors, resilience_, spd_floor_);
+  }
+
+ private:
+  bool resilience_, spd_floor_;
+};
+
+/// (x, parameters ...) -> (g, R).
+Operation values_operation(const Options& options) {
+  return [metric = LearnedOperation(options)](Arguments in, Outputs& out) {
+    metric.of(in, 1).values(in[0], out);
+  };
+}
+
+/// (x, dg, parameters ...) -> (dx, gradients ...).
+Operation values_backward_operation(const Options& options) {
+  return [metric = LearnedOperation(options)](Arguments in, Outputs& out) {
+    metric.of(in, 2).backward(in[0], in[1], out);
+  };
+}
+
+/// (x, parameters ...) -> the symbols.
+Operation christoffel_operation(const Options& options) {
+  return [metric = LearnedOperation(options)](Arguments in, Outputs& out) {
+    metric.of(in, 1).christoffel(in[0], out);
+  };
+}
+
+/// (x, dgamma, parameters ...) -> (dx, gradients ...).
+Operation christoffel_backward_operation(const Options& options) {
+  return [metric = LearnedOperation(options)](Arguments in, Outputs& out) {
+    metric.of(in, 2).christoffel_backward(in[0], in[1], out);
+  };
+}
+
+/// (x, v, dx_end, dv_end, parameters ...) -> (dx, dv, gradients ...).
+Operation geodesic_backward_operation(const Options& options) {
+  return [metric = LearnedOperation(options), time = options.get<double>("time"),
+          step = options.get<double>("step")](Arguments in, Outputs& out) {
+    metric.of(in, 4).geodesic_backward(in[0], in[1], time, step, in[2], in[3], out);
+  };
+}
+
 }  // namespace
 
+std::shared_ptr<const Metric> learned_metric(const Options& options, Arguments in,
+                                             std::size_t first) {
+  return std::make_shared<LearnedMetric>(LearnedOperation(options).of(in, first));
+}
+
 void bind_learned_metric(nb::module_& m) {
+  define_operation("learned_metric", &values_operation);
+  define_operation("learned_metric_backward", &values_backward_operation);
+  define_operation("learned_christoffel", &christoffel_operation);
+  define_operation("learned_christoffel_backward", &christoffel_backward_operation);
+  define_operation("learned_geodesic_backward", &geodesic_backward_operation);
   nb::class_<LearnedMetric, Metric>(m, "LearnedMetric",
                                     R"(R^2 g, or g without resilience, of a fixed matrix and nets.
 
@@ -341,7 +437,7 @@ resilience_net.2.bias (1,); d <= 16, H and K <= 64.)")
 B = dtheta ^ d(ln R), theta = pi alpha / 2 - alpha ln(|x| + 1e-8); form 'compat': the original's
 dtheta ^ dtheta, which is 0. Exact derivatives. Error for a metric without resilience.
 Source: docs/math/conventions.md, section 6.)")
-      .def("backward", &LearnedMetric::backward, "x"_a, "dg"_a,
+      .def("backward", &LearnedMetric::backward, "x"_a, "dg"_a, nb::kw_only(), "out"_a = nb::none(),
            R"((dx (d, N), dict of gradients) for dg: (d, d, N), the gradient with respect to each
 entry of the metric as if all were independent.)")
       .def(
@@ -355,11 +451,12 @@ derivatives, relative to the largest term: B is closed.)")
 any metric; to compare with it. For use take geometry.distance.)")
       .def(
           "christoffel_backward", &LearnedMetric::christoffel_backward, "x"_a, "dgamma"_a,
+          nb::kw_only(), "out"_a = nb::none(),
           R"((dx (d, N), dict of gradients) for dgamma: (d, d, d, N), the gradient with respect to each of
 christoffel's symbols at x: (d, N) as if all were independent. Errors as christoffel.)")
       .def(
           "geodesic_backward", &LearnedMetric::geodesic_backward, "x"_a, "v"_a, "time"_a, "step"_a,
-          "dx_end"_a, "dv_end"_a,
+          "dx_end"_a, "dv_end"_a, nb::kw_only(), "out"_a = nb::none(),
           R"(((dx, dv) (d, N) each, dict of gradients) for dx_end, dv_end: (d, N), gradients with respect to
 the point and velocity at parameter `time` of the geodesics from (x, v), (d, N) each, by method 'rk4' in steps
 of `step` at most. Exact for those steps. Error that names the point and step where the metric is not

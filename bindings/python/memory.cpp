@@ -2,6 +2,8 @@
 #include <nanobind/stl/complex.h>
 #include <nanobind/stl/string.h>
 
+#include <map>
+#include <memory>
 #include <mutex>
 
 #include "bindings.h"
@@ -9,6 +11,7 @@
 #include "lior/memory/causal_convolution.h"
 #include "lior/memory/fractional.h"
 #include "lior/memory/mittag_leffler.h"
+#include "operations.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -264,6 +267,77 @@ class FractionalIntegral {
   std::mutex mutex_;
 };
 
+/// The memory of an operation with the kernels raw: (H, 12). Making a rule takes up to .4 s, so
+/// each is made once a process, whatever operations take it.
+class MemoryOperation {
+ public:
+  explicit MemoryOperation(const Options& options)
+      : rule_(rule_of(options.get<double>("tolerance"), options.get<double>("horizon"))) {}
+
+  std::unique_ptr<CausalConvolution> of(const Argument& raw) const {
+    const auto& tensor = raw.tensor;
+    const Index heads = tensor.ndim == 2 ? tensor.shape[0] : 1;
+    const auto dtype = for_real("raw", raw, []<class T>() { return name_of(dtype_of<T>()); });
+    auto made = std::make_unique<CausalConvolution>(heads, *rule_, dtype);
+    made->set(raw);
+    return made;
+  }
+
+ private:
+  static std::shared_ptr<const PowerLawRule> rule_of(double tolerance, double horizon) {
+    static std::mutex mutex;
+    static auto* const made =
+        new std::map<std::pair<double, double>, std::shared_ptr<const PowerLawRule>>;
+    const std::lock_guard lock(mutex);
+    auto& rule = (*made)[{tolerance, horizon}];
+    if (!rule) rule = std::make_shared<const PowerLawRule>(tolerance, horizon);
+    return rule;
+  }
+
+  std::shared_ptr<const PowerLawRule> rule_;
+};
+
+/// (x, raw) -> y.
+Operation memory_operation(const Options& options) {
+  return [memory = MemoryOperation(options)](Arguments in, Outputs& out) {
+    memory.of(in[1])->forward(in[0], "automatic", out);
+  };
+}
+
+/// (x, d_y, raw) -> (d_x, d_raw).
+Operation memory_backward_operation(const Options& options) {
+  return [memory = MemoryOperation(options)](Arguments in, Outputs& out) {
+    memory.of(in[2])->backward(in[0], in[1], "automatic", out);
+  };
+}
+
+/// (x, state, raw) -> (y, next state).
+Operation memory_advance_operation(const Options& options) {
+  return [memory = MemoryOperation(options)](Arguments in, Outputs& out) {
+    const Output state = state_in_place(in[1], out);
+    memory.of(in[2])->advance(in[0], state, out);
+    want_state(in[1], out);
+  };
+}
+
+/// (t, raw) -> K(t).
+Operation kernel_operation(const Options&) {
+  return [](Arguments in, Outputs& out) { kernel_forward(in[1], in[0], out); };
+}
+
+/// (t, d_out, raw) -> d_raw.
+Operation kernel_backward_operation(const Options&) {
+  return [](Arguments in, Outputs& out) { kernel_backward(in[2], in[0], in[1], out); };
+}
+
+void define_operations() {
+  define_operation("memory", &memory_operation);
+  define_operation("memory_backward", &memory_backward_operation);
+  define_operation("memory_advance", &memory_advance_operation);
+  define_operation("lior_kernel", &kernel_operation);
+  define_operation("lior_kernel_backward", &kernel_backward_operation);
+}
+
 void bind_kernel(nb::module_& m) {
   m.attr("KERNEL_PARAMETERS") = nb::make_tuple(
       "log_a", "log_beta", "log_gamma", "delta_logit", "log_xi", "log_eta", "omega", "phi",
@@ -384,6 +458,7 @@ horizon; RunError past it.)")
 }  // namespace
 
 void bind_memory(nb::module_& m) {
+  define_operations();
   bind_kernel(m);
   bind_convolution(m);
   bind_fractional(m);

@@ -8,6 +8,7 @@
 #include "arrays.h"
 #include "lior/core/text.h"
 #include "lior/geometry/metrics.h"
+#include "operations.h"
 
 namespace lior::python {
 
@@ -42,6 +43,11 @@ struct Metric {
     }
   }
 };
+
+/// The learned metric of an operation: options resilience and spd_floor, and its parameters,
+/// in[first] and behind it.
+std::shared_ptr<const Metric> learned_metric(const Options& options, Arguments in,
+                                             std::size_t first);
 
 /// `function` of a metric, which may also be given as the text that names it. An implicit
 /// conversion would turn the error that says what is wrong with the text into a TypeError.

@@ -95,4 +95,5 @@ NB_MODULE(_lior, m) {
   bind(&bind_mixers, "mixers", "What the causal field and geometric attention are made of.");
   bind(&bind_optimizer, "optimizer", "Steps of tensors where they lie.");
   bind(&bind_train, "train", "Models, data, optimisers, generation.");
+  bind(&bind_xla, "xla", "The functions inside XLA's programs, for lior.jax.");
 }

@@ -5,6 +5,7 @@
 #include "lior/nn/ci8_scan.h"
 #include "lior/nn/compat_mamba.h"
 #include "lior/nn/readout.h"
+#include "operations.h"
 #include "transition.h"
 #include "workspace.h"
 
@@ -14,22 +15,21 @@ namespace {
 using nn::MixerConfig;
 using nn::ScanShape;
 
-void init_mixer(MixerConfig* self, Index heads, Index factors, const std::string& transition,
-                bool complex_state, bool gates, bool phase, bool rotation,
-                const std::string& readout) {
+MixerConfig mixer_of(Index heads, Index factors, const std::string& transition, bool complex_state,
+                     bool gates, bool phase, bool rotation, const std::string& readout) {
   LIOR_CHECK(heads >= 1, "heads is {}; expected at least 1", heads);
   LIOR_CHECK(factors >= 1 && factors <= nn::kMaxFactors, "factors is {}; expected 1 to {}", factors,
              nn::kMaxFactors);
   LIOR_CHECK(complex_state || !(phase || rotation),
              "phase and rotation need complex_state; expected complex_state=True or neither");
-  new (self) MixerConfig{.heads = heads,
-                         .factors = factors,
-                         .transition = transition_of(transition),
-                         .complex_state = complex_state,
-                         .gates = gates,
-                         .phase = phase,
-                         .rotation = rotation,
-                         .readout = parse_name<nn::Readout>(readout, "readout")};
+  return {.heads = heads,
+          .factors = factors,
+          .transition = transition_of(transition),
+          .complex_state = complex_state,
+          .gates = gates,
+          .phase = phase,
+          .rotation = rotation,
+          .readout = parse_name<nn::Readout>(readout, "readout")};
 }
 
 /// The scan's arrays, and their shape, which the projection [B, N, P] gives.
@@ -154,18 +154,69 @@ Pair compat_recurrence(const Argument& theta, const Argument& omega, const Argum
   });
 }
 
+MixerConfig mixer_of(const Options& options) {
+  return mixer_of(options.get<Index>("heads"), options.get<Index>("factors"),
+                  options.get<std::string>("transition"), options.get<bool>("complex_state"),
+                  options.get<bool>("gates"), options.get<bool>("phase"),
+                  options.get<bool>("rotation"), "linear_quadratic");
+}
+
+/// (projection, initial[, angles]) -> states.
+Operation scan_operation(const Options& options) {
+  return [mixer = mixer_of(options)](Arguments in, Outputs& out) {
+    ci8_scan_forward(mixer, in[0], in[1], argument_or_none(in, 2), out);
+  };
+}
+
+/// (projection, initial, states, d_states[, angles]) -> (d_projection, d_initial, d_angles).
+Operation scan_backward_operation(const Options& options) {
+  return [mixer = mixer_of(options)](Arguments in, Outputs& out) {
+    ci8_scan_backward(mixer, in[0], in[1], argument_or_none(in, 4), in[2], in[3], out);
+  };
+}
+
+MixerConfig reader_of(const Options& options) {
+  return mixer_of(options.get<Index>("heads"), 1, "right", options.get<bool>("complex_state"), true,
+                  false, false, options.get<std::string>("readout"));
+}
+
+/// states -> what heads show.
+Operation readout_operation(const Options& options) {
+  return [reader = reader_of(options)](Arguments in, Outputs& out) {
+    readout_forward(reader, in[0], out);
+  };
+}
+
+/// (states, dq) -> d_states.
+Operation readout_backward_operation(const Options& options) {
+  return [reader = reader_of(options)](Arguments in, Outputs& out) {
+    readout_backward(reader, in[0], in[1], out);
+  };
+}
+
 }  // namespace
 
 void bind_nn(nb::module_& m) {
+  define_operation("ci8_scan", &scan_operation);
+  define_operation("ci8_scan_backward", &scan_backward_operation);
+  define_operation("readout", &readout_operation);
+  define_operation("readout_backward", &readout_backward_operation);
   bind_layers(m);
   bind_layer(m);
   nb::class_<MixerConfig>(m, "MixerConfig", R"(The options of a geometric recurrence.
 
 h_t = a_t e^(i phi_t) F(x_t) D h_(t-1) + b_t. Source: docs/math/conventions.md, section 4.)")
       .def(
-          "__init__", &init_mixer, nb::kw_only(), "heads"_a = 8, "factors"_a = 1,
-          "transition"_a = "right", "complex_state"_a = false, "gates"_a = true, "phase"_a = false,
-          "rotation"_a = false, "readout"_a = "linear_quadratic",
+          "__init__",
+          [](MixerConfig* self, Index heads, Index factors, const std::string& transition,
+             bool complex_state, bool gates, bool phase, bool rotation,
+             const std::string& readout) {
+            new (self) MixerConfig(mixer_of(heads, factors, transition, complex_state, gates, phase,
+                                            rotation, readout));
+          },
+          nb::kw_only(), "heads"_a = 8, "factors"_a = 1, "transition"_a = "right",
+          "complex_state"_a = false, "gates"_a = true, "phase"_a = false, "rotation"_a = false,
+          "readout"_a = "linear_quadratic",
           R"(factors: unit octonions a head and token, 1 to 8. transition: 'right', 'left', 'two_sided'.
 complex_state: 16 numbers a head instead of 8. gates: a_t and b_t; without them a learned unit state
 is turned, and nothing else. phase (phi_t) and rotation (D = diag(e^(i theta_k))) need complex_state.
