@@ -4,7 +4,7 @@
 // later of version 0: the structures that a handler meets, up to the last member that is read. So
 // the package is built without jaxlib. tests/python/test_jax_interface.py holds them against the
 // header of the jaxlib that is installed.
-// Source: openxla.org/xla/custom_call, docs/decisions/062-jax.md.
+// Source: openxla.org/xla/custom_call, docs/decisions/046-jax.md.
 
 #include <cstddef>
 #include <cstdint>

@@ -43,6 +43,7 @@ def run(program, tmp_path, monkeypatch, where):
 
 @pytest.mark.parametrize("where", BLOCKS)
 def test_block_runs(run, where):
-    if "torch" in BLOCKS[where]:
-        pytest.importorskip("torch")
+    for package in ("torch", "jax"):
+        if f"import lior.{package}" in BLOCKS[where] or f"import {package}" in BLOCKS[where]:
+            pytest.importorskip(package)
     exec(compile(BLOCKS[where], where, "exec"), {})
