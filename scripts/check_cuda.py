@@ -42,7 +42,7 @@ def by_nvcc(nvcc: str) -> list[str]:
         for source, form in itertools.product(sorted(SOURCES.glob("*.cu")), FORMS):
             code = [f"-gencode=arch=compute_{a[3:]},code={a}" for a in ARCHITECTURES]
             define = [f"-D{name}={value}" for name, value in form]
-            command = [nvcc, "-fatbin", "-std=c++17", "-Xptxas", "-v", *code, *define]
+            command = [nvcc, "-fatbin", "-std=c++20", "-Xptxas", "-v", *code, *define]
             run = subprocess.run(
                 [*command, str(source), "-o", f"{folder}/code"], capture_output=True, text=True
             )

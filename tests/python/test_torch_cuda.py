@@ -34,10 +34,10 @@ def native(tmp_path_factory):
     run.restype = ctypes.c_bool
 
     def launched(source, definitions, name, arguments, threads):
-        assert (launch.SOURCES / source).read_text().count(f" {name})") == 1
+        assert (launch.SOURCES / source).read_text().count(f" {name}") == 1
         given = dict(definitions)
         real = {"float": 4, "double": 8}[given["LIOR_REAL"]]
-        parts, count = int(given["LIOR_PARTS"]), ctypes.c_longlong(threads)
+        parts, count = int(given.get("LIOR_PARTS", 1)), ctypes.c_longlong(threads)
         assert run(name.encode(), real, parts, ctypes.byref(arguments), count)
         launched.names.append(name)
 
@@ -117,6 +117,23 @@ def test_what_heads_show(shape, size, kind, native):
         assert error(a, b) <= ROUNDINGS * torch.finfo(torch.float64).eps
 
 
+@pytest.mark.parametrize("length, window", [(0, 0), (1, 0), (70, 0), (70, 1), (70, 9), (5, 90)])
+def test_attention_by_spinor_scores(length, window, native):
+    def inputs():
+        z, v = normal(2, length, 32), normal(2, length, 32, seed=2)
+        return z, v, normal(2, 4), window
+
+    want = results_and_gradients(ops.spinor_attention, inputs())
+    native.names.clear()
+    with ops.plain_forms(), lt.cuda.kernels(native):
+        got = results_and_gradients(ops.spinor_attention, inputs())
+    names = ["attention_forward", "attention_queries", "attention_keys"]
+    assert native.names == (names if length else [])
+    # scores of some ten: an exponential has so many roundings more
+    for a, b in zip(got, want, strict=True):
+        assert error(a, b) <= 10 * ROUNDINGS * torch.finfo(torch.float64).eps
+
+
 def test_what_a_kernel_would_read_past_is_refused(native):
     projection, initial, *rest = scan_inputs(1, 4, 2)
     many, start, angles, *turned = scan_inputs(1, 4, 2, complex_state=True, rotation=True)
@@ -142,27 +159,37 @@ def test_what_a_kernel_would_read_past_is_refused(native):
                 ops.readout(*given)
 
 
-def test_layers_take_the_kernels(native):
+LAYERS = {
+    "geometric_mamba": (
+        dict(heads=2, complex_state=True, phase=True),
+        ["scan_states", "readout_forward"],
+        ["scan_gradients", "readout_backward"],
+    ),
+    "geometric_attention": (
+        dict(heads=2, window=7),
+        ["attention_forward"],
+        ["attention_queries", "attention_keys"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_layers_take_the_kernels(kind, native):
     torch.manual_seed(2)
-    layer = lt.GeometricMamba(12, heads=2, complex_state=True, phase=True, dtype=torch.float64)
+    options, forward, backward = LAYERS[kind]
+    layer = lt.Layer(kind, 12, torch.float64, **options)
     x = normal(2, scan.CHUNK + 3, 12)
 
     def slopes():
-        out, state = layer(x)
-        (out.square().sum() + state.sum()).backward()
-        found = [x.grad, *(p.grad for p in layer.parameters()), out.detach(), state.detach()]
-        x.grad = None
-        layer.zero_grad()
-        return found
+        out = layer(x)
+        return [out.detach(), *torch.autograd.grad(out.square().sum(), [x, *layer.parameters()])]
 
     want = slopes()
     native.names.clear()
     with ops.plain_forms(), lt.cuda.kernels(native):
         got = slopes()
-    for name in ("scan_states", "readout_forward"):
-        assert native.names.count(name) == 2  # on the way back once more
-    for name in ("scan_gradients", "readout_backward"):
-        assert native.names.count(name) == 1
+    assert [native.names.count(name) for name in forward] == [2] * len(forward)  # and once more
+    assert [native.names.count(name) for name in backward] == [1] * len(backward)
     assert error(got, want) <= ROUNDINGS * torch.finfo(torch.float64).eps
 
 

@@ -5,10 +5,11 @@
 
 #include "ci8_scan.cuh"
 #include "readout.cuh"
+#include "spinor_attention.cuh"
 
 namespace {
 
-using lior::cuda::Scan, lior::cuda::Shown;
+using lior::cuda::Scan, lior::cuda::Shown, lior::cuda::Spinors;
 
 constexpr long long kBlock = 128;
 
@@ -25,18 +26,21 @@ bool in_loops(void (*body)(const Arguments&, long long), const void* arguments, 
 
 template <class T, int kParts>
 bool run(const char* name, const void* arguments, long long threads) {
-#define LIOR_KERNEL(Arguments, kernel)                                                     \
-  if (std::strcmp(name, #kernel) == 0) {                                                   \
-    return in_loops<Arguments<T>>(lior::cuda::kernel##_at<kParts, T>, arguments, threads); \
+#define LIOR_KERNEL(Arguments, kernel, ...)                                                  \
+  if (std::strcmp(name, #kernel) == 0) {                                                     \
+    return in_loops<Arguments<T>>(lior::cuda::kernel##_at<__VA_ARGS__>, arguments, threads); \
   }
-  LIOR_KERNEL(Scan, scan_maps)
-  LIOR_KERNEL(Scan, scan_starts)
-  LIOR_KERNEL(Scan, scan_states)
-  LIOR_KERNEL(Scan, scan_pulls)
-  LIOR_KERNEL(Scan, scan_ends)
-  LIOR_KERNEL(Scan, scan_gradients)
-  LIOR_KERNEL(Shown, readout_forward)
-  LIOR_KERNEL(Shown, readout_backward)
+  LIOR_KERNEL(Scan, scan_maps, kParts, T)
+  LIOR_KERNEL(Scan, scan_starts, kParts, T)
+  LIOR_KERNEL(Scan, scan_states, kParts, T)
+  LIOR_KERNEL(Scan, scan_pulls, kParts, T)
+  LIOR_KERNEL(Scan, scan_ends, kParts, T)
+  LIOR_KERNEL(Scan, scan_gradients, kParts, T)
+  LIOR_KERNEL(Shown, readout_forward, kParts, T)
+  LIOR_KERNEL(Shown, readout_backward, kParts, T)
+  LIOR_KERNEL(Spinors, attention_forward, T)
+  LIOR_KERNEL(Spinors, attention_queries, T)
+  LIOR_KERNEL(Spinors, attention_keys, T)
 #undef LIOR_KERNEL
   return false;
 }

@@ -102,15 +102,6 @@ LIOR_BOTH void rotate_by_phase(T cosine, T sine, State<T, kParts>& h) {
 }
 
 template <class T, int kParts>
-LIOR_BOTH void scale(T factor, State<T, kParts>& h) {
-#pragma unroll
-  for (int p = 0; p < kParts; ++p) {
-#pragma unroll
-    for (int k = 0; k < 8; ++k) h.part[p].at[k] *= factor;
-  }
-}
-
-template <class T, int kParts>
 LIOR_BOTH void add(const State<T, kParts>& other, State<T, kParts>& h) {
 #pragma unroll
   for (int p = 0; p < kParts; ++p) {

@@ -64,7 +64,7 @@ def compiled(source: str, definitions: tuple[tuple[str, str], ...], architecture
 
     text = (SOURCES / source).read_bytes()
     program = _done(nvrtc.nvrtcCreateProgram(text, source.encode(), 0, [], []))
-    options = [f"--gpu-architecture={architecture}", "--std=c++17", f"-I{SOURCES}"]
+    options = [f"--gpu-architecture={architecture}", "--std=c++20", f"-I{SOURCES}"]
     options += [f"-D{name}={value}" for name, value in definitions]
     try:
         given = [option.encode() for option in options]

@@ -14,7 +14,7 @@
 namespace lior::cuda {
 
 #ifndef __CUDACC__
-using std::cos, std::exp, std::sin, std::sqrt;
+using std::cos, std::exp, std::log, std::sin, std::sqrt;
 #endif
 
 using Long = long long;
@@ -89,6 +89,15 @@ template <class T, int kParts>
 LIOR_BOTH void store_state(const State<T, kParts>& h, T* to, Long stride) {
 #pragma unroll
   for (int p = 0; p < kParts; ++p) store(h.part[p], to + 8 * p * stride, stride);
+}
+
+template <class T, int kParts>
+LIOR_BOTH void scale(T factor, State<T, kParts>& h) {
+#pragma unroll
+  for (int p = 0; p < kParts; ++p) {
+#pragma unroll
+    for (int k = 0; k < 8; ++k) h.part[p].at[k] *= factor;
+  }
 }
 
 }  // namespace lior::cuda

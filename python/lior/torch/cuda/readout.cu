@@ -2,5 +2,5 @@
 #include "kernel.cuh"
 #include "readout.cuh"
 
-LIOR_KERNEL(Shown, readout_forward)
-LIOR_KERNEL(Shown, readout_backward)
+LIOR_KERNEL(Shown, readout_forward, <LIOR_PARTS>)
+LIOR_KERNEL(Shown, readout_backward, <LIOR_PARTS>)

@@ -19,6 +19,7 @@ from lior.torch.formulas.mixers import (
     in_heads,
     lags_within,
     seen,
+    spinor_attention,
     spinor_scores,
 )
 from lior.torch.formulas.recurrences import gated_sums
@@ -78,12 +79,19 @@ def _attention(
 
 
 def _geometric_attention(
-    projection: Tensor, own: Own, state: Optional[Tensor], heads: int, window: int
+    projection: Tensor,
+    own: Own,
+    state: Optional[Tensor],
+    heads: int,
+    window: int,
+    attend: Callable[..., tuple[Tensor, Tensor]] = spinor_attention,
 ) -> Core:
     octets, v = projection.split([24 * heads, 16 * heads], -1)
     a, b, theta = octets.unflatten(2, (heads, 3, 8)).unbind(3)
     real = a * theta.clamp(-5, 5).exp() + b * theta.cos()
     z = torch.cat([real, b * theta.sin()], -1).flatten(2)
+    if state is None or state.shape[1] == 0:
+        return attend(z, v, own[0], window)[0], None if state is None else state.clone()
     zv, _, visible, last = _with_window(torch.cat([z, v], 2), state, window)
     keys, values = (in_heads(part, heads) for part in zv.chunk(2, -1))
     return _attended(spinor_scores(in_heads(z, heads), keys, own[0]), visible, values), last

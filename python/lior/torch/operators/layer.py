@@ -11,6 +11,7 @@ from torch import Tensor
 from lior import nn
 from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
+from lior.torch.operators.mixers import spinor_attention
 from lior.torch.operators.scan import ci8_scan, readout
 from lior.torch.operators.tensors import all_dense, dense
 
@@ -67,7 +68,10 @@ def _gradient_shapes(
 
 
 #: Parts of a core that are operators themselves, of which a device may have kernels.
-_OPERATORS: Dict[str, Dict[str, Any]] = {"geometric_mamba": {"scan": ci8_scan, "shown_by": readout}}
+_OPERATORS: Dict[str, Dict[str, Any]] = {
+    "geometric_mamba": {"scan": ci8_scan, "shown_by": readout},
+    "geometric_attention": {"attend": spinor_attention},
+}
 
 
 def _core(

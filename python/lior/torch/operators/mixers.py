@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lior._lior import mixers as _mixers
 from lior.torch import formulas
+from lior.torch.cuda import attention as cuda_attention
 from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
@@ -64,6 +65,7 @@ def associator_current(factors: Tensor, transport: Tensor) -> Tensor:
     formula=lambda z, v, mix, window, attended, log_sums, d_attended: pullback(
         lambda *args: formulas.spinor_attention(*args)[0], (z, v, mix, window), (d_attended,)
     ),
+    cuda=cuda_attention.backward,
 )
 def spinor_attention_backward(
     z: Tensor,
@@ -95,6 +97,7 @@ def _attention_gradient(call: Call) -> Args:
     ),
     gradient=_attention_gradient,
     formula=formulas.spinor_attention,
+    cuda=cuda_attention.forward,
     silent=lambda *args: (1,),
 )
 def spinor_attention(z: Tensor, v: Tensor, mix: Tensor, window: int = 0) -> Tuple[Tensor, Tensor]:
