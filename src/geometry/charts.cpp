@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coordinates of the metrics in closed form, and how they are drawn.
+#include "lior/geometry/hyperbolic.h"
 #include "lior/geometry/metrics.h"
+#include "lior/geometry/spd.h"
 
 namespace lior::geometry {
 
@@ -41,6 +43,22 @@ Chart PoincareBall::chart() const {
   Chart chart = numbered_chart(n, "with |x| < 1");
   chart.plane.equal_scales = true;
   chart.plane.circle = 1;
+  return chart;
+}
+
+Chart Hyperbolic::chart() const {
+  Chart chart = numbered_chart(n);
+  chart.plane.equal_scales = true;
+  return chart;
+}
+
+Chart Spd::chart() const {
+  Chart chart;
+  for (Index i = 1; i <= n; ++i) {
+    for (Index j = i; j <= n; ++j) chart.coordinates.push_back({fmt::format("p{}{}", i, j)});
+  }
+  chart.coordinates.back().range = n == 1 ? "> 0" : "of a positive definite matrix";
+  if (n > 1) chart.plane.labels = {"p11", "p12"};
   return chart;
 }
 

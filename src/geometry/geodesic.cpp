@@ -33,6 +33,45 @@ auto transport_equation(const AnyMetric<T>& metric) {
 }
 
 constexpr double kUnitTime[] = {1.0};
+constexpr Index kClosedLanes = 16;  // that a thread takes at least
+
+/// exp_map in closed form. Where numbers do not hold the end, as where coordinates grow as e^|v|,
+/// it is out of the domain, and y is x.
+template <class T>
+void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+                    View<T, 2> y, View<PathStatus, 1> status) {
+  const Index d = metric.dimension();
+  parallel_for(x.extent(1), kClosedLanes, [&](Index begin, Index end, int) {
+    std::array<T, kMostDimensions> point, velocity, reached;
+    for (Index n = begin; n < end; ++n) {
+      gather_point(x, n, point.data());
+      gather_point(v, n, velocity.data());
+      metric.exponential(point.data(), velocity.data(), reached.data());
+      status(n) = status_of(metric.domain(reached.data()));
+      const auto& last = status(n) == PathStatus::ok ? reached : point;
+      for (Index m = 0; m < d; ++m) y(m, n) = last[m];
+    }
+  });
+}
+
+/// transport in closed form.
+template <class T>
+void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
+                      View<const T, 2> w, View<T, 2> out, View<PathStatus, 1> status) {
+  const Index d = metric.dimension();
+  parallel_for(x.extent(1), kClosedLanes, [&](Index begin, Index end, int) {
+    std::array<T, kMostDimensions> point, velocity, carried, result;
+    for (Index n = begin; n < end; ++n) {
+      gather_point(x, n, point.data());
+      gather_point(v, n, velocity.data());
+      gather_point(w, n, carried.data());
+      metric.transport(point.data(), velocity.data(), carried.data(), result.data());
+      const bool finite = all_finite(result.data(), 1, d, d);
+      status(n) = finite ? PathStatus::ok : PathStatus::edge;
+      for (Index m = 0; m < d; ++m) out(m, n) = finite ? result[m] : carried[m];
+    }
+  });
+}
 
 }  // namespace
 
@@ -72,12 +111,16 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
   const Index d = metric.dimension();
   check_shape(y, x.shape(), "y");
   check_shape(status, {x.extent(1)}, "status");
-  integrate_blocks<T>(
-      {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
-      [&](Index lane, Index lanes, Index, const T* state, Index stride) {
-        for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
-      },
-      [&](Index lane, PathStatus why, double) { status(lane) = why; });
+  if (metric.has_closed_paths()) {
+    closed_exp_map(metric, x, v, y, status);
+  } else {
+    integrate_blocks<T>(
+        {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
+        [&](Index lane, Index lanes, Index, const T* state, Index stride) {
+          for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
+        },
+        [&](Index lane, PathStatus why, double) { status(lane) = why; });
+  }
   mark_saturated<T>(metric, y, status);
 }
 
@@ -90,6 +133,7 @@ void transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
   check_shape(w, x.shape(), "w");
   check_shape(out, x.shape(), "out");
   check_shape(status, {x.extent(1)}, "status");
+  if (metric.has_closed_paths()) return closed_transport(metric, x, v, w, out, status);
   integrate_blocks<T>(
       {x, v, w}, kUnitTime, options, [&] { return transport_equation(metric); },
       [&](Index lane, Index lanes, Index, const T* state, Index stride) {

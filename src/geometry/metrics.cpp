@@ -9,7 +9,9 @@
 #include "geometry/surfaces.h"
 #include "lior/core/text.h"
 #include "lior/geometry/expression_metric.h"
+#include "lior/geometry/hyperbolic.h"
 #include "lior/geometry/kerr.h"
+#include "lior/geometry/spd.h"
 
 namespace lior::geometry {
 namespace {
@@ -44,6 +46,11 @@ std::vector<MetricKind> kinds_in_closed_form() {
            [](Values values) { return HalfPlane{dimension(values)}; }),
       kind("ball", {kDimensions}, "hyperbolic space, Poincare's ball",
            [](Values values) { return PoincareBall{dimension(values)}; }),
+      kind("hyperbolic", {kDimensions}, "hyperbolic space on the hyperboloid |x|^2 - X0^2 = -1",
+           [](Values values) { return Hyperbolic{dimension(values)}; }),
+      kind("spd", {{"n", 2, 0, Spd::kMostRows, true}},
+           "positive definite n x n matrices, affine-invariant",
+           [](Values values) { return Spd{dimension(values)}; }),
       kind("torus", {{"minor", 1, 0}, {"major", 2, 0}}, "a torus in space, theta around its tube",
            [](Values values) {
              const Torus torus{values["minor"], values["major"]};

@@ -121,7 +121,7 @@ def test_help_names_metrics_with_keys_and_coordinates(lior):
     assert "sphere:n=2,r=1" in listed and "theta in (0, pi), phi of period 2 pi" in text
     points = {
         2: ("0.3,0.4", "0.1,0.2"),
-        3: ("0.5,0.3,0.1", "0.1,0.2,0.1"),
+        3: ("0.5,0.1,0.3", "0.1,0.2,0.1"),
         4: ("0.5,3,1.5,0.4", "0,0.1,0.1,0.2"),
     }
     for metric in listed:

@@ -66,7 +66,9 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
                std::span<const double> times, const GeodesicOptions& options,
                const Paths<T>& paths);
 
-/// exp_x(v): the end of the geodesic at parameter 1. y: [d, N]. Throws as geodesics does.
+/// exp_x(v): the end of the geodesic at parameter 1, in closed form where the metric has one
+/// (AnyMetric::exponential), else by following it. y: [d, N]; where numbers do not hold an end of a
+/// closed form, which may grow as e^|v|, the status is edge and y is x. Throws as geodesics does.
 template <class T>
 void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
              const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status);
@@ -121,7 +123,8 @@ void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y
               const GeodesicOptions& options, const Distances<T>& out);
 
 /// Carries w: [d, N] along the geodesic from (x, v) to parameter 1, keeping it parallel:
-/// w'^l = -Gamma^l_mn v^m w^n. out: [d, N]; where a lane stops early, w as carried that far.
+/// w'^l = -Gamma^l_mn v^m w^n, in closed form where the metric has one. out: [d, N]; where a lane
+/// stops early, w as carried that far.
 template <class T>
 void transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                View<const T, 2> w, const GeodesicOptions& options, View<T, 2> out,

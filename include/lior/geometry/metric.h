@@ -11,6 +11,8 @@
 ///     template <class T> Domain domain(const T* x) const;   where its chart ends; nowhere without
 ///     Chart chart() const;                                  names and periods; x0, x1 .. without
 ///     ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+///     void exponential(const double* x, const double* v, double* y) const;       and, with it,
+///     void transport(const double* x, const double* v, const double* w, double* out) const;
 ///     const char* remedy() const;                           advice where g cannot be inverted
 /// and, where it can do better than derivatives along one axis after another,
 ///     void first(const T* x, T* g, T* dg) const;
@@ -123,6 +125,15 @@ class AnyMetric {
   std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const {
     return model_->logarithm(x, y, v);
   }
+  /// Whether `exponential` and `transport` are there: closed forms, whose numbers are not finite or
+  /// not of the domain where they exceed what T holds.
+  bool has_closed_paths() const { return model_->has_closed_paths(); }
+  /// Writes y = exp_x(v).
+  void exponential(const T* x, const T* v, T* y) const { model_->exponential(x, v, y); }
+  /// Writes w as carried along the geodesic from (x, v) to parameter 1.
+  void transport(const T* x, const T* v, const T* w, T* out) const {
+    model_->transport(x, v, w, out);
+  }
   /// Advice where g cannot be inverted, or nullptr.
   const char* remedy() const { return model_->remedy(); }
 
@@ -157,6 +168,9 @@ class AnyMetric {
     virtual bool unbounded() const = 0;
     virtual bool ignorable(Index m, const T* x) const = 0;
     virtual std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const = 0;
+    virtual bool has_closed_paths() const = 0;
+    virtual void exponential(const T* x, const T* v, T* y) const = 0;
+    virtual void transport(const T* x, const T* v, const T* w, T* out) const = 0;
     virtual const char* remedy() const = 0;
     virtual void value(const T* x, T* g) const = 0;
     virtual void first(const T* x, T* g, T* dg) const = 0;
@@ -225,17 +239,44 @@ struct AnyMetric<T>::Model final : Interface {
                         [](const Dual<T>& entry) { return std::isnan(entry.slope); });
   }
 
+  // Closed forms are of doubles.
+  using Doubles = std::array<double, kMostDimensions>;
+  Doubles doubles(const T* x) const {
+    Doubles out{};
+    std::copy_n(x, metric.dimension(), out.data());
+    return out;
+  }
+  void store(const Doubles& from, T* to) const {
+    for (Index m = 0; m < metric.dimension(); ++m) to[m] = static_cast<T>(from[m]);
+  }
   std::optional<ClosedLogarithm> logarithm(const T* x, const T* y, T* v) const override {
     if constexpr (requires(const double* p, double* u) { metric.logarithm(p, p, u); }) {
-      const Index d = metric.dimension();
-      std::array<double, kMostDimensions> from{}, to{}, velocity{};
-      std::copy_n(x, d, from.data());
-      std::copy_n(y, d, to.data());
-      const ClosedLogarithm found = metric.logarithm(from.data(), to.data(), velocity.data());
-      for (Index m = 0; m < d; ++m) v[m] = static_cast<T>(velocity[m]);
+      Doubles velocity{};
+      const ClosedLogarithm found =
+          metric.logarithm(doubles(x).data(), doubles(y).data(), velocity.data());
+      store(velocity, v);
       return found;
     }
     return {};
+  }
+  static constexpr bool kClosedPaths = requires(const M& m, const double* p, double* u) {
+    m.exponential(p, p, u);
+    m.transport(p, p, p, u);
+  };
+  bool has_closed_paths() const override { return kClosedPaths; }
+  void exponential(const T* x, const T* v, T* y) const override {
+    if constexpr (kClosedPaths) {
+      Doubles end{};
+      metric.exponential(doubles(x).data(), doubles(v).data(), end.data());
+      store(end, y);
+    }
+  }
+  void transport(const T* x, const T* v, const T* w, T* out) const override {
+    if constexpr (kClosedPaths) {
+      Doubles carried{};
+      metric.transport(doubles(x).data(), doubles(v).data(), doubles(w).data(), carried.data());
+      store(carried, out);
+    }
   }
 
   const char* remedy() const override {

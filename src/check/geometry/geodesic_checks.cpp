@@ -399,6 +399,7 @@ void add_geodesic_checks(Registry& registry) {
   add_distance_checks(registry);
   add_expression_metric_checks(registry);
   add_kerr_checks(registry);
+  add_symmetric_space_checks(registry);
 }
 
 }  // namespace lior::check

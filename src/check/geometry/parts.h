@@ -10,5 +10,6 @@ void add_distance_checks(Registry& registry);
 void add_expression_metric_benches(Registry& registry);
 void add_expression_metric_checks(Registry& registry);
 void add_kerr_checks(Registry& registry);
+void add_symmetric_space_checks(Registry& registry);
 
 }  // namespace lior::check

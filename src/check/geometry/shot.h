@@ -4,7 +4,8 @@
 
 namespace lior::check {
 
-/// A metric without its closed forms: distances are found by shooting.
+/// A metric without its closed forms: distances are found by shooting, ends by following paths, and
+/// everything else by the derivatives of its formula.
 template <class M>
 struct Shot {
   M metric;
@@ -15,9 +16,10 @@ struct Shot {
     metric(x, g);
   }
   template <class T>
-  geometry::Domain domain(const T* x) const {
-    return metric.domain(x);
+  geometry::Domain domain(const T* x) const requires requires(const M& m) {
+    m.domain(x);
   }
+  { return metric.domain(x); }
 };
 template <class M>
 Shot(M) -> Shot<M>;
