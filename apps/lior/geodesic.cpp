@@ -16,9 +16,11 @@
 #include "lior/geometry/jacobi.h"
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
+#include "lior/linalg/small_matrix.h"
 #include "metric_option.h"
 #include "output.h"
 #include "program.h"
+#include "progress.h"
 #include "ranks.h"
 
 namespace lior::app {
@@ -37,12 +39,12 @@ A path that ends at an edge or a horizon is a result; one that stalls, goes nowh
 By formulas: 'expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2' has coordinates, definitions and the line element; d(f)
 is the differential of a formula; signature = - + + + says which metric has minus signs, domain.edge = r > 0 where it
 ends. FILE.toml has the same keys, and parameters that FILE.toml:k=v sets. Surfaces, 'graph:z=a*x*y; a = 2', may have
-definitions too.
+definitions too. Numbers of points, velocities and angles, and cells of --starts, may be formulas and angles: pi/2, 80deg.
 )";
 }
 
 struct Flags {
-  std::string metric, from, method = "dopri5", observer = "static";
+  std::string metric, from, method = "dopri5", observer = "static", progress = "auto";
   std::optional<std::string> velocity, to, plot, starts, out, event, angles;
   std::optional<double> energy, momentum, carter, speed;
   double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
@@ -227,6 +229,16 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
              aim->shortest ? "" : "; a shorter way is not excluded");
 }
 
+/// What is wrong at x where a metric that promises no minus sign has one; nothing elsewhere.
+std::string hint_of_signature(const AnyMetric<double>& metric, const Array<double, 2>& x) {
+  const Index d = metric.dimension();
+  Array<double, 2> g({d, d});
+  metric.value(x.data(), g.data());
+  if (!metric.riemannian() || !linalg::cholesky<double>(g.view())) return "";
+  return "; the metric is not positive definite there: where minus signs are meant, say so by "
+         "signature = - + + +";
+}
+
 /// The velocity that leads to --to, and how good it is.
 Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
                         const Array<double, 2>& from, const GeodesicOptions& options,
@@ -239,8 +251,9 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
   log_map<double>(metric, from.view(), to.view(), options,
                   {velocity.view(), converged.view(), error.view(), shortest.view()});
   if (!converged(0)) {
-    throw RunError(fmt::format("no geodesic from {} to {} was found; try a nearer point",
-                               shown(flags.from), shown(*flags.to)));
+    const std::string hint = hint_of_signature(metric, from);
+    throw RunError(fmt::format("no geodesic from {} to {} was found{}", shown(flags.from),
+                               shown(*flags.to), hint.empty() ? "; try a nearer point" : hint));
   }
   if (metric.riemannian()) {
     distance<double>(metric, from.view(), to.view(), options, {length.view(), length_error.view()});
@@ -264,15 +277,15 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
 
 /// Throws RunError where the path is not the one that was asked for. Where the metric itself ends
 /// it, on the way, that is what the table says.
-void check_path(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
-                const std::optional<Aim>& aim) {
+void check_path(const AnyMetric<double>& metric, const Flags& flags, const Array<double, 2>& from,
+                const Path& path, const std::optional<Aim>& aim) {
   if (path.reached(0) == 0 || path.status(0) == PathStatus::stalled) {
     throw RunError(
         fmt::format("the path from {} ends at t = {} ({}){}", shown(flags.from), path.reached(0),
                     name(path.status(0)),
                     path.status(0) == PathStatus::stalled
                         ? "; a larger --rtol and --atol, or a shorter --length, may go further"
-                        : "; nothing was followed"));
+                        : "; nothing was followed" + hint_of_signature(metric, from)));
   }
   if (!aim || flags.length != 1) return;
   if (path.reached(0) < 1) {
@@ -347,7 +360,7 @@ Array<double, 2> velocity_of_constants(const AnyMetric<double>& metric, const Fl
 
 Array<double, 2> velocity_of_angles(const AnyMetric<double>& metric, const Flags& flags,
                                     const Array<double, 2>& from) {
-  const Array<double, 2> angles = numbers("--angles", *flags.angles, 2);
+  const Array<double, 2> angles = numbers("--angles", *flags.angles, 2, "angles");
   Array<double, 2> velocity(from.shape());
   observed_velocities(metric, from.view(), angles.view(), flags.null ? 1 : *flags.speed,
                       parse_name<Observer>(flags.observer, "--observer"), velocity.view());
@@ -391,7 +404,8 @@ int run_many(const Flags& flags) {
                             .length = flags.length,
                             .samples = flags.samples,
                             .square = flags.square(),
-                            .event = flags.event});
+                            .event = flags.event,
+                            .progress = flags.progress});
   });
   follow_many(*paths);
   return kSuccess;
@@ -427,7 +441,7 @@ int run_one(const Flags& flags) {
     print_json(metric, flags, path, aim);
   else
     print_table(metric, path, aim);
-  check_path(metric, flags, path, aim);
+  check_path(metric, flags, from, path, aim);
   return kSuccess;
 }
 
@@ -455,9 +469,9 @@ Run geodesic_command(Options& options) {
   options.add("--speed", flags->speed, "V", "and the particle's speed for the observer");
   options.add("--observer", flags->observer, "NAME", name_list<Observer>() + " (static)");
   options.suggest("--observer", name_list<Observer>());
-  options.add("--starts", flags->starts, "FILE.csv",
+  options.add("--starts", flags->starts, "FILE.csv|.h5",
               "many paths: a column for each coordinate r, and dr of its velocity");
-  options.add("--out", flags->out, "FILE.csv", "where their samples go (standard output)");
+  options.add("--out", flags->out, "FILE.csv|.h5", "where their samples go (standard output)");
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
   options.add("--event", flags->event, "FORMULA",
               "where it is 0 along the path: theta - pi/2, r - 6, or dr; found between samples");
@@ -472,6 +486,7 @@ Run geodesic_command(Options& options) {
   options.add("--atol", flags->atol, "A", "absolute tolerance of dopri5 and dop853 (1e-10)");
   options.add_switch("--spd-floor", flags->spd_floor,
                      "keep a learned metric positive definite everywhere");
+  add_progress(options, flags->progress);
   options.add_switch("--json", flags->json, "one JSON object in place of a table");
   options.add("--plot", flags->plot, "FILE", "draw the path: a picture .png or .svg");
   return [=] {

@@ -2,12 +2,17 @@
 #include "geodesic_starts.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
+#include "lior/core/parallel.h"
+#include "lior/core/timer.h"
 #include "lior/geometry/events.h"
 #include "lior/geometry/velocity.h"
+#include "lior/io/hdf5.h"
 #include "metric_option.h"
 #include "output.h"
+#include "progress.h"
 #include "ranks.h"
 
 namespace lior::app {
@@ -41,70 +46,132 @@ Array<double, 2> read_starts(const ManyPaths& paths) {
   return starts;
 }
 
-/// Paths first to last of the table of starts, which one rank follows.
-class Share {
+/// The columns of the table of results: path, parameter, coordinates, velocities, and the place of
+/// the status's word.
+std::vector<std::string> result_columns(const AnyMetric<double>& metric) {
+  std::vector<std::string> columns{"path", "parameter"};
+  for (std::string& name : columns_of(metric)) columns.push_back(std::move(name));
+  columns.emplace_back("status");
+  return columns;
+}
+
+/// Follows paths of the table of starts, a block after another.
+class Follower {
  public:
-  Share(const ManyPaths& paths, const Array<double, 2>& starts, Index first, Index last)
-      : paths_(paths),
-        first_(first),
-        d_(paths.metric.dimension()),
-        x_({paths.samples, d_, last - first}),
-        v_(x_.shape()),
-        status_({last - first}),
-        reached_({last - first}) {
+  Follower(const ManyPaths& paths, const Array<double, 2>& starts)
+      : paths_(paths), starts_(starts), d_(paths.metric.dimension()) {
     for (Index k = 0; k < paths.samples; ++k) {
       times_.push_back(paths.length * static_cast<double>(k) /
                        static_cast<double>(paths.samples - 1));
     }
+  }
+
+  /// Paths first to last: how each ended, and the rows of their samples or events.
+  void follow(Index first, Index last, std::span<PathStatus> endings) {
     const Index count = last - first;
     Array<double, 2> own({2 * d_, count});
     for (Index m = 0; m < 2 * d_; ++m) {
-      std::copy_n(starts.data() + m * starts.shape()[1] + first, count, own.data() + m * count);
+      std::copy_n(starts_.data() + m * starts_.shape()[1] + first, count, own.data() + m * count);
     }
-    geodesics<double>(paths.metric, {own.data(), {d_, count}},
-                      {own.data() + d_ * count, {d_, count}}, times_, paths.options,
-                      {x_.view(), v_.view(), status_.view(), reached_.view()});
-  }
-
-  /// How each path ended.
-  std::span<const PathStatus> endings() const { return status_.span(); }
-
-  /// The rows of the paths' samples, or of their events.
-  std::string rows() const {
-    std::string text;
+    Array<double, 3> x({paths_.samples, d_, count}), v(x.shape());
+    Array<double, 1> reached({count});
+    geodesics<double>(paths_.metric, {own.data(), {d_, count}},
+                      {own.data() + d_ * count, {d_, count}}, times_, paths_.options,
+                      {x.view(), v.view(), {endings.data(), {count}}, reached.view()});
+    const auto add = [&](Index n, double parameter, const double* at, const double* velocity,
+                         Index stride) {
+      rows.push_back(static_cast<double>(first + n));
+      rows.push_back(parameter);
+      for (Index m = 0; m < d_; ++m) rows.push_back(at[m * stride]);
+      for (Index m = 0; m < d_; ++m) rows.push_back(velocity[m * stride]);
+      rows.push_back(static_cast<double>(endings[static_cast<std::size_t>(n)]));
+    };
     if (paths_.event) {
-      for (const PathEvent& event : find_events(paths_.metric, *paths_.event, x_.view(), v_.view(),
-                                                times_, reached_.view(), paths_.options)) {
-        add_row(text, event.path, event.parameter, event.x.data(), event.v.data(), 1);
+      for (const PathEvent& event : find_events(paths_.metric, *paths_.event, x.view(), v.view(),
+                                                times_, reached.view(), paths_.options)) {
+        add(event.path, event.parameter, event.x.data(), event.v.data(), 1);
       }
-      return text;
+      return;
     }
-    const Index count = status_.size();
     for (Index n = 0; n < count; ++n) {
-      for (Index k = 0; k < paths_.samples && (k == 0 || times_[k] <= reached_(n)); ++k) {
-        add_row(text, n, times_[k], &x_(k, 0, n), &v_(k, 0, n), count);
+      for (Index k = 0; k < paths_.samples && (k == 0 || times_[k] <= reached(n)); ++k) {
+        add(n, times_[k], &x(k, 0, n), &v(k, 0, n), count);
       }
     }
-    return text;
   }
+
+  std::vector<double> rows;
 
  private:
-  void add_row(std::string& text, Index path, double parameter, const double* x, const double* v,
-               Index stride) const {
-    auto out = std::back_inserter(text);
-    fmt::format_to(out, "{},{}", first_ + path, parameter);
-    for (Index m = 0; m < d_; ++m) fmt::format_to(out, ",{}", x[m * stride]);
-    for (Index m = 0; m < d_; ++m) fmt::format_to(out, ",{}", v[m * stride]);
-    fmt::format_to(out, ",{}\n", name(status_(path)));
-  }
-
   const ManyPaths& paths_;
-  Index first_, d_;
+  const Array<double, 2>& starts_;
+  Index d_;
   std::vector<double> times_;
-  Array<double, 3> x_, v_;
-  Array<PathStatus, 1> status_;
-  Array<double, 1> reached_;
 };
+
+/// The rows of paths first to last, with progress on the first rank, which speaks of its own share.
+std::vector<double> follow_share(const ManyPaths& paths, const Array<double, 2>& starts,
+                                 Index first, Index last, std::span<PathStatus> endings,
+                                 ProgressDisplay& display) {
+  constexpr Index kLanesOfThread = 256;  // a block is as long as a thread's paths take
+  const Index block = kLanesOfThread * threads();
+  Follower follower(paths, starts);
+  const Timer timer;
+  for (Index begin = first; begin < last; begin += block) {
+    const Index end = std::min(last, begin + block);
+    follower.follow(
+        begin, end,
+        endings.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+    const double done = static_cast<double>(end - first) / static_cast<double>(last - first);
+    if (display.due(done)) {
+      display.draw(done, fmt::format("path {}/{}  {} left", end - first, last - first,
+                                     clock_text(timer.seconds() * (1 - done) / done)));
+    }
+  }
+  return std::move(follower.rows);
+}
+
+/// Lines of rows.
+std::string csv_of(const std::vector<std::string>& columns, std::span<const double> rows) {
+  const std::size_t width = columns.size();
+  std::string text;
+  for (const std::string& name : columns) text += (text.empty() ? "" : ",") + name;
+  text += '\n';
+  auto out = std::back_inserter(text);
+  for (std::size_t row = 0; row < rows.size(); row += width) {
+    fmt::format_to(out, "{}", static_cast<Index>(rows[row]));
+    for (std::size_t k = 1; k + 1 < width; ++k) fmt::format_to(out, ",{}", rows[row + k]);
+    fmt::format_to(out, ",{}\n",
+                   name(static_cast<PathStatus>(static_cast<int>(rows[row + width - 1]))));
+  }
+  return text;
+}
+
+std::string hdf5_of(const std::vector<std::string>& names, std::span<const double> rows) {
+  const std::size_t width = names.size();
+  std::vector<io::Hdf5Column> columns;
+  for (std::size_t k = 0; k < width; ++k) {
+    std::vector<double> numbers;
+    numbers.reserve(rows.size() / width);
+    for (std::size_t row = 0; row < rows.size(); row += width) numbers.push_back(rows[row + k]);
+    columns.push_back({names[k], std::move(numbers)});
+  }
+  const auto words = enum_names(PathStatus{});
+  columns.back().words.assign(words.begin(), words.end());
+  return io::hdf5_table(columns);
+}
+
+/// The rows of all ranks, in order, on the first.
+std::vector<double> gather_rows(const std::vector<double>& mine) {
+  const std::string bytes(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(double));
+  std::vector<double> all;
+  for (const std::string& part : gather_on_first(bytes)) {
+    const std::size_t before = all.size();
+    all.resize(before + part.size() / sizeof(double));
+    std::memcpy(all.data() + before, part.data(), part.size());
+  }
+  return all;
+}
 
 /// "3 ok, 1 edge".
 std::string ends_of(std::span<const PathStatus> all) {
@@ -120,9 +187,12 @@ std::string ends_of(std::span<const PathStatus> all) {
 }  // namespace
 
 void follow_many(const ManyPaths& paths) {
+  constexpr double kPatience = 5;  // seconds
   std::optional<OutputFile> file;
+  std::optional<ProgressDisplay> display;
   Array<double, 2> starts;
   ranks().together([&] {
+    display.emplace(ranks().is_first() ? paths.progress : "none", kPatience);
     if (paths.out && ranks().is_first()) file.emplace(*paths.out);
     starts = read_starts(paths);
     LIOR_CHECK(starts.shape()[1] * paths.samples <= kMostRows,
@@ -133,27 +203,21 @@ void follow_many(const ManyPaths& paths) {
   const std::vector<Index> ends = comm::even_ends(count, ranks().size());
   const auto rank = static_cast<std::size_t>(ranks().rank());
   const Index first = rank == 0 ? 0 : ends[rank - 1];
-  std::string rows;
+  std::vector<double> rows;
   std::vector<PathStatus> endings(static_cast<std::size_t>(count));
-  ranks().together([&] {
-    const Share share(paths, starts, first, ends[rank]);
-    rows = share.rows();
-    std::ranges::copy(share.endings(), endings.begin() + first);
-  });
+  ranks().together(
+      [&] { rows = follow_share(paths, starts, first, ends[rank], endings, *display); });
   ranks().all_gather(std::span(endings), ends);
-  const std::vector<std::string> all = gather_on_first(rows);
+  const std::vector<double> all = gather_rows(rows);
   ranks().together([&] {
     if (!ranks().is_first()) return;
-    std::string text = "path,parameter";
-    for (const std::string& name : columns_of(paths.metric)) text += "," + name;
-    text += ",status\n";
-    for (const std::string& part : all) text += part;
+    const std::vector<std::string> columns = result_columns(paths.metric);
     if (file) {
-      file->write(text);
+      file->write(is_hdf5(*paths.out) ? hdf5_of(columns, all) : csv_of(columns, all));
     } else {
-      fmt::print("{}", text);
+      fmt::print("{}", csv_of(columns, all));
     }
-    fmt::print(stderr, "{} paths: {}\n", count, ends_of(endings));
+    display->say(fmt::format("{} paths: {}", count, ends_of(endings)));
   });
 }
 

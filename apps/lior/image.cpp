@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "command.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
+#include "lior/expr/constant.h"
 #include "lior/geometry/metrics.h"
 #include "lior/io/png.h"
 #include "output.h"
@@ -23,7 +23,6 @@ namespace {
 using namespace geometry;
 
 constexpr Index kMostPixels = 100'000'000;
-constexpr double kDegree = std::numbers::pi / 180;
 
 constexpr const char* kNote =
     R"(Rays are traced backwards from the camera until they meet the disk, the sky or a horizon. The metric has the
@@ -41,23 +40,12 @@ struct Flags {
   double temperature = ImageOptions{}.temperature, rtol = RayOptions{}.rtol;
 };
 
-/// The finite number that is all of the text, or whose unit is degrees.
-std::optional<double> number_of(std::string_view text) {
-  constexpr std::string_view kUnit = "deg";
-  const bool degrees = text.ends_with(kUnit);
-  if (degrees) text.remove_suffix(kUnit.size());
-  double value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return degrees ? value * kDegree : value;
-}
-
 /// The two numbers of "1280x720" or "6:20".
 std::array<double, 2> pair_of(const char* flag, std::string_view text, char separator,
                               const char* example) {
   const std::size_t at = std::min(text.find(separator), text.size());
-  const auto first = number_of(text.substr(0, at));
-  const auto second = number_of(text.substr(std::min(at + 1, text.size())));
+  const auto first = expr::constant_of(text.substr(0, at));
+  const auto second = expr::constant_of(text.substr(std::min(at + 1, text.size())));
   LIOR_CHECK(first && second, "{} '{}': expected two numbers, such as {}", flag, shown(text),
              example);
   return {*first, *second};
@@ -77,7 +65,7 @@ Place place_of(const AnyMetric<double>& metric, std::string_view text) {
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
     const std::size_t equals = std::min(item.find('='), item.size());
     const std::string_view key = item.substr(0, equals);
-    const auto value = number_of(item.substr(std::min(equals + 1, item.size())));
+    const auto value = expr::constant_of(item.substr(std::min(equals + 1, item.size())));
     const bool is_radius = key == "r" || (key == radial && radial != "x");
     double* target = is_radius        ? &place.radius
                      : key == "theta" ? &place.theta
@@ -115,7 +103,7 @@ ImageOptions options_of(const AnyMetric<double>& metric, const Flags& flags) {
   options.camera.observer = parse_name<Observer>(flags.observer, "--observer");
   options.camera.view = usual_view(place.radius, options.scene.disk);
   if (flags.view) {
-    const auto view = number_of(*flags.view);
+    const auto view = expr::constant_of(*flags.view);
     LIOR_CHECK(view && *view > 0 && *view < std::numbers::pi,
                "--view '{}': expected an angle between 0 and 180deg", shown(*flags.view));
     options.camera.view = *view;

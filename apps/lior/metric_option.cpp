@@ -5,19 +5,30 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "lior/core/text.h"
+#include "lior/expr/constant.h"
 #include "lior/geometry/learned_metric.h"
 #include "lior/geometry/metrics.h"
 #include "lior/io/csv.h"
+#include "lior/io/hdf5.h"
 
 namespace lior::app {
 
 using namespace geometry;
+
+namespace {
+
+/// Of CSV, whose cells may be formulas of numbers and angles in degrees, or of HDF5.
+io::Table read_table(const std::string& path) {
+  if (is_hdf5(path)) return io::read_hdf5_table(path);
+  return io::read_csv(path, {expr::constant_of, std::string(expr::kConstants)});
+}
+
+}  // namespace
 
 void add_metric_option(Options& options, std::string& metric) {
   options.require("--metric", metric, "NAME[:k=v,...]|FILE|expr:...",
@@ -47,30 +58,28 @@ bool is_formulas(const std::string& metric) {
                      [&](const char* kind) { return metric.starts_with(kind); });
 }
 
-Array<double, 2> numbers(const char* flag, const std::string& text, Index count) {
+Array<double, 2> numbers(const char* flag, const std::string& text, Index count, const char* kind) {
   std::vector<double> values;
-  const char *at = text.data(), *end = at + text.size();
-  while (true) {
-    double value = 0;
-    const auto [next, fault] = std::from_chars(at, end, value);
-    LIOR_CHECK(fault == std::errc{} && std::isfinite(value) && (next == end || *next == ','),
-               "{} '{}' is not a list of finite numbers; give {} of them, such as 0.5,1", flag,
-               shown(text), count);
-    values.push_back(value);
-    if (next == end) break;
-    at = next + 1;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const auto value = expr::constant_of(std::string_view(text).substr(at, end - at));
+    LIOR_CHECK(value, "{} '{}' is not a list of finite numbers; give {} of them, such as 0.5,pi/2",
+               flag, shown(text), count);
+    values.push_back(*value);
+    at = end + 1;
   }
-  LIOR_CHECK(static_cast<Index>(values.size()) == count,
-             "{} '{}' has {} numbers; the metric has {} coordinates", flag, shown(text),
-             values.size(), count);
+  LIOR_CHECK(static_cast<Index>(values.size()) == count, "{} '{}' has {} numbers; expected {} {}",
+             flag, shown(text), values.size(), count, kind);
   Array<double, 2> point({count, 1});
   std::copy(values.begin(), values.end(), point.data());
   return point;
 }
 
+bool is_hdf5(const std::string& path) { return path.ends_with(".h5") || path.ends_with(".hdf5"); }
+
 Array<double, 2> read_columns(const std::string& path, const std::vector<std::string>& names,
                               const std::vector<std::string>& optional, std::vector<bool>* given) {
-  const io::Csv table = io::read_csv(path);
+  const io::Table table = read_table(path);
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
   const auto place = [](const std::vector<std::string>& list, const std::string& name) {
@@ -78,10 +87,12 @@ Array<double, 2> read_columns(const std::string& path, const std::vector<std::st
   };
   for (const std::string& name : table.columns) {
     LIOR_CHECK(place(names, name) < names.size(),
-               "{}: column '{}' is none of the metric's; expected {}", shown_path(path),
+               "{}: column '{}' is none of those that are read; expected {}", shown_path(path),
                shown(name), all);
   }
   const Index count = table.rows();
+  LIOR_CHECK(count > 0, "{}: has names and no rows; expected a row for each point",
+             shown_path(path));
   Array<double, 2> out({static_cast<Index>(names.size()), count});
   if (given) given->assign(names.size(), true);
   for (std::size_t k = 0; k < names.size(); ++k) {
@@ -106,11 +117,12 @@ std::vector<std::string> coordinate_names(const AnyMetric<double>& metric, const
   return names;
 }
 
-std::string shown_point(const AnyMetric<double>& metric, const double* x, Index stride) {
+std::string shown_point(const AnyMetric<double>& metric, const double* x, Index stride,
+                        const char* format) {
   std::string text;
   for (Index m = 0; m < metric.dimension(); ++m) {
-    text += fmt::format("{}{} = {:.10g}", m == 0 ? "" : ", ", metric.chart().coordinates[m].name,
-                        x[m * stride]);
+    text += fmt::format("{}{} = {}", m == 0 ? "" : ", ", metric.chart().coordinates[m].name,
+                        fmt::format(fmt::runtime(format), x[m * stride]));
   }
   return text;
 }

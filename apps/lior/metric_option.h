@@ -23,11 +23,16 @@ std::string title_of(const std::string& metric);
 /// Whether the text is formulas, which are too long for a picture's title.
 bool is_formulas(const std::string& metric);
 
-/// "0.5,1" as `count` finite numbers, [count, 1]; `flag` opens errors.
-Array<double, 2> numbers(const char* flag, const std::string& text, Index count);
+/// "0.5,pi/2,80deg" as `count` finite numbers, [count, 1]; `flag` opens errors, which name `kind`.
+Array<double, 2> numbers(const char* flag, const std::string& text, Index count,
+                         const char* kind = "coordinates");
 
-/// Columns of a table in a file, [columns, N], in the order of their names; those of `optional`
-/// that it lacks are 0, and false in `given`. Throws lior::Error for other columns than these.
+/// Whether a file's name says that it is HDF5.
+bool is_hdf5(const std::string& path);
+
+/// Columns of a table in a file, CSV or HDF5, [columns, N], in the order of their names; those of
+/// `optional` that it lacks are 0, and false in `given`. Cells of CSV are what `numbers` takes.
+/// Throws lior::Error for other columns than these.
 Array<double, 2> read_columns(const std::string& path, const std::vector<std::string>& names,
                               const std::vector<std::string>& optional = {},
                               std::vector<bool>* given = nullptr);
@@ -35,8 +40,9 @@ Array<double, 2> read_columns(const std::string& path, const std::vector<std::st
 /// The names of a metric's coordinates, each behind `prefix`.
 std::vector<std::string> coordinate_names(const geometry::AnyMetric<double>& metric,
                                           const char* prefix = "");
-/// "r = 6, phi = 0" at numbers that lie `stride` apart.
-std::string shown_point(const geometry::AnyMetric<double>& metric, const double* x, Index stride);
+/// "r = 6, phi = 0" at numbers that lie `stride` apart, each in that format.
+std::string shown_point(const geometry::AnyMetric<double>& metric, const double* x, Index stride,
+                        const char* format = "{:.10g}");
 
 /// A number of JSON, which has no NaN.
 std::string json_number(double value);

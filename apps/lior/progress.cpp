@@ -59,8 +59,8 @@ void add_progress(Options& options, std::string& mode) {
   options.suggest("--progress", modes);
 }
 
-ProgressDisplay::ProgressDisplay(const std::string& mode)
-    : mode_(parse_name<ProgressMode>(mode, "--progress")) {
+ProgressDisplay::ProgressDisplay(const std::string& mode, double patience)
+    : mode_(parse_name<ProgressMode>(mode, "--progress")), patience_(patience) {
   if (mode_ == ProgressMode::automatic) {
     mode_ = isatty(STDERR_FILENO) != 0 ? ProgressMode::bar : ProgressMode::plain;
   }
@@ -77,6 +77,7 @@ void ProgressDisplay::say(const std::string& text) {
 
 bool ProgressDisplay::due(double done) {
   if (mode_ == ProgressMode::none || (timer_.seconds() < next_ && done < 1)) return false;
+  if (mode_ == ProgressMode::plain && timer_.seconds() < patience_) return false;
   next_ = timer_.seconds() + (mode_ == ProgressMode::bar ? kBarPeriod : kPlainPeriod);
   return true;
 }

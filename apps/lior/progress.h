@@ -21,14 +21,15 @@ void add_progress(Options& options, std::string& mode);
 /// A bar that renews itself, or a plain line every few seconds.
 class ProgressDisplay {
  public:
-  /// mode: a word of ProgressMode. Throws lior::Error on another.
-  explicit ProgressDisplay(const std::string& mode);
+  /// mode: a word of ProgressMode; patience: seconds before the first plain line, so that what is
+  /// over by then has none. Throws lior::Error on another word.
+  explicit ProgressDisplay(const std::string& mode, double patience = 0);
   /// Ends the bar's line.
   ~ProgressDisplay();
 
   /// A line of its own.
   void say(const std::string& text);
-  /// Whether it is time to draw; always at the end (done >= 1).
+  /// Whether it is time to draw; always at the end (done >= 1), where patience is over.
   bool due(double done);
   /// Draws the bar at `done` in [0, 1] with the text behind it, or the text alone.
   void draw(double done, const std::string& text);
@@ -36,6 +37,7 @@ class ProgressDisplay {
  private:
   ProgressMode mode_;
   Timer timer_;
+  double patience_;
   double next_ = 0;  ///< when to draw again
   bool drawn_ = false;
 };

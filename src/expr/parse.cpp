@@ -238,7 +238,14 @@ class Parser {
       return *id;
     }
     std::string known;
-    for (const std::string& other : scope_.names) known += (known.empty() ? "" : ", ") + other;
+    const auto add = [&](std::string_view name) {
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
+    };
+    if (sees("(")) {
+      for (const Function& f : kFunctions) add(f.name);
+      fail(fmt::format("unknown function '{}'; expected one of {}", shown(word, 40), known), start);
+    }
+    for (const std::string& other : scope_.names) add(other);
     fail(fmt::format("unknown name '{}'; expected one of {}", shown(word, 40),
                      known.empty() ? "the functions and constants" : shown(known, 200)),
          start);

@@ -35,11 +35,13 @@ std::string_view unquoted(std::string_view cell) {
 
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path), file_(path) {}
+  Reader(const std::string& path, const Cells& cells) : path_(path), file_(path), cells_(cells) {}
 
-  Csv read() {
+  Table read() {
     const std::span<const std::byte> bytes = file_.bytes();
     std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    constexpr std::string_view kMark = "\xef\xbb\xbf";  // of UTF-8, which spreadsheets write
+    if (rest.starts_with(kMark)) rest.remove_prefix(kMark.size());
     while (!rest.empty()) {
       ++line_;
       const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -75,13 +77,10 @@ class Reader {
                "names",
                place(), cells.size(), table_.columns.size());
     for (std::size_t k = 0; k < cells.size(); ++k) {
-      double value = 0;
-      const char* const last = cells[k].data() + cells[k].size();
-      const auto [end, fault] = std::from_chars(cells[k].data(), last, value);
-      LIOR_CHECK(fault == std::errc{} && end == last && std::isfinite(value),
-                 "{}: '{}' is '{}'; expected a finite number", place(), shown(table_.columns[k]),
-                 shown(cells[k]));
-      table_.numbers.push_back(value);
+      const std::optional<double> value = cells_.value(cells[k]);
+      LIOR_CHECK(value && std::isfinite(*value), "{}: '{}' is '{}'; expected {}", place(),
+                 shown(table_.columns[k]), shown(cells[k]), cells_.expected);
+      table_.numbers.push_back(*value);
     }
   }
 
@@ -89,12 +88,22 @@ class Reader {
 
   std::string path_;
   MappedFile file_;
-  Csv table_;
+  const Cells& cells_;
+  Table table_;
   Index line_ = 0;
 };
 
 }  // namespace
 
-Csv read_csv(const std::string& path) { return Reader(path).read(); }
+Cells::Cells()
+    : value([](std::string_view cell) -> std::optional<double> {
+        double number = 0;
+        const char* const last = cell.data() + cell.size();
+        const auto [end, fault] = std::from_chars(cell.data(), last, number);
+        if (fault != std::errc{} || end != last) return {};
+        return number;
+      }) {}
+
+Table read_csv(const std::string& path, const Cells& cells) { return Reader(path, cells).read(); }
 
 }  // namespace lior::io

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
 #include "io/file_descriptor.h"
 #include "io/hdf5_handle.h"
@@ -59,14 +62,38 @@ std::string member_name(hid_t type, unsigned member) {
   return name ? name.get() : "";
 }
 
+Handle open_file(const std::string& path) {
+  be_quiet();
+  LIOR_CHECK(std::filesystem::is_regular_file(path), "{}: is missing or no HDF5 file",
+             shown_path(path));
+  Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+  if (file >= 0) return file;
+  const std::string reason = failure_reason();
+  LIOR_CHECK(reason != error_text(EWOULDBLOCK),
+             "{}: is open in another program, which may be writing it; close it there first",
+             shown_path(path));
+  throw Error(fmt::format("{}: is missing or no HDF5 file ({})", shown_path(path), reason));
+}
+
+/// The names in a file's root.
+std::vector<std::string> names_in(hid_t file) {
+  std::vector<std::string> names;
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* all) -> herr_t {
+    static_cast<std::vector<std::string>*>(all)->emplace_back(name);
+    return 0;
+  };
+  H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names);
+  return names;
+}
+
 /// One data set of a file, checked step by step before anything is read.
 class DataSet {
  public:
-  DataSet(const std::string& path, const std::string& name, std::span<const Index> shape)
-      : where_(path + ": " + name) {
-    be_quiet();
-    open_file(path);
-    open_data(path, name);
+  /// Of that shape; of any length along one axis without it.
+  DataSet(hid_t file, const std::string& path, const std::string& name,
+          std::optional<std::span<const Index>> shape)
+      : where_(shown_path(path) + ": " + shown(name)) {
+    open_data(file, path, name);
     check_extents(shape);
     check_storage();
     type_ = Handle(H5Dget_type(data_), H5Tclose);
@@ -104,6 +131,10 @@ class DataSet {
     return {};
   }
 
+  void check_real() const {
+    LIOR_CHECK(is_real(), "{} holds something else than real numbers; expected those", where_);
+  }
+
   void read(hid_t memory_type, void* out) const {
     LIOR_CHECK(H5Dread(data_, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0,
                "{} cannot be read: {}", where_, failure_reason());
@@ -116,35 +147,26 @@ class DataSet {
   const std::string& where() const { return where_; }
 
  private:
-  void open_file(const std::string& path) {
-    LIOR_CHECK(std::filesystem::is_regular_file(path), "{}: is missing or no HDF5 file", path);
-    file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-    if (file_ >= 0) return;
-    const std::string reason = failure_reason();
-    LIOR_CHECK(reason != error_text(EWOULDBLOCK),
-               "{}: is open in another program, which may be writing it; close it there first",
-               path);
-    throw Error(fmt::format("{}: is missing or no HDF5 file ({})", path, reason));
-  }
-  void open_data(const std::string& path, const std::string& name) {
+  void open_data(hid_t file, const std::string& path, const std::string& name) {
     H5L_info_t link{};
-    LIOR_CHECK(H5Lget_info(file_, name.c_str(), &link, H5P_DEFAULT) >= 0, "{}: has no data set {}",
-               path, name);
+    LIOR_CHECK(H5Lget_info(file, name.c_str(), &link, H5P_DEFAULT) >= 0, "{}: has no data set {}",
+               shown_path(path), shown(name));
     LIOR_CHECK(link.type == H5L_TYPE_HARD,
                "{} is a link to elsewhere; expected a data set in the file itself", where_);
     H5O_info_t object{};
     LIOR_CHECK(
-        H5Oget_info_by_name2(file_, name.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+        H5Oget_info_by_name2(file, name.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
             object.type == H5O_TYPE_DATASET,
         "{} is no data set", where_);
-    data_ = Handle(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+    data_ = Handle(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose);
     LIOR_CHECK(data_ >= 0, "{} cannot be opened: {}", where_, failure_reason());
   }
-  void check_extents(std::span<const Index> shape) {
+  void check_extents(std::optional<std::span<const Index>> shape) {
+    const std::string expected = shape ? to_text(*shape) : "[N]";
     const Handle space(H5Dget_space(data_), H5Sclose);
     const int rank = H5Sget_simple_extent_ndims(space);
     LIOR_CHECK(H5Sget_simple_extent_type(space) == H5S_SIMPLE && rank >= 1,
-               "{} is no array; expected shape {}", where_, to_text(shape));
+               "{} is no array; expected shape {}", where_, expected);
     std::vector<hsize_t> found(static_cast<std::size_t>(rank));
     H5Sget_simple_extent_dims(space, found.data(), nullptr);
     std::vector<Index> extents;
@@ -152,10 +174,10 @@ class DataSet {
       extents.push_back(
           static_cast<Index>(std::min<hsize_t>(extent, std::numeric_limits<Index>::max())));
     }
-    LIOR_CHECK(std::equal(extents.begin(), extents.end(), shape.begin(), shape.end()),
-               "{} has shape {}; expected {}", where_, to_text(extents), to_text(shape));
+    LIOR_CHECK(shape ? std::ranges::equal(extents, *shape) : rank == 1,
+               "{} has shape {}; expected {}", where_, to_text(extents), expected);
     count_ = 1;
-    for (const Index extent : shape) count_ = checked_product(count_, extent, "numbers");
+    for (const Index extent : extents) count_ = checked_product(count_, extent, "numbers");
   }
   void check_storage() const {
     const Handle properties(H5Dget_create_plist(data_), H5Pclose);
@@ -190,7 +212,7 @@ class DataSet {
   }
 
   std::string where_;
-  Handle file_, data_, type_;
+  Handle data_, type_;
   Index count_ = 0;
 };
 
@@ -198,7 +220,8 @@ class DataSet {
 
 std::vector<Complex> read_hdf5(const std::string& path, const std::string& name,
                                std::span<const Index> shape) {
-  const DataSet data(path, name, shape);
+  const Handle file = open_file(path);
+  const DataSet data(file, path, name, shape);
   if (data.is_real()) {
     const auto reals = data.reals();
     return {reals.begin(), reals.end()};
@@ -211,10 +234,37 @@ std::vector<Complex> read_hdf5(const std::string& path, const std::string& name,
 
 std::vector<double> read_hdf5_real(const std::string& path, const std::string& name,
                                    std::span<const Index> shape) {
-  const DataSet data(path, name, shape);
-  LIOR_CHECK(data.is_real(), "{} holds something else than real numbers; expected those",
-             data.where());
+  const Handle file = open_file(path);
+  const DataSet data(file, path, name, shape);
+  data.check_real();
   return data.reals();
+}
+
+Table read_hdf5_table(const std::string& path) {
+  const Handle file = open_file(path);
+  Table table{names_in(file), {}};
+  LIOR_CHECK(!table.columns.empty(), "{}: has no data sets; expected one a column",
+             shown_path(path));
+  const std::size_t width = table.columns.size();
+  Index rows = 0;
+  for (std::size_t k = 0; k < width; ++k) {
+    const DataSet data(file, path, table.columns[k], {});
+    data.check_real();
+    if (k == 0) {
+      rows = data.count();
+      table.numbers.resize(
+          static_cast<std::size_t>(checked_product(rows, static_cast<Index>(width), "numbers")));
+    }
+    LIOR_CHECK(data.count() == rows, "{} has {} rows; expected {}, as {} has", data.where(),
+               data.count(), rows, shown(table.columns[0]));
+    const std::vector<double> column = data.reals();
+    for (std::size_t n = 0; n < column.size(); ++n) {
+      LIOR_CHECK(std::isfinite(column[n]), "{} is {} in row {}; expected a finite number",
+                 data.where(), column[n], n);
+      table.numbers[n * width + k] = column[n];
+    }
+  }
+  return table;
 }
 
 }  // namespace lior::io

@@ -117,6 +117,7 @@ def test_every_metric_that_ships_as_a_file_is_in_the_help(lior):
     "metric, words",
     [
         ("expr:r, phi; dr^2 + r^2*dphi", ("line_element", "not quadratic")),
+        ("expr:r, phi; dr^2 + snh(r)^2*dphi^2", ("unknown function 'snh'", "sinh", "column 8")),
         ("expr:r; dr^2*(1 + ", ("line_element", "column 10", "▶")),
         ("expr:r; " + "(" * 10_000 + "dr^2", ("nested deeper than 200",)),
         ("no_such_file.toml", ("no_such_file.toml", "no such file")),
@@ -147,3 +148,10 @@ def test_start_outside_the_domain_is_refused(refused):
         "geodesic", "--metric", "kerr_newman", "--from", "0,1,1,0", "--velocity", "1,0,0,0"
     )
     assert "on or inside the horizon" in line
+
+
+@pytest.mark.parametrize("where", [("--to", "2,1"), ("--velocity", "1,0")])
+def test_a_minus_sign_that_nobody_promised_is_named(lior, where):
+    result = lior("geodesic", "--metric", "expr:x, y; dx^2 - dy^2", "--from", "1,0", *where)
+    assert result.returncode == 1
+    assert "not positive definite there" in result.stderr and "signature" in result.stderr

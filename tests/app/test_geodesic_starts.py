@@ -5,8 +5,14 @@ import csv
 import io
 import json
 import math
+import os
+import pty
+import subprocess
 
+import h5py
+import numpy
 import pytest
+from program import PROGRAM
 
 
 def one(lior, *arguments):
@@ -95,11 +101,90 @@ def test_table_of_starts_gives_the_paths_that_one_by_one_have(lior, tmp_path):
     )
 
 
+ORBITS = "t,r,theta,phi,dt,dr,dtheta,dphi\n0,8,pi/2,0,0,0,0,0.03\n0,6,80deg,-pi/4,0,-1/10,0,0\n"
+
+
+def followed(lior, starts, *arguments):
+    result = lior(
+        *("geodesic", "--metric", "schwarzschild", "--starts", starts, "--timelike"),
+        *("--length", 20, "--samples", 4, *arguments),
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_cells_may_be_formulas_of_numbers_and_angles(lior, tmp_path):
+    file, plain = tmp_path / "starts.csv", tmp_path / "plain.csv"
+    file.write_text(ORBITS)
+    row = f"0,6,{80 * (math.pi / 180)},{-math.pi / 4},0,-0.1,0,0\n"
+    plain.write_text(ORBITS.splitlines()[0] + f"\n0,8,{math.pi / 2},0,0,0,0,0.03\n" + row)
+    assert followed(lior, file).stdout == followed(lior, plain).stdout
+    one_path = ("--metric", "sphere", "--velocity", "0,1", "--samples", 2)
+    assert one(lior, *one_path, "--from", "pi/2,90deg")["rows"][0]["x"] == [math.pi / 2] * 2
+
+
+def test_tables_of_hdf5_are_those_of_csv(lior, tmp_path):
+    text, tables = tmp_path / "starts.csv", tmp_path / "starts.h5"
+    text.write_text(ORBITS)
+    columns = {"t": [0, 0], "r": [8, 6], "theta": [math.pi / 2, 80 * (math.pi / 180)]}
+    columns |= {"phi": [0, -math.pi / 4], "dr": [0, -0.1], "dtheta": [0, 0], "dphi": [0.03, 0]}
+    with h5py.File(tables, "w") as file:
+        for name, numbers in columns.items():
+            file[name] = numbers  # integers and doubles; dt is computed
+    want = list(csv.DictReader(io.StringIO(followed(lior, text).stdout)))
+    out = tmp_path / "paths.h5"
+    result = followed(lior, tables, "--out", out)
+    assert result.stderr == "2 paths: 1 ok, 1 horizon\n" and result.stdout == ""
+    with h5py.File(out) as file:
+        assert set(file) == set(want[0])
+        words = {place: word for word, place in h5py.check_enum_dtype(file["status"].dtype).items()}
+        assert [words[place] for place in file["status"]] == [row["status"] for row in want]
+        for name in set(want[0]) - {"status"}:
+            assert list(file[name]) == [float(row[name]) for row in want], name
+    again = tmp_path / "again.h5"
+    followed(lior, tables, "--out", again)
+    assert again.read_bytes() == out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "columns, words",
+    [
+        ({}, "has no data sets"),
+        ({"theta": [1.0], "phi": [1.0, 2.0]}, "theta has 1 rows; expected 2, as phi has"),
+        ({"theta": [[1.0]]}, "theta has shape [1, 1]; expected [N]"),
+        ({"theta": 1.0}, "theta is no array"),
+        ({"theta": [1.0, math.nan]}, "theta is nan in row 1"),
+        ({"theta": [1.0 + 1j]}, "something else than real numbers"),
+        ({"theta": [1.0]}, "lacks column 'phi'"),
+        ({"theta": [1.0], "mass": [1.0]}, "column 'mass' is none of those"),
+    ],
+)
+def test_wrong_tables_of_hdf5_are_refused(refused, tmp_path, columns, words):
+    path = tmp_path / "starts.h5"
+    with h5py.File(path, "w") as file:
+        for name, numbers in columns.items():
+            file[name] = numpy.array(numbers)
+    assert words in refused("geodesic", "--metric", "sphere", "--starts", path)
+
+
+def test_progress_of_many_paths_is_a_bar_on_a_terminal(tmp_path):
+    file = tmp_path / "starts.csv"
+    file.write_text(ORBITS)
+    master, slave = pty.openpty()
+    command = [PROGRAM, "geodesic", "--metric", "schwarzschild", "--starts", file, "--timelike"]
+    subprocess.run(command, stderr=slave, stdout=subprocess.DEVNULL, check=True, timeout=120)
+    os.close(slave)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert "100%  path 2/2  0:00 left" in shown
+    assert shown.replace("\r", "").endswith("\n2 paths: 2 ok\n")
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
         ("r,theta\n1,2\n", "lacks column 't'; expected t, r, theta, phi, dt, dr, dtheta, dphi"),
-        ("t,r,q\n1,2,3\n", "column 'q' is none of the metric's"),
+        ("t,r,q\n1,2,3\n", "column 'q' is none of those that are read; expected t, r, theta"),
         ("t,r,theta,phi,dt,dr,dtheta,dphi\n0,8,1,0,1,x,0,0\n", "starts.csv:2: 'dr' is 'x'"),
         ("t,r,theta,phi,dt,dr,dtheta,dphi\n0,1,1,0,1,0,0,0\n", "on or inside the horizon"),
     ],

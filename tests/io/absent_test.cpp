@@ -26,6 +26,7 @@ TEST(WithoutHdf5, EveryDoorSaysWhatIsMissing) {
   EXPECT_EQ(refusal([] { RawFrames frames("a.h5"); }), said);
   EXPECT_EQ(refusal([] { read_hdf5("a.h5", "x", {}); }), said);
   EXPECT_EQ(refusal([] { read_hdf5_real("a.h5", "x", {}); }), said);
+  EXPECT_EQ(refusal([] { read_hdf5_table("a.h5"); }), said);
   EXPECT_EQ(hdf5_library(), "no HDF5");
 }
 

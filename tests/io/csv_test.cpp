@@ -11,7 +11,7 @@ namespace {
 
 class Csvs : public testing::Test {
  protected:
-  Csv read(std::string_view text) {
+  Table read(std::string_view text) {
     write_plain(path_, text);
     return read_csv(path_);
   }
@@ -25,11 +25,25 @@ class Csvs : public testing::Test {
 };
 
 TEST_F(Csvs, NamesAndRowsAreRead) {
-  const Csv table = read("# starts\n r , \"phi\"\r\n1, -2.5e-1\r\n\n3,4");
+  const Table table = read("# starts\n r , \"phi\"\r\n1, -2.5e-1\r\n\n3,4");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"r", "phi"}));
   EXPECT_EQ(table.numbers, (std::vector<double>{1, -0.25, 3, 4}));
   EXPECT_EQ(table.rows(), 2);
   EXPECT_EQ(read("r\n").rows(), 0);
+  EXPECT_EQ(read("\xef\xbb\xbfr\n1\n").columns, std::vector<std::string>{"r"});
+}
+
+TEST_F(Csvs, CellsAreReadAsTheCallerSays) {
+  const Cells lengths{[](std::string_view cell) -> std::optional<double> {
+                        if (cell.empty()) return {};
+                        return static_cast<double>(cell.size());
+                      },
+                      "a word"};
+  write_plain(path_, "a,b\none, three \n");
+  EXPECT_EQ(read_csv(path_, lengths).numbers, (std::vector<double>{3, 5}));
+  write_plain(path_, "a,b\none,\n");
+  const std::string message = error_of([&] { read_csv(path_, lengths); });
+  EXPECT_NE(message.find(":2: 'b' is ''; expected a word"), std::string::npos) << message;
 }
 
 TEST_F(Csvs, WhatIsNoTableIsRefusedWithItsLine) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lior/core/view.h"
+#include "lior/io/table.h"
 
 namespace lior::io {
 
@@ -98,5 +99,22 @@ std::vector<std::complex<double>> read_hdf5(const std::string& path, const std::
 /// The same for real numbers; a complex data set is refused.
 std::vector<double> read_hdf5_real(const std::string& path, const std::string& name,
                                    std::span<const Index> shape);
+
+/// The data sets of the file's root as the columns of a table: of one axis, one length, and finite
+/// real numbers. Checked as read_hdf5 checks. Throws lior::Error that names the data set which is
+/// no such column.
+Table read_hdf5_table(const std::string& path);
+
+/// A column of a table that is written.
+struct Hdf5Column {
+  std::string name;
+  std::vector<double> numbers;
+  std::vector<std::string> words{};  ///< not empty: numbers are places among these, an enumeration
+};
+
+/// The bytes of a file whose root has the columns as data sets of one axis: doubles, or an
+/// enumeration of bytes. Columns are of one length. It is made in memory, and the same bytes for
+/// the same columns.
+std::string hdf5_table(std::span<const Hdf5Column> columns);
 
 }  // namespace lior::io
