@@ -86,6 +86,7 @@ Run evolve_command(Options& options);
 Run geodesic_command(Options& options);
 Run curvature_command(Options& options);
 Run mean_command(Options& options);
+Run regression_command(Options& options);
 Run image_command(Options& options);
 Run verify_command(Options& options);
 Run bench_command(Options& options);

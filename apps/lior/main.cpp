@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
        on_all_ranks({"geodesic", "follow a geodesic of a metric", geodesic_command}),
        {"curvature", "curvature and tensors of a metric at points", curvature_command},
        {"mean", "the mean of points on a curved space", mean_command},
+       {"regression", "the geodesic that fits points on a curved space", regression_command},
        {"image", "draw what is seen near a black hole or wormhole", image_command},
        {"verify", "check every formula against its identities and references", verify_command},
        {"bench", "time every kernel beside its reference and the machine's limit", bench_command},

@@ -9,6 +9,7 @@
 #include "lior/geometry/events.h"
 #include "lior/geometry/frechet_mean.h"
 #include "lior/geometry/geodesic.h"
+#include "lior/geometry/geodesic_regression.h"
 #include "lior/geometry/jacobi.h"
 #include "lior/geometry/velocity.h"
 #include "metric.h"
@@ -257,6 +258,29 @@ nb::typed<nb::tuple, NumPy, double, double, Index, bool> frechet_mean(
   });
   return nb::make_tuple(copied(mean), found.variance, found.error, found.iterations,
                         found.converged);
+}
+
+/// (x, v, r_squared, variance, fitted, residuals, error, sets of logarithms, whether it converged).
+nb::typed<nb::tuple, NumPy, NumPy, double, double, NumPy, NumPy, double, Index, bool>
+geodesic_regression(const Metric& metric, const Argument& t, const Argument& y,
+                    const Argument& weights, const Argument& origin,
+                    const GeodesicOptions& options) {
+  Call call;
+  const Index d = metric.dimension();
+  const auto points = call.in<double>("y", y, {d, 'N'});
+  const auto times = call.in<double>("t", t, {'K', 'N'});
+  const auto shares = call.in_or_none<double>("weights", weights, {'N'});
+  const auto from = call.in<double>("origin", origin, {'K'});
+  const Index variables = times.extent(0), count = points.extent(1);
+  Array<double, 1> x({d}), residuals({count});
+  Array<double, 2> v({d, variables}), fitted({d, count});
+  geometry::GeodesicRegression found{};
+  call.run_watched([&] {
+    found = geometry::geodesic_regression(metric.precise, times, points, shares, from, options,
+                                          {x.view(), v.view(), fitted.view(), residuals.view()});
+  });
+  return nb::make_tuple(copied(x), copied(v), found.r_squared, found.variance, copied(fitted),
+                        copied(residuals), found.error, found.iterations, found.converged);
 }
 
 Pair exp_map(const Metric& metric, const Argument& x, const Argument& v,
@@ -521,6 +545,8 @@ or 'zamo', in float64. angles (a, b): (2, N): the direction cos(a) outwards + si
         "reached"_a, "options"_a);
   m.def("frechet_mean", with_metric(&frechet_mean), "metric"_a, "y"_a, "weights"_a.none(),
         "options"_a);
+  m.def("_geodesic_regression", with_metric(&geodesic_regression), "metric"_a, "t"_a, "y"_a,
+        "weights"_a.none(), "origin"_a, "options"_a);
   m.def("exp_map", with_metric(&exp_map), "metric"_a, "x"_a, "v"_a, "options"_a, nb::kw_only(),
         "out"_a = nb::none());
   m.def("log_map", with_metric(&log_map), "metric"_a, "x"_a, "y"_a, "options"_a, nb::kw_only(),

@@ -17,6 +17,8 @@ from typing import (
     overload,
 )
 
+import numpy
+
 from lior import _trace
 from lior._lior import geometry as _geometry
 from lior._lior.geometry import (
@@ -63,6 +65,7 @@ __all__ = [
     "Paths",
     "RayEnd",
     "Rays",
+    "Regression",
     "antisymmetry_residual",
     "camera_rays",
     "christoffel",
@@ -81,6 +84,7 @@ __all__ = [
     "find_events",
     "first_bianchi_residual",
     "frechet_mean",
+    "geodesic_regression",
     "geodesics",
     "image",
     "jacobi_fields",
@@ -165,6 +169,20 @@ class FrechetMean(NamedTuple):
     x: NDArray  #: (d,), the mean
     variance: float  #: the mean of distance(x, y)**2
     error: float  #: the size of the mean of log_x(y), which is 0 at the mean
+    iterations: int  #: sets of N logarithms that were found
+    converged: bool
+
+
+class Regression(NamedTuple):
+    """Result of `geodesic_regression`."""
+
+    x: NDArray  #: (d,), the point at the origin
+    v: NDArray  #: (d,), its velocity; (d, K) of K variables
+    r_squared: float  #: 1 - variance / variance about the Frechet mean
+    variance: float  #: the mean of residuals**2
+    fitted: NDArray  #: (d, N)
+    residuals: NDArray  #: (N,), distances from the fitted points to y
+    error: float  #: how far the next step would move the fitted points, root mean square
     iterations: int  #: sets of N logarithms that were found
     converged: bool
 
@@ -301,7 +319,11 @@ def find_events(
 def exp_map(
     metric: AnyMetric, x: ArrayLike, v: ArrayLike, *, out: Out = None, **options: Any
 ) -> tuple[NDArray, NDArray]:
-    """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1."""
+    """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1.
+
+    In closed form where the metric has one (hyperbolic, spd): an end that numbers do not hold has the status edge, and
+    is x.
+    """
     return _geometry.exp_map(metric, x, v, _options(options), out=out)
 
 
@@ -327,6 +349,35 @@ def frechet_mean(
     unless the metric is Riemannian, and where log_map finds no geodesic from the start.
     """
     return FrechetMean(*_geometry.frechet_mean(metric, y, weights, _options(options)))
+
+
+def geodesic_regression(
+    metric: AnyMetric,
+    t: ArrayLike,
+    y: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    origin: ArrayLike = 0.0,
+    **options: Any,
+) -> Regression:
+    """The geodesic exp_x((t - origin) v) whose sum of squared distances to y: (d, N) is least nearby, in float64.
+
+    t: (N,), or (K, N) for exp_x(sum_k (t_k - origin_k) v_k) of several variables, whose model depends on the origin: a
+    number or (K,). weights: (N,) >= 0, or None for equal ones. In flat space it is linear regression. It starts at the
+    Frechet mean and goes by Gauss's and Newton's steps with damping; `converged` says whether it came to an end.
+    `options`: those of GeodesicOptions. Raises lior.Error as frechet_mean does and for variables that are the same at
+    all points, lior.RunError where the geodesic leaves the chart before the origin.
+    """
+    times = numpy.asarray(t, dtype=numpy.float64)
+    one = times.ndim == 1
+    table = times[None] if one else times
+    start = numpy.asarray(origin, dtype=numpy.float64)
+    if start.ndim == 0:
+        start = numpy.full(table.shape[:1], start)
+    x, v, *rest = _geometry._geodesic_regression(
+        metric, table, y, weights, start, _options(options)
+    )
+    return Regression(x, v[:, 0] if one else v, *rest)
 
 
 @overload
@@ -364,8 +415,8 @@ def distance(
 ) -> NDArray | Distance:
     """sqrt(g(v, v)), v = log_x(y): (N,); NaN where log does not converge, and only there.
 
-    Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball), else within
-    10 rtol; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
+    Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball, hyperbolic, spd),
+    else within 10 rtol; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
     (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian.
     """
     if details:
@@ -376,8 +427,10 @@ def distance(
 def transport(
     metric: AnyMetric, x: ArrayLike, v: ArrayLike, w: ArrayLike, *, out: Out = None, **options: Any
 ) -> tuple[NDArray, NDArray]:
-    """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to
-    parameter 1."""
+    """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to parameter 1.
+
+    In closed form where the metric has one (hyperbolic, spd).
+    """
     return _geometry.transport(metric, x, v, w, _options(options), out=out)
 
 
