@@ -96,7 +96,7 @@ void find_sectional(const AnyMetric<double>& metric, const std::string& plane, R
   sectional_curvature<double>(metric, out.x.view(), u.view(), w.view(), out.sectional.view());
 }
 
-/// The place of an entry among its tensor's, as names of coordinates or numbers.
+/// The place of an entry among its tensor's.
 std::vector<Index> indices_of(const Entries& tensor, Index entry) {
   std::vector<Index> all(static_cast<std::size_t>(tensor.rank));
   for (auto index = all.rbegin(); index != all.rend(); ++index) {
@@ -106,35 +106,94 @@ std::vector<Index> indices_of(const Entries& tensor, Index entry) {
   return all;
 }
 
-/// The entries that are not 0, a line each.
-void print_tensor(const AnyMetric<double>& metric, const Results& results, const std::string& name,
-                  Index n) {
+/// Sizes of a tensor's entries in units that make those of different coordinates comparable.
+class EntrySizes {
+ public:
+  EntrySizes(const AnyMetric<double>& metric, const Results& results, Tensor which, Index n)
+      : tensor_(*results.tensor),
+        raised_(which == Tensor::christoffel || which == Tensor::riemann) {
+    const Index d = tensor_.d;
+    std::vector<double> x(static_cast<std::size_t>(d)), g(static_cast<std::size_t>(d * d));
+    for (Index m = 0; m < d; ++m) x[static_cast<std::size_t>(m)] = results.x(m, n);
+    metric.value(x.data(), g.data());
+    for (Index m = 0; m < d; ++m) {
+      double sum = 0;
+      for (Index r = 0; r < d; ++r) sum += std::abs(g[static_cast<std::size_t>(m * d + r)]);
+      units_.push_back(std::sqrt(sum));
+    }
+    for (Index i = 0; i < tensor_.numbers.shape()[0]; ++i) {
+      largest_ = std::max(largest_, (*this)(i, n));
+    }
+  }
+
+  /// Each lower index m in units of sqrt(sum_r |g_mr|), which is |d_m| where g is diagonal.
+  double operator()(Index entry, Index n) const {
+    double size = std::abs(tensor_.numbers(entry, n));
+    const std::vector<Index> indices = indices_of(tensor_, entry);
+    for (std::size_t k = 0; k < indices.size(); ++k) {
+      const double unit = units_[static_cast<std::size_t>(indices[k])];
+      size = k == 0 && raised_ ? size * unit : size / unit;
+    }
+    return size;
+  }
+  double largest() const { return largest_; }
+
+ private:
+  const Entries& tensor_;
+  bool raised_;  // the first index
+  std::vector<double> units_;
+  double largest_ = 0;
+};
+
+/// What rounding may make of an entry that is 0, in those units: of curvature as much as of its
+/// scalar, of symbols a part of the largest; metrics are as their formulas are.
+double rounding_of(const Results& results, Tensor which, const EntrySizes& sizes, Index n) {
+  constexpr double kRounding = 64 * std::numeric_limits<double>::epsilon();
+  switch (which) {
+    case Tensor::metric: return 0;
+    case Tensor::christoffel: return kRounding * sizes.largest();
+    case Tensor::riemann:
+    case Tensor::ricci:
+    case Tensor::einstein:
+    case Tensor::schouten:
+    case Tensor::weyl: break;
+  }
+  return results.scalar_error(n);
+}
+
+/// The entries that are not 0 by more than rounding, a line each.
+void print_tensor(const AnyMetric<double>& metric, const Results& results, Tensor which, Index n) {
   const Entries& tensor = *results.tensor;
-  Index zeros = 0;
+  const EntrySizes sizes(metric, results, which, n);
+  const double rounding = rounding_of(results, which, sizes, n);
+  Index zeros = 0, lost = 0;
   for (Index i = 0; i < tensor.numbers.shape()[0]; ++i) {
     const double value = tensor.numbers(i, n);
-    if (value == 0) {
-      ++zeros;
+    if (value == 0 || sizes(i, n) <= rounding) {
+      (value == 0 ? zeros : lost) += 1;
       continue;
     }
     std::string place;
     for (const Index m : indices_of(tensor, i)) {
       place += (place.empty() ? "" : " ") + metric.chart().coordinates[m].name;
     }
-    fmt::print("  {} {:<24} {:>20.12g}\n", name, place, value);
+    fmt::print("  {} {:<24} {:>20.12g}\n", name(which), place, value);
   }
-  fmt::print("  {} of {} entries are 0\n", zeros, tensor.numbers.shape()[0]);
+  fmt::print("  {} of {} entries are 0{}\n", zeros, tensor.numbers.shape()[0],
+             lost > 0 ? fmt::format(", {} no more than rounding", lost) : "");
 }
 
-void print_text(const AnyMetric<double>& metric, const Flags& flags, const Results& results) {
+void print_text(const AnyMetric<double>& metric, const Flags& flags, const Results& results,
+                Tensor which) {
   for (Index n = 0; n < results.x.shape()[1]; ++n) {
-    fmt::print("at {}\n", shown_point(metric, results.x.data() + n, results.x.shape()[1]));
+    // All digits: next to a horizon the last ones say how near.
+    fmt::print("at {}\n", shown_point(metric, results.x.data() + n, results.x.shape()[1], "{}"));
     fmt::print("  scalar       {:.12g}, error below {:.2g}\n", results.scalar(n),
                results.scalar_error(n));
     fmt::print("  Kretschmann  {:.12g}, error below {:.2g}\n", results.kretschmann(n),
                results.kretschmann_error(n));
     if (flags.plane) fmt::print("  sectional    {:.12g}\n", results.sectional(n));
-    if (flags.tensor) print_tensor(metric, results, *flags.tensor, n);
+    if (flags.tensor) print_tensor(metric, results, which, n);
   }
 }
 
@@ -188,7 +247,7 @@ int run(const Flags& flags) {
   if (flags.json) {
     print_json(metric, flags, results);
   } else {
-    print_text(metric, flags, results);
+    print_text(metric, flags, results, which);
   }
   return kSuccess;
 }
@@ -201,7 +260,10 @@ Run curvature_command(Options& options) {
                    describe_metric_kinds() +
                    "R^r_smn = d_m Gamma^r_ns - ..., positive on spheres; metric, ricci, einstein, "
                    "schouten and weyl have all\nindices lowered, the first one of christoffel and "
-                   "riemann is raised. In vacuum einstein is 0.\n");
+                   "riemann is raised. In vacuum einstein is 0. Entries that are no\nlarger than "
+                   "what rounding makes of 0 are counted, not printed: in units of lengths, below "
+                   "the error of\nthe scalar, or 1e-14 of the largest symbol. --json has them "
+                   "all.\n");
   add_metric_option(options, flags->metric);
   options.add("--at", flags->at, "A,B,...", "the point");
   options.add("--points", flags->points, "FILE.csv", "or many, a column for each coordinate");

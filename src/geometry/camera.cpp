@@ -60,17 +60,7 @@ double horizon_above(const AnyMetric<double>& metric, const SpaceChart& chart, c
   const auto is_inside = [&](double radius) {
     return metric.domain(chart.place(radius, theta, phi).data()) == Domain::horizon;
   };
-  double below = chart.radius(x), above = below;
-  const double farthest = 1e6 * std::abs(below);
-  while (is_inside(above)) {
-    if (!(std::abs(above) < farthest)) return std::numeric_limits<double>::quiet_NaN();
-    below = above, above *= 2;
-  }
-  for (int halving = 0; halving < std::numeric_limits<double>::digits; ++halving) {
-    const double middle = (below + above) / 2;
-    (is_inside(middle) ? below : above) = middle;
-  }
-  return above;
+  return end_above(chart.radius(x), is_inside);
 }
 
 void check_outside(const AnyMetric<double>& metric, const SpaceChart& chart, const double* x) {

@@ -65,6 +65,42 @@ template <class T>
                           pivot.index, pivot.value, advice));
 }
 
+/// The first number above `start` for which `holds` does not; NaN where that is not within a
+/// million times as far.
+template <class Condition>
+double end_above(double start, const Condition& holds) {
+  double below = start, above = start;
+  const double farthest = 1e6 * std::abs(start);
+  while (holds(above)) {
+    if (!(std::abs(above) < farthest)) return std::numeric_limits<double>::quiet_NaN();
+    below = above, above *= 2;
+  }
+  for (int halving = 0; halving < std::numeric_limits<double>::digits; ++halving) {
+    const double middle = (below + above) / 2;
+    (holds(middle) ? below : above) = middle;
+  }
+  return above;
+}
+
+/// ", which ends at r = 2" of the horizon around x; nothing where no coordinate alone leads out.
+template <class T>
+std::string end_of_horizon(const AnyMetric<T>& metric, const T* x) {
+  const Index d = metric.dimension();
+  std::array<T, kMostDimensions> moved;
+  for (Index k = 1; k <= d; ++k) {
+    const Index m = k % d;  // the first coordinate, mostly a time, comes last
+    std::copy_n(x, d, moved.data());
+    const double end = end_above(static_cast<double>(x[m]), [&](double coordinate) {
+      moved[m] = static_cast<T>(coordinate);
+      return metric.domain(moved.data()) == Domain::horizon;
+    });
+    if (std::isfinite(end)) {
+      return fmt::format(", which ends at {} = {:.10g}", metric.chart().coordinates[m].name, end);
+    }
+  }
+  return "";
+}
+
 /// Throws unless `x`, [d], lies in the metric's domain.
 template <class T>
 void check_domain(const AnyMetric<T>& metric, const T* x, Index point) {
@@ -76,7 +112,8 @@ void check_domain(const AnyMetric<T>& metric, const T* x, Index point) {
   }
   throw Error(fmt::format(
       "point {} = ({}) is {}; expected finite coordinates inside the chart", point, coordinates,
-      domain == Domain::horizon ? "on or inside the horizon" : "outside the metric's domain"));
+      domain == Domain::horizon ? "on or inside the horizon" + end_of_horizon(metric, x)
+                                : "outside the metric's domain"));
 }
 
 }  // namespace lior::geometry

@@ -46,6 +46,31 @@ def test_weyl_is_riemann_in_vacuum(lior):
     assert "Kretschmann" in text
 
 
+def entries_of(text, tensor):
+    return [line.split()[1:] for line in text.splitlines() if line.startswith(f"  {tensor} ")]
+
+
+def test_entries_that_are_rounding_are_counted_and_not_printed(lior):
+    """Of vacuum, where Ricci is 0 in exact numbers, and cot(theta) on the equator."""
+    arguments = ("curvature", "--metric", "kerr_schild", "--at", "0,1,1.5,0.3", "--tensor", "ricci")
+    text = ran(lior, *arguments)
+    assert entries_of(text, "ricci") == []
+    assert "16 entries are 0" in text and "no more than rounding" in text
+    found = json.loads(ran(lior, *arguments, "--json"))["points"][0]["ricci"]
+    assert 0 < numpy.abs(found).max() < 1e-13  # all digits stay there
+    hole = ("curvature", "--metric", "schwarzschild", "--tensor", "christoffel")
+    shown = entries_of(ran(lior, *hole, "--at", "0,6,pi/2,0"), "christoffel")
+    assert len(shown) == 10 and ["phi", "theta", "phi"] not in [entry[:3] for entry in shown]
+    small = entries_of(ran(lior, *hole, "--at", "0,6,1.57079,0"), "christoffel")
+    assert ["phi", "theta", "phi"] in [entry[:3] for entry in small]
+
+
+def test_radius_of_a_horizon_is_named_and_points_have_all_digits(lior, refused):
+    hole = ("curvature", "--metric", "kerr:spin=0.6", "--at")
+    assert "inside the horizon, which ends at r = 1.8;" in refused(*hole, "0,1.2,1.5,0")
+    assert "at t = 0, r = 1.800000000001, " in ran(lior, *hole, "0,1.800000000001,1.5,0")
+
+
 def test_table_of_points(lior, tmp_path):
     table = tmp_path / "points.csv"
     table.write_text("phi,r\n0,1\n2,3\n")
@@ -54,6 +79,14 @@ def test_table_of_points(lior, tmp_path):
     )
     assert [point["x"] for point in found["points"]] == [[1, 0], [3, 2]]
     assert [point["scalar"] for point in found["points"]] == pytest.approx([-2, -2])
+
+
+@pytest.mark.parametrize("command", [("curvature",), ("mean",), ("regression",)])
+def test_tables_without_rows_are_refused(refused, tmp_path, command):
+    table = tmp_path / "points.csv"
+    table.write_text("theta,phi,t\n" if command == ("regression",) else "theta,phi\n")
+    line = refused(*command, "--metric", "sphere", "--points", table)
+    assert "names and no rows" in line
 
 
 def test_mean_of_points_and_of_weighted_ones(lior, tmp_path):

@@ -48,9 +48,10 @@ TEST(Christoffel, PointsOutsideTheDomainAreNamed) {
   EXPECT_EQ(message(PoincareBall{2}, {0.6, 0.8}),
             "point 0 = (0.6, 0.8) is outside the metric's domain; expected finite coordinates "
             "inside the chart");
-  EXPECT_EQ(message(Schwarzschild{1}, {0, 2, 1, 0}),
-            "point 0 = (0, 2, 1, 0) is on or inside the horizon; expected finite coordinates "
-            "inside the chart");
+  EXPECT_EQ(
+      message(Schwarzschild{1}, {0, 2, 1, 0}),
+      "point 0 = (0, 2, 1, 0) is on or inside the horizon, which ends at r = 2; expected finite "
+      "coordinates inside the chart");
   EXPECT_NE(message(Euclidean{2}, {0, NAN}).find("(0, nan) is outside"), std::string::npos);
   EXPECT_NE(message(Sphere{2}, {0, 1}).find("(0, 1) is outside"), std::string::npos);
   EXPECT_NE(message(HalfPlane{2}, {1, 0}).find("(1, 0) is outside"), std::string::npos);

@@ -125,3 +125,32 @@ def test_observer_inside_the_horizon_is_refused_with_both_radii(metric, horizon)
     words = f"r = 1.5 is on or inside the horizon, .* r = {horizon} "
     with pytest.raises(lior.Error, match=words):
         geometry.camera_rays(metric, np.ones((2, 1)), 1.5, size=(4, 4), view=1.0)
+
+
+@pytest.mark.parametrize(
+    "metric, spin",
+    [
+        # A tidal field, with the symmetry of an axis and of the equator's plane but no more.
+        (
+            "expr:t, r, theta, phi; signature = - + + +; u = 1e-3*r^2*(3*cos(theta)^2 - 1); "
+            "-exp(2*u)*(1 - 2/r)*dt^2 + dr^2/(1 - 2/r) + r^2*(dtheta^2 + sin(theta)^2*dphi^2)",
+            0.0,
+        ),
+        # Kerr's, whose spin such a text does not tell.
+        ("expr:t, r, theta, phi; signature = - + + +; s = r^2 + .81*cos(theta)^2; "
+         "-dt^2 + s/(r^2 - 2*r + .81)*dr^2 + s*dtheta^2 + (r^2 + .81)*sin(theta)^2*dphi^2 + "
+         "2*r/s*(dt - .9*sin(theta)^2*dphi)^2", 0.0),
+    ],
+)  # fmt: skip
+def test_carters_constant_is_refused_where_it_is_none(metric, spin):
+    x = np.array([[0.0], [10.0], [np.pi / 2], [0.0]])
+    assert np.isfinite(geometry.orbit_velocities(metric, x, 0.97, 3.5)).all()
+    with pytest.raises(lior.Error, match=f"with the spin {spin:.0f}, is not kept in this metric"):
+        geometry.orbit_velocities(metric, x, 0.97, 3.5, 2.0)
+
+
+@pytest.mark.parametrize("metric", ["morris_thorne", "schwarzschild", "kerr_newman", "de_sitter"])
+def test_carters_constant_is_taken_where_it_is_one(metric):
+    x = np.array([[0.0], [3.0 if metric != "de_sitter" else 0.5], [1.3], [0.0]])
+    v = geometry.orbit_velocities(metric, x, 3.0, 0.3, 1.0)
+    assert np.isfinite(v).all()

@@ -37,8 +37,9 @@ struct OrbitConstants {
 ///     p_theta^2 = Q - cos^2 theta (a^2 (m^2 - E^2) + L^2 / sin^2 theta), m^2 = -square
 /// (B. Carter, Phys. Rev. 174, 1968), and p_r by g(v, v), the root whose v^r has the sign that is
 /// asked for. v: [4, N]. Throws lior::Error for other charts, for metrics that contain t or phi,
-/// with Q and without spin for those that mix the two, and one that names the first point to which
-/// no geodesic with these constants comes, such as r inside a centrifugal barrier.
+/// with Q for those along whose geodesics it changes (tried at the radius of each point), and one
+/// that names the first point to which no geodesic with these constants comes, such as r inside a
+/// centrifugal barrier.
 void orbit_velocities(const AnyMetric<double>& metric, View<const double, 2> x,
                       const OrbitConstants& constants, View<double, 2> v);
 
