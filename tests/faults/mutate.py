@@ -168,6 +168,23 @@ steps = 4
 [output]
 every = 2
 """
+BOX = """[grid]
+nx = 4
+ny = 3
+nz = 5
+D = 1
+dx = 0.5
+dz = 0.4
+boundary_z = "dirichlet"
+[potential]
+expression = "0.02*(x^2 + y^2 + 2*z^2)"
+[integrator]
+kind = "yoshida4"
+dt = 0.1
+steps = 2
+[output]
+every = 1
+"""
 METRIC = """coordinates = "r, phi"
 line_element = "dr^2 + f^2*dphi^2"
 [parameters]
@@ -186,6 +203,11 @@ unlocked open unlocked -
 LINES = "".join(
     '{"id": %d, "text": "In the beginning was the %s. "}\n' % (k, "word " * k) for k in range(9)
 )
+POINTS = """theta, phi, weight
+1, 0.5, 1
+1.2, 0.1, 2
+0.9, 6, 1e-3
+"""
 STARTS = """r, phi, dr, dphi
 1, 2, 0.5, 0.1
 # "another"
@@ -196,6 +218,9 @@ STARTS = """r, phi, dr, dphi
 def start_files(folder):
     """The inputs of the commands: settings, texts, trained models, a field's run."""
     (folder / "formulas.toml").write_text(FORMULAS)
+    (folder / "box.toml").write_text(BOX)
+    (folder / "points.csv").write_text(POINTS)
+    (folder / "places.csv").write_text("theta, phi\n1, 0.5\n1e-3, 6\n")
     (folder / "metric.toml").write_text(METRIC)
     (folder / "starts.csv").write_text(STARTS)
     (folder / "train.toml").write_text(TRAIN)
@@ -231,6 +256,12 @@ COMMANDS = {
     "starts": "geodesic --metric metric.toml:a=2 --starts starts.csv --out paths.csv --length 1 --samples 3 --event r-2",
     "formula": "geodesic --metric expr:r,phi;dr^2+sinh(r)^2*dphi^2 --from 1,1 --velocity 0.5,0.5 --samples 3 --json",
     "formulas": "evolve --out new --config formulas.toml --steps 4 --progress none --threads 1",
+    "box": "evolve --out new --config box.toml --steps 2 --progress none --threads 1",
+    "curvature": "curvature --metric kerr:spin=.9 --at 0,6,1.2,0 --tensor riemann --plane 1,0,0,0:0,1,0,0 --json",
+    "curvatures": "curvature --metric sphere:r=2 --points places.csv --tensor ricci",
+    "mean": "mean --metric sphere:r=2 --points points.csv --rtol 1e-8 --json",
+    "conjugate": "geodesic --metric sphere --from 1,1 --velocity 0,1 --length 4 --samples 3 --conjugate --json",
+    "dynamic": "eval --model counts --data text.txt --count 3 --length 8 --dynamic --dynamic-rate 0.01 --threads 1",
     "crystallise": "crystallise --model near --threads 1",
     "lines": "train --data lines.jsonl lines.jsonl.gz --field text --out new --config train.toml --tokenizer tokenizer.json"
     " --threads 1 --progress none",
@@ -257,6 +288,10 @@ FILES = {
     "generate": ["model/config.json", "model/best.safetensors"],
     "evolve": ["field.toml"],
     "formulas": ["formulas.toml"],
+    "box": ["box.toml"],
+    "curvatures": ["places.csv"],
+    "mean": ["points.csv"],
+    "dynamic": ["counts/config.json", "counts/counts.safetensors"],
     "starts": ["metric.toml", "starts.csv"],
     "crystallise": ["near/config.json", "near/model.safetensors"],
     "lines": ["lines.jsonl", "lines.jsonl.gz", "tokenizer.json"],

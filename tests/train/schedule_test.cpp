@@ -82,6 +82,12 @@ TEST(Curriculum, GoesBackWhenALengthIsLost) {
   EXPECT_EQ(curriculum.length(), 4);
   for (Index i = 0; i < 3 * kLostPatience; ++i) curriculum.observe(0);
   EXPECT_EQ(curriculum.length(), 2);  // and never under the start
+
+  Curriculum odd({.start = 3, .accuracy = 0.9, .patience = 1}, 1, 4);
+  odd.observe(1);
+  EXPECT_EQ(odd.length(), 4);
+  for (Index i = 0; i < kLostPatience; ++i) odd.observe(0);
+  EXPECT_EQ(odd.length(), 3);  // whose half is less
 }
 
 TEST(Curriculum, KeepsTheTokensOfAStep) {
