@@ -22,6 +22,7 @@ LEVELS = (
     ".scalar",
     ".avx2",
     ".avx512",
+    ".neon",
 )  # module.LEVEL is a GoogleTest program; see tests/CMakeLists.txt
 NO_SUCH_LEVEL = "SKIP_RETURN_CODE=77"  # as ctest words it
 

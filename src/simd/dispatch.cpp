@@ -13,7 +13,16 @@
 namespace lior::simd {
 namespace {
 
+#if HWY_ARCH_ARM_A64
+// NEON, which every such processor has, stands where avx2 does: the kernels of that level are
+// compiled for it (src/CMakeLists.txt).
+constexpr std::array kAllLevels = {Level::scalar, Level::avx2};
+constexpr std::array<std::string_view, 3> kNames = {"scalar", "neon", "avx512"};
+
+bool runs(Level level) { return level != Level::avx512; }
+#else
 constexpr std::array kAllLevels = {Level::scalar, Level::avx2, Level::avx512};
+constexpr std::array<std::string_view, 3> kNames = {"scalar", "avx2", "avx512"};
 
 bool runs(Level level) {
   switch (level) {
@@ -23,6 +32,10 @@ bool runs(Level level) {
   }
   return false;
 }
+#endif
+
+constexpr std::string_view kExpected =
+    kAllLevels.size() == 3 ? "scalar, avx2 or avx512" : "scalar or neon";
 
 std::string available_names() {
   std::string names;
@@ -48,10 +61,7 @@ std::atomic<Level>& setting() {
 
 }  // namespace
 
-std::string_view name(Level level) {
-  constexpr std::array<std::string_view, 3> kNames = {"scalar", "avx2", "avx512"};
-  return kNames[static_cast<std::size_t>(level)];
-}
+std::string_view name(Level level) { return kNames[static_cast<std::size_t>(level)]; }
 
 Level level_from_name(std::string_view text) {
   std::string lower(text);
@@ -59,8 +69,7 @@ Level level_from_name(std::string_view text) {
   for (const Level level : kAllLevels) {
     if (lower == name(level)) return level;
   }
-  throw Error(
-      fmt::format("SIMD level '{}' is unknown; expected scalar, avx2 or avx512", shown(text)));
+  throw Error(fmt::format("SIMD level '{}' is unknown; expected {}", shown(text), kExpected));
 }
 
 std::span<const Level> available_levels() {
