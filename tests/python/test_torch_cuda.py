@@ -2,6 +2,7 @@
 """The kernels of lior.torch.cuda on the processor: g++ compiles their bodies, which loops over blocks and threads run
 behind the dispatcher, where a GPU would; and NVRTC compiles them for GPUs, where it is installed."""
 
+import concurrent.futures
 import ctypes
 import pathlib
 import shutil
@@ -191,6 +192,19 @@ def test_layers_take_the_kernels(kind, native):
     assert [native.names.count(name) for name in forward] == [2] * len(forward)  # and once more
     assert [native.names.count(name) for name in backward] == [1] * len(backward)
     assert error(got, want) <= ROUNDINGS * torch.finfo(torch.float64).eps
+
+
+def test_kernels_hold_in_autograds_own_threads(native):
+    projection, *rest = scan_inputs(1, 4, 2)
+
+    def backward():  # in a thread that knows nothing of this one's context
+        with ops.plain_forms():
+            ops.ci8_scan(projection, *rest).sum().backward()
+
+    native.names.clear()
+    with lt.cuda.kernels(native), concurrent.futures.ThreadPoolExecutor(1) as thread:
+        thread.submit(backward).result()
+    assert {"scan_states", "scan_gradients"} <= set(native.names)
 
 
 def test_plain_forms_hold_where_no_kernel_is_asked_for(native):

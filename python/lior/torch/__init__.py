@@ -9,7 +9,7 @@ Operators are functions of `lior.torch.ops`: they have gradients of any order, w
 graphs of torch.compile, and read and write tensors where they lie, on the processor. Needs torch 2.5 or later.
 """
 
-from lior.torch import ops
+from lior.torch import cuda, ops
 from lior.torch.model import Model, ShortConvolution, draw, export, from_run
 from lior.torch.modules import (
     CausalField,
@@ -39,6 +39,7 @@ __all__ = [
     "Model",
     "ShortConvolution",
     "SpinorBilinears",
+    "cuda",
     "draw",
     "export",
     "from_run",

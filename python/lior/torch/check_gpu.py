@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a GPU computes what the processor does, and how fast: one JSON object on standard output.
 
-    python -m lior.torch.check_gpu                 # the GPU, in under four minutes
+    python -m lior.torch.check_gpu                 # the GPU, in a few minutes
     python -m lior.torch.check_gpu --kernels       # by the kernels of lior.torch.cuda, where there are
     python -m lior.torch.check_gpu --device cpu    # the same, what a GPU would compute on the processor (ops.plain_forms)
 

@@ -67,6 +67,21 @@ def test_generate_goes_by_the_state(model):
     assert torch.equal(without, got)
 
 
+def test_formulas_of_cuda_give_the_same_losses_gradients_and_texts(model):
+    tokens = tokens_of(2, 9)
+    prompt = dict(max_new_tokens=9, do_sample=False, pad_token_id=0)
+
+    def of():
+        loss = model(tokens, labels=tokens).loss
+        return loss.detach(), torch.autograd.grad(loss, list(model.parameters()))
+
+    want, text = of(), model.generate(tokens, **prompt)
+    with lt.ops.plain_forms():
+        got = of()
+        assert torch.equal(model.generate(tokens, **prompt), text)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+
+
 def test_beams_take_their_states_along(model):
     prompt = tokens_of(2, 4)
     options = dict(max_new_tokens=7, num_beams=3, do_sample=False, pad_token_id=0)

@@ -5,7 +5,6 @@ import contextlib
 import ctypes
 import functools
 import pathlib
-from contextvars import ContextVar
 from typing import Any, Iterator, Protocol
 
 import torch
@@ -118,19 +117,21 @@ def on_gpu(
     _done(driver.cuLaunchKernel(kernel, *grid, 0, stream, ctypes.addressof(places), 0))
 
 
-_launch: ContextVar[Launch | None] = ContextVar("cuda_kernels", default=None)
+# Of the process, and not of a thread: autograd has threads of its own for devices.
+_launches: list[Launch] = []
 
 
 @contextlib.contextmanager
 def kernels(launch: Launch = on_gpu) -> Iterator[None]:
-    """Inside, operators that have a CUDA kernel are computed by it. launch: what runs one; tests give another."""
-    before = _launch.set(launch)
+    """Inside, operators that have a CUDA kernel are computed by it, in all threads, since gradients of a GPU's tensors are
+    made in threads of autograd's own. launch: what runs one; tests give another."""
+    _launches.append(launch)
     try:
         yield
     finally:
-        _launch.reset(before)
+        _launches.pop()
 
 
 def launcher() -> Launch | None:
     """What runs kernels, where they are asked for."""
-    return _launch.get()
+    return _launches[-1] if _launches else None
