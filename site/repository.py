@@ -38,6 +38,7 @@ PYTHON = (
     "torch",
     "torch.ops",
     "torch.pretrained",
+    "jax",
     "typing",
 )
 
