@@ -7,6 +7,7 @@ import ctypes
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import lior
 import pytest
@@ -205,6 +206,20 @@ def test_kernels_hold_in_autograds_own_threads(native):
     with lt.cuda.kernels(native), concurrent.futures.ThreadPoolExecutor(1) as thread:
         thread.submit(backward).result()
     assert {"scan_states", "scan_gradients"} <= set(native.names)
+
+
+def test_a_gpu_does_not_get_the_processors_tensors():
+    inputs = [t.detach() if isinstance(t, torch.Tensor) else t for t in scan_inputs()]
+    with ops.plain_forms():
+        want = ops.ci8_scan(*inputs)
+        with lt.cuda.kernels():
+            assert torch.equal(ops.ci8_scan(*inputs), want)
+
+
+def test_packages_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    with pytest.raises(RuntimeError, match=r"cuda-bindings.*pip install 'lior\[cuda\]'"):
+        launch.compiled("ci8_scan.cu", (), "sm_90")
 
 
 def test_plain_forms_hold_where_no_kernel_is_asked_for(native):

@@ -4,6 +4,7 @@
 import contextlib
 import ctypes
 import functools
+import importlib
 import pathlib
 from typing import Any, Iterator, Protocol
 
@@ -49,6 +50,15 @@ def definitions_of(tensor: Tensor, size: int) -> tuple[tuple[str, str], ...]:
     return ("LIOR_REAL", REALS[tensor.dtype]), ("LIOR_PARTS", str(size // 8))
 
 
+def _bindings(name: str) -> Any:
+    try:
+        return importlib.import_module(f"cuda.bindings.{name}")
+    except ImportError as error:
+        raise RuntimeError(
+            f"lior.torch.cuda needs cuda-bindings and nvidia-cuda-nvrtc ({error}): pip install 'lior[cuda]'"
+        ) from error
+
+
 def _done(result: tuple[Any, ...]) -> Any:
     """What a call of cuda-bindings gives behind its status."""
     status, *values = result
@@ -59,8 +69,7 @@ def _done(result: tuple[Any, ...]) -> Any:
 
 def compiled(source: str, definitions: tuple[tuple[str, str], ...], architecture: str) -> bytes:
     """The machine code of a source for an architecture such as sm_90. Needs NVRTC, and no GPU."""
-    from cuda.bindings import nvrtc
-
+    nvrtc = _bindings("nvrtc")
     text = (SOURCES / source).read_bytes()
     program = _done(nvrtc.nvrtcCreateProgram(text, source.encode(), 0, [], []))
     options = [f"--gpu-architecture={architecture}", "--std=c++20", f"-I{SOURCES}"]
@@ -81,16 +90,14 @@ def compiled(source: str, definitions: tuple[tuple[str, str], ...], architecture
 @functools.lru_cache(maxsize=None)
 def _context(device: int) -> Any:
     """That of torch and of CUDA's runtime, on that device."""
-    from cuda.bindings import driver
-
+    driver = _bindings("driver")
     return _done(driver.cuDevicePrimaryCtxRetain(_done(driver.cuDeviceGet(device))))
 
 
 @functools.lru_cache(maxsize=None)
 def _loaded(source: str, definitions: tuple[tuple[str, str], ...], device: int) -> Any:
     """The module, on that device, whose context is current."""
-    from cuda.bindings import driver
-
+    driver = _bindings("driver")
     major, minor = torch.cuda.get_device_capability(device)
     code = compiled(source, definitions, f"sm_{major}{minor}")
     return _done(driver.cuModuleLoadData(code))
@@ -104,8 +111,7 @@ def on_gpu(
     threads: int,
 ) -> None:
     """On torch's current device, behind what its current stream has to do."""
-    from cuda.bindings import driver
-
+    driver = _bindings("driver")
     device = torch.cuda.current_device()
     _done(driver.cuCtxSetCurrent(_context(device)))  # autograd's threads may not have one yet
     module = _loaded(source, definitions, device)
@@ -132,6 +138,7 @@ def kernels(launch: Launch = on_gpu) -> Iterator[None]:
         _launches.pop()
 
 
-def launcher() -> Launch | None:
-    """What runs kernels, where they are asked for."""
-    return _launches[-1] if _launches else None
+def launcher(tensor: Tensor) -> Launch | None:
+    """What runs kernels on tensors like this, where they are asked for: a GPU has its own tensors' memory alone."""
+    launch = _launches[-1] if _launches else None
+    return None if launch is on_gpu and not tensor.is_cuda else launch

@@ -334,8 +334,8 @@ def _add_to_dispatcher(
         return kernel(*args)
 
     def on_cuda(*args: Any) -> Any:
-        launch = launcher()
-        if cuda is not None and launch is not None:
+        tensors = (value for value in _flatten(args)[1] if isinstance(value, Tensor))
+        if cuda is not None and (launch := launcher(next(tensors))) is not None:
             return cuda(launch, *complete(args))
         if plain is None:
             refuse(name, *args)
