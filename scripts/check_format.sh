@@ -14,6 +14,7 @@ case "${1-}" in
   --fix) action=(-i) ;;
   *) echo "check_format: unknown argument '$1'; expected nothing or --fix" >&2; exit 2 ;;
 esac
-mapfile -d '' files < <(find include src apps bindings tests -name '*.h' -print0 -o -name '*.cpp' -print0)
+mapfile -d '' files < <(find include src apps bindings tests python -name '*.h' -print0 -o -name '*.cpp' -print0 \
+  -o -name '*.cu' -print0 -o -name '*.cuh' -print0)
 printf '%s\0' "${files[@]}" | xargs -0 -n 16 -P "$(nproc)" "$formatter" "${action[@]}"
 echo "format: ${#files[@]} files are as clang-format writes them"
