@@ -31,7 +31,7 @@ for file in "$extension" "$packages/lior.scripts/lior"; do
 done
 exported=$(nm -D --defined-only "$extension" | awk '{ print $3 }')
 [ "$exported" = PyInit__lior ] || fail "the extension exports more than its entry:" $exported
-for licence in libdnnl2 libgomp1 libfmt9 libhdf5-dev libeigen3-dev nanobind; do
+for licence in libdnnl2 libgomp1 libfmt9 libhdf5-dev libeigen3-dev libtomlplusplus-dev nanobind; do
   [ -s "$packages"/lior-*.dist-info/licenses/libraries/$licence ] || fail "no licence of $licence"
 done
 

@@ -34,8 +34,8 @@ for library in $linked; do
   name=$(basename "$library" | sed -E 's/-[0-9a-f]{8}\.so.*//; s/\.so.*//') # libfmt-1234abcd.so.9.1.0: libfmt
   dpkg-query -S "*/$name.so.*" | cut -d: -f1
 done | sort -u >"$work/packages"
-printf '%s\n' libhdf5-dev libarchive-dev libeigen3-dev libboost-dev libcli11-dev nlohmann-json3-dev libstb-dev \
-  fonts-dejavu-core >>"$work/packages"
+printf '%s\n' libhdf5-dev libarchive-dev libeigen3-dev libboost-dev libcli11-dev nlohmann-json3-dev \
+  libtomlplusplus-dev libstb-dev fonts-dejavu-core >>"$work/packages"
 while read -r package; do cp -L "/usr/share/doc/$package/copyright" "$licences/$package"; done <"$work/packages"
 cp "$("$tools/python" -c 'import importlib.metadata as m
 print(next(f.locate() for f in m.files("nanobind") if f.name == "LICENSE"))')" "$licences/nanobind"
