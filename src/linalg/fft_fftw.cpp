@@ -59,12 +59,16 @@ Index row_pitch(Index length) {
   return (length / kBlock<T> + 2) * kBlock<T>;
 }
 
-/// The rows of one thread's block.
+/// The rows of one thread's block; null where there is no memory for them.
 template <class T>
-std::complex<T>* block_of_rows(Index length) {
+std::complex<T>* block_of_rows(Index length) noexcept {
   static thread_local Buffer<std::complex<T>> buffer;
   const Index numbers = kBlock<T> * row_pitch<T>(length);
-  if (buffer.size() < numbers) buffer = Buffer<std::complex<T>>(numbers);
+  try {
+    if (buffer.size() < numbers) buffer = Buffer<std::complex<T>>(numbers);
+  } catch (...) {
+    return nullptr;
+  }
   return buffer.data();
 }
 
@@ -79,10 +83,9 @@ template <class T, class Copy>
   }
 }
 
-/// Calls run(row) for every column, as a row.
+/// Calls run(row) for every column, as one of `rows`.
 template <class T, class Run>
-void run_gathered(const FftLayout& layout, std::complex<T>* data, Run run) {
-  std::complex<T>* const rows = block_of_rows<T>(layout.length);
+void run_gathered(const FftLayout& layout, std::complex<T>* data, std::complex<T>* rows, Run run) {
   const auto gather = [](const std::complex<T>& element, std::complex<T>& in_row) {
     in_row = element;
   };
@@ -108,42 +111,46 @@ std::mutex& fftw_planner_lock() {
   return lock;
 }
 
-/// [direction][whether the data is aligned as vectors like it]: of the layout, or of one row where
-/// columns are gathered. Plans are made under the planner's lock and never destroyed.
+/// Plans are made under the planner's lock and never destroyed.
 template <class T>
 struct Fft<T>::Plans {
-  FftLayout whole;
+  using Plan = typename Fftw<T>::Plan;
+  FftLayout layout;
   bool gathered;
-  typename Fftw<T>::Plan plan[2][2];
+  Plan plan[2][2];   ///< [direction][whether the data is aligned as vectors like it]
+  Plan row[2] = {};  ///< of one column in its row, which is aligned, if they are gathered
 
-  explicit Plans(const FftLayout& asked) : whole(asked), gathered(is_gathered<T>(asked)) {
-    const FftLayout layout = gathered ? FftLayout{asked.length, 1, 1, asked.length} : asked;
-    // FFTW_ESTIMATE reads and writes no data while planning, but looks at the alignment.
-    alignas(kAlignment) static typename Fftw<T>::Number any[1];
-    const int n = static_cast<int>(layout.length);
-    const auto plan_many = [&](int sign, unsigned flags) {
-      return Fftw<T>::make(1, &n, static_cast<int>(layout.count), any, nullptr,
-                           static_cast<int>(layout.stride), static_cast<int>(layout.distance), any,
-                           nullptr, static_cast<int>(layout.stride),
-                           static_cast<int>(layout.distance), sign, FFTW_ESTIMATE | flags);
-    };
-    plan[0][0] = plan_many(FFTW_FORWARD, FFTW_UNALIGNED);
-    plan[0][1] = plan_many(FFTW_FORWARD, 0);
-    plan[1][0] = plan_many(FFTW_BACKWARD, FFTW_UNALIGNED);
-    plan[1][1] = plan_many(FFTW_BACKWARD, 0);
-  }
-
-  void run(int direction, std::complex<T>* data) const noexcept {
-    if (gathered) {
-      run_gathered(whole, data, [&](std::complex<T>* row) { run_planned(direction, row); });
-    } else {
-      run_planned(direction, data);
+  explicit Plans(const FftLayout& asked) : layout(asked), gathered(is_gathered<T>(asked)) {
+    for (const int direction : {0, 1}) {
+      plan[direction][0] = make(layout, direction, FFTW_UNALIGNED);
+      plan[direction][1] = make(layout, direction, 0);
+      if (gathered) row[direction] = make({layout.length, 1, 1, layout.length}, direction, 0);
     }
   }
 
-  void run_planned(int direction, std::complex<T>* data) const noexcept {
-    auto* numbers = reinterpret_cast<typename Fftw<T>::Number*>(data);
-    Fftw<T>::run(plan[direction][Fftw<T>::alignment(data) == 0], numbers, numbers);
+  static Plan make(const FftLayout& layout, int direction, unsigned flags) {
+    // FFTW_ESTIMATE reads and writes no data while planning, but looks at the alignment.
+    alignas(kAlignment) static typename Fftw<T>::Number any[1];
+    const int n = static_cast<int>(layout.length), stride = static_cast<int>(layout.stride),
+              distance = static_cast<int>(layout.distance);
+    return Fftw<T>::make(1, &n, static_cast<int>(layout.count), any, nullptr, stride, distance, any,
+                         nullptr, stride, distance, direction == 0 ? FFTW_FORWARD : FFTW_BACKWARD,
+                         FFTW_ESTIMATE | flags);
+  }
+
+  void run(int direction, std::complex<T>* data) const noexcept {
+    const auto run_plan = [](Plan made, std::complex<T>* numbers) {
+      auto* const in_place = reinterpret_cast<typename Fftw<T>::Number*>(numbers);
+      Fftw<T>::run(made, in_place, in_place);
+    };
+    // Without memory for rows the columns' own plan does it: slower, and as exact.
+    std::complex<T>* const rows = gathered ? block_of_rows<T>(layout.length) : nullptr;
+    if (rows == nullptr) {
+      run_plan(plan[direction][Fftw<T>::alignment(data) == 0], data);
+    } else {
+      run_gathered(layout, data, rows,
+                   [&](std::complex<T>* numbers) { run_plan(row[direction], numbers); });
+    }
   }
 };
 

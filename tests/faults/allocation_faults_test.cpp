@@ -6,10 +6,12 @@
 
 #include <array>
 #include <atomic>
+#include <complex>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <thread>
 
 #include "lior/core/random.h"
 #include "lior/core/thread_scope.h"
@@ -28,6 +30,7 @@
 #include "lior/io/json_lines.h"
 #include "lior/io/png.h"
 #include "lior/io/safetensors.h"
+#include "lior/linalg/fft.h"
 #include "lior/memory/causal_convolution.h"
 #include "lior/memory/fractional.h"
 #include "lior/nn/model.h"
@@ -52,7 +55,7 @@ std::atomic<std::int64_t> fails_at{0};  // counted from 1; 0: none does
 bool looks_foreign(const void* caller) {
   Dl_info info{};
   if (dladdr(caller, &info) == 0) return false;
-  for (const char* name : {"libdnnl", "libgomp", "libfftw", "libtomlplusplus"}) {
+  for (const char* name : {"libdnnl", "libgomp", "libfftw"}) {
     if (std::strstr(info.dli_fname, name) != nullptr) return true;
   }
   return info.dli_sname != nullptr && std::strstr(info.dli_sname, "json_value7destroy") != nullptr;
@@ -212,6 +215,33 @@ TEST(AllocationFaults, InAMemory) {
     return y(0, 39, 1, 2);
   });
   EXPECT_GT(failed, 5);
+}
+
+// Without memory for its rows a transform takes its columns as they lie, and does not throw.
+TEST(AllocationFaults, InATransformOfLongColumns) {
+  constexpr Index kLength = 300, kColumns = 64;
+  const linalg::Fft<double> fft({kLength, kColumns, kColumns, 1});
+  const auto transformed = [&](std::int64_t failing) {
+    Buffer<std::complex<double>> x(kLength * kColumns);
+    Random random(5);
+    for (auto& number : x) number = {random.normal(), random.normal()};
+    made = 0, fails_at = failing;
+    std::thread([&] { fft.forward(x.data()); }).join();  // whose rows are not made yet
+    fails_at = 0;
+    return x;
+  };
+  const auto expected = transformed(0);
+  std::int64_t failed = 0;
+  for (std::int64_t n = 1; n < 10; ++n) {
+    try {
+      const auto got = transformed(n);
+      failed += made >= n;
+      for (Index i = 0; i < got.size(); ++i) ASSERT_LE(std::abs(got[i] - expected[i]), 1e-11);
+    } catch (const std::bad_alloc&) {  // the thread's own
+      fails_at = 0;
+    }
+  }
+  EXPECT_GT(failed, 0);
 }
 
 TEST(AllocationFaults, InAStepOfTraining) {
@@ -429,10 +459,11 @@ TEST(AllocationFaults, InACheckpointAndWhatItWrites) {
   EXPECT_GT(failed, 20);
 }
 
+// Of JSON: toml++ ends the program where its parser gets no memory.
 TEST(AllocationFaults, InReadingSettings) {
-  const auto file = std::filesystem::temp_directory_path() / "lior-allocation-faults.toml";
+  const auto file = std::filesystem::temp_directory_path() / "lior-allocation-faults.json";
   io::write_file_atomically(file.string(),
-                            "batch = 2\n[model]\nheads = 4\nmixers = \"attention\"\n");
+                            R"({"batch": 2, "model": {"heads": 4, "mixers": "attention"}})");
   const auto failed = fail_each([&] { return settings::read_file(file).size(); });
   std::filesystem::remove(file);
   EXPECT_GT(failed, 1);
