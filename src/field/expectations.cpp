@@ -24,7 +24,9 @@ class CellSums {
   }
 
   /// The coordinate of a cell of row i along an axis.
-  double place(int axis, Index i, Index c) const { return axes_[axis].place(index(axis, i, c)); }
+  double place(int axis, Index i, Index c) const {
+    return axes_[axis].place(grid_.index(axis, i, c));
+  }
   /// w |T|^2.
   double density(Index i, Index c) const {
     double sum = 0;
@@ -52,20 +54,11 @@ class CellSums {
   }
 
  private:
-  /// The number of a cell of row i along an axis of the whole grid.
-  Index index(int axis, Index i, Index c) const {
-    if (axis == 0) return grid_.first_row() + i;
-    return axis == 1 ? grid_.j_of(c) : grid_.k_of(c);
-  }
-  /// The numbers of the cell a step of 1 or -1 along an axis from cell c of row i. Past a wall the
-  /// cell itself: what is beyond is a multiple of it, which carries no flow.
+  /// The numbers of the cell a step of 1 or -1 along an axis from another. Past a wall they are
+  /// those of the cell itself: what is beyond is a multiple of it, which carries no flow.
   const std::complex<T>* beside(int axis, Index i, Index c, Index step) const {
-    const Axis& along = axes_[axis];
-    const Index at = index(axis, i, c), numbers = grid_.d * grid_.d;
-    if (step < 0 ? along.wall_before(at) : along.wall_after(at)) return row(i) + c * numbers;
-    if (axis == 0) return row(i + step) + c * numbers;
-    const Index away = (at + step + along.count) % along.count - at;
-    return row(i) + (c + away * (axis == 1 ? grid_.nz : 1)) * numbers;
+    const Grid::Neighbour other = grid_.neighbour(axis, i, c, step);
+    return row(other.row) + other.cell * grid_.d * grid_.d;
   }
   const std::complex<T>* row(Index i) const {
     if (halo_) return halo_->row(t_.data(), i);

@@ -85,24 +85,6 @@ class CellRows {
   std::optional<Halo<double>> halo_;
 };
 
-/// The cell on one side of another: rows as CellRows counts them. The cell itself where a wall is
-/// in between.
-struct Neighbour {
-  Index row, cell;
-  bool beyond_wall;
-};
-/// side: x-1, x+1, y-1, y+1, z-1, z+1.
-Neighbour neighbour(const Grid& grid, const Axis& axis, Index i, Index cell, int side) {
-  Index place[] = {i, grid.j_of(cell), grid.k_of(cell)};
-  Index& along = place[side / 2];
-  const bool before = side % 2 == 0;
-  const Index of_whole = side < 2 ? grid.first_row() + i : along;
-  if (before ? axis.wall_before(of_whole) : axis.wall_after(of_whole)) return {i, cell, true};
-  along += before ? -1 : 1;
-  if (side >= 2) along = (along + axis.count) % axis.count;
-  return {place[0], place[1] * grid.nz + place[2], false};
-}
-
 /// What flows between a cell and its neighbours.
 class Fluxes {
  public:
@@ -126,7 +108,7 @@ class Fluxes {
     return 1 / std::sqrt(product);
   }
   /// The factor of a neighbour along an axis in H at a cell.
-  double factor(int axis, Index i, Index c, const Neighbour& other) const {
+  double factor(int axis, Index i, Index c, const Grid::Neighbour& other) const {
     const double flux = (root(i, c) * g(axis, i, c) +
                          root(other.row, other.cell) * g(axis, other.row, other.cell)) /
                         2;
@@ -144,7 +126,7 @@ class Fluxes {
   CellRows fields_[3];
 };
 
-const Grid& checked(const Grid& grid) {
+Grid checked(const Grid& grid) {
   grid.check();
   return grid;
 }
@@ -176,7 +158,7 @@ Hamiltonian<T>::Hamiltonian(const Grid& grid, const Physics& physics, const Inve
       double sum = 0, beside = 0;
       for (int side = 0; side < side_count(); ++side) {
         const int axis = side / 2;
-        const Neighbour other = neighbour(grid, axes[axis], i, c, side);
+        const Grid::Neighbour other = grid.neighbour(axis, i, c, side % 2 == 0 ? -1 : 1);
         const bool wall = other.beyond_wall;
         const double factor = fluxes.factor(axis, i, c, other);
         if (has_full_stencil()) stencil_(i, c, 1 + side) = wall ? 0 : static_cast<T>(factor);

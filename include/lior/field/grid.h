@@ -95,6 +95,25 @@ struct Grid {
   Index j_of(Index cell) const { return cell / nz; }
   Index k_of(Index cell) const { return cell % nz; }
   Index cells() const { return nx * row_cells(); }
+  /// The index of a cell of row i along an axis of the whole grid.
+  Index index(int axis, Index i, Index cell) const {
+    if (axis == 0) return first_row() + i;
+    return axis == 1 ? j_of(cell) : k_of(cell);
+  }
+  /// The cell a step of 1 or -1 along an axis from another; the cell itself where a wall is in
+  /// between. Rows -1 and nx are those beside the ones of this grid, and wrap around.
+  struct Neighbour {
+    Index row, cell;
+    bool beyond_wall;
+  };
+  Neighbour neighbour(int axis, Index i, Index cell, Index step) const {
+    const Axis along = axes()[axis];
+    const Index at = index(axis, i, cell);
+    if (step < 0 ? along.wall_before(at) : along.wall_after(at)) return {i, cell, true};
+    if (axis == 0) return {i + step, cell, false};
+    const Index away = (at + step + along.count) % along.count - at;
+    return {i, cell + away * (axis == 1 ? nz : 1), false};
+  }
   /// A part 1 / parts of the shortest side, axes of one cell left out.
   double part_of_side(double parts) const;
   /// The volume of a cell in sums that stand for integrals.
