@@ -517,9 +517,13 @@ void* Call::output(dtype dtype, Dims dims, Start start, Index* shape) {
   return data;
 }
 
+void Call::check_count() const {
+  LIOR_CHECK(!outputs_.given || outputs_.arrays.size() == outputs_used_,
+             "out has {} arrays; expected {}", outputs_.arrays.size(), outputs_used_);
+}
+
 void Call::check_overlaps() const {
-  LIOR_CHECK(!outputs_.given || outputs_.arrays.size() == results_.size(),
-             "out has {} arrays; expected {}", outputs_.arrays.size(), results_.size());
+  check_count();
   const auto overlap = [](const Range& a, const Range& b) {
     return a.begin < b.end && b.begin < a.end;
   };

@@ -242,7 +242,9 @@ class Call {
   template <class Kernel>
   Result run(Kernel&& kernel) {
     if (place_ != Place::object) {
-      if (place_ == Place::memory) kernel();
+      if (place_ == Place::nowhere) return {};
+      check_count();
+      kernel();
       return {};
     }
     check_overlaps();
@@ -287,6 +289,7 @@ class Call {
                  bool read, Index* shape);
   void fit(const std::string& name, const nb::dlpack::dltensor& array, Dims dims, Index* shape);
   std::string describe(Dims dims) const;
+  void check_count() const;
   void check_overlaps() const;
   std::vector<Buffer<std::byte>> copies_of_states() const;
   void put_back_states(const std::vector<Buffer<std::byte>>& copies) const;

@@ -507,15 +507,17 @@ nb::typed<nb::dict, nb::str, nb::str> layer_option_keys(const std::string& kind)
 
 /// The layer that options describe: kind, d_model, and the kind's own under "options".
 std::shared_ptr<Layer> layer_of(const Options& options) {
-  return std::make_shared<Layer>(options.get<std::string>("kind"), options.get<Index>("d_model"), 1,
-                                 options.part("options"));
+  auto layer = std::make_shared<Layer>(options.get<std::string>("kind"),
+                                       options.get<Index>("d_model"), 1, options.part("options"));
+  layer->block<float>(), layer->block<double>();  // now: calls come from several threads
+  return layer;
 }
 
 /// in[first], in[first + 1], ... as the layer's parameters, in the order of its `shapes`.
 NamedArguments parameters_of(Layer& layer, Arguments in, std::size_t first) {
   NamedArguments parameters;
   for (const nn::Parameter& p : layer.block<float>().layout.parameters()) {
-    parameters.items.emplace_back(p.name, argument_or_none(in, first++));
+    parameters.items.emplace_back(p.name, in[first++]);
   }
   return parameters;
 }

@@ -353,9 +353,8 @@ class LearnedOperation {
   LearnedMetric of(Arguments in, std::size_t first) const {
     NamedArguments tensors;
     LearnedMetricParameters<float> any(1, 1, 1);
-    visit_tensors(any, [&](const char* name, auto) {
-      tensors.items.emplace_back(name, argument_or_none(in, first++));
-    });
+    visit_tensors(any,
+                  [&](const char* name, auto) { tensors.items.emplace_back(name, in[first++]); });
     return LearnedMetric::from_arrays(tensors, resilience_, spd_floor_);
   }
 

@@ -164,14 +164,14 @@ MixerConfig mixer_of(const Options& options) {
 /// (projection, initial[, angles]) -> states.
 Operation scan_operation(const Options& options) {
   return [mixer = mixer_of(options)](Arguments in, Outputs& out) {
-    ci8_scan_forward(mixer, in[0], in[1], argument_or_none(in, 2), out);
+    ci8_scan_forward(mixer, in[0], in[1], in.or_none(2), out);
   };
 }
 
 /// (projection, initial, states, d_states[, angles]) -> (d_projection, d_initial, d_angles).
 Operation scan_backward_operation(const Options& options) {
   return [mixer = mixer_of(options)](Arguments in, Outputs& out) {
-    ci8_scan_backward(mixer, in[0], in[1], argument_or_none(in, 4), in[2], in[3], out);
+    ci8_scan_backward(mixer, in[0], in[1], in.or_none(4), in[2], in[3], out);
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operations.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -101,27 +102,42 @@ const Operation& operation(std::string_view name, std::string_view options) {
   return made.emplace(Key{name, options}, std::move(fresh)).first->second;
 }
 
-Argument argument_or_none(Arguments in, std::size_t at) {
-  return at < in.size() ? in[at] : Argument{.object = nb::handle(Py_None)};
+const Argument& Arguments::operator[](std::size_t at) const {
+  LIOR_CHECK(at < all_.size(), "the call has {} arrays; expected {} or more", all_.size(), at + 1);
+  return all_[at];
 }
 
+Argument Arguments::or_none(std::size_t at) const {
+  return at < all_.size() ? all_[at] : Argument{.object = nb::handle(Py_None)};
+}
+
+namespace {
+
+std::span<const Index> shape_of(const nb::dlpack::dltensor& tensor) {
+  return {tensor.shape, static_cast<std::size_t>(tensor.ndim)};
+}
+
+}  // namespace
+
 Output state_in_place(const Argument& before, Outputs& out) {
-  if (out.wanted != nullptr) {
-    return {.place = Place::nowhere, .tensor = before.tensor};
-  }
-  LIOR_CHECK(!out.arrays.empty(), "there is no result to put the state in; expected one");
+  const auto& from = before.tensor;
+  if (out.wanted != nullptr) return {.place = Place::nowhere, .tensor = from};
+  LIOR_CHECK(!out.arrays.empty(), "the call has no results; expected the next state as its last");
   const Output state = out.arrays.back();
   out.arrays.pop_back();
-  std::size_t bytes = before.tensor.dtype.bits / 8;
-  for (int axis = 0; axis < before.tensor.ndim; ++axis) bytes *= before.tensor.shape[axis];
-  if (bytes > 0) std::memcpy(state.tensor.data, before.tensor.data, bytes);
+  const auto& to = state.tensor;
+  LIOR_CHECK(from.dtype == to.dtype && std::ranges::equal(shape_of(from), shape_of(to)),
+             "the next state is of another dtype or shape than the state; expected the same");
+  std::size_t bytes = from.dtype.bits / 8;
+  for (const Index extent : shape_of(from)) bytes *= static_cast<std::size_t>(extent);
+  if (bytes > 0) std::memcpy(to.data, from.data, bytes);
   return state;
 }
 
 void want_state(const Argument& before, Outputs& out) {
   if (out.wanted == nullptr) return;
-  const auto& tensor = before.tensor;
-  out.wanted->push_back({tensor.dtype, {tensor.shape, tensor.shape + tensor.ndim}});
+  const auto shape = shape_of(before.tensor);
+  out.wanted->push_back({before.tensor.dtype, {shape.begin(), shape.end()}});
 }
 
 }  // namespace lior::python

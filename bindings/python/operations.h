@@ -50,7 +50,19 @@ class Options {
   std::shared_ptr<const Content> content_;
 };
 
-using Arguments = std::span<const Argument>;
+/// The inputs of a call, which may come from a program that another version made.
+class Arguments {
+ public:
+  explicit Arguments(std::span<const Argument> all) : all_(all) {}
+  /// Error where there are fewer.
+  const Argument& operator[](std::size_t at) const;
+  /// The same, or None where there are fewer.
+  Argument or_none(std::size_t at) const;
+
+ private:
+  std::span<const Argument> all_;
+};
+
 using Operation = std::function<void(Arguments in, Outputs& out)>;
 using MakeOperation = Operation (*)(const Options& options);
 
@@ -61,11 +73,8 @@ void define_operation(const std::string& name, MakeOperation make);
 /// life. Any thread. Error where there is none, and of the options.
 const Operation& operation(std::string_view name, std::string_view options);
 
-/// in[at], or None where there are fewer.
-Argument argument_or_none(Arguments in, std::size_t at);
-
 /// The last of `out`, which then has one less, as the state that a function reads and writes in
-/// place: first a copy of `before`.
+/// place: first a copy of `before`. Error unless it has that type.
 Output state_in_place(const Argument& before, Outputs& out);
 /// Behind the results of that function: where only their types are asked for, that of the state.
 void want_state(const Argument& before, Outputs& out);

@@ -103,7 +103,7 @@ void run(const xla::CallFrame& frame) {
   const std::vector<Argument> in = arrays_of<Argument>(frame.arguments);
   Outputs out{.given = true, .sequence = true, .arrays = arrays_of<Output>(frame.results)};
   const std::string_view name = text(frame.attributes, "operation");
-  operation(name, text(frame.attributes, "options"))(in, out);
+  operation(name, text(frame.attributes, "options"))(Arguments(in), out);
 }
 
 xla::Error* handle(xla::CallFrame* frame) noexcept {
@@ -159,7 +159,7 @@ std::vector<ShapeOf> result_types(const std::string& name, const std::string& op
   }
   std::vector<ArrayType> wanted;
   Outputs out{.wanted = &wanted};
-  operation(name, options)(in, out);
+  operation(name, options)(Arguments(in), out);
   std::vector<ShapeOf> results;
   for (const ArrayType& type : wanted) results.emplace_back(name_of(type.dtype), type.shape);
   return results;

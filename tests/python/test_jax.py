@@ -533,12 +533,18 @@ def test_programs_that_lior_did_not_make_are_refused():
     for attributes, words in [
         ({}, "no attribute 'operation'"),
         ({"operation": "nothing", "options": "{}"}, "no operation 'nothing'"),
+        ({"operation": "lior_kernel", "options": "{}"}, "the call has 0 arrays; expected "),
         ({"operation": "ci8_scan", "options": "{}"}, "options lack '"),
         ({"operation": "ci8_scan", "options": "8"}, "expected an object of JSON"),
         ({"operation": "memory", "options": '{"tolerance": "8", "horizon": 9}'}, "tolerance is "),
     ]:
         with pytest.raises(Exception, match=words):
             call(**attributes).block_until_ready()
+    lag, raw = jnp.ones(3), jnp.asarray(memory.default_kernel())
+    for shapes, words in [([4], "out has shape"), ([3, 3], "out has 2 arrays; expected 1")]:
+        results = [jax.ShapeDtypeStruct((n,), "float64") for n in shapes]
+        with pytest.raises(Exception, match=words.replace("out has shape", r"out\[0\] has shape")):
+            jax.ffi.ffi_call("lior", results)(lag, raw, operation="lior_kernel", options="{}")
 
 
 def test_calls_use_liors_threads_and_give_the_same_bits(rng):
