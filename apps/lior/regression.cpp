@@ -94,10 +94,9 @@ void print_text(const AnyMetric<double>& metric, const Result& result) {
     fmt::print("  velocity   {}\n", velocity);
   }
   const auto worst = std::ranges::max_element(result.residuals.span());
-  fmt::print(
-      "R^2        {:.10g}\nresiduals  {:.6g} root mean square, {:.6g} at most, of point {}\n",
-      result.summary.r_squared, std::sqrt(result.summary.variance), *worst,
-      worst - result.residuals.span().begin() + 1);
+  fmt::print("R^2        {:.10g}\nresiduals  {:.6g} root mean square, {:.6g} at most, in row {}\n",
+             result.summary.r_squared, std::sqrt(result.summary.variance), *worst,
+             worst - result.residuals.span().begin() + 1);
   fmt::print("error      {:.2g}, after {} iterations\n", result.summary.error,
              result.summary.iterations);
 }
