@@ -357,7 +357,7 @@ def geodesic_regression(
     y: ArrayLike,
     weights: ArrayLike | None = None,
     *,
-    origin: ArrayLike = 0.0,
+    origin: ArrayLike | float = 0.0,
     **options: Any,
 ) -> Regression:
     """The geodesic exp_x((t - origin) v) whose sum of squared distances to y: (d, N) is least nearby, in float64.
@@ -374,10 +374,10 @@ def geodesic_regression(
     start = numpy.asarray(origin, dtype=numpy.float64)
     if start.ndim == 0:
         start = numpy.full(table.shape[:1], start)
-    x, v, *rest = _geometry._geodesic_regression(
-        metric, table, y, weights, start, _options(options)
+    fit = Regression(
+        *_geometry._geodesic_regression(metric, table, y, weights, start, _options(options))
     )
-    return Regression(x, v[:, 0] if one else v, *rest)
+    return fit._replace(v=fit.v[:, 0]) if one else fit
 
 
 @overload
