@@ -7,7 +7,6 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
-#include "lior/core/text.h"
 #include "lior/train/byte_pairs.h"
 #include "lior/train/source.h"
 #include "lior/train/tokenizer_kinds.h"

@@ -9,7 +9,6 @@
 #include "lior/core/timer.h"
 #include "lior/train/auto_preset.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/holding.h"
 #include "lior/train/rank_groups.h"
 #include "lior/train/text_counts.h"
 #include "lior/train/tokenizer_kinds.h"

@@ -2,7 +2,6 @@
 // Positive definite matrices and the hyperboloid: closed forms beside the derivatives of their
 // formulas, followed paths, and the maps that keep all distances.
 #include <cmath>
-#include <limits>
 
 #include "check/geometry/parts.h"
 #include "check/geometry/shot.h"
