@@ -15,6 +15,7 @@ import numpy
 from jax import Array
 
 from lior import geometry
+from lior._names import LEARNED_METRIC
 from lior.jax.operations import (
     ArrayLike,
     Operation,
@@ -23,18 +24,6 @@ from lior.jax.operations import (
     options_of,
 )
 from lior.typing import NDArray
-
-_NAMES = (
-    "L",
-    "metric_net.0.weight",
-    "metric_net.0.bias",
-    "metric_net.2.weight",
-    "metric_net.2.bias",
-    "resilience_net.0.weight",
-    "resilience_net.0.bias",
-    "resilience_net.2.weight",
-    "resilience_net.2.bias",
-)
 
 
 @functools.partial(
@@ -100,11 +89,11 @@ class Paths(NamedTuple):
 def _metric_of(metric: AnyMetric) -> Tuple[Dict[str, Any], List[Array]]:
     """Options that say what a metric is, and the arrays that it has."""
     if isinstance(metric, LearnedMetric):
-        missing = [name for name in _NAMES if name not in metric.parameters]
+        missing = [name for name in LEARNED_METRIC if name not in metric.parameters]
         if missing:
             raise ValueError(f"parameters lack '{missing[0]}'")
         kind = {"resilience": metric.resilience, "spd_floor": metric.spd_floor}
-        return kind, [array_of(metric.parameters[name]) for name in _NAMES]
+        return kind, [array_of(metric.parameters[name]) for name in LEARNED_METRIC]
     text = metric if isinstance(metric, str) else metric.text
     if not text:
         raise TypeError(f"{metric!r} has no text that names it; expected a lior.jax.LearnedMetric")

@@ -7,33 +7,22 @@ import torch
 from torch import Tensor
 
 from lior import geometry
+from lior._names import LEARNED_METRIC
 from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, Function, operator, pullback, vjp
 from lior.torch.operators.tensors import all_dense, dense
 from lior.typing import NDArray
 
-METRIC_NAMES = (
-    "L",
-    "metric_net.0.weight",
-    "metric_net.0.bias",
-    "metric_net.2.weight",
-    "metric_net.2.bias",
-    "resilience_net.0.weight",
-    "resilience_net.0.bias",
-    "resilience_net.2.weight",
-    "resilience_net.2.bias",
-)
-
 
 def _metric_of(
     parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
 ) -> geometry.LearnedMetric:
-    named: Dict[str, Any] = dict(zip(METRIC_NAMES, all_dense(parameters)))
+    named: Dict[str, Any] = dict(zip(LEARNED_METRIC, all_dense(parameters)))
     return geometry.LearnedMetric.from_arrays(named, resilience=resilience, spd_floor=spd_floor)
 
 
 def _in_order(named: Dict[str, NDArray]) -> List[Tensor]:
-    return [torch.from_numpy(named[name]) for name in METRIC_NAMES]
+    return [torch.from_numpy(named[name]) for name in LEARNED_METRIC]
 
 
 def _like(*tensors: Tensor) -> List[Tensor]:
@@ -71,7 +60,7 @@ def learned_metric(
     x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool
 ) -> Tensor:
     """g, or R^2 g with `resilience`, at planes of points: x [d, N] -> [d, d, N]. `parameters` are those of
-    METRIC_NAMES, in that order."""
+    LEARNED_METRIC, in that order."""
     x = dense(x)
     d, count = x.shape
     g = x.new_empty(d, d, count)
