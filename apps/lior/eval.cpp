@@ -53,7 +53,7 @@ struct Arguments {
   std::string model, split = "val", weights = "best", progress = "auto";
   std::vector<std::string> data;
   std::int64_t count = 256, seed = 1, sequence_ranks = 1;
-  double dynamic_rate = 3e-4;
+  double dynamic_rate = train::kDynamicRate;
   std::optional<std::int64_t> length;
   std::optional<std::string> pattern, field, separator, lengths, by_position, plot;
   bool dynamic = false, baseline = false;
@@ -82,22 +82,6 @@ std::vector<std::int64_t> parse_lengths(std::string_view text) {
   }
   return lengths;
 }
-
-/// An evaluation that is going on, on stderr: nothing where it is over before anyone would look.
-class EvalProgress {
- public:
-  explicit EvalProgress(const std::string& mode) : display_(ranks().is_first() ? mode : "none") {}
-
-  void show(std::int64_t length, double done) {
-    constexpr double kPatience = 2;  // seconds
-    if (timer_.seconds() < kPatience || !display_.due(0)) return;
-    display_.draw(done, fmt::format("length {}  {:.0f}%", length, 100 * done));
-  }
-
- private:
-  ProgressDisplay display_;
-  Timer timer_;
-};
 
 /// The subject of an evaluation, and its results.
 struct Report {
@@ -142,7 +126,7 @@ class Evaluation {
                              length, batch());
   }
 
-  Report run(std::int64_t length, const train::RankGroups& groups, EvalProgress& progress) const {
+  Report run(std::int64_t length, const train::RankGroups& groups, LateProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
     if (stream->length() < length && stream->count() == 1 && ranks().is_first()) {
@@ -151,7 +135,7 @@ class Evaluation {
     }
     train::Evaluator evaluator(trained_.model, batch(), window(length), groups.along());
     evaluator.stop_when([&](double done) {
-      progress.show(length, done);
+      progress.show(fmt::format("length {}", length), done);
       return false;
     });
     std::optional<train::DynamicModel> learner;
@@ -299,7 +283,7 @@ int run(const Arguments& arguments) {
   std::optional<Preparation> prepared;
   ranks().together([&] { prepared.emplace(arguments); });
   const train::RankGroups groups(ranks(), arguments.sequence_ranks);
-  EvalProgress progress(arguments.progress);
+  LateProgress progress(ranks().is_first() ? arguments.progress : "none");
   plot::Chart chart{
       .title = fmt::format("accuracy on {}", shown_path(train::join_names(arguments.data))),
       .x_label = "position, as a power of 2",

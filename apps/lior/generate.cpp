@@ -3,10 +3,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <span>
 
 #include "command.h"
 #include "generate_chat.h"
@@ -15,8 +17,9 @@
 #include "lior/core/timer.h"
 #include "lior/io/utf8.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/growing_counts.h"
+#include "lior/train/dynamic_model.h"
 #include "lior/train/tokenizer.h"
+#include "progress.h"
 #include "text_output.h"
 #include "text_stop.h"
 
@@ -27,6 +30,9 @@ constexpr const char* kWhat =
     R"(Without a prompt the text begins as after a line break. --stop ends a text before TEXT, which is not written. Of
 -n K texts, which a line ---- separates, the i-th is that of --seed + i.
 
+--adapt learns from a text as lior eval --dynamic does, by counts and by a step every 256 tokens, and writes then; the
+run's folder stays as it is. What is written begins a text of its own: a --prompt that quotes the end goes on from there.
+
 --interactive reads a line of stdin, answers it, and goes on from there: Ctrl-C ends an answer, Ctrl-D the chat. The
 model reads "User: LINE", an empty line and "Assistant:", after the prompt where one is given; its answer ends where it
 would say "User:" on a new line.
@@ -36,6 +42,7 @@ struct Arguments {
   std::string model, stop, weights = "best";
   std::optional<std::string> prompt, prompt_file, adapt;
   std::int64_t max_tokens = 256, seed = 0, count = 1;
+  double adapt_rate = train::kDynamicRate;
   bool raw = false, interactive = false;
   train::Sampling sampling{.temperature = 0.8};
 };
@@ -116,6 +123,21 @@ ChatSettings chat_settings(const Arguments& arguments) {
           .raw = arguments.raw};
 }
 
+/// Lets the model learn from the text of --adapt.
+void adapt(train::DynamicModel& learner, const std::string& path,
+           const train::Tokenizer& tokenizer) {
+  const std::vector<std::int32_t> tokens = train::encode(tokenizer, file_text("--adapt", path));
+  const std::string what = fmt::format("reading {}", shown_path(path));
+  LateProgress progress("auto");
+  learner.start();
+  for (auto rest = std::span(tokens); !rest.empty();) {
+    const auto piece = rest.first(std::min<std::size_t>(rest.size(), train::kDynamicWindow));
+    learner.read(piece);
+    rest = rest.subspan(piece.size());
+    progress.show(what, 1 - static_cast<double>(rest.size()) / static_cast<double>(tokens.size()));
+  }
+}
+
 int run(const Arguments& arguments) {
   prompt_of(arguments);  // what is wrong with it costs no loading
   LIOR_CHECK(arguments.max_tokens >= 0, "--max-tokens: {}; it must be at least 0",
@@ -131,10 +153,10 @@ int run(const Arguments& arguments) {
              "{}: was trained on {}; text needs a model that was trained on text",
              shown_path(arguments.model), shown_path(trained.config.data));
 
-  std::optional<train::GrowingCounts> counts;
+  std::optional<train::DynamicModel> learner;
   if (arguments.adapt) {
-    counts.emplace(trained.model);
-    counts->read(train::encode(*trained.tokenizer, file_text("--adapt", *arguments.adapt)));
+    learner.emplace(trained.model, arguments.adapt_rate);
+    adapt(*learner, *arguments.adapt, *trained.tokenizer);
   }
   catch_interrupts();
   const Timer timer;
@@ -156,7 +178,9 @@ Run generate_command(Options& options) {
   options.add("--prompt", arguments->prompt, "TEXT", "the text to continue (none)");
   options.add("--prompt-file", arguments->prompt_file, "FILE", "a file with that text");
   options.add("--adapt", arguments->adapt, "FILE",
-              "a text that the model's counts take in first, where it has any (none)");
+              "a text that the model learns from first, by counts and by steps (none)");
+  options.add("--adapt-rate", arguments->adapt_rate, "X",
+              "learning rate of the steps of --adapt; 0: counts alone (0.0003)");
   options.add("--stop", arguments->stop, "TEXT", "ends a text where it would say TEXT (never)");
   options.add("-n", arguments->count, "K", "texts to write (1)");
   options.add_switch("--interactive", arguments->interactive, "chat: answers each line of stdin");

@@ -99,4 +99,10 @@ void ProgressDisplay::draw(double done, const std::string& text) {
   drawn_ = true;
 }
 
+void LateProgress::show(const std::string& what, double done) {
+  constexpr double kPatience = 2;  // seconds
+  if (timer_.seconds() < kPatience || !display_.due(0)) return;
+  display_.draw(done, fmt::format("{}  {:.0f}%", what, 100 * done));
+}
+
 }  // namespace lior::app

@@ -42,6 +42,18 @@ class ProgressDisplay {
   bool drawn_ = false;
 };
 
+/// Of what is mostly over before anyone would look: shows itself after two seconds.
+class LateProgress {
+ public:
+  explicit LateProgress(const std::string& mode) : display_(mode) {}
+  /// "WHAT  50%" of `done` in [0, 1].
+  void show(const std::string& what, double done);
+
+ private:
+  ProgressDisplay display_;
+  Timer timer_;
+};
+
 /// "1:20", "2:03:07" of a time left.
 std::string clock_text(double seconds);
 

@@ -95,27 +95,15 @@ def test_counts_that_grow_predict_a_text_better_as_they_read_it(lior, inputs, ru
     assert [json.loads(line)["loss"] for line in twice] == 2 * [grown["loss"]]
 
 
-def test_a_text_to_adapt_to_is_followed(lior, inputs, run):
-    ask = (
-        "generate",
-        "--model",
-        run,
-        "--prompt",
-        "line 7 of a bo",
-        "--temperature",
-        0,
-        "--max-tokens",
-        4,
-    )
-    assert lior(*ask, "--adapt", inputs / "other.txt").stdout.startswith("ok t")
+def continued(lior, inputs, model, *more):
+    ask = ("generate", "--model", model, "--prompt", "line 7 of a bo", "--temperature", 0)
+    answer = lior(*ask, "--max-tokens", 4, "--adapt", inputs / "other.txt", *more)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
-def test_a_model_without_counts_has_none_that_could_grow(lior, refused, inputs, run):
-    plain = inputs / "none"
-    assert lior(*train(inputs, plain, "--steps", 1, config="plain.toml")).returncode == 0
-    assert "model.count_orders" in refused(
-        "generate", "--model", plain, "--adapt", inputs / "text.txt"
-    )
+def test_a_text_to_adapt_to_is_followed(lior, refused, inputs, run):
+    assert continued(lior, inputs, run).startswith("ok t")
     assert "no file" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
 
 
@@ -145,6 +133,8 @@ def test_what_was_read_predicts_what_comes(lior, inputs, run, recent):
     assert learnt != grown
     assert learnt < still
     assert loss_of(recent) == still
+    # What reads before it writes learns the same.
+    assert continued(lior, inputs, recent, "--adapt-rate", 0).startswith("ok t")
     # Counts of the training text that grow take no steps.
     assert loss_of(run, "--dynamic") == loss_of(run, "--dynamic", "--dynamic-rate", 0)
 
@@ -158,6 +148,11 @@ def test_a_model_without_counts_learns_by_steps(lior, refused, inputs):
     assert learnt < json.loads(lior(*command).stdout)["loss"]
     assert "nothing else learns" in refused(*command, "--dynamic", "--dynamic-rate", 0)
     assert "at least 0" in refused(*command, "--dynamic", "--dynamic-rate", -1)
+    # It knew a "text" of one step; 50 steps of another text are more.
+    assert continued(lior, inputs, plain, "--adapt-rate", 0.02).startswith("ok t")
+    adapt = ("generate", "--model", plain, "--adapt", inputs / "other.txt", "--adapt-rate")
+    assert "nothing else learns" in refused(*adapt, 0)
+    assert "at least 0" in refused(*adapt, -1)
 
 
 def test_what_is_no_text_is_not_learnt_from(refused, lior, tmp_path):

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "lior/train/evaluate.h"
 #include "support/error_of.h"
 
 namespace lior::train {
@@ -51,6 +52,31 @@ double loss_of(const nn::Model<float>& model) {
              .loss_sum /
          32;
 }
+
+/// Texts one after another; each token of the last one is a target, and none before.
+class Texts : public Stream {
+ public:
+  explicit Texts(const std::vector<std::vector<std::int32_t>>& texts)
+      : Stream(std::ssize(texts), std::ssize(texts.front()) - 1, 1), texts_(texts) {}
+
+  Index longest(Index first, Index) const override { return std::ssize(text(first)) - 1; }
+  void read(Index first, Index begin, View<std::int32_t, 2> tokens,
+            View<std::int32_t, 2> targets) override {
+    const auto from = text(first).begin() + begin;
+    std::copy_n(from, tokens.size(), tokens.data());
+    if (first + 1 == count()) {
+      std::copy_n(from + 1, tokens.size(), targets.data());
+    } else {
+      std::fill_n(targets.data(), tokens.size(), kNoTarget);
+    }
+  }
+
+ private:
+  const std::vector<std::int32_t>& text(Index i) const {
+    return texts_[static_cast<std::size_t>(i)];
+  }
+  std::vector<std::vector<std::int32_t>> texts_;
+};
 
 std::vector<float> values_of(const nn::Model<float>& model) {
   return {model.values().begin(), model.values().end()};
@@ -101,6 +127,34 @@ TEST(DynamicModel, LearnsTheSameFromTheSameTextInOtherPieces) {
   }
   EXPECT_EQ(learnt[0], learnt[1]);
   EXPECT_EQ(learnt[0], learnt[2]);
+}
+
+TEST(DynamicModel, ThatHasReadATextPredictsWhatFollowsAsADynamicEvaluationDoes) {
+  // One token more, since an evaluation reads the tokens that have a target.
+  const std::vector<std::int32_t> before = rounds(3 * kDynamicWindow),
+                                  next = rounds(kGrowthWindow + 1);
+  for (const auto& [count_orders, recent_orders] :
+       {std::pair<Index, Index>{0, 0}, {2, 0}, {2, 3}}) {
+    nn::Model<float> model = model_of(config_of(count_orders, recent_orders));
+    Evaluator evaluator(model, 1, kGrowthWindow);
+    Texts one({next});
+    const double unread = evaluator.run(one).loss;
+    double adapted = 0;
+    {
+      DynamicModel learner(model, kRate);
+      learner.start();
+      learner.read(std::span(before).first(before.size() - 1));
+      adapted = evaluator.run(one).loss;
+    }
+    DynamicModel learner(model, kRate);
+    evaluator.after_windows([&](View<const std::int32_t, 2> tokens, bool is_first) {
+      if (is_first) learner.start();
+      learner.read(tokens.span());
+    });
+    Texts both({before, next});
+    EXPECT_EQ(evaluator.run(both).loss, adapted) << count_orders << ' ' << recent_orders;
+    EXPECT_NE(adapted, unread) << count_orders << ' ' << recent_orders;
+  }
 }
 
 TEST(DynamicModel, TakesNoStepsAtARateOfZeroOrWhereCountsGrow) {

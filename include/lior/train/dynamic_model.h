@@ -18,6 +18,9 @@ namespace lior::train {
 /// Tokens of a step.
 inline constexpr Index kDynamicWindow = 256;
 
+/// The rate of the steps where nobody says another (docs/decisions/037-what-was-read.md).
+inline constexpr double kDynamicRate = 3e-4;
+
 /// A model learns as long as this lives; then it has the weights and counts again that it had.
 class DynamicModel {
  public:
