@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "layer.h"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -8,25 +10,14 @@
 #include <optional>
 
 #include "bindings.h"
-#include "lior/core/names.h"
 #include "lior/nn/activation.h"
-#include "lior/nn/mixers.h"
 #include "lior/nn/packed_core.h"
-#include "operations.h"
 #include "workspace.h"
 
 namespace lior::python {
 namespace {
 
 using linalg::MatrixView;
-
-template <class T>
-struct Block {
-  Block(const std::string& kind, const nn::ModelConfig& config)
-      : layer(nn::layer_block<T>(kind, config, "", layout)) {}
-  nn::Layout layout;
-  std::unique_ptr<nn::ResidualBlock<T>> layer;
-};
 
 /// Options as Python's keywords.
 class Keywords {
@@ -48,101 +39,12 @@ class Keywords {
   const nb::kwargs& given_;
 };
 
-/// Sets an option from what was given for it.
-template <class Given, class Member>
-void set_option(const nn::LayerOption& option, const Given& given, Member& member) {
-  const std::string argument(option.name);
-  if constexpr (std::is_same_v<Member, Index>) {
-    const auto value = given.template get<Index>(argument);
-    // A layer on its own may see all positions; one of a model has a state of constant size.
-    const double low = option.name == "window" ? 0 : option.low;
-    LIOR_CHECK(static_cast<double>(value) >= low && static_cast<double>(value) <= option.high,
-               "{} is {}; expected {:.0f} to {:.0f}", argument, value, low, option.high);
-    member = value;
-  } else if constexpr (std::is_same_v<Member, bool>) {
-    member = given.template get<bool>(argument);
-  } else {
-    member = parse_name<Member>(given.template get<std::string>(argument), argument);
-  }
-}
-
 nb::object option_value(Index value) { return nb::cast(value); }
 nb::object option_value(bool value) { return nb::cast(value); }
 template <class E>
 requires(std::is_enum_v<E>) nb::object option_value(E value) {
   return nb::cast(std::string(name(value)));
 }
-
-/// One layer of lior.nn.Layer: of either type of numbers when it is first asked for.
-class Layer {
- public:
-  /// options: Keywords, or Options of an operation.
-  template <class Given>
-  Layer(const std::string& kind, Index d_model, Index layers, const Given& options) : kind_(kind) {
-    LIOR_CHECK(d_model >= 1, "d_model is {}; expected at least 1", d_model);
-    LIOR_CHECK(layers >= 1, "layers is {}; expected at least 1", layers);
-    config_.d_model = d_model;
-    config_.layers = layers;
-    check_config(config_);  // sizes that cannot be counted, before they are multiplied
-    config_.mlp_hidden = 4 * d_model;
-    std::string names;
-    Index used = 0;
-    nn::visit_layer_options(config_, [&](const nn::LayerOption& option, auto& member) {
-      if (!option.belongs_to(kind_)) return;
-      const std::string argument(option.name);
-      names += (names.empty() ? "" : ", ") + argument;
-      if (!options.contains(argument)) return;
-      set_option(option, options, member);
-      ++used;
-    });
-    block<float>();  // what cannot be is said here
-    for (const std::string& argument : options.names()) {
-      if (used == static_cast<Index>(options.size())) break;
-      LIOR_CHECK((", " + names + ", ").find(", " + argument + ", ") != std::string::npos,
-                 "layers of kind {} have no option '{}'; they have: {}", kind_, argument, names);
-    }
-    check_config(config_);
-  }
-
-  const std::string& kind() const { return kind_; }
-  Index d_model() const { return config_.d_model; }
-  Index layers() const { return config_.layers; }
-  NamedValues options() const {
-    nb::dict all;
-    nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
-      if (option.belongs_to(kind_))
-        all[nb::str(option.name.data(), option.name.size())] = option_value(member);
-    });
-    return all;
-  }
-
-  template <class T>
-  Block<T>& block() {
-    auto& held = std::get<std::optional<Block<T>>>(blocks_);
-    if (!held) held.emplace(kind_, config_);
-    return *held;
-  }
-  /// Whether its first state is learned; the inner passes do not see that parameter.
-  bool has_initial() {
-    const auto& all = block<float>().layout.parameters();
-    return std::any_of(all.begin(), all.end(),
-                       [](const nn::Parameter& p) { return p.name == "initial"; });
-  }
-  /// A layer works in tables of its own: one call at a time.
-  std::mutex& mutex() { return mutex_; }
-
- private:
-  /// Refuses what a model would also refuse.
-  void check_config(nn::ModelConfig config) const {
-    config.attention_window = std::max<Index>(config.attention_window, 1);
-    nn::check_config(config);
-  }
-
-  std::string kind_;
-  nn::ModelConfig config_;
-  std::tuple<std::optional<Block<float>>, std::optional<Block<double>>> blocks_;
-  std::mutex mutex_;
-};
 
 /// The parameters by the layout's names, checked; `inner`: the core's own alone.
 template <class T>
@@ -241,9 +143,6 @@ void run_alone(Layer& layer, Body&& body) {
   with_arena(body);
 }
 
-/// An array, and gradients by name.
-using ArrayAndGradients = nb::typed<nb::tuple, NumPy, NamedArrays>;
-
 nb::typed<nb::dict, nb::str, Sizes> shapes(Layer& self) {
   nb::dict all;
   for (const nn::Parameter& p : self.block<float>().layout.parameters()) {
@@ -271,7 +170,19 @@ NamedArrays start(Layer& self, std::uint64_t seed, const std::string& dtype) {
   });
 }
 
-Pair forward(Layer& self, const NamedArguments& parameters, const Argument& x, const Outputs& out) {
+}  // namespace
+
+NamedValues Layer::options() const {
+  nb::dict all;
+  nn::visit_layer_options(config_, [&](const nn::LayerOption& option, const auto& member) {
+    if (option.belongs_to(kind_))
+      all[nb::str(option.name.data(), option.name.size())] = option_value(member);
+  });
+  return all;
+}
+
+Pair layer_forward(Layer& self, const NamedArguments& parameters, const Argument& x,
+                   const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -291,8 +202,8 @@ Pair forward(Layer& self, const NamedArguments& parameters, const Argument& x, c
   });
 }
 
-ArrayAndGradients backward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                           const Argument& saved, const Argument& d_out, const Outputs& out) {
+ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, const Argument& x,
+                                 const Argument& saved, const Argument& d_out, const Outputs& out) {
   return for_real("x", x, [&]<class T>() -> ArrayAndGradients {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -318,9 +229,8 @@ ArrayAndGradients backward(Layer& self, const NamedArguments& parameters, const 
   });
 }
 
-/// Keeps nothing for a way back. Without a state: from the initial one.
-NumPy run_forward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                  const Output* state, const Outputs& out) {
+NumPy layer_run(Layer& self, const NamedArguments& parameters, const Argument& x,
+                const Output* state, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -341,13 +251,8 @@ NumPy run_forward(Layer& self, const NamedArguments& parameters, const Argument&
   });
 }
 
-NumPy step(Layer& self, const NamedArguments& parameters, const Argument& x, const Output& state,
-           const Outputs& out) {
-  return run_forward(self, parameters, x, &state, out);
-}
-
-NumPy initial_state(Layer& self, Index batch, const NamedArguments& parameters,
-                    const std::string& dtype, const Outputs& out) {
+NumPy layer_initial_state(Layer& self, Index batch, const NamedArguments& parameters,
+                          const std::string& dtype, const Outputs& out) {
   LIOR_CHECK(batch >= 0, "batch is {}; expected at least 0", batch);
   return for_dtype(dtype, [&]<class T>() {
     Call call(out);
@@ -361,6 +266,13 @@ NumPy initial_state(Layer& self, Index batch, const NamedArguments& parameters,
       });
     });
   });
+}
+
+namespace {
+
+NumPy step(Layer& self, const NamedArguments& parameters, const Argument& x, const Output& state,
+           const Outputs& out) {
+  return layer_run(self, parameters, x, &state, out);
 }
 
 /// Lengths of sequences that lie one behind another in the rows of one; or none: each row of a
@@ -505,69 +417,10 @@ nb::typed<nb::dict, nb::str, nb::str> layer_option_keys(const std::string& kind)
   return keys;
 }
 
-/// The layer that options describe: kind, d_model, and the kind's own under "options".
-std::shared_ptr<Layer> layer_of(const Options& options) {
-  auto layer = std::make_shared<Layer>(options.get<std::string>("kind"),
-                                       options.get<Index>("d_model"), 1, options.part("options"));
-  layer->block<float>(), layer->block<double>();  // now: calls come from several threads
-  return layer;
-}
-
-/// in[first], in[first + 1], ... as the layer's parameters, in the order of its `shapes`.
-NamedArguments parameters_of(Layer& layer, Arguments in, std::size_t first) {
-  NamedArguments parameters;
-  for (const nn::Parameter& p : layer.block<float>().layout.parameters()) {
-    parameters.items.emplace_back(p.name, in[first++]);
-  }
-  return parameters;
-}
-
-/// (x, parameters ...) -> out.
-Operation layer_operation(const Options& options) {
-  return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    run_forward(*layer, parameters_of(*layer, in, 1), in[0], nullptr, out);
-  };
-}
-
-/// (x, parameters ...) -> (out, saved).
-Operation layer_forward_operation(const Options& options) {
-  return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    forward(*layer, parameters_of(*layer, in, 1), in[0], out);
-  };
-}
-
-/// (x, saved, d_out, parameters ...) -> (dx, gradients ...).
-Operation layer_backward_operation(const Options& options) {
-  return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    backward(*layer, parameters_of(*layer, in, 3), in[0], in[1], in[2], out);
-  };
-}
-
-/// (x, state, parameters ...) -> (out, next state).
-Operation layer_step_operation(const Options& options) {
-  return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    const Output state = state_in_place(in[1], out);
-    step(*layer, parameters_of(*layer, in, 2), in[0], state, out);
-    want_state(in[1], out);
-  };
-}
-
-/// parameters ... -> the state before the first token.
-Operation layer_start_operation(const Options& options) {
-  return [layer = layer_of(options), batch = options.get<Index>("batch"),
-          dtype = options.get<std::string>("dtype")](Arguments in, Outputs& out) {
-    initial_state(*layer, batch, parameters_of(*layer, in, 0), dtype, out);
-  };
-}
-
 }  // namespace
 
 void bind_layer(nb::module_& m) {
-  define_operation("layer", &layer_operation);
-  define_operation("layer_forward", &layer_forward_operation);
-  define_operation("layer_backward", &layer_backward_operation);
-  define_operation("layer_step", &layer_step_operation);
-  define_operation("layer_start", &layer_start_operation);
+  define_layer_operations();
   m.def("layer_kinds", &kinds, "The kinds of lior.nn.Layer.");
   m.def("layer_option_keys", &layer_option_keys, "kind"_a,
         "The options of a kind, each with its key among a model's settings.");
@@ -629,12 +482,12 @@ of the kind, as in a model's configuration, by their short names (heads, window,
           "batch"_a, "length"_a, "lengths"_a = nb::none(), "Numbers that inner_forward saves.")
       .def("start", &start, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
            "Start values, a dict: a function of the seed alone.")
-      .def("initial_state", &initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
+      .def("initial_state", &layer_initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
            "dtype"_a = "float32", "out"_a = nb::none(),
            "The state before the first token: (B, state_size).")
-      .def("forward", &forward, "parameters"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
+      .def("forward", &layer_forward, "parameters"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
            "(out (B, N, D), what backward needs) from x: (B, N, D), from the initial state.")
-      .def("backward", &backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a, nb::kw_only(),
+      .def("backward", &layer_backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a, nb::kw_only(),
            "out"_a = nb::none(),
            "(dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x. out: dx, and "
            "the "

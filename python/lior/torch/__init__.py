@@ -10,13 +10,10 @@ graphs of torch.compile, and read and write tensors where they lie, on the proce
 """
 
 from lior.torch import cuda, ops
+from lior.torch.layers import CausalField, GeometricAttention, GeometricMamba, Layer
 from lior.torch.model import Model, ShortConvolution, draw, export, from_run
 from lior.torch.modules import (
-    CausalField,
     CompatMamba,
-    GeometricAttention,
-    GeometricMamba,
-    Layer,
     LearnedMetric,
     LiorKernel,
     LiorMemory,

@@ -16,11 +16,10 @@ from lior import nn as lior_nn
 from lior import train as lior_train
 from lior._copies import flat_settings
 from lior.torch import ops
+from lior.torch.layers import Layer, RmsNorm
 from lior.torch.modules import (
     Device,
-    Layer,
     Lengths,
-    RmsNorm,
     expect,
     fresh_seed,
     sizes_of,
