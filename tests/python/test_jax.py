@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """lior.jax: values with the bits of the NumPy functions, gradients as JAX's own of plain formulas, jit, vmap."""
 
-import functools
-import math
-
 import lior
 import numpy
 import pytest
@@ -11,187 +8,22 @@ import pytest
 jax = pytest.importorskip("jax", reason="jax is missing; scripts/setup.sh tests installs it")
 
 import jax.numpy as jnp  # noqa: E402
-import jax_references as plain  # noqa: E402
 import lior.jax as lj  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
-from lior import algebra, geometry, memory, nn  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def wide():
-    """float64, which JAX has only where it is asked for."""
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_disable_most_optimizations", True)  # compiling is what takes time here
-    yield
-    jax.config.update("jax_enable_x64", before)
-
-
-# What a row says: the function, its arrays drawn by a generator, the same of NumPy, the same in plain jax.numpy, and
-# the axis of each array that runs over points or sequences, None for what these share.
-class Row:
-    def __init__(self, call, arrays, of_numpy, formula, axes):
-        self.call, self.arrays, self.of_numpy = call, arrays, of_numpy
-        self.formula, self.axes = formula, axes
-
-
-def scan_row(**options):
-    mixer = nn.MixerConfig(heads=3, **options)
-    width, size = mixer.projection_width, mixer.state_width
-
-    def arrays(rng):
-        made = [rng.standard_normal((2, 4, width)), rng.standard_normal((2, size, 3))]
-        return made + ([rng.uniform(-1, 1, (8, 3))] if mixer.rotation else [])
-
-    return Row(
-        functools.partial(lj.ci8_scan, **options),
-        arrays,
-        lambda *a: nn.ci8_scan_forward(mixer, *a),
-        functools.partial(plain.ci8_scan, **options),
-        (0, 0) + ((None,) if mixer.rotation else ()),
-    )
-
-
-def bilinears_row(dtype, **options):
-    def draw(rng, *shape):
-        real = rng.standard_normal(shape)
-        return (real + 1j * rng.standard_normal(shape)).astype(dtype) if dtype[0] == "c" else real
-
-    def of_numpy(psi, gamma):
-        pairs = "packed" if options.get("packed") else "full"
-        adjoint = "dirac" if options.get("dirac") else "hermitian"
-        return algebra.Bilinears(gamma, pairs=pairs, adjoint=adjoint).forward(psi)
-
-    return Row(
-        functools.partial(lj.bilinears, **options),
-        lambda rng: [draw(rng, 5, 4), draw(rng, 3, 4, 4)],
-        of_numpy,
-        functools.partial(plain.bilinears, **options),
-        (0, None),
-    )
-
-
-def memory_arrays(rng):
-    raw = memory.default_kernel() + 0.1 * rng.standard_normal((2, 12))
-    return [rng.standard_normal((2, 6, 2, 3)), raw]
-
-
-def memory_of_numpy(x, raw):
-    made = memory.CausalConvolution(2, memory.PowerLawRule(1e-6, 1048576.0), dtype=str(x.dtype))
-    made.set(raw)
-    return made.forward(x)
-
-
-LAYER = lj.Layer("geometric_mamba", 8, heads=2)
-
-
-def layer_arrays(rng):
-    parameters = {k: rng.standard_normal(n) / math.sqrt(n[-1]) for k, n in LAYER.shapes.items()}
-    return [parameters, rng.standard_normal((2, 5, 8))]
-
-
-def learned(rng, **options):
-    made = lj.LearnedMetric.init(2, 1, dtype="float64", **options)
-    return jax.tree.map(lambda p: p + 0.1 * rng.standard_normal(p.shape), made)
-
-
-def in_numpy(metric):
-    return geometry.LearnedMetric.from_arrays(
-        {name: numpy.asarray(values) for name, values in metric.parameters.items()},
-        resilience=metric.resilience,
-        spd_floor=metric.spd_floor,
-    )
-
-
-def metric_row(call, of_numpy, formula, **options):
-    return Row(
-        call,
-        lambda rng: [learned(rng, **options), rng.uniform(-1, 1, (2, 3))],
-        lambda metric, x: of_numpy(in_numpy(metric), x),
-        lambda metric, x: plain.at_points(functools.partial(formula, metric))(x),
-        (None, -1),
-    )
-
-
-def steps_of_numpy(metric, x, v):
-    paths = geometry.geodesics(in_numpy(metric), x, v, [1.0], method="rk4", step=0.25)
-    return paths.x[0], paths.v[0]
-
-
-def steps_in_jax(metric, x, v):
-    return jax.vmap(
-        lambda x, v: plain.geodesic(metric, x, v, 4), in_axes=(-1, -1), out_axes=(-1, -1)
-    )(x, v)
-
-
-ROWS = {
-    "scan": scan_row(),
-    "scan left": scan_row(transition="left", factors=2),
-    "scan complex": scan_row(transition="two_sided", complex_state=True, phase=True, rotation=True),
-    "scan without gates": scan_row(gates=False),
-    "readout": Row(
-        lj.readout,
-        lambda rng: [rng.standard_normal((2, 3, 8, 2))],
-        lambda states: nn.readout_forward(nn.MixerConfig(heads=2), states),
-        plain.linear_quadratic,
-        (0,),
-    ),
-    "bilinears": bilinears_row("float64"),
-    "bilinears complex": bilinears_row("complex128", packed=True, dirac=True),
-    "kernel": Row(
-        lj.lior_kernel,
-        lambda rng: [
-            memory.default_kernel() + 0.1 * rng.standard_normal(12),
-            rng.uniform(0.5, 9, 5),
-        ],
-        memory.kernel_forward,
-        plain.lior_kernel,
-        (None, 0),
-    ),
-    "memory": Row(lj.memory, memory_arrays, memory_of_numpy, None, (0, None)),
-    "layer": Row(
-        LAYER.__call__,
-        layer_arrays,
-        lambda parameters, x: nn.Layer("geometric_mamba", 8, heads=2).forward(parameters, x)[0],
-        functools.partial(plain.geometric_mamba, heads=2),
-        (None, 0),
-    ),
-    "metric": metric_row(
-        lj.metric_values,
-        lambda metric, x: metric.values(x)[0],
-        plain.learned_metric,
-        resilience=False,
-    ),
-    "christoffel": metric_row(
-        lj.christoffel, geometry.christoffel, plain.christoffel, spd_floor=True
-    ),
-    "geodesic": Row(
-        functools.partial(lj.geodesic, step=0.25),
-        lambda rng: [learned(rng), *(rng.uniform(-0.5, 0.5, (2, 3)) for _ in range(2))],
-        steps_of_numpy,
-        steps_in_jax,
-        (None, -1, -1),
-    ),
-}
-
-#: Arguments that no gradient is taken of.
-CONSTANT = {"kernel": (1,)}
+from jax_rows import (  # noqa: E402
+    CONSTANT,
+    LAYER,
+    ROWS,
+    in_numpy,
+    learned,
+    memory_arrays,
+    near,
+    precise,  # noqa: F401
+    same_bits,
+)
+from lior import geometry, memory, nn  # noqa: E402
 
 rows = pytest.mark.parametrize("name", ROWS)
-
-
-def same_bits(got, want):
-    assert jax.tree.structure(got) == jax.tree.structure(want)
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
-        numpy.testing.assert_array_equal(numpy.asarray(a), numpy.asarray(b))
-
-
-def near(got, want, rtol=1e-9):
-    """rtol: of sums of some hundred roundings of float64 (condition numbers of some hundred included)."""
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        a, b = numpy.asarray(a), numpy.asarray(b)
-        scale = max(numpy.abs(b).max(), 1e-3)
-        numpy.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale)
 
 
 def loss_of(call, name, arrays):
@@ -491,32 +323,6 @@ def test_errors_of_numbers_are_said_by_the_call():
     with pytest.raises(Exception, match="point 1 .* is outside the metric's domain") as raised:
         jax.jit(lambda x: lj.christoffel("half_plane", x))(numpy.array([[0.0, 0.0], [1.0, -1.0]]))
     assert "INVALID_ARGUMENT" in str(raised.value)
-
-
-def test_what_goes_beyond_first_gradients_raises(rng):
-    p, h = ROWS["scan"].arrays(rng)
-    loss = lambda p: (lj.ci8_scan(p, h) ** 2).sum()
-    with pytest.raises(NotImplementedError, match="no further derivatives"):
-        jax.grad(lambda p: jax.grad(loss)(p).sum())(p)
-    with pytest.raises(TypeError, match="custom_vjp"):
-        jax.jvp(loss, (p,), (p,))
-    metric, x = learned(rng), rng.uniform(-0.5, 0.5, (2, 3))
-    for call, words in [
-        (lambda x: lj.christoffel("sphere", x), "LearnedMetric has"),
-        (lambda x: lj.exp_map(metric, x, x)[0], "geodesic of a LearnedMetric has"),
-        (lambda x: lj.geodesics(metric, x, x, [1.0]).x, "geodesic of a LearnedMetric has"),
-    ]:
-        with pytest.raises(NotImplementedError, match=words):
-            jax.grad(lambda x: call(x).sum())(x)
-
-
-def test_lags_have_no_gradient(rng):
-    raw, lag = memory.default_kernel(), rng.uniform(1, 2, 3)
-    with pytest.raises(NotImplementedError, match="with respect to lags"):
-        jax.grad(lambda lag: lj.lior_kernel(raw, lag).sum())(lag)
-    many = numpy.stack([raw, 2 * raw])
-    gradient = jax.grad(lambda raw: lj.lior_kernel(raw, lag).sum())
-    same_bits(jax.vmap(gradient)(many), numpy.stack([gradient(raw) for raw in many]))
 
 
 def test_other_platforms_are_refused_in_words():

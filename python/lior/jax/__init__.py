@@ -8,8 +8,8 @@
     gradients = jax.jit(jax.grad(loss))(parameters, jax.numpy.ones((4, 256, 64)))
 
 Functions have the formulas, shapes and bits of those for NumPy. They work inside jit, grad, vmap, lax.scan and their
-compositions; XLA calls the kernels without Python. Gradients are of first order, in reverse mode; what goes further
-raises. Numbers are float32, and float64 after jax.config.update("jax_enable_x64", True), complex too where the text says
+compositions; XLA calls the kernels without Python. Derivatives are of first order, by kernels in reverse mode and by
+lior.jax.formulas in forward mode; what goes further raises. Numbers are float32, and float64 after jax.config.update("jax_enable_x64", True), complex too where the text says
 so. Wrong shapes and dtypes are errors while JAX traces: ValueError (lior.Error) and TypeError; what only the numbers show
 is a jax.errors.JaxRuntimeError of the call. Needs jax 0.5 or later.
 """

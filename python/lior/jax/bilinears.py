@@ -5,7 +5,9 @@ from typing import Any, Tuple, cast
 
 from jax import Array
 
-from lior.jax.operations import ArrayLike, Operation, array_of, differentiable, options_of
+from lior.jax import formulas
+from lior.jax.derivatives import differentiable, of_formula
+from lior.jax.operations import ArrayLike, Operation, array_of, named, options_of
 
 _FORWARD = Operation("bilinears", inputs=(0,), outputs=(0, 0, 0))
 _BACKWARD = Operation("bilinears_backward", inputs=(0, None, 0, 0, 0), outputs=None)
@@ -25,7 +27,13 @@ def _backward(options: str, saved: Any, grads: Tuple[Array, ...]) -> Any:
     return tuple(gradient.conj() for gradient in gradients)
 
 
-_bilinears = differentiable(_value, _forward, _backward)
+def _formula(options: str, psi: Array, gamma: Array) -> Tuple[Array, Array, Array]:
+    kind = named(options)
+    packed, dirac = kind["pairs"] == "packed", kind["adjoint"] == "dirac"
+    return formulas.bilinears(psi, gamma, packed, dirac)
+
+
+_bilinears = differentiable(_value, _forward, _backward, of_formula(_formula))
 
 
 def bilinears(

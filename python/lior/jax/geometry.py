@@ -7,7 +7,7 @@ lior.geometry.Metric made of one, or a LearnedMetric, whose functions have gradi
 
 import dataclasses
 import functools
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple, cast
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +16,9 @@ from jax import Array
 
 from lior import geometry
 from lior._names import LEARNED_METRIC
-from lior.jax.operations import (
-    ArrayLike,
-    Operation,
-    array_of,
-    differentiable,
-    options_of,
-)
+from lior.jax import formulas
+from lior.jax.derivatives import differentiable, of_formula
+from lior.jax.operations import ArrayLike, Operation, array_of, named, options_of
 from lior.typing import NDArray
 
 
@@ -129,7 +125,7 @@ _GEODESICS = Operation(
 class _OfPoints:
     """A function of (options, x, parameters) with a gradient by the operation NAME_backward."""
 
-    def __init__(self, name: str, outputs: int) -> None:
+    def __init__(self, name: str, outputs: int, formula: Callable[..., Array]) -> None:
         forward = Operation(name, inputs=(-1,), outputs=(-1,) * outputs)
         backward = Operation(f"{name}_backward", inputs=(-1, -1), outputs=None)
 
@@ -144,11 +140,14 @@ class _OfPoints:
             d_x, *d_parameters = backward(options, x, d_value, *parameters)
             return d_x, d_parameters
 
-        self.call = differentiable(value, value_and_saved, gradient)
+        def plain(options: str, x: Array, parameters: Sequence[Array]) -> Array:
+            return formula(x, parameters, **named(options))
+
+        self.call = differentiable(value, value_and_saved, gradient, of_formula(plain))
 
 
-_learned_values = _OfPoints("learned_metric", 2).call
-_learned_christoffel = _OfPoints("learned_christoffel", 1).call
+_learned_values = _OfPoints("learned_metric", 2, formulas.learned_metric).call
+_learned_christoffel = _OfPoints("learned_christoffel", 1, formulas.christoffel).call
 
 
 def metric_values(metric: AnyMetric, x: ArrayLike) -> Array:
@@ -229,7 +228,18 @@ def _geodesic_gradient(
     return d_x, d_v, d_parameters
 
 
-_geodesic = differentiable(_geodesic_value, _geodesic_forward, _geodesic_gradient)
+def _geodesic_formula(
+    kind: Tuple[bool, bool, float, float], x: Array, v: Array, parameters: Sequence[Array]
+) -> Tuple[Array, Array]:
+    resilience, spd_floor, time, step = kind
+    return formulas.geodesic(
+        x, v, parameters, time=time, step=step, resilience=resilience, spd_floor=spd_floor
+    )
+
+
+_geodesic = differentiable(
+    _geodesic_value, _geodesic_forward, _geodesic_gradient, of_formula(_geodesic_formula)
+)
 
 
 def geodesic(

@@ -6,7 +6,8 @@ from typing import Any, Dict, Mapping, Tuple, cast
 from jax import Array
 
 from lior import nn
-from lior.jax.operations import ArrayLike, Operation, array_of, differentiable, options_of
+from lior.jax.derivatives import differentiable, refused
+from lior.jax.operations import ArrayLike, Operation, array_of, options_of
 
 #: Arrays by the names of Layer.shapes.
 Parameters = Mapping[str, ArrayLike]
@@ -41,7 +42,7 @@ def _backward(options: str, kept: Any, d_out: Array) -> Any:
     return dx, tuple(gradients)
 
 
-_layer = differentiable(_value, _forward, _backward)
+_layer = differentiable(_value, _forward, _backward, refused("Layer"))
 
 
 class Layer:

@@ -40,6 +40,11 @@ def options_of(**options: Any) -> str:
     return json.dumps(options, sort_keys=True)
 
 
+def named(options: str) -> dict[str, Any]:
+    """What options_of was given."""
+    return cast(dict[str, Any], json.loads(options))
+
+
 class Operation:
     """The operation `name`: call it with options and arrays; it returns a tuple of arrays.
 
@@ -53,8 +58,7 @@ class Operation:
     ) -> None:
         self.name, self.inputs, self.outputs = name, tuple(inputs), outputs
         self.refusal = refusal or (
-            f"lior.jax: {name} has no further derivatives; first ones in reverse mode (jax.grad, jax.vjp, jax.jacrev) "
-            "are what there is"
+            f"lior.jax: {name} has no further derivatives; first ones (jax.grad, jax.vjp, jax.jvp) are what there is"
         )
 
     def __call__(self, options: str, *arrays: Array) -> tuple[Array, ...]:
@@ -136,20 +140,6 @@ def _compiled(operation: Operation, options: str) -> Callable[..., tuple[Array, 
     whole = jax.custom_jvp(batched)
     whole.defjvp(refuse)
     return cast(Callable[..., tuple[Array, ...]], jax.jit(whole, inline=True))
-
-
-def differentiable(
-    value: Callable[..., Any],
-    forward: Callable[..., Any],
-    backward: Callable[..., Any],
-    *,
-    symbolic_zeros: bool = False,
-) -> Callable[..., Any]:
-    """A function of (options, arrays ...) whose gradient is an operation too, compiled once for each options.
-    symbolic_zeros: of jax.custom_vjp.defvjp."""
-    made = jax.custom_vjp(value, nondiff_argnums=(0,))
-    made.defvjp(forward, backward, symbolic_zeros=symbolic_zeros)
-    return cast(Callable[..., Any], jax.jit(made, static_argnums=0, inline=True))
 
 
 def given(*arrays: Array | None) -> list[Array]:

@@ -5,13 +5,15 @@ from typing import Any, Tuple, cast
 
 from jax import Array
 
+from lior.jax import formulas
+from lior.jax.derivatives import differentiable, of_formula
 from lior.jax.operations import (
     ArrayLike,
     Operation,
     array_of,
-    differentiable,
     extent,
     given,
+    named,
     options_of,
 )
 
@@ -38,7 +40,13 @@ def _scan_backward(options: str, saved: Any, d_states: Array) -> Any:
     return d_projection, d_initial, None if angles is None else d_angles.sum(0)
 
 
-_scan = differentiable(_scan_value, _scan_forward, _scan_backward)
+def _scan_formula(options: str, projection: Array, initial: Array, angles: Array | None) -> Array:
+    kind = named(options)
+    del kind["heads"]
+    return formulas.ci8_scan(projection, initial, angles, **kind)
+
+
+_scan = differentiable(_scan_value, _scan_forward, _scan_backward, of_formula(_scan_formula))
 
 
 def ci8_scan(
@@ -86,7 +94,13 @@ def _readout_backward(options: str, states: Array, d_shown: Array) -> Tuple[Arra
     return (_READOUT_BACKWARD(options, states, d_shown)[0],)
 
 
-_readout = differentiable(_readout_value, _readout_forward, _readout_backward)
+def _readout_formula(options: str, states: Array) -> Array:
+    return formulas.readout(states, named(options)["readout"])
+
+
+_readout = differentiable(
+    _readout_value, _readout_forward, _readout_backward, of_formula(_readout_formula)
+)
 
 
 def readout(states: ArrayLike, kind: str = "linear_quadratic") -> Array:
