@@ -440,6 +440,22 @@ Operation exp_map_operation(const Options& options) {
   };
 }
 
+/// (x, y) -> (log_x(y), converged, error, shortest).
+Operation log_map_operation(const Options& options) {
+  return [metric = MetricOperation(options), how = geodesic_options_of(options)](Arguments in,
+                                                                                 Outputs& out) {
+    metric.with(in, 2, [&](const Metric& m) { log_map(m, in[0], in[1], how, out); });
+  };
+}
+
+/// (x, y) -> the distance.
+Operation distance_operation(const Options& options) {
+  return [metric = MetricOperation(options), how = geodesic_options_of(options)](Arguments in,
+                                                                                 Outputs& out) {
+    metric.with(in, 2, [&](const Metric& m) { distance(m, in[0], in[1], how, out); });
+  };
+}
+
 /// (x, v) -> (x and v of each sample, status, reached).
 Operation geodesics_operation(const Options& options) {
   return [metric = MetricOperation(options), how = geodesic_options_of(options),
@@ -454,6 +470,8 @@ void bind_geometry(nb::module_& m) {
   define_operation("metric_values", &metric_values_operation);
   define_operation("christoffel", &christoffel_operation);
   define_operation("exp_map", &exp_map_operation);
+  define_operation("log_map", &log_map_operation);
+  define_operation("distance", &distance_operation);
   define_operation("geodesics", &geodesics_operation);
   nb::class_<GeodesicOptions>(m, "GeodesicOptions", "How geodesics are integrated.")
       .def(

@@ -21,8 +21,18 @@ from jax_rows import (  # noqa: E402
 )
 from lior import memory  # noqa: E402
 
-#: Rows whose tangents are those of all arguments.
-FORWARD = [name for name in ROWS if name not in ("layer", "memory")]
+#: A row of each formula, with all that it has.
+FORWARD = [
+    "scan complex",
+    "scan without gates",
+    "readout",
+    "readout invariants",
+    "bilinears complex",
+    "kernel",
+    "metric",
+    "christoffel",
+    "geodesic",
+]
 
 
 def drawn_like(rng, values):

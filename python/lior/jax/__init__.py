@@ -15,6 +15,7 @@ is a jax.errors.JaxRuntimeError of the call. Needs jax 0.5 or later.
 """
 
 from lior.jax.bilinears import bilinears
+from lior.jax.distances import Logarithm, distance, log_map
 from lior.jax.geometry import (
     LearnedMetric,
     Paths,
@@ -31,14 +32,17 @@ from lior.jax.scan import ci8_scan, readout
 __all__ = [
     "Layer",
     "LearnedMetric",
+    "Logarithm",
     "Paths",
     "bilinears",
     "christoffel",
     "ci8_scan",
+    "distance",
     "exp_map",
     "geodesic",
     "geodesics",
     "lior_kernel",
+    "log_map",
     "memory",
     "memory_advance",
     "memory_start",

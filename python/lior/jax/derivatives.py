@@ -107,19 +107,30 @@ ad.primitive_jvps[_tangents] = _moved
 batching.primitive_batchers[_tangents] = _batched
 
 
+def moves_of(tangents: Sequence[Any]) -> Moves:
+    """Of what a rule with symbolic_zeros is given."""
+    leaves = enumerate(jax.tree.leaves(tangents))
+    return {place: leaf for place, leaf in leaves if type(leaf) is not SymbolicZero}
+
+
+def along(function: Callable[..., Any], arguments: Sequence[Any], moves: Moves) -> Any:
+    """The derivative of function(arguments ...)."""
+    leaves, tree = jax.tree.flatten(arguments)
+
+    def of_moving(*moving: Array) -> Any:
+        given = list(leaves)
+        for place, array in zip(moves, moving):
+            given[place] = array
+        return function(*jax.tree.unflatten(tree, given))
+
+    return jax.jvp(of_moving, [leaves[place] for place in moves], list(moves.values()))[1]
+
+
 def of_formula(formula: Callable[..., Any]) -> Push:
     """The derivative of formula(options, arguments ...)."""
 
     def push(options: Any, arguments: Sequence[Any], moves: Moves) -> Any:
-        leaves, tree = jax.tree.flatten(arguments)
-
-        def of_moving(*moving: Array) -> Any:
-            given = list(leaves)
-            for place, array in zip(moves, moving):
-                given[place] = array
-            return formula(options, *jax.tree.unflatten(tree, given))
-
-        return jax.jvp(of_moving, [leaves[place] for place in moves], list(moves.values()))[1]
+        return along(functools.partial(formula, options), arguments, moves)
 
     return push
 
@@ -151,31 +162,29 @@ def differentiable(
 
     def rule(options: Any, arguments: Sequence[Any], tangents: Sequence[Any]) -> Any:
         results, saved = forward(options, *arguments)
-        tangent_leaves = jax.tree.leaves(tangents)
-        at = [i for i, t in enumerate(tangent_leaves) if type(t) is not SymbolicZero]
+        moves = moves_of(tangents)
         result_leaves, results_tree = jax.tree.flatten(results)
         residuals, residuals_tree = jax.tree.flatten((saved, arguments))
 
-        def pushed(residuals: Sequence[Array], moves: Sequence[Array]) -> List[Array]:
+        def pushed(residuals: Sequence[Array], moving: Sequence[Array]) -> List[Array]:
             _, arguments = jax.tree.unflatten(residuals_tree, residuals)
-            return jax.tree.leaves(push(options, arguments, dict(zip(at, moves))))
+            return jax.tree.leaves(push(options, arguments, dict(zip(moves, moving))))
 
         def pulled(residuals: Sequence[Array], grads: Sequence[Array]) -> List[Array]:
-            for place in at:
+            for place in moves:
                 if constant and place in constant:
                     raise NotImplementedError(constant[place])
             saved, _ = jax.tree.unflatten(residuals_tree, residuals)
             gradients = backward(options, saved, jax.tree.unflatten(results_tree, grads))
             leaves = jax.tree.leaves(gradients)
-            return [leaves[place] for place in at]
+            return [leaves[place] for place in moves]
 
         maps = _Maps(
             pushed,
             pulled,
             tuple(_Type(leaf.shape, leaf.dtype) for leaf in result_leaves),
         )
-        moves = [tangent_leaves[place] for place in at]
-        out = _tangents.bind(*residuals, *moves, maps=maps, count=len(residuals))
+        out = _tangents.bind(*residuals, *moves.values(), maps=maps, count=len(residuals))
         return results, jax.tree.unflatten(results_tree, out)
 
     made.defjvp(rule, symbolic_zeros=True)

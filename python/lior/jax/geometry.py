@@ -82,7 +82,7 @@ class Paths(NamedTuple):
     reached: Array  #: (N,), the parameter where each ended
 
 
-def _metric_of(metric: AnyMetric) -> Tuple[Dict[str, Any], List[Array]]:
+def metric_of(metric: AnyMetric) -> Tuple[Dict[str, Any], List[Array]]:
     """Options that say what a metric is, and the arrays that it has."""
     if isinstance(metric, LearnedMetric):
         missing = [name for name in LEARNED_METRIC if name not in metric.parameters]
@@ -153,7 +153,7 @@ _learned_christoffel = _OfPoints("learned_christoffel", 1, formulas.christoffel)
 def metric_values(metric: AnyMetric, x: ArrayLike) -> Array:
     """g, (d, d, N), at x: (d, N); of a LearnedMetric with resilience R^2 g. JaxRuntimeError that names the first point
     outside the chart."""
-    options, parameters = _metric_of(metric)
+    options, parameters = metric_of(metric)
     if parameters:
         return cast(Array, _learned_values(options_of(**options), array_of(x), parameters))
     return _VALUES(options_of(**options), array_of(x))[0]
@@ -165,13 +165,14 @@ def christoffel(metric: AnyMetric, x: ArrayLike) -> Array:
     x: (d, N) -> (d, d, d, N), the upper index first. JaxRuntimeError outside the chart, and where g cannot be inverted,
     with the point. Source: docs/math/conventions.md, section 6.
     """
-    options, parameters = _metric_of(metric)
+    options, parameters = metric_of(metric)
     if parameters:
         return cast(Array, _learned_christoffel(options_of(**options), array_of(x), parameters))
     return _CHRISTOFFEL(options_of(**options), array_of(x))[0]
 
 
-def _checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of GeodesicOptions."""
     geometry.GeodesicOptions(**options)
     return options
 
@@ -179,9 +180,9 @@ def _checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
 def exp_map(metric: AnyMetric, x: ArrayLike, v: ArrayLike, **options: Any) -> Tuple[Array, Array]:
     """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1. options: those of
     lior.geometry.GeodesicOptions. Has no gradient; `geodesic` has."""
-    kind, parameters = _metric_of(metric)
+    kind, parameters = metric_of(metric)
     points, status = _EXP_MAP(
-        options_of(**kind, **_checked(options)), array_of(x), array_of(v), *parameters
+        options_of(**kind, **checked(options)), array_of(x), array_of(v), *parameters
     )
     return points, status
 
@@ -192,8 +193,8 @@ def geodesics(
     """The geodesics from (x, v): (d, N) each, at the parameters `times` (>= 0, increasing), numbers that JAX does not
     trace. A lane that cannot go on stops: its status says why, its later samples repeat the last state inside the
     domain. options: those of lior.geometry.GeodesicOptions. Has no gradient; `geodesic` has."""
-    kind, parameters = _metric_of(metric)
-    text = options_of(**kind, **_checked(options), times=[float(time) for time in times])
+    kind, parameters = metric_of(metric)
+    text = options_of(**kind, **checked(options), times=[float(time) for time in times])
     return Paths(*_GEODESICS(text, array_of(x), array_of(v), *parameters))
 
 
@@ -251,6 +252,6 @@ def geodesic(
         raise TypeError(
             f"metric is a {type(metric).__name__}; expected a lior.jax.LearnedMetric (lior.jax.geodesics takes any)"
         )
-    _, parameters = _metric_of(metric)
+    _, parameters = metric_of(metric)
     kind = (metric.resilience, metric.spd_floor, float(time), float(step))
     return cast(Tuple[Array, Array], _geodesic(kind, array_of(x), array_of(v), parameters))
