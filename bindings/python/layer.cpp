@@ -136,6 +136,19 @@ nn::Saved<T> saved_in(const nn::SavedPlan& plan, View<T, 1> kept, Arena& arena) 
   return {plan, kept.data(), arena.take<T, 1>({plan.redone()}).data()};
 }
 
+/// A state that is read and written in place, or none.
+template <class T>
+MatrixView<T> state_or_none(Call& call, const char* name, const Output& given, Index size) {
+  if (given.is_none()) return {};
+  return call.state<T>(name, given, {'B', size});
+}
+
+void check_state_gradient(Layer& layer, const Output& d_state) {
+  LIOR_CHECK(d_state.is_none() || layer.block<float>().layer->core().state_has_gradient(),
+             "the state of a layer of kind {} has no gradient; expected d_state=None",
+             layer.kind());
+}
+
 /// body(arena): counted, then run, with the layer to itself.
 template <class Body>
 void run_alone(Layer& layer, Body&& body) {
@@ -182,7 +195,7 @@ NamedValues Layer::options() const {
 }
 
 Pair layer_forward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                   const Outputs& out) {
+                   const Output& state, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -190,20 +203,22 @@ Pair layer_forward(Layer& self, const NamedArguments& parameters, const Argument
     const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
     const nn::Sequences sequences{call['B'], call['N']};
     const nn::SavedPlan plan = layer.plan(sequences);
+    const auto h = state_or_none<T>(call, "state", state, layer.state_size());
     const auto result = call.out<T>({'B', 'N', self.d_model()});
     const auto kept = call.out<T>({plan.kept()});
     return Pair(call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         layer.forward(
-            {sequences, given.values(arena), rows(input), saved_in<T>(plan, kept, arena), arena},
-            {}, rows(result));
+            {sequences, given.values(arena), rows(input), saved_in<T>(plan, kept, arena), arena}, h,
+            rows(result));
       });
     }));
   });
 }
 
 ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                                 const Argument& saved, const Argument& d_out, const Outputs& out) {
+                                 const Argument& saved, const Argument& d_out,
+                                 const Output& d_state, const Outputs& out) {
   return for_real("x", x, [&]<class T>() -> ArrayAndGradients {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
@@ -213,6 +228,8 @@ ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, 
     const nn::SavedPlan plan = layer.plan(sequences);
     const auto kept = call.in<T>("saved", saved, {plan.kept()});
     const auto gradient = call.in<T>("d_out", d_out, {'B', 'N', self.d_model()});
+    check_state_gradient(self, d_state);
+    const auto dh = state_or_none<T>(call, "d_state", d_state, layer.state_size());
     const auto dx = call.out<T>({'B', 'N', self.d_model()});
     given.want_gradients(call);
     return given.named_gradients(call.run_watched([&] {
@@ -222,7 +239,7 @@ ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, 
         const auto sums = given.zeros(arena);
         layer.restore(pass);
         if (!arena.planning()) std::copy(gradient.begin(), gradient.end(), dx.begin());
-        layer.backward(pass, rows(dx), sums);
+        layer.backward(pass, rows(dx), sums, dh);
         if (!arena.planning()) given.give(sums);
       });
     }));
@@ -230,14 +247,13 @@ ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, 
 }
 
 NumPy layer_run(Layer& self, const NamedArguments& parameters, const Argument& x,
-                const Output* state, const Outputs& out) {
+                const Output& state, const Outputs& out) {
   return for_real("x", x, [&]<class T>() {
     Call call(out);
     const auto input = call.in<T>("x", x, {'B', 'N', self.d_model()});
     const Parameters<T> given(call, self, parameters, false);
     const nn::ResidualBlock<T>& layer = *self.block<T>().layer;
-    const auto h =
-        state == nullptr ? View<T, 2>() : call.state<T>("state", *state, {'B', layer.state_size()});
+    const auto h = state_or_none<T>(call, "state", state, layer.state_size());
     const nn::Sequences sequences{call['B'], call['N']};
     const nn::SavedPlan plan = layer.plan(sequences);
     const auto result = call.out<T>({'B', 'N', self.d_model()});
@@ -272,7 +288,7 @@ namespace {
 
 NumPy step(Layer& self, const NamedArguments& parameters, const Argument& x, const Output& state,
            const Outputs& out) {
-  return layer_run(self, parameters, x, &state, out);
+  return layer_run(self, parameters, x, state, out);
 }
 
 /// Lengths of sequences that lie one behind another in the rows of one; or none: each row of a
@@ -371,9 +387,7 @@ ArrayAndGradients inner_backward(Layer& self, const NamedArguments& parameters,
     const auto kept = call.in<T>("saved", saved, {inner.plan.kept()});
     const auto of_y = rows(call.in<T>("y", y, {'B', 'N', inner.shape.out}));
     const auto of_z = rows(call.in<T>("dz", dz, {'B', 'N', inner.shape.out}));
-    LIOR_CHECK(d_state.is_none() || inner.own.state_has_gradient(),
-               "the state of a layer of kind {} has no gradient; expected d_state=None",
-               self.kind());
+    check_state_gradient(self, d_state);
     const auto dh = inner.state_or_none(call, "d_state", d_state);
     const auto d_projection = call.out<T>({'B', 'N', inner.projection.extent(1)});
     given.want_gradients(call);
@@ -485,13 +499,16 @@ of the kind, as in a model's configuration, by their short names (heads, window,
       .def("initial_state", &layer_initial_state, "batch"_a, "parameters"_a, nb::kw_only(),
            "dtype"_a = "float32", "out"_a = nb::none(),
            "The state before the first token: (B, state_size).")
-      .def("forward", &layer_forward, "parameters"_a, "x"_a, nb::kw_only(), "out"_a = nb::none(),
-           "(out (B, N, D), what backward needs) from x: (B, N, D), from the initial state.")
-      .def("backward", &layer_backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a, nb::kw_only(),
-           "out"_a = nb::none(),
-           "(dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x. out: dx, and "
-           "the "
-           "gradients in the order of shapes.")
+      .def(
+          "forward", &layer_forward, "parameters"_a, "x"_a, "state"_a.none() = nb::none(),
+          nb::kw_only(), "out"_a = nb::none(),
+          R"((out (B, N, D), what backward needs) from x: (B, N, D). state: as step's; None: the initial one.)")
+      .def(
+          "backward", &layer_backward, "parameters"_a, "x"_a, "saved"_a, "d_out"_a,
+          "d_state"_a.none() = nb::none(), nb::kw_only(), "out"_a = nb::none(),
+          R"((dx (B, N, D), dict of gradients) from d_out: (B, N, D), at forward's x. d_state (B, state_size), where
+forward had a state, of kinds whose states have gradients: that of the last state in, of the first out, in
+place. out: dx, and the gradients in the order of shapes.)")
       .def(
           "step", &step, "parameters"_a, "x"_a, "state"_a, nb::kw_only(), "out"_a = nb::none(),
           R"(out (B, N, D) of x (B, N, D) that comes after what state (B, state_size) holds, which is updated in

@@ -110,16 +110,18 @@ class Layer {
 /// An array, and gradients by name.
 using ArrayAndGradients = nb::typed<nb::tuple, NumPy, NamedArrays>;
 
-/// out (B, N, D) and what layer_backward needs, from x (B, N, D) and the initial state.
+/// out (B, N, D) and what layer_backward needs, from x (B, N, D). state: (B, state_size), read and
+/// written; None: the initial one.
 Pair layer_forward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                   const Outputs& out);
-/// dx and the gradients by name, from d_out at layer_forward's x.
+                   const Output& state, const Outputs& out);
+/// dx and the gradients by name, from d_out at layer_forward's x. d_state, where that had a state:
+/// the gradient of the last one in, of the first out.
 ArrayAndGradients layer_backward(Layer& self, const NamedArguments& parameters, const Argument& x,
-                                 const Argument& saved, const Argument& d_out, const Outputs& out);
-/// out alone: nothing is kept for a way back. state: (B, state_size), read and written; null: the
-/// initial one.
+                                 const Argument& saved, const Argument& d_out,
+                                 const Output& d_state, const Outputs& out);
+/// out alone: nothing is kept for a way back. state: as of layer_forward.
 NumPy layer_run(Layer& self, const NamedArguments& parameters, const Argument& x,
-                const Output* state, const Outputs& out);
+                const Output& state, const Outputs& out);
 /// The state before the first token, (batch, state_size).
 NumPy layer_initial_state(Layer& self, Index batch, const NamedArguments& parameters,
                           const std::string& dtype, const Outputs& out);

@@ -24,24 +24,27 @@ NamedArguments parameters_of(Layer& layer, Arguments in, std::size_t first) {
   return parameters;
 }
 
+/// No state is given.
+Output none() { return {.object = nb::handle(Py_None)}; }
+
 /// (x, parameters ...) -> out.
 Operation layer_operation(const Options& options) {
   return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    layer_run(*layer, parameters_of(*layer, in, 1), in[0], nullptr, out);
+    layer_run(*layer, parameters_of(*layer, in, 1), in[0], none(), out);
   };
 }
 
 /// (x, parameters ...) -> (out, saved).
 Operation layer_forward_operation(const Options& options) {
   return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    layer_forward(*layer, parameters_of(*layer, in, 1), in[0], out);
+    layer_forward(*layer, parameters_of(*layer, in, 1), in[0], none(), out);
   };
 }
 
 /// (x, saved, d_out, parameters ...) -> (dx, gradients ...).
 Operation layer_backward_operation(const Options& options) {
   return [layer = layer_of(options)](Arguments in, Outputs& out) {
-    layer_backward(*layer, parameters_of(*layer, in, 3), in[0], in[1], in[2], out);
+    layer_backward(*layer, parameters_of(*layer, in, 3), in[0], in[1], in[2], none(), out);
   };
 }
 
@@ -49,8 +52,27 @@ Operation layer_backward_operation(const Options& options) {
 Operation layer_step_operation(const Options& options) {
   return [layer = layer_of(options)](Arguments in, Outputs& out) {
     const Output state = state_in_place(in[1], out);
-    layer_run(*layer, parameters_of(*layer, in, 2), in[0], &state, out);
+    layer_run(*layer, parameters_of(*layer, in, 2), in[0], state, out);
     want_state(in[1], out);
+  };
+}
+
+/// (x, state, parameters ...) -> (out, saved, next state).
+Operation layer_step_forward_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    const Output state = state_in_place(in[1], out);
+    layer_forward(*layer, parameters_of(*layer, in, 2), in[0], state, out);
+    want_state(in[1], out);
+  };
+}
+
+/// (x, saved, d_out, gradient of the next state, parameters ...) ->
+/// (dx, gradients ..., that of the state).
+Operation layer_step_backward_operation(const Options& options) {
+  return [layer = layer_of(options)](Arguments in, Outputs& out) {
+    const Output d_state = state_in_place(in[3], out);
+    layer_backward(*layer, parameters_of(*layer, in, 4), in[0], in[1], in[2], d_state, out);
+    want_state(in[3], out);
   };
 }
 
@@ -69,6 +91,8 @@ void define_layer_operations() {
   define_operation("layer_forward", &layer_forward_operation);
   define_operation("layer_backward", &layer_backward_operation);
   define_operation("layer_step", &layer_step_operation);
+  define_operation("layer_step_forward", &layer_step_forward_operation);
+  define_operation("layer_step_backward", &layer_step_backward_operation);
   define_operation("layer_start", &layer_start_operation);
 }
 

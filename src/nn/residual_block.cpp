@@ -174,8 +174,8 @@ void ResidualBlock<T>::restore(const LayerCall<T>& call) const {
 }
 
 template <class T>
-void ResidualBlock<T>::backward(const LayerCall<T>& call, View<T, 2> dx,
-                                std::span<T> d_values) const {
+void ResidualBlock<T>::backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values,
+                                MatrixView<T> d_state) const {
   const BlockOp op(shape_);
   const Arrays s = arrays(call.saved);
   Arena& arena = call.arena;
@@ -195,7 +195,7 @@ void ResidualBlock<T>::backward(const LayerCall<T>& call, View<T, 2> dx,
   if (call.sequences.stretch.is_shared()) {
     core_->backward_shared(core_call(call, s), s.y, dy, d_columns, d_values);
   } else {
-    core_->backward(core_call(call, s), s.y, dy, d_columns, d_values, {});
+    core_->backward(core_call(call, s), s.y, dy, d_columns, d_values, d_state);
   }
   linear_backward<T>(call.precision, s.v, in_weight_.in(call.values), d_projection, Store::write,
                      d_v, in_weight_.in(d_values), in_bias_.vector_in(d_values), arena);

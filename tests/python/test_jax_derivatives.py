@@ -146,6 +146,88 @@ def test_an_open_gate_has_a_tangent(rng):
     assert numpy.isfinite(tangent).all() and numpy.isfinite(states).all()
 
 
+#: Kinds whose states have gradients: zeros at first, or learned unit states, complex ones too.
+STREAMS = {
+    "mamba": ("geometric_mamba", {"heads": 2, "phase": True, "complex_state": True}),
+    "mamba without gates": ("geometric_mamba", {"heads": 2, "gates": False}),
+    "linear attention": ("gated_linear_attention", {"heads": 2}),
+    "mlp": ("swiglu_mlp", {}),
+}
+
+
+def stream_of(name):
+    kind, options = STREAMS[name]
+    layer = lj.Layer(kind, 8, **options)
+    assert layer.has_step_gradients
+    return layer, layer.init(3, "float64")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_gradients_through_steps_are_those_of_the_whole_sequence(name, rng):
+    layer, parameters = stream_of(name)
+    x, weights = rng.standard_normal((2, 2, 7, 8))
+
+    def in_steps(parameters, x):
+        state, parts = layer.initial_state(parameters, 2), []
+        for piece in jnp.split(x, [3, 4], axis=1):
+            out, state = layer.step(parameters, piece, state)
+            parts.append(out)
+        return (weights * jnp.concatenate(parts, 1)).sum()
+
+    def whole(parameters, x):
+        return (weights * layer(parameters, x)).sum()
+
+    near(*(jax.jit(jax.grad(f, (0, 1)))(parameters, x) for f in (in_steps, whole)))
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if name != "mlp"])
+def test_a_step_has_the_gradient_of_its_state(name, rng):
+    layer, parameters = stream_of(name)
+    x = jnp.asarray(rng.standard_normal((2, 3, 8)))
+    state = jnp.asarray(rng.standard_normal(layer.initial_state(parameters, 2).shape))
+    out, after = layer.step(parameters, x, state)
+    d_out, d_after = rng.standard_normal(out.shape), rng.standard_normal(after.shape)
+    pull = jax.vjp(layer.step, parameters, x, state)[1]
+    gradients = pull((jnp.asarray(d_out), jnp.asarray(d_after)))
+    moves = drawn_like(rng, (parameters, x, state))
+    # Fourth-order differences: h^4 = 1e-14 of a fifth derivative of some 10^4 (divisions by |w|), and rounding over h.
+    h, total = 3e-4, 0.0
+    for k, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
+        moved = jax.tree.map(lambda a, t: a + k * h * t, (parameters, x, state), moves)
+        out, after = layer.step(*moved)
+        total += weight * ((d_out * out).sum() + (d_after * after).sum()) / (12 * h)
+    near(pairing(gradients, moves), total, rtol=1e-8)
+
+
+def test_a_stream_inside_lax_scan_and_vmap(rng):
+    layer, parameters = stream_of("mamba")
+    x = jnp.asarray(rng.standard_normal((3, 2, 4, 8)))  # three examples
+
+    def loss(parameters, x):
+        def one(state, token):
+            out, state = layer.step(parameters, token[:, None], state)
+            return state, out
+
+        state = layer.initial_state(parameters, 2)
+        return (jax.lax.scan(one, state, x.transpose(1, 0, 2))[1] ** 2).sum()
+
+    gradient = jax.jit(jax.grad(loss))
+    want = jax.grad(lambda parameters, x: (layer(parameters, x) ** 2).sum())
+    near(gradient(parameters, x[0]), want(parameters, x[0]))
+    each = [gradient(parameters, one) for one in x]
+    each = jax.tree.map(lambda *parts: numpy.stack(parts), *each)
+    near(jax.vmap(gradient, (None, 0))(parameters, x), each)
+
+
+def test_kinds_whose_states_have_no_gradient_say_so(rng):
+    layer = lj.Layer("attention", 8, heads=2, window=4)
+    parameters, x = layer.init(0, "float64"), rng.standard_normal((1, 2, 8))
+    state = layer.initial_state(parameters, 1)
+    assert not layer.has_step_gradients
+    with pytest.raises(NotImplementedError, match="its states have none"):
+        jax.grad(lambda x: layer.step(parameters, x, state)[0].sum())(x)
+
+
 REFUSED = {
     "second": (
         lambda p, h: jax.grad(

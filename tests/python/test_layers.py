@@ -187,3 +187,34 @@ def test_a_state_is_ordinary_numbers(kind, rng):
     assert np.isfinite(state).all() and np.abs(state).max(initial=0) < 1e4
     small = np.abs(state[state != 0])
     assert small.min(initial=1) > 1e-20
+
+
+@pytest.mark.parametrize("kind", ["geometric_mamba", "gated_linear_attention"])
+def test_two_calls_with_a_state_have_the_gradients_of_one(kind, rng):
+    layer = nn.Layer(kind, 8, heads=2)
+    parameters = layer.start(3, dtype="float64")
+    x, d_out = rng.standard_normal((2, 2, 7, 8))
+    out, saved = layer.forward(parameters, x)
+    dx, gradients = layer.backward(parameters, x, saved, d_out)
+
+    state, halves = layer.initial_state(2, parameters, dtype="float64"), [slice(0, 4), slice(4, 7)]
+    calls = [layer.forward(parameters, x[:, half], state) for half in halves]
+    np.testing.assert_allclose(np.concatenate([call[0] for call in calls], 1), out, atol=1e-13)
+    d_state = np.zeros_like(state)  # nothing reads the last one
+    parts = [
+        layer.backward(parameters, x[:, half], saved, d_out[:, half], d_state)
+        for half, (_, saved) in zip(halves[::-1], calls[::-1])
+    ]
+    np.testing.assert_allclose(np.concatenate([parts[1][0], parts[0][0]], 1), dx, atol=1e-13)
+    for name, whole in gradients.items():
+        both = parts[0][1][name] + parts[1][1][name]
+        np.testing.assert_allclose(both, whole, atol=1e-12 * max(1, np.abs(whole).max()))
+
+
+def test_gradients_of_states_that_have_none_are_refused(rng):
+    layer = nn.Layer("attention", 8, heads=2, window=4)
+    parameters, x = layer.start(0, dtype="float64"), rng.standard_normal((1, 2, 8))
+    _, saved = layer.forward(parameters, x)
+    state = layer.initial_state(1, parameters, dtype="float64")
+    with pytest.raises(lior.Error, match="the state of a layer of kind attention has no gradient"):
+        layer.backward(parameters, x, saved, x, state)

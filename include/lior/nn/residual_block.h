@@ -43,7 +43,13 @@ class ResidualBlock final : public Layer<T> {
   void forward(const LayerCall<T>& call, linalg::MatrixView<T> state,
                View<T, 2> out) const override;
   void restore(const LayerCall<T>& call) const override;
-  void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const override;
+  void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const override {
+    backward(call, dx, d_values, {});
+  }
+  /// The same of a call with a state, where states have gradients (Core::state_has_gradient):
+  /// d_state [B, state_size] is that of the last state in, of the first out.
+  void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values,
+                linalg::MatrixView<T> d_state) const;
 
  private:
   ResidualBlock(const ResidualBlock& of, std::unique_ptr<Core<T>> core);

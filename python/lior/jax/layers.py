@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers, of every kind that lior.nn.Layer has."""
 
+import functools
 from typing import Any, Dict, Mapping, Tuple, cast
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 from lior import nn
-from lior.jax.derivatives import differentiable, refused
+from lior.jax.derivatives import along, differentiable, moves_of, refused
 from lior.jax.operations import ArrayLike, Operation, array_of, options_of
 
 #: Arrays by the names of Layer.shapes.
@@ -16,15 +19,10 @@ _VALUE = Operation("layer", inputs=(0,), outputs=(0,))
 # What is saved for the way back belongs to a whole batch: under vmap one call after another.
 _FORWARD = Operation("layer_forward", inputs=(0,), outputs=None)
 _BACKWARD = Operation("layer_backward", inputs=(0, None, 0), outputs=None)
-_STEP = Operation(
-    "layer_step",
-    inputs=(0, 0),
-    outputs=(0, 0),
-    refusal="lior.jax.Layer.step has no gradient; calling the layer on whole sequences has",
-)
-_START = Operation(
-    "layer_start", inputs=(), outputs=None, refusal="lior.jax.Layer.initial_state has no gradient"
-)
+_STEP = Operation("layer_step", inputs=(0, 0), outputs=(0, 0))
+_STEP_FORWARD = Operation("layer_step_forward", inputs=(0, 0), outputs=None)
+_STEP_BACKWARD = Operation("layer_step_backward", inputs=(0, None, 0, 0), outputs=None)
+_START = Operation("layer_start", inputs=(), outputs=None)
 
 
 def _value(options: str, x: Array, parameters: Tuple[Array, ...]) -> Array:
@@ -43,6 +41,59 @@ def _backward(options: str, kept: Any, d_out: Array) -> Any:
 
 
 _layer = differentiable(_value, _forward, _backward, refused("Layer"))
+
+
+def _step_value(
+    options: str, x: Array, state: Array, parameters: Tuple[Array, ...]
+) -> Tuple[Array, Array]:
+    out, after = _STEP(options, x, state, *parameters)
+    return out, after
+
+
+def _step_forward(options: str, x: Array, state: Array, parameters: Tuple[Array, ...]) -> Any:
+    out, saved, after = _STEP_FORWARD(options, x, state, *parameters)
+    return (out, after), (x, saved, parameters)
+
+
+def _step_backward(options: str, kept: Any, grads: Tuple[Array, Array]) -> Any:
+    x, saved, parameters = kept
+    dx, *gradients, d_state = _STEP_BACKWARD(options, x, saved, *grads, *parameters)
+    return dx, d_state, tuple(gradients)
+
+
+def _no_step_gradient(options: str, kept: Any, grads: Any) -> Any:
+    raise NotImplementedError(
+        "lior.jax.Layer.step of this kind has no gradient, since its states have none; calling the layer on whole "
+        "sequences has"
+    )
+
+
+_step = differentiable(_step_value, _step_forward, _step_backward, refused("Layer.step"))
+_step_of_values = differentiable(
+    _step_value,
+    lambda options, *arguments: (_step_value(options, *arguments), ()),
+    _no_step_gradient,
+    refused("Layer.step"),
+)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _start(options: str, parameters: Tuple[Array, ...], initial: Array) -> Array:
+    return _START(options, *parameters)[0]
+
+
+def _start_moved(options: str, arguments: Any, tangents: Any) -> Tuple[Array, Array]:
+    """States start from a parameter `initial` (S, H), each head's of unit length, or from zeros."""
+    state = _start(options, *arguments)
+
+    def formula(parameters: Tuple[Array, ...], initial: Array) -> Array:
+        unit = initial / jnp.sqrt((initial**2).sum(0))
+        return jnp.broadcast_to(unit.ravel(), state.shape)
+
+    return state, cast(Array, along(formula, arguments, moves_of(tangents)))
+
+
+_start.defjvp(_start_moved, symbolic_zeros=True)
 
 
 class Layer:
@@ -88,6 +139,11 @@ class Layer:
         """The shape of each parameter, by name."""
         return self._layer.shapes
 
+    @property
+    def has_step_gradients(self) -> bool:
+        """Whether step has gradients: where states have them, or where there is no state."""
+        return self._layer.inner_shape[2] or self._layer.state_size() == 0
+
     def init(self, seed: int = 0, dtype: str = "float32") -> Dict[str, Array]:
         """Start values: a function of the seed alone, the same as lior.nn.Layer.start's."""
         return {
@@ -99,16 +155,23 @@ class Layer:
         return cast(Array, _layer(self._options, array_of(x), self._in_order(parameters)))
 
     def initial_state(self, parameters: Parameters, batch: int) -> Array:
-        """The state before the first token: (batch, state_size), of the parameters' dtype. Has no gradient."""
+        """The state before the first token: (batch, state_size), of the parameters' dtype."""
         arrays = self._in_order(parameters)
         options = options_of(**self._description, batch=batch, dtype=str(arrays[0].dtype))
-        return _START(options, *arrays)[0]
+        constant = jax.lax.stop_gradient(arrays)
+        if "initial" not in parameters:
+            return _START(options, *constant)[0]
+        return _start(options, constant, array_of(parameters["initial"]))
 
     def step(self, parameters: Parameters, x: ArrayLike, state: ArrayLike) -> Tuple[Array, Array]:
         """(out (B, N, d_model), next state) of x (B, N, d_model) that comes after what state (B, state_size) holds. Any
-        split of a sequence into steps gives one call's result. Has no gradient."""
-        out, after = _STEP(self._options, array_of(x), array_of(state), *self._in_order(parameters))
-        return out, after
+        split of a sequence into steps gives one call's result. Has gradients, that of the state too, where
+        has_step_gradients says so."""
+        step = _step if self.has_step_gradients else _step_of_values
+        arrays = self._in_order(parameters)
+        if self._layer.state_size() == 0:
+            return cast(Array, _layer(self._options, array_of(x), arrays)), array_of(state)
+        return cast(Tuple[Array, Array], step(self._options, array_of(x), array_of(state), arrays))
 
     def _in_order(self, parameters: Parameters) -> Tuple[Array, ...]:
         names = self._layer.shapes
