@@ -239,6 +239,20 @@ std::string hint_of_signature(const AnyMetric<double>& metric, const Array<doubl
          "signature = - + + +";
 }
 
+/// What may be wrong where no geodesic was found from x to y.
+std::string hint_of_log(const AnyMetric<double>& metric, const Array<double, 2>& x,
+                        const Array<double, 2>& y) {
+  constexpr double kFewDigits = 1e-9;  // half of those that are asked for
+  const std::string signature = hint_of_signature(metric, x);
+  if (!signature.empty()) return signature;
+  const double from = metric_rounding(metric, x.data()), to = metric_rounding(metric, y.data());
+  if (!(std::max(from, to) > kFewDigits)) return "; try a nearer point";
+  return fmt::format(
+      "; one rounding of the coordinates of {} changes the metric by {:.1g} of "
+      "itself, which leaves too few digits",
+      from > to ? "--from" : "--to", std::max(from, to));
+}
+
 /// The velocity that leads to --to, and how good it is.
 Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
                         const Array<double, 2>& from, const GeodesicOptions& options,
@@ -251,9 +265,8 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
   log_map<double>(metric, from.view(), to.view(), options,
                   {velocity.view(), converged.view(), error.view(), shortest.view()});
   if (!converged(0)) {
-    const std::string hint = hint_of_signature(metric, from);
     throw RunError(fmt::format("no geodesic from {} to {} was found{}", shown(flags.from),
-                               shown(*flags.to), hint.empty() ? "; try a nearer point" : hint));
+                               shown(*flags.to), hint_of_log(metric, from, to)));
   }
   if (metric.riemannian()) {
     distance<double>(metric, from.view(), to.view(), options, {length.view(), length_error.view()});

@@ -334,7 +334,8 @@ def log_map(
 
     Shooting finds a geodesic to 10 rtol |v|, the shorter way round for coordinates with a period (Metric.periods), but
     not always the shortest one: `shortest` says where that is certain. A lane that does not converge says so and holds
-    y - x. `options`: those of GeodesicOptions; `out`: four arrays.
+    y - x: next to an edge, as that of the ball, where one rounding of the coordinates changes the metric by 1e-8 or more
+    of itself, that is because they lack the digits. `options`: those of GeodesicOptions; `out`: four arrays.
     """
     return Logarithm(*_geometry.log_map(metric, x, y, _options(options), out=out))
 
@@ -416,7 +417,7 @@ def distance(
     """sqrt(g(v, v)), v = log_x(y): (N,); NaN where log does not converge, and only there.
 
     Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball, hyperbolic, spd),
-    else within 10 rtol; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
+    else within 10 rtol, and what roundings of the coordinates leave open; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
     (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian.
     """
     if details:

@@ -76,6 +76,23 @@ void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const
 }  // namespace
 
 template <class T>
+double metric_rounding(const AnyMetric<T>& metric, const T* x) {
+  const Index d = metric.dimension();
+  std::array<T, kMostDimensions * kMostDimensions> g;
+  std::array<T, kMostDimensions * kMostDimensions * kMostDimensions> dg;
+  metric.first(x, g.data(), dg.data());
+  double most = 0;
+  for (Index i = 0; i < d * d; ++i) {
+    const Index m = i / d, n = i % d;
+    T change = 0;
+    for (Index k = 0; k < d; ++k) change += std::abs(x[k] * dg[k * d * d + i]);
+    const T size = std::sqrt(std::abs(g[m * d + m])) * std::sqrt(std::abs(g[n * d + n]));
+    if (change > 0) most = std::max(most, static_cast<double>(change / size));
+  }
+  return most * std::numeric_limits<T>::epsilon();
+}
+
+template <class T>
 void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                std::span<const double> times, const GeodesicOptions& options,
                const Paths<T>& paths) {
@@ -204,6 +221,7 @@ void lior_distance_compat(const LearnedMetric<T>& metric, View<const T, 2> x, Vi
 }
 
 #define LIOR_INSTANTIATE(T)                                                                       \
+  template double metric_rounding(const AnyMetric<T>&, const T*);                                 \
   template void geodesics(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,                \
                           std::span<const double>, const GeodesicOptions&, const Paths<T>&);      \
   template void exp_map(const AnyMetric<T>&, View<const T, 2>, View<const T, 2>,                  \

@@ -28,21 +28,7 @@ inline PathStatus status_of(Domain domain) {
 /// Whether one rounding of the coordinates x changes an entry of g by 1 % or more.
 template <class T>
 bool saturated(const AnyMetric<T>& metric, const T* x) {
-  constexpr double kShare = 0.01;
-  const Index d = metric.dimension();
-  std::array<T, kMostDimensions * kMostDimensions> g;
-  std::array<T, kMostDimensions * kMostDimensions * kMostDimensions> dg;
-  metric.first(x, g.data(), dg.data());
-  for (Index i = 0; i < d * d; ++i) {
-    const Index m = i / d, n = i % d;
-    T change = 0;
-    for (Index k = 0; k < d; ++k) change += std::abs(x[k] * dg[k * d * d + i]);
-    const T size = std::sqrt(std::abs(g[m * d + m])) * std::sqrt(std::abs(g[n * d + n]));
-    if (change * std::numeric_limits<T>::epsilon() >= static_cast<T>(kShare) * size) {
-      if (change > 0) return true;
-    }
-  }
-  return false;
+  return metric_rounding(metric, x) >= 0.01;
 }
 
 /// Lanes that went on to an end where their coordinates x, [d, N], no longer say where they are.

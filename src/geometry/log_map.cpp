@@ -9,7 +9,7 @@ namespace {
 /// A geodesic from x to y.
 template <class T>
 struct Found {
-  std::array<T, kMostDimensions> v;
+  std::array<T, kMostDimensions> v, arrival{};  // the velocities at x and, by shooting, at y
   bool converged = false, shortest = false;
   T error, length, length_error;  // errors in the norm of g(x)
 };
@@ -44,10 +44,12 @@ class Finder {
       out.error = out.length = out.length_error = 0;
       return out;
     }
+    // Where an end has no place to 1 %, a path of any length seems to meet it.
+    if (saturated(metric_, x.data()) || saturated(metric_, y.data())) return out;
     // Lengths of polygons are squares first; beside a tiny way there is no shorter one.
     if (metric_.riemannian() && !shooter_.is_tiny(x, out.v)) keep_shortest(x, y, out);
     if (!out.converged) keep(shooter_.shoot(x, out.v), out);
-    if (out.converged) add_rounding(x, y, out);
+    if (out.converged) add_rounding({End{x, out.v}, End{y, out.arrival}}, out);
     return out;
   }
 
@@ -106,7 +108,8 @@ class Finder {
         continue;
       }
       ++shot;
-      keep(shooter_.shoot_along(forward ? ways[i] : ways[i].reversed(x, d_), 1.0 / kMostShot),
+      keep(shooter_.shoot_along(forward ? ways[i] : ways[i].reversed(x, d_), 1.0 / kMostShot,
+                                [&](const auto& way) { return relaxation_.refined(way); }),
            best);
     }
   }
@@ -115,7 +118,7 @@ class Finder {
   bool same(const Polygon<T>& a, const Polygon<T>& b) const {
     for (Index m = 0; m < d_; ++m) {
       T apart = 0, extent = 0;
-      for (Index k = 0; k <= Polygon<T>::kSegments; ++k) {
+      for (Index k = 0; k <= a.sides(); ++k) {
         apart = std::max(apart, std::abs(a.corners[k].from(b.corners[k], m)));
         extent = std::max(extent, std::abs(a.corners[k].from(a.corners[0], m)));
       }
@@ -128,26 +131,32 @@ class Finder {
     if (!result.converged) return;
     const T length = shooter_.length(result.v);
     if (best.converged && !(length < best.length)) return;
-    best = {result.v, true, false, result.error, length, result.error};
+    best = {result.v, result.arrival, true, false, result.error, length, result.error};
   }
+
+  /// An end of a way, and the velocity there.
+  struct End {
+    const Vector &x, &v;
+  };
 
   /// What the coordinates' own roundings leave open: of the period's multiples that were taken off,
   /// and of the metric along the way, which depends on x itself.
-  void add_rounding(const Vector& x, const Vector& y, Found<T>& found) const {
+  void add_rounding(const std::array<End, 2>& ends, Found<T>& found) const {
     constexpr T kEpsilon = std::numeric_limits<T>::epsilon();
     std::array<T, kMostDimensions * kMostDimensions> g, along;
     Vector gradient{};
     T open = 0;
-    for (const Vector* end : {&x, &y}) {
-      metric_.forces(end->data(), found.v.data(), g.data(), along.data(), gradient.data());
+    for (const End& end : ends) {
+      metric_.forces(end.x.data(), end.v.data(), g.data(), along.data(), gradient.data());
       for (Index m = 0; m < d_; ++m) {
         // |v|_g changes by v^n v^r d_m g_nr / (2 |v|).
-        open = std::max(open, std::abs((*end)[m] * gradient[m]) / (2 * found.length));
+        open = std::max(open, std::abs(end.x[m] * gradient[m]) / (2 * found.length));
       }
     }
     for (Index m = 0; m < d_; ++m) {
       if (metric_.chart().coordinates[m].period > 0) {
-        open = std::max(open, std::abs(y[m] - x[m]) * std::sqrt(std::abs(g[m * d_ + m])));
+        open = std::max(open,
+                        std::abs(ends[1].x[m] - ends[0].x[m]) * std::sqrt(std::abs(g[m * d_ + m])));
       }
     }
     if (!std::isfinite(open)) return;

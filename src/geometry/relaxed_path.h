@@ -37,10 +37,10 @@ struct Place {
 /// A polygon by its corners.
 template <class T>
 struct Polygon {
-  static constexpr Index kSegments = 48;  // a multiple of the segments of shooting
-
-  std::vector<Place<T>> corners;  // kSegments + 1
+  std::vector<Place<T>> corners;
   T length = 0;
+
+  Index sides() const { return static_cast<Index>(corners.size()) - 1; }
 
   /// The same way from the other end, which is x up to periods.
   Polygon reversed(const typename Place<T>::Vector& x, Index d) const {
@@ -87,9 +87,19 @@ class Relaxation {
     return found_;
   }
 
+  /// `way` with more corners, pulled tight again; as it is where that fails.
+  Polygon<T> refined(const Polygon<T>& way) {
+    Polygon<T> out;
+    for (Index k = 0; k < way.sides(); ++k) {
+      add_side(way.corners[k], way.corners[k + 1], kFiner, out);
+    }
+    out.corners.push_back(way.corners.back());
+    return relax(out) ? out : way;
+  }
+
  private:
   using Matrix = std::array<T, kMostDimensions * kMostDimensions>;
-  static constexpr Index kSegments = Polygon<T>::kSegments, kInner = kSegments - 1;
+  static constexpr Index kSides = 48, kFiner = 4;  // a multiple of the segments of shooting
   static constexpr std::size_t kMostLines = 6, kMostTurned = 8, kMostArcs = 8;
   static constexpr int kMostIterations = 200, kMostHalvings = 100;
   static constexpr std::array<T, 3> kParts{0, T(0.5), 1};  // Simpson's rule
@@ -100,14 +110,19 @@ class Relaxation {
 
   Polygon<T> line(const Place<T>& x, const Place<T>& y) const {
     Polygon<T> out;
-    for (Index k = 0; k < kSegments; ++k) {
-      out.corners.push_back(x);
-      for (Index m = 0; m < d_; ++m) {
-        out.corners.back().add(m, y.from(x, m) * static_cast<T>(k) / static_cast<T>(kSegments));
-      }
-    }
+    add_side(x, y, kSides, out);
     out.corners.push_back(y);
     return out;
+  }
+
+  /// The line from x to y without y, in so many parts.
+  void add_side(const Place<T>& x, const Place<T>& y, Index parts, Polygon<T>& out) const {
+    for (Index k = 0; k < parts; ++k) {
+      out.corners.push_back(x);
+      for (Index m = 0; m < d_; ++m) {
+        out.corners.back().add(m, y.from(x, m) * static_cast<T>(k) / static_cast<T>(parts));
+      }
+    }
   }
 
   /// The straight line, and those that go the other way round some of the circles, by length.
@@ -144,7 +159,7 @@ class Relaxation {
   void add_arcs(const Polygon<T>& way) {
     std::vector<T> g(static_cast<std::size_t>(entries_));
     Vector middle{};
-    for (Index m = 0; m < d_; ++m) middle[m] = way.corners[kSegments / 2].at(m);
+    for (Index m = 0; m < d_; ++m) middle[m] = way.corners[kSides / 2].at(m);
     metric_.value(middle.data(), g.data());
     const T energy = energy_of(way);
     std::size_t tried = 0;
@@ -170,8 +185,8 @@ class Relaxation {
 
   Polygon<T> arc(const Polygon<T>& way, Index m, T height) const {
     Polygon<T> out = way;
-    for (Index k = 1; k < kSegments; ++k) {
-      const T part = static_cast<T>(k) / static_cast<T>(kSegments);
+    for (Index k = 1; k < kSides; ++k) {
+      const T part = static_cast<T>(k) / static_cast<T>(kSides);
       out.corners[k].add(m, height * std::sin(std::numbers::pi_v<T> * part));
     }
     return out;
@@ -204,7 +219,7 @@ class Relaxation {
   T sum_of_sides(const Polygon<T>& way, const F& f) const {
     std::array<T, kMostDimensions * kMostDimensions> g;
     T sum = 0;
-    for (Index k = 0; k < kSegments; ++k) {
+    for (Index k = 0; k < way.sides(); ++k) {
       const Vector step = side(way, k);
       for (std::size_t i = 0; i < kParts.size(); ++i) {
         const Vector x = place(way, k, kParts[i]);
@@ -235,17 +250,36 @@ class Relaxation {
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
       check_stop();
       const T slope = descent(way);
-      if (!(slope > kStill * energy) || !step_down(way, energy, slope)) break;
+      if (!(slope > kStill * energy) || !step_down(way, energy, slope, safe_part(way))) break;
     }
     return measure(way);
   }
 
-  /// The longest part of step_ by which the energy falls as its slope says; where that is not all
-  /// of it, halved on while the energy falls further, since g may change by powers of ten along it.
-  bool step_down(Polygon<T>& way, T& energy, T slope) const {
+  /// The part of step_, 1 at most, by which no corner goes further than g says what comes: where g
+  /// would change by more than itself, at first order. Past y = 0 of the half plane lies its mirror
+  /// image, where a formula without a domain is as good, and no corner of a polygon stands at 0.
+  T safe_part(const Polygon<T>& way) {
+    Matrix g;
+    T most = 1;
+    for (Index k = 1; k < way.sides(); ++k) {
+      const T* const step = step_.data() + (k - 1) * d_;
+      metric_.first(place(way, k, 0).data(), g.data(), slopes_.data());
+      for (Index i = 0; i < entries_; ++i) {
+        T change = 0;
+        for (Index m = 0; m < d_; ++m) change += step[m] * slopes_[m * entries_ + i];
+        const Index r = i / d_, n = i % d_;
+        most = std::max(most, std::abs(change) / std::sqrt(g[r * d_ + r] * g[n * d_ + n]));
+      }
+    }
+    return 1 / most;
+  }
+
+  /// The longest part of step_, `part` at most, by which the energy falls as its slope says; where
+  /// that is not all of it, halved on while the energy falls further, since g may change by powers
+  /// of ten along it.
+  bool step_down(Polygon<T>& way, T& energy, T slope, T part) const {
     Polygon<T> best;
     const T before = energy;
-    T part = 1;
     for (int halving = 0; halving < kMostHalvings; ++halving, part /= 2) {
       Polygon<T> trial = moved(way, part);
       const T next = energy_of(trial);
@@ -264,7 +298,7 @@ class Relaxation {
 
   Polygon<T> moved(const Polygon<T>& way, T part) const {
     Polygon<T> out = way;
-    for (Index k = 1; k < kSegments; ++k) {
+    for (Index k = 1; k < way.sides(); ++k) {
       for (Index m = 0; m < d_; ++m) out.corners[k].add(m, -part * step_[(k - 1) * d_ + m]);
     }
     return out;
@@ -273,17 +307,17 @@ class Relaxation {
   /// step_ = A^-1 dE for the inner corners, A the second derivatives of E by Gauss and Newton;
   /// returns dE . step_, NaN where there is none.
   T descent(const Polygon<T>& way) {
-    const auto numbers = static_cast<std::size_t>(kInner * d_);
+    const auto numbers = static_cast<std::size_t>((way.sides() - 1) * d_);
     step_.assign(numbers, T(0));
     diagonal_.assign(numbers * static_cast<std::size_t>(d_), T(0));
     beside_.assign(diagonal_.size(), T(0));
-    for (Index k = 0; k < kSegments; ++k) {
+    for (Index k = 0; k < way.sides(); ++k) {
       for (std::size_t i = 0; i < kParts.size(); ++i) {
         if (!add_terms(way, k, kParts[i], kWeights[i])) return T(NAN);
       }
     }
     const std::vector<T> force = step_;
-    if (!solve()) return T(NAN);
+    if (!solve(way.sides() - 1)) return T(NAN);
     T slope = 0;
     for (std::size_t i = 0; i < force.size(); ++i) slope += force[i] * step_[i];
     return slope;
@@ -311,7 +345,7 @@ class Relaxation {
     for (Index i = 0; i < entries_; ++i) {
       for (Index r = 0; r < d_; ++r) squared[i] += h[r * d_ + i / d_] * raised[r * d_ + i % d_];
     }
-    const Index from = k - 1, to = k;  // inner corners at both ends
+    const Index from = k - 1, to = k, inner = way.sides() - 1;  // inner corners at both ends
     for (Index i = 0; i < entries_; ++i) {
       const Index m = i / d_, n = i % d_;
       const T both = h[i] + h[n * d_ + m], rest = 1 - s, pull = g[i] * d[n];
@@ -319,11 +353,11 @@ class Relaxation {
         diagonal_[from * entries_ + i] += 2 * w * (g[i] - rest * both + rest * rest * squared[i]);
         step_[from * d_ + m] += 2 * w * (rest * h[n * d_ + m] * d[n] - pull);
       }
-      if (to < kInner) {
+      if (to < inner) {
         diagonal_[to * entries_ + i] += 2 * w * (g[i] + s * both + s * s * squared[i]);
         step_[to * d_ + m] += 2 * w * (s * h[n * d_ + m] * d[n] + pull);
       }
-      if (from >= 0 && to < kInner) {
+      if (from >= 0 && to < inner) {
         beside_[from * entries_ + i] -=
             2 * w * (g[i] + s * h[i] - rest * h[n * d_ + m] - s * rest * squared[i]);
       }
@@ -331,12 +365,12 @@ class Relaxation {
     return true;
   }
 
-  /// Gauss's elimination by blocks A_jj and A_j,j+1, the transpose of A_j+1,j.
-  bool solve() {
+  /// Gauss's elimination by blocks A_jj and A_j,j+1, the transpose of A_j+1,j, for so many corners.
+  bool solve(Index inner) {
     std::vector<T> pivot(static_cast<std::size_t>(entries_)), column(static_cast<std::size_t>(d_));
     std::vector<int> order(static_cast<std::size_t>(d_));
     upper_.resize(diagonal_.size());
-    for (Index j = 0; j < kInner; ++j) {
+    for (Index j = 0; j < inner; ++j) {
       T* const right = step_.data() + j * d_;
       std::copy_n(diagonal_.data() + j * entries_, entries_, pivot.data());
       if (j > 0) {  // the row above times A_j,j-1
@@ -362,7 +396,7 @@ class Relaxation {
         for (Index m = 0; m < d_; ++m) up[m * d_ + n] = column[m];
       }
     }
-    for (Index j = kInner - 2; j >= 0; --j) {
+    for (Index j = inner - 2; j >= 0; --j) {
       T *here = step_.data() + j * d_, *next = here + d_;
       const T* up = upper_.data() + j * entries_;
       for (Index i = 0; i < entries_; ++i) here[i / d_] -= up[i] * next[i % d_];

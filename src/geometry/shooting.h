@@ -27,13 +27,14 @@ class Shooter {
   using Vector = std::array<T, kMostDimensions>;
   struct Result {
     Vector v{};
+    Vector arrival{};  ///< the velocity at y
     bool converged = false;
     T error = std::numeric_limits<T>::infinity();  ///< of v, in the norm of g(x)
   };
 
   Shooter(const AnyMetric<T>& metric, const GeodesicOptions& options)
       : metric_(metric), options_(options), d_(metric.dimension()) {
-    options_.method = Method::dopri5;
+    options_.method = Method::dop853;
     options_.most_steps = std::min(options.most_steps, kMostSteps);
   }
 
@@ -41,7 +42,7 @@ class Shooter {
   Result shoot(const Vector& x, const Vector& displacement) {
     if (!set_frame(x, displacement)) return {};
     set_work(1);
-    most_growth_ = std::numeric_limits<T>::infinity();
+    more_segments_ = false;
     for (const Index segments : {Index{1}, Index{4}, Index{12}}) {
       if (!has_room_for(segments)) break;
       set_straight(segments, 1);
@@ -52,15 +53,17 @@ class Shooter {
   }
 
   /// The same along `way`, which is nearly a geodesic, by at most that share of the work that is
-  /// allowed; not converged where Newton's method leads to another geodesic, a longer one.
-  Result shoot_along(const Polygon<T>& way, double share) {
+  /// allowed; not converged where Newton's method leads to another geodesic, a longer one. Segments
+  /// start along refine(way), a better one.
+  template <class Refine>
+  Result shoot_along(Polygon<T> way, double share, const Refine& refine) {
     metric_.value(way.corners[0].base.data(), g_.data());
     set_work(share);
-    size_ = way.length;
     for (std::size_t i = 0; i < kCounts.size() && has_room_for(kCounts[i]); ++i) {
+      if (i == 1) way = refine(way);
+      size_ = way.length;
       set_way(kCounts[i], way);
-      const bool more = i + 1 < kCounts.size() && has_room_for(kCounts[i + 1]);
-      most_growth_ = more ? kMostGrowth : std::numeric_limits<T>::infinity();
+      more_segments_ = i + 1 < kCounts.size() && has_room_for(kCounts[i + 1]);
       const Result found = converge(1);
       if (found.converged && length(found.v) < (1 + kSameWay) * way.length) return found;
     }
@@ -89,9 +92,9 @@ class Shooter {
   };
 
   static constexpr std::array<Index, 4> kCounts{1, 4, 12, 24};  // divisors of a polygon's sides
-  // Where a segment's end answers by more to its start, Newton's method hardly comes near, and more
-  // segments do.
-  static constexpr T kMostGrowth = T(30);
+  // Where a segment's end answers by more to its start, or its start by more to its end, so that a
+  // step is much longer than the way, Newton's method hardly comes near, and more segments do.
+  static constexpr T kMostGrowth = T(30), kMostStep = T(3);
   static constexpr T kServes =
       T(0.03);  // of steps by one matrix: so much shorter, one after another
   static constexpr T kSameWay = T(0.05);  // a polygon's length is off by 1 % where a way bends much
@@ -164,7 +167,7 @@ class Shooter {
     frames_.clear();
     end_.fill(0);
     for (Index k = 0; k <= segments; ++k) {
-      const Index at = k * Polygon<T>::kSegments / segments;
+      const Index at = k * way.sides() / segments;
       frames_.push_back(frame_at(way.corners[at]));
       if (k < segments) set_velocity(k, way, at);
     }
@@ -181,7 +184,7 @@ class Shooter {
     const auto set = [&](const auto& difference) {
       T square = 0;
       for (Index m = 0; m < d_; ++m) {
-        velocity(k)[m] = difference(m) * static_cast<T>(Polygon<T>::kSegments) / size_;
+        velocity(k)[m] = difference(m) * static_cast<T>(way.sides()) / size_;
       }
       for (Index i = 0; i < d_ * d_; ++i) {
         square += g[i] * velocity(k)[i / d_] * velocity(k)[i % d_];
@@ -247,7 +250,8 @@ class Shooter {
       first_step_ = 1;
       if (!newton(part, goal)) return {};
       result = polished(part);
-      result.converged = result.error <= goal * norm(velocity(0), d_) * size_;
+      result.converged =
+          result.error <= goal * norm(velocity(0), d_) * size_ && keeps_speed(result, part);
       if (result.converged || tolerance_ <= 8 * epsilon() || !std::isfinite(result.error)) {
         return result;
       }
@@ -263,7 +267,7 @@ class Shooter {
       step = residual;
       solve(step);
       const T length = norm(step.data(), size());
-      if (!std::isfinite(length)) return false;
+      if (!std::isfinite(length) || (more_segments_ && length > kMostStep)) return false;
       if (length <= goal / 10 * norm(velocity(0), d_)) {
         for (Index i = 0; i < size(); ++i) unknowns_[i] -= step[i];
         return true;
@@ -272,7 +276,10 @@ class Shooter {
       start = unknowns_;
       T fraction = 1;
       for (;; fraction /= 2) {
-        if (fraction < kLeastPart) return false;
+        if (fraction < kLeastPart) {  // no step is better: rounding, if it is small enough
+          unknowns_ = start;
+          return length <= goal * norm(velocity(0), d_);
+        }
         for (Index i = 0; i < size(); ++i) unknowns_[i] = start[i] - fraction * step[i];
         if (!evaluate(residual, part)) continue;
         ahead = residual;
@@ -311,12 +318,34 @@ class Shooter {
     for (Index m = 0; m < d_; ++m) {
       out.v[m] = velocity(0)[m] * frames_[0].unit[m];
       moved[m] = std::abs(step[m]) + std::abs(noise[m]);
+      const Index last = segments_ - 1;
+      out.arrival[m] = ends_[(d_ + m) * segments_ + last] * frames_[last].unit[m];
     }
     // Paths of few steps are as far off at both tolerances: of pairs with closed forms, by 5 of
     // this one at most.
     const T steps = segments_ > 1 ? static_cast<T>(8 * tolerance_) : T(0);
     out.error = 2 * size_ * (norm(moved.data(), d_) + steps);
     return out;
+  }
+
+  /// Whether g(v, v) is at the end what it is at x, as along every geodesic: a path that leapt over
+  /// a place where g is singular, or lost its digits next to one, has another.
+  bool keeps_speed(const Result& result, T part) const {
+    constexpr T kApart = T(0.01);
+    Vector y{};
+    for (Index m = 0; m < d_; ++m) {
+      y[m] = frames_.back().place.at(m) + frames_.back().unit[m] * part * end_[m];
+    }
+    std::array<T, kMostDimensions * kMostDimensions> g;
+    metric_.value(y.data(), g.data());
+    T apart = 0, size = 0;
+    for (Index k = 0; k < d_ * d_; ++k) {
+      const Index m = k / d_, n = k % d_;
+      const T before = g_[k] * (result.v[m] / size_) * (result.v[n] / size_);
+      const T after = g[k] * (result.arrival[m] / size_) * (result.arrival[n] / size_);
+      apart += after - before, size += std::abs(after) + std::abs(before);
+    }
+    return std::abs(apart) <= kApart * size;
   }
 
   Index size() const { return (2 * segments_ - 1) * d_; }
@@ -389,7 +418,7 @@ class Shooter {
       }
       if (unknown >= d_) jacobian_[(unknown - d_) * n + unknown] -= 1;  // where the one before ends
     }
-    return growth < most_growth_ && factor();
+    return (!more_segments_ || growth < kMostGrowth) && factor();
   }
 
   /// Follows `lanes` paths from starts_ for the time of one segment.
@@ -460,10 +489,10 @@ class Shooter {
   double tolerance_ = 0, first_step_ = 1;                 // the latter as a part of a segment
   Vector origin_{}, unit_{}, target_{};                   // y = origin + unit * target
   std::array<T, kMostDimensions * kMostDimensions> g_{};  // at the origin
-  T size_ = 0;                 // the length of the straight line in the metric at x, or of the way
-  std::vector<Frame> frames_;  // where each segment starts, and of y
-  Vector end_{};               // y in the last of them, at the whole way
-  T most_growth_ = 0;          // of what one segment makes of a difference at its start
+  T size_ = 0;                  // the length of the straight line in the metric at x, or of the way
+  std::vector<Frame> frames_;   // where each segment starts, and of y
+  Vector end_{};                // y in the last of them, at the whole way
+  bool more_segments_ = false;  // can be tried where these do not serve
   std::vector<T> unknowns_, starts_, ends_, points_, velocities_, jacobian_;
   std::vector<int> order_;
 };

@@ -162,6 +162,23 @@ def test_what_cannot_be_reached_is_given_up(lior):
     assert result.returncode == 1 and "no geodesic from 1,0 to 1e15,0 was found" in result.stderr
 
 
+def test_no_geodesic_for_want_of_digits_is_said_so(lior):
+    result = lior(
+        "geodesic",
+        "--metric",
+        "expr:x, y; 4*(dx^2 + dy^2)/(1 - x^2 - y^2)^2",
+        "--from",
+        "0,0",
+        "--to",
+        "0,0.999999999999",
+    )
+    assert result.returncode == 1
+    assert (
+        "no geodesic from 0,0 to 0,0.999999999999 was found; one rounding of the coordinates of "
+        "--to changes the metric by 0.0004 of itself, which leaves too few digits" in result.stderr
+    )
+
+
 def test_a_path_that_saturates_at_the_rim_says_so(lior):
     assert (
         rows(lior, "--metric", "ball", "--from", "0,0", "--velocity", "30,0")["status"]

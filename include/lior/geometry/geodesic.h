@@ -73,6 +73,12 @@ template <class T>
 void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
              const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status);
 
+/// By how much one rounding of the coordinates x changes g: the largest |dg_mn| / sqrt|g_mm g_nn|.
+/// Next to an edge it is large, 1e-7 where the ball's 1 - |x|^2 is 1e-9, and what is measured there
+/// loses as many digits.
+template <class T>
+double metric_rounding(const AnyMetric<T>& metric, const T* x);
+
 /// v = log_x(y), a lane.
 template <class T>
 struct Logarithm {
@@ -86,16 +92,21 @@ struct Logarithm {
 ///
 /// Shooting is Newton's method on the end of a path, along a short way (below), or from the
 /// straight line y - x; where ends answer too wildly to starts, on 4, 12 and 24 segments of a path
-/// at once, then by way of nearer targets on the straight line. Pairs that are 30 apart in
-/// hyperbolic space, where differences grow by e^30, are found so; 1e-8 from an edge as that of the
-/// unit ball, 1 - |x|^2 = 0, the coordinates' own roundings leave too little of the metric. A lane
-/// has converged when its error is at most 10 rtol |v| (or rounding); the error is measured by
-/// paths that are far more exact. It gives up after a fixed amount of work, a second at most; a
-/// lane that has not converged says so, holds y - x, and has an error of NaN.
+/// at once, then by way of nearer targets on the straight line. A lane has converged when its error
+/// is at most 10 rtol |v| (or rounding); the error is measured by paths that are far more exact.
+/// g(v, v) must be the same at both ends: no path counts that leaps over a place where g is
+/// singular, as y = 0 in a formula of the half plane without a domain. It gives up after a fixed
+/// amount of work, a second at most; a lane that has not converged says so, holds y - x, and has an
+/// error of NaN.
+///
+/// Pairs that are 30 apart in hyperbolic space, where differences grow by e^30, are found within
+/// 1e-10 where their coordinates have the digits. Next to an edge they have not (metric_rounding):
+/// from 1e-8 or so on it makes steps of Newton's method too long, and the lane does not converge.
 ///
 /// Shooting finds a geodesic, not always the shortest one. On a Riemannian metric it starts from
 /// ways that are short: the straight line in coordinates, those that go around circles (coordinates
-/// with a period) the other way, and arcs beside it, each pulled tight as a polygon of 48 sides.
+/// with a period) the other way, and arcs beside it, each pulled tight as a polygon of 48 sides,
+/// and of 192 for segments.
 /// The shortest geodesic is kept, which is never much longer than the straight line; a shorter one
 /// is not excluded, so `shortest` stays false. On an indefinite metric no geodesic is the shortest:
 /// y - x is taken as it is.
