@@ -31,7 +31,8 @@ Counts read(const std::filesystem::path& folder, Index longest, Index vocabulary
 }
 
 Pair logarithms(const Counts& self, const Argument& tokens, const Argument& history,
-                const Argument& places, const std::string& dtype, const Outputs& out) {
+                const Argument& places, Index recent_orders, Index recent_window,
+                const std::string& dtype, const Outputs& out) {
   return for_dtype(dtype, [&]<class T>() {
     Call call(out);
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
@@ -46,14 +47,19 @@ Pair logarithms(const Counts& self, const Argument& tokens, const Argument& hist
                "places are of a text whose parts are counted apart; these counts were read from a "
                "file, which has no parts");
     rows.places = begins.span();
-    const Index K = self.longest();
-    const auto values = call.out<T>({'B', 'N', K, self.vocabulary});
-    const auto sure_rows = call.out<std::int32_t>({'B', 'N', 2 * K});
+    LIOR_CHECK(recent_orders >= 0 && recent_orders <= nn::kLongestContext,
+               "recent_orders is {}; expected 0 to {}", recent_orders, nn::kLongestContext);
+    LIOR_CHECK(recent_window >= 0 && recent_window <= nn::kMostWindow,
+               "recent_window is {}; expected 0 to {}", recent_window, nn::kMostWindow);
+    rows.window = recent_window;
+    const Index L = self.longest() + recent_orders;
+    const auto values = call.out<T>({'B', 'N', L, self.vocabulary});
+    const auto sure_rows = call.out<std::int32_t>({'B', 'N', 2 * L});
     return Pair(call.run_watched([&] {
       with_arena([&](Arena& arena) {
         nn::count_logarithms<T>(*self.shared, rows,
-                                values.template reshaped<3>({input.size(), K, self.vocabulary}),
-                                sure_rows.template reshaped<2>({input.size(), 2 * K}), arena);
+                                values.template reshaped<3>({input.size(), L, self.vocabulary}),
+                                sure_rows.template reshaped<2>({input.size(), 2 * L}), arena);
       });
     }));
   });
@@ -86,12 +92,13 @@ eighth of the text are kept apart, so that a model that learns from it sees coun
           "Whether logarithms can leave out the part of the text that is read.")
       .def(
           "logarithms", &logarithms, "tokens"_a, "history"_a.none() = nb::none(),
-          "places"_a.none() = nb::none(), nb::kw_only(), "dtype"_a = "float32",
-          "out"_a = nb::none(),
-          R"((ln p_n(v | what tokens[b, :i + 1] end with), n = 1 .. longest: (B, N, longest, vocabulary),
-the rows of `counts.sureness` that belong to how sure the counts are there: (B, N, 2 longest) int32).
+          "places"_a.none() = nb::none(), nb::kw_only(), "recent_orders"_a = 0,
+          "recent_window"_a = 0, "dtype"_a = "float32", "out"_a = nb::none(),
+          R"((ln p_n(v | what tokens[b, :i + 1] end with), n = 1 .. L: (B, N, L, vocabulary), L = longest + recent_orders,
+the rows of `counts.sureness` that belong to how sure the counts are there: (B, N, 2 L) int32).
 tokens: (B, N) integers; history: (B, H) of the dtype, x + 1 of the tokens before them, the latest last, 0:
-none; places: (B,) int64, where in the counted text each row begins, so that the counts lack that part of it.)")
+none; places: (B,) int64, where in the counted text each row begins, so that the counts lack that part of it;
+recent_orders, recent_window: the model's settings.)")
       .def("__copy__", [](nb::object self) { return self; })
       .def(
           "__deepcopy__", [](nb::object self, nb::handle) { return self; }, "memo"_a)

@@ -57,6 +57,12 @@ void check_config(const ModelConfig& config) {
              "recent_orders = {} goes on from the counts of a text, of which there are none; set "
              "count_orders too",
              config.recent_orders);
+  LIOR_CHECK(config.recent_window >= 0 && config.recent_window <= kMostWindow,
+             "recent_window = {}; it must be 0 (none) to {}", config.recent_window, kMostWindow);
+  LIOR_CHECK(config.recent_window == 0 || config.recent_orders > 0,
+             "recent_window = {} says where contexts are looked for, and no contexts are; set "
+             "recent_orders too",
+             config.recent_window);
   LIOR_CHECK(config.mixer.factors >= 1 && config.mixer.factors <= kMaxFactors,
              "factors = {}; it must be 1 to {}", config.mixer.factors, kMaxFactors);
   LIOR_CHECK(config.mixer.complex_state || !config.mixer.phase,

@@ -49,6 +49,8 @@ CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows
   sure_rows_ = arena.take<std::int32_t, 2>({most, 2 * levels});
   ratios_ = arena.take<double, 2>({2 * workers, classes});
   lost_ = arena.take<std::uint32_t, 2>({workers, classes});
+  contexts_ =
+      arena.take<std::int32_t, 2>({workers, std::max({longest, levels - longest, rows.window})});
   if (arena.planning()) return;
   LIOR_CHECK(counts != nullptr && counts->all.longest() == longest,
              "the model has weights for contexts of 1 to {} tokens, and counts of up to {}",
@@ -86,15 +88,14 @@ Index CountLookup<T>::place_of(Index row) const {
 
 template <class T>
 void CountLookup<T>::look_up(Index i, Index row, int worker) {
-  std::array<std::int32_t, kLongestContext> tokens;
   std::array<Sureness, 2 * kLongestContext> of_levels;
   const std::span sureness = std::span(of_levels).first(static_cast<std::size_t>(levels()));
-  const auto size = static_cast<std::size_t>(std::max(longest_, levels() - longest_));
   const Index place = place_of(row);
   const Index first = place - 1 - row % rows_.tokens.extent(1) - rows_.begin;
-  count_steps<T>(counts_->all, counts_->lost_at(place), counts_->recent_at(place, first),
-                 context_of(row, std::span(tokens).first(size)), steps(i), sureness,
-                 work_of(worker));
+  RecentPlace recent = counts_->recent_at(place, first);
+  recent.window = rows_.window;
+  count_steps<T>(counts_->all, counts_->lost_at(place), recent,
+                 context_of(row, contexts_[worker].span()), steps(i), sureness, work_of(worker));
   for (Index n = 1; n <= levels(); ++n) {
     const Sureness& sure = sureness[static_cast<std::size_t>(n - 1)];
     sure_rows_(i, 2 * n - 2) = sure_row(n, sure);

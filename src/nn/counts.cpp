@@ -295,22 +295,9 @@ class StepWriter {
 /// The latest followers of a context, and how often each is among them.
 class LatestFollowers {
  public:
-  LatestFollowers(const RecentPlace& at, Context context) {
-    const RecentText& text = *at.text;
-    const Index n = std::ssize(context);
-    Index place = at.place < 0 ? text.latest(context) : text.before(n, at.place);
-    for (; total_ < kLatest && place >= at.begin; place = text.before(n, place)) {
-      count(text.token(place));
-    }
-  }
-  double total() const { return static_cast<double>(total_); }
-  template <class Body>
-  void each(const Body& body) const {
-    for (std::size_t i = 0; i < size_; ++i) body(tokens_[i], counts_[i]);
-  }
-
- private:
+  /// Latest first; past kLatest of them none counts.
   void count(std::int32_t token) {
+    if (is_full()) return;
     std::size_t i = 0;
     while (i < size_ && tokens_[i] != token) ++i;
     if (i == size_) {
@@ -320,12 +307,42 @@ class LatestFollowers {
     ++counts_[i];
     ++total_;
   }
+  bool is_full() const { return total_ == kLatest; }
+  double total() const { return static_cast<double>(total_); }
+  template <class Body>
+  void each(const Body& body) const {
+    for (std::size_t i = 0; i < size_; ++i) body(tokens_[i], counts_[i]);
+  }
 
+ private:
   std::array<std::int32_t, kLatest> tokens_;
   std::array<std::uint32_t, kLatest> counts_;
   std::size_t size_ = 0;
   Index total_ = 0;
 };
+
+/// Those of contexts of 1 to R tokens, R being the size of `of`.
+void find_in_text(const RecentPlace& at, Context context, std::span<LatestFollowers> of) {
+  const RecentText& text = *at.text;
+  for (std::size_t n = 1; n <= std::min(of.size(), context.size()); ++n) {
+    const auto length = static_cast<Index>(n);
+    Index place = at.place < 0 ? text.latest(context.last(n)) : text.before(length, at.place);
+    for (; !of[n - 1].is_full() && place >= at.begin; place = text.before(length, place)) {
+      of[n - 1].count(text.token(place));
+    }
+  }
+}
+
+/// The same in a few tokens, by looking at all of them.
+void find_in_window(Context window, std::span<LatestFollowers> of) {
+  if (window.empty()) return;
+  for (std::size_t place = window.size() - 1; place > 0; --place) {
+    for (std::size_t n = 1; n <= std::min(of.size(), place); ++n) {
+      if (window[place - n] != window[window.size() - n]) break;
+      of[n - 1].count(window[place]);
+    }
+  }
+}
 
 /// e(count) of counts.h.
 double recent_discount(std::uint32_t count) { return count == 1 ? 0.6 : 0.78; }
@@ -350,13 +367,16 @@ void count_steps(const Counts& counts, const Counts* lost, const RecentPlace& re
         found.total(), [&](const auto& body) { visit_followers(found, work.lost.data(), body); },
         [&](std::uint32_t count) { return table.discount(count); });
   }
-  const Index recent_orders = std::ssize(sureness) - counts.longest();
-  for (Index n = 1; n <= recent_orders; ++n) {
-    if (n > std::ssize(context) || recent.text == nullptr) {
-      writer.add_nothing();
-      continue;
-    }
-    const LatestFollowers found(recent, context.last(static_cast<std::size_t>(n)));
+  std::array<LatestFollowers, kLongestContext> latest;
+  const std::span of =
+      std::span(latest).first(sureness.size() - static_cast<std::size_t>(counts.longest()));
+  if (recent.text != nullptr) {
+    find_in_text(recent, context, of);
+  } else {
+    find_in_window(context.last(std::min(context.size(), static_cast<std::size_t>(recent.window))),
+                   of);
+  }
+  for (const LatestFollowers& found : of) {
     writer.add(
         found.total(), [&](const auto& body) { found.each(body); }, recent_discount);
   }

@@ -131,7 +131,7 @@ LossResult Model<T>::Impl::evaluate(const Stretch& stretch, Tokens tokens, Token
       own_room ? arena.take<std::int32_t, 1>({own.sequences.rows()}).span() : predictions.span();
   const auto normed = infer(own, state, arena);
   std::optional<CountScores<T>> terms;
-  make_terms({.tokens = own.tokens, .history = own.history}, {},
+  make_terms({.tokens = own.tokens, .history = own.history, .window = config.recent_window}, {},
              rows_at_once(own.tokens.size(), config.classes), arena, terms);
   const CrossEntropy sums =
       cross_entropy_forward<T>(classifier(normed, terms), own.targets.span(), predicted, arena);
@@ -359,7 +359,9 @@ void Model<T>::logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View
   linear_forward<T>(last, impl_->output.in(values()), impl_->output_bias.vector_in(values()),
                     last_logits);
   std::optional<CountScores<T>> terms;
-  impl_->make_terms({.tokens = tokens, .history = impl_->history(state)}, {}, B, arena, terms);
+  const CountedRows<T> counted{
+      .tokens = tokens, .history = impl_->history(state), .window = impl_->config.recent_window};
+  impl_->make_terms(counted, {}, B, arena, terms);
   if (terms) {
     const auto rows = arena.take<std::int32_t, 1>({B});
     for (Index b = 0; b < B; ++b) rows[b] = static_cast<std::int32_t>((b + 1) * N - 1);

@@ -123,8 +123,8 @@ struct Model<T>::Impl {
   Index layers_state_size() const;
   /// Tokens that the state holds.
   Index history_size() const {
-    const Index longest = std::max(config.count_orders, config.recent_orders);
-    return std::max<Index>({ngram_shape.history(), longest - 1, 0});
+    return std::max<Index>({ngram_shape.history(), config.count_orders - 1,
+                            config.recent_orders - 1, config.recent_window - 1, 0});
   }
   linalg::MatrixView<T> history(View<T, 2> state) const {
     return linalg::MatrixView<T>(state).block(0, layers_state_size(), state.extent(0),

@@ -148,8 +148,9 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
     counted = std::max<Index>(of, 1);
   }
   std::optional<CountScores<T>> terms;
-  model.make_terms({own.tokens, own.history, own.places, own.sequences.stretch.begin()}, d_values,
-                   rows_at_once(x.extent(0), model.config.classes), arena, terms);
+  model.make_terms({own.tokens, own.history, own.places, own.sequences.stretch.begin(),
+                    model.config.recent_window},
+                   d_values, rows_at_once(x.extent(0), model.config.classes), arena, terms);
   const CrossEntropy sums = cross_entropy_backward<T>(
       model.classifier(normed, terms), own.targets.span(), predicted,
       1 / static_cast<double>(counted), Store::write, dx, model.output.in(d_values),

@@ -98,6 +98,8 @@ settings::Fields fields(Config& c) {
           .absent_in_old_files(),
       Field("model.recent_orders", c.model.recent_orders, {0, nn::kLongestContext})
           .absent_in_old_files(),
+      Field("model.recent_window", c.model.recent_window, {0, nn::kMostWindow})
+          .absent_in_old_files(),
       {"model.mixers", c.model.mixers},
   };
   nn::visit_mixer_options(c.model, [&](const nn::LayerOption& option, auto& member) {

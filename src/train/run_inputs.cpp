@@ -170,14 +170,16 @@ class Opening {
         "model.count_orders = {} counts what follows what in a text; data \"{}\" are made as "
         "they are needed, and 0 is right here",
         model.count_orders, inputs_.config.data);
+    // A model with a window learns from what stands there.
+    const Index read_orders = model.recent_window > 0 ? 0 : model.recent_orders;
     nn::TextCounts counts;
     const SlowReading interrupted(hooks_, inputs_.config.data);
     if (resume_ && (has_counts(folder_) || has_checkpoint(folder_))) {
       nn::Counts saved =
           load_counts(folder_, model.count_orders, model.vocabulary, inputs_.data_fingerprint);
-      counts = count_parts(data, std::move(saved), model.recent_orders, interrupted);
+      counts = count_parts(data, std::move(saved), read_orders, interrupted);
     } else {
-      counts = count_text(data, counts_before(), model.recent_orders, interrupted);
+      counts = count_text(data, counts_before(), read_orders, interrupted);
     }
     if (hooks_.interrupted()) throw Interrupted();
     inputs_.counts = std::make_shared<nn::TextCounts>(std::move(counts));

@@ -139,6 +139,24 @@ def test_what_was_read_predicts_what_comes(lior, inputs, run, recent):
     assert loss_of(run, "--dynamic") == loss_of(run, "--dynamic", "--dynamic-rate", 0)
 
 
+def test_a_window_shows_what_a_text_repeats(lior, refused, inputs, recent):
+    config = (inputs / "recent.toml").read_text() + "recent_window = 200\n"
+    (inputs / "window.toml").write_text(config)
+    out = inputs / "window"
+    length = ("--length", 128)  # two lines and more, so that one repeats the other
+    assert lior(*train(inputs, out, "--steps", 60, *length, config="window.toml")).returncode == 0
+
+    def loss_of(model):
+        data = ("--data", inputs / "other.txt", "--split", "all", "--count", 10**9, *length)
+        return json.loads(lior("eval", "--model", model, *data).stdout)["loss"]
+
+    # "book" is new in every line for a model that looks no further back than it counts.
+    assert loss_of(out) < 0.8 * loss_of(recent)
+    (inputs / "orders.toml").write_text(config.replace("recent_orders = 5", ""))
+    alone = train(inputs, inputs / "alone_window", config="orders.toml")
+    assert "recent_window = 200" in refused(*alone)
+
+
 def test_a_model_without_counts_learns_by_steps(lior, refused, inputs):
     plain = inputs / "steps"
     assert lior(*train(inputs, plain, "--steps", 1, config="plain.toml")).returncode == 0

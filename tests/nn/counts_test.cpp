@@ -48,8 +48,7 @@ struct Prediction {
   std::vector<Sureness> sureness;
 };
 Prediction predict(const Counts& counts, const Counts* lost, Context context,
-                   const RecentPlace& recent = {}) {
-  const Index recent_orders = recent.text == nullptr ? 0 : recent.text->longest();
+                   const RecentPlace& recent = {}, Index recent_orders = 0) {
   const auto lengths = static_cast<std::size_t>(counts.longest() + recent_orders) + 1;
   std::vector<std::int32_t> tokens(lengths * kVocabulary), ends(lengths);
   std::vector<double> steps(tokens.size()), bases(lengths);
@@ -146,7 +145,7 @@ TEST(Counts, OfWhatWasReadGiveTheProbabilitiesOfTheirDefinition) {
   for (std::size_t t = 0; t < text.size(); t += 7) {
     const Context context =
         std::span<const std::int32_t>(text).subspan(t < 5 ? 0 : t - 5, std::min<std::size_t>(t, 5));
-    expect_near(predict(counts, nullptr, context, {.text = &recent}).p,
+    expect_near(predict(counts, nullptr, context, {.text = &recent}, kOrders).p,
                 reference::recent_probabilities(predict(counts, nullptr, context).p, read, 0,
                                                 kOrders, context));
   }
@@ -161,9 +160,25 @@ TEST(Counts, AtAPlaceOfATextAreOfWhatStandsBeforeIt) {
   for (Index t = kBegin; t < std::ssize(text); t += 7) {
     const Context context = all.subspan(static_cast<std::size_t>(t - kOrders), kOrders);
     const Context read = all.first(static_cast<std::size_t>(t));
-    expect_near(predict(counts, nullptr, context, {&whole, t, kBegin}).p,
+    expect_near(predict(counts, nullptr, context, {&whole, t, kBegin}, kOrders).p,
                 reference::recent_probabilities(predict(counts, nullptr, context).p, read, kBegin,
                                                 kOrders, context));
+  }
+}
+
+TEST(Counts, OfALastWindowGiveTheProbabilitiesOfTheirDefinition) {
+  constexpr Index kOrders = 3;
+  const Tokens text = text_of(300);
+  const Counts counts = counts_of(text, 2);
+  const std::span<const std::int32_t> all = text;
+  for (const std::size_t window : {0, 1, 2, 30, 200}) {
+    for (std::size_t t = 0; t < text.size(); t += 7) {
+      const Context before = all.first(t), last = before.last(std::min(t, window));
+      const RecentPlace recent{.window = static_cast<Index>(window)};
+      expect_near(predict(counts, nullptr, before, recent, kOrders).p,
+                  reference::recent_probabilities(predict(counts, nullptr, before).p, last, 0,
+                                                  kOrders, last));
+    }
   }
 }
 

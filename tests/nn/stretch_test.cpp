@@ -76,6 +76,10 @@ std::vector<SharedModel> shared_models() {
   whole.count_orders = 3;
   whole.recent_orders = 2;
   all.push_back({"everything", whole});
+  ModelConfig window = small_model({geometric_mamba});
+  window.count_orders = window.recent_orders = 2;
+  window.recent_window = 5;
+  all.push_back({"recent_window", window});
   all.push_back({"dropout", whole, 0.3});
   all.push_back({"kept_products", whole, 0.3, Keep::products});
   all.push_back({"kept_input", whole, 0.3, Keep::input});
@@ -143,8 +147,10 @@ class SharedSequences : public testing::TestWithParam<SharedModel> {
       counts.lost.push_back(Counts(longest));
       counts.lost.back().finish();
       counts.lost.push_back(counts.lost.back());
-      counts.recent = RecentText(GetParam().config.recent_orders);
-      counts.recent.add(tokens_.span());
+      if (GetParam().config.recent_window == 0) {
+        counts.recent = RecentText(GetParam().config.recent_orders);
+        counts.recent.add(tokens_.span());
+      }
       model.set_counts(std::make_shared<TextCounts>(counts));
     }
     return model;

@@ -21,6 +21,13 @@ MODELS = {
     "n-grams": {"heads": 2, "ngram_orders": 4, "ngram_bits": 5, "ngram_output": True},
     "counts": {"heads": 2, "count_orders": 3, **BYTES},
     "counts, recent": {"heads": 2, "count_orders": 3, "recent_orders": 5, **BYTES},
+    "counts, window": {
+        "heads": 2,
+        "count_orders": 3,
+        "recent_orders": 3,
+        "recent_window": 6,
+        **BYTES,
+    },
     "counts, n-grams": {"heads": 2, "count_orders": 3, "ngram_orders": 6, "ngram_bits": 5, **BYTES},
     "no gates": {"heads": 2, "gates": False, "mlp_hidden": 0},
     "every mixer": {

@@ -38,6 +38,8 @@ struct ModelConfig {
                            ///< are counted and add to the scores (count_scores.h); 0: none
   Index recent_orders = 0;  ///< contexts of 1 to so many tokens whose latest followers in what was
                             ///< read add to them (needs count_orders); 0: none
+  Index recent_window = 0;  ///< where nothing else was read, so many of a sequence's last tokens
+                            ///< were, which the state holds (needs recent_orders); 0: none
   std::vector<Mixer> mixers{Mixer::geometric_mamba};  ///< of block i: entry i mod their number
   MixerConfig mixer{};                                ///< of geometric_mamba
   Index causal_field_heads = 8;                       ///< of 16 numbers each

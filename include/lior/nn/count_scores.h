@@ -22,11 +22,12 @@ constexpr Index sureness_rows(Index levels) { return levels * (kSureClasses + kO
 template <class T>
 struct CountedRows {
   View<const std::int32_t, 2> tokens{};  ///< [B, N]
-  /// [B, max(K, R) - 1 or more], x + 1 of the tokens before them, the latest last, 0 where there
-  /// are none; without data none precede any of them.
+  /// [B, max(K, R, window) - 1 or more], x + 1 of the tokens before them, the latest last, 0 where
+  /// there are none; without data none precede any of them.
   linalg::MatrixView<const T> history{};
   std::span<const Index> places{};  ///< [B] of the first tokens in the counted text; or empty
   Index begin = 0;                  ///< tokens of the same sequences before these
+  Index window = 0;  ///< where nothing else was read, so many tokens before each target were
 };
 
 /// The look-ups of a call's rows, up to `most` of them at a time, in memory of the arena.
@@ -61,6 +62,7 @@ class CountLookup {
   View<T, 2> steps_, bases_;
   View<double, 2> ratios_;  // of each worker: [2 workers, V], see CountWork
   View<std::uint32_t, 2> lost_;
+  View<std::int32_t, 2> contexts_;  // of each worker
 };
 
 /// What the terms are made of, for who adds them up elsewhere: for each of the R = B N rows

@@ -37,6 +37,10 @@ inline constexpr Index kLongestContext = 16;
 /// Of a context in what was read, so many occurrences are looked at.
 inline constexpr Index kLatest = 16;
 
+/// Most tokens that a sequence looks back to for them (ModelConfig::recent_window): each prediction
+/// reads so many.
+inline constexpr Index kMostWindow = 1 << 16;
+
 /// The contexts of one length. A context is named by a hash of 64 bits of its tokens: two of a
 /// million of them share one with a probability of 3e-8.
 class ContextTable {

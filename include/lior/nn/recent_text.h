@@ -72,11 +72,12 @@ class RecentText {
 
 /// Where a prediction looks into a read text.
 struct RecentPlace {
-  const RecentText* text = nullptr;  ///< null: nothing was read
+  const RecentText* text = nullptr;  ///< null: what was read is the end of the context alone
   /// Of the token that is predicted; RecentText::kNone: it stands behind all that was read, and its
   /// context says where.
   Index place = RecentText::kNone;
-  Index begin = 0;  ///< places before it are not looked at
+  Index begin = 0;   ///< places before it are not looked at
+  Index window = 0;  ///< without text: so many tokens of the context's end
 };
 
 }  // namespace lior::nn

@@ -148,13 +148,13 @@ class CountScores(nn.Module):
     """What the counts of a text add to the scores: docs/math/conventions.md, section 11.7.
 
     `text`: a lior.train.Counts. It is no parameter: from_run, export, copies, pickles and save_pretrained take it along,
-    state_dict does not. Of `recent` contexts that stood before in what was read there are none here, where nothing is
-    read before the tokens."""
+    state_dict does not. The `recent` contexts are looked for in the last `window` tokens."""
 
     def __init__(
         self,
         longest: int,
         recent: int,
+        window: int,
         d_model: int,
         dtype: Optional[torch.dtype] = None,
         device: Device = None,
@@ -166,6 +166,7 @@ class CountScores(nn.Module):
         self.sureness = nn.Parameter(empty(20 * levels, levels))
         self.bias = nn.Parameter(empty(levels))
         self.longest = longest
+        self.window = window
         self.text = None
 
     @property
@@ -188,7 +189,7 @@ class CountScores(nn.Module):
 
     def extra_repr(self) -> str:
         recent = len(self.bias) - self.longest
-        return f"{self.longest}, {recent}, {self.weight.shape[1]}, text={self._text}"
+        return f"{self.longest}, {recent}, {self.window}, {self.weight.shape[1]}, text={self._text}"
 
     def forward(
         self,
@@ -210,16 +211,11 @@ class CountScores(nn.Module):
                 f"the model counts contexts of up to {self.longest} tokens, of a text that it does not have: set "
                 "model.counts.text to a lior.train.Counts"
             )
+        recent = len(self.bias) - self.longest
         logarithms, rows = ops.count_logarithms(
-            tokens, history.long(), places, self._key, x.dtype == torch.float64
+            *(tokens, history.long(), places, self._key, x.dtype == torch.float64),
+            *(recent, self.window),
         )
-        new = torch.arange(self.longest, len(self.bias), device=rows.device)
-        if len(new) > 0:  # contexts that are new say what the longest counted one says
-            logarithms = torch.cat(
-                [logarithms, logarithms[:, :, -1:].expand(-1, -1, len(new), -1)], 2
-            )
-            rows_of_new = torch.stack([20 * new, 20 * new + 19], 1).flatten().to(rows.dtype)
-            rows = torch.cat([rows, rows_of_new.expand(*rows.shape[:2], -1)], 2)
         sure = nn.functional.embedding(rows, self.sureness).sum(2)
         weights = nn.functional.linear(x, self.weight, self.bias) + sure
         return torch.einsum("bnk,bnkv->bnv", weights.to(logarithms.dtype), logarithms)
@@ -265,12 +261,14 @@ class Model(nn.Module):
         ngrams = (model["ngram_orders"], model["ngram_bits"], width)
         self.ngram = Ngrams(*ngrams, **place) if model["ngram_orders"] else None
         self.ngram_output = Ngrams(*ngrams, **place) if model["ngram_output"] else None
-        counted, recent = model["count_orders"], model["recent_orders"]
-        self.counts = CountScores(counted, recent, width, **place) if counted else None
-        #: how many of the last tokens a state holds
-        self.history_size = max(
-            0 if self.ngram is None else self.ngram.longest - 1, counted - 1, recent - 1, 0
+        counted, recent, window = (
+            model[key] for key in ("count_orders", "recent_orders", "recent_window")
         )
+        counts = (counted, recent, window, width)
+        self.counts = CountScores(*counts, **place) if counted else None
+        ngram = 1 if self.ngram is None else self.ngram.longest
+        #: how many of the last tokens a state holds
+        self.history_size = max(ngram, counted, recent, window, 1) - 1
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

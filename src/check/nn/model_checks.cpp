@@ -40,7 +40,8 @@ std::shared_ptr<nn::TextCounts> counts_of_random_text(const ModelConfig& config)
       nn::TextCounts{.all = nn::Counts(config.count_orders), .part_size = kPart});
   counts->all.add(text);
   counts->all.finish();
-  if (config.recent_orders > 0) {  // a trained model that has read the text once more
+  if (config.recent_orders > 0 &&
+      config.recent_window == 0) {  // a trained model that has read the text once more
     counts->recent = nn::RecentText(config.recent_orders);
     counts->recent.add(text);
     return counts;
@@ -388,6 +389,15 @@ void add_nn_model_checks(Registry& registry) {
       [=] { return streaming_error<double>(with_recent()); });
   add("checkpointing_is_exact.recent", "f32", 0,
       [=] { return checkpointing_error<float>(with_recent()); });
+  const auto with_window = [=] {
+    ModelConfig config = with_recent();
+    config.recent_window = 7;  // ends within a sequence, and within pieces of it
+    return config;
+  };
+  add("gradient.recent_window", "f64", kGradientTolerance,
+      [=] { return gradient_error(with_window()); });
+  add("streaming_is_batch.recent_window", "f64", 1e-13,
+      [=] { return streaming_error<double>(with_window()); });
   add("gradient.dropout", "f64", kGradientTolerance,
       [=] { return gradient_error(with_ngrams(), 0.3); });
   add("checkpointing_is_exact.dropout", "f32", 0,

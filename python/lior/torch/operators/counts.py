@@ -22,33 +22,56 @@ def key_of(counts: Counts) -> int:
 
 
 def _shapes(
-    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool = False
+    tokens: Tensor,
+    history: Tensor,
+    places: Optional[Tensor],
+    counts: int,
+    wide: bool = False,
+    recent_orders: int = 0,
+    recent_window: int = 0,
 ) -> Tuple[Tensor, Tensor]:
     of, dtype = _known[counts], torch.float64 if wide else torch.float32
+    levels = of.longest + recent_orders
     return (
-        tokens.new_empty(*tokens.shape, of.longest, of.vocabulary, dtype=dtype),
-        tokens.new_empty(*tokens.shape, 2 * of.longest, dtype=torch.int32),
+        tokens.new_empty(*tokens.shape, levels, of.vocabulary, dtype=dtype),
+        tokens.new_empty(*tokens.shape, 2 * levels, dtype=torch.int32),
     )
 
 
 def _by_the_processor(
-    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool = False
+    tokens: Tensor,
+    history: Tensor,
+    places: Optional[Tensor],
+    counts: int,
+    wide: bool = False,
+    recent_orders: int = 0,
+    recent_window: int = 0,
 ) -> Tuple[Tensor, ...]:
     """Counts are tables of the processor's memory: what they say is looked up there, and brought to the device."""
     begins = None if places is None else places.cpu()
-    looked_up = _looked_up(tokens.cpu(), history.cpu(), begins, counts, wide)
+    recent = (recent_orders, recent_window)
+    looked_up = _looked_up(tokens.cpu(), history.cpu(), begins, counts, wide, *recent)
     return tuple(part.to(tokens.device) for part in looked_up)
 
 
 def _looked_up(
-    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool
+    tokens: Tensor,
+    history: Tensor,
+    places: Optional[Tensor],
+    counts: int,
+    wide: bool,
+    recent_orders: int,
+    recent_window: int,
 ) -> Tuple[Tensor, Tensor]:
-    logarithms, rows = _shapes(tokens, history, places, counts, wide)
+    recent = (recent_orders, recent_window)
+    logarithms, rows = _shapes(tokens, history, places, counts, wide, *recent)
     dtype = torch.float64 if wide else torch.float32
     _known[counts].logarithms(
         dense(tokens),
         dense(history).to(dtype),
         None if places is None else dense(places).long(),
+        recent_orders=recent_orders,
+        recent_window=recent_window,
         dtype=str(dtype).removeprefix("torch."),
         out=(logarithms, rows),
     )
@@ -57,10 +80,16 @@ def _looked_up(
 
 @operator(shapes=_shapes, silent=lambda *args: (0, 1), plain=_by_the_processor)
 def count_logarithms(
-    tokens: Tensor, history: Tensor, places: Optional[Tensor], counts: int, wide: bool = False
+    tokens: Tensor,
+    history: Tensor,
+    places: Optional[Tensor],
+    counts: int,
+    wide: bool = False,
+    recent_orders: int = 0,
+    recent_window: int = 0,
 ) -> Tuple[Tensor, Tensor]:
-    """ln p_n(v | what tokens[b, :i + 1] end with) [B, N, K, V], and the rows of `counts.sureness` that belong to how sure
-    the counts are there [B, N, 2 K] int32. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
+    """ln p_n(v | what tokens[b, :i + 1] end with) [B, N, L, V], and the rows of `counts.sureness` that belong to how sure
+    the counts are there [B, N, 2 L] int32; L is K + recent_orders, which are looked for in the last recent_window tokens. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
     tokens before them, 0: none; places [B]: where in the counted text each row begins, which the counts then lack.
     counts: key_of some; wide: float64."""
-    return _looked_up(tokens, history, places, counts, wide)
+    return _looked_up(tokens, history, places, counts, wide, recent_orders, recent_window)
