@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The presets: one row each, in the units of Config. What a row does not name is Config's default.
 #include <algorithm>
-#include <utility>
 
 #include "lior/core/text.h"
 #include "lior/train/config.h"
@@ -41,15 +40,19 @@ nn::ModelConfig with_ngrams(nn::ModelConfig model) {
   return model;
 }
 
-/// With the counts of the text, of contexts of 1 to 6 tokens (docs/decisions/031-counts.md).
+/// With the counts of the text, of contexts of 1 to 6 tokens, and with their latest followers in
+/// the last 1,024 tokens (docs/decisions/031-counts.md, 039-the-last-thousand-bytes.md).
 nn::ModelConfig with_counts(nn::ModelConfig model) {
   model.count_orders = 6;
+  model.recent_orders = 6;
+  model.recent_window = 1024;
   return model;
 }
 
-/// And with their latest followers in what was read (docs/decisions/037-what-was-read.md).
+/// For `eval --dynamic`: trained to find them in all that was read
+/// (docs/decisions/037-what-was-read.md).
 nn::ModelConfig with_recent(nn::ModelConfig model) {
-  model = with_counts(std::move(model));
+  model.count_orders = 6;
   model.recent_orders = 6;
   return model;
 }
@@ -118,7 +121,13 @@ const Config kPresets[] = {
                          .transition = Transition::right,
                          .readout = Readout::linear_quadratic}}},
     {.preset = "tiny-ngrams", .batch = 4, .lr = 3e-3, .model = with_ngrams(kTinyModel)},
-    {.preset = "tiny-counts", .batch = 4, .lr = 3e-3, .model = with_counts(kTinyModel)},
+    // A window is worth what stands in it: one long sequence, not four short ones.
+    {.preset = "tiny-counts",
+     .batch = 1,
+     .length = 1024,
+     .eval_count = 16,
+     .lr = 3e-3,
+     .model = with_counts(kTinyModel)},
     {.preset = "small-counts", .batch = 1, .lr = 2e-3, .model = with_counts(kSmallModel)},
     {.preset = "tiny-recent", .batch = 4, .lr = 3e-3, .model = with_recent(kTinyModel)},
     // The size of tiny, with other mixers.
