@@ -66,17 +66,20 @@ Array<Complex, Rank> read_array(const std::string& file, const DataSetName& data
   return numbers;
 }
 
-/// This rank's rows of a component [x, y] or [x, y, z] of the inverse metric.
-void read_inverse_metric(const std::string& file, const char* name, const field::Grid& grid,
-                         View<double, 2> out) {
+/// This rank's rows of a component [x, y] or [x, y, z] of the inverse metric; of the diagonal it is
+/// above `least` = 0.
+Array<double, 2> read_inverse_metric(const std::string& file, const char* name,
+                                     const field::Grid& grid, double least) {
   const auto numbers = io::read_hdf5_real(file, name, axes_of(grid));
   for (Index k = 0; k < std::ssize(numbers); ++k) {
     const double number = numbers[static_cast<std::size_t>(k)];
-    LIOR_CHECK(number > 0 && std::isfinite(number),
-               "{}: {} is {} at cell {}; expected finite numbers > 0", file, name, number,
-               cell_text(grid, k));
+    LIOR_CHECK(number > least && std::isfinite(number),
+               "{}: {} is {} at cell {}; expected finite numbers{}", file, name, number,
+               cell_text(grid, k), least == 0 ? " > 0" : "");
   }
-  copy_rows(numbers, grid, out);
+  Array<double, 2> out(grid.cell_shape());
+  copy_rows(numbers, grid, out.view());
+  return out;
 }
 
 /// The values of a setting's formula at the cells; 0 where it is empty.
@@ -95,22 +98,50 @@ FieldArray polar_field(field::PolarFormula::Text modulus, field::PolarFormula::T
   return t;
 }
 
+/// Whether components of the metric have formulas of their own.
+bool has_component_formulas(const EvolveConfig& c) {
+  return !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty() ||
+         !c.metric_gzz_expression.empty() || !c.metric_gxy_expression.empty() ||
+         !c.metric_gxz_expression.empty() || !c.metric_gyz_expression.empty();
+}
+
 bool metric_varies(const EvolveConfig& c) {
   return !c.metric_file.empty() || c.metric_bump != 0 || !c.metric_expression.empty() ||
-         !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty() ||
-         !c.metric_gzz_expression.empty();
+         has_component_formulas(c);
+}
+
+/// A component of the metric off the diagonal.
+struct CrossComponent {
+  const char *name, *setting;
+  double number;
+  const std::string& formula;
+};
+std::array<CrossComponent, 3> cross_components(const EvolveConfig& c) {
+  return {{{"gxy", "metric.gxy_expression", c.metric_gxy, c.metric_gxy_expression},
+           {"gxz", "metric.gxz_expression", c.metric_gxz, c.metric_gxz_expression},
+           {"gyz", "metric.gyz_expression", c.metric_gyz, c.metric_gyz_expression}}};
+}
+bool metric_is_oblique(const EvolveConfig& c) {
+  for (const CrossComponent& g : cross_components(c)) {
+    if (g.number != 0 || !g.formula.empty()) return true;
+    if (!c.metric_file.empty() && io::hdf5_has(c.metric_file, g.name)) return true;
+  }
+  return false;
 }
 
 /// Throws where two settings say what one should.
 void check_alternatives(const EvolveConfig& c) {
-  const bool by_axis = !c.metric_gxx_expression.empty() || !c.metric_gyy_expression.empty() ||
-                       !c.metric_gzz_expression.empty();
-  const int metrics =
-      !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty() + by_axis;
+  const int metrics = !c.metric_file.empty() + (c.metric_bump != 0) + !c.metric_expression.empty() +
+                      has_component_formulas(c);
   LIOR_CHECK(metrics <= 1,
              "metric.file, metric.bump, metric.expression and metric.gxx_expression with "
              "metric.gyy_expression and metric.gzz_expression each say how the metric varies; give "
              "one of them");
+  for (const CrossComponent& g : cross_components(c)) {
+    LIOR_CHECK(g.number == 0 || (g.formula.empty() && c.metric_file.empty()),
+               "metric.{} is {}, and {} says what it is; give one of them", g.name, g.number,
+               g.formula.empty() ? "metric.file" : g.setting);
+  }
   LIOR_CHECK(c.source_file.empty() || c.source_expression.empty(),
              "source.file and source.expression are both there; give one of them");
   LIOR_CHECK(c.bayes_evidence.empty() || c.bayes_expression.empty(),
@@ -124,9 +155,10 @@ void check_alternatives(const EvolveConfig& c) {
   check_phase(c.bayes_phase, c.bayes_expression, "bayes");
 }
 
-/// The components of a metric that varies by formulas or a bump.
+/// The components of a metric that varies by formulas or a bump; those off the diagonal where they
+/// are not 0.
 void fill_metric(const EvolveConfig& c, const field::Grid& grid,
-                 std::span<Array<double, 2>> components) {
+                 std::span<Array<double, 2>> components, std::span<Array<double, 2>> cross) {
   Array<double, 2> all(grid.cell_shape());
   std::fill(all.span().begin(), all.span().end(), 1.0);
   if (c.metric_bump != 0) field::fill_bump(grid, c.metric_bump, all.view());
@@ -151,6 +183,30 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid,
     if (!formula.empty()) field::fill_formula(grid, formula, setting, g.view());
     for (double& value : g.span()) value *= factor;
   }
+  const auto off_diagonal = cross_components(c);
+  for (std::size_t k = 0; k < cross.size(); ++k) {
+    const CrossComponent& g = off_diagonal[k];
+    if (g.number == 0 && g.formula.empty()) continue;
+    cross[k] = Array<double, 2>(grid.cell_shape());
+    if (!g.formula.empty()) field::fill_formula(grid, g.formula, g.setting, cross[k].view());
+    for (Index n = 0; n < cross[k].size() && g.formula.empty(); ++n) {
+      cross[k].data()[n] = g.number * all.data()[n];
+    }
+  }
+}
+
+/// The components of a metric in a file; those off the diagonal that it has.
+void read_metric(const std::string& file, const field::Grid& grid,
+                 std::span<Array<double, 2>> components, std::span<Array<double, 2>> cross) {
+  constexpr const char *kDiagonal[] = {"gxx", "gyy", "gzz"}, *kCross[] = {"gxy", "gxz", "gyz"};
+  for (std::size_t axis = 0; axis < components.size(); ++axis) {
+    components[axis] = read_inverse_metric(file, kDiagonal[axis], grid, 0);
+  }
+  for (std::size_t k = 0; k < cross.size(); ++k) {
+    if (io::hdf5_has(file, kCross[k])) {
+      cross[k] = read_inverse_metric(file, kCross[k], grid, -INFINITY);
+    }
+  }
 }
 
 /// Throws where a setting speaks of an axis z, and the grid has none.
@@ -168,6 +224,10 @@ void check_axes(const EvolveConfig& c) {
   check(c.grid_boundary_z == field::Boundary::periodic, "grid.boundary_z");
   check(c.metric_gzz == 1, "metric.gzz");
   check(c.metric_gzz_expression.empty(), "metric.gzz_expression");
+  check(c.metric_gxz == 0, "metric.gxz");
+  check(c.metric_gyz == 0, "metric.gyz");
+  check(c.metric_gxz_expression.empty(), "metric.gxz_expression");
+  check(c.metric_gyz_expression.empty(), "metric.gyz_expression");
   check(c.initial_z == 0, "initial.z");
   check(c.initial_kz == 0, "initial.kz");
   check(!c.output_plane, "output.plane");
@@ -239,12 +299,18 @@ settings::Fields fields(EvolveConfig& c) {
       {"metric.gxx", c.metric_gxx, kPositive},
       {"metric.gyy", c.metric_gyy, kPositive},
       Field("metric.gzz", c.metric_gzz, kPositive).absent_in_old_files(),
+      Field("metric.gxy", c.metric_gxy).absent_in_old_files(),
+      Field("metric.gxz", c.metric_gxz).absent_in_old_files(),
+      Field("metric.gyz", c.metric_gyz).absent_in_old_files(),
       {"metric.bump", c.metric_bump},
       {"metric.file", c.metric_file},
       Field("metric.expression", c.metric_expression).absent_in_old_files(),
       Field("metric.gxx_expression", c.metric_gxx_expression).absent_in_old_files(),
       Field("metric.gyy_expression", c.metric_gyy_expression).absent_in_old_files(),
       Field("metric.gzz_expression", c.metric_gzz_expression).absent_in_old_files(),
+      Field("metric.gxy_expression", c.metric_gxy_expression).absent_in_old_files(),
+      Field("metric.gxz_expression", c.metric_gxz_expression).absent_in_old_files(),
+      Field("metric.gyz_expression", c.metric_gyz_expression).absent_in_old_files(),
       {"integrator.kind", c.integrator_kind},
       {"integrator.symbol", c.integrator_symbol},
       Field("integrator.time", c.integrator_time).absent_in_old_files(),
@@ -292,14 +358,15 @@ void make_paths_absolute(EvolveConfig& config) {
 /// Compares the memory of the run with what there is, before anything is taken.
 void EvolveSetup::check_memory(const EvolveConfig& c) const {
   const field::Load load{.varies = metric_varies(c),
+                         .oblique = metric_is_oblique(c),
                          .driven = !c.source_file.empty() || !c.source_expression.empty(),
                          .potential_in_time = potential != nullptr,
                          .current_in_time = current_in_time != nullptr};
   // The start, evidence and J as read; a copy for output, one of a file's frame; V and a metric of
-  // two or three parts.
+  // two or three parts, and as many off the diagonal.
   const Index field = grid.numbers() * static_cast<Index>(sizeof(Complex));
-  const Index inputs =
-      4 * field + (1 + grid.axis_count()) * grid.cells() * static_cast<Index>(sizeof(double));
+  const Index parts = 1 + (load.oblique ? 2 : 1) * grid.axis_count();
+  const Index inputs = 4 * field + parts * grid.cells() * static_cast<Index>(sizeof(double));
   // The first of several ranks puts together the frames and states that it writes.
   const field::Grid all = grid.whole();
   const Index written = share != nullptr && ranks().is_first()
@@ -335,7 +402,13 @@ EvolveSetup::EvolveSetup(const EvolveConfig& c)
                                     .gxx_field = terms.g[0].view(),
                                     .gyy_field = terms.g[1].view(),
                                     .gzz = c.metric_gzz,
-                                    .gzz_field = terms.g[2].view()};
+                                    .gzz_field = terms.g[2].view(),
+                                    .gxy = c.metric_gxy,
+                                    .gxz = c.metric_gxz,
+                                    .gyz = c.metric_gyz,
+                                    .gxy_field = terms.cross[0].view(),
+                                    .gxz_field = terms.cross[1].view(),
+                                    .gyz_field = terms.cross[2].view()};
   hamiltonian = std::make_unique<field::Hamiltonian<double>>(
       grid, field::Physics{.hbar = c.physics_hbar, .mass = c.physics_m}, metric, terms.v.view());
 }
@@ -369,14 +442,11 @@ EvolveSetup::Terms EvolveSetup::read(const EvolveConfig& c) {
   Terms terms{.v = Array<double, 2>(grid.cell_shape())};
   set_potential(c, terms.v.view());
   const std::span components(terms.g.data(), static_cast<std::size_t>(grid.axis_count()));
+  const std::span cross(terms.cross.data(), grid.axis_count() == 3 ? std::size_t{3} : 1);
   if (!c.metric_file.empty()) {
-    constexpr const char* kNames[] = {"gxx", "gyy", "gzz"};
-    for (std::size_t axis = 0; axis < components.size(); ++axis) {
-      components[axis] = Array<double, 2>(grid.cell_shape());
-      read_inverse_metric(c.metric_file, kNames[axis], grid, components[axis].view());
-    }
+    read_metric(c.metric_file, grid, components, cross);
   } else if (metric_varies(c)) {
-    fill_metric(c, grid, components);
+    fill_metric(c, grid, components, cross);
   }
   start = initial_field(c, grid);
   if (c.bayes_evidence == "builtin:spots") {

@@ -35,11 +35,15 @@ struct EvolveConfig {
   std::string potential_file{};        ///< HDF5: V [x, y, z], added to the kind's; complex: V - i W
   std::string potential_dataset = "V";
   double metric_gxx = 1, metric_gyy = 1, metric_gzz = 1;
-  double metric_bump = 0;     ///< (1 + bump exp(-r^2 / 2 sigma^2)) times all, sigma = N/6 cells
-  std::string metric_file{};  ///< HDF5: gxx, gyy and, where there is z, gzz [x, y, z]
-  std::string metric_expression{};  ///< of x, y and z: times gxx, gyy and gzz
+  double metric_bump = 0;  ///< (1 + bump exp(-r^2 / 2 sigma^2)) times all, sigma = N/6 cells
+  double metric_gxy = 0, metric_gxz = 0, metric_gyz = 0;  ///< off the diagonal
+  /// HDF5: gxx, gyy and, where there is z, gzz [x, y, z]; gxy, gxz, gyz where the file has them
+  std::string metric_file{};
+  std::string metric_expression{};  ///< of x, y and z: times all components
   std::string metric_gxx_expression{}, metric_gyy_expression{},
-      metric_gzz_expression{};  ///< of one
+      metric_gzz_expression{};  ///< times one
+  std::string metric_gxy_expression{}, metric_gxz_expression{},
+      metric_gyz_expression{};  ///< one itself
   field::Scheme integrator_kind = field::Scheme::strang;
   field::Symbol integrator_symbol = field::Symbol::discrete;
   field::Time integrator_time = field::Time::real;
@@ -104,10 +108,11 @@ struct EvolveSetup {
   field::Inputs<double> inputs() const;
 
  private:
-  /// What the Hamiltonian is made of; g: g^xx, g^yy and g^zz, empty where they do not vary.
+  /// What the Hamiltonian is made of; g: g^xx, g^yy and g^zz, empty where they do not vary; cross:
+  /// g^xy, g^xz and g^yz, empty where they are the same everywhere.
   struct Terms {
     Array<double, 2> v;
-    std::array<Array<double, 2>, 3> g{};
+    std::array<Array<double, 2>, 3> g{}, cross{};
   };
   Terms read(const EvolveConfig& config);
   void set_potential(const EvolveConfig& config, View<double, 2> v);

@@ -243,8 +243,7 @@ std::string hint_of_signature(const AnyMetric<double>& metric, const Array<doubl
 std::string hint_of_log(const AnyMetric<double>& metric, const Array<double, 2>& x,
                         const Array<double, 2>& y) {
   constexpr double kFewDigits = 1e-9;  // half of those that are asked for
-  const std::string signature = hint_of_signature(metric, x);
-  if (!signature.empty()) return signature;
+  if (std::string signature = hint_of_signature(metric, x); !signature.empty()) return signature;
   const double from = metric_rounding(metric, x.data()), to = metric_rounding(metric, y.data());
   if (!(std::max(from, to) > kFewDigits)) return "; try a nearer point";
   return fmt::format(

@@ -36,6 +36,7 @@ template <class T>
 void check_memory(const field::Hamiltonian<T>& h, const field::Settings& settings,
                   field::Load load) {
   load.varies = h.varies();
+  load.oblique = h.is_oblique();
   const auto needed = static_cast<double>(field::planned_bytes<T>(h.grid(), settings, load));
   const auto available = static_cast<double>(available_memory());
   LIOR_CHECK(
@@ -49,8 +50,8 @@ class Hamiltonian {
  public:
   /// A constant inverse metric, or one that varies.
   struct Metric {
-    double gxx, gyy, gzz;
-    const Argument &gxx_field, &gyy_field, &gzz_field;
+    double gxx, gyy, gzz, gxy, gxz, gyz;
+    const Argument &gxx_field, &gyy_field, &gzz_field, &gxy_field, &gxz_field, &gyz_field;
   };
   Hamiltonian(const Argument& v, Index d, const GridWords& words, const field::Physics& physics,
               const Metric& given, const std::string& dtype) {
@@ -69,7 +70,13 @@ class Hamiltonian {
           .gxx_field = values_in_or_none<double>(call, "gxx_field", given.gxx_field, cells_),
           .gyy_field = values_in_or_none<double>(call, "gyy_field", given.gyy_field, cells_),
           .gzz = given.gzz,
-          .gzz_field = values_in_or_none<double>(call, "gzz_field", given.gzz_field, cells_)};
+          .gzz_field = values_in_or_none<double>(call, "gzz_field", given.gzz_field, cells_),
+          .gxy = given.gxy,
+          .gxz = given.gxz,
+          .gyz = given.gyz,
+          .gxy_field = values_in_or_none<double>(call, "gxy_field", given.gxy_field, cells_),
+          .gxz_field = values_in_or_none<double>(call, "gxz_field", given.gxz_field, cells_),
+          .gyz_field = values_in_or_none<double>(call, "gyz_field", given.gyz_field, cells_)};
       call.run([&] {
         held_.emplace<T>(
             std::make_shared<const field::Hamiltonian<T>>(cells_.grid, physics, metric, values));
@@ -488,28 +495,36 @@ void bind_hamiltonian(nb::module_& m) {
       m, "Hamiltonian",
       R"(H[T] = -(hbar^2 / 2m) Laplacian T + V T on a grid that is periodic or has walls.
 
-Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2 + g^zz d2/dz2, three points each; varying:
-Laplace-Beltrami in flux form, self-adjoint in sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
+Constant inverse metric: g^xx d2/dx2 + g^yy d2/dy2 + g^zz d2/dz2, three points each, and 2 g^xy d/dx
+d/dy and its like of central differences; varying: Laplace-Beltrami in flux form, self-adjoint in
+sum sqrt(g) conj(A) B. Fields T are (Nx, Ny, D, D) of
 `dtype`, or (Nx, Ny, Nz, D, D) where v is (Nx, Ny, Nz).)")
       .def(
           "__init__",
           [](Hamiltonian* self, const Argument& v, Index d, double dx, std::optional<double> dy,
              std::optional<double> dz, const Boundaries& boundary, double hbar, double mass,
-             double gxx, double gyy, double gzz, const Argument& gxx_field,
-             const Argument& gyy_field, const Argument& gzz_field, const std::string& dtype) {
+             double gxx, double gyy, double gzz, double gxy, double gxz, double gyz,
+             const Argument& gxx_field, const Argument& gyy_field, const Argument& gzz_field,
+             const Argument& gxy_field, const Argument& gxz_field, const Argument& gyz_field,
+             const std::string& dtype) {
             new (self) Hamiltonian(v, d, {dx, dy, dz, boundary}, {.hbar = hbar, .mass = mass},
-                                   {gxx, gyy, gzz, gxx_field, gyy_field, gzz_field}, dtype);
+                                   {gxx, gyy, gzz, gxy, gxz, gyz, gxx_field, gyy_field, gzz_field,
+                                    gxy_field, gxz_field, gyz_field},
+                                   dtype);
           },
           "v"_a, nb::kw_only(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(),
           "dz"_a.none() = nb::none(), "boundary"_a = "periodic", "hbar"_a = 0.1, "mass"_a = 1.0,
-          "gxx"_a = 1.0, "gyy"_a = 1.0, "gzz"_a = 1.0, "gxx_field"_a.none() = nb::none(),
-          "gyy_field"_a.none() = nb::none(), "gzz_field"_a.none() = nb::none(),
+          "gxx"_a = 1.0, "gyy"_a = 1.0, "gzz"_a = 1.0, "gxy"_a = 0.0, "gxz"_a = 0.0, "gyz"_a = 0.0,
+          "gxx_field"_a.none() = nb::none(), "gyy_field"_a.none() = nb::none(),
+          "gzz_field"_a.none() = nb::none(), "gxy_field"_a.none() = nb::none(),
+          "gxz_field"_a.none() = nb::none(), "gyz_field"_a.none() = nb::none(),
           "dtype"_a = "complex128",
           R"(v: (Nx, Ny) or (Nx, Ny, Nz) float64, copied. dx, dy, dz: a cell's sides (dy, dz None: dx); an axis
 of one cell has no differences and is none in sums. boundary: 'periodic', 'dirichlet' (T = 0 at walls
 on the outer faces) or 'neumann' (no slope there), or one word an axis. gxx, gyy, gzz: the inverse
 metric, > 0; gxx_field, gyy_field, gzz_field, of v's shape: the same where it varies, all of the
-grid's axes or none. Error for a value that is not finite or not > 0.)")
+grid's axes or none. gxy, gxz, gyz and gxy_field, ..: its components off the diagonal, for periodic
+axes, the fields with those of the diagonal. Error unless it is finite and positive definite.)")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
       .def(

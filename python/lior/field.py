@@ -106,6 +106,9 @@ def evolve(
     gxx: float | ArrayLike | str = 1.0,
     gyy: float | ArrayLike | str = 1.0,
     gzz: float | ArrayLike | str = 1.0,
+    gxy: float | ArrayLike | str = 0.0,
+    gxz: float | ArrayLike | str = 0.0,
+    gyz: float | ArrayLike | str = 0.0,
     absorption: ArrayLike | str | None = None,
     progress: bool = True,
     **settings: Any,
@@ -119,7 +122,7 @@ def evolve(
     v: the potential, float64 of the grid's shape (None: 0), complex v - i W, or a formula of x, y, z
     and the time t; absorption: an array or a formula of x, y and z for W >= 0, which makes v - i W of
     v, so that norm falls. gxx, gyy, gzz: the inverse metric, numbers, arrays or formulas of x, y and
-    z. evidence, current: an array of the start's shape, None, or a formula of x, y, z, i, j, or two,
+    z; gxy, gxz, gyz: off its diagonal, for periodic axes. evidence, current: an array of the start's shape, None, or a formula of x, y, z, i, j, or two,
     of modulus and phase (`polar`); those of the current may read t. `settings`: those of Evolution
     (scheme, dt, lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and
     somebody looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
@@ -139,7 +142,11 @@ def evolve(
         mass=mass,
         dtype=first.dtype.name,
         **cells,
-        **_metric({"gxx": gxx, "gyy": gyy, "gzz": gzz}, first.shape, cells),
+        **_metric(
+            {"gxx": gxx, "gyy": gyy, "gzz": gzz, "gxy": gxy, "gxz": gxz, "gyz": gyz},
+            first.shape,
+            cells,
+        ),
     )
     entries = _entries(evidence, first, cells), _current(current, first, cells, settings)
     evolution = Evolution(hamiltonian, first, *entries, absorption=absorbed, **settings)
@@ -208,13 +215,14 @@ def _potential(
 
 
 def _metric(given: dict[str, Any], shape: tuple[int, ...], cells: dict[str, Any]) -> dict[str, Any]:
-    """gxx, gyy and gzz; where one varies, arrays of those that the grid has."""
+    """All components; where one varies, arrays of those that the grid has and that are not 0."""
     values = {name: _values(value, shape, cells) for name, value in given.items()}
     if not any(numpy.ndim(value) for value in values.values()):
         return values
     has_z = numpy.ndim(values["gzz"]) or shape[2:-2] not in ((), (1,))
     ones = numpy.ones(shape[:-2])
-    own = ("gxx", "gyy", "gzz") if has_z else ("gxx", "gyy")
+    own = ["gxx", "gyy", "gzz"] if has_z else ["gxx", "gyy"]
+    own += [name for name in ("gxy", "gxz", "gyz") if numpy.any(values[name])]
     return {f"{name}_field": values[name] * ones for name in own}
 
 

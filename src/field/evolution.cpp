@@ -90,13 +90,15 @@ template <class T>
 Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
   const bool in_time = load.potential_in_time || load.current_in_time;
-  const Index stages = s.scheme == Scheme::rk4 && (in_time || grid.axis_count() == 3) ? 2 : 0;
+  const bool by_stages = in_time || grid.axis_count() == 3 || load.oblique;
+  const Index stages = s.scheme == Scheme::rk4 && by_stages ? 2 : 0;
   const Index beside = traits(s.scheme).fields + (has_sources(s, load.driven) ? 3 : 0) + stages +
                        (load.current_in_time ? 1 : 0);
   const Index transposed = grid.share != nullptr && traits(s.scheme).fields == 0 ? 2 * field : 0;
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;
-  const Index stencil = load.varies || grid.has_walls() ? 1 + 2 * grid.axis_count() : 1;
+  const auto sides = std::ssize(Hamiltonian<T>::neighbours(grid.axis_count(), load.oblique));
+  const Index stencil = load.varies || grid.has_walls() ? 1 + sides : 1;
   const Index cell = 2 + stencil + (load.potential_in_time ? 1 : 0),
               phases = traits(s.scheme).fields == 0 ? 24 : 0;
   return state_bytes<T>(grid, s, load.driven) + beside * field + transposed + density +

@@ -62,18 +62,13 @@ void hamiltonian(const Hamiltonian<T>& h, ConstField<T> in, Field<T> out) {
   const auto wrap = [](Index i, Index count) { return (i + count) % count; };
   const auto at_cell = [&](Index i, Index j, Index k) {
     const Index c = j * nz + k;
-    struct Place {
-      Index row, cell;
-    };
-    const Place beside[] = {{wrap(i - 1, nx), c},          {wrap(i + 1, nx), c},
-                            {i, wrap(j - 1, ny) * nz + k}, {i, wrap(j + 1, ny) * nz + k},
-                            {i, j * nz + wrap(k - 1, nz)}, {i, j * nz + wrap(k + 1, nz)}};
     for (Index a = 0; a < d; ++a) {
       for (Index b = 0; b < d; ++b) {
         std::complex<T> sum = h.stencil()(i, c, 0) * in(i, c, a, b);
         for (int side = 0; side < h.side_count(); ++side) {
           const T factor = h.has_full_stencil() ? h.stencil()(i, c, 1 + side) : h.sides()[side];
-          sum += factor * in(beside[side].row, beside[side].cell, a, b);
+          const auto& [x, y, z] = h.neighbours()[static_cast<std::size_t>(side)];
+          sum += factor * in(wrap(i + x, nx), wrap(j + y, ny) * nz + wrap(k + z, nz), a, b);
         }
         out(i, c, a, b) = sum;
       }

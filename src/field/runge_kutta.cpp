@@ -242,6 +242,9 @@ RungeKutta<T>::RungeKutta(const Hamiltonian<T>& h, double dt, int order)
              "the sweep of RungeKutta goes over rows of one dimension, and the grid is {} cells; "
              "expected RungeKuttaInTime",
              h.grid().size_text());
+  LIOR_CHECK(!h.is_oblique(),
+             "the sweep of RungeKutta reads no corners, and the inverse metric has parts off its "
+             "diagonal; expected RungeKuttaInTime");
   const double largest = largest_stable_step(h);
   LIOR_CHECK(order == 1 || std::abs(dt) < largest,
              "rk4 is not stable at dt = {}; the largest step that is stable is {:.6g}", dt,

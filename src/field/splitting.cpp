@@ -22,6 +22,14 @@ double eigenvalue(const Axis& axis, Index index, Symbol symbol) {
   return -4 / (dx * dx) * sine * sine;
 }
 
+/// The eigenvalue of a first derivative along an axis over i: sin(k dx) / dx, or k, 0 for the wave
+/// that is as much one of -k.
+double slope_eigenvalue(const Axis& axis, Index index, Symbol symbol) {
+  const double k = wave_number(axis, index), dx = axis.spacing;
+  if (2 * index == axis.count) return 0;
+  return symbol == Symbol::continuous ? k : std::sin(k * dx) / dx;
+}
+
 /// Fractions of dt: kicks a_0..a_s and drifts b_1..b_s.
 struct Composition {
   std::vector<double> kicks, drifts;
@@ -249,6 +257,13 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     for (int axis = 1; axis < grid_.axis_count(); ++axis) {
       laplacian += g[axis] * eigenvalue(axes[axis], waves[axis], symbol);
     }
+    const auto add_cross = [&](double component, int a, int b) {
+      if (component == 0) return;
+      laplacian -= 2 * component * slope_eigenvalue(axes[a], waves[a], symbol) *
+                   slope_eigenvalue(axes[b], waves[b], symbol);
+    };
+    const auto& [gxy, gxz, gyz] = h.constant_cross();
+    add_cross(gxy, 0, 1), add_cross(gxz, 0, 2), add_cross(gyz, 1, 2);
     return unit * laplacian;
   };
   const auto for_waves = [&](auto&& value) {

@@ -213,7 +213,7 @@ template <class T>
 std::unique_ptr<Stepper<T>> make_stepper(const Hamiltonian<T>& h, const Settings& settings,
                                          const Inputs<T>& inputs) {
   const bool by_stages = inputs.potential != nullptr || inputs.current_in_time != nullptr ||
-                         h.grid().axis_count() == 3;
+                         h.grid().axis_count() == 3 || h.is_oblique();
   switch (settings.scheme) {
     case Scheme::strang:
     case Scheme::yoshida4: return std::make_unique<SplittingStepper<T>>(h, settings, inputs);

@@ -16,14 +16,17 @@ T bayes_rate(double tau) {
   return static_cast<T>(std::numbers::log2e / tau);
 }
 
-/// One line of cells of H, in reals. centre: [cells, 5 or 7], all factors, where sides is null;
-/// else [cells].
+/// One line of cells of H, in reals, along the last axis. centre: [cells, factors] where sides is
+/// null, the own one first, then those of lines beside and of the cells before and after along
+/// others; else [cells].
 template <class T>
 struct HamiltonianLine {
   const T* centre;
   const T* sides;
-  const T* beside[4];  ///< the lines at x-1 and x+1 and, where lines go along z, at y-1 and y+1
-  const T* here;
+  const T* beside[8];  ///< x-1, x+1; where lines go along z, y-1 and y+1 too, then their corners
+  /// Lines of which the cells before and after count: this one, then, for corners, the first ones
+  /// beside.
+  const T* along[5];
   T* out;
   Index cells;
   Index cell;  ///< reals in a cell

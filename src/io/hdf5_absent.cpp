@@ -47,6 +47,7 @@ std::vector<double> read_hdf5_real(const std::string& path, const std::string&,
                                    std::span<const Index>) {
   refuse(path);
 }
+bool hdf5_has(const std::string& path, const std::string&) { refuse(path); }
 Table read_hdf5_table(const std::string& path) { refuse(path); }
 std::string hdf5_table(std::span<const Hdf5Column>) { refuse("a table as HDF5"); }
 

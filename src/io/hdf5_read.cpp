@@ -240,6 +240,11 @@ std::vector<double> read_hdf5_real(const std::string& path, const std::string& n
   return data.reals();
 }
 
+bool hdf5_has(const std::string& path, const std::string& name) {
+  const Handle file = open_file(path);
+  return H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0;
+}
+
 Table read_hdf5_table(const std::string& path) {
   const Handle file = open_file(path);
   Table table{names_in(file), {}};

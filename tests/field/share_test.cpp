@@ -24,7 +24,7 @@ constexpr Index kSteps = 5;
 /// A run, of which every term can be there.
 struct Case {
   Settings settings;
-  bool varies = false, evidence = false, current = false, absorbs = false;
+  bool varies = false, oblique = false, evidence = false, current = false, absorbs = false;
   bool potential_in_time = false, current_in_time = false;
   Index at_once = kSteps;  ///< steps of one call
 };
@@ -40,15 +40,19 @@ struct Result {
 class Made {
  public:
   Made(const Case& run, const Grid& grid) : grid_(grid) {
-    Array<double, 2> v(grid.cell_shape()), gxx(v.shape()), gyy(v.shape()), gzz(v.shape());
+    Array<double, 2> v(grid.cell_shape()), gxx(v.shape()), gyy(v.shape()), gzz(v.shape()),
+        gxy(v.shape());
     fill_potential(Potential::gaussian_well, 0.2, grid, v.view());
     fill_bump(grid, 0.3, gxx.view());
     fill_formula(grid, "1 + 0.2*cos(2*pi*x/Lx)", "gyy", gyy.view());
     fill_formula(grid, "1 + 0.1*cos(2*pi*z/Lz)", "gzz", gzz.view());
+    fill_formula(grid, "0.2*cos(2*pi*(x/Lx + y/Ly))", "gxy", gxy.view());
     InverseMetric metric{.gxx = 1.25, .gyy = 0.75, .gzz = 0.5};
+    if (run.oblique) metric.gxy = 0.3;
     if (run.varies) {
       metric.gxx_field = gxx.view(), metric.gyy_field = gyy.view();
       if (grid.axis_count() == 3) metric.gzz_field = gzz.view();
+      if (run.oblique) metric.gxy_field = gxy.view();
     }
     h_ = std::make_unique<Hamiltonian<double>>(grid, Physics{.hbar = 0.3}, metric, v.view());
     Inputs<double> inputs;
@@ -234,6 +238,17 @@ TEST(Share, ThreeDimensionsHaveTheBitsOfOneProcess) {
                                   .current = able.sources,
                                   .absorbs = able.local_terms,
                                   .potential_in_time = able.moving_potential},
+                                 grid);
+    }
+  }
+}
+
+TEST(Share, CornersOfOtherRanksRowsHaveTheBitsOfOneProcess) {
+  for (const Grid& grid : {kGrid, kBox}) {
+    for (const Scheme scheme : {Scheme::strang, Scheme::rk4, Scheme::chebyshev}) {
+      expect_equal_for_any_ranks({.settings = {.scheme = scheme, .dt = 0.02},
+                                  .varies = traits(scheme).varying_metric,
+                                  .oblique = true},
                                  grid);
     }
   }

@@ -29,8 +29,9 @@ double convergence_order(const Settings& settings, bool driven = false);
 
 /// The options of an evolution that take memory.
 struct Load {
-  bool varies = false;  ///< the metric, in space
-  bool driven = false;  ///< by a current, constant or in time
+  bool varies = false;   ///< the metric, in space
+  bool oblique = false;  ///< the metric has parts off its diagonal
+  bool driven = false;   ///< by a current, constant or in time
   bool potential_in_time = false;
   bool current_in_time = false;
 };

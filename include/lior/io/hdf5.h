@@ -99,6 +99,8 @@ std::vector<std::complex<double>> read_hdf5(const std::string& path, const std::
 /// The same for real numbers; a complex data set is refused.
 std::vector<double> read_hdf5_real(const std::string& path, const std::string& name,
                                    std::span<const Index> shape);
+/// Whether the file's root has something of that name. Throws as read_hdf5 does for the file.
+bool hdf5_has(const std::string& path, const std::string& name);
 
 /// The data sets of the file's root as the columns of a table: of one axis, one length, and finite
 /// real numbers. Checked as read_hdf5 checks. Throws lior::Error that names the data set which is

@@ -15,16 +15,18 @@ namespace lior::field::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using simd::HWY_NAMESPACE::for_lanes;
 
-/// out = c0 here + c1 beside_1 + ... + the cells before and after along the line. Each cell's
-/// factors are laid out beside its reals, a block of them at a time. kBeside: 2 or 4.
-template <int kBeside, class T>
+/// out = c0 here + c1 beside_1 + ... + the cells before and after along lines. Each cell's factors
+/// are laid out beside its reals, a block of them at a time. kBeside, kAlong: how many of line's
+/// arrays count.
+template <int kBeside, int kAlong, class T>
 void hamiltonian_line(const HamiltonianLine<T>& line) noexcept {
-  constexpr Index kBlock = 512;
-  constexpr int kFactors = kBeside + 3;
+  constexpr int kFactors = 1 + kBeside + 2 * kAlong;
+  constexpr Index kBlock = kFactors <= 7 ? 512 : 128;  // what the nearest cache holds
   alignas(64) T c[kFactors][kBlock];
-  const T* const here = line.here;
-  const T* beside[kBeside];
+  const T *beside[kBeside], *along[kAlong];
   for (int side = 0; side < kBeside; ++side) beside[side] = line.beside[side];
+  for (int side = 0; side < kAlong; ++side) along[side] = line.along[side];
+  const T* const here = along[0];
   T* const out = line.out;
   const Index cell = line.cell;
   const bool varies = line.sides == nullptr;
@@ -47,12 +49,16 @@ void hamiltonian_line(const HamiltonianLine<T>& line) noexcept {
       const Index at = first + k;
       const auto factor = [&](int side) { return hn::LoadU(d, c[side] + k); };
       auto sum = hn::Mul(factor(0), hn::LoadU(d, here + at));
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int side = 0; side < kBeside; ++side) {
         sum = hn::MulAdd(factor(1 + side), hn::LoadU(d, beside[side] + at), sum);
       }
-      sum = hn::MulAdd(factor(kBeside + 1), hn::LoadU(d, here + at + last), sum);
-      sum = hn::MulAdd(factor(kBeside + 2), hn::LoadU(d, here + at + next), sum);
+#pragma GCC unroll 5
+      for (int side = 0; side < kAlong; ++side) {
+        const int before = 1 + kBeside + 2 * side;
+        sum = hn::MulAdd(factor(before), hn::LoadU(d, along[side] + at + last), sum);
+        sum = hn::MulAdd(factor(before + 1), hn::LoadU(d, along[side] + at + next), sum);
+      }
       hn::StoreU(sum, d, out + at);
     });
   };
