@@ -3,6 +3,7 @@
 
 import copy
 import itertools
+import math
 import tempfile
 from pathlib import Path
 
@@ -145,6 +146,56 @@ def _(r):
 @row("train_step.small", shape="5 M parameters, B=16, N=256", at_least={"torch eager": 2})
 def _(r):
     training_row(r, "small", 16, 256)
+
+
+class SmallLanguageModel(torch.nn.Module):
+    """Two layers from bytes to bytes, as one writes it in torch."""
+
+    def __init__(self, width, layer):
+        super().__init__()
+        self.embedding, self.output = torch.nn.Embedding(256, width), torch.nn.Linear(width, 256)
+        self.layers = torch.nn.ModuleList(layer() for _ in range(2))
+
+    def forward(self, tokens, **options):
+        x = self.embedding(tokens)
+        for layer in self.layers:
+            out = layer(x, **options)
+            x = out[0] if isinstance(out, tuple) else out
+        return self.output(x)
+
+
+def small_language_model_row(r, width, length, batch=8):
+    """A training loop in Python of our layers, and of torch's transformer layer, which is another model: equal work is
+    that of as many layers, and losses are not compared."""
+    torch.manual_seed(9)
+    tokens, targets = (torch.randint(0, 256, (batch, length)) for _ in range(2))
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(length)
+
+    def step(layer, **options):
+        model = SmallLanguageModel(width, layer)
+        loss = lambda: F.cross_entropy(model(tokens, **options).flatten(0, 1), targets.flatten())
+        return torch_step(loss, model, 1e-6)
+
+    def transformer():
+        return torch.nn.TransformerEncoderLayer(
+            width, width // 32, 4 * width, dropout=0.0, batch_first=True, norm_first=True
+        )
+
+    r.ours(step(lambda: lt.GeometricMamba(width, heads=width // 16)))
+    r.peer("torch transformer layers", step(transformer, src_mask=mask, is_causal=True), math.inf)
+
+
+# Asked at one thread: run.py --threads 1.
+@row("small_lm.64", shape="2 layers, D=64, B=8, N=64", at_least={"torch transformer layers": 2})
+def _(r):
+    small_language_model_row(r, 64, 64)
+
+
+@row(
+    "small_lm.128", shape="2 layers, D=128, B=8, N=256", at_least={"torch transformer layers": 1.5}
+)
+def _(r):
+    small_language_model_row(r, 128, 256)
 
 
 def stream(model, prompt, count):

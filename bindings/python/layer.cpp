@@ -489,6 +489,12 @@ of the kind, as in a model's configuration, by their short names (heads, window,
           },
           nb::kw_only(), "dtype"_a = "float32", "Numbers in one sequence's state.")
       .def(
+          "saved_size",
+          [](Layer& self, Index batch, Index length) {
+            return self.block<float>().layer->plan({batch, length}).kept();
+          },
+          "batch"_a, "length"_a, "Numbers that forward saves.")
+      .def(
           "inner_saved_size",
           [](Layer& self, Index batch, Index length, const Lengths& lengths) {
             return inner_plan<float>(self, batch, length, lengths).kept();

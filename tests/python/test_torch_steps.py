@@ -46,9 +46,7 @@ def test_a_step_is_that_of_the_operators(layer):
     x, state = drawn(layer)
     before = state.clone()
     for part in x.split([1, 2], 1):
-        assert layer._arrays_for(part, state) is None  # gradients may be wanted
-        with torch.no_grad():
-            assert layer._arrays_for(part, state) is not None
+        assert layer._tensors_for(part, state) is not None
         state = both(layer, part, state)[1]
     assert torch.equal(before, drawn(layer)[1])  # a first state is the caller's
     both(layer, x.transpose(0, 1).contiguous().transpose(0, 1), before)
@@ -104,13 +102,12 @@ def test_other_calls_go_by_the_operators():
     layer = lt.Layer("gated_linear_attention", 16)
     x, state = torch.randn(1, 1, 16), layer.start_state(torch.zeros(1, 1, 16))
     with torch.no_grad():
-        assert layer._arrays_for(x, state) is not None
-        assert layer._arrays_for(torch.randn(1, 17, 16), state) is None
-        assert layer._arrays_for(x.bfloat16(), state) is None
+        assert layer._tensors_for(x, state) is not None
+        assert layer._tensors_for(x.bfloat16(), state) is None
         with torch.autocast("cpu", torch.bfloat16):
-            assert layer._arrays_for(x, state) is None
+            assert layer._tensors_for(x, state) is None
         handle = torch.nn.modules.module.register_module_forward_hook(lambda *args: None)
-        assert layer._arrays_for(x, state) is None
+        assert layer._tensors_for(x, state) is None
         handle.remove()
         with FlopCounterMode(display=False) as counter:
             layer.step(x, state)
@@ -123,3 +120,17 @@ def test_other_calls_go_by_the_operators():
     torch.compiler.reset()
     compiled = torch.compile(layer.step, backend="aot_eager")
     torch.testing.assert_close(compiled(x, state), layer.step(x, state))
+
+
+def test_gradients_of_a_layer_as_one_are_those_of_its_parts(layer):
+    x = torch.randn(2, 5, 16, dtype=torch.float64, requires_grad=True)
+    inputs, weights = [x, *layer.parameters()], torch.randn(2, 5, 16, dtype=torch.float64)
+    assert layer._tensors_for(x, None) is not None
+    out = layer(x)
+    handle = layer.norm.register_forward_hook(lambda *args: None)
+    assert layer._tensors_for(x, None) is None
+    want = layer(x)
+    handle.remove()
+    torch.testing.assert_close(out, want)
+    gradients = (torch.autograd.grad((o * weights).sum(), inputs) for o in (out, want))
+    torch.testing.assert_close(*gradients)

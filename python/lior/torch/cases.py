@@ -103,6 +103,19 @@ def cases(dtype: torch.dtype = torch.float64) -> dict[str, Case]:
 
         return Case(ops.layer_inner, inputs)
 
+    def block(kind: str, state: int = 0, **options: Any) -> Case:
+        spec = ops.layer_spec(kind, **options)
+
+        def inputs() -> tuple[Any, ...]:
+            shapes = ops.layer_of(spec).shapes.values()
+            parameters = [n(*shape, seed=i) for i, shape in enumerate(shapes)]
+            width = options["d_model"]
+            # of half the size, as above
+            parameters = [(p.detach() / 2).requires_grad_() for p in parameters]
+            return spec, n(2, 5, width), parameters, n(2, state) if state else None
+
+        return Case(ops.layer_block, inputs)
+
     def scan(options: dict[str, Any]) -> Case:
         return Case(ops.ci8_scan, lambda: scan_inputs(dtype=dtype, **options))
 
@@ -155,6 +168,8 @@ def cases(dtype: torch.dtype = torch.float64) -> dict[str, Case]:
         "layer_inner, causal field": layer(
             "causal_field", 64, lambda: [n(1, 8), raw_kernels(1, dtype)], d_model=6, heads=1
         ),
+        "layer_block, from a state": block("geometric_mamba", 16, d_model=6, heads=2),
+        "layer_block, attention": block("attention", d_model=8, heads=2, window=4),
         "readout": Case(ops.readout, lambda: (n(2, 3, 8, 2), "linear_quadratic")),
         "readout, complex": Case(ops.readout, lambda: (n(2, 3, 16, 2), "invariants")),
         **{f"ci8_scan {options}": scan(options) for options in SCANS},
@@ -209,10 +224,10 @@ def learned(given: Sequence[Any]) -> list[Tensor]:
 
 
 def results(op: Any, given: Sequence[Any]) -> list[Tensor]:
-    """The outputs that have a meaning of their own: what layer_inner keeps for its way back is a kernel's affair."""
+    """The outputs that have a meaning of their own: what a layer keeps for its way back is a kernel's affair."""
     out = op(*given)
     outs = [out] if isinstance(out, Tensor) else list(out)
-    return outs[:2] if op is ops.layer_inner else outs
+    return outs[:2] if op in (ops.layer_inner, ops.layer_block) else outs
 
 
 def results_and_gradients(op: Any, given: Sequence[Any]) -> tuple[list[Tensor], list[Tensor]]:

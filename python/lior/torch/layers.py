@@ -41,7 +41,7 @@ class RmsNorm(nn.Module):
         return F.rms_norm(x, list(self.weight.shape), self.weight, 1e-6)
 
 
-# Tokens of a call whose time is that of calls and not of products.
+# Tokens of a call without a gradient whose time is that of calls and not of products.
 _FEW = 16
 
 
@@ -189,10 +189,10 @@ class Layer(nn.Module):
         [len(lengths), state_size]. The projections work in the dtype of their weights, or of autocast; what stands
         between them, and states, in float32 at least."""
         expect(self, "x", x, "B", "N", self.d_model)
-        if state is not None and spec is None and lengths is None:
-            arrays = self._arrays_for(x, state)
-            if arrays is not None:
-                return self._stepped(x, state, arrays)
+        if spec is None and lengths is None:
+            tensors = self._tensors_for(x, state)
+            if tensors is not None:
+                return self._as_one(x, state, tensors)
         sizes = None if lengths is None else sizes_of(lengths)
         if state is None and "initial" in self._parameters:
             state = self.start_state(x, sizes)
@@ -200,36 +200,50 @@ class Layer(nn.Module):
         z, last = self._core(projection, state, spec or self.spec, sizes)
         return x + self.out(z.to(projection.dtype)), last
 
-    def _arrays_for(self, x: Tensor, state: Tensor) -> Optional[dict[str, Any]]:
-        """The parameters as the library's own step takes them, by which a call of few tokens is some times faster than by
-        operators one after another; None where these have something to do for autograd, transforms, autocast, hooks,
-        adapters or dtypes."""
+    def _tensors_for(self, x: Tensor, state: Optional[Tensor]) -> Optional[list[Tensor]]:
+        """The parameters in the order of the description, where the library may compute the layer as one, which takes less
+        time and memory than its parts one after another; None where compilers, transforms, autocast, hooks, adapters or
+        dtypes want to see these."""
         if (
-            x.shape[0] * x.shape[1] > _FEW
-            or torch.is_grad_enabled()
-            or not ops.is_plain_call(x, state)
+            not ops.is_plain_call(x, *(() if state is None else (state,)))
             or torch.is_autocast_enabled("cpu")
             or _has_any_global_hook()
             or not all(map(_calls_nothing, self._modules.values()))
         ):
             return None
-        own = [self._parameters, *(cast(nn.Module, m)._parameters for m in self._modules.values())]
-        tensors = [p for parameters in own for p in parameters.values() if p is not None]
-        if not all(type(p) in (nn.Parameter, Tensor) and p.dtype == x.dtype for p in tensors):
-            return None
+        tensors = []
+        for name in ops.layer_names(self.spec):
+            module, _, leaf = name.rpartition(".")
+            of = self._modules[module] if module else self
+            tensors.append(cast(nn.Module, of)._parameters[leaf])
+        plain = all(
+            type(p) in (nn.Parameter, Tensor) and p.dtype == x.dtype and p.device == x.device
+            for p in cast(list[Tensor], tensors)
+        )
+        return cast(list[Tensor], tensors) if plain else None
+
+    def _as_one(
+        self, x: Tensor, state: Optional[Tensor], tensors: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        if state is None and "initial" in self._parameters:
+            state = self.start_state(x)
+        if state is not None and not torch.is_grad_enabled() and x.shape[0] * x.shape[1] <= _FEW:
+            arrays = self._arrays_on(tensors)
+            if arrays is not None:
+                return self._stepped(x, state, arrays)
+        out, last, _ = ops.layer_block(self.spec, x, tensors, state)
+        return out, last
+
+    def _arrays_on(self, tensors: list[Tensor]) -> Optional[dict[str, Any]]:
+        """Arrays on the parameters' memory, which are made once; None where that is not row-major."""
         held = tuple(p.data_ptr() for p in tensors)
         if self._step_arrays is None or self._step_arrays[0] != held:
-            self._step_arrays = held, self._views()
+            arrays = None
+            if all(p.is_contiguous() for p in tensors):
+                names = ops.layer_names(self.spec)
+                arrays = {name: p.detach().numpy() for name, p in zip(names, tensors)}
+            self._step_arrays = held, arrays
         return self._step_arrays[1]
-
-    def _views(self) -> Optional[dict[str, Any]]:
-        """Arrays on the parameters' memory; None where they are not all there, row-major."""
-        named = dict(self.named_parameters())
-        if named.keys() != self.description.shapes.keys() or any(
-            not p.is_contiguous() or p.device.type != "cpu" for p in named.values()
-        ):
-            return None
-        return {name: p.detach().numpy() for name, p in named.items()}
 
     def _stepped(self, x: Tensor, state: Tensor, arrays: dict[str, Any]) -> tuple[Tensor, Tensor]:
         expect(self, "state", state, len(x), self.state_sizes[x.dtype])

@@ -12,6 +12,7 @@ complex), d coordinates, s spinor size. Formulas: docs/math/conventions.md.
 """
 
 from lior.torch.operators.bilinears import bilinears, bilinears_backward
+from lior.torch.operators.block import layer_block, layer_block_backward, layer_names
 from lior.torch.operators.compat import compat_mamba, compat_recurrence
 from lior.torch.operators.counts import count_logarithms, key_of
 from lior.torch.operators.define import is_plain_call, plain_forms
@@ -70,8 +71,11 @@ __all__ = [
     "geodesic_log",
     "is_plain_call",
     "key_of",
+    "layer_block",
+    "layer_block_backward",
     "layer_inner",
     "layer_inner_backward",
+    "layer_names",
     "layer_of",
     "layer_spec",
     "learned_metric",

@@ -196,6 +196,23 @@ def _differentiated(flat: Sequence[Any]) -> bool:
     )
 
 
+def _unwatched(flat: Sequence[Any]) -> bool:
+    """Whether a call is the kernel's and nothing else sees it, so that the dispatcher, which takes as long as a small kernel,
+    has nothing to do."""
+    return (
+        torch._C._len_torch_dispatch_stack() == 0
+        and not torch._C._are_functorch_transforms_active()
+        and torch._C._get_tracing_state() is None
+        and not cast(Any, torch.autograd)._profiler_enabled()
+        and not plain_forms_hold()
+        and all(
+            type(value) in (Tensor, torch.nn.Parameter) and value.device.type == "cpu"
+            for value in flat
+            if isinstance(value, Tensor)
+        )
+    )
+
+
 def is_plain_call(*tensors: Tensor) -> bool:
     """Whether these are dense tensors that kernels take, of one dtype, whose operators nothing watches: no compiler, tracer,
     transform or mode."""
@@ -230,20 +247,20 @@ def _looped(function: Function, info: Any, dims: Sequence[Any], args: Sequence[A
 
 def _function_of(
     name: str,
-    raw: Function,
+    compute: Function,
     gradient: Callable[[Call], Args] | None,
     formula: Function | None,
     silent: Callable[..., Sequence[int]],
-) -> type[torch.autograd.Function]:
-    class Operation(torch.autograd.Function):
-        @staticmethod
-        def forward(layout: Any, *flat: Any) -> Results:
-            with torch._C._AutoDispatchBelowAutograd():
-                out = raw(*_unflatten(layout, flat))
-            return out if isinstance(out, Tensor) else tuple(out)
+) -> Function:
+    """compute(arguments, the same without lists) with derivatives: a function of a layout and of the latter."""
 
+    def run(layout: Any, *flat: Any) -> Results:
+        out = compute(_unflatten(layout, flat), flat)
+        return out if isinstance(out, Tensor) else tuple(out)
+
+    class Rules(torch.autograd.Function):
         @staticmethod
-        def setup_context(ctx: Any, inputs: Args, output: Any) -> None:
+        def keep(ctx: Any, inputs: Args, output: Any) -> None:
             ctx.layout, *flat = inputs
             outputs = (output,) if isinstance(output, Tensor) else output
             ctx.constants = [None if isinstance(value, Tensor) else value for value in flat]
@@ -264,7 +281,7 @@ def _function_of(
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Args:
             saved = tuple(map(_alive, ctx.saved_tensors))  # read once: checkpoints count
-            args, outputs = Operation._args(ctx, saved), saved[len(ctx.at) :]
+            args, outputs = Rules._args(ctx, saved), saved[len(ctx.at) :]
             if gradient is not None:
                 needs = _unflatten(ctx.layout, ctx.needs_input_grad[1:])
                 return None, *_flatten(gradient(Call(args, outputs, grads, needs)))[1]
@@ -279,7 +296,7 @@ def _function_of(
                 raise NotImplementedError(
                     f"lior.{name} has no derivative in forward mode; reverse mode (grad, jacrev) has it"
                 )
-            call, tensors = _of_tensors(formula, Operation._args(ctx, ctx.saved_tensors))
+            call, tensors = _of_tensors(formula, Rules._args(ctx, ctx.saved_tensors))
             moves = [tangents[1 + i] for i in ctx.at]  # behind that of the layout
             moves = [torch.zeros_like(t) if m is None else m for m, t in zip(moves, tensors)]
             out = _pushforward(call, tensors, moves)
@@ -287,12 +304,33 @@ def _function_of(
                 return out
             return tuple(None if i in ctx.silent else move for i, move in enumerate(out))
 
+    class Operation(Rules):
+        """Under transforms of torch.func."""
+
+        forward = staticmethod(run)
+        setup_context = staticmethod(Rules.keep)
+
         @staticmethod
         def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
             return _looped(functools.partial(Operation.apply, args[0]), info, in_dims[1:], args[1:])
 
-    Operation.__name__ = Operation.__qualname__ = "Lior_" + name
-    return Operation
+    class Eager(Rules):
+        """Elsewhere. What torch does for a setup_context takes as long as a small kernel."""
+
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Results:
+            out = run(*inputs)
+            Rules.keep(ctx, inputs, out)
+            return out
+
+    for made in (Operation, Eager):
+        made.__name__ = made.__qualname__ = "Lior_" + name
+
+    def apply(layout: Any, *flat: Any) -> Any:
+        function = Operation if torch._C._are_functorch_transforms_active() else Eager
+        return function.apply(layout, *flat)
+
+    return apply
 
 
 def _add_to_dispatcher(
@@ -302,12 +340,21 @@ def _add_to_dispatcher(
     plain: Function | None,
     cuda: Function | None,
     complete: Callable[[Args], Args],
-    function_of: Callable[[Function], type[torch.autograd.Function]],
-) -> tuple[Function, type[torch.autograd.Function], bool]:
-    """The operator torch.ops.lior.NAME: what graphs of torch.compile hold."""
+    function_of: Callable[[Function], Function],
+) -> tuple[Function, Function, Function, bool]:
+    """(the operator torch.ops.lior.NAME, which graphs of torch.compile hold; compute(arguments, the same without lists);
+    that with derivatives; whether it gives a list)."""
     _library.define(name + torch.library.infer_schema(kernel, mutates_args=()))
     raw = getattr(torch.ops.lior, name).default
-    function = function_of(raw)
+
+    def compute(args: Sequence[Any], flat: Sequence[Any]) -> Any:
+        if _unwatched(flat):
+            follow_threads()
+            return kernel(*args)
+        with torch._C._AutoDispatchBelowAutograd():
+            return raw(*args)
+
+    apply = function_of(compute)
 
     def autograd(keyset: Any, *args: Any) -> Any:
         if torch._C._are_functorch_transforms_active():
@@ -318,7 +365,7 @@ def _add_to_dispatcher(
         if not _differentiated(flat):
             with torch._C._AutoDispatchBelowAutograd():
                 return raw.redispatch(keyset & torch._C._after_autograd_keyset, *args)
-        out = function.apply(layout, *flat)
+        out = apply(layout, *flat)
         return out if isinstance(out, Tensor) or not listed else list(out)
 
     def batched(info: Any, dims: Sequence[Any], *args: Any) -> Any:
@@ -353,7 +400,7 @@ def _add_to_dispatcher(
     _library.impl(name, autograd, "Autograd", with_keyset=True)
     torch.library.register_fake(f"lior::{name}", shapes, lib=_library)
     torch.library.register_vmap(f"lior::{name}", batched, lib=_library)
-    return raw, function, listed
+    return raw, compute, apply, listed
 
 
 _CUDA = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
@@ -385,14 +432,14 @@ def operator(
         def complete(args: Args) -> Args:
             return (*args, *defaults[len(args) :])
 
-        raw, function, listed = _add_to_dispatcher(
+        raw, compute, apply, listed = _add_to_dispatcher(
             name,
             kernel,
             shapes,
             plain or formula,
             cuda,
             complete,
-            lambda raw: _function_of(name, raw, gradient, formula, silent),
+            lambda compute: _function_of(name, compute, gradient, formula, silent),
         )
 
         @functools.wraps(kernel)
@@ -404,9 +451,8 @@ def operator(
                 return raw(*args)
             layout, flat = _flatten(complete(args))
             if not _differentiated(flat):
-                with torch._C._AutoDispatchBelowAutograd():
-                    return raw(*args)
-            out = function.apply(layout, *flat)
+                return compute(args, flat)
+            out = apply(layout, *flat)
             return list(out) if listed else out
 
         made_of = cast(Operator[P, R], call)

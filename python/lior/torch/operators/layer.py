@@ -13,7 +13,7 @@ from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
 from lior.torch.operators.mixers import spinor_attention
 from lior.torch.operators.scan import ci8_scan, readout
-from lior.torch.operators.tensors import all_dense, dense
+from lior.torch.operators.tensors import all_dense, array, arrays_like, dense
 
 
 def layer_spec(kind: str, d_model: int, **options: Any) -> str:
@@ -28,7 +28,13 @@ def layer_of(spec: str) -> nn.Layer:
 
 
 def _named(layer: nn.Layer, own: Sequence[Tensor]) -> Dict[str, Any]:
-    return dict(zip(layer.inner_names, all_dense(own)))
+    return dict(zip(layer.inner_names, map(array, all_dense(own))))
+
+
+def split_like(flat: Tensor, tensors: Sequence[Tensor]) -> List[Tensor]:
+    """The parts of `flat` in the shapes of tensors that lie in it one behind the other."""
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors)]
 
 
 #: Of sequences that lie one behind another in one row; None: each row is one.
@@ -74,7 +80,7 @@ _OPERATORS: Dict[str, Dict[str, Any]] = {
 }
 
 
-def _core(
+def by_formula(
     spec: str,
     projection: Tensor,
     own: Sequence[Tensor],
@@ -107,7 +113,7 @@ def _inner_formula(
     lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs of layer_inner, with anything for those that have no derivatives."""
-    z, last = _core(spec, projection, own, state, lengths)
+    z, last = by_formula(spec, projection, own, state, lengths)
     return z, z if last is None else last, z, z
 
 
@@ -124,7 +130,7 @@ def _gradient_formula(
     by_operators: bool = False,
 ) -> Tuple[Tensor, Tensor, Tensor]:
     def of_outputs(projection: Tensor, own: List[Tensor], state: Optional[Tensor]) -> Any:
-        z, last = _core(spec, projection, own, state, lengths, by_operators)
+        z, last = by_formula(spec, projection, own, state, lengths, by_operators)
         return z if d_last is None else (z, last)
 
     grads = [dz] if d_last is None else [dz, d_last]
@@ -155,34 +161,37 @@ def layer_inner_backward(
     layer, (projection, y, saved, dz) = layer_of(spec), all_dense((projection, y, saved, dz))
     d_projection = torch.empty_like(projection)
     d_own = projection.new_empty(sum(p.numel() for p in own))
-    views = [flat.view(p.shape) for flat, p in zip(d_own.split([p.numel() for p in own]), own)]
     d_state = projection.new_empty(0) if d_last is None else dense(d_last).clone()
     layer.inner_backward(
         _named(layer, own),
-        projection,
-        y,
-        saved,
-        dz,
-        None if d_last is None else d_state,
+        array(projection),
+        array(y),
+        array(saved),
+        array(dz),
+        None if d_last is None else array(d_state),
         lengths=lengths,
-        out=(d_projection, *views),
+        out=(array(d_projection), *arrays_like(d_own, own)),
     )
     return d_projection, d_own, d_state
 
 
-def _is_smooth(spec: str, state: Optional[Tensor]) -> bool:
+def is_smooth(spec: str, state: Optional[Tensor]) -> bool:
     return state is not None and layer_of(spec).inner_shape[2]
+
+
+def check_state_gradient(spec: str, state: Optional[Tensor]) -> None:
+    if state is not None and not is_smooth(spec, state):
+        raise RuntimeError(
+            "lior: a layer of this kind has no gradient from a given state; run whole sequences"
+        )
 
 
 def _inner_gradient(call: Call) -> Args:
     spec, projection, own, state, lengths = call.args
     z, _, y, saved = call.outputs
     dz, d_last, *_ = call.grads
-    smooth = _is_smooth(spec, state)
-    if state is not None and not smooth:
-        raise RuntimeError(
-            "lior: a layer of this kind has no gradient from a given state; run whole sequences"
-        )
+    smooth = is_smooth(spec, state)
+    check_state_gradient(spec, state)
     gated = layer_of(spec).inner_shape[1]
     d_projection, d_own, d_state = layer_inner_backward(
         spec,
@@ -195,10 +204,8 @@ def _inner_gradient(call: Call) -> Args:
         d_last if smooth else None,
         lengths,
     )
-    sizes = [p.numel() for p in own]
-    gradients = [flat.view(p.shape) for flat, p in zip(d_own.split(sizes), own)]
     no_lengths = None if lengths is None else [None] * len(lengths)
-    return None, d_projection, gradients, d_state if smooth else None, no_lengths
+    return None, d_projection, split_like(d_own, own), d_state if smooth else None, no_lengths
 
 
 def _inner_shapes(
@@ -220,7 +227,7 @@ def _inner_plain(
     state: Optional[Tensor],
     lengths: Lengths = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    z, last = _core(spec, projection, own, state, lengths, by_operators=True)
+    z, last = by_formula(spec, projection, own, state, lengths, by_operators=True)
     if last is None or state is None:
         last = projection.new_empty(0) if state is None else state.clone()
     return z, last, z.new_empty(len(z), 0, z.shape[2]), z.new_empty(0)
@@ -232,7 +239,7 @@ def _inner_plain(
     formula=_inner_formula,
     plain=_inner_plain,
     silent=lambda spec, projection, own, state, lengths: (
-        (2, 3) if _is_smooth(spec, state) else (1, 2, 3)
+        (2, 3) if is_smooth(spec, state) else (1, 2, 3)
     ),
 )
 def layer_inner(
@@ -254,10 +261,10 @@ def layer_inner(
     last = projection.new_empty(0) if state is None else dense(state).clone()
     layer.inner_forward(
         _named(layer, own),
-        projection,
-        None if state is None else last,
+        array(projection),
+        None if state is None else array(last),
         lengths=lengths,
-        out=outputs,
+        out=tuple(map(array, outputs)),
     )
     z, y, saved = outputs
     return z, last, y, saved
