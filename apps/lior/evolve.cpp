@@ -57,8 +57,8 @@ constexpr const char* kOutputs = R"(Writes into --out:
                            grid.nz is above 1 [frame, x, y, z, i, j], and /z
   field.xdmf, field.points its frames as ParaView and VTK open them, at the end of the run
   diagnostics.jsonl        a line a frame: step, time, norm, energy, entropy, poles, pole_error;
-                           means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y; z, width_z
-                           and p_z where there is z
+                           means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y; z, width_z,
+                           p_z, l_x and l_y where there is z; none of an axis of one cell
   frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness; of three
                            dimensions the plane of the z index output.plane (grid.nz / 2)
   config.toml              every setting of the run; --config reads it back

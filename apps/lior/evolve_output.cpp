@@ -303,8 +303,7 @@ void EvolveOutput::add_line(field::ConstField<double> t, Index step,
       {"entropy", field::entropy<double>(t, sums)},
       {"poles", Index{evolution.poles()}},
       {"pole_error", evolution.pole_error()}};
-  const auto names = field::Expectations::names(setup_->grid);
-  for (std::size_t k = 0; k < names.size(); ++k) line.push_back({names[k], means.values()[k]});
+  for (const auto& [name, value] : means.named(setup_->grid)) line.push_back({name, value});
   if (writes_) lines_->append(line);
 }
 

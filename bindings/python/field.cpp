@@ -135,9 +135,8 @@ class Hamiltonian {
         t, []<class T>(const field::Hamiltonian<T>& h, field::ConstField<T> in,
                        std::span<double> sums) { return field::expectations<T>(h, in, sums); });
     nb::dict out;
-    const auto names = field::Expectations::names(cells_.grid);
-    for (std::size_t k = 0; k < names.size(); ++k) {
-      out[nb::str(names[k].data(), names[k].size())] = found.values()[k];
+    for (const auto& [name, value] : found.named(cells_.grid)) {
+      out[nb::str(name.data(), name.size())] = value;
     }
     return out;
   }
@@ -529,10 +528,10 @@ axes, the fields with those of the diagonal. Error unless it is finite and posit
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
       .def(
           "expectations", &Hamiltonian::expectations, "t"_a,
-          R"({x, y, width_x, width_y, p_x, p_y, l_z}, and z, width_z, p_z where Nz > 1: means over sqrt(g) |T|^2.
-x and y are from the grid's middle, widths are standard deviations, p_x = -i hbar d/dx by central
-differences (hbar sin(k dx) / dx of a plane wave), l_z = x p_y - y p_x. NaN for a field without
-norm.)")
+          R"({x, y, width_x, width_y, p_x, p_y, l_z}, and z, width_z, p_z, l_x, l_y where Nz > 1, without those of
+an axis of one cell: means over sqrt(g) |T|^2. x and y are from the grid's middle, widths are
+standard deviations, p_x = -i hbar d/dx by central differences (hbar sin(k dx) / dx of a plane
+wave), l_z = x p_y - y p_x. NaN for a field without norm.)")
       .def("energy", &Hamiltonian::energy, "t"_a, "dx dy dz Re sum sqrt(g) tr(T^+ H[T]).")
       .def_prop_ro("largest_stable_step", &Hamiltonian::largest_stable_step,
                    "The largest dt that scheme 'rk4' is stable with.")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/field/expectations.h"
 
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -94,7 +95,43 @@ Means means_of(const CellSums<T>& cells, std::array<int, 2> axes, double norm, d
   return {place, {std::sqrt(squares.real()), std::sqrt(squares.imag())}, momentum};
 }
 
+/// <r_a p_b - r_b p_a>.
+template <class T>
+double turning(const CellSums<T>& cells, int a, int b, double norm, double hbar) {
+  const Complex sum = cells.sum([&](Index i, Index c) {
+    return Complex(cells.place(a, i, c) * cells.flow(b, i, c) -
+                   cells.place(b, i, c) * cells.flow(a, i, c));
+  });
+  return (sum * (hbar / norm)).real();
+}
+
 }  // namespace
+
+std::vector<Expectations::Named> Expectations::named(const Grid& grid) const {
+  const std::array<Axis, 3> axes = grid.axes();
+  const auto has = [&](int axis) { return axes[axis].count > 1; };
+  const bool turns_z = has(0) && has(1), turns_x = has(1) && has(2), turns_y = has(2) && has(0);
+  const struct {
+    Named named;
+    bool is_there;
+  } all[] = {{{"x", x}, has(0)},
+             {{"y", y}, has(1)},
+             {{"width_x", width_x}, has(0)},
+             {{"width_y", width_y}, has(1)},
+             {{"p_x", p_x}, has(0)},
+             {{"p_y", p_y}, has(1)},
+             {{"l_z", l_z}, turns_z},
+             {{"z", z}, has(2)},
+             {{"width_z", width_z}, has(2)},
+             {{"p_z", p_z}, has(2)},
+             {{"l_x", l_x}, turns_x},
+             {{"l_y", l_y}, turns_y}};
+  std::vector<Named> out;
+  for (const auto& [named, is_there] : all) {
+    if (is_there) out.push_back(named);
+  }
+  return out;
+}
 
 template <class T>
 Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_sums) {
@@ -104,14 +141,20 @@ Expectations expectations(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_
   const double norm =
       cells.sum([&](Index i, Index c) { return Complex(cells.density(i, c)); }).real();
   const Means flat = means_of(cells, {kX, kY}, norm, hbar);
-  const Complex turning = cells.sum([&](Index i, Index c) {
-    return Complex(cells.place(kX, i, c) * cells.flow(kY, i, c) -
-                   cells.place(kY, i, c) * cells.flow(kX, i, c));
-  }) * (hbar / norm);
-  const Means up = h.grid().axis_count() == 3 ? means_of(cells, {kZ, kZ}, norm, hbar) : Means{};
-  return {flat.place.real(),    flat.place.imag(),    flat.width.real(), flat.width.imag(),
-          flat.momentum.real(), flat.momentum.imag(), turning.real(),    up.place.real(),
-          up.width.real(),      up.momentum.real()};
+  const bool has_z = h.grid().axis_count() == 3;
+  const Means up = has_z ? means_of(cells, {kZ, kZ}, norm, hbar) : Means{};
+  return {.x = flat.place.real(),
+          .y = flat.place.imag(),
+          .width_x = flat.width.real(),
+          .width_y = flat.width.imag(),
+          .p_x = flat.momentum.real(),
+          .p_y = flat.momentum.imag(),
+          .l_z = turning(cells, kX, kY, norm, hbar),
+          .z = up.place.real(),
+          .width_z = up.width.real(),
+          .p_z = up.momentum.real(),
+          .l_x = has_z ? turning(cells, kY, kZ, norm, hbar) : 0,
+          .l_y = has_z ? turning(cells, kZ, kX, norm, hbar) : 0};
 }
 
 template Expectations expectations(const Hamiltonian<float>&, ConstField<float>, RowSums);

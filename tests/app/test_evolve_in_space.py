@@ -69,7 +69,7 @@ def test_files_have_an_axis_z(evolve):
     x, y = x[:, None, None], y[:, None]
     bell = np.exp(-((x - 0.3) ** 2 + (y + 0.2) ** 2 + (z - 0.1) ** 2) / 1.44)
     np.testing.assert_allclose(start, bell * np.exp(1j * (0.5 * x + 0.2 * y - 0.4 * z)), atol=1e-15)
-    assert list(lines(out)[0])[-4:] == ["l_z", "z", "width_z", "p_z"]
+    assert list(lines(out)[0])[-6:] == ["l_z", "z", "width_z", "p_z", "l_x", "l_y"]
     density = abs(start) ** 2
     assert lines(out)[0]["z"] == pytest.approx((density * z).sum() / density.sum(), rel=1e-12)
 

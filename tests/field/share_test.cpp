@@ -95,7 +95,9 @@ class Made {
                             evolution_->energy(t, evolution_->time(), work.view(), rows),
                             entropy<double>(t, rows),
                             variable_order_entropy<double>(t, nu.view(), rows)};
-    for (const double value : expectations<double>(*h_, t, rows).values()) all.push_back(value);
+    for (const auto& mean : expectations<double>(*h_, t, rows).named(grid_)) {
+      all.push_back(mean.value);
+    }
     return all;
   }
 

@@ -391,10 +391,44 @@ TEST(Space, MeansOfAPacketAreItsPlaceWidthAndMomentum) {
   EXPECT_NEAR(means.p_y, momentum(0.2, 0.45), kTails);
   EXPECT_NEAR(means.p_z, momentum(-0.6, 0.35), kTails);
   EXPECT_NEAR(means.l_z, 0.5 * means.p_y + 0.3 * means.p_x, kTails);
-  EXPECT_EQ(Expectations::names(grid).size(), 10U);
-  Grid plane = grid;
-  plane.nz = 1;
-  EXPECT_EQ(Expectations::names(plane).back(), "l_z");
+  EXPECT_NEAR(means.l_x, -0.3 * means.p_z - 0.7 * means.p_y, kTails);
+  EXPECT_NEAR(means.l_y, 0.7 * means.p_x - 0.5 * means.p_z, kTails);
+}
+
+// A vortex about each axis in turn, e^{i turns angle}, has the momentum turns about it alone.
+TEST(Space, AVortexTurnsAboutItsOwnAxis) {
+  const Grid grid{.nx = 48, .ny = 48, .d = 1, .dx = 0.2, .nz = 48};
+  const auto h = hamiltonian(grid);
+  const struct {
+    const char *modulus, *phase;
+    double Expectations::*own;
+  } vortices[] = {{"sqrt(y^2 + z^2)", "atan2(z, y)", &Expectations::l_x},
+                  {"sqrt(z^2 + x^2)", "atan2(x, z)", &Expectations::l_y},
+                  {"sqrt(x^2 + y^2)", "atan2(y, x)", &Expectations::l_z}};
+  Buffer<double> sums(2 * grid.nx);
+  for (const auto& vortex : vortices) {
+    const auto t =
+        field_of(grid, fmt::format("{}*exp(-(x^2 + y^2 + z^2)/2)", vortex.modulus), vortex.phase);
+    const Expectations means = expectations<double>(h, t.view(), sums.span());
+    for (const auto l : {&Expectations::l_x, &Expectations::l_y, &Expectations::l_z}) {
+      // Central differences: dx^2 / 6 of the third derivative's part.
+      EXPECT_NEAR(means.*l, l == vortex.own ? 1 : 0, 0.02) << vortex.phase;
+    }
+  }
+}
+
+TEST(Space, AnAxisOfOneCellHasNoMeans) {
+  const auto names = [](const Grid& grid) {
+    std::string all;
+    for (const auto& [name, value] : Expectations{}.named(grid)) all += fmt::format("{} ", name);
+    return all;
+  };
+  EXPECT_EQ(names({.nx = 4, .ny = 4}), "x y width_x width_y p_x p_y l_z ");
+  EXPECT_EQ(names({.nx = 4, .ny = 1}), "x width_x p_x ");
+  EXPECT_EQ(names({.nx = 1, .ny = 4}), "y width_y p_y ");
+  EXPECT_EQ(names({.nx = 4, .ny = 1, .nz = 4}), "x width_x p_x z width_z p_z l_y ");
+  EXPECT_EQ(names({.nx = 4, .ny = 4, .nz = 4}),
+            "x y width_x width_y p_x p_y l_z z width_z p_z l_x l_y ");
 }
 
 TEST(Space, FormulasBumpsAndPotentialsReadZ) {
