@@ -134,7 +134,8 @@ std::string texts() {
 Each file and each line of JSON is a document, and so is what lies between --separator TEXT in a file
 (\n, \t and \\ are read). A model reads each document from its start, and knows nothing of others.
 Of several documents whole ones are held out, val_fraction of the bytes: drawn by a hash of each, so that
-equal ones are on one side. Where none is small enough, and of one document, the tail is.
+equal ones are on one side. Where small ones have less than half of that, and of one document, the tail of
+each is.
 
 Tokens (--tokenizer): byte; bpe:1024, byte pairs learnt from what is trained on; FILE.json, those of a
 Hugging Face tokenizer.json. Compare them by bits_per_byte. Counts (model.count_orders) are of tokens,

@@ -283,16 +283,18 @@ Index part_of(Index size, double part) {
   return static_cast<Index>(std::floor(static_cast<double>(size) * part));
 }
 
-/// Which documents are held out whole; none where none is small enough.
+/// Which documents are held out whole; none where those that are small enough have less than half
+/// of what is to be held out.
 std::vector<bool> draw_documents(const Corpus& corpus, double part) {
   const std::vector<Range>& documents = corpus.documents();
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
-  Index left = 0;
+  Index all = 0;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     order.emplace_back(hash_of(corpus.text(), documents[i]), i);
-    left += documents[i].size();
+    all += documents[i].size();
   }
-  left = part_of(left, part);
+  const Index wanted = part_of(all, part);
+  Index left = wanted;
   std::sort(order.begin(), order.end());
   std::vector<bool> drawn(documents.size());
   for (const auto& [hash, i] : order) {
@@ -300,6 +302,7 @@ std::vector<bool> draw_documents(const Corpus& corpus, double part) {
     drawn[i] = true;
     left -= documents[i].size();
   }
+  if (2 * left > wanted) drawn.assign(drawn.size(), false);
   return drawn;
 }
 

@@ -160,6 +160,13 @@ TEST_F(Corpora, TwoLargeDocumentsHoldOutTheirTails) {
   EXPECT_EQ(parts.held_out, (std::vector<Range>{{45, 50}, {113, 120}}));
 }
 
+TEST_F(Corpora, LargeDocumentsBesideASmallOneHoldOutTheirTails) {
+  const std::string a = write("a", std::string(500, 'a')), b = write("b", std::string(700, 'b'));
+  const std::string note = write("c", std::string(20, 'c'));  // a sixth of what is to be held out
+  const Split parts = split(Corpus({.names = a + "\n" + b + "\n" + note}, ""), 0.1);
+  EXPECT_EQ(parts.held_out, (std::vector<Range>{{450, 500}, {1130, 1200}, {1218, 1220}}));
+}
+
 /// Documents of one letter each: a row that holds two letters lies in two documents.
 class LetterDocuments : public Corpora {
  protected:

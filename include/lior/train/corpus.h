@@ -88,7 +88,8 @@ struct Split {
 /// Holds out `part` of the bytes. Of one document its last floor(size part) bytes. Of several,
 /// whole documents: they are drawn by a hash of their bytes, smallest first, those that still fit;
 /// so equal documents are drawn together, and most of what was held out before a corpus grew is
-/// still held out. Where none fits, the tail of each.
+/// still held out. Where those have less than half of the part, as two books beside a short note,
+/// the tail of each document.
 Split split(const Corpus& corpus, double part);
 
 }  // namespace lior::train
