@@ -35,7 +35,7 @@ loss is in nats a token; bits_per_byte and nats_per_byte are of the text's bytes
 
 Of a text, the first --count x --length tokens of the part are predicted: of one document in up to 64
 stretches of at least --length, of several each from its start. `val` in the training's progress is over
-fewer: eval_count = 32 sequences (config.json), four in a row at places spread over the same part, so it
+fewer: eval_count sequences (config.json), four in a row at places spread over the same part, so it
 differs from this.
 
 With --dynamic a model goes on learning from what it has predicted, as a compressor does, in one stretch from
