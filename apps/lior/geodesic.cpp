@@ -320,10 +320,12 @@ void check_path(const AnyMetric<double>& metric, const Flags& flags, const Array
     way += std::abs(g[m * path.d + m]) * path.v(last, m, 0) * path.v(last, m, 0);
   }
   if (!(std::sqrt(miss) <= kMiss * std::sqrt(way))) {
-    throw RunError(
-        fmt::format("the path by {} ends {:.2g} away from --to; a smaller --step{} "
-                    "comes nearer",
-                    flags.method, std::sqrt(miss), flags.method == "dopri5" ? " or --rtol" : ""));
+    const bool adapts = flags.method == "dopri5" || flags.method == "dop853";
+    throw RunError(fmt::format(
+        "the path by {} ends {:.2g} away from --to; {}", flags.method, std::sqrt(miss),
+        adapts ? "what is off at its start grows along it, so that a smaller --rtol may not do; "
+                 "distance and velocity are of the way itself"
+               : "a smaller --step comes nearer"));
   }
 }
 

@@ -242,6 +242,18 @@ def test_a_path_that_misses_its_target_is_a_failure(lior):
     assert lior("geodesic", *arguments, "--step", 0.01).returncode == 0
 
 
+def test_a_path_that_runs_off_leaves_the_distance_right(lior):
+    """Differences at its start grow by e^27, and no step is small enough."""
+    far = ("--from", "0.9,0.73", "--to", "0.69,1e-12")
+    result = lior("geodesic", "--metric", "expr:x, y; (dx^2 + dy^2)/y^2", *far)
+    assert result.returncode == 1
+    assert "grows along it" in result.stderr and "are of the way itself" in result.stderr
+    exact = 2 * math.asinh(math.hypot(0.21, 0.73 - 1e-12) / (2 * math.sqrt(0.73e-12)))
+    assert float(result.stdout.split("distance ")[1].split(",")[0]) == pytest.approx(
+        exact, rel=1e-9
+    )
+
+
 def test_a_way_over_the_pole_says_that_the_coordinates_end_there(lior):
     result = lior("geodesic", "--metric", "sphere", "--from", "1,0", "--to", f"1,{math.pi}")
     assert result.returncode == 0 and "distance 2," in result.stdout
