@@ -224,8 +224,10 @@ def test_kinds_whose_states_have_no_gradient_say_so(rng):
     parameters, x = layer.init(0, "float64"), rng.standard_normal((1, 2, 8))
     state = layer.initial_state(parameters, 1)
     assert not layer.has_step_gradients
-    with pytest.raises(NotImplementedError, match="its states have none"):
-        jax.grad(lambda x: layer.step(parameters, x, state)[0].sum())(x)
+    step = lambda x: layer.step(parameters, x, state)[0].sum()
+    for derivative in (lambda: jax.grad(step)(x), lambda: jax.jvp(step, (x,), (x,))):
+        with pytest.raises(NotImplementedError, match="its states have none"):
+            derivative()
 
 
 REFUSED = {

@@ -61,10 +61,10 @@ def _step_backward(options: str, kept: Any, grads: Tuple[Array, Array]) -> Any:
     return dx, d_state, tuple(gradients)
 
 
-def _no_step_gradient(options: str, kept: Any, grads: Any) -> Any:
+def _no_derivative(options: str, arguments: Any, grads_or_moves: Any) -> Any:
     raise NotImplementedError(
-        "lior.jax.Layer.step of this kind has no gradient, since its states have none; calling the layer on whole "
-        "sequences has"
+        "lior.jax.Layer.step of this kind has no derivative, since its states have none; calling the layer on whole "
+        "sequences has a gradient"
     )
 
 
@@ -72,8 +72,8 @@ _step = differentiable(_step_value, _step_forward, _step_backward, refused("Laye
 _step_of_values = differentiable(
     _step_value,
     lambda options, *arguments: (_step_value(options, *arguments), ()),
-    _no_step_gradient,
-    refused("Layer.step"),
+    _no_derivative,
+    _no_derivative,
 )
 
 
@@ -83,7 +83,7 @@ def _start(options: str, parameters: Tuple[Array, ...], initial: Array) -> Array
 
 
 def _start_moved(options: str, arguments: Any, tangents: Any) -> Tuple[Array, Array]:
-    """States start from a parameter `initial` (S, H), each head's of unit length, or from zeros."""
+    """The state is the parameter `initial` (S, H), each head's brought to unit length."""
     state = _start(options, *arguments)
 
     def formula(parameters: Tuple[Array, ...], initial: Array) -> Array:
@@ -106,10 +106,10 @@ class Layer:
         out = layer(parameters, x)                                     # x, out (B, N, d_model)
         out, state = layer.step(parameters, x, state)                  # after what the state holds
 
-    Calls have gradients with respect to parameters and x. x has a batch axis of its own: it is faster than vmap, under
-    which gradients take one example after another. options: those of the kind, as in a model's configuration, by their
-    short names (heads, window, factors, ...); layers: of the model that it is for, which sets the size that W_o starts
-    with. Formulas: docs/math/conventions.md, section 10.
+    Calls have gradients with respect to parameters and x, steps of some kinds (has_step_gradients) with respect to the
+    state, too. x has a batch axis of its own: it is faster than vmap, under which gradients take one example after
+    another. options: those of the kind, as in a model's configuration, by their short names (heads, window, factors,
+    ...); layers: of the model that it is for, which sets the size that W_o starts with. Formulas: docs/math/conventions.md, section 10.
     """
 
     def __init__(self, kind: str, d_model: int, *, layers: int = 1, **options: Any) -> None:
