@@ -63,6 +63,12 @@ PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
   PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
                       .steps = three_passes(asked, facts.training_bytes),
                       .why = why};
+  if (choice.config.length > asked.length &&
+      facts.training_bytes <= facts.documents * choice.config.length) {
+    choice.config.length = asked.length;
+    choice.config.batch = asked.batch;
+    choice.config.eval_count = asked.eval_count;
+  }
   if (facts.training_bytes < kTinyParameters / kParametersPerByte) {
     choice.config.dropout = 0.3;
     choice.config.eval_every = 50;

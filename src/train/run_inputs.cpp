@@ -155,7 +155,8 @@ class Opening {
         choose_preset(config, {.training_bytes = training_bytes(config, corpus.text()),
                                .entropy = corpus.text().entropy(),
                                // Threads may differ between hosts, and the choice must not.
-                               .cores = ranks_.size() == 1 ? config.threads : ranks_.size()});
+                               .cores = ranks_.size() == 1 ? config.threads : ranks_.size(),
+                               .documents = std::ssize(corpus.documents())});
     config = new_config(settings_, &choice);
     inputs_.chosen = choice_text(config, choice);
   }

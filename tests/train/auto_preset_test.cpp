@@ -53,6 +53,18 @@ TEST(AutoPreset, ASmallTextIsNotLearntByHeart) {
   EXPECT_EQ(chosen({flag("val_fraction", "0")}, facts).patience, 0);
 }
 
+TEST(AutoPreset, ShortDocumentsHaveShortSequences) {
+  const auto sequences = [](Index bytes, Index documents) {
+    const Config config =
+        chosen({}, {.training_bytes = bytes, .entropy = kProse, .documents = documents});
+    return std::pair(config.batch, config.length);
+  };
+  EXPECT_EQ(sequences(kMegabyte, 1), std::pair(Index{1}, Index{1024}));
+  EXPECT_EQ(sequences(kMegabyte, 900), std::pair(Index{1}, Index{1024}));
+  EXPECT_EQ(sequences(kMegabyte, 1000), std::pair(Index{4}, Index{256}));
+  EXPECT_EQ(sequences(kKilobyte, 1), std::pair(Index{4}, Index{256}));
+}
+
 TEST(AutoPreset, SettingsHold) {
   const AutoFacts facts{.training_bytes = 90 * kKilobyte, .entropy = kProse};
   const Config config = chosen(

@@ -14,6 +14,7 @@ struct AutoFacts {
   Index training_bytes = 0;
   double entropy = 0;  ///< of the text's bytes, in bits (text.h)
   Index cores = 1;
+  Index documents = 1;  ///< of the text
 };
 
 /// Whether these settings leave the choice: they name a text, no preset but "auto", no run to begin
@@ -27,7 +28,9 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 ///   else counts of the text: small-counts where 5 M parameters have 30 minutes of a core at least,
 ///   and a byte for four of them; tiny-counts else.
 /// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
-/// 50 steps, patience. Without steps and minutes: three times through the text, 100 to 2,000 steps.
+/// 50 steps, patience. Documents that are shorter than the preset's sequences, on average:
+/// sequences as short as `asked` has them, so that few are padded. Without steps and minutes: three
+/// times through the text, 100 to 2,000 steps.
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts);
 
 /// A line for a person: what a run takes, and why.
