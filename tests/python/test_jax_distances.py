@@ -90,7 +90,7 @@ def test_vmap_is_a_loop(name, rng):
 def test_equal_points_and_lost_ones_have_no_gradient(rng):
     metric = learned(rng)
     x = jnp.asarray([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]])
-    y = x.at[:, 1].add(3.0).at[:, 2].add(0.01)
+    y = x.at[:, 1].add(30.0).at[:, 2].add(0.01)
     steps = {"most_steps": 2}  # too few for the second pair
 
     def total(metric, x, y):
