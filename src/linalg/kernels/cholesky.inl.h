@@ -117,11 +117,22 @@ HWY_INLINE void cholesky_solve_lanes(Size d, const V* HWY_RESTRICT l, V* HWY_RES
   });
 }
 
+/// A constant of its type up to 8. Straight code of 16 x 16 is a seventh faster than loops, and
+/// takes two thirds of the time that all sizes take to compile.
+template <int d>
+constexpr auto size_of_system() {
+  if constexpr (d <= 8) {
+    return std::integral_constant<Index, d>{};
+  } else {
+    return Index{d};
+  }
+}
+
 /// Planes `stride` apart. Returns the first point whose matrix is not positive definite, `count` if
 /// there is none.
 template <class T, int d>
 Index solve_planes(const T* a, const T* b, T* x, Index stride, Index count) noexcept {
-  constexpr std::integral_constant<Index, d> kSize{};
+  constexpr auto kSize = size_of_system<d>();
   Index first_failed = count;
   namespace vm = simd::HWY_NAMESPACE;
   vm::for_parts<T>(count, [=, &first_failed](auto tag, Index n, Index lanes) {
