@@ -49,7 +49,7 @@ const std::vector<Flag>& flags() {
       {"optimizer", "NAME", name_list<train::OptimizerKind>() + " (adamw)"},
       {"lr", "X", "largest learning rate"},
       {"dropout", "X", "part of what layers add that each step leaves out, for small texts (0)"},
-      {"batch", "B", "sequences per step (presets of texts: 4; of tasks: 8 or 32)"},
+      {"batch", "B", "sequences per step (presets of texts: 1 or 4; of tasks: 8 or 32)"},
       {"length", "N", "tokens per sequence"},
       {"accumulate", "G", "batches of B sequences a step, which ranks share (1)"},
       {"sequence_ranks", "S", "ranks that share each sequence, a stretch of it each (1)"},

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -63,9 +64,9 @@ class Finder {
 
   void add_glob(const std::string& name) {
     glob_t matches{};
+    const std::unique_ptr<glob_t, decltype(&::globfree)> freed(&matches, &::globfree);
     const int status = ::glob(name.c_str(), 0, nullptr, &matches);
     const std::vector<std::string> paths(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-    ::globfree(&matches);
     LIOR_CHECK(status == 0 && !paths.empty(), "{}: nothing has such a name", shown_path(name));
     const std::size_t before = found_.size();
     for (const std::string& path : paths) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "io/file_descriptor.h"
 #include "lior/core/lines.h"
 #include "lior/core/text.h"
 
@@ -38,10 +39,9 @@ FolderLock::FolderLock(const std::string& path)
   LIOR_CHECK(folder_ >= 0, "{}: cannot be opened ({}); a folder that may be read is needed",
              shown_path(path), std::strerror(errno));
   if (::flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  const std::string holder = holder_of(folder_);
-  ::close(folder_);
+  const FileDescriptor closed(folder_);  // whatever becomes of the words
   throw Error(fmt::format("{}: is in use by {}; one run at a time writes into a folder",
-                          shown_path(path), holder));
+                          shown_path(path), holder_of(folder_)));
 }
 
 FolderLock::~FolderLock() { ::close(folder_); }

@@ -3,6 +3,8 @@
 
 #include <png.h>
 
+#include <memory>
+
 #include "lior/core/text.h"
 #include "lior/io/atomic_file.h"
 #include "lior/io/mapped_file.h"
@@ -35,16 +37,15 @@ Array<std::uint8_t, 3> read_png(const std::string& path) {
   const MappedFile file(path);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
+  const std::unique_ptr<png_image, decltype(&png_image_free)> freed(&image, png_image_free);
   const auto check = [&](int good) {
-    if (good != 0) return;
-    const std::string why = image.message;
-    png_image_free(&image);
-    throw Error(fmt::format("{}: no whole PNG file ({})", shown_path(path), why));
+    if (good == 0) {
+      throw Error(fmt::format("{}: no whole PNG file ({})", shown_path(path), image.message));
+    }
   };
   check(png_image_begin_read_from_memory(&image, file.bytes().data(), file.bytes().size()));
   const Index width = image.width, height = image.height;
   if (width * height > kMostPixels) {
-    png_image_free(&image);
     throw Error(fmt::format("{}: {} x {} pixels; expected at most {}", shown_path(path), width,
                             height, kMostPixels));
   }

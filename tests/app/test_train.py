@@ -140,24 +140,15 @@ def test_every_mixer_trains_and_generates_past_its_window(lior, inputs, tmp_path
 
 def test_text_presets_take_small_batches(lior, inputs, tmp_path):
     help_text = lior("train", "--help").stdout
-    assert "presets of texts: 4" in help_text and "every minute" in help_text
-    out = tmp_path / "run"
-    assert (
-        lior(
-            "train",
-            "--data",
-            inputs / "text.txt",
-            "--out",
-            out,
-            "--steps",
-            1,
-            *QUIET,
-            "--length",
-            16,
-        ).returncode
-        == 0
-    )
-    assert json.loads((out / "config.json").read_text())["batch"] == 4
+    assert "presets of texts: 1 or 4" in help_text and "every minute" in help_text
+    for preset, batch in (("auto", 1), ("tiny", 4)):
+        out = tmp_path / preset
+        said = lior(
+            *("train", "--data", inputs / "text.txt", "--out", out, "--preset", preset),
+            *("--steps", 1, *QUIET, "--length", 16),
+        )
+        assert said.returncode == 0
+        assert json.loads((out / "config.json").read_text())["batch"] == batch
 
 
 def test_a_moment_is_a_run_too(lior, inputs, tmp_path):

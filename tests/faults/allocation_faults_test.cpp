@@ -28,6 +28,8 @@
 #include "lior/io/atomic_file.h"
 #include "lior/io/csv.h"
 #include "lior/io/event_file.h"
+#include "lior/io/find_files.h"
+#include "lior/io/folder_lock.h"
 #include "lior/io/json_lines.h"
 #include "lior/io/png.h"
 #include "lior/io/safetensors.h"
@@ -44,6 +46,7 @@
 #include "lior/train/holding.h"
 #include "lior/train/metrics.h"
 #include "lior/train/text_counts.h"
+#include "support/error_of.h"
 #include "support/temporary_folder.h"
 
 namespace {
@@ -122,11 +125,17 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { release(mem
 namespace lior {
 namespace {
 
+std::ptrdiff_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return std::distance(begin(all), end(all));
+}
+
 /// Fails the n-th allocation of `call`, for every n there is (or every stride-th), and compares
 /// what it returns before and after. Returns how many failed.
 template <class Call>
 std::int64_t fail_each(const Call& call, std::int64_t stride = 1) {
   const auto expected = call();  // also makes what is made once, as threads and tables are
+  const std::ptrdiff_t descriptors = open_descriptors();
   std::int64_t failed = 0;
   for (std::int64_t n = 1;; n += stride) {
     const std::int64_t before = live;
@@ -143,6 +152,7 @@ std::int64_t fail_each(const Call& call, std::int64_t stride = 1) {
     EXPECT_TRUE(threw) << "allocation " << n << " fails unnoticed";
     ++failed;
   }
+  EXPECT_EQ(open_descriptors(), descriptors);
   EXPECT_EQ(call(), expected);
   testing::Test::RecordProperty("failed_allocations", static_cast<int>(failed));
   return failed;
@@ -388,6 +398,16 @@ TEST(AllocationFaults, InFilesOfArrays) {
               return numbers(io::read_png(picture).span());
             }),
             2);
+}
+
+TEST(AllocationFaults, InAFolderAndWhatItHolds) {
+  const TemporaryFolder folder;
+  write_plain(folder.file("a text of many words.txt"), "x");
+  // A pattern alone: libstdc++'s walk through a folder ends the program where it gets no memory.
+  const std::string names[] = {folder.file("*.txt")};
+  EXPECT_GT(fail_each([&] { return io::find_files(names, "*").size(); }), 5);
+  const io::FolderLock lock(folder.path());
+  EXPECT_GT(fail_each([&] { return error_of([&] { io::FolderLock(folder.path()); }); }), 3);
 }
 
 TEST(AllocationFaults, InFilesOfLines) {
