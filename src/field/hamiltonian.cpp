@@ -243,36 +243,28 @@ Grid checked(const Grid& grid) {
 template <class T>
 std::span<const typename Hamiltonian<T>::Steps> Hamiltonian<T>::neighbours(int axis_count,
                                                                            bool oblique) {
-  static constexpr std::array<Steps, 8> kPlane{{{-1, 0, 0},
-                                                {1, 0, 0},
-                                                {0, -1, 0},
-                                                {0, 1, 0},
-                                                {-1, -1, 0},
-                                                {-1, 1, 0},
-                                                {1, -1, 0},
-                                                {1, 1, 0}}};
   static constexpr std::array<Steps, 6> kSpace{
       {{-1, 0, 0}, {1, 0, 0}, {0, -1, 0}, {0, 1, 0}, {0, 0, -1}, {0, 0, 1}}};
-  static constexpr std::array<Steps, 18> kObliqueSpace{{{-1, 0, 0},
-                                                        {1, 0, 0},
-                                                        {0, -1, 0},
-                                                        {0, 1, 0},
-                                                        {-1, -1, 0},
-                                                        {-1, 1, 0},
-                                                        {1, -1, 0},
-                                                        {1, 1, 0},
-                                                        {0, 0, -1},
-                                                        {0, 0, 1},
-                                                        {-1, 0, -1},
-                                                        {-1, 0, 1},
-                                                        {1, 0, -1},
-                                                        {1, 0, 1},
-                                                        {0, -1, -1},
-                                                        {0, -1, 1},
-                                                        {0, 1, -1},
-                                                        {0, 1, 1}}};
-  if (axis_count == 2) return std::span(kPlane).first(oblique ? 8 : 4);
-  return oblique ? std::span<const Steps>(kObliqueSpace) : std::span<const Steps>(kSpace);
+  static constexpr std::array<Steps, 18> kOblique{{{-1, 0, 0},
+                                                   {1, 0, 0},
+                                                   {0, -1, 0},
+                                                   {0, 1, 0},
+                                                   {-1, -1, 0},
+                                                   {-1, 1, 0},
+                                                   {1, -1, 0},
+                                                   {1, 1, 0},
+                                                   {0, 0, -1},
+                                                   {0, 0, 1},
+                                                   {-1, 0, -1},
+                                                   {-1, 0, 1},
+                                                   {1, 0, -1},
+                                                   {1, 0, 1},
+                                                   {0, -1, -1},
+                                                   {0, -1, 1},
+                                                   {0, 1, -1},
+                                                   {0, 1, 1}}};
+  if (axis_count == 2) return std::span(kOblique).first(oblique ? 8 : 4);
+  return oblique ? std::span<const Steps>(kOblique) : std::span<const Steps>(kSpace);
 }
 
 template <class T>
