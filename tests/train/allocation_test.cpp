@@ -40,7 +40,16 @@ void* counted(void* memory, const void* caller) {
   return counted(std::aligned_alloc(line, (size + line - 1) / line * line),
                  __builtin_return_address(0));
 }
+/// std::stable_sort asks so.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  void* const memory = std::malloc(size + (size == 0));
+  if (!is_in_onednn(__builtin_return_address(0))) ++allocations;
+  return memory;
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
   std::free(memory);
