@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LIOR_BIN", ROOT / "build" / "release" / "bin" / "lior"))
+PACKAGE = os.environ.get("LIOR_PYTHON", str(ROOT / "build" / "release" / "python"))
 TEXT = b"the quick brown fox jumps over the lazy dog; " * 400
 
 
@@ -150,7 +151,11 @@ def under_a_timer(folder, threads, count):
         assert status == 0, said
     command = [sys.executable, "-c", UNDER_A_TIMER, out, count, threads]
     ended = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=600
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": PACKAGE},
     )
     return count, [] if ended.returncode == 0 else [f"{ended.returncode}: {ended.stderr}"]
 
