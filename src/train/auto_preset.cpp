@@ -12,8 +12,8 @@ namespace {
 // 107 bytes of memory for each byte of a megabyte of plays, 34 for each of 4 MB of King James.
 constexpr Index kMostCounted = Index{32} << 20;
 constexpr Index kTinyParameters = 580'000, kSmallParameters = 5'200'000;
-// 5 M parameters have passed 0.6 M by then on the same text (docs/guides/text.md).
-constexpr double kSmallCoreMinutes = 30;
+// A guess: after three minutes' worth of steps the larger model is behind (docs/decisions/039).
+constexpr double kSmallCoreMinutes = 120;
 
 std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
 

@@ -30,9 +30,9 @@ TEST(AutoPreset, GoesByBytesCoresAndMinutes) {
   };
   EXPECT_EQ(preset("3", 90 * kKilobyte, 2), "tiny-counts");
   EXPECT_EQ(preset("3", 4 * kMegabyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("15", 4 * kMegabyte, 1), "tiny-counts");
-  EXPECT_EQ(preset("15", 4 * kMegabyte, 2), "small-counts");
-  EXPECT_EQ(preset("15", kMegabyte, 2), "tiny-counts");
+  EXPECT_EQ(preset("60", 4 * kMegabyte, 1), "tiny-counts");
+  EXPECT_EQ(preset("60", 4 * kMegabyte, 2), "small-counts");
+  EXPECT_EQ(preset("60", kMegabyte, 2), "tiny-counts");
   EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-ngrams");
   EXPECT_EQ(preset("15", 4 * kMegabyte, 2, kPacked), "tiny");
   EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset, "tiny");
