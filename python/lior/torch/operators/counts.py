@@ -89,7 +89,8 @@ def count_logarithms(
     recent_window: int = 0,
 ) -> Tuple[Tensor, Tensor]:
     """ln p_n(v | what tokens[b, :i + 1] end with) [B, N, L, V], and the rows of `counts.sureness` that belong to how sure
-    the counts are there [B, N, 2 L] int32; L is K + recent_orders, which are looked for in the last recent_window tokens. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
+    the counts are there [B, N, 2 L] int32; L is K, the counts' longest context, and recent_orders more: contexts that are
+    looked for in the last recent_window tokens. tokens [B, N] whole numbers; history [B, H] whole numbers, x + 1 of the
     tokens before them, 0: none; places [B]: where in the counted text each row begins, which the counts then lack.
     counts: key_of some; wide: float64."""
     return _looked_up(tokens, history, places, counts, wide, recent_orders, recent_window)
