@@ -25,8 +25,8 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 /// for what they leave open.
 ///   bytes that look compressed, tokens that are no bytes: tiny;
 ///   more than 32 MB of text, whose counts would take too much memory: tiny-ngrams;
-///   else counts of the text: small-counts where 5 M parameters have 120 minutes of a core at least,
-///   and a byte for four of them; tiny-counts else.
+///   else counts of the text: small-counts where 5 M parameters have 120 minutes of a core at
+///   least, and a byte for four of them; tiny-counts else.
 /// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
 /// 50 steps, patience. Documents that are shorter than the preset's sequences, on average:
 /// sequences as short as `asked` has them, so that few are padded. Without steps and minutes: three
