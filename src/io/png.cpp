@@ -49,6 +49,14 @@ Array<std::uint8_t, 3> read_png(const std::string& path) {
     throw Error(fmt::format("{}: {} x {} pixels; expected at most {}", shown_path(path), width,
                             height, kMostPixels));
   }
+  // Deflate makes at most 1,032 bytes of one, and a pixel has at least a bit: a short file does not
+  // make us take memory for a picture that it cannot hold.
+  constexpr Index kMostPixelsAByte = 8 * 1032;
+  const auto size = static_cast<Index>(file.bytes().size());
+  if (width * height > size * kMostPixelsAByte) {
+    throw Error(fmt::format("{}: no whole PNG file ({} bytes do not hold {} x {} pixels)",
+                            shown_path(path), size, width, height));
+  }
   image.format = PNG_FORMAT_RGB;
   Array<std::uint8_t, 3> pixels({height, width, 3});
   const png_color black{};
