@@ -6,33 +6,18 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 #include "expr/formula.h"
 #include "lior/core/random.h"
+#include "support/replaced_new.h"
 
 namespace {
 std::atomic<long> allocations = 0;
 }
 
-// Every allocation of this program is counted. Not inlined: the compiler would see malloc meet
-// delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* block = std::aligned_alloc(step, (size + step - 1) / step * step)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void lior::observed::allocation(std::size_t, const void*, bool) { ++allocations; }
+void lior::observed::release() noexcept {}
 
 namespace lior::expr {
 namespace {

@@ -7,7 +7,6 @@
 #include <array>
 #include <atomic>
 #include <complex>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <new>
@@ -47,6 +46,7 @@
 #include "lior/train/metrics.h"
 #include "lior/train/text_counts.h"
 #include "support/error_of.h"
+#include "support/replaced_new.h"
 #include "support/temporary_folder.h"
 
 namespace {
@@ -81,46 +81,14 @@ bool is_foreign(const void* caller) {
   return foreign;
 }
 
-void* counted(void* memory, const void* caller) {
-  if (memory == nullptr) throw std::bad_alloc();
-  ++live;
-  if (fails_at > 0 && !is_foreign(caller) && ++made == fails_at) {
-    std::free(memory);
-    --live;
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-void release(void* memory) noexcept {
-  if (memory != nullptr) --live;
-  std::free(memory);
-}
-
 }  // namespace
 
-// Out of line, for the caller's address; and the compiler then takes no free for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  return counted(std::malloc(size + (size == 0)), __builtin_return_address(0));
+void lior::observed::allocation(std::size_t, const void* caller, bool nothrow) {
+  const bool fails = !nothrow && fails_at > 0 && !is_foreign(caller) && ++made == fails_at;
+  if (fails) throw std::bad_alloc();
+  ++live;
 }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto line = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(line, (size + line - 1) / line * line),
-                 __builtin_return_address(0));
-}
-/// Who asks so has a way without, as std::stable_sort.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  void* const memory = std::malloc(size + (size == 0));
-  live += memory != nullptr;
-  return memory;
-}
-void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  release(memory);
-}
+void lior::observed::release() noexcept { --live; }
 
 namespace lior {
 namespace {

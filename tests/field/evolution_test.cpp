@@ -6,8 +6,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 #include <numbers>
 
 #include "lior/core/random.h"
@@ -17,29 +15,17 @@
 #include "support/changing_threads.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
+#include "support/replaced_new.h"
 
 namespace {
 std::atomic<long> allocations = 0, allocated_bytes = 0;
 }
 
-// Every allocation of this program is counted. Not inlined: the compiler would see malloc meet
-// delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
+void lior::observed::allocation(std::size_t bytes, const void*, bool) {
   ++allocations;
-  allocated_bytes += static_cast<long>(size);
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
+  allocated_bytes += static_cast<long>(bytes);
 }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  allocated_bytes += static_cast<long>(size);
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* block = std::aligned_alloc(step, (size + step - 1) / step * step)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void lior::observed::release() noexcept {}
 
 namespace lior::field {
 namespace {

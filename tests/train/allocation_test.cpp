@@ -6,15 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <vector>
 
 #include "lior/core/random.h"
 #include "lior/core/thread_scope.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/generate.h"
+#include "support/replaced_new.h"
 
 namespace {
 std::atomic<std::int64_t> allocations{0};
@@ -24,39 +23,12 @@ bool is_in_onednn(const void* code) {
   return dladdr(code, &info) != 0 && std::strstr(info.dli_fname, "libdnnl") != nullptr;
 }
 
-void* counted(void* memory, const void* caller) {
-  if (!is_in_onednn(caller)) ++allocations;
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
 }  // namespace
 
-// Out of line, for the caller's address; and the compiler then takes no free for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  return counted(std::malloc(size + (size == 0)), __builtin_return_address(0));
+void lior::observed::allocation(std::size_t, const void* caller, bool) {
+  if (!is_in_onednn(caller)) ++allocations;
 }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto line = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(line, (size + line - 1) / line * line),
-                 __builtin_return_address(0));
-}
-/// std::stable_sort asks so.
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  void* const memory = std::malloc(size + (size == 0));
-  if (!is_in_onednn(__builtin_return_address(0))) ++allocations;
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+void lior::observed::release() noexcept {}
 
 namespace lior::train {
 namespace {
