@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Learning in equal wall time: our models by the program beside torch's, on the same text and tasks.
+"""Learning in equal wall time, or from equally many tokens: our models by the program beside torch's, on the same
+text and tasks.
 
     python bench/peers/quality.py --text FILE --seconds 300 --seeds 0 1 2
+    python bench/peers/quality.py --text FILE --data text --tokens 2000000
 
-Counts of parameters are within 5 % of each other. Each model has the same threads, the same batches of bytes or
-words, AdamW with the same schedule, and the same seconds of training; torch's rates are set by --rate NAME=X. Text:
-bits a byte on the held-out tenth. a5 and s5: accuracy over all positions at four lengths, trained by the presets'
+Counts of parameters are within 5 % of each other. Each model has the same threads, as many tokens a step, AdamW with
+the same schedule, and the same seconds or tokens of training; torch's rates are set by --rate NAME=X. Text: bits a
+byte on the held-out tenth. What geometric mamba with counts counts is the whole training part, which it reads once
+before its first step: a second or two, which its seconds contain and its tokens do not. a5 and s5: accuracy over all positions at four lengths, trained by the presets'
 curriculum. Seeds are the outermost loop. A run that has ended is a line of docs/quality.jsonl and a number in the
 tables of docs/results.md: the command, given again, goes on where it was stopped. Needs torch in this Python, and the
 program; in the build tree, after `make test`:
@@ -44,12 +47,12 @@ WITHIN = 0.05  # by which the largest count of parameters exceeds the least
 @dataclass
 class Ours:
     """A model of the program: its preset for text, and what it changes in the preset of each data set, so that the
-    counts of parameters are near."""
+    counts of parameters are near; None for data that it is not run on."""
 
     preset: str
     text: dict
-    a5: dict
-    s5: dict
+    a5: dict | None = None
+    s5: dict | None = None
 
 
 def mixed(mixer, a5, s5):
@@ -67,6 +70,8 @@ def mixed(mixer, a5, s5):
 
 OURS = {
     "geometric mamba": Ours("tiny", {}, {}, {}),
+    "geometric mamba, counts": Ours("tiny-counts", {}),
+    "attention": Ours("tiny-attention", {"LIOR_MODEL_MLP_HIDDEN": "277"}),
     "causal field": Ours("tiny-field", {}, *mixed("causal_field", a5=(4, 62), s5=(5, 66))),
     "geometric attention": Ours(
         "tiny-geometric-attention",
@@ -82,6 +87,7 @@ BATCH = {
     "text": (4, 256),
     "task": (8, 512),
 }  # sequences and length, as the presets tiny and tracking
+TOKENS_A_STEP = 1024  # of every preset for text
 
 
 class Program:
@@ -99,9 +105,13 @@ class Program:
             raise RuntimeError(ended.stderr.strip().splitlines()[-1])
         return ended.stdout
 
-    def trained(self, folder, data, seconds, seed, *flags, **environment):
+    def trained(self, folder, data, options, seed, *flags, **environment):
         never = 1_000_000_000
-        flags += ("--minutes", seconds / 60, "--seed", seed, "--threads", self.threads)
+        if options.tokens is None:
+            flags += ("--minutes", options.seconds / 60)
+        else:
+            flags += ("--steps", options.tokens // TOKENS_A_STEP)
+        flags += ("--seed", seed, "--threads", self.threads)
         flags += ("--progress", "none", "--eval-every", never)
         self.run("train", "--data", data, "--out", folder, *flags, **environment)
         settings = (Path(folder) / "config.json").read_text()
@@ -134,11 +144,11 @@ def our_run(program, model, data, text, seed, options):
         changes = getattr(OURS[model], data)
         if data == "text":
             flags, length = ("--preset", OURS[model].preset), BATCH["text"][1]
-            found = program.trained(run, text, options.seconds, seed, *flags, **changes)
+            found = program.trained(run, text, options, seed, *flags, **changes)
             judged = program.evaluated(run, text, "--count", options.windows, "--length", length)
             return {**found, "bits_per_byte": judged["bits_per_byte"]}
         name = f"builtin:{data}"
-        found = program.trained(run, name, options.seconds, seed, **changes)
+        found = program.trained(run, name, options, seed, **changes)
         accuracy = {
             str(n): program.evaluated(run, name, "--count", SEQUENCES, "--length", n)["accuracy"]
             for n in LENGTHS
@@ -156,6 +166,7 @@ def torch_run(kind, data, text, seed, rate, parameters, options):
         model,
         source,
         seconds=options.seconds,
+        most_tokens=options.tokens,
         rate=rate,
         batch=batch,
         length=length,
@@ -210,8 +221,19 @@ def spread_text(values, digits):
     )
 
 
+def conditions(run):
+    """What the runs of one table have in common."""
+    return run["data"], run["seconds"], run["budget"], run["threads"]
+
+
+def title(run):
+    length = f"{run['seconds']:g} s" if run["budget"] is None else f"{run['budget']:,} tokens"
+    threads = "1 thread" if run["threads"] == 1 else f"{run['threads']} threads"
+    return f"{run['data']}, {length} of training a run, {threads}"
+
+
 def tables(runs):
-    """Markdown: a table for each data set and time, a row for each model, means and extremes over seeds."""
+    """Markdown: a table for each data set and length of training, a row for each model, means and extremes over seeds."""
     facts = [machine_line(run["machine"], run["versions"], run["date"]) for run in runs]
     lines = [*dict.fromkeys(facts), limits_line([run["probe"] for run in runs]), ""]
     lines += [
@@ -219,12 +241,14 @@ def tables(runs):
         f"*right at n*: accuracy over all positions of {SEQUENCES} words of n tokens; training stops at 512.",
         "",
     ]
-    for data, seconds in dict.fromkeys((run["data"], run["seconds"]) for run in runs):
-        here = [run for run in runs if (run["data"], run["seconds"]) == (data, seconds)]
+    for same in dict.fromkeys(map(conditions, runs)):
+        here = [run for run in runs if conditions(run) == same]
         is_text = "bits_per_byte" in here[0]
         columns = ["bits a byte, held out"] if is_text else [f"right at {n:,}" for n in LENGTHS]
         lines += [
-            f"### {data}, {seconds:g} s of training a run",
+            f"### {title(here[0])}",
+            "",
+            f"`{here[-1]['command']}`",
             "",
             "| model | parameters | rate | seen | seeds | " + " | ".join(columns) + " |",
             "|---|" + "---:|" * (4 + len(columns)),
@@ -267,6 +291,9 @@ def arguments():
         "--text", help="a file of any bytes (default: this Python's standard library, as one text)"
     )
     parser.add_argument("--seconds", type=float, default=300.0, help="of training, a run")
+    parser.add_argument(
+        "--tokens", type=int, help="of training, a run of text, instead of --seconds"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
         "--models", nargs="+", default=[*OURS, *PEERS], choices=[*OURS, *PEERS], metavar="MODEL"
@@ -288,6 +315,10 @@ def arguments():
     options = parser.parse_args()
     if options.models[0] not in OURS:
         parser.error("the first of --models must be one of ours: it sets the count of parameters")
+    if options.tokens is not None:
+        if options.data != ["text"]:
+            parser.error("--tokens: tasks end by their curriculum; give --data text")
+        options.seconds = None
     options.rate = {name: float(x) for name, x in (pair.split("=") for pair in options.rate)}
     return options
 
@@ -315,28 +346,26 @@ def main():
                 model=model,
                 seed=seed,
                 seconds=options.seconds,
+                budget=options.tokens,
                 threads=options.threads,
             )
             for seed in options.seeds
             for data in options.data
             for model in options.models
+            if model in PEERS or getattr(OURS[model], data) is not None
         ]
         left = [key for key in keys if not results.find(**key)]
-        print(
-            f"{len(keys)} runs of {options.seconds:g} s, {len(keys) - len(left)} of them done; "
-            f"{len(left) * options.seconds / 60:.0f} min of training to go",
-            flush=True,
-        )
+        print(f"{len(keys)} runs, {len(keys) - len(left)} of them done", flush=True)
         for key in keys:
             found = results.find(**key)
             if found is None:
                 found = one_run(program, key, text, results, options)
-                results.add(found)
+                results.add({**found, "command": command})
                 lines = tables(results.runs)
                 replace_section(
                     options.out / "results.md",
                     "quality",
-                    ["## Quality at equal time", "", f"`{command}`", "", *lines],
+                    ["## Quality at equal time and from equal tokens", "", *lines],
                 )
             print(summary(found), flush=True)
 
@@ -357,7 +386,7 @@ def one_run(program, key, text, results, options):
     else:
         first = results.find(**{**key, "model": options.models[0]})
         found = torch_run(model, data, text, seed, rate, first["parameters"], options)
-    same = {name: key[name] for name in ("data", "seconds", "threads")}
+    same = {name: key[name] for name in ("data", "seconds", "budget", "threads")}
     counts = [run["parameters"] for run in results.all(**same)] + [found["parameters"]]
     if max(counts) > (1 + WITHIN) * min(counts):
         sys.exit(
