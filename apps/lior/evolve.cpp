@@ -60,7 +60,9 @@ constexpr const char* kOutputs = R"(Writes into --out:
                            means x, y, p_x, p_y, l_z over |T|^2, and width_x, width_y; z, width_z,
                            p_z, l_x and l_y where there is z; none of an axis of one cell
   frames/NNNNNN.png        a panel an entry T_ij: phase as hue, modulus as brightness; of three
-                           dimensions the plane of the z index output.plane (grid.nz / 2)
+                           dimensions the plane of index output.plane (the middle) across
+                           output.axis (z) or, with output.view = "column", the column densities
+                           along it, sums of |T_ij|^2 times the spacing
   config.toml              every setting of the run; --config reads it back
   checkpoint.safetensors   all that --resume needs, the memory's poles included
 

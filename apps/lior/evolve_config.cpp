@@ -209,14 +209,25 @@ void read_metric(const std::string& file, const field::Grid& grid,
   }
 }
 
+/// Cells along the axis that pictures look along.
+Index picture_cells(const EvolveConfig& c) {
+  const Index counts[] = {c.grid_nx, c.grid_ny, c.grid_nz};
+  return counts[static_cast<int>(c.output_axis)];
+}
+
+/// Throws where pictures of three dimensions cannot show what is asked.
+void check_pictures(const EvolveConfig& c) {
+  LIOR_CHECK(c.output_view == PictureKind::slice || !c.output_plane,
+             "output.plane is of a slice, and output.view is {}; leave output.plane out",
+             name(c.output_view));
+  LIOR_CHECK(!c.output_plane || *c.output_plane < picture_cells(c),
+             "output.plane is {}, and grid.n{} {}; expected an index below it",
+             c.output_plane.value_or(0), name(c.output_axis), picture_cells(c));
+}
+
 /// Throws where a setting speaks of an axis z, and the grid has none.
 void check_axes(const EvolveConfig& c) {
-  if (c.grid_nz > 1) {
-    LIOR_CHECK(!c.output_plane || *c.output_plane < c.grid_nz,
-               "output.plane is {}, and grid.nz {}; expected an index below it",
-               c.output_plane.value_or(0), c.grid_nz);
-    return;
-  }
+  if (c.grid_nz > 1) return check_pictures(c);
   const auto check = [](bool unset, const char* setting) {
     LIOR_CHECK(unset, "{} is there, and the grid has no axis z; expected grid.nz above 1", setting);
   };
@@ -230,6 +241,8 @@ void check_axes(const EvolveConfig& c) {
   check(c.metric_gyz_expression.empty(), "metric.gyz_expression");
   check(c.initial_z == 0, "initial.z");
   check(c.initial_kz == 0, "initial.kz");
+  check(c.output_view == PictureKind::slice, "output.view");
+  check(c.output_axis == PictureAxis::z, "output.axis");
   check(!c.output_plane, "output.plane");
 }
 
@@ -343,6 +356,8 @@ settings::Fields fields(EvolveConfig& c) {
       {"initial.seed", c.initial_seed, kCountOrNone},
       {"output.every", c.output_every, kCount},
       {"output.frames", c.output_frames},
+      Field("output.view", c.output_view).absent_in_old_files(),
+      Field("output.axis", c.output_axis).absent_in_old_files(),
       Field("output.plane", c.output_plane, kCountOrNone).absent_in_old_files(),
   };
 }
@@ -353,6 +368,12 @@ void make_paths_absolute(EvolveConfig& config) {
     if (file->empty() || file->starts_with("builtin:")) continue;
     *file = std::filesystem::absolute(*file).lexically_normal().string();
   }
+}
+
+PictureView picture_view(const EvolveConfig& c) {
+  return {.kind = c.output_view,
+          .axis = c.output_axis,
+          .plane = c.output_plane.value_or(picture_cells(c) / 2)};
 }
 
 /// Compares the memory of the run with what there is, before anything is taken.

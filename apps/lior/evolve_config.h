@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "evolve_picture.h"
 #include "lior/field/evolution.h"
 #include "lior/settings/settings.h"
 
@@ -71,8 +72,10 @@ struct EvolveConfig {
   double initial_kx = 0.5, initial_ky = 0, initial_kz = 0;
   Index initial_seed = 0;
   Index output_every = 20;
-  bool output_frames = true;            ///< a PNG picture a frame
-  std::optional<Index> output_plane{};  ///< the z index of what pictures show; absent: nz / 2
+  bool output_frames = true;  ///< a PNG picture a frame
+  PictureKind output_view = PictureKind::slice;
+  PictureAxis output_axis = PictureAxis::z;  ///< across the slice, or along the columns
+  std::optional<Index> output_plane{};       ///< the slice's index along it; absent: the middle
 };
 
 /// The settings of a preset (evolve_presets.cpp). Throws lior::Error that lists their names.
@@ -88,6 +91,9 @@ inline constexpr std::string_view kEvolveVariablePrefix = "LIOR_EVOLVE_";
 
 /// Names of files as they are seen from any folder.
 void make_paths_absolute(EvolveConfig& config);
+
+/// What the settings say of pictures.
+PictureView picture_view(const EvolveConfig& config);
 
 /// All that a run computes with. Throws lior::Error where the configuration cannot run.
 struct EvolveSetup {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "evolve_picture.h"
 #include "evolve_xdmf.h"
 #include "lior/core/lines.h"
 #include "lior/core/text.h"
@@ -31,13 +30,6 @@ std::vector<double> places(const field::Axis& axis) {
   std::vector<double> values;
   for (Index i = 0; i < axis.count; ++i) values.push_back(axis.place(i));
   return values;
-}
-
-double largest_modulus(const EvolveSetup& setup) {
-  double largest = 0;
-  for (const Complex entry : setup.start.view()) largest = std::max(largest, std::abs(entry));
-  largest = field::largest_of(setup.grid.share, largest);
-  return largest > 0 ? largest : 1;
 }
 
 std::span<const double> reals_of(field::ConstField<double> t) {
@@ -113,8 +105,7 @@ EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config
       every_(config.output_every),
       steps_(config.integrator_steps),
       pictures_(config.output_frames),
-      plane_(config.output_plane.value_or(setup.grid.nz / 2)),
-      brightest_(largest_modulus(setup)),
+      view_(picture_view(config)),
       row_sums_(2 * setup.grid.all_nx()),
       work_(setup.grid.shape()) {
   std::error_code failed;
@@ -123,6 +114,10 @@ EvolveOutput::EvolveOutput(const std::string& folder, const EvolveConfig& config
     if (pictures_) fs::create_directory(path("frames"), failed);
     LIOR_CHECK(!failed, "{}: cannot be made: {}", path("frames"), failed.message());
     if (setup.share != nullptr) whole_ = Array<Complex, 4>(setup.grid.whole().shape());
+  }
+  if (pictures_) {
+    const auto start = whole(setup.start.view());
+    if (writes_) picture_scale_ = picture_scale(start, setup.grid.whole(), view_);
   }
   try {
     new_series();
@@ -314,7 +309,7 @@ void EvolveOutput::frame(const field::Evolution<double>& evolution) {
   add_line(evolution.field(), evolution.step(), evolution);
   if (!pictures_ || !writes_) return;
   const auto picture =
-      field_picture(all, setup_->grid.whole(), plane_, brightest_, evolution.time());
+      field_picture(all, setup_->grid.whole(), view_, picture_scale_, evolution.time());
   io::write_png(fmt::format("{}/frames/{:06}.png", folder_, number), picture.view());
 }
 

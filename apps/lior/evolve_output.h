@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "evolve_config.h"
+#include "evolve_picture.h"
 #include "lior/io/folder_lock.h"
 #include "lior/io/hdf5.h"
 #include "lior/io/json_lines.h"
@@ -72,8 +73,8 @@ class EvolveOutput {
   const EvolveSetup* setup_;
   Index every_, steps_;
   bool pictures_;
-  Index plane_;       ///< the z index of what they show
-  double brightest_;  ///< the modulus of full brightness: the start's largest
+  PictureView view_;          ///< what they show
+  double picture_scale_ = 1;  ///< of the start: the same in all of them
   std::optional<io::Hdf5Series> series_;
   Offsets offsets_, hashes_;  ///< of the frames in field.h5
   std::unique_ptr<io::JsonLines> lines_;

@@ -217,6 +217,17 @@ def test_a_packet_is_the_product_of_three_lines(evolve, lior, tmp_path, scheme):
             "[grid]\nnz = 4\n[output]\nplane = 4",
             "output.plane is 4, and grid.nz 4; expected an index",
         ),
+        (
+            "[grid]\nny = 3\nnz = 4\n[output]\naxis = 'y'\nplane = 3",
+            "output.plane is 3, and grid.ny 3; expected an index",
+        ),
+        (
+            "[grid]\nnz = 4\n[output]\nview = 'column'\nplane = 1",
+            "output.plane is of a slice, and output.view is column",
+        ),
+        ("[output]\nview = 'column'", "output.view is there, and the grid has no axis z"),
+        ("[output]\naxis = 'x'", "output.axis is there, and the grid has no axis z"),
+        ("[output]\naxis = 'w'", 'output.axis is the string "w"; it must be one of "x", "y", "z"'),
         ("[grid]\nnz = 0", "grid.nz is 0; it must be"),
         (
             "[grid]\nnx = 65536\nny = 65536\nnz = 65536",
