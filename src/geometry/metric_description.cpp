@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/trimmed.h"
 #include "geometry/metric_statements.h"
 #include "lior/core/text.h"
 #include "lior/expr/parse.h"
@@ -205,13 +206,6 @@ std::string full_key(std::string_view key) {
 }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 MetricDescription describe_metric(const std::vector<Setting>& settings, std::string_view source) {
   return Reader(settings, source).out;

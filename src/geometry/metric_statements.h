@@ -7,9 +7,6 @@
 
 namespace lior::geometry {
 
-/// Without the blanks at its ends.
-std::string_view trimmed(std::string_view text);
-
 /// Adds the statements "key = value" of a line, a definition where the key is none of a metric's
 /// file. Of those without a key the first one of all is coordinates, another the line element.
 void add_statements(std::string_view statements, std::string_view where,

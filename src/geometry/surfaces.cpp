@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/trimmed.h"
 #include "geometry/metric_statements.h"
 #include "lior/core/text.h"
 

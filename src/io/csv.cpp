@@ -5,18 +5,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/trimmed.h"
 #include "lior/core/text.h"
 #include "lior/io/mapped_file.h"
 
 namespace lior::io {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 std::vector<std::string_view> cells_of(std::string_view line) {
   std::vector<std::string_view> cells;
