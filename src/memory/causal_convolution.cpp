@@ -69,7 +69,9 @@ struct CausalConvolution<T>::Direction {
 template <class T>
 CausalConvolution<T>::CausalConvolution(Index heads, const PowerLawRule& rule)
     : rule_(rule), rows_(rule.poles() + 3) {
-  LIOR_CHECK(heads >= 1, "a memory of {} heads was asked for; expected at least 1", heads);
+  constexpr Index kMostHeads = 65536;
+  LIOR_CHECK(heads >= 1 && heads <= kMostHeads,
+             "a memory of {} heads was asked for; expected 1 to {}", heads, kMostHeads);
   forms_.assign(static_cast<std::size_t>(heads), PoleForm({}, rule));
   output_ = Buffer<T>(heads * kChunk * (rows_ + kChunk));
   update_ = Buffer<T>(heads * round_up(rows_, kPackedRow) * kChunk);

@@ -57,13 +57,39 @@ void each_weight(std::span<double> out, Weight weight) {
   });
 }
 
+/// w_k = w_{k-1} (k - 1 - order) / k, one after another, beside what rounding has taken: by plain
+/// products w_k would be off by a part k eps.
+class GrunwaldLetnikovWeight {
+ public:
+  explicit GrunwaldLetnikovWeight(double order) : order_(order) {}
+
+  double value() const { return value_; }
+  void advance() {
+    const double whole = k_, factor = whole - order_, taken = factor - whole;
+    const double rest_of_factor = (whole - (factor - taken)) - (order_ + taken);
+    const double product = value_ * factor, quotient = product / ++k_;
+    if (!std::isfinite(product)) {
+      value_ = quotient, rest_ = 0;
+      return;
+    }
+    const double rest_of_product =
+        std::fma(value_, factor, -product) + value_ * rest_of_factor + rest_ * factor;
+    const double rest = (std::fma(-quotient, k_, product) + rest_of_product) / k_;
+    value_ = quotient + rest;
+    rest_ = rest - (value_ - quotient);
+  }
+
+ private:
+  double order_, value_ = 1, rest_ = 0, k_ = 0;
+};
+
 }  // namespace
 
 void grunwald_letnikov_weights(double order, std::span<double> out) {
-  double w = 1;
+  GrunwaldLetnikovWeight w(order);
   each_weight(out, [&](double k) {
-    if (k > 0) w = w * (k - 1 - order) / k;
-    return w;
+    if (k > 0) w.advance();
+    return w.value();
   });
 }
 
@@ -77,14 +103,13 @@ void l1_weights(double alpha, std::span<double> out) {
 
 void grunwald_letnikov(double order, double dt, std::span<const double> f, std::span<double> out) {
   check_series(dt, f, out);
+  Buffer<double> w(static_cast<Index>(f.size()));
+  grunwald_letnikov_weights(order, w.span());
   const double scale = std::pow(dt, -order);
   for (std::size_t n = 0; n < f.size(); ++n) {
     check_stop();
-    double sum = 0, w = 1;
-    for (std::size_t k = 0; k <= n; ++k) {
-      sum += w * f[n - k];
-      w *= (static_cast<double>(k) - order) / static_cast<double>(k + 1);
-    }
+    double sum = 0;
+    for (std::size_t k = 0; k <= n; ++k) sum += w[static_cast<Index>(k)] * f[n - k];
     out[n] = scale * sum;
   }
 }

@@ -141,6 +141,26 @@ TEST(Fractional, WeightsKeepTheirDigitsFarBackAndNearWholeOrders) {
   }
 }
 
+TEST(Fractional, WeightsOfGruenwaldAndLetnikovKeepTheirDigitsFarBack) {
+  // w_k = Gamma(k - order) / (Gamma(-order) k!), by three terms of the series in 1 / k.
+  constexpr Index kCount = 2'000'001;
+  constexpr double kGammas = 1e-14;  // what pow and tgamma round
+  Buffer<double> w(kCount);
+  for (const double order : {0.9, 0.1, -0.5, 1.99}) {
+    grunwald_letnikov_weights(order, w.span());
+    for (const Index k : {Index{200'000}, kCount - 1}) {
+      const double x = 1 / static_cast<double>(k), p = order * (order + 1) * x / 2;
+      const double series = std::pow(x, 1 + order) / std::tgamma(-order) *
+                            (1 + p + p * (order + 2) * (3 * order + 1) * x / 12);
+      EXPECT_NEAR(w[k] / series, 1, kGammas) << order << " " << k;
+    }
+  }
+  grunwald_letnikov_weights(2, w.span().first(5));
+  EXPECT_EQ(w[1], -2);
+  EXPECT_EQ(w[2], 1);
+  EXPECT_EQ(w[4], 0);
+}
+
 TEST(Fractional, TrapezoidOfAConstantIsExactAfterManySteps) {
   // I^alpha 1 = t^alpha / Gamma(1 + alpha): the sum of n weights, each right to 20 eps.
   constexpr Index kSteps = 20'000;

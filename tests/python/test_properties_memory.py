@@ -124,6 +124,15 @@ def test_weights_of_grunwald_and_letnikov(order, count):
 
 
 @few
+@given(st.floats(-3, 3), st.integers(60, 3_000_000))
+def test_weights_of_grunwald_and_letnikov_far_back(order, k):
+    with mpmath.workdps(50):
+        want = float(mpmath.gammaprod([k - mpmath.mpf(order)], [-mpmath.mpf(order), k + 1]))
+    got = memory.grunwald_letnikov_weights(order, k + 1)[k]
+    assert got == pytest.approx(want, rel=4e-15, abs=1e-300)
+
+
+@few
 @given(ORDER, st.integers(1, 3_000_000))
 def test_weights_of_l1(alpha, k):
     with mpmath.workdps(50):

@@ -12,7 +12,7 @@
 namespace lior::memory {
 
 /// Gruenwald-Letnikov: w_0 = 1, w_k = w_{k-1} (k - 1 - order) / k. order > 0: derivative of that
-/// order; order < 0: integral of order -order. Accuracy: k eps of w_k.
+/// order; order < 0: integral of order -order. Accuracy: a few eps of w_k.
 void grunwald_letnikov_weights(double order, std::span<double> out);
 
 /// L1: b_k = (k+1)^{1-alpha} - k^{1-alpha}, 0 < alpha < 1. Accuracy: 4 eps of b_k for every k.
