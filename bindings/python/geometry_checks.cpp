@@ -127,8 +127,8 @@ by central differences with that step, error O(step^2).)");
         "Whether A: (d, d, N), symmetric, is finite and has a Cholesky factor at each point.");
   m.def(
       "eigenvalue_residual", &eigenvalue_residual, "a"_a, "b"_a,
-      R"(Largest |Im| of the eigenvalues of A + i B, (d, d, N) each, relative to the largest entry; they
-are found without use of symmetry, so 0 says that A + i B is Hermitian.)");
+      R"(Largest |Im| of the eigenvalues of A + i B, (d, d, N) each, relative to the largest of their sizes.
+They are found without use of symmetry; 0 where A + i B is Hermitian, and for some that are not.)");
 }
 
 }  // namespace lior::python

@@ -78,10 +78,12 @@ class AdaptiveStepper {
       const T before = y_[c * stride_ + i], after = trial_[c * stride_ + i];
       const double allowed = atol_ + rtol_ * std::max(std::abs(before), std::abs(after));
       const double step = lengths_[i];
-      const double ratio = step * static_cast<double>(deviation_[c * stride_ + i]) / allowed;
+      const double ratio =
+          part_of(step * static_cast<double>(deviation_[c * stride_ + i]), allowed);
       error += ratio * ratio;
       if (!method_.two_errors) continue;
-      const double other = step * static_cast<double>(second_deviation_[c * stride_ + i]) / allowed;
+      const double other =
+          part_of(step * static_cast<double>(second_deviation_[c * stride_ + i]), allowed);
       second += other * other;
     }
     if (!method_.two_errors || error == 0) return std::sqrt(error / static_cast<double>(size_));
@@ -110,6 +112,10 @@ class AdaptiveStepper {
   }
 
  private:
+  /// A number that is 0 and stays 0 is right, even where atol is 0.
+  static double part_of(double deviation, double allowed) {
+    return deviation == 0 ? 0 : deviation / allowed;
+  }
   T* slope_of(int stage) { return slopes_.data() + static_cast<std::size_t>(stage) * y_.size(); }
   const T* last_slope() const {
     return slopes_.data() + static_cast<std::size_t>(method_.stages - 1) * y_.size();

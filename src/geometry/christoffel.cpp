@@ -140,7 +140,8 @@ void christoffel_differences(const AnyMetric<T>& metric, View<const T, 2> x, T s
                              View<T, 4> gamma) {
   const Index d = metric.dimension(), count = x.extent(1);
   check_shape(gamma, {d, d, d, count}, "gamma");
-  LIOR_CHECK(step > 0, "step of differences is {}; expected a number > 0", step);
+  LIOR_CHECK(step > 0 && std::isfinite(step),
+             "step of differences is {}; expected a finite number > 0", step);
   const auto differences = [&](const T* x_n, T* g, T* dg) {
     std::array<T, kMostDimensions> moved;
     std::array<T, kMostDimensions * kMostDimensions> below;

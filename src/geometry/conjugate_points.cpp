@@ -145,8 +145,10 @@ std::vector<ConjugatePoint> conjugate_points(const AnyMetric<double>& metric,
   // The singular value changes by about 1 over the way to the next conjugate point; located to
   // 3e-8 of a step, it is left with less than this.
   constexpr double kZero = 1e-6;
-  LIOR_CHECK(length > 0 && std::isfinite(length) && samples >= 4,
-             "length {}, samples {}; expected a length > 0 and 4 samples or more", length, samples);
+  constexpr Index kMostSamples = 1'000'000;  // a minute or so a path
+  LIOR_CHECK(length > 0 && std::isfinite(length) && samples >= 4 && samples <= kMostSamples,
+             "length {}, samples {}; expected a length > 0 and 4 samples or more, at most {}",
+             length, samples, kMostSamples);
   const Bundle bundle(metric, options);
   std::vector<ConjugatePoint> found;
   for (Index path = 0; path < x.extent(1); ++path) {

@@ -283,6 +283,8 @@ double first_bianchi_residual(View<const T, 5> riemann) {
 
 template <class T>
 double second_bianchi_residual(const AnyMetric<T>& metric, View<const T, 2> x, T step) {
+  LIOR_CHECK(step > 0 && std::isfinite(step),
+             "step of differences is {}; expected a finite number > 0", step);
   const Index d = metric.dimension(), count = x.extent(1), d3 = d * d * d, d4 = d3 * d;
   std::vector<T> derivative(static_cast<std::size_t>(d * d4));  // D_k R^r_smn
   PointCurvature<T> at(metric), moved(metric);

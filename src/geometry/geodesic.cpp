@@ -89,6 +89,13 @@ double metric_rounding(const AnyMetric<T>& metric, const T* x) {
     const T size = std::sqrt(std::abs(g[m * d + m])) * std::sqrt(std::abs(g[n * d + n]));
     if (change > 0) most = std::max(most, static_cast<double>(change / size));
   }
+  // A slope that is less than the smallest number looks like none.
+  for (Index k = 0; k < d; ++k) {
+    const T size = std::abs(g[k * d + k]), slope = size / std::max(std::abs(x[k]), T(1));
+    if (size > 0 && slope < std::numeric_limits<T>::min()) {
+      return std::numeric_limits<double>::infinity();
+    }
+  }
   return most * std::numeric_limits<T>::epsilon();
 }
 

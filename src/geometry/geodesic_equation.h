@@ -10,9 +10,10 @@ namespace lior::geometry {
 
 inline void check_options(const GeodesicOptions& options) {
   LIOR_CHECK(
-      options.step > 0 && options.rtol >= 0 && options.atol >= 0 && options.rtol + options.atol > 0,
-      "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and tolerances >= 0, "
-      "not both 0",
+      options.step > 0 && options.rtol >= 0 && options.atol >= 0 &&
+          options.rtol + options.atol > 0 && std::isfinite(options.rtol + options.atol),
+      "geodesic options: step {}, rtol {}, atol {}; expected a step > 0 and finite tolerances "
+      ">= 0, not both 0",
       options.step, options.rtol, options.atol);
 }
 
@@ -25,7 +26,8 @@ inline PathStatus status_of(Domain domain) {
   return PathStatus::horizon;
 }
 
-/// Whether one rounding of the coordinates x changes an entry of g by 1 % or more.
+/// Whether one rounding of the coordinates x changes an entry of g by 1 % or more, or its slopes
+/// are lost.
 template <class T>
 bool saturated(const AnyMetric<T>& metric, const T* x) {
   return metric_rounding(metric, x) >= 0.01;

@@ -36,6 +36,11 @@ class Finder {
       out.error = static_cast<T>(closed->error) + rounding;
       out.length_error = static_cast<T>(closed->length_error) + rounding;
       out.shortest = true;
+      // Beside an edge, or far out, a velocity may be no number where its length is one.
+      if (!all_finite(out.v.data(), 1, d_, d_)) {
+        out.converged = false, out.error = T(NAN);
+        out.v = nearest(x, y);
+      }
       return out;
     }
     out.v = nearest(x, y);
@@ -227,7 +232,7 @@ void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
                   for (Index m = 0; m < d; ++m) out.v(m, n) = found.v[m];
                   out.converged(n) = found.converged;
                   out.error(n) = found.error;
-                  if (out.shortest.data()) out.shortest(n) = found.shortest;
+                  if (out.shortest.data()) out.shortest(n) = found.converged && found.shortest;
                 });
 }
 

@@ -229,6 +229,43 @@ TEST(ExpMap, SaysThatItSaturatesAtTheRim) {
   EXPECT_EQ(name(PathStatus::saturated), "saturated");
 }
 
+/// The end of the way straight up from (0, 1), y = e^length, and how the path ended.
+template <class T>
+std::pair<double, PathStatus> straight_up(T length, const GeodesicOptions& options) {
+  const T x[] = {0, 1}, v[] = {0, length};
+  Array<T, 2> y({2, 1});
+  Array<PathStatus, 1> status({1});
+  exp_map<T>(HalfPlane{}, {x, {2, 1}}, {v, {2, 1}}, options, y.view(), status.view());
+  return {std::log(static_cast<double>(y(1, 0))), status(0)};
+}
+
+TEST(ExpMap, SaysWhereNumbersDoNotHoldTheSlopesOfTheMetric) {
+  constexpr double kOfLogarithm = 1e-6;  // 1e-8 a step relative to y, a hundred steps
+  const auto near = straight_up<double>(200, {});
+  EXPECT_EQ(near.second, PathStatus::ok);
+  EXPECT_NEAR(near.first, 200, kOfLogarithm);
+  // 2 / y^3 is below the smallest double from e^237 on.
+  for (const double length : {240.0, 400.0, 800.0}) {
+    EXPECT_EQ(straight_up<double>(length, {}).second, PathStatus::saturated) << length;
+  }
+  EXPECT_EQ(straight_up<float>(25, {}).second, PathStatus::ok);
+  EXPECT_NE(straight_up<float>(40, {}).second, PathStatus::ok);  // the same from e^29 on
+}
+
+TEST(Geodesic, AlongAnAxisNeedsNoAbsoluteTolerance) {
+  for (const Method method : {Method::dopri5, Method::dop853}) {
+    const auto end = straight_up<double>(1, {.method = method, .rtol = 1e-10, .atol = 0});
+    EXPECT_EQ(end.second, PathStatus::ok);
+    EXPECT_NEAR(end.first, 1, 1e-9);
+  }
+}
+
+TEST(Geodesic, TolerancesAreFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(straight_up<double>(1, {.rtol = infinity}), Error);
+  EXPECT_THROW(straight_up<double>(1, {.atol = infinity}), Error);
+}
+
 /// One step of h along a great circle: an error of h^9.
 TEST(Geodesic, Dop853IsOfOrderEight) {
   const AnyMetric<double> sphere = metric_from_text<double>("sphere");

@@ -488,6 +488,25 @@ def test_distances_whose_squares_are_no_numbers(name):
             assert abs(found / expected - 1) < 1e-12, (size, found)
 
 
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [
+        ("sphere", [1e-320, 0.0], [1.0, 2.0]),
+        ("half_plane", [0.0, 1e308], [1.0, 1.0]),
+        ("spd", [1e308, 0.0, 1.0], [1.0, 0.0, 1.0]),
+    ],
+)
+def test_a_velocity_that_numbers_do_not_hold_is_none(name, x, y):
+    """The length is one, within its error."""
+    x, y = np.array(x)[:, None], np.array(y)[:, None]
+    found = geometry.log_map(name, x, y)
+    assert not found.converged[0] and not found.shortest[0] and np.isnan(found.error[0])
+    assert np.isfinite(found.v).all()
+    there = geometry.distance(name, x, y, details=True)
+    assert there.shortest[0] and there.error[0] < 1e-10 * there.length[0]
+    assert geometry.distance(name, y, x) == there.length
+
+
 def test_residuals_keep_nan():
     a = np.zeros((2, 2, 2))
     a[0, 1, 0], a[0, 1, 1] = 10, np.nan

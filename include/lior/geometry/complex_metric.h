@@ -38,7 +38,8 @@ double antisymmetry_residual(View<const T, 3> b);  ///< |B_mn + B_nm|
 template <class T>
 bool positive_definite(
     View<const T, 3> a);  ///< A is finite and has a Cholesky factor at each point
-/// Largest |Im| of the eigenvalues of A + i B, found without use of its symmetry.
+/// Largest |Im| of the eigenvalues of A + i B, relative to the largest of their sizes, found
+/// without use of symmetry: 0 where A + i B is Hermitian, and for some that are not.
 template <class T>
 double eigenvalue_residual(View<const T, 3> a, View<const T, 3> b);
 /// Largest |d_k B_mn + d_m B_nk + d_n B_km| of the exact form by exact second derivatives, relative

@@ -31,7 +31,8 @@ enum class PathStatus : std::uint8_t {
   singular,  ///< the metric cannot be inverted there
   stalled,   ///< the tolerance asks for steps too small, or more than most_steps
   /// It went on to its end, but so near an edge or horizon that one rounding of its coordinates
-  /// changes the metric by 1 % or more: they no longer say where it is.
+  /// changes the metric by 1 % or more, or so far out that numbers do not hold the metric's slopes:
+  /// the coordinates no longer say where it is.
   saturated,
 };
 constexpr auto enum_names(PathStatus) {
@@ -75,7 +76,8 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
 
 /// By how much one rounding of the coordinates x changes g: the largest |dg_mn| / sqrt|g_mm g_nn|.
 /// Next to an edge it is large, 1e-7 where the ball's 1 - |x|^2 is 1e-9, and what is measured there
-/// loses as many digits.
+/// loses as many digits. Infinite where some g_kk / |x_k| is below the smallest number: the slopes
+/// of g are lost there, in double those of the half plane above x_2 = 1e102.
 template <class T>
 double metric_rounding(const AnyMetric<T>& metric, const T* x);
 

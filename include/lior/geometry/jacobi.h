@@ -43,7 +43,8 @@ struct ConjugatePoint {
 /// Those along the geodesics from (x, v), planes [d, N], at parameters in (0, length), in the order
 /// of paths and then parameters: minima of the smallest singular value of d exp_x(t v) between
 /// `samples` equal steps that reach 0, located to about 1e-7 of a step. Two of them within a step
-/// are taken for one. Throws as jacobi_fields, and unless length > 0 and samples >= 4.
+/// are taken for one. Throws as jacobi_fields, and unless length > 0 and samples
+/// are 4 to 1,000,000.
 std::vector<ConjugatePoint> conjugate_points(const AnyMetric<double>& metric,
                                              View<const double, 2> x, View<const double, 2> v,
                                              double length, Index samples,
