@@ -85,6 +85,8 @@ def packet(
     """
     field = _field.packet(nx, ny, nz, d, dx, dy, dz, boundary, width, centre, k)
     if norm is not None:
+        if not 0 <= norm < numpy.inf:
+            raise Error(f"a packet's norm is {norm}; expected a finite number >= 0")
         field *= numpy.sqrt(norm) / numpy.linalg.norm(field)
     return field.astype(dtype, copy=False)
 

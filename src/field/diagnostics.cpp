@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "field/row_sums.h"
+#include "field/scaled_inner.h"
 #include "lior/core/stop.h"
 
 namespace lior::field {
@@ -60,23 +60,7 @@ double von_neumann(std::span<Complex> c, Index n) {
 template <class T>
 std::complex<double> inner(ConstField<T> a, ConstField<T> b, View<const double, 2> weight,
                            RowSums row_sums) {
-  const Index nx = a.extent(0), ny = a.extent(1), cell = a.extent(2) * a.extent(3);
-  return sum_rows(nx, 1 + 16384 / std::max<Index>(ny * cell, 1), row_sums, [&](Index i) {
-    Complex sum = 0;
-    for (Index j = 0; j < ny; ++j) {
-      const std::complex<T>* left = a.data() + (i * ny + j) * cell;
-      const std::complex<T>* right = b.data() + (i * ny + j) * cell;
-      double re = 0, im = 0;
-      for (Index k = 0; k < cell; ++k) {
-        const double ar = left[k].real(), ai = left[k].imag();
-        const double br = right[k].real(), bi = right[k].imag();
-        re += ar * br + ai * bi;
-        im += ar * bi - ai * br;
-      }
-      sum += weight(i, j) * Complex(re, im);
-    }
-    return sum;
-  });
+  return scaled_inner<T>(a, b, weight, row_sums, 1);
 }
 
 template <class T>
@@ -102,7 +86,7 @@ double norm(ConstField<T> t, View<const double, 2> weight, RowSums row_sums) {
 template <class T>
 double energy(const Hamiltonian<T>& h, ConstField<T> t, Field<T> work, RowSums row_sums) {
   h.apply(t, work);
-  return h.grid().measure() * inner<T>(t, work, h.weight(), row_sums).real();
+  return h.grid().measure() * mean_of<T>(t, work, h.weight(), row_sums);
 }
 
 template <class T>
@@ -137,9 +121,11 @@ double variable_order_entropy(ConstField<T> t, View<const double, 2> nu, RowSums
                   [&](Index i) {
                     double sum = 0;
                     for (Index j = 0; j < ny; ++j) {
+                      const double order = nu(i, j);
+                      if (std::isnan(order)) sum = order;  // where pow(1, NaN) is 1
                       for (const std::complex<T>& entry : t[i][j]) {
                         const double size = std::abs(Complex(entry));
-                        if (size != 0) sum += std::pow(size, 2 * nu(i, j));
+                        if (size != 0) sum += std::pow(size, 2 * order);
                       }
                     }
                     return Complex(sum);

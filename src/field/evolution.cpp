@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "field/field_array.h"
+#include "field/scaled_inner.h"
 #include "field/stepper.h"
 #include "lior/field/diagnostics.h"
 
@@ -156,7 +157,7 @@ double Evolution<T>::energy(ConstField<T> t, double time, Field<T> work, RowSums
   HamiltonianInTime<T> moving(*h_, potential_);
   moving.move_to(time);
   moving.add(t, work);
-  return h_->grid().measure() * inner<T>(t, work, h_->weight(), row_sums).real() + own;
+  return h_->grid().measure() * mean_of<T>(t, work, h_->weight(), row_sums) + own;
 }
 
 #define LIOR_INSTANTIATE(T)                                                   \

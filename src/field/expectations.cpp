@@ -12,13 +12,15 @@ namespace {
 
 using Complex = std::complex<double>;
 
-/// Sums over the cells of one field.
+/// Sums over the cells of one field, whose means do not depend on its size: the sums are of unit_
+/// times it, which squares neither overflow nor vanish.
 template <class T>
 class CellSums {
  public:
   CellSums(const Hamiltonian<T>& h, ConstField<T> t, RowSums row_sums)
       : grid_(h.grid()), axes_(grid_.axes()), weight_(h.weight()), t_(t), row_sums_(row_sums) {
     check_shape(t, grid_.shape(), "t");
+    unit_ = unit_of<T>(t.span(), grid_.share);
     if (grid_.share == nullptr) return;
     halo_.emplace(*grid_.share, 1, grid_.row_cells() * grid_.d * grid_.d, "a gradient");
     halo_->exchange(t.data());
@@ -31,7 +33,7 @@ class CellSums {
   /// w |T|^2.
   double density(Index i, Index c) const {
     double sum = 0;
-    for (const std::complex<T>& entry : t_[i][c]) sum += std::norm(Complex(entry));
+    for (const std::complex<T>& entry : t_[i][c]) sum += std::norm(unit_ * Complex(entry));
     return weight_(i, c) * sum;
   }
   /// w Im conj(T) (T_{x+1} - T_{x-1}) / (2 dx), and along the other axes.
@@ -39,8 +41,8 @@ class CellSums {
     const std::complex<T>*after = beside(axis, i, c, 1), *before = beside(axis, i, c, -1);
     double sum = 0;
     for (Index k = 0; k < grid_.d * grid_.d; ++k) {
-      const Complex here(t_[i][c].data()[k]);
-      sum += (std::conj(here) * (Complex(after[k]) - Complex(before[k]))).imag();
+      const Complex here = unit_ * Complex(t_[i][c].data()[k]);
+      sum += (std::conj(here) * (unit_ * Complex(after[k]) - unit_ * Complex(before[k]))).imag();
     }
     return weight_(i, c) * sum / (2 * axes_[axis].spacing);
   }
@@ -70,6 +72,7 @@ class CellSums {
   std::array<Axis, 3> axes_;
   View<const double, 2> weight_;
   ConstField<T> t_;
+  double unit_;
   RowSums row_sums_;
   std::optional<Halo<std::complex<T>>> halo_;
 };

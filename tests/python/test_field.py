@@ -225,6 +225,12 @@ def test_a_packet_needs_cells(nx, ny, d):
         field.packet(nx, ny, d=d)
 
 
+@pytest.mark.parametrize("norm", [-1.0, np.nan, np.inf])
+def test_a_packet_has_a_norm_that_is_a_size(norm):
+    with pytest.raises(lior.Error, match="a packet's norm is .*; expected a finite number >= 0"):
+        field.packet(4, 4, norm=norm)
+
+
 def test_a_bar_shows_where_tqdm_is(monkeypatch):
     seen = []
 
@@ -324,6 +330,10 @@ def test_results_do_not_depend_on_the_fields_size(draw, scale):
         found = field.posterior(t * scale, evidence * scale, 0.5 * scale * scale)
         np.testing.assert_allclose(found / scale, field.posterior(t, evidence, 0.5), rtol=1e-12)
     h = field.Hamiltonian(np.ones((6, 5)), d=2)
+    for name, mean in h.expectations(t * scale).items():
+        assert mean == pytest.approx(h.expectations(t)[name], rel=1e-11), name
+    # Beyond numbers it is infinite or 0, and never none.
+    assert h.energy(t * scale) == pytest.approx(h.energy(t) * scale * scale, rel=1e-11, abs=0)
     ends = []
     for size in (1.0, scale):
         evolution = field.Evolution(h, t * size, scheme="crank_nicolson", dt=0.5)

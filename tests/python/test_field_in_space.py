@@ -197,5 +197,7 @@ def test_words_of_z_without_z_are_refused():
 def test_a_cell_that_breaks_is_named_by_three_numbers():
     start = np.ones((2, 3, 4, 1, 1), complex)
     start[1, 2, 3] = np.nan
-    with pytest.raises(lior.RunError, match=r"not finite at step 0, cell \(1, 2, 3\)"):
+    with pytest.raises(
+        lior.Error, match=r"the field at the start is not finite at cell \(1, 2, 3\)"
+    ):
         field.evolve(start, steps=1, progress=False)

@@ -41,3 +41,46 @@ def test_a_layer_whose_sizes_overflow(kind, width):
         lior.nn.Layer(kind, width)
     with pytest.raises(lior.Error, match=f"layers = {width}; they must be at most 65536 and 1024"):
         lior.nn.Layer(kind, 16, layers=width)
+
+
+POINT, VELOCITY = np.array([[1.0], [0.5]]), np.array([[0.1], [0.2]])
+RULE = lior.memory.PowerLawRule(1e-3, 10)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: lior.geometry.conjugate_points("sphere", POINT, VELOCITY, 3.0, samples=2**62),
+            "4 samples or more, at most 1000000",
+        ),
+        (
+            lambda: lior.geometry.second_bianchi_residual("sphere", POINT, 0.0),
+            "step of differences is 0",
+        ),
+        (
+            lambda: lior.geometry.christoffel_differences("sphere", POINT, np.inf),
+            "step of differences is inf",
+        ),
+        (lambda: lior.memory.CausalConvolution(2**62, RULE), "expected 1 to 65536"),
+    ],
+)
+def test_numbers_of_no_use_are_refused(call, words):
+    with pytest.raises(lior.Error, match=words):
+        call()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("place", ["the field at the start", "the evidence", "the current"])
+def test_an_array_that_is_not_finite_is_named_with_its_cell(place, number):
+    arrays = {"start": np.ones((3, 4, 1, 1), complex)}
+    arrays["evidence"], arrays["current"] = arrays["start"].copy(), arrays["start"].copy()
+    arrays[place.split()[-1]][1, 2] = number
+    with pytest.raises(lior.Error, match=rf"{place} is not finite at cell \(1, 2\)"):
+        lior.field.evolve(**arrays, steps=1, lambda_qr=0.1, progress=False)
+
+
+def test_an_order_of_entropy_that_is_no_number_is_not_forgotten():
+    nu = np.ones((2, 2))
+    nu[0, 0] = np.nan
+    assert np.isnan(lior.field.variable_order_entropy(np.ones((2, 2, 1, 1), complex), nu))

@@ -51,7 +51,8 @@ template <class T>
 class Evolution {
  public:
   /// start and the arrays of `inputs` are copied. Throws lior::Error for any setting that cannot
-  /// run, before the first step: tau <= 0, alpha outside (0, 1), shapes that differ, a scheme that
+  /// run, before the first step: tau <= 0, alpha outside (0, 1), shapes that differ, numbers that
+  /// are not finite, a scheme that
   /// cannot take the metric, the potential, the sources, the symbol or imaginary time (scheme.h), a
   /// step too large to be stable or to end (with the largest that is not).
   Evolution(const Hamiltonian<T>& h, const Settings& settings, ConstField<T> start,
