@@ -223,6 +223,15 @@ TEST_F(SettingsFile, ControlCharactersAreNamedWithTheirLine) {
   }
 }
 
+// libFuzzer found "[[(": another assertion of toml++, in builds without NDEBUG.
+TEST_F(SettingsFile, HeadersOfNoNameAreNamedWithTheirLine) {
+  for (const std::string text : {"[[(", "[[[1]]]", "[[=", "[(", "[[ ", "[["}) {
+    const auto path = file("a.toml", "\n" + text);
+    const std::string message = error_of([&] { read_file(path); });
+    EXPECT_TRUE(message.starts_with(path.string() + ":2: ")) << message;
+  }
+}
+
 // Both parsers recurse: so deep a file ended the program.
 TEST_F(SettingsFile, NestingAndSizeAreBounded) {
   const std::string deep = [] {
