@@ -54,7 +54,6 @@ GradientSum::GradientSum(Index micro_batches, Index size, std::span<const Index>
                          comm::Communicator& ranks)
     : ranks_(ranks),
       micro_batches_(micro_batches),
-      size_(size),
       ends_(ends.begin(), ends.end()),
       micro_ends_(comm::even_ends(micro_batches, ranks.size())) {
   LIOR_CHECK(micro_batches % ranks.size() == 0,

@@ -80,7 +80,7 @@ class GradientSum {
   };
 
   comm::Communicator& ranks_;
-  Index micro_batches_, size_, first_, last_;
+  Index micro_batches_, first_, last_;
   std::vector<Index> ends_;        // of ranges
   std::vector<Index> micro_ends_;  // of the ranks' micro-batches
   Index added_ = 0;
