@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "lior/core/available_memory.h"
@@ -25,6 +24,7 @@
 #include "lior/train/text_counts.h"
 #include "lior/train/tokenizer_kinds.h"
 #include "train/run_inputs.h"
+#include "train/step_batches.h"
 
 namespace lior::train {
 namespace {
@@ -61,14 +61,10 @@ class Trainer {
     model_.set_kept(plan_.kept);
     if (counts_ != nullptr) model_.set_counts(counts_);
     if (config_.dtype == linalg::Precision::bfloat16) use_bfloat16();
-    const Index own = sum_.last() - sum_.first();  // micro-batches
-    tokens_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
-    targets_ = Array<std::int32_t, 2>({own * config_.batch, config_.length});
-    target_counts_.resize(static_cast<std::size_t>(config_.accumulate * config_.sequence_ranks));
-    results_.resize(target_counts_.size());
+    results_.resize(static_cast<std::size_t>(config_.accumulate * config_.sequence_ranks));
     arena_.emplace(plan_.step_bytes);
     if (keeps_best()) best_ = BestWeights(std::ssize(model_.values()));
-    fill_batches(0, config_.length);  // too little data is found here
+    batches_.fill(0, config_.length);  // too little data is found here
 
     model_.initialize(static_cast<std::uint64_t>(config_.seed));
     if (!resume && !config_.init_from.empty()) {
@@ -134,9 +130,6 @@ class Trainer {
   }
 
  private:
-  /// The leaves of the sum of gradients are in the order of ranks (RankGroups).
-  Index micro_batch_of(Index leaf) const { return leaf % config_.accumulate; }
-
   void advise() const {
     if (!inputs_.chosen.empty()) hooks_.say(inputs_.chosen);
     if (const TextBytes* text = data_->text()) advise_on(*text);
@@ -291,66 +284,21 @@ class Trainer {
            state_.step - best_.best()->step >= config_.patience * config_.eval_every;
   }
 
-  /// This rank's micro-batches of `step`, one after another in tokens_ and targets_, whole
-  /// sequences, and how many targets each has.
-  void fill_batches(Index step, Index length) {
-    batch_shape_ = {curriculum_.batch(config_.batch, length), length};
-    const Index own = sum_.last() - sum_.first();
-    if (counts_ != nullptr) places_.resize(static_cast<std::size_t>(own * batch_shape_[0]));
-    for (Index g = sum_.first(); g < sum_.last(); ++g) {
-      const auto [tokens, targets, places] = batch(g);
-      data_->fill(Purpose::training, static_cast<std::uint64_t>(config_.seed), step,
-                  micro_batch_of(g) * batch_shape_[0], tokens, targets,
-                  curriculum_.over_generators() ? Alphabet::generators : Alphabet::all, places);
-      target_counts_[static_cast<std::size_t>(g)] = nn::count_targets(targets.span());
-    }
-  }
-  struct Batch {
-    View<std::int32_t, 2> tokens, targets;
-    std::span<Index> places;  // of its rows in the text; empty where no counts ask for them
-  };
-  Batch batch(Index micro_batch) {
-    const Index first_row = (micro_batch - sum_.first()) * batch_shape_[0];
-    const Index begin = first_row * batch_shape_[1];
-    std::span<Index> places(places_);
-    if (!places.empty()) places = places.subspan(first_row, batch_shape_[0]);
-    return {
-        {tokens_.data() + begin, batch_shape_}, {targets_.data() + begin, batch_shape_}, places};
-  }
-
-  /// The batches of a step on all ranks; returns the targets that they have together. Throws
-  /// TextLost on all where one rank has lost the text, with a message on that one.
-  Index take_batches() {
-    std::string lost;
-    ranks_.together([&] {
-      try {
-        fill_batches(state_.step, curriculum_.length());
-      } catch (const TextLost& error) {
-        lost = error.what();
-        std::ranges::fill(target_counts_, -1);
-      }
-    });
-    ranks_.all_gather(std::span(target_counts_), micro_ends_);
-    if (std::ranges::count(target_counts_, -1) > 0) throw TextLost(lost);
-    return std::accumulate(target_counts_.begin(), target_counts_.begin() + config_.accumulate,
-                           Index{0});
-  }
-
   /// The sums of losses over the whole step, and this rank's range of the gradient of its mean.
   nn::LossResult take_gradients(Index targets) {
     for (Index g = sum_.first(); g < sum_.last(); ++g) {
       arena_->reset();
       model_.set_dropout({.rate = config_.dropout,
                           .seed = static_cast<std::uint64_t>(config_.seed),
-                          .step = state_.step * config_.accumulate + micro_batch_of(g)});
-      const auto [tokens, labels, places] = batch(g);
+                          .step = state_.step * config_.accumulate + batches_.number_of(g)});
+      const auto [tokens, labels, places] = batches_.of(g);
       results_[static_cast<std::size_t>(g)] = model_.loss_and_gradients(
           View<const std::int32_t, 2>(tokens), View<const std::int32_t, 2>(labels), *arena_, places,
           targets, rank_groups_->along());
       sum_.add(model_.gradients(), model_.row_gradients());
     }
     sum_.finish(model_.gradients());
-    ranks_.all_gather(std::span(results_), micro_ends_);
+    ranks_.all_gather(std::span(results_), batches_.ends());
     nn::LossResult all;
     for (const nn::LossResult& result : results_) {
       all.loss_sum += result.loss_sum;
@@ -364,7 +312,7 @@ class Trainer {
   void step() {
     const Profile::Scope profiled(warm_ ? hooks_.profile : nullptr);
     warm_ = true;
-    const nn::LossResult result = take_gradients(take_batches());
+    const nn::LossResult result = take_gradients(batches_.take(state_.step));
     const auto targets = static_cast<double>(result.targets);
     line_.loss = result.loss_sum / targets;
     line_.accuracy = static_cast<double>(result.correct) / targets;
@@ -555,14 +503,9 @@ class Trainer {
   nn::Model<float> model_;
   Optimizer<float> optimizer_;
   GradientSum sum_;
-  Array<std::int32_t, 2> tokens_, targets_;  // of this rank's micro-batches, as large as may be
-  Shape<2> batch_shape_{};                   // of each of them
-  std::vector<Index> places_;                // of their rows in the text, where counts ask for them
-  std::vector<Index> target_counts_;         // of each leaf of the sum_: a micro-batch's stretch
-  std::vector<nn::LossResult> results_;
-  std::vector<Index> micro_ends_ =
-      comm::even_ends(config_.accumulate * config_.sequence_ranks, ranks_.size());
-  std::vector<char> interrupted_;  // ranks
+  StepBatches batches_{config_, *data_, curriculum_, counts_ != nullptr, ranks_};
+  std::vector<nn::LossResult> results_;  // of each leaf of the sum_
+  std::vector<char> interrupted_;        // ranks
   std::optional<Arena> arena_;
   std::optional<Evaluator> evaluator_;
   std::optional<Metrics> metrics_;
