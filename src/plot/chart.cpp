@@ -28,9 +28,12 @@ struct Range {
     const double middle = (low + high) / 2;
     low = middle - size / 2, high = middle + size / 2;
   }
-  /// Room on both sides.
+  /// Room on both sides. What is flat gets a range too, and none is so small that the six digits of
+  /// its numbers are all the same.
   void loosen() {
-    grow_to(1.1 * std::max(size(), 1e-6 * std::max({1.0, std::abs(low), std::abs(high)})));
+    const double largest = std::max(std::abs(low), std::abs(high));
+    const double least = size() > 0 ? 1e-4 * largest : largest > 0 ? 0.1 * largest : 1;
+    grow_to(1.1 * std::max(size(), least));
   }
 };
 

@@ -93,6 +93,28 @@ TEST(Chart, LinesMayBeOnePointOrFlat) {
                           .lines = {{{{0, 2}, {1, 2}, {2, 2}}, kBlue}}}));
 }
 
+TEST(Chart, NumbersOfAnAxisDifferHoweverFlatALineIs) {
+  const auto numbers = [](const std::vector<Point>& points) {
+    const std::string text = svg({.title = "", .x_label = "", .y_label = "", .lines = {{points}}});
+    std::vector<std::string> found;
+    for (std::size_t end = text.find("</text>"); end != std::string::npos;
+         end = text.find("</text>", end + 1)) {
+      const std::size_t begin = text.rfind('>', end) + 1;
+      found.push_back(text.substr(begin, end - begin));
+    }
+    return found;
+  };
+  for (const std::vector<Point>& points : {std::vector<Point>{{20, 716.936}},
+                                           {{0, 0}},
+                                           {{1, 3e-8}, {2, 3e-8}},
+                                           {{1, 716.936}, {2, 716.936004}},
+                                           {{1000, 1e-9}, {1001, 2e-9}}}) {
+    std::vector<std::string> all = numbers(points);
+    EXPECT_GE(all.size(), 4U);  // two axes of two numbers at least
+    for (std::size_t i = 1; i < all.size(); ++i) EXPECT_NE(all[i - 1], all[i]);
+  }
+}
+
 TEST(Chart, WhatCannotBeDrawnIsAnError) {
   EXPECT_THROW(pixels({.title = "empty", .x_label = "x", .y_label = "y"}), Error);
   EXPECT_THROW(pixels({.title = "nan", .x_label = "x", .y_label = "y", .lines = {{{{0, NAN}}}}}),
