@@ -17,17 +17,20 @@ constexpr double kSmallCoreMinutes = 120;
 
 std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
 
-Index three_passes(const Config& asked, Index training_bytes) {
+Index training_tokens(const AutoFacts& facts) {
+  return static_cast<Index>(static_cast<double>(facts.training_bytes) / facts.bytes_per_token);
+}
+
+Index three_passes(const Config& asked, Index training_tokens) {
   constexpr Index kFewest = 100;
   const Index of_step = asked.batch * asked.length * asked.accumulate;
-  return std::clamp(3 * training_bytes / of_step, kFewest, kDefaultSteps);
+  return std::clamp(3 * training_tokens / of_step, kFewest, kDefaultSteps);
 }
 
 /// Its name, and why.
 std::pair<const char*, std::string> choose_name(const Config& asked, const AutoFacts& facts) {
   const Index bytes = facts.training_bytes;
   if (facts.entropy >= kUniformBits) return {"tiny", "the bytes of the text look compressed"};
-  if (asked.tokenizer != "byte") return {"tiny", "its tokens are no bytes"};
   if (bytes > kMostCounted) {
     return {"tiny-ngrams",
             fmt::format("counts of {} of text would take too much memory", size(bytes))};
@@ -61,10 +64,10 @@ bool leaves_preset(std::span<const settings::Setting> settings) {
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
   const auto [name, why] = choose_name(asked, facts);
   PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
-                      .steps = three_passes(asked, facts.training_bytes),
+                      .steps = three_passes(asked, training_tokens(facts)),
                       .why = why};
   if (choice.config.length > asked.length &&
-      facts.training_bytes <= facts.documents * choice.config.length) {
+      training_tokens(facts) <= facts.documents * choice.config.length) {
     choice.config.length = asked.length;
     choice.config.batch = asked.batch;
     choice.config.eval_count = asked.eval_count;
@@ -72,7 +75,7 @@ PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
   if (facts.training_bytes < kTinyParameters / kParametersPerByte) {
     choice.config.dropout = 0.3;
     choice.config.eval_every = 50;
-    choice.config.patience = asked.val_fraction > 0 ? 3 : 0;
+    choice.config.patience = facts.holds_out ? 3 : 0;
   }
   return choice;
 }

@@ -151,14 +151,25 @@ class Opening {
   /// Takes what the preset "auto" takes for this text.
   void choose(const Corpus& corpus) {
     Config& config = inputs_.config;
+    const Index bytes = training_bytes(config, corpus.text());
     const PresetChoice choice =
-        choose_preset(config, {.training_bytes = training_bytes(config, corpus.text()),
+        choose_preset(config, {.training_bytes = bytes,
+                               .bytes_per_token = bytes_per_token(bytes),
                                .entropy = corpus.text().entropy(),
                                // Threads may differ between hosts, and the choice must not.
                                .cores = ranks_.size() == 1 ? config.threads : ranks_.size(),
-                               .documents = std::ssize(corpus.documents())});
+                               .documents = std::ssize(corpus.documents()),
+                               .holds_out = inputs_.data->has_held_out()});
     config = new_config(settings_, &choice);
     inputs_.chosen = choice_text(config, choice);
+  }
+
+  /// Of so many bytes to train on.
+  double bytes_per_token(Index bytes) const {
+    if (inputs_.data->tokenizer() == byte_tokenizer()) return 1;
+    Index tokens = 0;
+    for (const Range& part : inputs_.data->training_parts()) tokens += part.size();
+    return static_cast<double>(bytes) / static_cast<double>(std::max<Index>(tokens, 1));
   }
 
   /// The counts of the training text; of a run that goes on those that it saved.

@@ -53,7 +53,13 @@ def test_what_is_named_is_taken(train, tmp_path):
     assert config["dropout"] == 0 and config["patience"] == 0
 
 
-def test_pieces_have_the_preset_that_was_measured_of_them(train):
+def test_byte_pairs_are_counted_too(train):
     said, config = train("pieces", "--tokenizer", "bpe:260")
-    assert "preset auto: tiny, dropout 0.3, patience 3, 2 steps: its tokens are no bytes" in said
+    assert "preset auto: tiny-counts, dropout 0.3, patience 3, 2 steps: " in said
     assert config["model"]["vocabulary"] == 260
+
+
+def test_a_text_of_a_few_bytes_is_told_its_size(refused, tmp_path):
+    (tmp_path / "host").write_text("vm")
+    message = refused("train", "--data", tmp_path / "host", "--out", tmp_path / "run", *THREADS)
+    assert "2 bytes to train on are too few" in message

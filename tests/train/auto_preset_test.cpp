@@ -35,7 +35,8 @@ TEST(AutoPreset, GoesByBytesCoresAndMinutes) {
   EXPECT_EQ(preset("60", kMegabyte, 2), "tiny-counts");
   EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-ngrams");
   EXPECT_EQ(preset("15", 4 * kMegabyte, 2, kPacked), "tiny");
-  EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset, "tiny");
+  EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset,
+            "tiny-counts");
 }
 
 TEST(AutoPreset, ASmallTextIsNotLearntByHeart) {
@@ -49,8 +50,14 @@ TEST(AutoPreset, ASmallTextIsNotLearntByHeart) {
   EXPECT_EQ(large.patience, 0);
   EXPECT_EQ(large.steps, kDefaultSteps);
   EXPECT_EQ(chosen({}, {.training_bytes = kKilobyte, .entropy = kProse}).steps, 100);
+  // Three times through the text, whatever its tokens are.
+  const AutoFacts of_pieces{
+      .training_bytes = 2 * facts.training_bytes, .bytes_per_token = 2, .entropy = kProse};
+  EXPECT_EQ(chosen({}, of_pieces).steps, small.steps);
   // Nothing to be patient with.
-  EXPECT_EQ(chosen({flag("val_fraction", "0")}, facts).patience, 0);
+  const AutoFacts trains_on_all{
+      .training_bytes = facts.training_bytes, .entropy = kProse, .holds_out = false};
+  EXPECT_EQ(chosen({}, trains_on_all).patience, 0);
 }
 
 TEST(AutoPreset, ShortDocumentsHaveShortSequences) {

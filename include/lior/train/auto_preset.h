@@ -12,9 +12,11 @@ namespace lior::train {
 /// The facts that it goes by. All are the same on all ranks of a run.
 struct AutoFacts {
   Index training_bytes = 0;
-  double entropy = 0;  ///< of the text's bytes, in bits (text.h)
+  double bytes_per_token = 1;  ///< there
+  double entropy = 0;          ///< of the text's bytes, in bits (text.h)
   Index cores = 1;
-  Index documents = 1;  ///< of the text
+  Index documents = 1;    ///< of the text
+  bool holds_out = true;  ///< whether anything of the text is held out
 };
 
 /// Whether these settings leave the choice: they name a text, no preset but "auto", no run to begin
@@ -23,7 +25,7 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 
 /// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
 /// for what they leave open.
-///   bytes that look compressed, tokens that are no bytes: tiny;
+///   bytes that look compressed: tiny;
 ///   more than 32 MB of text, whose counts would take too much memory: tiny-ngrams;
 ///   else counts of the text: small-counts where 5 M parameters have 120 minutes of a core at
 ///   least, and a byte for four of them; tiny-counts else.
