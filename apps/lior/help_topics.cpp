@@ -132,7 +132,7 @@ std::string texts() {
   -                    the standard input, alone
 
 Each file and each line of JSON is a document, and so is what lies between --separator TEXT in a file
-(\n, \t and \\ are read). A model reads each document from its start, and knows nothing of others.
+(\n, \r, \t and \\ are read). A model reads each document from its start, and knows nothing of others.
 Of several documents whole ones are held out, val_fraction of the bytes: drawn by a hash of each, so that
 equal ones are on one side. Where small ones have less than half of that, and of one document, the tail of
 each is.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/advice.h"
 
+#include <array>
+
 #include "lior/core/available_memory.h"
 
 namespace lior::train {
@@ -8,9 +10,22 @@ namespace {
 
 std::string bytes(Index count) { return bytes_text(static_cast<double>(count)); }
 
+/// By its first two bytes, the mark of either order.
+bool looks_like_utf16(const TextBytes& text) {
+  std::array<std::byte, 2> mark{};
+  if (text.size() < std::ssize(mark)) return false;
+  text.read(0, mark);
+  constexpr std::byte kHigh{0xfe}, kLow{0xff};
+  return mark == std::array{kHigh, kLow} || mark == std::array{kLow, kHigh};
+}
+
 }  // namespace
 
 std::optional<std::string> advice_on_bytes(const TextBytes& text) {
+  if (looks_like_utf16(text)) {
+    return "the text begins as UTF-16 does, in which every second byte of most letters is 0; as "
+           "UTF-8 it is half as long and what is written can be read: iconv -f UTF-16 -t UTF-8";
+  }
   const double bits = text.entropy();
   if (bits < kUniformBits) return {};
   return fmt::format(

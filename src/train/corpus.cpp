@@ -60,11 +60,11 @@ std::string unescape(std::string_view text) {
       plain += text[i];
       continue;
     }
-    constexpr std::string_view kWritten = "nt\\", kMeant = "\n\t\\";
+    constexpr std::string_view kWritten = "nrt\\", kMeant = "\n\r\t\\";
     const char next = ++i < text.size() ? text[i] : '\0';
     const std::size_t place = kWritten.find(next);
     LIOR_CHECK(place != std::string_view::npos,
-               "separator \"{}\": a backslash stands before n, t or another one", shown(text));
+               "separator \"{}\": a backslash stands before n, r, t or another one", shown(text));
     plain.push_back(kMeant[place]);
   }
   return plain;
@@ -133,9 +133,11 @@ class Separation {
     begin_ += static_cast<Index>(searched);
   }
   void finish() { add({document_, begin_ + std::ssize(waiting_)}); }
+  /// Whether a separator stood in the file.
+  bool found() const { return document_ > first_; }
   /// The file begins there.
   void start(Index begin) {
-    begin_ = document_ = begin;
+    begin_ = document_ = first_ = begin;
     waiting_.clear();
   }
 
@@ -149,6 +151,7 @@ class Separation {
   std::string waiting_;
   Index begin_ = 0;     // of waiting_
   Index document_ = 0;  // where the document begins
+  Index first_ = 0;     // where the file does
 };
 
 /// Reads files one after another into one text.
@@ -172,6 +175,7 @@ class Collector {
   std::vector<std::byte> bytes;
   std::vector<Range> documents;
   std::vector<std::string> binary;  ///< files that were left out
+  bool separates = false;           ///< whether a separator was found
 
  private:
   /// False where it is no text, and was not named.
@@ -194,6 +198,7 @@ class Collector {
                "{}: the file is empty; data is a file with text in it", shown_path(file.path));
     if (!separator_.empty()) {
       separation.finish();
+      separates = separates || separation.found();
     } else if (std::ssize(bytes) > begin) {
       documents.push_back({begin, std::ssize(bytes)});
     }
@@ -240,14 +245,19 @@ class Collector {
   std::size_t most_ = available_memory() / 2;
 };
 
-std::string note_on(const std::vector<std::string>& binary) {
-  if (binary.empty()) return {};
+/// Of a separator that stands in none of the files.
+std::string note_on_separator(const std::string& separator) {
+  return fmt::format("the separator \"{}\" stands nowhere, and each file is one document",
+                     shown(separator));
+}
+
+std::string note_on_binary(const std::vector<std::string>& binary) {
   return fmt::format("left out, since a zero byte near the start says that it is no text: {}{}",
                      shown_path(binary.front()),
                      binary.size() == 1 ? "" : fmt::format(" and {} more", binary.size() - 1));
 }
 
-/// Of a text that lies in one file.
+/// The documents of a text that lies in one file.
 std::vector<Range> separate(const TextBytes& text, const std::string& separator,
                             const Interrupted& interrupted) {
   std::vector<Range> documents;
@@ -340,6 +350,8 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
   const auto open_plain = [&](const std::string& path) {
     text_ = TextBytes(path, interrupted);
     documents_ = separate(text_, separator, interrupted);
+    const bool is_one = documents_ == std::vector<Range>{{0, text_.size()}};
+    if (is_one && !separator.empty()) note_ = note_on_separator(choice.separator);
   };
   LIOR_CHECK(!names.empty(), "no data is named; --data takes a file or builtin:NAME");
   std::error_code ignored;
@@ -371,7 +383,10 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
              collector.binary.empty() ? "it" : "it; a zero byte near the start is none");
   text_ = TextBytes(shown_names(choice.names), std::move(collector.bytes));
   documents_ = std::move(collector.documents);
-  note_ = note_on(collector.binary);
+  if (!collector.binary.empty()) note_ = note_on_binary(collector.binary);
+  if (!separator.empty() && !collector.separates) {
+    note_ += (note_.empty() ? "" : "; ") + note_on_separator(choice.separator);
+  }
   is_decoded_ = true;
 }
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "lior/train/advice.h"
 
@@ -34,6 +36,20 @@ TEST(BestWeights, OfARunThatGoesOnAreInItsFolder) {
   best.observe({.step = 6, .val_loss = 1.1}, std::array{1.0F});
   EXPECT_EQ(best.best()->step, 5);
   EXPECT_TRUE(best.unsaved().empty());
+}
+
+TEST(Advice, OnBytesKnowsWhatWindowsWrites) {
+  const auto advice = [](std::initializer_list<int> front) {
+    std::vector<std::byte> bytes;
+    for (const int byte : front) bytes.push_back(static_cast<std::byte>(byte));
+    return advice_on_bytes(TextBytes("text", std::move(bytes)));
+  };
+  for (const auto& said : {advice({0xff, 0xfe, 'a', 0}), advice({0xfe, 0xff, 0, 'a'})}) {
+    ASSERT_TRUE(said);
+    EXPECT_NE(said->find("iconv -f UTF-16 -t UTF-8"), std::string::npos) << *said;
+  }
+  EXPECT_FALSE(advice({0xef, 0xbb, 0xbf, 'a'}));  // UTF-8 with a mark is UTF-8
+  EXPECT_FALSE(advice({0xff}));
 }
 
 TEST(Advice, OnSizeIsAboutParametersAByte) {

@@ -56,8 +56,25 @@ TEST_F(Corpora, SeparatorsBelongToNoDocument) {
   const std::string lines = write("lines", "a\n\nb\tc\\");
   EXPECT_EQ(documents(Corpus({.names = lines, .separator = "\\n\\n"}, "")), (Texts{"a", "b\tc\\"}));
   EXPECT_EQ(documents(Corpus({.names = lines, .separator = "\\\\"}, "")), (Texts{"a\n\nb\tc"}));
+  const std::string windows = write("windows", "a\r\n\r\nb");
+  EXPECT_EQ(documents(Corpus({.names = windows, .separator = "\\r\\n\\r\\n"}, "")),
+            (Texts{"a", "b"}));
   EXPECT_THROW(Corpus({.names = lines, .separator = "\\x"}, ""), Error);
   EXPECT_THROW(Corpus({.names = write("none", "----"), .separator = "--"}, ""), Error);
+}
+
+TEST_F(Corpora, ASeparatorThatStandsNowhereIsNamed) {
+  const std::string one = write("one", "a\r\n\r\nb"), two = write("two", "a\n\nb");
+  const auto note = [](const std::string& names, const std::string& separator) {
+    return Corpus({.names = names, .separator = separator}, "").note();
+  };
+  const std::string said = R"(the separator "\n\n" stands nowhere, and each file is one document)";
+  EXPECT_EQ(note(one, "\\n\\n"), said);
+  EXPECT_EQ(note(one + "\n" + one, "\\n\\n"), said);
+  EXPECT_EQ(note(one + "\n" + two, "\\n\\n"), "");
+  EXPECT_EQ(note(two, "\\n\\n"), "");
+  EXPECT_EQ(note(write("ends", "a\n\n"), "\\n\\n"), "");
+  EXPECT_EQ(note(one, ""), "");
 }
 
 // The pieces that a file is read in are 64 KB.

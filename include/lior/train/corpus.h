@@ -17,7 +17,7 @@ struct CorpusChoice {
   std::string names{};         ///< files, folders and patterns of paths, one a line; or "-"
   std::string pattern = "*";   ///< of the files in a folder (io/find_files.h)
   std::string field = "text";  ///< of a line of JSON
-  std::string separator{};  ///< between documents of a file, with \n, \t, \\; empty: there is none
+  std::string separator{};     ///< between documents of a file, with \n, \r, \t, \\; empty: none
 };
 
 /// Names as a CorpusChoice has them. Throws lior::Error where one has a line's end in it.
@@ -57,7 +57,7 @@ class Corpus {
   const std::vector<Range>& documents() const { return documents_; }
   /// The text's (text.h), and where it has several documents of their places too.
   std::uint64_t fingerprint(const std::function<bool()>& interrupted = [] { return false; }) const;
-  /// One line for a person: which files were left out.
+  /// One line for a person: which files were left out, a separator that stands nowhere; or empty.
   const std::string& note() const { return note_; }
 
   /// Whether it came through a pipe, or was decoded: it is then in memory.
