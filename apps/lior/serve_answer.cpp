@@ -48,7 +48,7 @@ class Answer : public TextListener {
         created_(std::time(nullptr)),
         begun_(static_cast<std::size_t>(form_.choices), false) {}
   ~Answer() override {
-    if (end_) end_(kClientLeft, {});
+    if (end_) end_(kClientLeft, {});  // before it was begun
   }
 
   void text(std::int64_t choice, const std::string& piece) override {
@@ -62,6 +62,7 @@ class Answer : public TextListener {
     begin(choice);
     close(choice, reason);
   }
+  void left(const Usage& usage) override { ended(kClientLeft, usage); }
   bool wanted() const override { return !http_->gone(); }
   bool behind() const override { return http_->behind(); }
 
@@ -106,9 +107,9 @@ class WholeAnswer : public Answer {
     http_->send(200, "application/json", dump(answer));
     ended(200, usage);
   }
-  void failed(int status, const std::string& message) override {
+  void failed(int status, const std::string& message, const Usage& usage) override {
     http_->send(status, "application/json", error_json({status, message}));
-    ended(status, {});
+    ended(status, usage);
   }
 
  protected:
@@ -149,10 +150,10 @@ class StreamedAnswer : public Answer {
     http_->end();
     ended(200, usage);
   }
-  void failed(int status, const std::string& message) override {
+  void failed(int status, const std::string& message, const Usage& usage) override {
     event(error_json({status, message}));
     http_->end();
-    ended(status, {});
+    ended(status, usage);
   }
 
  protected:

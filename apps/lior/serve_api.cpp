@@ -141,7 +141,7 @@ void Api::write_text(Endpoint endpoint, const HttpRequest& request, const std::s
                                      std::move(asked.echoes), count, choices},
                                     answer, end);
   if (!engine_.submit(std::move(asked.text), listener)) {
-    listener->failed(503, "too many requests are waiting; try again later");
+    listener->failed(503, "too many requests are waiting; try again later", {});
   }
 }
 

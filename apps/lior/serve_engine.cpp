@@ -58,6 +58,8 @@ class Engine::Job {
 
   /// Reads or writes for a turn. False: the request is over, and its listener knows.
   bool go_on();
+  /// Ends it where it is.
+  void stop() { listener_->failed(503, "the server is being stopped", usage_); }
 
  private:
   void begin_text();
@@ -97,9 +99,12 @@ class Engine::Job {
 };
 
 bool Engine::Job::go_on() {
-  if (!listener_->wanted()) return false;
+  if (!listener_->wanted()) {
+    listener_->left(usage_);
+    return false;
+  }
   if (Clock::now() > request_.deadline) {
-    listener_->failed(503, "the request took too long, and was ended");
+    listener_->failed(503, "the request took too long, and was ended", usage_);
     return false;
   }
   try {
@@ -110,7 +115,7 @@ bool Engine::Job::go_on() {
       write_some();
     }
   } catch (const std::exception& error) {  // scores that are not finite; no memory
-    listener_->failed(500, error.what());
+    listener_->failed(500, error.what(), usage_);
     return false;
   }
   if (choice_ < choices()) return true;
@@ -239,10 +244,10 @@ void Engine::run() {
     go_round();
     counts_.busy_seconds = counts_.busy_seconds + timer.seconds();
   }
-  for (const auto& job : running_) job->listener().failed(503, "the server is being stopped");
+  for (const auto& job : running_) job->stop();
   running_.clear();
   const std::lock_guard lock(mutex_);
-  for (const auto& job : waiting_) job->listener().failed(503, "the server is being stopped");
+  for (const auto& job : waiting_) job->stop();
   waiting_.clear();
 }
 

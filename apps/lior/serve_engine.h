@@ -37,7 +37,8 @@ struct Usage {
 };
 
 /// What a request is told, on the engine's thread: texts and ends of its choices in turn, then
-/// `done`; or `failed`, after which nothing comes.
+/// `done`; or `failed`, or `left` where nobody waits any more, after which nothing comes. Each with
+/// what was used until then.
 class TextListener {
  public:
   virtual ~TextListener() = default;
@@ -45,7 +46,8 @@ class TextListener {
   virtual void text(std::int64_t choice, const std::string& piece) = 0;
   virtual void finished(std::int64_t choice, Finish reason) = 0;
   virtual void done(const Usage& usage) = 0;
-  virtual void failed(int status, const std::string& message) = 0;
+  virtual void failed(int status, const std::string& message, const Usage& usage) = 0;
+  virtual void left(const Usage& usage) = 0;
   /// False once nobody waits for the texts.
   virtual bool wanted() const = 0;
   /// Whether the reader is slow: the request rests meanwhile.

@@ -393,7 +393,8 @@ def test_changed_requests_end_in_an_answer_or_nothing(port):
 
 
 def test_who_leaves_is_written_for_no_longer(run):
-    with serving(run, "--max-tokens", 1 << 20, "--parallel", 1) as (_, port):
+    with serving(run, "--max-tokens", 1 << 20, "--parallel", 1) as (process, port):
+        written = 0
         for stream in (False, True):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             asked = {"prompt": "the ", "max_tokens": 1 << 20, "stream": stream}
@@ -404,7 +405,10 @@ def test_who_leaves_is_written_for_no_longer(run):
             # Nothing but leaving ends it: its million tokens take minutes.
             while metric(port, "requests_running") > 0:
                 time.sleep(0.02)
-        assert metric(port, "written_tokens_total") < 1 << 20
+            said = process.stderr.readline()
+            line = r"/v1/completions 499: read 4 tokens \([04] known\), wrote (\d+), "
+            written += int(re.match(line, said)[1])
+        assert metric(port, "written_tokens_total") == written < 1 << 20
 
 
 def test_too_many_are_told_to_wait(run):
@@ -441,9 +445,11 @@ def test_a_signal_ends_requests_and_the_server(run, number):
 
 
 def test_a_long_answer_is_ended_in_time(run):
-    with serving(run, "--max-tokens", 1 << 20, "--timeout", 1) as (_, port):
+    with serving(run, "--max-tokens", 1 << 20, "--timeout", 1) as (process, port):
         status, answer = post(port, {"prompt": "the ", "max_tokens": 1 << 20})
         assert status == 503 and "too long" in answer["error"]["message"]
+        assert "503: read 4 tokens (0 known), wrote " in process.stderr.readline()
+        assert metric(port, "written_tokens_total") > 0
 
 
 def test_metrics_are_prometheus_text(port, client):
