@@ -56,8 +56,6 @@ class Options {
   /// A flag that takes several values, one at least; none where it is not given.
   void add_list(const std::string& flag, std::vector<std::string>& target,
                 const std::string& metavar, const std::string& help);
-  void require_list(const std::string& flag, std::vector<std::string>& target,
-                    const std::string& metavar, const std::string& help);
   /// A flag without a value.
   void add_switch(const std::string& flag, bool& target, const std::string& help);
   /// A value without a flag, which may be left out.

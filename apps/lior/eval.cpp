@@ -98,16 +98,17 @@ class Evaluation {
   Evaluation(const Arguments& arguments, train::TrainedModel& trained)
       : arguments_(arguments),
         trained_(trained),
-        data_(train::open_source(choice(arguments, trained))) {
+        names_(arguments.data.empty() ? trained.config.data : train::join_names(arguments.data)),
+        data_(train::open_source(choice())) {
     const nn::ModelConfig& model = trained.config.model;
     LIOR_CHECK(data_->vocabulary() == model.vocabulary && data_->classes() == model.classes,
                "--data: {} has {} tokens and {} classes; the model in {} was made for {} and {}",
-               train::shown_names(train::join_names(arguments.data)), data_->vocabulary(),
-               data_->classes(), shown_path(arguments.model), model.vocabulary, model.classes);
+               train::shown_names(names_), data_->vocabulary(), data_->classes(),
+               shown_path(arguments.model), model.vocabulary, model.classes);
     LIOR_CHECK(!arguments.dynamic || data_->text() != nullptr,
                "--dynamic: a model learns from what it reads where each token is the target of the "
                "one before, as in a text, and {} is none",
-               train::shown_names(train::join_names(arguments.data)));
+               train::shown_names(names_));
   }
 
   /// What is read at a length; too little data, or too little memory, is found here.
@@ -126,6 +127,8 @@ class Evaluation {
                              length, batch());
   }
 
+  const std::string& names() const { return names_; }
+
   Report run(std::int64_t length, const train::RankGroups& groups, LateProgress& progress) const {
     const Timer timer;
     const auto stream = open(length);
@@ -135,7 +138,7 @@ class Evaluation {
     }
     train::Evaluator evaluator(trained_.model, batch(), window(length), groups.along());
     evaluator.stop_when([&](double done) {
-      progress.show(fmt::format("length {}", length), done);
+      progress.show(fmt::format("length {}", stream->length()), done);
       return false;
     });
     std::optional<train::DynamicModel> learner;
@@ -157,8 +160,7 @@ class Evaluation {
     if (!arguments_.baseline) return {};
     LIOR_CHECK(data_->text() != nullptr && !train::names_task(trained_.config.data),
                "--baseline: compressors read texts, and of {} and the run's data {} one is none",
-               train::shown_names(train::join_names(arguments_.data)),
-               train::shown_names(trained_.config.data));
+               train::shown_names(names_), train::shown_names(trained_.config.data));
     train::DataChoice choice = train::data_choice(trained_.config);
     choice.made = trained_.tokenizer;
     choice.cache = arguments_.model;
@@ -174,14 +176,14 @@ class Evaluation {
     return bits;
   }
 
-  static train::DataChoice choice(const Arguments& arguments, const train::TrainedModel& trained) {
-    train::DataChoice choice = train::data_choice(trained.config);
-    choice.corpus.names = train::join_names(arguments.data);
-    choice.corpus.pattern = arguments.pattern.value_or(choice.corpus.pattern);
-    choice.corpus.field = arguments.field.value_or(choice.corpus.field);
-    choice.corpus.separator = arguments.separator.value_or(choice.corpus.separator);
-    choice.made = trained.tokenizer;
-    choice.cache = arguments.model;
+  train::DataChoice choice() const {
+    train::DataChoice choice = train::data_choice(trained_.config);
+    choice.corpus.names = names_;
+    choice.corpus.pattern = arguments_.pattern.value_or(choice.corpus.pattern);
+    choice.corpus.field = arguments_.field.value_or(choice.corpus.field);
+    choice.corpus.separator = arguments_.separator.value_or(choice.corpus.separator);
+    choice.made = trained_.tokenizer;
+    choice.cache = arguments_.model;
     return choice;
   }
 
@@ -195,6 +197,7 @@ class Evaluation {
 
   const Arguments& arguments_;
   train::TrainedModel& trained_;
+  std::string names_;  // of the data
   std::unique_ptr<train::Source> data_;
   std::optional<Baseline> baseline_ = baseline();
 };
@@ -285,7 +288,7 @@ int run(const Arguments& arguments) {
   const train::RankGroups groups(ranks(), arguments.sequence_ranks);
   LateProgress progress(ranks().is_first() ? arguments.progress : "none");
   plot::Chart chart{
-      .title = fmt::format("accuracy on {}", shown_path(train::join_names(arguments.data))),
+      .title = fmt::format("accuracy on {}", train::shown_names(prepared->evaluation.names())),
       .x_label = "position, as a power of 2",
       .y_label = "part that is right"};
   std::string csv = "length,begin,end,targets,correct,accuracy\n";
@@ -308,8 +311,8 @@ Run eval_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train");
-  options.require_list("--data", arguments->data, "FILE|DIR|-|builtin:NAME ...",
-                       "what to predict: texts as for lior train, or a task");
+  options.add_list("--data", arguments->data, "FILE|DIR|-|builtin:NAME ...",
+                   "what to predict: texts as for lior train, or a task (the training's)");
   options.add("--pattern", arguments->pattern, "NAMES", "of a folder's files (the training's)");
   options.add("--field", arguments->field, "NAME",
               "where a line of a .jsonl file has its text (the training's)");

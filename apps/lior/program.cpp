@@ -68,10 +68,6 @@ void Options::add_list(const std::string& flag, std::vector<std::string>& target
                        const std::string& metavar, const std::string& help) {
   add(flag, target, metavar, help);
 }
-void Options::require_list(const std::string& flag, std::vector<std::string>& target,
-                           const std::string& metavar, const std::string& help) {
-  require(flag, target, metavar, help);
-}
 void Options::add_switch(const std::string& flag, bool& target, const std::string& help) {
   command_.add_flag(flag, target, help);
   text_.flags.push_back({.name = flag, .help = help});
