@@ -228,26 +228,38 @@ TEST(Counts, OfNoContextOrTooLongOnesAreRefused) {
   }
 }
 
-/// Two sequences of the text, the second behind two tokens of it.
+/// Two sequences of the text, the second behind so many tokens of it.
 struct Rows {
-  explicit Rows(const Tokens& text) : tokens({2, 6}), history({2, 2}) {
+  explicit Rows(const Tokens& text, Index before = 2, Index window = 0)
+      : tokens({2, 6}), history({2, before}), window(window) {
     std::copy_n(text.begin() + 3, 6, tokens.data());
     std::copy_n(text.begin() + 40, 6, tokens.data() + 6);
-    history(0, 0) = history(0, 1) = 0;
-    history(1, 0) = text[38] + 1;
-    history(1, 1) = text[39] + 1;
+    for (Index i = 0; i < before; ++i) {
+      history(0, i) = 0;
+      history(1, i) = text[static_cast<std::size_t>(40 - before + i)] + 1;
+    }
   }
   CountedRows<double> rows() const {
-    return {.tokens = tokens.view(), .history = View<const double, 2>(history.view())};
+    return {.tokens = tokens.view(),
+            .history = View<const double, 2>(history.view()),
+            .window = window};
+  }
+  /// What a row knows of the text: the tokens of its sequence up to its own.
+  Context known(const Tokens& text, Index row) const {
+    const Index at = row < 6 ? 3 + row : 34 + row,
+                before = row < 6 ? row : history.shape()[1] + row - 6;
+    return std::span(text).subspan(static_cast<std::size_t>(at - before),
+                                   static_cast<std::size_t>(before + 1));
   }
   Array<std::int32_t, 2> tokens;
   Array<double, 2> history;
+  Index window;
 };
 
 struct Logarithms {
-  Logarithms(const TextCounts& counts, const CountedRows<double>& rows)
-      : values({rows.tokens.size(), counts.all.longest(), kVocabulary}),
-        sure_rows({rows.tokens.size(), 2 * counts.all.longest()}) {
+  Logarithms(const TextCounts& counts, const CountedRows<double>& rows, Index recent_orders = 0)
+      : values({rows.tokens.size(), counts.all.longest() + recent_orders, kVocabulary}),
+        sure_rows({rows.tokens.size(), 2 * values.shape()[1]}) {
     const auto fill = [&](Arena& arena) {
       count_logarithms<double>(counts, rows, values.view(), sure_rows.view(), arena);
     };
@@ -278,12 +290,53 @@ TEST(CountLogarithms, OfTheLongestContextsAreThoseOfTheDefinition) {
   }
 }
 
+/// The latest of `read` before its end that follow its last n tokens, kLatest at most.
+Index recent_total(Context read, Index n) {
+  Index total = 0;
+  for (Index t = std::ssize(read) - 1; t >= n && total < kLatest; --t) {
+    total += std::equal(read.end() - n, read.end(), read.begin() + t - n);
+  }
+  return total;
+}
+
+TEST(CountLogarithms, OfAWindowAreThoseOfTheLastTokensOfTheSequence) {
+  constexpr Index kLongest = 2, kOrders = 3;
+  const Tokens text = text_of(300);
+  const TextCounts counts{.all = counts_of(text, kLongest)};
+  // As many tokens before as the state of a model with this window has, and more.
+  for (const auto& [before, window] :
+       {std::pair<Index, Index>{29, 30}, {4, 5}, {12, 5}, {29, 1}, {29, 0}}) {
+    const Rows of(text, before, window);
+    const Logarithms logarithms(counts, of.rows(), kOrders);
+    for (Index row = 0; row < 12; ++row) {
+      const Context known = of.known(text, row);
+      const Context last =
+          known.last(static_cast<std::size_t>(std::min<Index>(std::ssize(known), window)));
+      const auto want = reference::recent_probabilities(
+          reference::count_probabilities(text, 0, 0, kLongest, kVocabulary, known,
+                                         discounts_of(counts.all)),
+          last, 0, kOrders, last);
+      for (Index v = 0; v < kVocabulary; ++v) {
+        EXPECT_NEAR(logarithms.values(row, kLongest + kOrders - 1, v),
+                    std::log(want[static_cast<std::size_t>(v)]), 1e-12)
+            << before << ' ' << window << ' ' << row;
+      }
+      for (Index n = 1; n <= kOrders; ++n) {
+        const Index total = n <= std::ssize(last) ? recent_total(last, n) : 0;
+        const Index sure = total == 0 ? 0 : 1 + std::ilogb(static_cast<double>(total));
+        EXPECT_EQ(logarithms.sure_rows(row, 2 * (kLongest + n) - 2),
+                  20 * (kLongest + n - 1) + sure);
+      }
+    }
+  }
+}
+
 TEST(CountLogarithms, AddUpToTheScoresOfAModel) {
   const Tokens text = text_of(300);
-  constexpr Index kLongest = 3, kWidth = 2, kRows = 12;
-  const TextCounts counts{.all = counts_of(text, kLongest)};
-  const Rows of(text);
-  const Logarithms logarithms(counts, of.rows());
+  constexpr Index kCounted = 3, kLongest = 5, kWidth = 2, kRows = 12;  // two orders of a window
+  const TextCounts counts{.all = counts_of(text, kCounted)};
+  const Rows of(text, 29, 30);
+  const Logarithms logarithms(counts, of.rows(), kLongest - kCounted);
 
   Random random(5);
   Array<double, 2> weight({kLongest, kWidth}), sureness({sureness_rows(kLongest), kLongest});
@@ -299,7 +352,7 @@ TEST(CountLogarithms, AddUpToTheScoresOfAModel) {
                                View<const double, 2>(sureness.view()), bias};
   std::array<std::int32_t, kRows> all;
   std::iota(all.begin(), all.end(), 0);
-  CountScores<double>(&counts, kLongest, of.rows(), gate, {}, kRows, kVocabulary, arena)
+  CountScores<double>(&counts, kCounted, of.rows(), gate, {}, kRows, kVocabulary, arena)
       .add(all, View<const double, 2>(x.view()), scores.view());
 
   for (Index row = 0; row < kRows; ++row) {
