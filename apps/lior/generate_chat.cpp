@@ -50,30 +50,33 @@ class Lines {
 
 class Chat {
  public:
-  Chat(const train::TrainedModel& trained, const ChatSettings& settings)
+  Chat(const train::TrainedModel& trained, const ChatSettings& settings,
+       train::DynamicModel* learner)
       : settings_(settings),
         tokenizer_(trained.tokenizer),
-        generator_(trained.model, settings.sampling, settings.seed) {
+        generator_(trained.model, settings.sampling, settings.seed, learner) {
     if (!settings.system.empty()) before_ = settings.system + kBetweenMessages;
     for (const std::string& stop : chat_stops()) settings_.stops.push_back(stop);
   }
 
-  /// The number of tokens of the answer.
-  std::int64_t answer(const std::string& line) {
+  void answer(const std::string& line) {
     const std::string named = std::exchange(named_, false) ? "" : kUserSays;
-    generator_.read(train::encode(
-        *tokenizer_, before_ + named + " " + line + kBetweenMessages + kAssistantSays));
+    const std::vector<std::int32_t> tokens = train::encode(
+        *tokenizer_, before_ + named + " " + line + kBetweenMessages + kAssistantSays);
+    speed_.read(std::ssize(tokens), [&] { generator_.read(tokens); });
     before_ = kBetweenMessages;
     StopAt stop(settings_.stops);
-    const std::int64_t written = write(stop);
+    speed_.write([&] { return write(stop); });
     // Where the model itself began what comes next, it is not said again.
     for (const std::string& begun : chat_stops()) {
       if (stop.rest() == begun) before_.clear(), named_ = true;
     }
-    return written;
   }
 
+  const TextSpeed& speed() const { return speed_; }
+
  private:
+  /// The number of tokens of the answer.
   std::int64_t write(StopAt& stop) {
     using Form = train::Decoder::Form;
     train::Decoder decoder(tokenizer_, settings_.raw ? Form::bytes : Form::utf8);
@@ -96,17 +99,19 @@ class Chat {
   ChatSettings settings_;
   train::TokenizerPtr tokenizer_;
   train::Generator generator_;
+  TextSpeed speed_;
   std::string before_;  // what stands before the next line
   bool named_ = false;  // whether the model has said "User:" already
 };
 
 }  // namespace
 
-std::int64_t chat(const train::TrainedModel& trained, const ChatSettings& settings) {
+TextSpeed chat(const train::TrainedModel& trained, const ChatSettings& settings,
+               train::DynamicModel* learner) {
   const bool asks = isatty(STDIN_FILENO) != 0;  // somebody types
-  Chat chat(trained, settings);
+  Chat chat(trained, settings, learner);
   Lines lines;
-  std::int64_t written = 0, number = 0;
+  std::int64_t number = 0;
   while (!interrupted()) {
     if (asks) fmt::print(stderr, "> ");
     const std::optional<std::string> line = lines.next();
@@ -117,11 +122,11 @@ std::int64_t chat(const train::TrainedModel& trained, const ChatSettings& settin
                "line {} of stdin: is not UTF-8; a text in UTF-8 is needed, or --raw, which takes "
                "any bytes",
                number);
-    written += chat.answer(*line);
+    chat.answer(*line);
     forgive_interrupt();
   }
   if (asks) fmt::print(stderr, "\n");
-  return written;
+  return chat.speed();
 }
 
 }  // namespace lior::app

@@ -7,6 +7,7 @@
 
 #include "lior/train/checkpoint.h"
 #include "lior/train/generate.h"
+#include "text_speed.h"
 
 namespace lior::app {
 
@@ -21,8 +22,9 @@ struct ChatSettings {
 
 /// Reads lines from stdin and answers each (chat_prompt.h), with one state all along, until stdin
 /// ends. Ctrl-C ends an answer; where none is being written, and any other signal, ends the chat,
-/// which interrupted() then says. The number of tokens that were written. Throws lior::Error on a
-/// line that is not UTF-8.
-std::int64_t chat(const train::TrainedModel& trained, const ChatSettings& settings);
+/// which interrupted() then says. `learner`: as a Generator has it. How fast it was; nobody's
+/// typing counts. Throws lior::Error on a line that is not UTF-8.
+TextSpeed chat(const train::TrainedModel& trained, const ChatSettings& settings,
+               train::DynamicModel* learner);
 
 }  // namespace lior::app

@@ -35,6 +35,10 @@ std::uint32_t RecentText::Latest::find(std::uint64_t key) const {
   return slots_.empty() ? kAbsent : slots_[slot_of(key)].place;
 }
 
+void RecentText::Latest::restore(std::uint64_t key, std::uint32_t place, std::uint32_t before) {
+  if (find(key) == place) slots_[slot_of(key)].place = before;
+}
+
 RecentText::RecentText(Index longest) {
   LIOR_CHECK(longest >= 0 && longest <= kLongestContext,
              "contexts of up to {} tokens are looked for in what was read; expected 0 to {}",
@@ -65,6 +69,23 @@ void RecentText::start(Index place) {
   tokens_.resize(static_cast<std::size_t>(std::max(place, size())), -1);
   for (std::vector<std::uint32_t>& before : before_) before.resize(tokens_.size(), kAbsent);
   start_ = size();
+}
+
+void RecentText::cut(Index size) {
+  LIOR_CHECK(size >= 0 && size <= this->size(), "{} of {} tokens are to be kept", size,
+             this->size());
+  const std::span<const std::int32_t> all = tokens_;
+  for (Index n = 1; n <= longest(); ++n) {
+    std::vector<std::uint32_t>& before = before_[static_cast<std::size_t>(n - 1)];
+    for (Index t = this->size() - 1; t >= std::max(size, n); --t) {
+      latest_[static_cast<std::size_t>(n - 1)].restore(
+          key_of(all.subspan(static_cast<std::size_t>(t - n), static_cast<std::size_t>(n))),
+          static_cast<std::uint32_t>(t), before[static_cast<std::size_t>(t)]);
+    }
+    before.resize(static_cast<std::size_t>(size));
+  }
+  tokens_.resize(static_cast<std::size_t>(size));
+  start_ = size;
 }
 
 namespace {

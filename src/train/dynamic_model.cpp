@@ -51,6 +51,10 @@ void DynamicModel::read(std::span<const std::int32_t> tokens) {
   place_ += begin;
 }
 
+void DynamicModel::look_into(std::span<const std::int32_t> tokens) {
+  if (counts_) counts_->look_into(tokens);
+}
+
 /// A step on the targets that follow the first of these tokens.
 void DynamicModel::learn(std::span<const std::int32_t> tokens, Index place) {
   const Shape<2> shape{1, kDynamicWindow};

@@ -9,8 +9,10 @@ namespace {
 constexpr auto kSeen = static_cast<std::size_t>(kRepetitionWindow);
 }
 
-Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed)
+Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed,
+                     DynamicModel* learner)
     : model_(model),
+      learner_(learner),
       sampler_(sampling, seed, model.config().classes),
       state_({1, model.state_size()}),
       scores_({1, model.config().classes}),
@@ -20,22 +22,24 @@ Generator::Generator(const nn::Model<float>& model, const Sampling& sampling, st
              "equal",
              model.config().vocabulary, model.config().classes);
   model.initial_state(state_.view());
+  if (learner_ != nullptr) learner_->start();
 }
 
 void Generator::read(std::span<const std::int32_t> tokens) {
   const auto size = static_cast<Index>(tokens.size());
   for (Index begin = 0; begin < size; begin += kWindow) {
     const Index width = std::min(kWindow, size - begin);
+    see(tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(width)));
     arena_.reset();
     model_.logits(View<const std::int32_t, 2>(tokens.data() + begin, {1, width}), state_.view(),
                   scores_.view(), arena_);
     started_ = true;
   }
-  see(tokens);
 }
 
 void Generator::see(std::span<const std::int32_t> tokens) {
   for (const std::int32_t token : tokens.last(std::min(tokens.size(), kSeen))) sampler_.saw(token);
+  if (learner_ != nullptr) learner_->look_into(tokens);
 }
 
 Generator::Reading Generator::reading() const {

@@ -16,18 +16,26 @@ GrowingCounts::GrowingCounts(nn::Model<float>& model) : model_(model), before_(m
 
 void GrowingCounts::start() {
   last_.clear();
-  counts_->recent.start(counts_->recent.size());
+  counts_->recent.cut(read_);
+  counts_->recent.start(read_);
 }
 
 void GrowingCounts::read(std::span<const std::int32_t> tokens) {
   if (counts_->recent.longest() > 0) {
+    LIOR_CHECK(counts_->recent.size() == read_,
+               "a text was looked into; another begins before more is read");
     counts_->recent.add(tokens);
+    read_ = counts_->recent.size();
     return;
   }
   last_.insert(last_.end(), tokens.begin(), tokens.end());
   counts_->all.add(last_);
   const auto kept = std::min(std::ssize(last_), counts_->all.longest());
   last_.erase(last_.begin(), last_.end() - kept);
+}
+
+void GrowingCounts::look_into(std::span<const std::int32_t> tokens) {
+  if (counts_->recent.longest() > 0) counts_->recent.add(tokens);
 }
 
 }  // namespace lior::train

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models with the counts of their text: trained, resumed, evaluated, generated from, and their file damaged."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -104,7 +105,27 @@ def continued(lior, inputs, model, *more):
 
 def test_a_text_to_adapt_to_is_followed(lior, refused, inputs, run):
     assert continued(lior, inputs, run).startswith("ok t")
-    assert "no file" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
+    assert "cannot be opened" in refused("generate", "--model", run, "--adapt", inputs / "nothing")
+
+
+def test_texts_to_adapt_to_are_found_as_for_a_training(lior, refused, inputs, run, tmp_path):
+    def written(*texts):
+        ask = ("generate", "--model", run, "--prompt", "line 7 of a bo", "--temperature", 0)
+        answer = lior(*ask, "--max-tokens", 4, "--adapt", *texts)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    (tmp_path / "b").mkdir()
+    lines = (inputs / "other.txt").read_text()
+    (tmp_path / "b" / "other.txt.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": lines}) + "\n")
+    as_text = written(inputs / "other.txt")
+    assert written(tmp_path / "b") == written(tmp_path / "b.jsonl") == as_text
+    adapt = ("generate", "--model", run, "--adapt")
+    (tmp_path / "empty").touch()
+    assert "the file is empty" in refused(*adapt, tmp_path / "empty")
+    assert "builtin:a5 is no text" in refused(*adapt, "builtin:a5")
+    assert "the standard input is what a chat reads" in refused(*adapt, "-", "--interactive")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +158,16 @@ def test_what_was_read_predicts_what_comes(lior, inputs, run, recent):
     assert continued(lior, inputs, recent, "--adapt-rate", 0).startswith("ok t")
     # Counts of the training text that grow take no steps.
     assert loss_of(run, "--dynamic") == loss_of(run, "--dynamic", "--dynamic-rate", 0)
+
+
+def test_what_is_asked_and_written_is_looked_into_beside_what_was_read(lior, inputs, recent):
+    (inputs / "unlike.txt").write_text("0123456789" * 30)
+    asked = "line 1 of a quip that re\nline 2 of a quip that re\nline 3 of a qu"
+    ask = ("--prompt", asked, "--temperature", 0)
+    written = ("generate", "--model", recent, *ask, "--max-tokens", 3)
+    adapt = ("--adapt", inputs / "unlike.txt", "--adapt-rate", 0)
+    assert lior(*written, *adapt).stdout == "ip "
+    assert lior(*written, *adapt, "-n", 2).stdout == "ip \n----\nip "
 
 
 def test_a_window_shows_what_a_text_repeats(lior, refused, inputs, recent):

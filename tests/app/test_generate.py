@@ -63,8 +63,12 @@ def test_several_texts_are_those_of_the_next_seeds(written):
 
 
 def test_a_line_says_how_fast_it_was(lior, run):
-    said = lior("generate", "--model", run, "--max-tokens", 30, "-n", 2).stderr
-    assert re.fullmatch(r"60 tokens in \S+ s, \S+ a second\n", said)
+    ask = ("generate", "--model", run, "--prompt", "the cat")
+    said = lior(*ask, "--max-tokens", 30, "-n", 2).stderr  # the prompt is read once
+    speed = r"7 tokens read in \S+ s, 60 written in \S+ s, [0-9.]+ a second\n"
+    assert re.fullmatch(speed, said)
+    nothing = r"7 tokens read in \S+ s, 0 written in \S+ s\n"
+    assert re.fullmatch(nothing, lior(*ask, "--max-tokens", 0).stderr)
 
 
 def test_likely_tokens_alone(written):

@@ -86,6 +86,43 @@ TEST(RecentText, HoldsWhatWasRead) {
   EXPECT_EQ(RecentText(2).latest(Tokens{1}), RecentText::kNone);  // it has read nothing
 }
 
+/// The same answers of both, before each place and after any context that was or was not read.
+void expect_equal(const RecentText& a, const RecentText& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (Index n = 1; n <= kOrders; ++n) {
+    for (Index t = 0; t < a.size(); ++t) EXPECT_EQ(a.before(n, t), b.before(n, t)) << n << ' ' << t;
+    for (std::uint64_t seed = 3; seed < 40; ++seed) {
+      const Tokens context = random_tokens(n, seed);
+      EXPECT_EQ(a.latest(context), b.latest(context));
+    }
+  }
+}
+
+TEST(RecentText, ForgetsWhatIsCut) {
+  const Tokens passing = random_tokens(60, 8), next = random_tokens(60, 9);
+  Reading read;
+  RecentText never = read.text;
+  for (int i = 0; i < 2; ++i) {  // from a place where a text begins, and from its midst
+    read.add(passing);
+    read.text.cut(kSize);
+    expect_equal(read.text, never);
+    read.text.start(kSize);
+  }
+  never.start(kSize);
+  read.add(next);
+  never.add(next);
+  expect_equal(read.text, never);
+  read.text.cut(kBreak);  // across the start of another text
+  RecentText first(kOrders);
+  first.add(random_tokens(kBreak, 1));
+  expect_equal(read.text, first);
+}
+
+TEST(RecentText, IsNotCutBehindItsEnd) {
+  RecentText text(kOrders);
+  EXPECT_NE(error_of([&] { text.cut(1); }).find("1 of 0 tokens"), std::string::npos);
+}
+
 TEST(RecentText, ContextsThatAreTooLongAreRefused) {
   EXPECT_NE(error_of([] { RecentText text(17); }).find("expected 0 to 16"), std::string::npos);
 }

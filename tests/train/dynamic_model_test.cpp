@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
+#include "lior/core/random.h"
 #include "lior/train/evaluate.h"
+#include "lior/train/generate.h"
 #include "support/error_of.h"
 
 namespace lior::train {
@@ -38,6 +42,14 @@ nn::Model<float> model_of(const nn::ModelConfig& config) {
     counts->all.finish();
     model.set_counts(counts);
   }
+  return model;
+}
+
+/// One whose scores hear what was read: the weights of its terms are 0 at first.
+nn::Model<float> listening_model() {
+  nn::Model<float> model = model_of(config_of(2, 3));
+  Random random(5);
+  for (float& value : model.values()) value += static_cast<float>(0.3 * random.normal());
   return model;
 }
 
@@ -80,6 +92,14 @@ class Texts : public Stream {
 
 std::vector<float> values_of(const nn::Model<float>& model) {
   return {model.values().begin(), model.values().end()};
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max<double>(largest, std::abs(a[i] - b[i]));
+  }
+  return largest;
 }
 
 TEST(DynamicModel, PredictsWhatRepeatsItselfAndIsThenAsBefore) {
@@ -155,6 +175,72 @@ TEST(DynamicModel, ThatHasReadATextPredictsWhatFollowsAsADynamicEvaluationDoes) 
     EXPECT_EQ(evaluator.run(both).loss, adapted) << count_orders << ' ' << recent_orders;
     EXPECT_NE(adapted, unread) << count_orders << ' ' << recent_orders;
   }
+}
+
+TEST(DynamicModel, LooksIntoATextUntilTheNextOneBegins) {
+  nn::Model<float> model = listening_model();
+  double read = 0;
+  {
+    DynamicModel learner(model, 0);
+    learner.start();
+    learner.read(rounds(64));
+    read = loss_of(model);
+  }
+  const auto values = values_of(model);
+  const double before = loss_of(model);
+  EXPECT_GT(std::abs(read - before), 0.01);
+  DynamicModel learner(model, kRate);
+  for (int i = 0; i < 2; ++i) {
+    learner.start();
+    learner.look_into(rounds(64));
+    EXPECT_EQ(loss_of(model), read);
+    learner.start();
+    EXPECT_EQ(loss_of(model), before);
+  }
+  learner.look_into(rounds(1000));
+  EXPECT_EQ(values_of(model), values);
+  EXPECT_NE(error_of([&] { learner.read(rounds(8)); }).find("another begins before more is read"),
+            std::string::npos);
+  learner.start();
+  for (int i = 0; i < 8; ++i) learner.read(rounds(64));
+  EXPECT_NE(values_of(model), values);
+}
+
+TEST(DynamicModel, LooksIntoWhatAGeneratorReadsAndDraws) {
+  nn::Model<float> model = listening_model();
+  DynamicModel learner(model, kRate);
+  learner.start();
+  learner.read(rounds(kDynamicWindow));
+  const Sampling sampling{.temperature = 2};
+  const std::vector<std::int32_t> prompt{3, 3, 1, 3, 3};
+  Generator::Reading reading;
+  std::vector<std::int32_t> drawn(40);
+  {
+    Generator generator(model, sampling, 7, &learner);
+    generator.read(prompt);
+    reading = generator.reading();
+    for (std::int32_t& token : drawn) token = generator.next();
+  }
+  {  // the same again, of which nothing stayed
+    Generator generator(model, sampling, 7, &learner);
+    generator.resume(reading, prompt);
+    for (const std::int32_t token : drawn) EXPECT_EQ(generator.next(), token);
+  }
+  // The scores of a model that has the prompt and the text before its eyes.
+  std::vector<std::int32_t> text = prompt;
+  text.insert(text.end(), drawn.begin(), drawn.end());
+  Generator writer(model, sampling, 7, &learner), reader(model, sampling, 7);
+  writer.resume(reading, prompt);
+  for (std::size_t i = 0; i < drawn.size(); ++i) writer.next();
+  learner.start();
+  learner.look_into(text);
+  reader.read(text);
+  const std::vector<float> scores = reader.reading().scores;
+  EXPECT_LT(largest_difference(writer.reading().scores, scores), 1e-4);  // float32, other pieces
+  learner.start();
+  Generator blind(model, sampling, 7);
+  blind.read(text);
+  EXPECT_GT(largest_difference(blind.reading().scores, scores), 0.1);
 }
 
 TEST(DynamicModel, TakesNoStepsAtARateOfZeroOrWhereCountsGrow) {

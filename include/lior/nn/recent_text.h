@@ -34,6 +34,8 @@ class RecentText {
   /// The next token will be at `place`, at least size(), and does not follow what was read:
   /// contexts begin there. Places between hold no token.
   void start(Index place);
+  /// Forgets all from place `size` on, at most size(); contexts of the next token begin there.
+  void cut(Index size);
 
   /// The latest place before `place` that follows the same n tokens; kNone where there is none.
   Index before(Index n, Index place) const;
@@ -49,6 +51,8 @@ class RecentText {
     /// That of a key, which is `place` from now on.
     std::uint32_t exchange(std::uint64_t key, std::uint32_t place);
     std::uint32_t find(std::uint64_t key) const;
+    /// Undoes the exchange that made `place` the latest, where there was one.
+    void restore(std::uint64_t key, std::uint32_t place, std::uint32_t before);
     std::size_t bytes() const { return slots_.capacity() * sizeof(Slot); }
 
    private:

@@ -32,10 +32,15 @@ class DynamicModel {
   DynamicModel& operator=(const DynamicModel&) = delete;
   ~DynamicModel();
 
-  /// From here on a new text is read: its tokens do not follow the last ones.
+  /// From here on a new text is read: its tokens do not follow the last ones. What was looked into
+  /// is forgotten.
   void start();
   /// Learns from these tokens, which follow those of the last call.
   void read(std::span<const std::int32_t> tokens);
+  /// Takes no step for these tokens, which the model is asked about or writes itself: contexts are
+  /// looked for in them alone (growing_counts.h), until the next start(), which comes before more
+  /// is read.
+  void look_into(std::span<const std::int32_t> tokens);
 
  private:
   void learn(std::span<const std::int32_t> tokens, Index place);

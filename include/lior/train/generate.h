@@ -3,6 +3,7 @@
 /// Text out of a model, token by token, in memory that does not grow.
 
 #include "lior/nn/model.h"
+#include "lior/train/dynamic_model.h"
 #include "lior/train/sampler.h"
 #include "lior/train/tokenizer.h"
 
@@ -11,7 +12,11 @@ namespace lior::train {
 /// One sequence that goes on: reads tokens, then gives the next one again and again.
 class Generator {
  public:
-  Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed);
+  /// `learner`: of the same model, which has read other texts before. It starts a new one here, and
+  /// looks into all that the generator reads and draws, in memory that grows by it; one generator
+  /// at a time. Where it is null, the model looks into what its state holds.
+  Generator(const nn::Model<float>& model, const Sampling& sampling, std::uint64_t seed,
+            DynamicModel* learner = nullptr);
 
   static constexpr Index kWindow = 256;  ///< tokens that are read at a time
 
@@ -34,6 +39,7 @@ class Generator {
   void see(std::span<const std::int32_t> tokens);
 
   const nn::Model<float>& model_;
+  DynamicModel* learner_;
   Sampler sampler_;
   Array<float, 2> state_;   // [1, state_size]
   Array<float, 2> scores_;  // [1, classes]

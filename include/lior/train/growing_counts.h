@@ -23,17 +23,22 @@ class GrowingCounts {
   GrowingCounts& operator=(const GrowingCounts&) = delete;
   ~GrowingCounts() { model_.set_counts(before_); }
 
-  /// From here on a new text is read: its tokens do not follow the last ones.
+  /// From here on a new text is read: its tokens do not follow the last ones. What was looked into
+  /// is forgotten.
   void start();
   /// Counts these tokens, which follow those of the last call. Counts of the training text that
   /// grow weigh what is read as what they have; their discounts stay those of the training.
   void read(std::span<const std::int32_t> tokens);
+  /// Contexts are looked for in these tokens too, until the next start(), after which alone more
+  /// can be read; of models with recent_orders, whose look-ups can be undone. Others leave them.
+  void look_into(std::span<const std::int32_t> tokens);
 
  private:
   nn::Model<float>& model_;
   std::shared_ptr<const nn::TextCounts> before_;
   std::shared_ptr<nn::TextCounts> counts_;
   std::vector<std::int32_t> last_;  // what contexts of the next tokens reach back to
+  Index read_ = 0;                  // tokens of counts_->recent that stay
 };
 
 }  // namespace lior::train
