@@ -97,14 +97,16 @@ def test_an_evaluation_takes_the_same_forms(lior, inputs):
     assert lior(*training(inputs, "run", folder)).returncode == 0
     lines = inputs / "lines.ndjson"
     lines.write_text("".join(json.dumps({"body": text}) + "\n" for text in TEXTS))
-    evaluate = ("eval", "--model", inputs / "run", "--count", 10**6, "--data")
+    of_run = ("eval", "--model", inputs / "run", "--count", 10**6)
+    evaluate = (*of_run, "--data")
     reports = [
         json.loads(lior(*evaluate, *data).stdout)
         for data in ([folder], sorted(folder.iterdir()), [lines, "--field", "body"])
     ]
+    reports.append(json.loads(lior(*of_run).stdout))  # the run's own text
     for report in reports:
         report.pop("seconds")
-    assert reports[0] == reports[1] == reports[2]
+    assert all(report == reports[0] for report in reports)
     held_out = reports[0]["sequences"]
     assert held_out == 1 and reports[0]["tokens"] == len(TEXTS[0]) - 1
     whole = json.loads(lior(*evaluate, folder, "--split", "all").stdout)
@@ -118,15 +120,31 @@ def test_an_evaluation_takes_the_same_forms(lior, inputs):
     assert abs(total / whole["tokens"] - whole["loss"]) < 1e-4  # printed to six digits
 
 
+def said(lior, inputs, out, *data):
+    """What a run says that is not told to be silent."""
+    result = lior(*[a for a in training(inputs, out, *data) if a not in ("none", "--progress")])
+    assert result.returncode == 0
+    return result.stderr
+
+
+def test_a_separator_that_stands_nowhere_and_utf_16_are_said(lior, inputs):
+    (inputs / "windows").write_bytes("one\r\n\r\ntwo\r\n".encode() * 30)
+    blank = ("--separator", "\\n\\n")
+    assert 'separator "\\n\\n" stands nowhere' in said(
+        lior, inputs, "a", inputs / "windows", *blank
+    )
+    (inputs / "utf16").write_bytes(("a text of Windows\n" * 60).encode("utf-16"))
+    assert "iconv -f UTF-16 -t UTF-8" in said(lior, inputs, "b", inputs / "utf16")
+
+
 def test_what_is_left_out_is_said(lior, inputs):
     folder = folder_of(inputs, "texts")
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     (folder / "empty").touch()
     result = lior(*training(inputs, "run", folder), **{})
     assert result.returncode == 0 and result.stderr.count("left out") == 0  # --progress none
-    arguments = [a for a in training(inputs, "run2", folder) if a not in ("none", "--progress")]
-    result = lior(*arguments)
-    assert "left out" in result.stderr and "picture.png" in result.stderr
+    aloud = said(lior, inputs, "run2", folder)
+    assert "left out" in aloud and "picture.png" in aloud
 
 
 def test_damaged_files_are_refused_in_one_line(refused, inputs):
