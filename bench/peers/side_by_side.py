@@ -5,8 +5,9 @@
     python bench/peers/side_by_side.py [--threads 2] [--filter REGEX]
 
 Every peer computes the same numbers as ours, which is checked before anything is timed; then calls go round in turn,
-and the line has the median of each side, in seconds, and how many times ours it is. A peer that is not installed is
-left out, and said so. All in double precision. In the build tree, after `make test`:
+and the line has the median of each side, in seconds, and how many times ours it is. Sides that step in time by methods
+of their own are compared at equal error: each takes the fewest steps, a power of two, that come within a bound of what
+is exact. A peer that is not installed is left out, and said so. All in double precision. In the build tree, after `make test`:
 
     build/venv/bin/python -m pip install -r bench/peers/requirements-side-by-side.txt
     PYTHONPATH=build/release/python build/venv/bin/python bench/peers/side_by_side.py
@@ -23,14 +24,25 @@ from environment import settle
 SPIN = 0.9
 POINTS, PATHS, STEPS, STEP = 1 << 16, 1 << 14, 20, 0.05
 GRID, FIELD_STEPS, FIELD_DT = 512, 20, 0.05
+# Of the same field to this time, within this error of its largest entry: steps that do, by powers of two.
+EQUAL_TIME, EQUAL_ERROR = 4.0, 1e-6
+STRANG_STEPS, YOSHIDA_STEPS, RUNGE_KUTTA_STEPS = 4, 2, 16
+TRAP, TRAP_STEPS, TRAP_DT, TRAP_G = 256, 50, 0.01, 200.0
 
 
-def measure(name, shape, ours, peers, samples):
-    """One row. Peers are (name, tolerance, make), and make() is a call and what makes our array of its result."""
+def measure(name, shape, ours, peers, samples, exact=None):
+    """One row. Peers are (name, tolerance, make), and make() is a call and what makes our array of its result, which is
+    compared with `exact`, an array and the tolerance of ours, or with our result."""
     import numpy as np
 
     print(f"{name}, {shape}", flush=True)
     want = ours()
+    if exact is not None:
+        got, (want, tolerance) = want, exact
+        error = np.max(np.abs(got - want)) / np.max(np.abs(want))
+        if not error <= tolerance:
+            raise SystemExit(f"ours is off by {error:.2g}, more than {tolerance:.2g}")
+        print(f"  {'lior':<28} differs by {error:.1g}", flush=True)
     sides = [("lior", ours)]
     for peer, tolerance, make in peers:
         try:
@@ -41,7 +53,7 @@ def measure(name, shape, ours, peers, samples):
             continue
         error = np.max(np.abs(got - want)) / np.max(np.abs(want))
         if not error <= tolerance:
-            raise SystemExit(f"{peer} differs from ours by {error:.2g}, more than {tolerance:.2g}")
+            raise SystemExit(f"{peer} differs by {error:.2g}, more than {tolerance:.2g}")
         sides.append((peer, call))
         print(f"  {peer:<28} differs by {error:.1g}", flush=True)
     times = {side: [] for side, _ in sides}
@@ -266,6 +278,119 @@ def field_row(samples, threads):
     )
 
 
+def equal_error_row(samples):
+    """py-pde steps the equation of second differences by Runge and Kutta's method of order 4, compiled by numba; ours
+    splits it. What is exact is one step of Chebyshev's."""
+    from lior import field
+
+    wave, v = field_start(GRID)
+    hamiltonian = field.Hamiltonian(v, d=1, hbar=1.0, mass=1.0, dtype="complex128")
+
+    def ours(scheme, steps):
+        evolution = field.Evolution(
+            hamiltonian, wave[:, :, None, None], scheme=scheme, dt=EQUAL_TIME / steps
+        )
+        evolution.run(steps)
+        return evolution.field()[:, :, 0, 0]
+
+    def with_py_pde():
+        import pde
+
+        grid = pde.UnitGrid([GRID, GRID], periodic=True)
+        equation = pde.PDE(
+            {"psi": "I * (0.5 * laplace(psi) - V * psi)"}, consts={"V": pde.ScalarField(grid, v)}
+        )
+        state = pde.ScalarField(grid, wave)
+        solver = pde.solvers.RungeKuttaSolver(equation, backend="numba")
+        # Made once, since making it compiles it.
+        step = solver.make_stepper(state.copy(), EQUAL_TIME / RUNGE_KUTTA_STEPS)
+
+        def run():
+            psi = state.copy()
+            step(psi, 0, EQUAL_TIME)
+            return psi
+
+        return run, lambda psi: psi.data
+
+    measure(
+        "Second differences in a potential at equal error",
+        f"{GRID} x {GRID} to time {EQUAL_TIME:g} within {EQUAL_ERROR:g}: Strang {STRANG_STEPS} steps, "
+        f"Yoshida {YOSHIDA_STEPS}, Runge and Kutta {RUNGE_KUTTA_STEPS}",
+        lambda: ours("strang", STRANG_STEPS),
+        [
+            (
+                "lior, yoshida4",
+                EQUAL_ERROR,
+                lambda: (lambda: ours("yoshida4", YOSHIDA_STEPS), lambda a: a),
+            ),
+            ("py-pde, numba", EQUAL_ERROR, with_py_pde),
+        ],
+        samples,
+        exact=(ours("chebyshev", 1), EQUAL_ERROR),
+    )
+
+
+def ground_state_row(samples, threads):
+    """The equation of Gross and Pitaevskii in a trap by imaginary time: Strang's steps, whose two kicks take |psi|^2 from
+    the step's start, each scaled to the start's norm."""
+    import numpy as np
+    from lior import field
+
+    spacing = 24 / TRAP
+    place = (np.arange(TRAP) - TRAP / 2) * spacing
+    x, y = np.meshgrid(place, place, indexing="ij")
+    v = (x**2 + 1.5 * y**2) / 2
+    start = (np.exp(-(x**2 + y**2) / 8) / np.sqrt(4 * np.pi)).astype(complex)
+    k = 2 * np.pi * np.fft.fftfreq(TRAP, spacing)
+    decay = np.exp(-(k[:, None] ** 2 + k[None, :] ** 2) / 2 * TRAP_DT)
+    norm = np.sum(np.abs(start) ** 2)
+    hamiltonian = field.Hamiltonian(v, d=1, dx=spacing, hbar=1.0, mass=1.0, dtype="complex128")
+
+    def ours():
+        evolution = field.Evolution(
+            hamiltonian,
+            start[:, :, None, None],
+            scheme="strang",
+            dt=TRAP_DT,
+            symbol="continuous",
+            time="imaginary",
+            nonlinearity=TRAP_G,
+        )
+        evolution.run(TRAP_STEPS)
+        return evolution.field()[:, :, 0, 0]
+
+    def steps(forward, backward):
+        def run():
+            psi = start.copy()
+            for _ in range(TRAP_STEPS):
+                kick = np.exp(-(v + TRAP_G * np.abs(psi) ** 2) * (TRAP_DT / 2))
+                psi = backward(forward(psi * kick) * decay) * kick
+                psi *= np.sqrt(norm / np.sum(np.abs(psi) ** 2))
+            return psi
+
+        return run, lambda a: a
+
+    def with_numpy():
+        return steps(np.fft.fft2, np.fft.ifft2)
+
+    def with_pyfftw():
+        from pyfftw.interfaces import cache, numpy_fft
+
+        cache.enable()
+        return steps(
+            lambda a: numpy_fft.fft2(a, threads=threads),
+            lambda a: numpy_fft.ifft2(a, threads=threads),
+        )
+
+    measure(
+        "Ground state of Gross and Pitaevskii",
+        f"{TRAP} x {TRAP}, {TRAP_STEPS} steps of imaginary time",
+        ours,
+        [("numpy.fft", 1e-11, with_numpy), ("pyFFTW", 1e-11, with_pyfftw)],
+        samples,
+    )
+
+
 def stencil_row(samples):
     """QuTiP solves the equation of second differences to a tolerance; ours does by one step of Chebyshev's."""
     from lior import field
@@ -332,7 +457,7 @@ def main():
 
     lior.set_threads(options.threads)
     versions = []
-    for package in ("numpy", "jax", "einsteinpy", "pyfftw", "qutip"):
+    for package in ("numpy", "jax", "einsteinpy", "pyfftw", "qutip", "py-pde"):
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -342,6 +467,8 @@ def main():
         "symbols": lambda: symbols_row(options.samples),
         "geodesics": lambda: geodesics_row(options.samples),
         "field": lambda: field_row(options.samples, options.threads),
+        "ground": lambda: ground_state_row(options.samples, options.threads),
+        "equal": lambda: equal_error_row(options.samples),
         "differences": lambda: stencil_row(options.samples),
     }
     for name, run in rows.items():

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strang steps of the field, beside the same parts one after another and beside the FFTs alone.
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -40,11 +41,13 @@ class StrangCase {
         grid_(grid),
         h_(hamiltonian(grid)),
         splitting_(h_, kDt, 2),
-        kick_({grid.nx, grid.ny}),
-        drift_({grid.nx, grid.ny}),
+        kick_(grid.cell_shape()),
+        drift_(grid.cell_shape()),
         cell_(grid.d * grid.d),
-        row_(grid.ny * cell_),
-        along_y_({grid.ny, cell_, cell_, 1}),
+        line_(grid.nz * cell_),
+        row_(grid.ny * line_),
+        along_z_({grid.nz, cell_, cell_, 1}),
+        along_y_({grid.ny, line_, line_, 1}),
         along_x_({grid.nx, row_, row_, 1}),
         columns_along_x_({grid.nx, kColumns, kColumns, 1}),
         work_(threads() * grid.nx * kColumns) {
@@ -55,31 +58,34 @@ class StrangCase {
       }
     }
     const Physics physics = h_.physics();
-    const auto sine = [](Index k, Index n) {
-      return std::sin(std::numbers::pi * static_cast<double>(k) / static_cast<double>(n));
+    const std::array<Axis, 3> axes = grid.axes();
+    const auto energy = [&](const Axis& axis, Index k) {
+      const double sine =
+          std::sin(std::numbers::pi * static_cast<double>(k) / static_cast<double>(axis.count));
+      return 2 * physics.hbar * physics.hbar / physics.mass * sine * sine /
+             (axis.spacing * axis.spacing);
     };
     for (Index i = 0; i < grid.nx; ++i) {
-      for (Index j = 0; j < grid.ny; ++j) {
-        const double a = sine(i, grid.nx), b = sine(j, grid.ny);
-        const double energy = physics.hbar * physics.hbar / (2 * physics.mass) * 4 *
-                              (a * a + b * b) / (grid.dx * grid.dx);
-        kick_(i, j) = Number(std::polar(1.0, -h_.v()(i, j) * kDt / (2 * physics.hbar)));
-        drift_(i, j) = Number(std::polar(1.0, -energy * kDt / physics.hbar) /
-                              static_cast<double>(grid.cells()));
+      for (Index cell = 0; cell < grid.row_cells(); ++cell) {
+        const double kinetic = energy(axes[0], i) + energy(axes[1], grid.j_of(cell)) +
+                               energy(axes[2], grid.k_of(cell));
+        kick_(i, cell) = Number(std::polar(1.0, -h_.v()(i, cell) * kDt / (2 * physics.hbar)));
+        drift_(i, cell) = Number(std::polar(1.0, -kinetic * kDt / physics.hbar) /
+                                 static_cast<double>(grid.cells()));
       }
     }
   }
 
-  /// Kick, transforms along y and x, drift, transforms back, kick: each a sweep.
+  /// Kick, transforms of rows and along x, drift, transforms back, kick: each a sweep.
   void step_in_sweeps(bool driven) {
     std::copy_n(start.data(), start.size(), plain.data());
     if (driven) drive();
     times(kick_);
-    rows(plain, [&](Number* r) { along_y_.forward(r); });
+    rows(plain, [&](Number* r) { forward(r); });
     along_x_.forward(plain.data());
     times(drift_);
     along_x_.inverse(plain.data());
-    rows(plain, [&](Number* r) { along_y_.inverse(r); });
+    rows(plain, [&](Number* r) { inverse(r); });
     times(kick_);
     if (driven) drive();
   }
@@ -91,9 +97,9 @@ class StrangCase {
   void steps(Index count, bool driven) {
     splitting_.run(fast.view(), count, driven ? source.view() : ConstField<T>{});
   }
-  /// Along y, along x there and back by gathered columns, and back along y.
+  /// Along z and y, along x there and back by gathered columns, and back along y and z.
   void transform() {
-    rows(transformed, [&](Number* r) { along_y_.forward(r); });
+    rows(transformed, [&](Number* r) { forward(r); });
     parallel_for(row_ / kColumns, 1, [&](Index begin, Index end, int worker) {
       Number* const block = work_.data() + worker * grid_.nx * kColumns;
       for (Index first = begin * kColumns; first < end * kColumns; first += kColumns) {
@@ -108,7 +114,7 @@ class StrangCase {
         }
       }
     });
-    rows(transformed, [&](Number* r) { along_y_.inverse(r); });
+    rows(transformed, [&](Number* r) { inverse(r); });
   }
 
  private:
@@ -116,7 +122,7 @@ class StrangCase {
   static constexpr Index kColumns = 8;  // as Splitting takes them; nx D^2 is a multiple
 
   static Hamiltonian<T> hamiltonian(const Grid& grid) {
-    Array<double, 2> v({grid.nx, grid.ny});
+    Array<double, 2> v(grid.cell_shape());
     fill_potential(Potential::harmonic, 1e-4, grid, v.view());
     return {grid, {}, {}, v.view()};
   }
@@ -126,6 +132,16 @@ class StrangCase {
       for (Index i = begin; i < end; ++i) body(t.data() + i * row_);
     });
   }
+  /// A row: lines along z where there are any, and columns of them along y.
+  void forward(Number* row) {
+    for (Index j = 0; j < lines_along_z(); ++j) along_z_.forward(row + j * line_);
+    along_y_.forward(row);
+  }
+  void inverse(Number* row) {
+    along_y_.inverse(row);
+    for (Index j = 0; j < lines_along_z(); ++j) along_z_.inverse(row + j * line_);
+  }
+  Index lines_along_z() const { return grid_.nz > 1 ? grid_.ny : 0; }
   void times(const Array<Number, 2>& phase) {
     parallel_for(grid_.cells(), 4096, [&](Index begin, Index end, int) {
       for (Index k = begin * cell_; k < end * cell_; ++k) {
@@ -149,18 +165,19 @@ class StrangCase {
   Hamiltonian<T> h_;
   Splitting<T> splitting_;
   Array<Number, 2> kick_, drift_;
-  Index cell_, row_;
-  linalg::Fft<T> along_y_, along_x_, columns_along_x_;
+  Index cell_, line_, row_;  // numbers in a cell, in a line along z, in all cells of one x
+  linalg::Fft<T> along_z_, along_y_, along_x_, columns_along_x_;
   Buffer<Number> work_;
 };
 
 template <class T>
 Bench strang_row(const char* name, const Grid& grid, const char* how, Index steps) {
   const double numbers = static_cast<double>(grid.numbers()) * static_cast<double>(steps);
-  const double lengths =
-      std::log2(static_cast<double>(grid.nx)) + std::log2(static_cast<double>(grid.ny));
+  const double lengths = std::log2(static_cast<double>(grid.cells()));
   return {.name = name,
-          .shape = to_string(grid.shape()) + how,
+          .shape = (grid.nz > 1 ? to_string(Shape<5>{grid.nx, grid.ny, grid.nz, grid.d, grid.d})
+                                : to_string(grid.shape())) +
+                   how,
           .dtype = kDtype<T>,
           .flops = 10 * numbers * lengths + 18 * numbers,        // there and back; three phases
           .bytes = 2.0 * 2 * sizeof(std::complex<T>) * numbers,  // rows and columns, in and out
@@ -225,6 +242,10 @@ void add_field_benches(Registry& registry) {
     add(strang_beside_transforms<float>({512, 512, 2, 1}, driven));
     add(strang_beside_transforms<double>({512, 512, 2, 1}, driven));
   }
+  const Grid box{.nx = 64, .ny = 64, .nz = 64};
+  add(strang_bench<float>(box));
+  add(strang_bench<double>(box));
+  add(strang_beside_transforms<double>(box, false));
   for (const Index n : {64, 128, 256, 512}) {  // growth with the cells
     const Grid grid{n, n, 1, 1};
     Bench row = strang_bench<double>(grid);
