@@ -77,7 +77,9 @@ Id MetricFormulas::definition(std::size_t k) {
              "{}: definitions that lead through more than {} others; write some of them out",
              formula.where, kLongestChain);
   open_.push_back(k);
-  definitions_[k] = read(formula);
+  // Those of a line element may be forms of differentials, such as a frame's.
+  const bool in_line_element = !description_.line_element.text.empty();
+  definitions_[k] = in_line_element ? read_form(formula) : read(formula);
   open_.pop_back();
   return definitions_[k];
 }
@@ -85,6 +87,36 @@ Id MetricFormulas::definition(std::size_t k) {
 Id MetricFormulas::read(const MetricFormula& formula) {
   const expr::Scope scope{.find = [this](std::string_view name) { return find(name, false); },
                           .names = names()};
+  const Id id = expr::parse(graph_, formula.text, scope, formula.where);
+  LIOR_CHECK(!has_differentials(id),
+             "{}: a definition in it has differentials, which only the line element may have",
+             formula.where);
+  return id;
+}
+
+bool MetricFormulas::has_differentials(Id id) const {
+  for (Index m = 0; m < d_; ++m) {
+    if (graph_.contains(id, d_ + m)) return true;
+  }
+  return false;
+}
+
+Id MetricFormulas::read_form(const MetricFormula& formula) {
+  std::vector<std::string> known = names();
+  for (const Coordinate& x : description_.coordinates) known.push_back("d" + x.name);
+  const auto differential = [&](Id a) {
+    LIOR_CHECK(!has_differentials(a),
+               "{}: d(..) of what has differentials in it; expected a formula of coordinates",
+               formula.where);
+    Id sum = graph_.constant(0);
+    for (Index m = 0; m < d_; ++m) {
+      sum = graph_.add(sum, graph_.multiply(graph_.derivative(a, m), velocity(m)));
+    }
+    return sum;
+  };
+  const expr::Scope scope{.find = [this](std::string_view name) { return find(name, true); },
+                          .names = known,
+                          .differential = differential};
   return expr::parse(graph_, formula.text, scope, formula.where);
 }
 
@@ -137,21 +169,7 @@ void MetricFormulas::read_components() {
 }
 
 void MetricFormulas::read_line_element() {
-  std::vector<std::string> known = names();
-  for (const Coordinate& x : description_.coordinates) known.push_back("d" + x.name);
-  const expr::Scope scope{.find = [this](std::string_view name) { return find(name, true); },
-                          .names = known,
-                          .differential =
-                              [this](Id a) {
-                                Id sum = graph_.constant(0);
-                                for (Index m = 0; m < d_; ++m) {
-                                  const Id slope = graph_.derivative(a, m);
-                                  sum = graph_.add(sum, graph_.multiply(slope, velocity(m)));
-                                }
-                                return sum;
-                              }};
-  const Id form =
-      expr::parse(graph_, description_.line_element.text, scope, description_.line_element.where);
+  const Id form = read_form(description_.line_element);
   for (Index m = 0; m < d_; ++m) {
     const Id slope = graph_.derivative(form, d_ + m);
     for (Index n = 0; n < d_; ++n) {
@@ -174,11 +192,7 @@ void MetricFormulas::check_quadratic(Id form) {
   };
   std::vector<Id> nodes{form};
   for (Index m = 0; m < d_; ++m) nodes.push_back(graph_.derivative(form, d_ + m));
-  for (const Id id : g_) {
-    for (Index m = 0; m < d_; ++m) {
-      if (graph_.contains(id, d_ + m)) fail();
-    }
-  }
+  if (std::ranges::any_of(g_, [this](Id id) { return has_differentials(id); })) fail();
   // With constant second derivatives, nothing is left but terms without and with one differential,
   // which would show where all of these are 0.
   std::vector<double> point(static_cast<std::size_t>(2 * d_), 0.0);

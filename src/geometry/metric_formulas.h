@@ -36,7 +36,10 @@ class MetricFormulas {
  private:
   std::optional<expr::Id> find(std::string_view name, bool differentials);
   expr::Id definition(std::size_t k);
+  /// The node of a formula, which may have differentials, and of one that may not.
+  expr::Id read_form(const MetricFormula& formula);
   expr::Id read(const MetricFormula& formula);
+  bool has_differentials(expr::Id id) const;
   double constant(const MetricFormula& formula);
   std::vector<std::string> names() const;
   void read_components();

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "lior/geometry/christoffel.h"
+#include "lior/geometry/curvature.h"
 #include "lior/geometry/geodesic.h"
 #include "lior/geometry/metrics.h"
 #include "support/error_of.h"
@@ -47,6 +48,38 @@ TEST(ExpressionMetric, LineElementsAndComponentsAreOneMetric) {
 
 TEST(ExpressionMetric, DefinitionsMayStandInAnyOrder) {
   EXPECT_EQ(value(metric_of("x; b = 2*c; c = x + 1; b*dx^2"), {2}), std::vector<double>{6});
+}
+
+TEST(ExpressionMetric, DefinitionsMayBeFormsOfDifferentials) {
+  EXPECT_EQ(value(metric_of("x, y; s = y*dx + d(x*y); f = 2*s; dy^2 + f*s"), {2, 3}),
+            (std::vector<double>{72, 24, 24, 9}));
+  // Bianchi's type IX: s1, s2 and s3 are kept by left translations of the three-sphere, and
+  // s1^2 + s2^2 is dtheta^2 + sin(theta)^2 dphi^2.
+  const std::vector<double> x{0.7, 1.1, 0.3};
+  const auto frame = metric_of(
+      "psi, theta, phi; s1 = cos(psi)*dtheta + sin(psi)*sin(theta)*dphi; "
+      "s2 = cos(psi)*sin(theta)*dphi - sin(psi)*dtheta; s3 = dpsi + cos(theta)*dphi; "
+      "(s1^2 + s2^2 + s3^2/4)/4");
+  const double s = std::sin(1.1), c = std::cos(1.1);
+  const std::vector<double> want{
+      1.0 / 16, 0, c / 16, 0, 0.25, 0, c / 16, 0, s * s / 4 + c * c / 16};
+  const std::vector<double> got = value(frame, x);
+  for (std::size_t k = 0; k < want.size(); ++k) EXPECT_NEAR(got[k], want[k], 1e-16) << k;
+  double scalar = 0;
+  curvature<double>(frame, {x.data(), {3, 1}}, {.scalar = View<double, 1>(&scalar, {1})});
+  EXPECT_NEAR(scalar, 8 - 2 * 0.25, 1e-13);  // 8 - 2 b^2 of Berger's sphere, whose fibre is b long
+}
+
+TEST(ExpressionMetric, FormsBelongToTheLineElementAlone) {
+  EXPECT_EQ(error("x, y; s = y*dx; s^2 + dy^2; domain.edge = s > 0"),
+            "expr: domain.edge: a definition in it has differentials, which only the line element "
+            "may have");
+  EXPECT_EQ(error("x, y; s = d(dx); s^2 + dy^2"),
+            "expr: definitions.s: d(..) of what has differentials in it; expected a formula of "
+            "coordinates");
+  EXPECT_NE(error("x, y; s = y*dx; s + dy^2").find("not quadratic"), std::string::npos);
+  EXPECT_NE(error("x, y; s = y*dx; metric.x.x = s; metric.y.y = 1").find("unknown name 'dx'"),
+            std::string::npos);
 }
 
 TEST(ExpressionMetric, ChartHasNamesPeriodsAndPlane) {

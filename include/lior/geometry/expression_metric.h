@@ -34,7 +34,7 @@
 /// quadratic form of the differentials dt, dr, .. of the coordinates, and d(a) = d_m a dx^m that of
 /// any formula: with X, Y, Z the place in space, "d(X)^2 + d(Y)^2 + d(Z)^2" is the metric of a
 /// surface there. Formulas: lior/expr/parse.h; they may name coordinates, parameters and
-/// definitions, in any order.
+/// definitions, in any order; definitions of a line element may be forms, "s = r*dphi".
 ///
 /// On a line, a metric is "expr:" and statements between semicolons: the coordinates, definitions,
 /// and the line element last, "expr:r, phi; a = 2; dr^2 + a^2*sinh(r/a)^2*dphi^2". A key of the
