@@ -28,6 +28,8 @@ Array<std::int32_t, 2> random_tokens(std::uint64_t seed) {
 struct Counting {
   Counting() {
     model.initialize(3);
+    Random random(7);  // the terms of the window have weights of 0 at first
+    for (double& value : model.values()) value += 0.1 * random.normal();
     auto counts = std::make_shared<TextCounts>(TextCounts{.all = Counts(kOrders)});
     counts->all.add(random_tokens(4).span());
     counts->all.finish();
@@ -54,10 +56,27 @@ struct Counting {
                        .d_model = 4,
                        .layers = 1,
                        .count_orders = kOrders,
+                       .recent_orders = 2,
+                       .recent_window = 20,
                        .mixer = {.heads = 2}}};
   Array<std::int32_t, 2> tokens = random_tokens(5), targets = random_tokens(6);
   Array<double, 2> state{{kBatch, model.state_size()}};
 };
+
+TEST(CountScores, AStateThatBeginsAnewHoldsNoTokens) {
+  Counting counting;
+  Arena arena(counting.bytes());
+  const auto loss = [&] {
+    arena.reset();
+    return counting.model
+        .evaluate(counting.tokens.view(), counting.targets.view(), counting.state.view(), arena)
+        .loss_sum;
+  };
+  const double first = loss();
+  EXPECT_NE(loss(), first);  // which the one before is seen by
+  counting.model.initial_state(counting.state.view());
+  EXPECT_EQ(loss(), first);
+}
 
 TEST(CountScores, WhatOneThreadPlannedIsRoomForMore) {
   Counting counting;
