@@ -247,10 +247,12 @@ void check_axes(const EvolveConfig& c) {
 }
 
 FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
-  if (c.initial_kind == InitialKind::file)
+  if (c.initial_kind == InitialKind::file) {
+    LIOR_CHECK(!c.initial_file.empty(),
+               "initial.kind is file, and initial.file is empty; expected an HDF5 file");
     return read_array<4>(c.initial_file, {"initial.dataset", c.initial_dataset}, grid,
                          grid.shape());
-
+  }
   if (c.initial_kind == InitialKind::expression) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
@@ -360,6 +362,26 @@ settings::Fields fields(EvolveConfig& c) {
       Field("output.axis", c.output_axis).absent_in_old_files(),
       Field("output.plane", c.output_plane, kCountOrNone).absent_in_old_files(),
   };
+}
+
+void check_start_is_read(const EvolveConfig& c, std::span<const settings::Setting> given) {
+  const struct {
+    const char* setting;
+    const std::string& value;
+    InitialKind kind;
+  } starts[] = {{"initial.file", c.initial_file, InitialKind::file},
+                {"initial.expression", c.initial_expression, InitialKind::expression},
+                {"initial.phase", c.initial_phase, InitialKind::expression}};
+  const auto is_given = [&](std::string_view key) {
+    return std::any_of(given.begin(), given.end(), [&](const auto& one) { return one.key == key; });
+  };
+  if (is_given("initial.kind")) return;  // others may be those of the run that a file was saved by
+  for (const auto& [setting, value, kind] : starts) {
+    LIOR_CHECK(
+        !is_given(setting) || value.empty() || c.initial_kind == kind,
+        "{} is there, and initial.kind is {}; expected initial.kind = \"{}\", which reads it",
+        setting, name(c.initial_kind), name(kind));
+  }
 }
 
 void make_paths_absolute(EvolveConfig& config) {

@@ -39,6 +39,11 @@ std::span<double> reals_of(Array<Complex, 4>& t) {
   return {reinterpret_cast<double*>(t.data()), 2 * t.span().size()};
 }
 
+/// Such as the zeros that a loss of power may leave in a file.
+bool has_control_characters(std::string_view line) {
+  return std::any_of(line.begin(), line.end(), [](unsigned char c) { return c < ' '; });
+}
+
 /// Bytes of the first `count` lines; none where line k is not whole or not that of step_of(k).
 template <class StepOf>
 std::optional<std::uintmax_t> bytes_of_lines(const std::string& path, Index count,
@@ -47,7 +52,7 @@ std::optional<std::uintmax_t> bytes_of_lines(const std::string& path, Index coun
   std::uintmax_t bytes = 0;
   for (Index k = 0; k < count; ++k) {
     const auto line = lines.next();
-    if (!line || !lines.is_whole() || !line->ends_with('}') ||
+    if (!line || !lines.is_whole() || !line->ends_with('}') || has_control_characters(*line) ||
         !line->starts_with(fmt::format("{{\"step\": {}, ", step_of(k)))) {
       return {};
     }
@@ -84,6 +89,14 @@ struct EvolveOutput::Checkpoint {
       LIOR_CHECK(table.size() == hashes.size(), "{}: has {} places of {} frames", path,
                  table.size(), hashes.size());
     }
+  }
+  void read_state(const char* name, std::span<double> numbers) const {
+    file.read_into<double, 1>(name, {numbers.data(), {std::ssize(numbers)}});
+    if (std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); })) {
+      return;
+    }
+    throw RunError(fmt::format(
+        "{}: {} holds a number that is not finite; a good checkpoint has none", file.path(), name));
   }
   Offsets numbers(const char* name) const {
     const auto all = file.read<std::int64_t>(name);
@@ -192,7 +205,8 @@ void EvolveOutput::resume(field::Evolution<double>& evolution,
       lines_ = std::make_unique<io::JsonLines>(path(kLines));
     }
     if (!copy_frames(old, saved, offsets, count, has_lines ? nullptr : &evolution)) continue;
-    if (!has_lines) say(fmt::format("{}: lines were missing; written again", path(kLines)));
+    if (!has_lines)
+      say(fmt::format("{}: lines were missing or damaged; written again", path(kLines)));
     std::error_code missing;
     if (fs::file_size(path(kField), missing) != saved.closed_bytes) {
       say(
@@ -203,7 +217,7 @@ void EvolveOutput::resume(field::Evolution<double>& evolution,
     evolution.visit_state([&](const char* name, std::span<double> numbers) {
       Buffer<double> of_all;
       const std::span<double> all = room_for_all(numbers, of_all);
-      if (writes_) saved.file.read_into<double, 1>(name, {all.data(), {std::ssize(all)}});
+      if (writes_) saved.read_state(name, all);
       each_plane(numbers, all, [this](std::span<double> own, std::span<double> plane) {
         setup_->share->scatter(plane, own, row_reals());
       });

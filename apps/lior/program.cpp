@@ -8,7 +8,9 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "lior/core/error.h"
 #include "lior/core/parallel.h"
@@ -137,6 +139,13 @@ int status_of(const Body& body, const Fail& fail) {
     return fail(kBadInput, error.what());
   } catch (const std::bad_alloc&) {
     return fail(kFailure, "out of memory; a smaller problem would fit");
+  } catch (const std::filesystem::filesystem_error& error) {
+    // The paths that the system refuses are the user's; what it cannot do with good ones is not.
+    const bool failed =
+        error.code() == std::errc::no_space_on_device || error.code() == std::errc::io_error;
+    return fail(failed ? kFailure : kBadInput,
+                fmt::format("{}: cannot be used ({}); expected a path that the system takes",
+                            shown_path(error.path1().string()), error.code().message()));
   } catch (const std::exception& error) {
     return fail(kFailure, error.what());
   }

@@ -462,7 +462,13 @@ def test_a_damaged_field_is_made_again_with_a_word(lior, tmp_path, how, word):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda text: "", lambda text: text[:-40], lambda text: "\0" * len(text)]
+    "spoil",
+    [
+        lambda text: "",
+        lambda text: text[:-40],
+        lambda text: "\0" * len(text),
+        lambda text: text.replace("norm", "\0\0\0\0", 1),
+    ],
 )
 def test_missing_diagnostics_are_written_again(lior, tmp_path, spoil):
     file, whole, out = config(tmp_path), tmp_path / "whole", tmp_path / "run"
@@ -471,7 +477,9 @@ def test_missing_diagnostics_are_written_again(lior, tmp_path, spoil):
     log = out / "diagnostics.jsonl"
     log.write_text(spoil(log.read_text()))
     result = lior("evolve", "--out", out, "--resume", "--steps", 40)
-    assert result.returncode == 0 and "lines were missing; written again" in result.stderr
+    assert (
+        result.returncode == 0 and "lines were missing or damaged; written again" in result.stderr
+    )
     assert differences(whole, out) == []
 
 
@@ -515,6 +523,19 @@ def test_a_damaged_checkpoint_is_named(lior, refused, tmp_path, step):
     assert (
         "checkpoint.safetensors: its step is '" in message and "expected a whole number" in message
     )
+
+
+def test_a_checkpoint_that_holds_no_number_is_named(lior, tmp_path):
+    out = tmp_path / "run"
+    assert lior("evolve", "--config", config(tmp_path), "--out", out, "--steps", 20).returncode == 0
+    checkpoint = out / "checkpoint.safetensors"
+    data = bytearray(checkpoint.read_bytes())
+    size = int.from_bytes(data[:8], "little")
+    place = 8 + size + json.loads(data[8 : 8 + size])["field"]["data_offsets"][0]
+    data[place : place + 8] = np.float64(np.nan).tobytes()
+    checkpoint.write_bytes(data)
+    result = lior("evolve", "--out", out, "--resume", "--steps", 40)
+    assert result.returncode == 1 and "field holds a number that is not finite" in result.stderr
 
 
 def test_the_last_state_is_a_frame_and_a_longer_run_has_none_there(lior, tmp_path):
