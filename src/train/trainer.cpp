@@ -11,7 +11,6 @@
 #include "lior/core/timer.h"
 #include "lior/io/json_lines.h"
 #include "lior/linalg/gemm.h"
-#include "lior/nn/cross_entropy.h"
 #include "lior/train/advice.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/evaluate.h"
