@@ -223,12 +223,22 @@ TEST_F(SettingsFile, ControlCharactersAreNamedWithTheirLine) {
   }
 }
 
-// libFuzzer found "[[(": another assertion of toml++, in builds without NDEBUG.
-TEST_F(SettingsFile, HeadersOfNoNameAreNamedWithTheirLine) {
-  for (const std::string text : {"[[(", "[[[1]]]", "[[=", "[(", "[[ ", "[["}) {
+// libFuzzer found "[[(" and U+0284: promises of toml++ to the compiler that a file can break.
+TEST_F(SettingsFile, LettersThatOpenNoNameAreNamedWithTheirLine) {
+  for (const std::string text : {"[[(", "[[[1]]]", "[[=", "[(", "[[ ", "[[", "\u0284", "\u00a7 = 1",
+                                 "[\u00e9]", "a = 1 \u03b1", "a = [1,\u03b1]"}) {
     const auto path = file("a.toml", "\n" + text);
     const std::string message = error_of([&] { read_file(path); });
     EXPECT_TRUE(message.starts_with(path.string() + ":2: ")) << message;
+  }
+}
+
+TEST_F(SettingsFile, AnyLetterMayStandInAText) {
+  for (const std::string letter : {"\u00a7", "\u0284", "\u2028", "\u65e5", "\U0001f40d"}) {
+    const std::vector<Setting> read =
+        read_file(file("a.toml", "name = \"\"\"\\\n" + letter + "\"\"\"\n"));
+    ASSERT_EQ(read.size(), 1u);
+    EXPECT_EQ(std::get<std::string>(read[0].value), letter);
   }
 }
 
