@@ -32,11 +32,15 @@ def time_text(seconds):
     return f"{seconds / 1e-9:.3g} ns"
 
 
+def threads_text(count):
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def machine_line(facts, version, day):
     """The machine and the software of a result, in one sentence."""
     software = ", ".join(f"{name} {text}" for name, text in version.items())
     return (
-        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads, torch capability "
+        f"{facts['processor']}, {facts['cores']} cores, {threads_text(facts['threads'])}, torch capability "
         f"{facts['torch_capability']}; {software}; {day}."
     )
 
