@@ -7,6 +7,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
+from evolve_runs import frames
 from mpi import mpi_command, needs_mpi
 from test_evolve_xdmf import numbers_of
 
@@ -43,11 +44,6 @@ def evolve(lior, tmp_path):
         return out
 
     return run
-
-
-def frames(folder):
-    with h5py.File(folder / "field.h5") as file:
-        return file["T"][...]
 
 
 def lines(folder):

@@ -3,10 +3,10 @@
 
 import subprocess
 
-import h5py
 import matplotlib
 import numpy as np
 import pytest
+from evolve_runs import frames
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.image import imread
 from mpi import mpi_command, needs_mpi
@@ -51,11 +51,6 @@ def run(lior, tmp_path):
         return out
 
     return evolve
-
-
-def frames(folder):
-    with h5py.File(folder / "field.h5") as file:
-        return file["T"][...]
 
 
 def picture(folder, frame):
