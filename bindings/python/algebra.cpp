@@ -9,6 +9,7 @@
 #include "lior/algebra/quaternion.h"
 #include "lior/core/buffer.h"
 #include "operations.h"
+#include "representation.h"
 #include "transition.h"
 
 namespace lior::python {
@@ -180,6 +181,13 @@ class Bilinears {
     });
   }
 
+  Index dimension() const {
+    return std::visit([](const auto& plan) { return plan->dimension(); }, plan_);
+  }
+  Index spinor_size() const {
+    return std::visit([](const auto& plan) { return plan->spinor_size(); }, plan_);
+  }
+
   Triple forward(const Argument& psi, const Outputs& out) const {
     return std::visit(
         [&]<class S>(const Plan<S>& plan) {
@@ -326,6 +334,9 @@ Source: docs/math/conventions.md, section 5.)")
            "method"_a = "automatic",
            R"(gamma: (d, s, s), any matrices, 1 <= d, s <= 32, real or complex; copied. All other
 arrays have its dtype.)")
+      .def("__repr__", shows({"dimension", "spinor_size"}))
+      .def_prop_ro("dimension", &Bilinears::dimension, "d, the number of generators.")
+      .def_prop_ro("spinor_size", &Bilinears::spinor_size, "s.")
       .def("forward", &Bilinears::forward, "psi"_a, nb::kw_only(), "out"_a = nb::none(),
            "(k0, k1, k2) of psi: (N, s).")
       .def("backward", &Bilinears::backward, "psi"_a, "dk0"_a, "dk1"_a, "dk2"_a, nb::kw_only(),

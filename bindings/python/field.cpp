@@ -18,6 +18,7 @@
 #include "lior/field/expectations.h"
 #include "lior/field/formula.h"
 #include "lior/field/setup.h"
+#include "representation.h"
 #include "signal_watch.h"
 
 namespace lior::python {
@@ -85,9 +86,19 @@ class Hamiltonian {
   }
 
   const Cells& cells() const { return cells_; }
+  nb::tuple shape() const {
+    const Grid& g = cells_.grid;
+    if (cells_.has_z) return nb::make_tuple(g.nx, g.ny, g.nz, g.d, g.d);
+    return nb::make_tuple(g.nx, g.ny, g.d, g.d);
+  }
   template <class Body>
   auto visit(Body&& body) {
     return held_.visit(body);
+  }
+  std::string dtype() {
+    return visit([]<class T>(const SharedHamiltonian<T>&) {
+      return std::is_same_v<T, float> ? "complex64" : "complex128";
+    });
   }
 
   NumPy apply(const Argument& t, const Outputs& out) {
@@ -524,6 +535,10 @@ on the outer faces) or 'neumann' (no slope there), or one word an axis. gxx, gyy
 metric, > 0; gxx_field, gyy_field, gzz_field, of v's shape: the same where it varies, all of the
 grid's axes or none. gxy, gxz, gyz and gxy_field, ..: its components off the diagonal, for periodic
 axes, the fields with those of the diagonal. Error unless it is finite and positive definite.)")
+      .def("__repr__", shows({"shape", "dtype"}))
+      .def_prop_ro("shape", &Hamiltonian::shape,
+                   "Of its fields: (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D).")
+      .def_prop_ro("dtype", &Hamiltonian::dtype, "Of its fields: 'complex64' or 'complex128'.")
       .def("apply", &Hamiltonian::apply, "t"_a, nb::kw_only(), "out"_a = nb::none(), "H[T].")
       .def("norm", &Hamiltonian::norm, "t"_a, "sum sqrt(g) |T|^2.")
       .def(
@@ -563,6 +578,7 @@ current_modulus, current_phase: formulas of x, y, z, t, i, j for a current besid
 'chebyshev' (potential) and 'yoshida4' (current). update_every: T_prev <- T each so many steps (0: never).
 tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
 run.)")
+      .def("__repr__", shows({"step", "time"}))
       .def(
           "run", &Evolution::run, "steps"_a,
           R"(So many steps; Ctrl-C ends it, with the field as after the last whole one. RunError past the

@@ -13,6 +13,7 @@
 #include "lior/geometry/jacobi.h"
 #include "lior/geometry/velocity.h"
 #include "metric.h"
+#include "representation.h"
 
 namespace lior::python {
 namespace {
@@ -484,7 +485,14 @@ void bind_geometry(nb::module_& m) {
           "most_steps"_a = 100000,
           R"(method: 'dopri5' or, for tolerances of 1e-9 and less, 'dop853' (each lane its own steps, error <=
 atol + rtol |state|), 'rk4' or
-'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)");
+'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)")
+      .def("__repr__", shows({"method", "rtol", "atol", "step", "most_steps"}))
+      .def_prop_ro("method",
+                   [](const GeodesicOptions& options) { return std::string(name(options.method)); })
+      .def_ro("rtol", &GeodesicOptions::rtol)
+      .def_ro("atol", &GeodesicOptions::atol)
+      .def_ro("step", &GeodesicOptions::step)
+      .def_ro("most_steps", &GeodesicOptions::most_steps);
 
   const std::string kinds =
       fmt::format(R"(A metric that a text names, for points of either precision.

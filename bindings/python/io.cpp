@@ -7,6 +7,7 @@
 
 #include "bindings.h"
 #include "lior/io/safetensors.h"
+#include "representation.h"
 
 namespace lior::python {
 namespace {
@@ -117,6 +118,7 @@ lengths, UTF-8, JSON, dtypes, shapes, ranges.)")
             new (self) SafeTensors(SafeTensors::open(path_of(path)));
           },
           "path"_a)
+      .def("__repr__", shows({"path", "names"}))
       .def_prop_ro("path", &SafeTensors::path)
       .def_prop_ro("metadata", &SafeTensors::metadata)
       .def_prop_ro("names", &SafeTensors::names, "In the order of the file.")

@@ -12,6 +12,7 @@
 #include "bindings.h"
 #include "lior/nn/activation.h"
 #include "lior/nn/packed_core.h"
+#include "representation.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -455,6 +456,7 @@ It owns no numbers: parameters are a dict of arrays by the names that the progra
           "kind"_a, "d_model"_a, nb::kw_only(), "layers"_a = 1, "options"_a,
           R"(layers: of the model that the layer is for; it sets the size that W_o starts with. options: those
 of the kind, as in a model's configuration, by their short names (heads, window, factors, ...).)")
+      .def("__repr__", shows({"kind", "d_model", "layers", "options"}))
       .def_prop_ro("kind", &Layer::kind)
       .def_prop_ro("d_model", &Layer::d_model)
       .def_prop_ro("layers", &Layer::layers, "Of the model that it is for.")

@@ -12,6 +12,7 @@
 #include "lior/memory/fractional.h"
 #include "lior/memory/mittag_leffler.h"
 #include "operations.h"
+#include "representation.h"
 #include "workspace.h"
 
 namespace lior::python {
@@ -368,6 +369,7 @@ t^-delta ~ sum_j c_j e^(-r_j t) for lags 1 <= t <= horizon, in units of the step
            "delta_low"_a = 0.0, "delta_high"_a = 1.0, nb::call_guard<Unlocked>(),
            R"(2 to 400 ms. Error unless 1e-10 <= tolerance < 1, horizon >= 1,
 0 <= delta_low <= delta_high <= 1 and 96 poles are enough.)")
+      .def("__repr__", shows({"tolerance", "horizon", "poles", "error"}))
       .def_prop_ro("poles", &PowerLawRule::poles)
       .def_prop_ro("error", &PowerLawRule::error)
       .def_prop_ro("tolerance", &PowerLawRule::tolerance)
@@ -392,6 +394,7 @@ Source: docs/math/conventions.md, section 7.)")
            nb::kw_only(), "dtype"_a = "float64", "dtype: of all arrays; states are float64.")
       .def("set", &CausalConvolution::set, "raw"_a,
            "Takes the kernels raw: (H, 12), rows in the order of KERNEL_PARAMETERS.")
+      .def("__repr__", shows({"heads", "state_rows"}))
       .def_prop_ro("heads", &CausalConvolution::heads)
       .def_prop_ro("state_rows", &CausalConvolution::state_rows,
                    "R: a state is (B, H, R, C) float64, zeros at first.")
@@ -447,6 +450,7 @@ The integral at the next sample f_n is tail() + weight f_n; then accept(f_n). Fo
 horizon; RunError past it.)")
       .def(nb::init<double, double, const PowerLawRule&, Index, const std::string&>(), "alpha"_a,
            "dt"_a, "rule"_a, "size"_a, nb::kw_only(), "dtype"_a = "float64")
+      .def("__repr__", shows({"step", "weight", "poles"}))
       .def("start", &FractionalIntegral::start, "f"_a, "f_0: (size,); forgets what came before.")
       .def("accept", &FractionalIntegral::accept, "f"_a, "The next sample f_n: (size,).")
       .def("tail", &FractionalIntegral::tail, "(size,): what accepted samples give.")

@@ -6,6 +6,7 @@
 #include "lior/nn/compat_mamba.h"
 #include "lior/nn/readout.h"
 #include "operations.h"
+#include "representation.h"
 #include "transition.h"
 #include "workspace.h"
 
@@ -221,12 +222,18 @@ h_t = a_t e^(i phi_t) F(x_t) D h_(t-1) + b_t. Source: docs/math/conventions.md, 
 complex_state: 16 numbers a head instead of 8. gates: a_t and b_t; without them a learned unit state
 is turned, and nothing else. phase (phi_t) and rotation (D = diag(e^(i theta_k))) need complex_state.
 readout: 'linear', 'quadratic', 'linear_quadratic', 'invariants'.)")
+      .def("__repr__", shows({"heads", "factors", "transition", "complex_state", "gates", "phase",
+                              "rotation", "readout"}))
       .def_ro("heads", &MixerConfig::heads)
       .def_ro("factors", &MixerConfig::factors)
+      .def_prop_ro("transition",
+                   [](const MixerConfig& mixer) { return std::string(name(mixer.transition)); })
       .def_ro("complex_state", &MixerConfig::complex_state)
       .def_ro("gates", &MixerConfig::gates)
       .def_ro("phase", &MixerConfig::phase)
       .def_ro("rotation", &MixerConfig::rotation)
+      .def_prop_ro("readout",
+                   [](const MixerConfig& mixer) { return std::string(name(mixer.readout)); })
       .def_prop_ro("state_width", &MixerConfig::state_width, "S: 8, or 16 of a complex state.")
       .def_prop_ro(
           "projection_width",

@@ -68,6 +68,9 @@ class TrainedModel:
         self.tokenizer = Tokenizer(self.config.tokenizer, folder)
         self._folder = folder
 
+    def __repr__(self) -> str:
+        return f"TrainedModel({self.config!r}, {self.model!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles hold the settings and the parameters, and need no folder."""
         return _trained, (

@@ -54,6 +54,12 @@ def task_run(program, tmp_path_factory):
     return trained(program, tmp_path_factory.mktemp("task"), "builtin:parity")
 
 
+def test_what_is_shown_of_a_trained_model(task_run):
+    shown = repr(lior.load(task_run))
+    assert shown.startswith("TrainedModel(Config(data='builtin:parity', ")
+    assert "Model(vocabulary=2, classes=2, state_size=" in shown
+
+
 @pytest.fixture(params=["text_run", "task_run"])
 def run(request):
     return request.getfixturevalue(request.param)
