@@ -195,7 +195,7 @@ EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
   if (arguments.preset) config = evolve_preset(*arguments.preset);
   if (arguments.resume) config.integrator_steps = before.integrator_steps;
   for (const settings::Setting& setting : given) settings::assign(fields(config), setting);
-  check_start_is_read(config, given);
+  check_settings_are_read(config, given);
   make_paths_absolute(config);
   if (arguments.resume) {
     settings::check_resumed(fields(before), fields(config), given, "--preset");

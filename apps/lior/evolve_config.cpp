@@ -364,7 +364,7 @@ settings::Fields fields(EvolveConfig& c) {
   };
 }
 
-void check_start_is_read(const EvolveConfig& c, std::span<const settings::Setting> given) {
+void check_settings_are_read(const EvolveConfig& c, std::span<const settings::Setting> given) {
   const struct {
     const char* setting;
     const std::string& value;
@@ -375,7 +375,14 @@ void check_start_is_read(const EvolveConfig& c, std::span<const settings::Settin
   const auto is_given = [&](std::string_view key) {
     return std::any_of(given.begin(), given.end(), [&](const auto& one) { return one.key == key; });
   };
-  if (is_given("initial.kind")) return;  // others may be those of the run that a file was saved by
+  // A kind that is given may leave settings of another unread: they may be those of the run that a
+  // file was saved by.
+  LIOR_CHECK(
+      is_given("potential.kind") || !is_given("potential.strength") || c.potential_strength == 0 ||
+          c.potential_kind != field::Potential::zero,
+      "potential.strength is {}, and potential.kind is zero; expected a kind, which reads it",
+      c.potential_strength);
+  if (is_given("initial.kind")) return;
   for (const auto& [setting, value, kind] : starts) {
     LIOR_CHECK(
         !is_given(setting) || value.empty() || c.initial_kind == kind,

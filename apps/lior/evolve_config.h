@@ -92,9 +92,9 @@ inline constexpr std::string_view kEvolveVariablePrefix = "LIOR_EVOLVE_";
 /// Names of files as they are seen from any folder.
 void make_paths_absolute(EvolveConfig& config);
 
-/// Throws where `given` settings say how the field starts without initial.kind, which is one that
-/// does not read them.
-void check_start_is_read(const EvolveConfig& config, std::span<const settings::Setting> given);
+/// Throws where `given` settings say how the field starts, or how strong the potential is, without
+/// the kind of it, which is one that does not read them.
+void check_settings_are_read(const EvolveConfig& config, std::span<const settings::Setting> given);
 
 /// What the settings say of pictures.
 PictureView picture_view(const EvolveConfig& config);

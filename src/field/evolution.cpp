@@ -89,6 +89,7 @@ Index state_bytes(const Grid& grid, const Settings& s, bool driven) {
 
 template <class T>
 Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
+  check_numbers(s);
   const Index field = grid.numbers() * static_cast<Index>(sizeof(std::complex<T>));
   const bool in_time = load.potential_in_time || load.current_in_time;
   const bool by_stages = in_time || grid.axis_count() == 3 || load.oblique;

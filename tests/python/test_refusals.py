@@ -80,6 +80,20 @@ def test_an_array_that_is_not_finite_is_named_with_its_cell(place, number):
         lior.field.evolve(**arrays, steps=1, lambda_qr=0.1, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lambda_f": 0.1, "alpha": np.nan}, "alpha is nan; expected \\(0, 1\\)"),
+        ({"lambda_f": np.nan}, "lambda_f = nan; expected finite"),
+        ({"dt": np.nan}, "time step is nan"),
+        ({"lambda_qr": 0.1, "tau": np.nan}, "tau is nan"),
+    ],
+)
+def test_settings_of_an_evolution_are_named_as_they_were_given(settings, words):
+    with pytest.raises(lior.Error, match=words):
+        lior.field.evolve(np.ones((3, 4, 1, 1), complex), steps=1, progress=False, **settings)
+
+
 def test_an_order_of_entropy_that_is_no_number_is_not_forgotten():
     nu = np.ones((2, 2))
     nu[0, 0] = np.nan

@@ -36,7 +36,8 @@ struct Load {
   bool current_in_time = false;
 };
 /// Bytes of the arrays that a Hamiltonian and an Evolution of these settings keep. For comparing
-/// with what there is before anything is taken. Throws lior::Error as Grid::check does.
+/// with what there is before anything is taken. Throws lior::Error as Grid::check and, for numbers
+/// of no use, Evolution do.
 template <class T>
 Index planned_bytes(const Grid& grid, const Settings& settings, const Load& load);
 /// Bytes of Evolution::visit_state's arrays.
