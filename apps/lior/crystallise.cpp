@@ -22,7 +22,8 @@ as it is. Where that cannot be, the model stays too, the reason is said, and the
 Prints one JSON object. states, tokens: of the automaton; agreement: part of the outputs along
 fresh words of 8 tokens that were its before; heads: that track it; deviation_before, deviation_exact,
 deviation_float32: the largest error of a turned state as trained, of the exact turns in double, and of
-the weights that hold them; margin: the least lead of the right class's score; checked: positions of
+the weights that hold them; taught: whether the weights that read the states misread exact ones and were
+trained on the automaton's outputs; margin: the least lead of the right class's score; checked: positions of
 long fresh words that were all right afterwards.
 )";
 
@@ -38,9 +39,10 @@ std::string to_json(const train::Crystal& crystal, double seconds) {
       "{{\"states\": {}, \"tokens\": {}, \"agreement\": {:.4g}, \"heads\": {}, "
       "\"rounds\": {}, "
       "\"deviation_before\": {:.3g}, \"deviation_exact\": {:.3g}, \"deviation_float32\": {:.3g}, "
-      "\"margin\": {:.4g}, \"checked\": {}, \"seconds\": {:.3f}}}\n",
+      "\"taught\": {}, \"margin\": {:.4g}, \"checked\": {}, \"seconds\": {:.3f}}}\n",
       crystal.automaton.states, crystal.automaton.letters, crystal.agreement, used, crystal.rounds,
-      worst.before, worst.exact, worst.after, crystal.margin, crystal.checked, seconds);
+      worst.before, worst.exact, worst.after, crystal.taught, crystal.margin, crystal.checked,
+      seconds);
 }
 
 int run(const Arguments& arguments) {

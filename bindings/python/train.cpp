@@ -16,6 +16,7 @@
 #include "lior/train/crystallise.h"
 #include "lior/train/evaluate.h"
 #include "lior/train/generate.h"
+#include "representation.h"
 #include "signal_watch.h"
 #include "train.h"
 
@@ -280,6 +281,7 @@ NamedValues crystallise(Model& model) {
   facts["agreement"] = crystal.agreement;
   facts["rounds"] = crystal.rounds;
   facts["heads"] = heads;
+  facts["taught"] = crystal.taught;
   facts["margin"] = crystal.margin;
   facts["checked"] = crystal.checked;
   return facts;
@@ -397,6 +399,7 @@ void bind_model(nb::module_& m) {
 Between calls stands a state of constant size. Bit-equal for equal thread counts and SIMD levels.)")
       .def(nb::init<const Config&>(), "config"_a, "Zeros; see initialize.")
       .def("initialize", &Model::initialize, "seed"_a, "Start values, of the seed alone.")
+      .def("__repr__", shows({"vocabulary", "classes", "state_size"}))
       .def_prop_ro("vocabulary", [](Model& m) { return m.get().config().vocabulary; })
       .def_prop_ro("classes", [](Model& m) { return m.get().config().classes; })
       .def_prop_ro("state_size", [](Model& m) { return m.get().state_size(); })
@@ -434,6 +437,7 @@ void bind_training(nb::module_& m) {
 
 measure() reads the gradients that the model holds; step(rate, clip) updates its parameters.)")
       .def(nb::init<const Config&, Model&>(), "config"_a, "model"_a, nb::keep_alive<1, 3>())
+      .def("__repr__", shows({"steps"}))
       .def("measure", &Optimizer::measure, "|g| over all parameters.")
       .def("step", &Optimizer::step, "rate"_a, "clip"_a = 1.0,
            "The update by `clip` times the gradients just measured.")
@@ -448,6 +452,7 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
                 train::Curriculum(config.curriculum, data.source->shortest_length(), config.length);
           },
           "config"_a, "data"_a)
+      .def("__repr__", shows({"length", "finished", "over_generators"}))
       .def_prop_ro("length", &train::Curriculum::length)
       .def_prop_ro("finished", &train::Curriculum::finished)
       .def_prop_ro("over_generators", &train::Curriculum::over_generators,
@@ -478,8 +483,8 @@ sequences of a length; of a text, its held-out tail (split='val') or all. by_pos
       "crystallise", &crystallise, "model"_a,
       R"(Makes a model that nearly tracks a finite automaton track it exactly, as `lior crystallise`: its
 parameters are changed. A dict: the automaton (states, tokens, start, next: states x tokens numbers row by
-row, output of each state), agreement of the model's outputs with it before, rounds, margin, checked, and
-of each head (deviation before, of the exact turns in double, in the float32 weights, whether it is used).
+row, output of each state), agreement of the model's outputs with it before, rounds, taught (whether exact states were misread, and what reads them was trained), margin,
+checked, and of each head (deviation before, of the exact turns in double, in the float32 weights, whether it is used).
 RunError that says why where it cannot be; the model then stays as it was.)");
   m.def(
       "load_model", &load_model, "folder"_a, "weights"_a = "best",

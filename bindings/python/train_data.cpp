@@ -10,6 +10,7 @@
 #include "lior/train/byte_pairs.h"
 #include "lior/train/source.h"
 #include "lior/train/tokenizer_kinds.h"
+#include "representation.h"
 #include "signal_watch.h"
 #include "train.h"
 
@@ -97,6 +98,7 @@ void bind_data(nb::module_& m) {
           },
           "name"_a = "byte", "folder"_a = "",
           "By the name that a configuration has; folder: of the run that keeps it.")
+      .def("__repr__", shows({"vocabulary"}))
       .def_prop_ro("vocabulary", [](const Tokenizer& t) { return t.shared->vocabulary(); })
       .def(
           "encode",
@@ -146,6 +148,7 @@ between documents of a file; cache: a run's folder, which may hold the same text
       .def("__init__", &open_data, "name"_a, "held_out"_a = 0.1, "tokenizer"_a = "byte",
            nb::kw_only(), "pattern"_a = "*", "field"_a = "text", "separator"_a = "", "cache"_a = "",
            data_help.c_str())
+      .def("__repr__", shows({"tokenizer", "vocabulary", "classes"}))
       .def_prop_ro(
           "tokenizer",
           [](const Data& d) -> std::optional<Tokenizer> {
@@ -161,7 +164,7 @@ between documents of a file; cache: a run's folder, which may hold the same text
           "training_batch", &training_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
           "generators"_a = false,
           R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5,
-s5 and group:EXPR, words of a few elements that make all others.)")
+s5, z60, parity and group:EXPR, words of a few elements that make all others.)")
       .def("training_places", &training_places, "seed"_a, "step"_a, "batch"_a, "length"_a,
            "(B,) int64: where in the text the rows of that training_batch begin.");
 }

@@ -9,6 +9,7 @@
 #include "lior/linalg/small_matrix.h"
 #include "lior/nn/readout.h"
 #include "lior/nn/rms_norm.h"
+#include "train/taught_reading.h"
 #include "train/turned_states.h"
 
 namespace lior::train {
@@ -264,14 +265,13 @@ class Crystallisation {
     for (const Word& word : learnt_.access) states_.push_back(runner_.state_after(word));
     if (is_exact()) {
       crystal_.was_exact = true;
-      check_pairs();
-      check_long_words();
+      check();
       return crystal_;
     }
     try {
       return with_heads(kNearDeviation);
     } catch (const RunError& why) {
-      if (!options_.all_heads) throw;
+      if (!options_.thorough) throw;
       return with_all_heads(why);
     }
   }
@@ -340,12 +340,13 @@ class Crystallisation {
 
   /// With those heads whose mean deviation is at most `near`.
   Crystal with_heads(double near) {
+    crystal_.taught = false;
     const std::vector<TurnedStates> heads = fit(near);
     const std::vector<float> before(model_.values().begin(), model_.values().end());
     try {
       write(heads);
-      check_pairs();
-      check_long_words();
+      if (options_.thorough && misread_pair()) teach();
+      check();
     } catch (...) {
       std::copy(before.begin(), before.end(), model_.values().begin());
       throw;
@@ -391,6 +392,13 @@ class Crystallisation {
     }
   }
 
+  void teach() {
+    std::vector<bool> read;
+    for (const HeadDeviation& head : crystal_.heads) read.push_back(head.used);
+    teach_reading(model_, automaton(), read, options_.learn.seed);
+    crystal_.taught = true;
+  }
+
   void silence_unused() {
     constexpr Index kWords = 1024, kLength = 16;
     const Array<std::int32_t, 2> words = random_words(kWords, kLength);
@@ -429,8 +437,13 @@ class Crystallisation {
     }
   }
 
-  /// Every letter after every state's word.
-  void check_pairs() {
+  void check() {
+    if (const auto what = misread_pair()) throw RunError(*what);
+    check_long_words();
+  }
+
+  /// Runs every letter after every state's word: what is misread first, if anything is.
+  std::optional<std::string> misread_pair() {
     crystal_.margin = std::numeric_limits<double>::infinity();
     const Index V = automaton().letters;
     for (std::int32_t state = 0; state < automaton().states; ++state) {
@@ -444,23 +457,27 @@ class Crystallisation {
       }
       runner_.scores(words.view(), scores.view());
       for (std::int32_t letter = 0; letter < V; ++letter) {
-        check_scores(state, letter, scores.view()[letter]);
+        if (auto what = misread(state, letter, scores.view()[letter])) return what;
       }
     }
+    return {};
   }
 
-  void check_scores(std::int32_t state, std::int32_t letter, View<const float, 1> scores) {
+  std::optional<std::string> misread(std::int32_t state, std::int32_t letter,
+                                     View<const float, 1> scores) {
     const std::int32_t right = output_of(automaton().after(state, letter));
     for (std::int32_t other = 0; other < scores.size(); ++other) {
       if (other == right) continue;
       const double lead = scores[right] - scores[other];
       crystal_.margin = std::min(crystal_.margin, lead);
       if (lead > 0) continue;
-      throw RunError(
-          fmt::format("with exact turns token {} in state {} is read as {} and not as {}: what "
-                      "reads the states has not learnt it",
-                      letter, state, other, right));
+      return fmt::format(
+          "with exact turns token {} in state {} is read as {} and not as {}: what reads the "
+          "states "
+          "has not learnt it",
+          letter, state, other, right);
     }
+    return {};
   }
 
   void check_long_words() {

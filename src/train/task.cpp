@@ -233,20 +233,13 @@ Task make_automaton(const std::string& path) {
                        .fingerprint = hash});
 }
 
-/// The word problem of a group under a name of its own.
-Task named_group(std::string name, const std::string& expression, bool has_generators) {
-  WordProblem problem = all_products(expression);
-  if (!has_generators) problem.generators.clear();
-  return word_problem(std::move(name), std::move(problem));
-}
-
 std::vector<Task> make_tasks() {
   constexpr auto symbols = static_cast<Index>(kReplSymbols.size());
   return {
-      named_group("a5", "A5", true),
-      named_group("s5", "S5", true),
-      named_group("z60", "Z60", false),
-      named_group("parity", "Z2", false),
+      word_problem("a5", all_products("A5")),
+      word_problem("s5", all_products("S5")),
+      word_problem("z60", all_products("Z60")),
+      word_problem("parity", all_products("Z2")),
       word_problem("even_pairs", {.machine = even_pairs()}),
       word_problem("cycle_navigation", {.machine = cycle_navigation(5)}),
       word_problem("modular_arithmetic", {.machine = modular_arithmetic(5),
@@ -326,8 +319,8 @@ Sequence::Sequence(const Task& task, Purpose purpose, std::uint64_t seed, Index 
              .length = length,
              .alphabet = alphabet} {
   LIOR_CHECK(alphabet == Alphabet::all || task.has_generators(),
-             "the task {} has no generators to begin with (curriculum.generators); a5, s5 and "
-             "group:EXPR have",
+             "the task {} has no generators to begin with (curriculum.generators); a5, s5, "
+             "z60, parity and group:EXPR have",
              task.name);
   LIOR_CHECK(length >= task.shortest_length && length <= kLongestSequence,
              "a sequence of {} has {} to {} tokens; length is {}", task.name, task.shortest_length,

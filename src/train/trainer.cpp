@@ -356,7 +356,7 @@ class Trainer {
   /// Makes the model exact, which ends the run; else it goes on, and says at its end why not.
   void make_exact() {
     try {
-      exact_ = crystallise(model_, {.all_heads = ended()});
+      exact_ = crystallise(model_, {.thorough = ended()});
     } catch (const RunError& why) {
       if (ended()) hooks_.say(fmt::format("the model was not made exact: {}", why.what()));
     }

@@ -54,6 +54,19 @@ def test_a_model_that_loses_track_never_does_again(lior, trained, tmp_path):
     assert lior(*more).returncode == 0
 
 
+@pytest.mark.parametrize("group", ["Z12", "Z20"])
+def test_what_reads_the_states_is_taught_where_it_has_not_learnt_them(lior, tmp_path, group):
+    """Cyclic groups are tracked long before what reads them tells all exact states apart."""
+    data = f"builtin:group:{group}"
+    run = train(tmp_path / "run", "--data", data, "--steps", 300, "--crystallise", "off")
+    result = lior("crystallise", "--model", run, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["states"] == int(group[1:]) and report["margin"] > 0.5
+    line = lior("eval", "--model", run, "--data", data, "--length", 20000, "--count", 4).stdout
+    assert json.loads(line)["wrong"] == 0
+
+
 def test_a_run_ends_where_it_is_exact(lior, trained, tmp_path):
     out = train(tmp_path / "run", "--steps", 2000)
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").open()]

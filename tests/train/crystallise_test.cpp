@@ -173,6 +173,7 @@ void expect_exact_again(const Turned& group) {
   EXPECT_LT(head.exact, 1e-13);  // roundings of double
   EXPECT_LT(head.after, 1e-6);   // of float weights
   EXPECT_FALSE(crystal.heads[1].used);
+  EXPECT_FALSE(crystal.taught);  // what reads the states is right already
   constexpr Index kLong = 10000;
   EXPECT_EQ(wrong_outputs(model, crystal.automaton, kLong), 0);
   std::copy(disturbed.begin(), disturbed.end(), model.values().begin());

@@ -73,7 +73,7 @@ TEST(Task, GeneratorsAreFewAndTheirProductsAreAllLabels) {
     EXPECT_EQ(static_cast<Index>(labels.size()), task.classes) << task.name;
   }
   Array<std::int32_t, 1> tokens({9}), targets({9});
-  EXPECT_THROW(fill_sequence(find_task("z60"), Purpose::training, 0, 0, 0, tokens.view(),
+  EXPECT_THROW(fill_sequence(find_task("even_pairs"), Purpose::training, 0, 0, 0, tokens.view(),
                              targets.view(), Alphabet::generators),
                Error);
 }

@@ -14,8 +14,10 @@
 ///      (heads that learnt nothing of the automaton are not read any more);
 ///   3. the rows of the projection that give each token its turns, with the least change
 ///      sum |dW|^2 + |db|^2, and the start of each head;
-///   4. every pair of a state and a token is run, and long fresh words: all predictions are the
-///      automaton's.
+///   4. every pair of a state and a token is run. Where one is misread, the weights that read the
+///      states, and no others, are trained on the automaton's own outputs: a small problem, since
+///      each state is one point now;
+///   5. every pair, and long fresh words: all predictions are the automaton's.
 ///
 /// Only rounding is left: float32 weights hold a turn to about 1e-7, so N random tokens move a
 /// state by about 1e-7 sqrt N. Words that repeat a short period add up their errors instead,
@@ -32,8 +34,9 @@ namespace lior::train {
 
 struct CrystalOptions {
   LearnOptions learn{};
-  bool all_heads = true; /**< where the heads that are near do not suffice, make all of them exact:
-                            some solutions read all, and it takes longer */
+  bool thorough = true; /**< where exact states are misread, teach what reads them, and where the
+                           heads that are near do not suffice, make all of them exact: some
+                           solutions read all. Takes longer */
 };
 
 /// How far F_t x_s is from +-x_{s t} at most, over all states and tokens: of one head.
@@ -46,6 +49,7 @@ struct HeadDeviation {
 
 struct Crystal {
   bool was_exact = false;  ///< before: the model is as it was
+  bool taught = false;     ///< exact states were misread at first, and what reads them was trained
   Automaton automaton;     ///< what the model tracks
   double agreement = 0;    ///< part of the outputs along short fresh words that were its before
   Index rounds = 0;        ///< of the alternation, the most that a head took
@@ -63,9 +67,10 @@ std::optional<std::string> why_not_exact(const nn::ModelConfig& config);
 
 /// Writes exact turns and starts into the model; one whose heads are exact already, as far as its
 /// weights can hold turns, stays as it is, and is checked. Cost: seconds. Bit-equal across thread
-/// counts. Throws lior::Error with why_not_exact; lior::RunError, with the model as it was, when
-/// its predictions are no automaton's, a token merges states, no exact turns are near, d_model is
-/// too small for the tokens, or a prediction is wrong afterwards. It says which, with the numbers.
+/// counts, where it teaches for equal ones. Throws lior::Error with why_not_exact; lior::RunError,
+/// with the model as it was, when its predictions are no automaton's, a token merges states, no
+/// exact turns are near, d_model is too small for the tokens, or a prediction is wrong afterwards.
+/// It says which, with the numbers.
 Crystal crystallise(nn::Model<float>& model, const CrystalOptions& options = {});
 
 }  // namespace lior::train

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/taught_reading.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "lior/core/random.h"
+#include "lior/train/checkpoint.h"
+#include "lior/train/optimizer.h"
+
+namespace lior::train {
+namespace {
+
+constexpr Index kWords = 64, kLength = 64;  // a step
+constexpr double kRate = 5e-3;              // at first; it falls to zero
+constexpr std::array<std::string_view, 5> kMakeTurns = {
+    "embedding.weight", "blocks.0.mixer.norm.weight", "blocks.0.mixer.in.weight",
+    "blocks.0.mixer.in.bias", "blocks.0.mixer.initial"};
+
+/// Random words, and the automaton's output after each letter.
+void fill(const Automaton& automaton, Random& random, View<std::int32_t, 2> words,
+          View<std::int32_t, 2> outputs) {
+  for (Index word = 0; word < words.extent(0); ++word) {
+    std::int32_t state = automaton.start;
+    for (Index t = 0; t < words.extent(1); ++t) {
+      const auto letter = static_cast<std::int32_t>(random.below(automaton.letters));
+      state = automaton.after(state, letter);
+      words(word, t) = letter;
+      outputs(word, t) = automaton.output[static_cast<std::size_t>(state)];
+    }
+  }
+}
+
+/// Takes away what would move the turns, or have a silent head read again.
+void hold(nn::Model<float>& model, const std::vector<bool>& read) {
+  for (const nn::Parameter& p : model.parameters()) {
+    const std::span<float> gradient = model.gradients().subspan(static_cast<std::size_t>(p.offset),
+                                                                static_cast<std::size_t>(p.size));
+    if (std::ranges::find(kMakeTurns, p.name) != kMakeTurns.end()) {
+      std::ranges::fill(gradient, 0.0f);
+    } else if (p.name == "blocks.0.mixer.readout.weight") {  // columns: heads of each number shown
+      for (std::size_t k = 0; k < gradient.size(); ++k) {
+        if (!read[k % read.size()]) gradient[k] = 0;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void teach_reading(nn::Model<float>& model, const Automaton& automaton,
+                   const std::vector<bool>& read, std::uint64_t seed) {
+  Optimizer<float> optimizer({.weight_decay = 0}, tensors_of(model.parameters()));
+  Arena arena(model.training_bytes(kWords, kLength));
+  Array<std::int32_t, 2> words({kWords, kLength}), outputs({kWords, kLength});
+  Random random(seed);
+  for (Index step = 0; step < kReadingSteps; ++step) {
+    fill(automaton, random, words.view(), outputs.view());
+    arena.reset();
+    model.loss_and_gradients(std::as_const(words).view(), std::as_const(outputs).view(), arena);
+    hold(model, read);
+    optimizer.measure(model.gradients());
+    const double left = 1 - static_cast<double>(step) / static_cast<double>(kReadingSteps);
+    optimizer.step(kRate * left, 1, model.values(), model.gradients());
+  }
+}
+
+}  // namespace lior::train
