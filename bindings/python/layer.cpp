@@ -11,7 +11,6 @@
 
 #include "bindings.h"
 #include "lior/nn/activation.h"
-#include "lior/nn/packed_core.h"
 #include "representation.h"
 #include "workspace.h"
 
@@ -296,16 +295,22 @@ NumPy step(Layer& self, const NamedArguments& parameters, const Argument& x, con
 /// batch is a sequence.
 using Lengths = std::optional<std::vector<Index>>;
 
+/// The sequences of [batch, length] rows, or of one row of these lengths, which must outlive them.
+nn::Sequences sequences_of(Index batch, Index length, const Lengths& lengths) {
+  if (!lengths) return {batch, length};
+  const nn::Sequences packed = nn::Sequences::packed(*lengths);
+  LIOR_CHECK(batch == 1 && packed.rows() == length,
+             "lengths are of {} tokens in one row, one sequence behind another; projection is of "
+             "{} rows of {}",
+             packed.rows(), batch, length);
+  return packed;
+}
+
 /// What a layer saves of a call between the two projections.
 template <class T>
-nn::SavedPlan inner_plan(Layer& layer, Index batch, Index length, const Lengths& lengths) {
-  const nn::Core<T>& core = layer.block<T>().layer->core();
+nn::SavedPlan inner_plan(Layer& layer, const nn::Sequences& sequences) {
   nn::SavedPlan plan;
-  if (lengths) {
-    nn::PackedCore<T>(core, *lengths).save({batch, length}, plan);
-  } else {
-    core.save({batch, length}, plan);
-  }
+  layer.block<T>().layer->core().save(sequences, plan);
   return plan;
 }
 
@@ -313,24 +318,16 @@ nn::SavedPlan inner_plan(Layer& layer, Index batch, Index length, const Lengths&
 template <class T>
 struct Inner {
   Inner(Call& call, Layer& layer, const Argument& projection_, const Lengths& lengths)
-      : own(layer.block<T>().layer->core()), shape(own.shape()) {
+      : core(layer.block<T>().layer->core()), shape(core.shape()) {
     const Index gate = shape.gate ? shape.out : 0;
     projection = rows(call.in<T>("projection", projection_, {'B', 'N', shape.in + gate}));
-    sequences = {call['B'], call['N']};
-    LIOR_CHECK(!lengths || sequences.batch == 1,
-               "lengths are of sequences in one row, one behind another; projection has {} rows",
-               sequences.batch);
-    if (lengths) packed.emplace(own, *lengths);
-    states = lengths ? std::ssize(*lengths) : sequences.batch;
-    plan = inner_plan<T>(layer, sequences.batch, sequences.length, lengths);
+    sequences = sequences_of(call['B'], call['N'], lengths);
+    plan = inner_plan<T>(layer, sequences);
   }
-  const nn::Core<T>& core() const { return packed ? *packed : own; }
   /// A state that is read and written in place, or none.
   MatrixView<T> state_or_none(Call& call, const char* name, const Output& given) const {
     if (given.is_none()) return {};
-    const Index size = own.state_size();
-    const View<T, 2> state = call.state<T>(name, given, {states, size});
-    return packed ? MatrixView<T>(state.data(), 1, states * size) : MatrixView<T>(state);
+    return call.state<T>(name, given, {sequences.batch, core.state_size()});
   }
   template <class U>
   MatrixView<U> columns(View<U, 2> of) const {
@@ -341,11 +338,9 @@ struct Inner {
     return MatrixView<U>(of).block(0, shape.in, of.extent(0), shape.out);
   }
 
-  const nn::Core<T>& own;
-  std::optional<nn::PackedCore<T>> packed;
+  const nn::Core<T>& core;
   nn::CoreShape shape;
   nn::Sequences sequences;
-  Index states = 0;
   nn::SavedPlan plan;
   View<const T, 2> projection;
 };
@@ -367,9 +362,9 @@ Triple inner_forward(Layer& self, const NamedArguments& parameters, const Argume
     return call.run_watched([&] {
       run_alone(self, [&](Arena& arena) {
         const View<T, 2> y = rows(inner.shape.gate ? ungated : z);
-        inner.core().forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
-                              saved_in<T>(inner.plan, kept, arena), arena},
-                             h, y);
+        inner.core.forward({inner.sequences, given.values(arena), inner.columns(inner.projection),
+                            saved_in<T>(inner.plan, kept, arena), arena},
+                           h, y);
         if (arena.planning() || !inner.shape.gate) return;
         nn::gate_forward<T>(y, inner.gate(inner.projection), rows(z));
       });
@@ -400,7 +395,7 @@ ArrayAndGradients inner_backward(Layer& self, const NamedArguments& parameters,
         const auto sums = given.zeros(arena);
         const auto dy = arena.take<T, 2>(of_y.shape());
         const auto again = inner.shape.keep_y ? as_writable(of_y) : arena.take<T, 2>(of_y.shape());
-        inner.core().restore(pass, again);
+        inner.core.restore(pass, again);
         if (!arena.planning()) {
           std::copy(of_z.begin(), of_z.end(), dy.begin());
           if (inner.shape.gate) {
@@ -408,7 +403,7 @@ ArrayAndGradients inner_backward(Layer& self, const NamedArguments& parameters,
                                  inner.gate(rows(d_projection)));
           }
         }
-        inner.core().backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
+        inner.core.backward(pass, again, dy, inner.columns(rows(d_projection)), sums, dh);
         if (!arena.planning()) given.give(sums);
       });
     }));
@@ -499,7 +494,7 @@ of the kind, as in a model's configuration, by their short names (heads, window,
       .def(
           "inner_saved_size",
           [](Layer& self, Index batch, Index length, const Lengths& lengths) {
-            return inner_plan<float>(self, batch, length, lengths).kept();
+            return inner_plan<float>(self, sequences_of(batch, length, lengths)).kept();
           },
           "batch"_a, "length"_a, "lengths"_a = nb::none(), "Numbers that inner_forward saves.")
       .def("start", &start, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",

@@ -51,30 +51,16 @@ struct ResidualBlock<T>::Arrays {
 template <class T>
 ResidualBlock<T>::ResidualBlock(std::unique_ptr<Core<T>> core, Index d_model, double out_gain,
                                 const std::string& prefix, Layout& layout)
-    : core_(std::move(core)), shape_(core_->shape()), d_model_(d_model), out_gain_(out_gain) {
+    : core_(std::make_unique<PackedCore<T>>(std::move(core))),
+      shape_(core_->shape()),
+      d_model_(d_model),
+      out_gain_(out_gain) {
   const Index P = projection_width(shape_);
   norm_ = layout.add(prefix + "norm.weight", {d_model});
   in_weight_ = layout.add(prefix + "in.weight", {P, d_model}, true);
   if (shape_.bias) in_bias_ = layout.add(prefix + "in.bias", {P});
   core_->declare(prefix, layout);
   out_weight_ = layout.add(prefix + "out.weight", {d_model, shape_.out}, true);
-}
-
-template <class T>
-ResidualBlock<T>::ResidualBlock(const ResidualBlock& of, std::unique_ptr<Core<T>> core)
-    : core_(std::move(core)),
-      shape_(of.shape_),
-      d_model_(of.d_model_),
-      out_gain_(of.out_gain_),
-      norm_(of.norm_),
-      in_weight_(of.in_weight_),
-      in_bias_(of.in_bias_),
-      out_weight_(of.out_weight_) {}
-
-template <class T>
-std::unique_ptr<ResidualBlock<T>> ResidualBlock<T>::packed(std::span<const Index> lengths) const {
-  return std::unique_ptr<ResidualBlock>(
-      new ResidualBlock(*this, std::make_unique<PackedCore<T>>(*core_, lengths)));
 }
 
 template <class T>

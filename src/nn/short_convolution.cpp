@@ -118,17 +118,29 @@ class ShortConvolutionLayer final : public Layer<T> {
   void forward(const LayerCall<T>& call, MatrixView<T> state, View<T, 2> out) const override {
     if (call.sequences.stretch.is_shared()) return forward_shared(call, state, out);
     if (call.arena.planning() || out.empty()) return;
-    short_convolution_forward<T>(call.sequences.batch, call.x, taps_.in(call.values), state, out);
+    call.sequences.for_each_call([&](Index first, Index row, const Sequences& sequences) {
+      const auto before =
+          state.data == nullptr ? state : state.block(first, 0, sequences.batch, state.cols);
+      short_convolution_forward<T>(sequences.batch, rows_of(call.x, row, sequences),
+                                   taps_.in(call.values), before, rows_of(out, row, sequences));
+    });
   }
 
   void backward(const LayerCall<T>& call, View<T, 2> dx, std::span<T> d_values) const override {
     if (call.sequences.stretch.is_shared()) return backward_shared(call, dx, d_values);
     if (call.arena.planning()) return;
-    short_convolution_backward<T>(call.sequences.batch, call.x, taps_.in(call.values), dx,
-                                  taps_.in(d_values));
+    call.sequences.for_each_call([&](Index, Index row, const Sequences& sequences) {
+      short_convolution_backward<T>(sequences.batch, rows_of(call.x, row, sequences),
+                                    taps_.in(call.values), rows_of(dx, row, sequences),
+                                    taps_.in(d_values));
+    });
   }
 
  private:
+  template <class U>
+  static View<U, 2> rows_of(View<U, 2> of, Index row, const Sequences& sequences) {
+    return {of.data() + row * of.extent(1), {sequences.rows(), of.extent(1)}};
+  }
   Halo halo(const LayerCall<T>& call) const { return {call.sequences, taps_.shape[0] - 1}; }
 
   /// A stretch with its halo begins where the sequences do, or has all that its own rows see: it

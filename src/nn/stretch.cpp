@@ -27,6 +27,13 @@ T* row_of(MatrixView<T> rows, Index i) {
 
 }  // namespace
 
+Sequences Sequences::packed(std::span<const Index> lengths) {
+  for (const Index length : lengths) {
+    LIOR_CHECK(length >= 0, "lengths hold {}; expected at least 0", length);
+  }
+  return {.batch = std::ssize(lengths), .lengths = lengths};
+}
+
 template <class T>
 void Stretch::gather_parts(std::span<T> all, Arena& arena) const {
   const Arena::Scope scope(arena);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sequences packed into the rows of one call, beside each in a call of its own.
-#include "lior/nn/packed_core.h"
+#include "lior/nn/residual_block.h"
 
 #include <gtest/gtest.h>
 
@@ -58,12 +58,13 @@ struct Lone {
     Buffer<double> out, dx, d_values;
   };
 
-  /// out of rows x, and the gradients of sum d_out * out; with a state forward alone.
-  Result run(const ResidualBlock<double>& layer, std::span<const double> x,
+  /// out of rows x, one sequence or those of the lengths, and the gradients of sum d_out * out;
+  /// with a state forward alone.
+  Result run(std::span<const Index> lengths, std::span<const double> x,
              std::span<const double> d_out, linalg::MatrixView<double> state = {}) const {
     const Index rows = std::ssize(x) / kWidth;
-    const Sequences sequences{1, rows};
-    const SavedPlan plan = layer.plan(sequences);
+    const Sequences sequences = lengths.empty() ? Sequences{1, rows} : Sequences::packed(lengths);
+    const SavedPlan plan = block->plan(sequences);
     Result result{Buffer<double>(rows * kWidth), Buffer<double>(rows * kWidth),
                   Buffer<double>(layout.size())};
     std::copy(d_out.begin(), d_out.end(), result.dx.begin());
@@ -74,10 +75,10 @@ struct Lone {
                              {x.data(), {rows, kWidth}},
                              take_saved<double>(plan, arena),
                              arena};
-      layer.forward(call, state, {result.out.data(), {rows, kWidth}});
+      block->forward(call, state, {result.out.data(), {rows, kWidth}});
       if (state.data != nullptr) return;
-      layer.restore(call);
-      layer.backward(call, {result.dx.data(), {rows, kWidth}}, result.d_values.span());
+      block->restore(call);
+      block->backward(call, {result.dx.data(), {rows, kWidth}}, result.d_values.span());
     };
     Arena planner = Arena::planner();
     pass(planner);
@@ -106,16 +107,15 @@ class Packed : public testing::TestWithParam<Case> {
 
 TEST_P(Packed, SequencesAreThoseOfCallsOfTheirOwn) {
   const Lone lone(GetParam());
-  const auto packed = lone.block->packed(kLengths);
   const Buffer<double> x = noise(kRows * kWidth, 5), d_out = noise(kRows * kWidth, 6);
-  const Lone::Result all = lone.run(*packed, x.span(), d_out.span());
+  const Lone::Result all = lone.run(kLengths, x.span(), d_out.span());
   Buffer<double> d_values(lone.layout.size());
   std::fill(d_values.begin(), d_values.end(), 0.0);
   std::size_t begin = 0;
   for (const Index length : kLengths) {
     const auto size = static_cast<std::size_t>(length * kWidth);
     const Lone::Result one =
-        lone.run(*lone.block, x.span().subspan(begin, size), d_out.span().subspan(begin, size));
+        lone.run({}, x.span().subspan(begin, size), d_out.span().subspan(begin, size));
     for (std::size_t i = 0; i < size; ++i) {
       EXPECT_NEAR(all.out[begin + i], one.out[i], kTolerance);
       EXPECT_NEAR(all.dx[begin + i], one.dx[i], 10 * kTolerance);
@@ -135,10 +135,9 @@ TEST_P(Packed, StatesGoOnWhereEachSequenceEnds) {
   const Buffer<double> x = noise(kRows * kWidth, 7), rest = noise(10 * kWidth, 8);
   Array<double, 2> states({count, size});
   lone.block->initial_state(lone.values.span(), states.view());
-  const linalg::MatrixView<double> packed(states.data(), 1, count * size);
   const std::span<const double> none;
-  lone.run(*lone.block->packed(kLengths), x.span(), none, packed);
-  const Lone::Result after = lone.run(*lone.block->packed(second), rest.span(), none, packed);
+  lone.run(kLengths, x.span(), none, states.view());
+  const Lone::Result after = lone.run(second, rest.span(), none, states.view());
   std::size_t first = 0, begin = 0;
   for (Index i = 0; i < count; ++i) {
     Array<double, 2> state({1, size});
@@ -148,8 +147,8 @@ TEST_P(Packed, StatesGoOnWhereEachSequenceEnds) {
     };
     const auto before = x.span().subspan(first, size_of(kLengths));
     const auto then = rest.span().subspan(begin, size_of(second));
-    lone.run(*lone.block, before, none, state.view());
-    const Lone::Result one = lone.run(*lone.block, then, none, state.view());
+    lone.run({}, before, none, state.view());
+    const Lone::Result one = lone.run({}, then, none, state.view());
     for (std::size_t k = 0; k < then.size(); ++k) {
       EXPECT_NEAR(after.out[begin + k], one.out[k], kTolerance);
     }
@@ -165,11 +164,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Packed, testing::ValuesIn(cases()),
 TEST(PackedCore, RefusesLengthsThatDoNotFit) {
   const Lone lone(cases().front());
   const Buffer<double> x = noise(kRows * kWidth, 5);
-  EXPECT_NE(error_of([&] {
-              lone.run(*lone.block->packed(std::vector<Index>{5, 20}), x.span(), {});
-            }).find("lengths are of 25 rows; the call has 26"),
+  const std::vector<Index> few{5, 20}, negative{27, -1};
+  EXPECT_NE(error_of([&] { lone.run(few, x.span(), {}); }).find("[25]; expected [26]"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { lone.block->packed(std::vector<Index>{-1}); }).find("lengths hold -1"),
+  EXPECT_NE(error_of([&] { Sequences::packed(negative); }).find("lengths hold -1"),
             std::string::npos);
 }
 

@@ -28,11 +28,6 @@ class ResidualBlock final : public Layer<T> {
 
   const Core<T>& core() const { return *core_; }
 
-  /// The layer for sequences of these lengths, one behind another in the R rows of one sequence
-  /// (packed_core.h): the same parameters in the same places, norm and products of all rows at
-  /// once. This layer must outlive it.
-  std::unique_ptr<ResidualBlock> packed(std::span<const Index> lengths) const;
-
   void initialize(Initializer<T>& initializer) const override;
   Index state_size() const override { return core_->state_size(); }
   void initial_state(std::span<const T> values, linalg::MatrixView<T> state) const override {
@@ -52,8 +47,6 @@ class ResidualBlock final : public Layer<T> {
                 linalg::MatrixView<T> d_state) const;
 
  private:
-  ResidualBlock(const ResidualBlock& of, std::unique_ptr<Core<T>> core);
-
   struct Arrays;
   Arrays arrays(const Saved<T>& saved) const;
   CoreCall<T> core_call(const LayerCall<T>& call, const Arrays& arrays) const;

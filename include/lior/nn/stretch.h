@@ -2,6 +2,9 @@
 #pragma once
 /// Sequences whose tokens several ranks hold: each a stretch of every sequence, in their order.
 
+#include <numeric>
+#include <span>
+
 #include "lior/comm/communicator.h"
 #include "lior/core/arena.h"
 #include "lior/linalg/matrix_view.h"
@@ -41,13 +44,28 @@ struct Stretch {
   void share_last(linalg::MatrixView<T> rows, Arena& arena) const;
 };
 
-/// The sequences of one call. Row b N + n of an [R, D] array belongs to token n of sequence b.
+/// The sequences of one call, none of which sees another. Row b N + n of an [R, D] array belongs to
+/// token n of sequence b; or they are packed, of any lengths, one behind another.
 struct Sequences {
   Index batch = 0;
-  Index length = 0;  ///< tokens here: of the stretch where it is shared
+  Index length = 0;  ///< tokens here: of the stretch where it is shared; of packed ones 0
   Stretch stretch{};
+  std::span<const Index> lengths{};  ///< of packed ones, `batch` of them; must outlive this
 
-  Index rows() const { return batch * length; }
+  /// Throws lior::Error where a length is below 0.
+  static Sequences packed(std::span<const Index> lengths);
+
+  bool is_packed() const { return !lengths.empty(); }
+  Index rows() const { return std::accumulate(lengths.begin(), lengths.end(), batch * length); }
+  /// The calls that make the one: run(first sequence, its first row, sequences of one length). Of
+  /// packed ones a call each, else one with all.
+  template <class Run>
+  void for_each_call(const Run& run) const {
+    if (!is_packed()) return run(Index{0}, Index{0}, *this);
+    for (Index s = 0, row = 0; s < batch; row += lengths[static_cast<std::size_t>(s++)]) {
+      run(s, row, Sequences{1, lengths[static_cast<std::size_t>(s)]});
+    }
+  }
 };
 
 /// The tokens before a stretch, up to `reach` of them, which other ranks hold: what a layer needs
