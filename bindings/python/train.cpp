@@ -26,6 +26,24 @@ namespace {
 using nn::LossResult;
 using train::Config;
 
+/// Lengths of packed sequences, in the one row of a call; or none: each row is a sequence.
+class Lengths {
+ public:
+  Lengths(Call& call, const Argument& given) {
+    if (given.is_none()) return;
+    const auto numbers = call.integers("lengths", given, {'S'});
+    LIOR_CHECK(!numbers.empty(), "lengths are empty; expected the length of each sequence");
+    lengths_.assign(numbers.begin(), numbers.end());
+  }
+
+  std::span<const Index> span() const { return lengths_; }
+  /// Of the call, whose tokens are [B, N].
+  Index sequences(Call& call) const { return lengths_.empty() ? call['B'] : std::ssize(lengths_); }
+
+ private:
+  std::vector<Index> lengths_;
+};
+
 /// nn::Model<float>, one call at a time.
 class Model {
  public:
@@ -47,44 +65,52 @@ class Model {
     return call.run([&] { model_.initial_state(state); });
   }
 
-  NumPy logits(const Argument& tokens, const Output& state, const Outputs& out) {
+  NumPy logits(const Argument& tokens, const Output& state, const Argument& given,
+               const Outputs& out) {
     Call call(out);
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
-    const auto start = state_of(call, state);
-    const auto scores = call.out<float>({'B', model_.config().classes});
+    const Lengths lengths(call, given);
+    const Index sequences = lengths.sequences(call);
+    const auto start = state_of(call, state, sequences);
+    const auto scores = call.out<float>({sequences, model_.config().classes});
     return call.run_watched([&] {
-      in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
-               [&](View<float, 2> h, Arena& arena) { model_.logits(input, h, scores, arena); });
+      in_arena(input, lengths, start, [&](View<float, 2> h, Arena& arena) {
+        model_.logits(input, h, scores, arena, lengths.span());
+      });
     });
   }
 
-  LossResult evaluate(const Argument& tokens, const Argument& targets, const Output& state) {
+  LossResult evaluate(const Argument& tokens, const Argument& targets, const Output& state,
+                      const Argument& given) {
     Call call;
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
     const auto wanted = call.integers("targets", targets, {'B', 'N'});
-    const auto start = state_of(call, state);
+    const Lengths lengths(call, given);
+    const auto start = state_of(call, state, lengths.sequences(call));
     LossResult result;
     call.run_watched([&] {
-      in_arena(model_.inference_bytes(input.extent(0), input.extent(1)), start,
-               [&](View<float, 2> h, Arena& arena) {
-                 result = model_.evaluate(input, wanted, h, arena);
-               });
+      in_arena(input, lengths, start, [&](View<float, 2> h, Arena& arena) {
+        result = model_.evaluate(input, wanted, h, arena, {}, comm::alone(), lengths.span());
+      });
     });
     return result;
   }
 
   LossResult loss_and_gradients(const Argument& tokens, const Argument& targets,
-                                const Argument& places) {
+                                const Argument& places, const Argument& given) {
     Call call;
     const auto input = call.integers("tokens", tokens, {'B', 'N'});
     const auto wanted = call.integers("targets", targets, {'B', 'N'});
-    const auto begins = call.in_or_none<Index>("places", places, {'B'});
+    const Lengths lengths(call, given);
+    const auto begins = call.in_or_none<Index>("places", places, {lengths.sequences(call)});
     LossResult result;
     call.run_watched([&] {
       const std::lock_guard lock(mutex_);
-      result = model_.loss_and_gradients(
-          input, wanted, arena(model_.training_bytes(input.extent(0), input.extent(1))),
-          begins.span());
+      const std::size_t bytes = lengths.span().empty()
+                                    ? model_.training_bytes(input.extent(0), input.extent(1))
+                                    : model_.training_bytes(lengths.span());
+      result = model_.loss_and_gradients(input, wanted, arena(bytes), begins.span(), 0,
+                                         comm::alone(), lengths.span());
     });
     return result;
   }
@@ -103,14 +129,18 @@ class Model {
 
  private:
   /// The caller's state, or an empty view for None: the state before the first token.
-  View<float, 2> state_of(Call& call, const Output& state) {
-    if (state.object.is_none()) return {nullptr, {call['B'], 0}};
-    return call.state<float>("state", state, {'B', model_.state_size()});
+  View<float, 2> state_of(Call& call, const Output& state, Index sequences) {
+    if (state.object.is_none()) return {nullptr, {sequences, 0}};
+    return call.state<float>("state", state, {sequences, model_.state_size()});
   }
 
   template <class Body>
-  void in_arena(std::size_t bytes, View<float, 2> state, Body&& body) {
+  void in_arena(View<const std::int32_t, 2> tokens, const Lengths& lengths, View<float, 2> state,
+                Body&& body) {
     const std::lock_guard lock(mutex_);
+    const std::size_t bytes = lengths.span().empty()
+                                  ? model_.inference_bytes(tokens.extent(0), tokens.extent(1))
+                                  : model_.inference_bytes(lengths.span());
     Array<float, 2> initial({state.empty() ? state.extent(0) : 0, model_.state_size()});
     if (state.empty()) {
       state = initial.view();
@@ -419,17 +449,21 @@ Between calls stands a state of constant size. Bit-equal for equal thread counts
       .def("initial_state", &Model::initial_state, "batch"_a,
            "(B, state_size): before the first token.")
       .def("logits", &Model::logits, "tokens"_a, "state"_a.none() = nb::none(), nb::kw_only(),
-           "out"_a = nb::none(),
+           "lengths"_a.none() = nb::none(), "out"_a = nb::none(),
            R"(Scores after the last token (B, classes) of tokens: (B, N) integers, from `state` (B,
-state_size) float32, which is updated in place, or from the start (None).)")
+state_size) float32, which is updated in place, or from the start (None). lengths: of sequences that lie
+one behind another in the one row of tokens (1, R), R in all; each is scored as if it were alone, and
+scores and states have a row for each.)")
       .def("evaluate", &Model::evaluate, "tokens"_a, "targets"_a, "state"_a.none() = nb::none(),
-           "The loss of tokens, targets: (B, N) integers, from `state` as in logits.")
+           nb::kw_only(), "lengths"_a.none() = nb::none(),
+           "The loss of tokens, targets: (B, N) integers, from `state`; state and lengths as in "
+           "logits.")
       .def(
           "loss_and_gradients", &Model::loss_and_gradients, "tokens"_a, "targets"_a,
-          "places"_a.none() = nb::none(),
+          "places"_a.none() = nb::none(), nb::kw_only(), "lengths"_a.none() = nb::none(),
           R"(The loss of tokens, targets: (B, N) integers (targets < 0 do not count) from the start;
-`gradients` then hold those of its mean. places: of a model with counts, as Data.training_places gives
-them. Ctrl-C ends it within a moment; they then hold nothing.)");
+`gradients` then hold those of its mean. lengths: as in logits. places (B,), or a row for each length: of
+a model with counts, as Data.training_places gives them. Ctrl-C ends it within a moment; they then hold nothing.)");
 }
 
 void bind_training(nb::module_& m) {

@@ -81,9 +81,15 @@ class TrainedModel:
             self.model.counts,
         )
 
-    def logits(self, tokens: ArrayLike, state: NDArray | None = None) -> NDArray:
+    def logits(
+        self,
+        tokens: ArrayLike,
+        state: NDArray | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+    ) -> NDArray:
         """Scores after the last token (B, classes) of tokens: (B, N), as Model.logits."""
-        return self.model.logits(tokens, state)
+        return self.model.logits(tokens, state, lengths=lengths)
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, Any]:
         """The numbers that `lior eval` prints: `data` is a Data, or what one takes, read as the run's own was; options

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "core/parallel_workers.h"
 #include "lior/core/parallel.h"
@@ -40,7 +41,10 @@ template <class T>
 CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest,
                             Index levels, Index most, Index workers, Index classes, Arena& arena)
     : counts_(counts), rows_(rows), longest_(longest) {
-  if (!rows.places.empty()) check_size(rows.places, rows.tokens.extent(0), "places");
+  const bool packed = !rows.lengths.empty();
+  const Index sequences = packed ? std::ssize(rows.lengths) : rows.tokens.extent(0);
+  if (!rows.places.empty()) check_size(rows.places, sequences, "places");
+  begins_ = arena.take<Index, 1>({packed ? sequences : 0});
   const Index entries = most_count_steps(longest, levels - longest, classes);
   tokens_ = arena.take<std::int32_t, 2>({most, entries});
   steps_ = arena.take<T, 2>({most, entries});
@@ -55,6 +59,15 @@ CountLookup<T>::CountLookup(const TextCounts* counts, const CountedRows<T>& rows
   LIOR_CHECK(counts != nullptr && counts->all.longest() == longest,
              "the model has weights for contexts of 1 to {} tokens, and counts of up to {}",
              longest, counts == nullptr ? 0 : counts->all.longest());
+  if (packed)
+    std::exclusive_scan(rows.lengths.begin(), rows.lengths.end(), begins_.begin(), Index{0});
+  const Index text = counts->lost.empty() ? 0 : counts->recent.size();
+  for (std::size_t b = 0; b < rows.places.size() && text > 0; ++b) {
+    const Index place = rows.places[b], length = packed ? rows.lengths[b] : rows.tokens.extent(1);
+    LIOR_CHECK(place + length < text,
+               "places hold {}, of a sequence of {} tokens; the counted text has {}", place, length,
+               text);
+  }
   for (int worker = 0; worker < workers; ++worker) work_of(worker).clear();
 }
 
@@ -63,39 +76,49 @@ CountWork CountLookup<T>::work_of(int worker) const {
   return {ratios_[2 * worker].span(), ratios_[2 * worker + 1].span(), lost_[worker].span()};
 }
 
+template <class T>
+typename CountLookup<T>::Place CountLookup<T>::place_of(Index row) const {
+  const Index N = rows_.tokens.extent(1);
+  if (begins_.empty()) return {row / N, row % N};
+  const auto after = std::upper_bound(begins_.begin(), begins_.end(), row);
+  return {after - begins_.begin() - 1, row - *(after - 1)};
+}
+
 /// The tokens up to a row's own, in the end of `to`.
 template <class T>
-Context CountLookup<T>::context_of(Index row, std::span<std::int32_t> to) const {
-  const Index N = rows_.tokens.extent(1), b = row / N;
+Context CountLookup<T>::context_of(Index row, const Place& place,
+                                   std::span<std::int32_t> to) const {
+  const std::int32_t* const sequence = rows_.tokens.data() + row - place.token;
   const MatrixView<const T>& history = rows_.history;
   std::size_t size = 0;
-  for (Index t = row % N; size < to.size(); --t, ++size) {
+  for (Index t = place.token; size < to.size(); --t, ++size) {
     const Index before = history.data == nullptr ? -1 : history.cols + t;
-    if (t < 0 && (before < 0 || history(b, before) == 0)) break;
+    if (t < 0 && (before < 0 || history(place.sequence, before) == 0)) break;
     to[to.size() - 1 - size] =
-        t >= 0 ? rows_.tokens(b, t) : static_cast<std::int32_t>(history(b, before)) - 1;
+        t >= 0 ? sequence[t] : static_cast<std::int32_t>(history(place.sequence, before)) - 1;
   }
   return to.last(size);
 }
 
-/// Of the token that follows, in the counted text; -1 where it is no part of it.
+/// Where the token that follows is in the counted text; -1 where it is no part of it.
 template <class T>
-Index CountLookup<T>::place_of(Index row) const {
+Index CountLookup<T>::next_in_text(const Place& place) const {
   if (rows_.places.empty()) return -1;
-  const Index N = rows_.tokens.extent(1), place = rows_.places[static_cast<std::size_t>(row / N)];
-  return place < 0 ? -1 : place + row % N + 1;
+  const Index begin = rows_.places[static_cast<std::size_t>(place.sequence)];
+  return begin < 0 ? -1 : begin + place.token + 1;
 }
 
 template <class T>
 void CountLookup<T>::look_up(Index i, Index row, int worker) {
   std::array<Sureness, 2 * kLongestContext> of_levels;
   const std::span sureness = std::span(of_levels).first(static_cast<std::size_t>(levels()));
-  const Index place = place_of(row);
-  const Index first = place - 1 - row % rows_.tokens.extent(1) - rows_.begin;
-  RecentPlace recent = counts_->recent_at(place, first);
+  const Place place = place_of(row);
+  const Index next = next_in_text(place), first = next - 1 - place.token - rows_.begin;
+  RecentPlace recent = counts_->recent_at(next, first);
   recent.window = rows_.window;
-  count_steps<T>(counts_->all, counts_->lost_at(place), recent,
-                 context_of(row, contexts_[worker].span()), steps(i), sureness, work_of(worker));
+  count_steps<T>(counts_->all, counts_->lost_at(next), recent,
+                 context_of(row, place, contexts_[worker].span()), steps(i), sureness,
+                 work_of(worker));
   for (Index n = 1; n <= levels(); ++n) {
     const Sureness& sure = sureness[static_cast<std::size_t>(n - 1)];
     sure_rows_(i, 2 * n - 2) = sure_row(n, sure);

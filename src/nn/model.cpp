@@ -11,15 +11,24 @@
 namespace lior::nn {
 using linalg::MatrixView;
 
-void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossResult& result) {
-  const Index N = targets.extent(1);
-  if (N == 0) return;
-  for (Index b = 0; b < targets.extent(0); ++b) {
-    const std::int32_t target = targets(b, N - 1);
-    if (target < 0) continue;
+namespace {
+
+/// Of all tokens of these, as arrays have them.
+Shape<2> shape_of(const Sequences& whole) {
+  if (whole.is_packed()) return {1, whole.rows()};
+  return {whole.batch, whole.length};
+}
+
+}  // namespace
+
+void count_last(const Sequences& sequences, Tokens targets, std::span<const std::int32_t> predicted,
+                LossResult& result) {
+  for_last_rows(sequences, [&](Index, Index row) {
+    const std::int32_t target = targets.data()[row];
+    if (target < 0) return;
     ++result.last_targets;
-    if (predicted[b * N + N - 1] == target) ++result.last_correct;
-  }
+    if (predicted[row] == target) ++result.last_correct;
+  });
 }
 
 template <class T>
@@ -72,7 +81,10 @@ View<T, 2> Model<T>::Impl::infer(const OwnPart<T>& own, View<T, 2> state, Arena&
   const auto rows = arena.take<std::int32_t, 2>({shape[0], ngram_shape.orders()});
   if (!arena.planning()) {
     embedding_forward<T>(embedding.in(weights()), own.tokens.span(), x);
-    if (ngram_tables() > 0) look_up(own, rows, x);
+    if (ngram_tables() > 0) {
+      look_up(own, rows);
+      ngram_forward<T>(ngram.in(weights()), rows, x);
+    }
   }
   Index column = 0;
   for (const auto& layer : layers) {
@@ -91,12 +103,23 @@ View<T, 2> Model<T>::Impl::infer(const OwnPart<T>& own, View<T, 2> state, Arena&
   return out;
 }
 
-/// Adds the rows of n-grams to x.
 template <class T>
-void Model<T>::Impl::look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows,
-                             View<T, 2> x) const {
-  ngram_rows<T>(ngram_shape, own.tokens, own.last_before(ngram_shape.history()), rows);
-  ngram_forward<T>(ngram.in(weights()), rows, x);
+void Model<T>::Impl::look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows) const {
+  const Index orders = ngram_shape.orders();
+  own.sequences.for_each_call([&](Index first, Index row, const Sequences& call) {
+    ngram_rows<T>(ngram_shape, tokens_of(own.tokens, row, call),
+                  own.last_before(ngram_shape.history(), first, call.batch),
+                  {rows.data() + row * orders, {call.rows(), orders}});
+  });
+}
+
+template <class T>
+void Model<T>::Impl::remember(const Sequences& whole, Tokens tokens, View<T, 2> state) const {
+  const MatrixView<T> before = history(state);
+  whole.for_each_call([&](Index first, Index row, const Sequences& call) {
+    ngram_remember<T>(tokens_of(tokens, row, call),
+                      before.block(first, 0, call.batch, before.cols));
+  });
 }
 
 template <class T>
@@ -119,20 +142,24 @@ void Model<T>::Impl::make_terms(const CountedRows<T>& rows, std::span<T> d_value
 }
 
 template <class T>
-LossResult Model<T>::Impl::evaluate(const Stretch& stretch, Tokens tokens, Tokens targets,
+LossResult Model<T>::Impl::evaluate(const Sequences& whole, Tokens tokens, Tokens targets,
                                     View<T, 2> state, Arena& arena,
                                     View<std::int32_t, 2> predictions) const {
+  const Stretch& stretch = whole.stretch;
   check_shape(targets, tokens.shape(), "targets");
   if (!predictions.empty()) check_shape(predictions, tokens.shape(), "predicted");
   const Arena::Scope scope(arena);
-  const OwnPart<T> own = own_part(stretch, tokens, targets, history(state), {}, arena);
+  const OwnPart<T> own = own_part(whole, tokens, targets, history(state), {}, arena);
   const bool own_room = predictions.empty() || stretch.is_shared();
   const auto predicted =
       own_room ? arena.take<std::int32_t, 1>({own.sequences.rows()}).span() : predictions.span();
   const auto normed = infer(own, state, arena);
   std::optional<CountScores<T>> terms;
-  make_terms({.tokens = own.tokens, .history = own.history, .window = config.recent_window}, {},
-             rows_at_once(own.tokens.size(), config.classes), arena, terms);
+  make_terms({.tokens = own.tokens,
+              .lengths = own.sequences.lengths,
+              .history = own.history,
+              .window = config.recent_window},
+             {}, rows_at_once(own.tokens.size(), config.classes), arena, terms);
   const CrossEntropy sums =
       cross_entropy_forward<T>(classifier(normed, terms), own.targets.span(), predicted, arena);
   LossResult result = loss_result(sums, own, predicted, arena.planning());
@@ -140,7 +167,7 @@ LossResult Model<T>::Impl::evaluate(const Stretch& stretch, Tokens tokens, Token
     result = sum_of_stretches(stretch, result, arena);
     if (!predictions.empty()) gather_stretches(stretch, predicted, predictions, arena);
   }
-  if (!arena.planning()) ngram_remember<T>(tokens, history(state));
+  if (!arena.planning()) remember(whole, tokens, state);
   return result;
 }
 
@@ -162,6 +189,27 @@ void Model<T>::Impl::initial_state(View<T, 2> state) const {
   for (Index b = 0; b < state.extent(0); ++b) {  // no tokens before the first
     std::fill_n(state.data() + b * state.extent(1) + column, history_size(), T(0));
   }
+}
+
+template <class T>
+std::size_t Model<T>::Impl::training_bytes(const Sequences& whole) const {
+  Arena planner = Arena::planner();
+  const Tokens none(nullptr, shape_of(whole));
+  const std::span<T> no_gradients(static_cast<T*>(nullptr), layout.dense_size());
+  NgramGradients<T> no_rows;
+  const OwnPart<T> own = own_part(whole, none, none, {}, {}, planner);
+  Pass{*this, own, no_gradients, no_rows, planner}.run();
+  return planner.peak();
+}
+
+template <class T>
+std::size_t Model<T>::Impl::inference_bytes(const Sequences& whole) const {
+  Arena planner = Arena::planner();
+  const Tokens none(nullptr, shape_of(whole));
+  const View<std::int32_t, 2> predicted(nullptr,
+                                        whole.stretch.is_shared() ? none.shape() : Shape<2>{});
+  evaluate(whole, none, none, {nullptr, {whole.batch, state_size()}}, planner, predicted);
+  return planner.peak();
 }
 
 template <class T>
@@ -271,16 +319,15 @@ std::span<const Keep> Model<T>::kept() const {
 template <class T>
 std::size_t Model<T>::training_bytes(Index batch, Index length, Index ranks) const {
   impl_->check_shared(length, ranks);
-  Arena planner = Arena::planner();
-  const Tokens none(nullptr, {batch, length});
-  const std::span<T> no_gradients(static_cast<T*>(nullptr), impl_->layout.dense_size());
-  NgramGradients<T> no_rows;
+  std::size_t most = 0;
   for (Index place = 0; place < ranks; ++place) {
-    const Arena::Scope scope(planner);
-    const OwnPart<T> own = impl_->own_part({place, ranks, length}, none, none, {}, {}, planner);
-    typename Impl::Pass{*impl_, own, no_gradients, no_rows, planner}.run();
+    most = std::max(most, impl_->training_bytes({batch, length, {place, ranks, length}}));
   }
-  return planner.peak();
+  return most;
+}
+template <class T>
+std::size_t Model<T>::training_bytes(std::span<const Index> lengths) const {
+  return impl_->training_bytes(Sequences::packed(lengths));
 }
 
 template <class T>
@@ -292,19 +339,16 @@ std::size_t Model<T>::row_gradient_bytes(Index batch, Index length) const {
 template <class T>
 std::size_t Model<T>::inference_bytes(Index batch, Index length, Index ranks) const {
   impl_->check_shared(length, ranks);
-  Arena planner = Arena::planner();
-  const Tokens none(nullptr, {batch, length});
-  const View<T, 2> state(nullptr, {batch, state_size()});
-  if (ranks == 1) impl_->evaluate({}, none, none, state, planner, {});
-  for (Index place = 0; ranks > 1 && place < ranks; ++place) {
-    const View<std::int32_t, 2> predicted(nullptr, none.shape());
-    impl_->evaluate({place, ranks, length}, none, none, state, planner, predicted);
+  // Beside others, the last tokens of a stream, see evaluate.
+  std::size_t most = ranks == 1 ? 0 : impl_->inference_bytes({batch, ranks - 1});
+  for (Index place = 0; place < ranks; ++place) {
+    most = std::max(most, impl_->inference_bytes({batch, length, {place, ranks, length}}));
   }
-  if (ranks > 1) {  // the last tokens of a stream, see evaluate
-    const Tokens few(nullptr, {batch, ranks - 1});
-    impl_->evaluate({}, few, few, state, planner, {});
-  }
-  return planner.peak();
+  return most;
+}
+template <class T>
+std::size_t Model<T>::inference_bytes(std::span<const Index> lengths) const {
+  return impl_->inference_bytes(Sequences::packed(lengths));
 }
 
 template <class T>
@@ -322,11 +366,11 @@ template <class T>
 LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
                                         View<const std::int32_t, 2> targets, Arena& arena,
                                         std::span<const Index> places, Index of,
-                                        comm::Communicator& ranks) {
+                                        comm::Communicator& ranks, std::span<const Index> lengths) {
   check_shape(targets, tokens.shape(), "targets");
   const Arena::Scope scope(arena);
-  const Stretch stretch = impl_->stretch_of(tokens.extent(1), ranks);
-  const OwnPart<T> own = impl_->own_part(stretch, tokens, targets, {}, places, arena);
+  const Sequences whole = impl_->sequences_of(tokens, lengths, ranks);
+  const OwnPart<T> own = impl_->own_part(whole, tokens, targets, {}, places, arena);
   if (of == 0) of = count_targets(targets.span());
   auto& rows = impl_->ngram_gradients;
   rows.reserve(impl_->ngram_entries(own.tokens.size()), impl_->ngram_tables(),
@@ -337,37 +381,45 @@ LossResult Model<T>::loss_and_gradients(View<const std::int32_t, 2> tokens,
 template <class T>
 LossResult Model<T>::evaluate(View<const std::int32_t, 2> tokens,
                               View<const std::int32_t, 2> targets, View<T, 2> state, Arena& arena,
-                              View<std::int32_t, 2> predicted, comm::Communicator& ranks) const {
-  check_shape(state, {tokens.extent(0), state_size()}, "state");
+                              View<std::int32_t, 2> predicted, comm::Communicator& ranks,
+                              std::span<const Index> lengths) const {
   // The last tokens of a stream may be fewer than ranks: each reads them all.
   const bool shares = tokens.extent(1) >= ranks.size();
-  const Stretch stretch = impl_->stretch_of(tokens.extent(1), shares ? ranks : comm::alone());
-  return impl_->evaluate(stretch, tokens, targets, state, arena, predicted);
+  const Sequences whole = impl_->sequences_of(tokens, lengths, shares ? ranks : comm::alone());
+  check_shape(state, {whole.batch, state_size()}, "state");
+  return impl_->evaluate(whole, tokens, targets, state, arena, predicted);
 }
 
 template <class T>
 void Model<T>::logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View<T, 2> last_logits,
-                      Arena& arena) const {
-  const Index B = tokens.extent(0), N = tokens.extent(1), D = impl_->config.d_model;
+                      Arena& arena, std::span<const Index> lengths) const {
+  const Sequences whole = impl_->sequences_of(tokens, lengths, comm::alone());
+  const Index B = whole.batch, D = impl_->config.d_model;
   check_shape(state, {B, state_size()}, "state");
   check_shape(last_logits, {B, impl_->config.classes}, "last_logits");
-  LIOR_CHECK(N >= 1, "tokens is [{}, 0]; scores follow a token: expected at least one", B);
+  LIOR_CHECK(tokens.extent(1) >= 1 || B == 0,
+             "tokens is [{}, 0]; scores follow a token: expected at least one", tokens.extent(0));
+  LIOR_CHECK(std::ranges::find(lengths, 0) == lengths.end(),
+             "lengths hold 0; scores follow a token: expected at least 1");
   const Arena::Scope scope(arena);
-  const OwnPart<T> own{{B, N}, tokens, {}, impl_->history(state)};
+  const OwnPart<T> own{whole, tokens, {}, impl_->history(state)};
   const auto normed = impl_->infer(own, state, arena);
-  const MatrixView<T> last(normed[N - 1].data(), B, D, N * D);
+  const auto ends = arena.take<std::int32_t, 1>({B}).span();
+  for_last_rows(whole, [&](Index s, Index row) {  // no earlier than row s, where it is put
+    ends[s] = static_cast<std::int32_t>(row);
+    if (row != s) std::copy_n(normed[row].data(), D, normed[s].data());
+  });
+  const MatrixView<T> last(normed.data(), B, D, D);
   linear_forward<T>(last, impl_->output.in(values()), impl_->output_bias.vector_in(values()),
                     last_logits);
   std::optional<CountScores<T>> terms;
-  const CountedRows<T> counted{
-      .tokens = tokens, .history = impl_->history(state), .window = impl_->config.recent_window};
+  const CountedRows<T> counted{.tokens = tokens,
+                               .lengths = lengths,
+                               .history = impl_->history(state),
+                               .window = impl_->config.recent_window};
   impl_->make_terms(counted, {}, B, arena, terms);
-  if (terms) {
-    const auto rows = arena.take<std::int32_t, 1>({B});
-    for (Index b = 0; b < B; ++b) rows[b] = static_cast<std::int32_t>((b + 1) * N - 1);
-    terms->add(rows.span(), last, last_logits);
-  }
-  ngram_remember<T>(tokens, impl_->history(state));
+  if (terms) terms->add(ends, last, last_logits);
+  impl_->remember(whole, tokens, state);
 }
 
 template class Model<float>;

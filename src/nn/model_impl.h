@@ -21,8 +21,24 @@ using Tokens = View<const std::int32_t, 2>;
 template <class T>
 using Layers = std::span<const std::unique_ptr<Layer<T>>>;
 
-/// Right answers at the last position of each of B sequences.
-void count_last(Tokens targets, std::span<const std::int32_t> predicted, LossResult& result);
+/// visit(sequence, its last row) of each that has a token.
+template <class Visit>
+void for_last_rows(const Sequences& sequences, const Visit& visit) {
+  sequences.for_each_call([&](Index first, Index row, const Sequences& call) {
+    for (Index b = 0; b < call.batch && call.length > 0; ++b) {
+      visit(first + b, row + (b + 1) * call.length - 1);
+    }
+  });
+}
+
+/// Right answers at the last position of each sequence.
+void count_last(const Sequences& sequences, Tokens targets, std::span<const std::int32_t> predicted,
+                LossResult& result);
+
+/// Of one of the calls that make a call, its first row given (Sequences::for_each_call).
+inline Tokens tokens_of(Tokens all, Index row, const Sequences& call) {
+  return {all.data() + row, {call.batch, call.length}};
+}
 
 /// What a rank works on of a call's sequences: all of it, or a stretch.
 template <class T>
@@ -32,20 +48,22 @@ struct OwnPart {
   linalg::MatrixView<const T> history{};  // of the tokens before, as a state has it; or no data
   std::span<const Index> places{};        // of its first tokens in a counted text
 
-  /// The last `size` tokens before.
-  linalg::MatrixView<const T> last_before(Index size) const {
+  /// The last `size` tokens before `count` of the sequences.
+  linalg::MatrixView<const T> last_before(Index size, Index first, Index count) const {
     return history.data == nullptr ? history
-                                   : history.block(0, history.cols - size, history.rows, size);
+                                   : history.block(first, history.cols - size, count, size);
   }
 };
 
-/// The sums of a loss, and the right answers at the last position of each of B sequences, where
-/// that is here.
+/// The sums of a loss, and the right answers at the last position of each sequence, where that is
+/// here.
 template <class T>
 LossResult loss_result(const CrossEntropy& sums, const OwnPart<T>& own,
                        std::span<const std::int32_t> predicted, bool planning) {
   LossResult result{.loss_sum = sums.loss_sum, .targets = sums.targets, .correct = sums.correct};
-  if (!planning && own.sequences.stretch.is_last()) count_last(own.targets, predicted, result);
+  if (!planning && own.sequences.stretch.is_last()) {
+    count_last(own.sequences, own.targets, predicted, result);
+  }
   return result;
 }
 
@@ -133,21 +151,30 @@ struct Model<T>::Impl {
   Index state_size() const { return layers_state_size() + history_size(); }
   void initial_state(View<T, 2> state) const;
 
-  /// The stretch of sequences of `whole` tokens that is this rank's.
-  Stretch stretch_of(Index whole, comm::Communicator& ranks) const;
+  /// Tokens [B, N] as whole sequences, with the stretch of them that is this rank's; or packed
+  /// ones, of tokens [1, R]. Throws lior::Error where lengths do not fit, or ranks cannot share
+  /// them.
+  Sequences sequences_of(Tokens tokens, std::span<const Index> lengths,
+                         comm::Communicator& ranks) const;
   /// Throws lior::Error unless so many ranks may share such sequences.
   void check_shared(Index whole, Index ranks) const;
   /// `history` (or no data) is what comes before the sequences.
-  OwnPart<T> own_part(const Stretch& stretch, Tokens tokens, Tokens targets,
+  OwnPart<T> own_part(const Sequences& whole, Tokens tokens, Tokens targets,
                       linalg::MatrixView<const T> history, std::span<const Index> places,
                       Arena& arena) const;
 
   /// RMSNorm of what leaves the last layer, [R, D]; the layers' part of `state` goes on to the last
   /// token.
   View<T, 2> infer(const OwnPart<T>& own, View<T, 2> state, Arena& arena) const;
-  LossResult evaluate(const Stretch& stretch, Tokens tokens, Tokens targets, View<T, 2> state,
+  LossResult evaluate(const Sequences& whole, Tokens tokens, Tokens targets, View<T, 2> state,
                       Arena& arena, View<std::int32_t, 2> predicted) const;
-  void look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows, View<T, 2> x) const;
+  /// Bytes of the arena that a rank needs for its stretch of these.
+  std::size_t training_bytes(const Sequences& whole) const;
+  std::size_t inference_bytes(const Sequences& whole) const;
+  /// The rows of n-grams.
+  void look_up(const OwnPart<T>& own, View<std::int32_t, 2> rows) const;
+  /// The history after the tokens, in place.
+  void remember(const Sequences& whole, Tokens tokens, View<T, 2> state) const;
 
   /// One call of loss_and_gradients; model_step.cpp.
   struct Pass {

@@ -57,17 +57,30 @@ void Model<T>::Impl::check_shared(Index whole, Index ranks) const {
 }
 
 template <class T>
-Stretch Model<T>::Impl::stretch_of(Index whole, comm::Communicator& ranks) const {
-  check_shared(whole, ranks.size());
-  return {ranks.rank(), ranks.size(), whole, &ranks};
+Sequences Model<T>::Impl::sequences_of(Tokens tokens, std::span<const Index> lengths,
+                                       comm::Communicator& ranks) const {
+  const Index B = tokens.extent(0), N = tokens.extent(1);
+  if (lengths.empty()) {
+    check_shared(N, ranks.size());
+    return {B, N, {ranks.rank(), ranks.size(), N, &ranks}};
+  }
+  const Sequences packed = Sequences::packed(lengths);
+  LIOR_CHECK(B == 1 && packed.rows() == N,
+             "lengths are of {} tokens in one row; tokens is [{}, {}]", packed.rows(), B, N);
+  LIOR_CHECK(ranks.size() == 1,
+             "{} ranks share sequences, and these are packed; expected sequences of one length, "
+             "or one rank",
+             ranks.size());
+  return packed;
 }
 
 template <class T>
-OwnPart<T> Model<T>::Impl::own_part(const Stretch& stretch, Tokens tokens, Tokens targets,
+OwnPart<T> Model<T>::Impl::own_part(const Sequences& whole, Tokens tokens, Tokens targets,
                                     MatrixView<const T> history, std::span<const Index> places,
                                     Arena& arena) const {
-  const Index B = tokens.extent(0);
-  if (!stretch.is_shared()) return {{B, tokens.extent(1)}, tokens, targets, history, places};
+  const Stretch& stretch = whole.stretch;
+  const Index B = whole.batch;
+  if (!stretch.is_shared()) return {whole, tokens, targets, history, places};
   const Index begin = stretch.begin(), length = stretch.end() - begin;
   const auto own_tokens = arena.take<std::int32_t, 2>({B, length});
   const auto own_targets = arena.take<std::int32_t, 2>({B, length});
@@ -92,11 +105,12 @@ OwnPart<T> Model<T>::Impl::own_part(const Stretch& stretch, Tokens tokens, Token
   return {{B, length, stretch}, own_tokens, own_targets, View<const T, 2>(before), own_places};
 }
 
-#define LIOR_INSTANTIATE(T)                                                      \
-  template void Model<T>::Impl::check_shared(Index, Index) const;                \
-  template Stretch Model<T>::Impl::stretch_of(Index, comm::Communicator&) const; \
-  template OwnPart<T> Model<T>::Impl::own_part(                                  \
-      const Stretch&, Tokens, Tokens, MatrixView<const T>, std::span<const Index>, Arena&) const
+#define LIOR_INSTANTIATE(T)                                                       \
+  template void Model<T>::Impl::check_shared(Index, Index) const;                 \
+  template Sequences Model<T>::Impl::sequences_of(Tokens, std::span<const Index>, \
+                                                  comm::Communicator&) const;     \
+  template OwnPart<T> Model<T>::Impl::own_part(                                   \
+      const Sequences&, Tokens, Tokens, MatrixView<const T>, std::span<const Index>, Arena&) const
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

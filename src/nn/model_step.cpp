@@ -32,8 +32,7 @@ LossResult Model<T>::Impl::Pass::run() {
     std::fill(d_values.begin(), d_values.end(), T(0));
     embedding_forward<T>(model.embedding.in(model.weights()), tokens.span(), x);
     if (has_ngrams) {
-      nn::ngram_rows<T>(model.ngram_shape, tokens, own.last_before(model.ngram_shape.history()),
-                        ngram_rows);
+      model.look_up(own, ngram_rows);
       if (dropout.is_on()) drop_rows(dropout, kNgramPlace, ngram_rows);
       ngram_forward<T>(model.ngram.in(model.weights()), ngram_rows, x, ngram_scale());
       d_ngrams.groups = d_ngrams.grouping.group(ngram_rows);
@@ -148,8 +147,8 @@ LossResult Model<T>::Impl::Pass::through_loss(View<const T, 2> out, View<T, 2> d
     counted = std::max<Index>(of, 1);
   }
   std::optional<CountScores<T>> terms;
-  model.make_terms({own.tokens, own.history, own.places, own.sequences.stretch.begin(),
-                    model.config.recent_window},
+  model.make_terms({own.tokens, own.sequences.lengths, own.history, own.places,
+                    own.sequences.stretch.begin(), model.config.recent_window},
                    d_values, rows_at_once(x.extent(0), model.config.classes), arena, terms);
   const CrossEntropy sums = cross_entropy_backward<T>(
       model.classifier(normed, terms), own.targets.span(), predicted,

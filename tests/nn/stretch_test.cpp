@@ -6,124 +6,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 #include <numeric>
 
 #include "lior/core/random.h"
 #include "lior/core/thread_scope.h"
-#include "lior/nn/model.h"
+#include "small_models.h"
 
 namespace lior::nn {
 namespace {
 
 constexpr Index kBatch = 2, kLength = 23;  // of no number of ranks a multiple
-constexpr double kRoundings = 1e-12;       // of doubles, of the largest number beside each
-
-struct SharedModel {
-  const char* name;
-  ModelConfig config;
-  double dropout = 0;  // this and what is kept are of training alone
-  Keep kept = Keep::everything;
-  bool is_state_the_same = true;
-};
-
-void PrintTo(const SharedModel& shared, std::ostream* out) { *out << shared.name; }
-
-ModelConfig small_model(std::vector<Mixer> mixers) {
-  return {.vocabulary = 7,
-          .classes = 7,
-          .d_model = 4,
-          .layers = static_cast<Index>(mixers.size()),
-          .mixers = std::move(mixers),
-          .mixer = {.heads = 3},
-          .causal_field_heads = 3,
-          .geometric_attention_heads = 2,
-          .attention_heads = 2,
-          .linear_attention_heads = 2,
-          .attention_window = 9};
-}
-
-std::vector<SharedModel> shared_models() {
-  using enum Mixer;
-  std::vector<SharedModel> all;
-  all.push_back({"mamba", small_model({geometric_mamba, geometric_mamba})});
-  ModelConfig turns = small_model({geometric_mamba});
-  turns.mixer = {.heads = 2,
-                 .factors = 2,
-                 .transition = algebra::Transition::two_sided,
-                 .complex_state = true,
-                 .gates = false,
-                 .phase = true,
-                 .rotation = true,
-                 .readout = Readout::invariants};
-  all.push_back({"turns", turns});
-  all.push_back({"linear_attention", small_model({gated_linear_attention})});
-  all.push_back({"attention", small_model({attention, attention})});
-  all.push_back({"geometric_attention", small_model({geometric_attention})});
-  ModelConfig near = small_model({attention, geometric_attention});
-  near.attention_window = 3;  // less than a stretch
-  all.push_back({"near_attention", near});
-  all.back().is_state_the_same = false;  // its ring begins elsewhere
-  all.push_back({"causal_field", small_model({causal_field, causal_field})});
-
-  ModelConfig whole = small_model({geometric_mamba, causal_field, geometric_attention, attention});
-  whole.mlp_hidden = 5;
-  whole.convolution = 3;
-  whole.ngram_orders = 3;
-  whole.ngram_bits = 5;
-  whole.ngram_output = true;
-  whole.count_orders = 3;
-  whole.recent_orders = 2;
-  all.push_back({"everything", whole});
-  ModelConfig window = small_model({geometric_mamba});
-  window.count_orders = window.recent_orders = 2;
-  window.recent_window = 5;
-  all.push_back({"recent_window", window});
-  all.push_back({"dropout", whole, 0.3});
-  all.push_back({"kept_products", whole, 0.3, Keep::products});
-  all.push_back({"kept_input", whole, 0.3, Keep::input});
-  ModelConfig far = small_model({geometric_mamba});
-  far.convolution = 16;  // reaches beyond the stretch before
-  all.push_back({"far_convolution", far});
-  return all;
-}
-
-/// What a call gives, added up over ranks.
-struct Sums {
-  LossResult loss;
-  std::vector<double> gradients;
-};
-
-void add(LossResult& sum, const LossResult& part) {
-  sum.loss_sum += part.loss_sum;
-  sum.targets += part.targets;
-  sum.correct += part.correct;
-  sum.last_targets += part.last_targets;
-  sum.last_correct += part.last_correct;
-}
-
-void expect_equal(const LossResult& one, const LossResult& other, double tolerance) {
-  EXPECT_NEAR(one.loss_sum, other.loss_sum, tolerance * std::abs(one.loss_sum));
-  EXPECT_EQ(one.targets, other.targets);
-  EXPECT_EQ(one.correct, other.correct);
-  EXPECT_EQ(one.last_targets, other.last_targets);
-  EXPECT_EQ(one.last_correct, other.last_correct);
-}
-
-double largest(std::span<const double> numbers) {
-  double most = 0;
-  for (const double number : numbers) most = std::max(most, std::abs(number));
-  return most;
-}
-
-void expect_near(std::span<const double> one, std::span<const double> other, double tolerance) {
-  ASSERT_EQ(one.size(), other.size());
-  const double most = tolerance * largest(one);
-  for (std::size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], other[i], most) << "at " << i;
-}
-
-class SharedSequences : public testing::TestWithParam<SharedModel> {
+class SharedSequences : public testing::TestWithParam<SmallModel> {
  protected:
   SharedSequences() {
     Random random(3);
@@ -133,46 +27,15 @@ class SharedSequences : public testing::TestWithParam<SharedModel> {
     }
   }
 
-  Model<double> model() const {
-    Model<double> model(GetParam().config);
-    model.initialize(5);
-    Random random(4);
-    for (double& value : model.values()) value += 0.1 * random.normal();
-    model.set_kept(std::vector<Keep>(model.kept().size(), GetParam().kept));
-    model.set_dropout({.rate = GetParam().dropout, .seed = 2, .step = 9});
-    if (const Index longest = GetParam().config.count_orders; longest > 0) {
-      TextCounts counts{.all = Counts(longest), .part_size = 40};
-      counts.all.add(tokens_.span());
-      counts.all.finish();
-      counts.lost.push_back(Counts(longest));
-      counts.lost.back().finish();
-      counts.lost.push_back(counts.lost.back());
-      if (GetParam().config.recent_window == 0) {
-        counts.recent = RecentText(GetParam().config.recent_orders);
-        counts.recent.add(tokens_.span());
-      }
-      model.set_counts(std::make_shared<TextCounts>(counts));
-    }
-    return model;
-  }
+  Model<double> model() const { return made_of(GetParam(), tokens_.span()); }
 
   Sums step(comm::Communicator& ranks) const {
     Model<double> own = model();
     Arena arena(own.training_bytes(kBatch, kLength, ranks.size()));
     const std::vector<Index> places{5, -1};
-    Sums sums{own.loss_and_gradients(tokens_.view(), targets_.view(), arena, places, 0, ranks), {}};
-    sums.gradients.assign(own.gradients().begin(), own.gradients().end());
-    for (const RowGradient<double>& table : own.row_gradients()) {
-      const std::size_t at = sums.gradients.size();
-      const Parameter& parameter = own.parameters()[static_cast<std::size_t>(table.parameter)];
-      sums.gradients.resize(at + static_cast<std::size_t>(parameter.size));
-      const Index width = table.values.extent(1);
-      for (Index i = 0; i < std::ssize(table.rows); ++i) {
-        const Index row = table.rows[static_cast<std::size_t>(i)];
-        std::ranges::copy(table.values[i].span(), sums.gradients.begin() + at + row * width);
-      }
-    }
-    return sums;
+    const LossResult loss =
+        own.loss_and_gradients(tokens_.view(), targets_.view(), arena, places, 0, ranks);
+    return {loss, gradients_of(own)};
   }
 
   const ThreadScope threads_{1};
@@ -233,7 +96,7 @@ TEST_P(SharedSequences, AnEvaluationInWindowsIsThatOfOneRankOnAll) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SharedSequences, testing::ValuesIn(shared_models()),
+INSTANTIATE_TEST_SUITE_P(Models, SharedSequences, testing::ValuesIn(small_models()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Stretches, ArePartsOfAnyLengthInOrder) {

@@ -21,7 +21,8 @@ constexpr Index sureness_rows(Index levels) { return levels * (kSureClasses + kO
 /// The sequences whose next tokens are counted.
 template <class T>
 struct CountedRows {
-  View<const std::int32_t, 2> tokens{};  ///< [B, N]
+  View<const std::int32_t, 2> tokens{};  ///< [B, N], or [1, R] of packed ones
+  std::span<const Index> lengths{};      ///< of packed ones, B of them (stretch.h); or empty
   /// [B, max(K, R, window) - 1 or more], x + 1 of the tokens before them, the latest last, 0 where
   /// there are none; without data none precede any of them.
   linalg::MatrixView<const T> history{};
@@ -34,13 +35,13 @@ struct CountedRows {
 template <class T>
 class CountLookup {
  public:
-  /// `longest` is K, and `levels` L. Throws lior::Error where places do not fit the tokens, or,
-  /// unless the arena is planning, counts are null or not of contexts of 1 to K tokens.
+  /// `longest` is K, and `levels` L. Throws lior::Error where places do not fit the tokens or the
+  /// text, or, unless the arena is planning, counts are null or not of contexts of 1 to K tokens.
   CountLookup(const TextCounts* counts, const CountedRows<T>& rows, Index longest, Index levels,
               Index most, Index workers, Index classes, Arena& arena);
 
-  /// Looks row `row` of B N up, into place i: its steps, and its rows of S. One call a worker,
-  /// which is below workers().
+  /// Looks row `row` of the tokens up, into place i: its steps, and its rows of S. One call a
+  /// worker, which is below workers().
   void look_up(Index i, Index row, int worker);
   CountSteps<T> steps(Index i) const {
     return {tokens_[i].span(), steps_[i].span(), ends_[i].span(), bases_[i].span()};
@@ -52,12 +53,18 @@ class CountLookup {
 
  private:
   CountWork work_of(int worker) const;
-  Context context_of(Index row, std::span<std::int32_t> to) const;
-  Index place_of(Index row) const;
+  /// A token by its sequence and its number there.
+  struct Place {
+    Index sequence = 0, token = 0;
+  };
+  Place place_of(Index row) const;
+  Context context_of(Index row, const Place& place, std::span<std::int32_t> to) const;
+  Index next_in_text(const Place& place) const;
 
   const TextCounts* counts_;
   CountedRows<T> rows_;
   Index longest_;
+  View<Index, 1> begins_;  // of packed sequences
   View<std::int32_t, 2> tokens_, ends_, sure_rows_;
   View<T, 2> steps_, bases_;
   View<double, 2> ratios_;  // of each worker: [2 workers, V], see CountWork
@@ -65,7 +72,7 @@ class CountLookup {
   View<std::int32_t, 2> contexts_;  // of each worker
 };
 
-/// What the terms are made of, for who adds them up elsewhere: for each of the R = B N rows
+/// What the terms are made of, for who adds them up elsewhere: for each of the R rows
 /// ln p_n(v | context), n = 1 .. L, in [R, L, V], and the rows of S that its weights have, in
 /// [R, 2 L] as CountLookup has them. Threads over rows; bit-equal across thread counts. Throws
 /// lior::Error when shapes do not fit.

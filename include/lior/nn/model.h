@@ -33,10 +33,13 @@ enum class Keep {
   input,       ///< what came in; the block runs forward a second time
 };
 
-/// B sequences of N tokens; arrays are [B, N]. Gradients are of the mean loss over counted targets.
-/// Everything but the constructor works in the caller's arena: nothing per step allocates, but for
-/// row gradients where a call has more tokens than all before it.
-/// Bit-equal for equal thread counts and SIMD levels.
+/// B sequences of N tokens; arrays are [B, N]. Or packed ones, of any `lengths`, one behind another
+/// in a row of R tokens: arrays are [1, R], states and what else is of a sequence have a row for
+/// each length. Each has then the scores, the state and the part in loss and gradients that it has
+/// alone, to rounding, as documents that one row holds should; ranks share none of these, one by
+/// one. Gradients are of the mean loss over counted targets. Everything but the constructor works
+/// in the caller's arena: nothing per step allocates, but for row gradients where a call has more
+/// tokens than all before it. Bit-equal for equal thread counts and SIMD levels.
 template <class T>
 class Model {
  public:
@@ -86,6 +89,9 @@ class Model {
   /// sequences, at most.
   std::size_t training_bytes(Index batch, Index length, Index ranks = 1) const;
   std::size_t inference_bytes(Index batch, Index length, Index ranks = 1) const;
+  /// The same of packed sequences.
+  std::size_t training_bytes(std::span<const Index> lengths) const;
+  std::size_t inference_bytes(std::span<const Index> lengths) const;
   /// Bytes that the model itself takes, at the first call with so many tokens, for row gradients.
   std::size_t row_gradient_bytes(Index batch, Index length) const;
 
@@ -104,18 +110,21 @@ class Model {
   LossResult loss_and_gradients(View<const std::int32_t, 2> tokens,
                                 View<const std::int32_t, 2> targets, Arena& arena,
                                 std::span<const Index> places = {}, Index of = 0,
-                                comm::Communicator& ranks = comm::alone());
+                                comm::Communicator& ranks = comm::alone(),
+                                std::span<const Index> lengths = {});
 
   /// Loss only, from `state`, which then holds the state after the last token. `predicted` [B, N],
   /// unless it is empty, takes the class of the largest score, -1 where no target counts. `ranks`
   /// share the sequences, as there; all of them get the whole result, predictions and state.
   LossResult evaluate(View<const std::int32_t, 2> tokens, View<const std::int32_t, 2> targets,
                       View<T, 2> state, Arena& arena, View<std::int32_t, 2> predicted = {},
-                      comm::Communicator& ranks = comm::alone()) const;
+                      comm::Communicator& ranks = comm::alone(),
+                      std::span<const Index> lengths = {}) const;
 
-  /// Scores after the last token [B, classes], from `state`, which is updated.
+  /// Scores after the last token [B, classes], from `state`, which is updated. Throws lior::Error
+  /// where a sequence has none.
   void logits(View<const std::int32_t, 2> tokens, View<T, 2> state, View<T, 2> last_logits,
-              Arena& arena) const;
+              Arena& arena, std::span<const Index> lengths = {}) const;
 
  private:
   struct Impl;
