@@ -12,16 +12,17 @@ AutoModelForCausalLM.from_pretrained("shared", trust_remote_code=True)
 import inspect
 import pathlib
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput, cached_file
 
+from lior import Error
 from lior import train as lior_train
 from lior.torch.model import Folder, Model, export, from_run
-from lior.torch.modules import pack, unpack
+from lior.torch.modules import Lengths, pack, sizes_of, unpack
 
 # generate's name of what a model keeps between calls differs between versions.
 _INPUTS = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
@@ -103,9 +104,54 @@ class LiorOutput(ModelOutput):
     past_key_values: Optional[LiorCache] = None
 
 
+class _Rows(NamedTuple):
+    """The sequences of input_ids [B, N], as lior.torch.Model takes them."""
+
+    tokens: torch.Tensor
+    lengths: Optional[list[int]]
+    visible: torch.Tensor  # [B, N]
+    begins: torch.Tensor  # [B, N]: where sequences begin
+    several: bool  # in a row
+
+
+def _rows(
+    input_ids: torch.Tensor,
+    attention_mask: Optional[torch.Tensor],
+    position_ids: Optional[torch.Tensor],
+    ends: Optional[torch.Tensor],
+) -> _Rows:
+    """attention_mask hides places; a sequence begins where position_ids do not go on by one, or at `ends` (cu_seqlens)."""
+    visible = torch.ones_like(input_ids, dtype=torch.bool)
+    if attention_mask is not None:
+        visible = attention_mask[:, -input_ids.shape[1] :].bool()
+    first = visible & (visible.cumsum(1) == 1)
+    begins = first.clone()
+    if position_ids is not None:
+        positions = position_ids.expand_as(visible)[visible]
+        begins[visible] |= positions.diff(prepend=positions[:1] - 1) != 1
+    if ends is not None:
+        count, length = visible.shape
+        if count != 1 or ends[0] != 0 or ends[-1] != length or (ends.diff() < 0).any():
+            raise Error(
+                f"cu_seq_lens_q, of lengths or given, is {ends.tolist()}; input_ids is {list(visible.shape)}: expected ends "
+                "of sequences in one row, which rise from 0 to its length"
+            )
+        begins[0, ends[:-1][ends[:-1] < length].long()] = True
+    if not torch.equal(begins, first):
+        starts = begins[visible].nonzero()[:, 0]
+        tokens = input_ids[visible][None]
+        lengths = starts.diff(append=starts.new_tensor([tokens.shape[1]]))
+        return _Rows(tokens, lengths.tolist(), visible, begins, True)
+    if attention_mask is None or bool(visible.all()):
+        return _Rows(input_ids, None, visible, begins, False)
+    return _Rows(*pack(input_ids, visible), visible, begins, False)
+
+
 class LiorForCausalLM(PreTrainedModel, GenerationMixin):
     """lior.torch.Model under Transformers' names. What attention_mask hides is left out, on either side: every sequence
-    has the scores, and the state, that it has alone; hidden places have scores of 0."""
+    has the scores, and the state, that it has alone; hidden places have scores of 0. A row may hold several sequences one
+    behind another, as DataCollatorWithFlattening makes it: each begins where position_ids do not go on by one, or at
+    cu_seq_lens_q, or by our `lengths`, has the scores that it has alone, and is not asked for by what is before it."""
 
     config_class = LiorConfig
     base_model_prefix = "model"
@@ -200,24 +246,31 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         return_dict: Optional[bool] = None,
         logits_to_keep: int = 0,
         places: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.Tensor] = None,
+        cu_seq_lens_q: Optional[torch.Tensor] = None,
+        lengths: Lengths = None,
         **options: Any,
     ) -> Any:
         """places: those of lior.torch.Model, of training on the text that the model counts."""
         before = cache if cache is not None else past_key_values
-        after, tokens, lengths, mask = None, input_ids, None, None
-        if attention_mask is not None and not bool(attention_mask[:, -input_ids.shape[1] :].all()):
-            mask = attention_mask[:, -input_ids.shape[1] :]
-            tokens, lengths = pack(input_ids, mask)
+        if lengths is not None:
+            cu_seq_lens_q = torch.tensor([0, *sizes_of(lengths)]).cumsum(0)
+        rows, after = _rows(input_ids, attention_mask, position_ids, cu_seq_lens_q), None
+        if rows.several and (before is not None or use_cache):
+            raise Error(
+                "a row holds several sequences, which end with the call: expected use_cache=False and no cache"
+            )
         if before is None and not use_cache:
-            logits = self.model(tokens, places, lengths)
+            logits = self.model(rows.tokens, places, rows.lengths)
         else:
-            state = self.model.start_state(tokens, lengths) if before is None else before.state
-            logits, state = self.model.run(tokens, state, lengths)
-            seen = input_ids.shape[1] + (0 if before is None else before.seen)
-            after = LiorCache(state, seen)
-        logits = logits if mask is None else unpack(logits, mask)
+            if before is None:
+                before = LiorCache(self.model.start_state(rows.tokens, rows.lengths), 0)
+            logits, state = self.model.run(rows.tokens, before.state, rows.lengths)
+            after = LiorCache(state, input_ids.shape[1] + before.seen)
+        logits = logits if rows.lengths is None else unpack(logits, rows.visible)
         loss = None
         if labels is not None:
+            labels = labels.masked_fill(rows.begins, -100)
             loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **options)
         logits = logits[:, -logits_to_keep:] if logits_to_keep else logits
         if return_dict is False:

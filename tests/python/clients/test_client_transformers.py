@@ -11,6 +11,7 @@ import lior  # isort: skip
 import lior.torch as lt  # isort: skip
 from lior.torch.pretrained import LiorConfig, LiorForCausalLM  # isort: skip
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments  # isort: skip
+from transformers import DataCollatorWithFlattening  # isort: skip
 
 
 @pytest.fixture(params=[False, True], ids=["", "tied"])
@@ -116,6 +117,69 @@ def test_padded_prompts_are_those_alone(model, side):
             for i, part in enumerate(alone):
                 want = model.generate(part, **options, **more)
                 assert torch.equal(got[i, 5:], want[0, part.shape[1] :])
+
+
+DOCUMENTS = [5, 1, 9, 3]
+
+
+def documents_alone(model, tokens):
+    """Scores of each, and the mean of -ln p over all that a document's own tokens foretell."""
+    parts = tokens.split(DOCUMENTS, 1)
+    scores = [model(part).logits for part in parts]
+    pairs = [(s[0, :-1], part[0, 1:]) for s, part in zip(scores, parts)]
+    logits, targets = (torch.cat(several) for several in zip(*pairs))
+    return torch.cat(scores, 1), torch.nn.functional.cross_entropy(logits, targets)
+
+
+def test_documents_in_one_row_are_those_alone(model):
+    """However the row says where they begin: scores, loss and gradients."""
+    tokens, ends = tokens_of(1, 18), torch.tensor([0, *DOCUMENTS]).cumsum(0)
+    positions = torch.cat([torch.arange(n) for n in DOCUMENTS])[None]
+    parameters = list(model.parameters())
+    scores, loss = documents_alone(model, tokens)
+    slopes = torch.autograd.grad(loss, parameters)
+    given = [{"position_ids": positions}, {"cu_seq_lens_q": ends}, {"lengths": DOCUMENTS}]
+    for how in [*given, {**given[0], **given[1], "attention_mask": torch.ones_like(tokens)}]:
+        got = model(tokens, labels=tokens, **how)
+        torch.testing.assert_close(got.logits, scores)
+        torch.testing.assert_close(got.loss, loss)
+        torch.testing.assert_close(torch.autograd.grad(got.loss, parameters), slopes)
+    assert not torch.allclose(model(tokens).logits, scores)
+    with pytest.raises(lior.Error, match="use_cache=False"):
+        model(tokens, position_ids=positions, use_cache=True)
+    for ends in ([0, 5, 17], [1, 18], [0, 9, 5, 18]):
+        with pytest.raises(lior.Error, match="cu_seq_lens_q"):
+            model(tokens, cu_seq_lens_q=torch.tensor(ends))
+
+
+def test_documents_in_padded_rows(model):
+    """Two rows, padded on either side, of two documents each."""
+    tokens, mask = tokens_of(2, 7), torch.ones(2, 7, dtype=torch.long)
+    mask[0, :2] = mask[1, 5:] = 0
+    positions = torch.tensor([[1, 1, 0, 1, 2, 0, 1], [0, 0, 1, 2, 3, 1, 1]])
+    parts = [tokens[:1, 2:5], tokens[:1, 5:], tokens[1:, :1], tokens[1:, 1:5]]
+    with torch.no_grad():
+        got = model(tokens, attention_mask=mask, position_ids=positions).logits[mask.bool()]
+        torch.testing.assert_close(got, torch.cat([model(part).logits[0] for part in parts]))
+
+
+def test_a_padded_row_is_not_asked_for_its_first_token(model):
+    tokens, mask = tokens_of(1, 7), torch.ones(1, 7, dtype=torch.long)
+    mask[0, :2] = 0
+    labels = tokens.masked_fill(mask == 0, -100)
+    got = model(tokens, attention_mask=mask, labels=labels).loss
+    torch.testing.assert_close(got, model(tokens[:, 2:], labels=tokens[:, 2:]).loss)
+
+
+def test_the_collator_of_flattened_documents(model):
+    tokens = tokens_of(1, 18)
+    rows = [{"input_ids": part[0].tolist()} for part in tokens.split(DOCUMENTS, 1)]
+    for flash in (False, True):
+        batch = DataCollatorWithFlattening(return_tensors="pt", return_flash_attn_kwargs=flash)(
+            rows
+        )
+        with torch.no_grad():
+            torch.testing.assert_close(model(**batch).loss, documents_alone(model, tokens)[1])
 
 
 @pytest.mark.parametrize("options", [{}, {"bf16": True}, {"gradient_checkpointing": True}])
