@@ -17,10 +17,20 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "python" / "lior" / "torch" / "cuda"
 ARCHITECTURES = "sm_80", "sm_90", "sm_100"
-FORMS = [
-    (("LIOR_REAL", real), ("LIOR_PARTS", parts))
-    for real, parts in itertools.product(("float", "double"), "12")
-]
+#: What a source may be compiled with; of dimensions, those of the least and the most registers among them.
+DEFINITIONS = {
+    "LIOR_REAL": ("float", "double"),
+    "LIOR_PARTS": ("1", "2"),
+    "LIOR_DIMENSIONS": ("1", "2", "4", "8"),
+}
+
+
+def forms(source: pathlib.Path) -> list[tuple[tuple[str, str], ...]]:
+    """Every choice of the definitions that a source reads."""
+    text = source.read_text()
+    read = [name for name in DEFINITIONS if name == "LIOR_REAL" or name in text]
+    choices = itertools.product(*(DEFINITIONS[name] for name in read))
+    return [tuple(zip(read, values)) for values in choices]
 
 
 def spilling(said: str) -> list[str]:
@@ -35,11 +45,12 @@ def spilling(said: str) -> list[str]:
     ]
 
 
-def by_nvcc(nvcc: str) -> list[str]:
-    """Faults, of every source, form and architecture: one call each compiles for all architectures."""
-    faults = []
+def by_nvcc(nvcc: str) -> tuple[int, list[str]]:
+    """How many forms of sources were compiled, and faults; one call each compiles for all architectures."""
+    faults, count = [], 0
     with tempfile.TemporaryDirectory() as folder:
-        for source, form in itertools.product(sorted(SOURCES.glob("*.cu")), FORMS):
+        for source, form in ((s, f) for s in sorted(SOURCES.glob("*.cu")) for f in forms(s)):
+            count += 1
             code = [f"-gencode=arch=compute_{a[3:]},code={a}" for a in ARCHITECTURES]
             define = [f"-D{name}={value}" for name, value in form]
             command = [nvcc, "-fatbin", "-std=c++20", "-Xptxas", "-v", *code, *define]
@@ -50,7 +61,7 @@ def by_nvcc(nvcc: str) -> list[str]:
             if run.returncode != 0:
                 faults.append(f"{what}: {run.stderr.strip()}")
             faults += [f"{what}: {kernel}" for kernel in spilling(run.stdout + run.stderr)]
-    return faults
+    return count, faults
 
 
 def main() -> int:
@@ -58,11 +69,13 @@ def main() -> int:
     if nvcc is None:
         print("cuda: there is no nvcc here, which compiles the kernels and counts what they spill")
         return 0
-    faults = by_nvcc(nvcc)
+    count, faults = by_nvcc(nvcc)
     for fault in faults:
         print(fault, file=sys.stderr)
-    forms = f"{len(FORMS)} forms for {', '.join(ARCHITECTURES)}"
-    print(f"cuda: {len(list(SOURCES.glob('*.cu')))} sources in {forms}, {len(faults)} faults")
+    sources = len(list(SOURCES.glob("*.cu")))
+    print(
+        f"cuda: {sources} sources in {count} forms for {', '.join(ARCHITECTURES)}, {len(faults)} faults"
+    )
     return 1 if faults else 0
 
 

@@ -15,8 +15,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import lior.torch as lt  # noqa: E402
-from lior.torch.cases import ROUNDINGS, error, normal, results_and_gradients, scan_inputs  # noqa: E402
-from lior.torch.cuda import launch, scan  # noqa: E402
+from lior.torch.cases import (  # noqa: E402
+    ROUNDINGS,
+    error,
+    metric_parameters,
+    normal,
+    raw_kernels,
+    results_and_gradients,
+    scan_inputs,
+)
+from lior.torch.cuda import launch, memory, scan, symbols  # noqa: E402
 
 ops = lt.ops
 HERE = pathlib.Path(__file__).parent
@@ -39,8 +47,9 @@ def native(tmp_path_factory):
         assert (launch.SOURCES / source).read_text().count(f" {name}") == 1
         given = dict(definitions)
         real = {"float": 4, "double": 8}[given["LIOR_REAL"]]
-        parts, count = int(given.get("LIOR_PARTS", 1)), ctypes.c_longlong(threads)
-        assert run(name.encode(), real, parts, ctypes.byref(arguments), count)
+        sizes = (int(given.get(name, 0)) for name in ("LIOR_PARTS", "LIOR_DIMENSIONS"))
+        count = ctypes.c_longlong(threads)
+        assert run(name.encode(), real, *sizes, ctypes.byref(arguments), count)
         launched.names.append(name)
 
     launched.names = []
@@ -63,14 +72,20 @@ OPTIONS = {
 }
 
 
-def compare(native, inputs, dtype=torch.float64):
-    want = results_and_gradients(ops.ci8_scan, inputs())
+def kernels_of(native, op, inputs, dtype=torch.float64, roundings=ROUNDINGS):
+    """Those that ran, after a look at results and gradients beside the processor's."""
+    want = results_and_gradients(op, inputs())
     native.names.clear()
     with ops.plain_forms(), lt.cuda.kernels(native):
-        got = results_and_gradients(ops.ci8_scan, inputs())
-    assert {"scan_states", "scan_gradients"} <= set(native.names) or not want[0][0].numel()
+        got = results_and_gradients(op, inputs())
     for a, b in zip(got, want, strict=True):
-        assert error(a, b) <= ROUNDINGS * torch.finfo(dtype).eps
+        assert error(a, b) <= roundings * torch.finfo(dtype).eps
+    return native.names
+
+
+def compare(native, inputs, dtype=torch.float64):
+    names = kernels_of(native, ops.ci8_scan, inputs, dtype)
+    assert {"scan_states", "scan_gradients"} <= set(names) or 0 in inputs()[0].shape
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -109,14 +124,8 @@ def test_octonions_of_no_length_and_gates_that_are_shut_or_open(native):
 @pytest.mark.parametrize("shape", [(2, 70, 3), (1, 0, 2)])
 def test_what_heads_show(shape, size, kind, native):
     batch, length, heads = shape
-    inputs = lambda: (normal(batch, length, size, heads), kind)
-    want = results_and_gradients(ops.readout, inputs())
-    native.names.clear()
-    with ops.plain_forms(), lt.cuda.kernels(native):
-        got = results_and_gradients(ops.readout, inputs())
-    assert native.names == (["readout_forward", "readout_backward"] if length else [])
-    for a, b in zip(got, want, strict=True):
-        assert error(a, b) <= ROUNDINGS * torch.finfo(torch.float64).eps
+    names = kernels_of(native, ops.readout, lambda: (normal(batch, length, size, heads), kind))
+    assert names == (["readout_forward", "readout_backward"] if length else [])
 
 
 @pytest.mark.parametrize("length, window", [(0, 0), (1, 0), (70, 0), (70, 1), (70, 9), (5, 90)])
@@ -125,15 +134,102 @@ def test_attention_by_spinor_scores(length, window, native):
         z, v = normal(2, length, 32), normal(2, length, 32, seed=2)
         return z, v, normal(2, 4), window
 
-    want = results_and_gradients(ops.spinor_attention, inputs())
-    native.names.clear()
-    with ops.plain_forms(), lt.cuda.kernels(native):
-        got = results_and_gradients(ops.spinor_attention, inputs())
-    names = ["attention_forward", "attention_queries", "attention_keys"]
-    assert native.names == (names if length else [])
     # scores of some ten: an exponential has so many roundings more
-    for a, b in zip(got, want, strict=True):
-        assert error(a, b) <= 10 * ROUNDINGS * torch.finfo(torch.float64).eps
+    ran = kernels_of(native, ops.spinor_attention, inputs, roundings=10 * ROUNDINGS)
+    names = ["attention_forward", "attention_queries", "attention_keys"]
+    assert ran == (names if length else [])
+
+
+MEMORY = [
+    *("memory_sums", "memory_starts", "memory_values"),
+    *("memory_sums", "memory_starts", "memory_pulls", "memory_ends", "memory_gradients"),
+]
+
+
+@pytest.mark.parametrize("length", [1, memory.CHUNK - 1, memory.CHUNK, 2 * memory.CHUNK + 7])
+@pytest.mark.parametrize("rule", [(), (1e-4, 65536.0)])
+def test_memory(rule, length, native):
+    inputs = lambda: (normal(2, length, 3, 4), raw_kernels(3), *rule)
+    assert kernels_of(native, ops.memory, inputs) == MEMORY
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 3, 4), (0, 5, 3, 4), (2, 5, 3, 0)])
+def test_memory_of_nothing(shape, native):
+    kernels_of(native, ops.memory, lambda: (normal(*shape), raw_kernels(3)))
+
+
+def test_memory_in_float32(native):
+    single = torch.float32
+    inputs = lambda: (normal(2, 70, 2, 3, dtype=single), raw_kernels(2, dtype=single))
+    kernels_of(native, ops.memory, inputs, single)
+
+
+def test_memory_goes_on(native):
+    """In pieces of any length, from state to state, and as one."""
+    x, raw = normal(2, 100, 3, 4, grad=False), raw_kernels(3).detach()
+    start = normal(*ops.memory_start(2, 4, raw).shape, grad=False)
+    y, state = ops.memory_advance(x, raw, start)
+    with ops.plain_forms(), lt.cuda.kernels(native):
+        parts, after = [], start
+        for part in x.split([0, 1, 40, 32, 27], 1):
+            out, after = ops.memory_advance(part, raw, after)
+            parts.append(out)
+    eps = torch.finfo(torch.float64).eps
+    assert error([torch.cat(parts, 1), after], [y, state]) <= ROUNDINGS * eps
+
+
+def test_memory_does_not_look_ahead(native):
+    """Not even at NaN, which times 0 is NaN."""
+    x = normal(1, 40, 1, 1, grad=False)
+    x[0, 20] = torch.nan
+    with ops.plain_forms(), lt.cuda.kernels(native):
+        y = ops.memory(x, raw_kernels(1).detach())
+    assert y[0, :20].isfinite().all() and y[0, 20:].isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128, torch.complex64])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("dirac", [False, True])
+@pytest.mark.parametrize("points, d, s", [(5, 4, 3), (1, 1, 1), (0, 3, 2)])
+def test_bilinears(points, d, s, dirac, packed, dtype, native):
+    def inputs():
+        psi, gamma = normal(points, s, dtype=dtype), normal(d, s, s, dtype=dtype, seed=3)
+        return psi, gamma, packed, dirac
+
+    names = kernels_of(native, ops.bilinears, inputs, dtype)
+    assert names == (["bilinears_forward", "bilinears_backward"] if points else [])
+
+
+SYMBOLS = ["symbols_forward"] * 2 + ["symbols_solved", "symbols_slopes", "symbols_metric"]
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, symbols.MOST_DIMENSIONS, symbols.MOST_DIMENSIONS + 1])
+@pytest.mark.parametrize("resilience", [False, True])
+@pytest.mark.parametrize("points", [0, 6])
+def test_symbols(points, resilience, d, native):
+    def inputs():
+        x = (0.3 * normal(d, points, grad=False)).requires_grad_()
+        return x, metric_parameters(d), resilience, not resilience
+
+    names = kernels_of(native, ops.christoffel, inputs)
+    assert names == (SYMBOLS if points and d <= symbols.MOST_DIMENSIONS else [])
+
+
+def test_geodesics_take_the_kernels_of_symbols(native):
+    def inputs():
+        x, v = (0.3 * normal(3, 4, grad=False, seed=i) for i in (1, 2))
+        return x.requires_grad_(), v.requires_grad_(), metric_parameters(3), True, False, 0.3, 0.1
+
+    names = kernels_of(native, ops.geodesic, inputs)
+    assert names.count("symbols_forward") == 3 * 3 * 4 and set(names) == set(SYMBOLS)
+
+
+def test_a_metric_that_is_not_positive_has_no_symbols(native):
+    parameters = [p.detach() for p in metric_parameters(2)]
+    parameters[0].zero_()
+    parameters[4].copy_(torch.tensor([-20.0, 0, 0, 20]))  # g is about diag(-.1, .1)
+    with ops.plain_forms(), lt.cuda.kernels(native):
+        assert ops.christoffel(torch.zeros(2, 1).double(), parameters, False, False).isnan().any()
 
 
 def test_what_a_kernel_would_read_past_is_refused(native):
@@ -152,16 +248,29 @@ def test_what_a_kernel_would_read_past_is_refused(native):
             with pytest.raises(lior.Error, match=word):
                 ops.ci8_scan(*given)
     states = normal(1, 2, 8, 3, grad=False)
-    for given, word in [
-        ((states[:, :, 1:], "linear"), r"states \(1, 2, 7, 3\)"),
-        ((states, "cubic"), "'cubic'"),
+    x, raw, psi = normal(1, 4, 2, 3), raw_kernels(), normal(5, 3)
+    start = ops.memory_start(1, 2, raw)
+    for op, given, word in [
+        (ops.readout, (states[:, :, 1:], "linear"), r"states \(1, 2, 7, 3\)"),
+        (ops.readout, (states, "cubic"), "'cubic'"),
+        (ops.memory, (x[:, :, 1:], raw), r"memory: x .*1, 4, 1, 3.*expected .*1, 4, 2, 3"),
+        (ops.memory, (x, raw[:, 1:]), "memory: raw"),
+        (ops.memory, (x.float(), raw), "memory: raw"),
+        (ops.memory_advance, (x.detach(), raw.detach(), start), "memory_advance: state"),
+        (ops.bilinears, (psi, normal(4, 3, 2)), "bilinears: gamma"),
+        (ops.bilinears, (psi.float(), normal(4, 3, 3)), "bilinears: gamma is torch.float64"),
     ]:
         with ops.plain_forms(), lt.cuda.kernels(native):
             with pytest.raises(lior.Error, match=word):
-                ops.readout(*given)
+                op(*given)
 
 
 LAYERS = {
+    "causal_field": (
+        dict(heads=2),
+        ["memory_values"],
+        ["memory_gradients"],
+    ),
     "geometric_mamba": (
         dict(heads=2, complex_state=True, phase=True),
         ["scan_states", "readout_forward"],

@@ -6,7 +6,7 @@ import ctypes
 import functools
 import importlib
 import pathlib
-from typing import Any, Iterator, Protocol
+from typing import Any, Collection, Iterator, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ SOURCES = pathlib.Path(__file__).resolve().parent
 #: Threads of a block.
 BLOCK = 128
 REALS = {torch.float32: "float", torch.float64: "double"}
+COMPLEX = (torch.complex64, torch.complex128)
 
 
 class Launch(Protocol):
@@ -33,10 +34,13 @@ class Launch(Protocol):
     ) -> None: ...
 
 
-def expect(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
-    """Dense, after a look at all that a kernel takes on trust."""
-    if like.dtype not in REALS:
-        raise Error(f"{name} is {like.dtype}; expected torch.float32 or torch.float64")
+def expect(
+    name: str, tensor: Tensor, like: Tensor, *shape: int, takes: Collection[torch.dtype] = ()
+) -> Tensor:
+    """Dense, after a look at all that a kernel takes on trust. takes: dtypes beside the real ones."""
+    if like.dtype not in (*REALS, *takes):
+        expected = ", ".join(map(str, (*REALS, *takes)))
+        raise Error(f"{name} is {like.dtype}; expected one of {expected}")
     if tuple(tensor.shape) != shape or tensor.dtype != like.dtype or tensor.device != like.device:
         raise Error(
             f"{name} is {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}; expected {like.dtype} {shape} on "

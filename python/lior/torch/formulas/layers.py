@@ -128,13 +128,20 @@ def _split(sums: Tensor, dtype: torch.dtype) -> Tensor:
 _MEMORY = 1e-4, 65536.0  # of the causal field's power law: tolerance, horizon
 
 
-def _causal_field(projection: Tensor, own: Own, state: Optional[Tensor], heads: int) -> Core:
+def _causal_field(
+    projection: Tensor,
+    own: Own,
+    state: Optional[Tensor],
+    heads: int,
+    remember: Callable[..., Tensor] = memory,
+    go_on: Callable[..., tuple[Tensor, Tensor]] = memory_advance,
+) -> Core:
     factors, gate = projection.split([48 * heads, 16 * heads], -1)
     current = associator_current(factors, own[0]).unflatten(2, (heads, 16))
     if state is None:
-        return _gated(memory(current, own[1], *_MEMORY).flatten(2), gate), None
+        return _gated(remember(current, own[1], *_MEMORY).flatten(2), gate), None
     sums = _joined(state, state.dtype).unflatten(1, (heads, -1, 16))
-    y, sums = memory_advance(current, own[1], sums, *_MEMORY)
+    y, sums = go_on(current, own[1], sums, *_MEMORY)
     return _gated(y.flatten(2), gate), _split(sums.flatten(1), state.dtype)
 
 

@@ -61,7 +61,7 @@ def power_law_sum(delta: Tensor, tolerance: float, horizon: float) -> tuple[Tens
     return rates, torch.cat([torch.stack([m0 - heavy, heavy], -1), weights], -1)
 
 
-def _pole_form(raw: Tensor, tolerance: float, horizon: float) -> tuple[Tensor, Tensor, Tensor]:
+def pole_form(raw: Tensor, tolerance: float, horizon: float) -> tuple[Tensor, Tensor, Tensor]:
     """w0 [H], and b and s [H, poles] complex, of raw [H, 12]: kappa_k = Re sum_j b_j e^{-k s_j} (7.2)."""
     a, beta, gamma, delta, xi, eta, omega, phi, zeta, w0, w1, w2 = _kernel_values(raw)
     rates, weights = power_law_sum(delta, tolerance, horizon)
@@ -77,7 +77,7 @@ def _pole_form(raw: Tensor, tolerance: float, horizon: float) -> tuple[Tensor, T
     return w0, ((1 - w0) / total.abs().clamp(min=1e-8))[:, None] * c * z, s
 
 
-def _powers(s: Tensor, lags: Tensor) -> Tensor:
+def powers(s: Tensor, lags: Tensor) -> Tensor:
     """e^{-lag s} [H, poles, lags]."""
     return torch.exp(-s[..., None] * lags)
 
@@ -91,8 +91,8 @@ def memory(x: Tensor, raw: Tensor, tolerance: float = 1e-6, horizon: float = 104
     length = x.shape[1]
     if x.numel() == 0:
         return x.clone()
-    w0, b, s = _pole_form(raw.double(), tolerance, horizon)
-    kappa = (b[..., None] * _powers(s, _lags(0, length, x))).real.sum(1)  # [H, N]
+    w0, b, s = pole_form(raw.double(), tolerance, horizon)
+    kappa = (b[..., None] * powers(s, _lags(0, length, x))).real.sum(1)  # [H, N]
     spectrum = torch.fft.rfft(kappa, 2 * length)  # [H, F]
     values = torch.fft.rfft(x.double(), 2 * length, dim=1)
     past = torch.fft.irfft(values * spectrum.T[None, :, :, None], 2 * length, dim=1)[:, :length]
@@ -107,13 +107,13 @@ def memory_advance(
     length = x.shape[1]
     if length == 0:
         return x.clone(), state.clone()
-    _, b, s = _pole_form(raw.double(), tolerance, horizon)
+    _, b, s = pole_form(raw.double(), tolerance, horizon)
     last = torch.complex(state[:, :, -2], state[:, :, -1])  # the oscillation's two rows
     sums = torch.cat([state[:, :, :-2] + 0j, last[:, :, None]], 2)  # [B, H, poles, C]
-    later = b[..., None] * _powers(s, _lags(1, length, x))
+    later = b[..., None] * powers(s, _lags(1, length, x))
     earlier = torch.einsum("hpn,bhpc->bnhc", later, sums).real
-    kept = _powers(s, _lags(length, 1, x)) * sums
-    added = torch.einsum("hpn,bnhc->bhpc", _powers(s, _lags(0, length, x).flip(0)), x.double() + 0j)
+    kept = powers(s, _lags(length, 1, x)) * sums
+    added = torch.einsum("hpn,bnhc->bhpc", powers(s, _lags(0, length, x).flip(0)), x.double() + 0j)
     sums = kept + added
     after = torch.cat([sums.real, sums.imag[:, :, -1:]], 2)
     return memory(x, raw, tolerance, horizon) + earlier.to(x.dtype), after

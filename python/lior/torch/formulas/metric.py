@@ -2,7 +2,7 @@
 """The learned metric, its Christoffel symbols and its geodesics: section 6."""
 
 import math
-from typing import Sequence
+from typing import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def _net(points: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> tupl
     return F.linear(F.gelu(t), w2, b2), torch.einsum("kj,nj,jm->nkm", w2, slope, w1)
 
 
-def _metric_and_slopes(
+def metric_and_slopes(
     x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
 ) -> tuple[Tensor, Tensor]:
     """g [N, d, d] and d_m g_nr [N, m, n, r] at planes x [d, N]."""
@@ -44,13 +44,13 @@ def _metric_and_slopes(
 def learned_metric(
     x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
 ) -> Tensor:
-    return _metric_and_slopes(x, parameters, resilience, spd_floor)[0].permute(1, 2, 0)
+    return metric_and_slopes(x, parameters, resilience, spd_floor)[0].permute(1, 2, 0)
 
 
 def christoffel(
     x: Tensor, parameters: Sequence[Tensor], resilience: bool, spd_floor: bool
 ) -> Tensor:
-    g, dg = _metric_and_slopes(x, parameters, resilience, spd_floor)
+    g, dg = metric_and_slopes(x, parameters, resilience, spd_floor)
     lowered = dg + dg.transpose(1, 2) - dg.permute(0, 2, 3, 1)
     return torch.einsum("ils,imns->lmni", torch.linalg.inv(g), lowered) / 2
 
@@ -63,13 +63,14 @@ def geodesic(
     spd_floor: bool,
     time: float,
     step: float,
+    symbols: Callable[..., Tensor] = christoffel,
 ) -> tuple[Tensor, Tensor]:
     """RK4 in the fewest equal steps of at most `step`."""
     count = max(1, math.ceil(time / step - 1e-9))
     h = time / count
 
     def slope(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        gamma = christoffel(x, parameters, resilience, spd_floor)
+        gamma = symbols(x, parameters, resilience, spd_floor)
         return v, -torch.einsum("lmni,mi,ni->li", gamma, v, v)
 
     for _ in range(count):

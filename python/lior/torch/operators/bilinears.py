@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lior import algebra
 from lior.torch import formulas
+from lior.torch.cuda import bilinears as cuda_bilinears
 from lior.torch.operators.define import operator, pullback
 from lior.torch.operators.tensors import all_dense, dense
 
@@ -29,6 +30,7 @@ def _bilinears_of(gamma: Tensor, packed: bool, dirac: bool) -> algebra.Bilinears
 @operator(
     shapes=lambda psi, gamma, *rest: (psi.new_empty(psi.shape), gamma.new_empty(gamma.shape)),
     formula=lambda *args: pullback(formulas.bilinears, args[:4], args[4:]),
+    cuda=cuda_bilinears.backward,
 )
 def bilinears_backward(
     psi: Tensor, gamma: Tensor, packed: bool, dirac: bool, dk0: Tensor, dk1: Tensor, dk2: Tensor
@@ -44,6 +46,7 @@ def bilinears_backward(
     shapes=_bilinear_outputs,
     gradient=lambda call: (*bilinears_backward(*call.args, *call.grads), None, None),
     formula=formulas.bilinears,
+    cuda=cuda_bilinears.forward,
 )
 def bilinears(
     psi: Tensor, gamma: Tensor, packed: bool = False, dirac: bool = False

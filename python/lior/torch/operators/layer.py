@@ -11,6 +11,7 @@ from torch import Tensor
 from lior import nn
 from lior.torch import formulas
 from lior.torch.operators.define import Args, Call, has_kernels, operator, pullback
+from lior.torch.operators.memory import memory, memory_advance
 from lior.torch.operators.mixers import spinor_attention
 from lior.torch.operators.scan import ci8_scan, readout
 from lior.torch.operators.tensors import all_dense, array, arrays_like, dense
@@ -75,6 +76,7 @@ def _gradient_shapes(
 
 #: Parts of a core that are operators themselves, of which a device may have kernels.
 _OPERATORS: Dict[str, Dict[str, Any]] = {
+    "causal_field": {"remember": memory, "go_on": memory_advance},
     "geometric_mamba": {"scan": ci8_scan, "shown_by": readout},
     "geometric_attention": {"attend": spinor_attention},
 }

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lior import memory as _memory
 from lior.torch import formulas
+from lior.torch.cuda import memory as cuda_memory
 from lior.torch.formulas.memory import rule_of
 from lior.torch.operators.define import Args, Call, operator, pullback
 from lior.torch.operators.tensors import dense
@@ -55,6 +56,7 @@ def _convolution_of(raw: Tensor, tolerance: float, horizon: float) -> _memory.Ca
 @operator(
     shapes=lambda x, raw, *rest: (x.new_empty(x.shape), raw.new_empty(raw.shape)),
     formula=lambda *args: pullback(formulas.memory, args[:4], args[4:]),
+    cuda=cuda_memory.backward,
 )
 def memory_backward(
     x: Tensor, raw: Tensor, tolerance: float, horizon: float, dy: Tensor
@@ -70,6 +72,7 @@ def memory_backward(
     shapes=lambda x, *rest: x.new_empty(x.shape),
     gradient=lambda call: (*memory_backward(*call.args, *call.grads), None, None),
     formula=formulas.memory,
+    cuda=cuda_memory.forward,
 )
 def memory(x: Tensor, raw: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0) -> Tensor:
     """y_n = w0 x_n + sum_k kappa_k x_{n-k}: x and y [B, N, H, C], raw [H, 12], one kernel a head.
@@ -85,6 +88,7 @@ def memory(x: Tensor, raw: Tensor, tolerance: float = 1e-6, horizon: float = 104
 @operator(
     shapes=lambda x, raw, state, *rest: (x.new_empty(x.shape), state.new_empty(state.shape)),
     plain=formulas.memory_advance,
+    cuda=cuda_memory.advance,
 )
 def memory_advance(
     x: Tensor, raw: Tensor, state: Tensor, tolerance: float = 1e-6, horizon: float = 1048576.0

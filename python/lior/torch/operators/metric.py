@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The learned metric, its Christoffel symbols, geodesics and distances."""
 
+import functools
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from lior import geometry
 from lior._names import LEARNED_METRIC
 from lior.torch import formulas
+from lior.torch.cuda import symbols as cuda_symbols
 from lior.torch.operators.define import Args, Call, Function, operator, pullback, vjp
 from lior.torch.operators.tensors import all_dense, dense
 from lior.typing import NDArray
@@ -71,6 +73,7 @@ def learned_metric(
 @operator(
     shapes=lambda x, parameters, *rest: _like(x, *parameters),
     formula=lambda *args: pullback(formulas.christoffel, args[:4], args[4:]),
+    cuda=cuda_symbols.backward,
 )
 def christoffel_backward(
     x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool, d_gamma: Tensor
@@ -85,6 +88,7 @@ def christoffel_backward(
     shapes=lambda x, *rest: x.new_empty(len(x), len(x), *x.shape),
     gradient=_of_points(christoffel_backward),
     formula=formulas.christoffel,
+    cuda=cuda_symbols.forward,
 )
 def christoffel(x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor: bool) -> Tensor:
     """Gamma [d, d, d, N], upper index first, at planes of points x [d, N], by exact derivatives."""
@@ -95,9 +99,14 @@ def christoffel(x: Tensor, parameters: List[Tensor], resilience: bool, spd_floor
     return gamma
 
 
+#: Where a device has kernels of the symbols, they are taken.
+_geodesic_by_operators = functools.partial(formulas.geodesic, symbols=christoffel)
+
+
 @operator(
     shapes=lambda x, v, parameters, *rest: _like(x, v, *parameters),
     formula=lambda *args: pullback(formulas.geodesic, args[:7], args[7:]),
+    plain=lambda *args: pullback(_geodesic_by_operators, args[:7], args[7:]),
 )
 def geodesic_backward(
     x: Tensor,
@@ -132,6 +141,7 @@ def _of_pairs(backward: Function) -> Callable[[Call], Args]:
     shapes=lambda x, v, *rest: tuple(_like(x, v)),
     gradient=_of_pairs(geodesic_backward),
     formula=formulas.geodesic,
+    plain=_geodesic_by_operators,
 )
 def geodesic(
     x: Tensor,
