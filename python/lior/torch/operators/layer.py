@@ -49,10 +49,16 @@ def _fakes(spec: str, projection: Tensor, lengths: Lengths) -> Tuple[Tensor, Ten
     width, gated, _ = layer.inner_shape
     batch, length = projection.shape[:2]
     kernel = has_kernels(projection)
+    if not kernel:
+        saved = 0
+    elif isinstance(batch, int) and isinstance(length, int):
+        saved = layer.inner_saved_size(batch, length, lengths)
+    else:  # of a compiler, for all lengths: the kernel will say
+        saved = torch.library.get_ctx().new_dynamic_size()
     return (
         projection.new_empty(batch, length, width),
         projection.new_empty(batch, length if gated and kernel else 0, width),
-        projection.new_empty(layer.inner_saved_size(batch, length, lengths) if kernel else 0),
+        projection.new_empty(saved),
     )
 
 
