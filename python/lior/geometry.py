@@ -321,8 +321,8 @@ def exp_map(
 ) -> tuple[NDArray, NDArray]:
     """(exp_x(v) (d, N), status (N,)): the end of the geodesic from (x, v) at parameter 1.
 
-    In closed form where the metric has one (hyperbolic, spd): an end that numbers do not hold has the status edge, and
-    is x.
+    In closed form, to a few roundings, where the metric has one (euclidean, sphere, half_plane, ball, hyperbolic, spd):
+    an end that numbers do not hold has the status edge, and is x. On a sphere it crosses the poles of the angles.
     """
     return _geometry.exp_map(metric, x, v, _options(options), out=out)
 
@@ -430,7 +430,7 @@ def transport(
 ) -> tuple[NDArray, NDArray]:
     """(w carried (d, N), status (N,)): w: (d, N) kept parallel along the geodesic from (x, v) to parameter 1.
 
-    In closed form where the metric has one (hyperbolic, spd).
+    In closed form where the metric has one, as exp_map.
     """
     return _geometry.transport(metric, x, v, w, _options(options), out=out)
 

@@ -35,8 +35,17 @@ auto transport_equation(const AnyMetric<T>& metric) {
 constexpr double kUnitTime[] = {1.0};
 constexpr Index kClosedLanes = 16;  // that a thread takes at least
 
+/// Whether one rounding of the coordinates moves a point by 1 % of the metric's own length.
+template <class T>
+bool is_rounded(const AnyMetric<T>& metric, const T* x) {
+  if (metric.unbounded()) return false;
+  const double rounding = metric_rounding(metric, x);
+  return rounding >= kSaturated && std::isfinite(rounding);  // paths alone need slopes of g
+}
+
 /// exp_map in closed form. Where numbers do not hold the end, as where coordinates grow as e^|v|,
-/// it is out of the domain, and y is x.
+/// it is out of the domain, and y is x; but where it is only rounded to an edge, y is the number
+/// before, and saturated.
 template <class T>
 void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                     View<T, 2> y, View<PathStatus, 1> status) {
@@ -48,7 +57,13 @@ void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T
       gather_point(v, n, velocity.data());
       metric.exponential(point.data(), velocity.data(), reached.data());
       status(n) = status_of(metric.domain(reached.data()));
-      const auto& last = status(n) == PathStatus::ok ? reached : point;
+      if (status(n) != PathStatus::ok) {
+        for (Index m = 0; m < d; ++m) reached[m] = std::nextafter(reached[m], point[m]);
+      }
+      const bool inside = metric.domain(reached.data()) == Domain::inside;
+      if (inside && is_rounded(metric, reached.data())) status(n) = PathStatus::saturated;
+      const bool kept = status(n) == PathStatus::ok || status(n) == PathStatus::saturated;
+      const auto& last = kept ? reached : point;
       for (Index m = 0; m < d; ++m) y(m, n) = last[m];
     }
   });
@@ -144,8 +159,8 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
           for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
         },
         [&](Index lane, PathStatus why, double) { status(lane) = why; });
+    mark_saturated<T>(metric, y, status);
   }
-  mark_saturated<T>(metric, y, status);
 }
 
 template <class T>

@@ -26,11 +26,13 @@ inline PathStatus status_of(Domain domain) {
   return PathStatus::horizon;
 }
 
+inline constexpr double kSaturated = 0.01;
+
 /// Whether one rounding of the coordinates x changes an entry of g by 1 % or more, or its slopes
 /// are lost.
 template <class T>
 bool saturated(const AnyMetric<T>& metric, const T* x) {
-  return metric_rounding(metric, x) >= 0.01;
+  return metric_rounding(metric, x) >= kSaturated;
 }
 
 /// Lanes that went on to an end where their coordinates x, [d, N], no longer say where they are.

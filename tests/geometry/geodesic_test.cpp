@@ -229,14 +229,37 @@ TEST(ExpMap, SaysThatItSaturatesAtTheRim) {
   EXPECT_EQ(name(PathStatus::saturated), "saturated");
 }
 
+/// The half-plane without its closed forms.
+struct FollowedHalfPlane {
+  Index dimension() const { return 2; }
+  template <class S>
+  void operator()(const S* x, S* g) const {
+    HalfPlane{}(x, g);
+  }
+  template <class T>
+  Domain domain(const T* x) const {
+    return HalfPlane{}.domain(x);
+  }
+};
+
 /// The end of the way straight up from (0, 1), y = e^length, and how the path ended.
 template <class T>
-std::pair<double, PathStatus> straight_up(T length, const GeodesicOptions& options) {
+std::pair<double, PathStatus> straight_up(T length, const GeodesicOptions& options,
+                                          const AnyMetric<T>& metric = FollowedHalfPlane{}) {
   const T x[] = {0, 1}, v[] = {0, length};
   Array<T, 2> y({2, 1});
   Array<PathStatus, 1> status({1});
-  exp_map<T>(HalfPlane{}, {x, {2, 1}}, {v, {2, 1}}, options, y.view(), status.view());
+  exp_map<T>(metric, {x, {2, 1}}, {v, {2, 1}}, options, y.view(), status.view());
   return {std::log(static_cast<double>(y(1, 0))), status(0)};
+}
+
+TEST(ExpMap, InClosedFormNeedsNoSlopesOfTheMetric) {
+  for (const double length : {-700.0, -20.0, 200.0, 240.0, 400.0, 700.0}) {
+    const auto [height, status] = straight_up<double>(length, {}, HalfPlane{});
+    EXPECT_EQ(status, PathStatus::ok) << length;
+    EXPECT_NEAR(height, length, 1e-12 * std::abs(length));
+  }
+  EXPECT_NE(straight_up<double>(800, {}, HalfPlane{}).second, PathStatus::ok);
 }
 
 TEST(ExpMap, SaysWhereNumbersDoNotHoldTheSlopesOfTheMetric) {

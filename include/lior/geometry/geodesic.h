@@ -69,7 +69,9 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
 
 /// exp_x(v): the end of the geodesic at parameter 1, in closed form where the metric has one
 /// (AnyMetric::exponential), else by following it. y: [d, N]; where numbers do not hold an end of a
-/// closed form, which may grow as e^|v|, the status is edge and y is x. Throws as geodesics does.
+/// closed form, which may grow as e^|v|, the status is edge and y is x; where they only round it to
+/// an edge, saturated. Closed forms are exact to a few roundings of x and v, and cross the poles of
+/// a sphere's angles. Throws as geodesics does.
 template <class T>
 void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
              const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status);

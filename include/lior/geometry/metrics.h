@@ -45,6 +45,8 @@ struct Euclidean {
   Index dimension() const { return n; }
   Chart chart() const;
   ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+  void exponential(const double* x, const double* v, double* y) const;
+  void transport(const double* x, const double* v, const double* w, double* out) const;
   template <class S>
   void operator()(const S*, S* g) const {
     detail::diagonal(n, g, [](Index) { return S(1.0); });
@@ -53,14 +55,17 @@ struct Euclidean {
 
 /// S^n of radius r in angles: g = r^2 diag(1, sin^2 x_0, sin^2 x_0 sin^2 x_1, ...); all angles but
 /// the last are in (0, pi). n = 2: (theta, phi).
-/// log is that of the whole sphere: the shortest arc, which may cross a pole. Between opposite
-/// points it is one of many.
+/// log is that of the whole sphere: the shortest arc, which may cross a pole; between opposite
+/// points it is one of many. exp is that of the whole sphere too, and its last angle goes on
+/// turning.
 struct Sphere {
   Index n = 2;
   double r = 1;
   Index dimension() const { return n; }
   Chart chart() const;
   ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+  void exponential(const double* x, const double* v, double* y) const;
+  void transport(const double* x, const double* v, const double* w, double* out) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     using std::sin;
@@ -83,6 +88,8 @@ struct HalfPlane {
   Index dimension() const { return n; }
   Chart chart() const;
   ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+  void exponential(const double* x, const double* v, double* y) const;
+  void transport(const double* x, const double* v, const double* w, double* out) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     const S entry = 1.0 / (x[n - 1] * x[n - 1]);
@@ -100,6 +107,8 @@ struct PoincareBall {
   Index dimension() const { return n; }
   Chart chart() const;
   ClosedLogarithm logarithm(const double* x, const double* y, double* v) const;
+  void exponential(const double* x, const double* v, double* y) const;
+  void transport(const double* x, const double* v, const double* w, double* out) const;
   template <class S>
   void operator()(const S* x, S* g) const {
     const S room = 1.0 - detail::square_norm(x, n);
