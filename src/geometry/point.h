@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "geometry/metric_solver.h"
+#include "geometry/point_checks.h"
 #include "lior/core/parallel.h"
 #include "lior/core/stop.h"
 #include "lior/core/worst.h"
