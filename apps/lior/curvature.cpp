@@ -237,12 +237,14 @@ int run(const Flags& flags) {
   Results results(flags.at ? numbers("--at", *flags.at, metric.dimension())
                            : read_columns(*flags.points, coordinate_names(metric)));
   const View<const double, 2> x = results.x.view();
-  curvature<double>(metric, x,
-                    {.scalar = results.scalar.view(),
-                     .kretschmann = results.kretschmann.view(),
-                     .scalar_error = results.scalar_error.view(),
-                     .kretschmann_error = results.kretschmann_error.view()});
-  if (flags.tensor) results.tensor = tensor_at(metric, x, which);
+  of_points(flags.at ? "--at" : shown_path(*flags.points), [&] {
+    curvature<double>(metric, x,
+                      {.scalar = results.scalar.view(),
+                       .kretschmann = results.kretschmann.view(),
+                       .scalar_error = results.scalar_error.view(),
+                       .kretschmann_error = results.kretschmann_error.view()});
+    if (flags.tensor) results.tensor = tensor_at(metric, x, which);
+  });
   if (flags.plane) find_sectional(metric, *flags.plane, results);
   if (flags.json) {
     print_json(metric, flags, results);

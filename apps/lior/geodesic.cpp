@@ -16,7 +16,6 @@
 #include "lior/geometry/jacobi.h"
 #include "lior/geometry/metrics.h"
 #include "lior/geometry/velocity.h"
-#include "lior/linalg/small_matrix.h"
 #include "metric_option.h"
 #include "output.h"
 #include "program.h"
@@ -229,21 +228,10 @@ void print_table(const AnyMetric<double>& metric, const Path& path, const std::o
              aim->shortest ? "" : "; a shorter way is not excluded");
 }
 
-/// What is wrong at x where a metric that promises no minus sign has one; nothing elsewhere.
-std::string hint_of_signature(const AnyMetric<double>& metric, const Array<double, 2>& x) {
-  const Index d = metric.dimension();
-  Array<double, 2> g({d, d});
-  metric.value(x.data(), g.data());
-  if (!metric.riemannian() || !linalg::cholesky<double>(g.view())) return "";
-  return "; the metric is not positive definite there: where minus signs are meant, say so by "
-         "signature = - + + +";
-}
-
 /// What may be wrong where no geodesic was found from x to y.
 std::string hint_of_log(const AnyMetric<double>& metric, const Array<double, 2>& x,
                         const Array<double, 2>& y) {
   constexpr double kFewDigits = 1e-9;  // half of those that are asked for
-  if (std::string signature = hint_of_signature(metric, x); !signature.empty()) return signature;
   const double from = metric_rounding(metric, x.data()), to = metric_rounding(metric, y.data());
   if (!(std::max(from, to) > kFewDigits)) return "; try a nearer point";
   return fmt::format(
@@ -261,8 +249,12 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
   Array<double, 2> velocity({d, 1});
   Array<bool, 1> converged({1}), shortest({1});
   Array<double, 1> error({1}), length({1}), length_error({1});
-  log_map<double>(metric, from.view(), to.view(), options,
-                  {velocity.view(), converged.view(), error.view(), shortest.view()});
+  const auto find_way = [&](const Array<double, 2>& start) {
+    log_map<double>(metric, start.view(), to.view(), options,
+                    {velocity.view(), converged.view(), error.view(), shortest.view()});
+  };
+  of_points("--to", [&] { find_way(to); });  // nothing is found there but what is wrong with it
+  find_way(from);
   if (!converged(0)) {
     throw RunError(fmt::format("no geodesic from {} to {} was found{}", shown(flags.from),
                                shown(*flags.to), hint_of_log(metric, from, to)));
@@ -289,15 +281,15 @@ Array<double, 2> aim_at(const AnyMetric<double>& metric, const Flags& flags,
 
 /// Throws RunError where the path is not the one that was asked for. Where the metric itself ends
 /// it, on the way, that is what the table says.
-void check_path(const AnyMetric<double>& metric, const Flags& flags, const Array<double, 2>& from,
-                const Path& path, const std::optional<Aim>& aim) {
+void check_path(const AnyMetric<double>& metric, const Flags& flags, const Path& path,
+                const std::optional<Aim>& aim) {
   if (path.reached(0) == 0 || path.status(0) == PathStatus::stalled) {
     throw RunError(
         fmt::format("the path from {} ends at t = {} ({}){}", shown(flags.from), path.reached(0),
                     name(path.status(0)),
                     path.status(0) == PathStatus::stalled
                         ? "; a larger --rtol and --atol, or a shorter --length, may go further"
-                        : "; nothing was followed" + hint_of_signature(metric, from)));
+                        : "; nothing was followed"));
   }
   if (!aim || flags.length != 1) return;
   if (path.reached(0) < 1) {
@@ -430,6 +422,7 @@ int run_one(const Flags& flags) {
   const AnyMetric<double> metric = open_metric(flags.metric, flags.spd_floor);
   const Index d = metric.dimension();
   const Array<double, 2> from = numbers("--from", flags.from, d);
+  of_points("--from", [&] { check_regular<double>(metric, from.view()); });
   std::optional<Aim> aim;
   const Array<double, 2> velocity = first_velocity(metric, flags, from, options, aim);
   Path path = trace(metric, from, velocity, flags.length, flags.samples, options);
@@ -455,7 +448,7 @@ int run_one(const Flags& flags) {
     print_json(metric, flags, path, aim);
   else
     print_table(metric, path, aim);
-  check_path(metric, flags, from, path, aim);
+  check_path(metric, flags, path, aim);
   return kSuccess;
 }
 

@@ -41,8 +41,10 @@ int run(const Flags& flags) {
   View<const double, 1> weights;
   if (given.back()) weights = {table.data() + d * count, {count}};
   Array<double, 1> x({d});
-  const FrechetMean mean = frechet_mean(metric, {table.data(), {d, count}}, weights,
-                                        {.rtol = flags.rtol, .atol = flags.rtol / 100}, x.view());
+  const FrechetMean mean = of_points(shown_path(flags.points), [&] {
+    return frechet_mean(metric, {table.data(), {d, count}}, weights,
+                        {.rtol = flags.rtol, .atol = flags.rtol / 100}, x.view());
+  });
   if (flags.json) {
     print_json(metric, flags, count, mean, x);
   } else {

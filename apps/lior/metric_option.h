@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "command.h"
@@ -36,6 +37,16 @@ bool is_hdf5(const std::string& path);
 Array<double, 2> read_columns(const std::string& path, const std::vector<std::string>& names,
                               const std::vector<std::string>& optional = {},
                               std::vector<bool>* given = nullptr);
+
+/// body(), whose errors say where its points are from: "--at: point 0 = (0, 1) is outside ..".
+template <class Body>
+auto of_points(std::string_view source, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", source, error.what()));
+  }
+}
 
 /// The names of a metric's coordinates, each behind `prefix`.
 std::vector<std::string> coordinate_names(const geometry::AnyMetric<double>& metric,

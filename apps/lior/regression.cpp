@@ -70,10 +70,12 @@ struct Result {
     v = Array<double, 2>({d, k}), fitted = Array<double, 2>({d, count});
     View<const double, 1> weights;
     if (given.back()) weights = {table.data() + (d + k) * count, {count}};
-    summary = geodesic_regression(metric, {table.data() + d * count, {k, count}},
-                                  {table.data(), {d, count}}, weights, {origin.data(), {k}},
-                                  {.rtol = flags.rtol, .atol = flags.rtol / 100},
-                                  {x.view(), v.view(), fitted.view(), residuals.view()});
+    summary = of_points(shown_path(flags.points), [&] {
+      return geodesic_regression(metric, {table.data() + d * count, {k, count}},
+                                 {table.data(), {d, count}}, weights, {origin.data(), {k}},
+                                 {.rtol = flags.rtol, .atol = flags.rtol / 100},
+                                 {x.view(), v.view(), fitted.view(), residuals.view()});
+    });
   }
 };
 

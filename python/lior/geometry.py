@@ -418,7 +418,8 @@ def distance(
 
     Exact to a few roundings where the metric has a closed form (euclidean, sphere, half_plane, ball, hyperbolic, spd),
     else within 10 rtol, and what roundings of the coordinates leave open; by shooting a shorter way is not excluded. details=True returns a Distance, which says both for each pair
-    (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian.
+    (`out`: three arrays then). Raises lior.Error unless the metric is Riemannian, and one that names a point where it is
+    singular or too large for numbers.
     """
     if details:
         return Distance(*_geometry._distance_details(metric, x, y, _options(options), out=out))

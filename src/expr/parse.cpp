@@ -2,6 +2,8 @@
 // Pratt's parser: an operand, then operators as long as they bind tighter than what is outside.
 #include "lior/expr/parse.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -295,6 +297,19 @@ void check_name(std::string_view name, std::string_view where) {
              kLongestName);
   LIOR_CHECK(!is_reserved(name), "{}: '{}' has a meaning in formulas; choose another name", where,
              shown(name));
+}
+
+std::string shown_operation(Op op, std::span<const double> arguments) {
+  const auto symbol = std::find_if(std::rbegin(kOperators), std::rend(kOperators),
+                                   [&](const Operator& one) { return one.op == op; });
+  if (op != Op::constant && symbol != std::rend(kOperators)) {
+    return fmt::format("{:.6g}{}{:.6g}", arguments[0], symbol->text, arguments[1]);
+  }
+  const auto* const function = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                            [&](const Function& f) { return f.op == op; });
+  std::string numbers = fmt::format("{:.6g}", fmt::join(arguments, ", "));
+  if (function == std::end(kFunctions)) return numbers;
+  return fmt::format("{}({})", function->name, numbers);
 }
 
 Id parse(Graph& graph, std::string_view text, const Scope& scope, std::string_view where) {

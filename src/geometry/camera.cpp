@@ -135,6 +135,7 @@ ObserverFrame observer_frame(const AnyMetric<double>& metric, const double* x, O
   check_scene_metric(metric);
   const SpaceChart chart(metric);
   check_outside(metric, chart, x);
+  check_point(metric, x, 0);
   const MetricAt g(metric, x);
   ObserverFrame frame;
   frame.e[0] = velocity_of(metric, g, observer);

@@ -18,9 +18,10 @@ const T* symbols_at(const AnyMetric<T>& metric, const T* point, Index n,
   T *dg = g + d * d, *c = dg + d * d * d, *gamma = c + d * d * d;
   derivatives(point, g, dg);
   MetricSolver<T> solver(metric);
-  if (const auto failed = solver.factor(g)) fail_at_point(metric, point, n, *failed);
+  if (const auto failed = solver.factor(g)) fail_at_point(metric, point, n, failed);
   lower_christoffel(dg, d, c);
   raise_christoffel(solver, c, d, gamma);
+  if (!all_finite(gamma, 1, d * d * d, d * d * d)) fail_at_point(metric, point, n);
   return gamma;
 }
 
@@ -104,8 +105,14 @@ void metric_values(const AnyMetric<T>& metric, View<const T, 2> x, View<T, 3> g)
   check_shape(g, {d, d, x.extent(1)}, "g");
   for_each_point(metric, x, d * d, [&](const T* point, Index n, T* value) {
     metric.value(point, value);
+    if (!all_finite(value, 1, d * d, d * d)) fail_at_point(metric, point, n);
     for (Index k = 0; k < d * d; ++k) g(k / d, k % d, n) = value[k];
   });
+}
+
+template <class T>
+void check_regular(const AnyMetric<T>& metric, View<const T, 2> x) {
+  for_each_point(metric, x, 0, [&](const T* point, Index n, T*) { check_point(metric, point, n); });
 }
 
 template <class T>
@@ -209,6 +216,7 @@ double compatibility_residual(const AnyMetric<T>& metric, View<const T, 2> x,
 
 #define LIOR_INSTANTIATE(T)                                                                    \
   template void metric_values(const AnyMetric<T>&, View<const T, 2>, View<T, 3>);              \
+  template void check_regular(const AnyMetric<T>&, View<const T, 2>);                          \
   template void christoffel(const AnyMetric<T>&, View<const T, 2>, View<T, 4>);                \
   template void christoffel_packed(const AnyMetric<T>&, View<const T, 2>, View<T, 3>);         \
   template void christoffel_differences(const AnyMetric<T>&, View<const T, 2>, T, View<T, 4>); \

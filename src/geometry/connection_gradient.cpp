@@ -156,7 +156,7 @@ void christoffel_backward(const LearnedMetricModel<T>& model, View<const T, 2> x
     gather_point(x, n, point.data());
     check_domain(metric, point.data(), n);
     connection.visit(point.data(),
-                     [&](const auto& pivot) { fail_at_point(metric, point.data(), n, pivot); });
+                     [&](const auto& pivot) { fail_at_point<T>(metric, point.data(), n, pivot); });
     lower_christoffel(connection.dg().data(), d, lower.data());
     plain.fill(0);
     for (Index i = 0; i < d; ++i) {

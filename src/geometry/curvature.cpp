@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/geometry/curvature.h"
 
+#include "geometry/planes.h"
 #include "geometry/point.h"
 #include "lior/core/stop.h"
 
@@ -25,7 +26,7 @@ class PointCurvature {
   /// Gamma and Riemann at x, the point's index for errors.
   void evaluate(const T* x, Index point) {
     metric_.second(x, g, dg_, ddg_);
-    if (const auto failed = solver_.factor(g)) fail_at_point(metric_, x, point, *failed);
+    if (const auto failed = solver_.factor(g)) fail_at_point(metric_, x, point, failed);
     lower_christoffel(dg_, d_, lower_);
     raise_christoffel(solver_, lower_, d_, gamma);
     differentiate();
@@ -43,6 +44,8 @@ class PointCurvature {
         }
       }
     }
+    const Index d4 = d_ * d_ * d_ * d_;
+    if (!all_finite(riemann, 1, d4, d4)) fail_at_point(metric_, x, point);
   }
 
   T ricci(Index s, Index n) const {

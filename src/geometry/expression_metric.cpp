@@ -235,6 +235,12 @@ class MetricTapes {
     return *tapes_[kind];
   }
 
+  std::string fault(std::span<const double> x, Index m, Index n,
+                    std::span<const Index> axes) const {
+    const std::lock_guard lock(making_);
+    return formulas_.fault(x, m, n, axes);
+  }
+
   Chart chart() const { return formulas_.chart(); }
   bool has_plane() const { return !formulas_.plane().empty(); }
 
@@ -282,6 +288,9 @@ class ExpressionMetric {
                ? nullptr
                : "expected a metric that can be inverted there; one with minus signs says so by "
                  "its signature, such as \"- + + +\"";
+  }
+  std::string fault(const double* x, Index m, Index n, std::span<const Index> axes) const {
+    return tapes_->fault({x, static_cast<std::size_t>(d_)}, m, n, axes);
   }
   Chart chart() const {
     Chart chart = tapes_->chart();

@@ -127,7 +127,7 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
   check_shape(paths.reached, {count}, "paths.reached");
   check_times(times);
   integrate_blocks<T>(
-      {x, v}, times, options, [&] { return geodesic_equation(metric); },
+      metric, {x, v}, times, options, [&] { return geodesic_equation(metric); },
       [&](Index lane, Index lanes, Index k, const T* state, Index stride) {
         for (Index m = 0; m < d; ++m) {
           std::copy_n(state + m * stride, lanes, &paths.x(k, m, lane));
@@ -154,7 +154,7 @@ void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
     closed_exp_map(metric, x, v, y, status);
   } else {
     integrate_blocks<T>(
-        {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
+        metric, {x, v}, kUnitTime, options, [&] { return geodesic_equation(metric); },
         [&](Index lane, Index lanes, Index, const T* state, Index stride) {
           for (Index m = 0; m < d; ++m) std::copy_n(state + m * stride, lanes, &y(m, lane));
         },
@@ -174,7 +174,7 @@ void transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
   check_shape(status, {x.extent(1)}, "status");
   if (metric.has_closed_paths()) return closed_transport(metric, x, v, w, out, status);
   integrate_blocks<T>(
-      {x, v, w}, kUnitTime, options, [&] { return transport_equation(metric); },
+      metric, {x, v, w}, kUnitTime, options, [&] { return transport_equation(metric); },
       [&](Index lane, Index lanes, Index, const T* state, Index stride) {
         for (Index m = 0; m < d; ++m) {
           std::copy_n(state + (2 * d + m) * stride, lanes, &out(m, lane));
@@ -203,6 +203,7 @@ void curve_length(const AnyMetric<T>& metric, View<const T, 3> path, View<T, 1> 
       }
       check_domain(metric, middle.data(), n);
       metric.value(middle.data(), g.data());
+      if (!all_finite(g.data(), 1, d * d, d * d)) fail_at_point(metric, middle.data(), n);
       T square = 0;
       for (Index i = 0; i < d * d; ++i) square += g[i] * step[i / d] * step[i % d];
       LIOR_CHECK(square >= 0,

@@ -128,7 +128,7 @@ void jacobi_fields(const AnyMetric<double>& metric, View<const double, 2> x,
   check_shape(out.status, {count}, "status");
   check_shape(out.reached, {count}, "reached");
   integrate_blocks<double>(
-      {x, v, field, rate}, times, options, [&] { return JacobiEquation(metric); },
+      metric, {x, v, field, rate}, times, options, [&] { return JacobiEquation(metric); },
       [&](Index lane, Index lanes, Index k, const double* state, Index stride) {
         for (Index c = 0; c < 4 * d; ++c) {
           std::copy_n(state + c * stride, lanes, &parts[c / d](k, c % d, lane));

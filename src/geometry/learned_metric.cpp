@@ -153,8 +153,8 @@ void LearnedMetric<T>::christoffel(View<const T, 2> x, View<T, 4> gamma) const {
     metric.value(point.data(), g.data());
     MetricSolver<T> solver(metric);
     const auto pivot = solver.factor(g.data());
-    fail_at_point(metric, point.data(), begin + failed,
-                  pivot.value_or(linalg::FailedPivot<T>{d_ - 1, T(0)}));
+    fail_at_point<T>(metric, point.data(), begin + failed,
+                     pivot.value_or(linalg::FailedPivot<T>{d_ - 1, T(0)}));
   });
 }
 

@@ -22,7 +22,8 @@ class Finder {
   Finder(const AnyMetric<T>& metric, const GeodesicOptions& options)
       : metric_(metric), shooter_(metric, options), relaxation_(metric), d_(metric.dimension()) {}
 
-  Found<T> find(const Vector& x, const Vector& y) {
+  /// Throws where x or y, of pair n, is a place that paths cannot come to.
+  Found<T> find(const Vector& x, const Vector& y, Index n) {
     Found<T> out;
     out.error = out.length = out.length_error = T(NAN);
     if (const auto closed = metric_.logarithm(x.data(), y.data(), out.v.data())) {
@@ -43,6 +44,7 @@ class Finder {
       }
       return out;
     }
+    for (const Vector& end : {x, y}) check_point(metric_, end.data(), n);
     out.v = nearest(x, y);
     if (std::all_of(out.v.begin(), out.v.begin() + d_, [](T u) { return u == 0; })) {
       out.converged = true, out.shortest = metric_.riemannian();
@@ -59,8 +61,8 @@ class Finder {
   }
 
   /// The distance, the same number from either end.
-  Found<T> find_length(const Vector& x, const Vector& y) {
-    return comes_first(x, y) ? find(x, y) : find(y, x);
+  Found<T> find_length(const Vector& x, const Vector& y, Index n) {
+    return comes_first(x, y) ? find(x, y, n) : find(y, x, n);
   }
 
  private:
@@ -228,7 +230,7 @@ void log_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y,
   using Vector = typename Finder<T>::Vector;
   for_each_pair(metric, x, y, options,
                 [&](Finder<T>& finder, Index n, const Vector& from, const Vector& to) {
-                  const Found<T> found = finder.find(from, to);
+                  const Found<T> found = finder.find(from, to, n);
                   for (Index m = 0; m < d; ++m) out.v(m, n) = found.v[m];
                   out.converged(n) = found.converged;
                   out.error(n) = found.error;
@@ -249,7 +251,7 @@ void distance(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> y
   using Vector = typename Finder<T>::Vector;
   for_each_pair(metric, x, y, options,
                 [&](Finder<T>& finder, Index n, const Vector& from, const Vector& to) {
-                  const Found<T> found = finder.find_length(from, to);
+                  const Found<T> found = finder.find_length(from, to, n);
                   out.length(n) = found.length;
                   if (out.error.data()) out.error(n) = found.length_error;
                   if (out.shortest.data()) out.shortest(n) = found.shortest;

@@ -6,6 +6,7 @@
 
 #include "lior/core/text.h"
 #include "lior/expr/evaluate.h"
+#include "lior/expr/fault.h"
 
 namespace lior::geometry {
 
@@ -32,6 +33,7 @@ MetricFormulas::MetricFormulas(const MetricDescription& description, std::span<c
   } else {
     read_line_element();
   }
+  check_constants();
   const Id always = graph_.constant(1);
   edge_ = description.edge.text.empty() ? always : read(description.edge);
   horizon_ = description.horizon.text.empty() ? always : read(description.horizon);
@@ -182,6 +184,18 @@ void MetricFormulas::read_line_element() {
   check_quadratic(form);
 }
 
+void MetricFormulas::check_constants() const {
+  for (Index m = 0; m < d_; ++m) {
+    for (Index n = m; n < d_; ++n) {
+      const auto value = graph_.value(entry(m, n));
+      LIOR_CHECK(!value || std::isfinite(*value),
+                 "{}: makes metric.{}.{} {} everywhere; expected finite numbers",
+                 formula_of(m, n).where, description_.coordinates[m].name,
+                 description_.coordinates[n].name, std::isnan(*value) ? "nan" : "infinite");
+    }
+  }
+}
+
 void MetricFormulas::check_quadratic(Id form) {
   const auto fail = [&] {
     throw Error(
@@ -228,6 +242,45 @@ void MetricFormulas::read_chart() {
   };
   plane.labels = {label(description_.plane_x.text), label(description_.plane_y.text)};
   plane_ = {read(description_.plane_x), read(description_.plane_y)};
+}
+
+std::string MetricFormulas::fault(std::span<const double> x, Index m, Index n,
+                                  std::span<const Index> axes) {
+  constexpr std::size_t kShown = 60;
+  const auto slope = [&](Id id) {
+    for (const Index k : axes) id = graph_.derivative(id, k);
+    return id;
+  };
+  const Id whole = slope(entry(m, n));
+  std::vector<Id> parts;
+  for (const Id id : definitions_) parts.push_back(slope(id));
+  std::vector<double> inputs(x.begin(), x.end());
+  inputs.resize(static_cast<std::size_t>(2 * d_));
+  const auto fault = expr::find_fault(graph_, whole, inputs);
+  if (!fault) return {};
+  const MetricFormula* formula = &formula_of(m, n);
+  // The innermost definition that the fault is in: its node was made first.
+  const std::vector<bool> above = expr::nodes_above(graph_, fault->at);
+  Id innermost = graph_.size();
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    if (!above[parts[k]] || parts[k] >= innermost) continue;
+    innermost = parts[k];
+    formula = &description_.definitions[k];
+  }
+  return fmt::format("{} in {} = {}", fault->operation, formula->where,
+                     shown(formula->text, kShown));
+}
+
+const MetricFormula& MetricFormulas::formula_of(Index m, Index n) const {
+  const std::string &row = description_.coordinates[m].name,
+                    &column = description_.coordinates[n].name;
+  for (const MetricComponent& component : description_.components) {
+    if ((component.row == row && component.column == column) ||
+        (component.row == column && component.column == row)) {
+      return component.formula;
+    }
+  }
+  return description_.line_element;
 }
 
 std::vector<std::vector<Index>> MetricFormulas::blocks() const {

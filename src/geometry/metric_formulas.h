@@ -30,6 +30,9 @@ class MetricFormulas {
   /// The plane that a picture shows, if the description says so: two nodes.
   const std::vector<expr::Id>& plane() const { return plane_; }
 
+  /// AnyMetric::fault at the coordinates x.
+  std::string fault(std::span<const double> x, Index m, Index n, std::span<const Index> axes);
+
   /// Coordinates that g ties together: each block of g that is not zero.
   std::vector<std::vector<Index>> blocks() const;
 
@@ -42,8 +45,11 @@ class MetricFormulas {
   bool has_differentials(expr::Id id) const;
   double constant(const MetricFormula& formula);
   std::vector<std::string> names() const;
+  /// The formula that g_mn is in.
+  const MetricFormula& formula_of(Index m, Index n) const;
   void read_components();
   void read_line_element();
+  void check_constants() const;
   void check_quadratic(expr::Id form);
   void check_expected();
   void read_chart();

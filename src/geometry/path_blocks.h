@@ -31,10 +31,7 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
       gather_point(x, n, point.data());
       check_domain(metric, point.data(), n);
       metric.value(point.data(), g.data());
-      LIOR_CHECK(all_finite(g.data(), 1, d * d, d * d),
-                 "the metric at point {} exceeds what its numbers hold; expected smaller "
-                 "coordinates, a smaller scale or a wider type",
-                 n);
+      if (!all_finite(g.data(), 1, d * d, d * d)) fail_at_point(metric, point.data(), n);
       for (Index m = 0; m < d; ++m) {
         LIOR_CHECK(std::isfinite(v(m, n)), "velocity {} has component {} = {}; expected a number",
                    n, m, v(m, n));
@@ -43,11 +40,13 @@ void check_start(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2
   });
 }
 
-/// Integrates on blocks of lanes whose state is the planes of `parts`, one after another.
+/// Integrates on blocks of lanes whose state is the planes of `parts`, one after another; the first
+/// are points of the metric. Throws for a lane that goes nowhere because it starts where the metric
+/// is singular.
 template <class T, class Equation, class Sample, class Finished>
-void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<const double> times,
-                      const GeodesicOptions& options, const Equation& equation,
-                      const Sample& sample, const Finished& finished) {
+void integrate_blocks(const AnyMetric<T>& metric, std::initializer_list<View<const T, 2>> parts,
+                      std::span<const double> times, const GeodesicOptions& options,
+                      const Equation& equation, const Sample& sample, const Finished& finished) {
   const Index d = parts.begin()->extent(0), count = parts.begin()->extent(1);
   const Index size = d * static_cast<Index>(parts.size());
   const Index blocks = (count + kLanes - 1) / kLanes;
@@ -64,6 +63,11 @@ void integrate_blocks(std::initializer_list<View<const T, 2>> parts, std::span<c
         sample(begin + lane, lanes_there, k, state, stride);
       };
       const auto finished_block = [&](Index lane, PathStatus status, double reached) {
+        if (status != PathStatus::ok && reached == 0) {
+          std::array<T, kMostDimensions> point;
+          gather_point(*parts.begin(), begin + lane, point.data());
+          check_point(metric, point.data(), begin + lane);
+        }
         finished(begin + lane, status, reached);
       };
       if (tableau(options.method).adaptive) {

@@ -9,14 +9,21 @@
 
 namespace lior::geometry {
 
-/// Throws the error of a metric that cannot be inverted at x, with advice.
-template <class T>
-[[noreturn]] void fail_at_point(const AnyMetric<T>& metric, const T* x, Index point,
-                                const linalg::FailedPivot<T>& pivot);
-
 /// Throws unless `x`, [d], lies in the metric's domain.
 template <class T>
 void check_domain(const AnyMetric<T>& metric, const T* x, Index point);
+
+/// Throws the error of a metric whose numbers are of no use at x, inside its domain: which entry of
+/// g, or derivative of one, is not finite, and why; or that g cannot be inverted, with advice.
+/// `pivot`: that of a factorisation which failed, where another order of sums may not.
+template <class T>
+[[noreturn]] void fail_at_point(const AnyMetric<T>& metric, const T* x, Index point,
+                                std::optional<linalg::FailedPivot<T>> pivot = {});
+
+/// Throws unless x lies in the domain, and g and its first derivatives are finite there, and g can
+/// be inverted.
+template <class T>
+void check_point(const AnyMetric<T>& metric, const T* x, Index point);
 
 /// The first number above `start` for which `holds` does not; NaN where that is not within a
 /// million times as far.

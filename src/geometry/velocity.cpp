@@ -98,6 +98,7 @@ void complete_velocities(const AnyMetric<T>& metric, View<const T, 2> x, double 
              "Riemannian");
   check_shape(v, {d, x.extent(1)}, "v");
   for_each_point(metric, x, d * d, [&](const T* point, Index n, T* g) {
+    check_point(metric, point, n);
     metric.value(point, g);
     double b = 0, c = -square;
     for (Index i = 1; i < d; ++i) {
@@ -122,7 +123,7 @@ void orbit_velocities(const AnyMetric<double>& metric, View<const double, 2> x,
     constexpr std::size_t kRadius = 1;
     MetricSolver<double> solver(metric);
     metric.value(point, g);
-    if (const auto pivot = solver.factor(g)) fail_at_point(metric, point, n, *pivot);
+    if (const auto pivot = solver.factor(g)) fail_at_point(metric, point, n, pivot);
     // v = known + p_r radial, and g(v, v) = a p_r^2 + 2 b p_r + c + square is a square of p_r's.
     if (constants.carter) check_carter(metric, constants.spin, point);
     Vector4 known{-constants.energy, 0, polar_momentum(constants, point[2], n),
@@ -167,6 +168,7 @@ void observed_velocities(const AnyMetric<double>& metric, View<const double, 2> 
   check_shape(v, x.shape(), "v");
   const double scale = speed < 1 ? 1 / std::sqrt((1 - speed) * (1 + speed)) : 1;
   for_each_point(metric, x, 0, [&](const double* point, Index n, double*) {
+    check_point(metric, point, n);
     const ObserverFrame frame = observer_frame(metric, point, observer);
     const double out = std::cos(angles(0, n)), aside = std::sin(angles(0, n));
     const double north = aside * std::cos(angles(1, n)), east = aside * std::sin(angles(1, n));

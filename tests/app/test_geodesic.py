@@ -158,8 +158,8 @@ def test_a_path_along_an_axis_conserves_nothing_by_that(lior, metric, start):
 
 
 def test_what_cannot_be_reached_is_given_up(lior):
-    result = lior("geodesic", "--metric", "conformal", "--from", "1,0", "--to", "1e15,0")
-    assert result.returncode == 1 and "no geodesic from 1,0 to 1e15,0 was found" in result.stderr
+    result = lior("geodesic", "--metric", "conformal", "--from", "1,0", "--to", "80,0")
+    assert result.returncode == 1 and "no geodesic from 1,0 to 80,0 was found" in result.stderr
 
 
 def test_no_geodesic_for_want_of_digits_is_said_so(lior):
@@ -266,7 +266,7 @@ def test_a_way_over_the_pole_says_that_the_coordinates_end_there(lior):
         (("--metric", "torus", "--from", "1,1", "--to", "1,1e18"), "phi is 1e+18, where numbers"),
         (
             ("--metric", "sphere:r=1e300", "--from", "1,1", "--velocity", "1,0"),
-            "the metric at point 0 exceeds",
+            "--from: the metric at point 0 = (1, 1) exceeds",
         ),
         (("--metric", "globe", "--from", "1,1", "--velocity", "1,0"), "metric 'globe' is unknown"),
         (("--metric", "sphere:k=2", "--from", "1,1", "--velocity", "1,0"), "no key 'k'"),

@@ -32,10 +32,10 @@ TEST(Christoffel, MetricThatIsNotPositiveDefiniteNamesPointAndPivot) {
   Array<double, 2> x({2, 3});
   x(0, 0) = 1, x(0, 1) = -0.5, x(0, 2) = 2;
   Array<double, 4> gamma({2, 2, 2, 3});
-  EXPECT_EQ(
-      error_of([&] { christoffel<double>(HalfDefinite{}, x.view(), gamma.view()); }),
-      "the metric is not positive definite at point 1: pivot 1 is -0.5; expected a metric that "
-      "can be inverted there");
+  EXPECT_EQ(error_of([&] { christoffel<double>(HalfDefinite{}, x.view(), gamma.view()); }),
+            "the metric is not positive definite at point 1 = (-0.5, 0): pivot 1 is -0.5; expected "
+            "a metric that "
+            "can be inverted there");
 }
 
 TEST(Christoffel, PointsOutsideTheDomainAreNamed) {

@@ -136,17 +136,119 @@ TEST(ExpressionMetric, SingularAndIndefinitePointsAreNamed) {
     });
   };
   EXPECT_EQ(message("r, phi; dr^2 + r^2*dphi^2", {0, 1}),
-            "the metric is not positive definite at point 0: pivot 1 is 0; expected a metric that "
+            "the metric is not positive definite at point 0 = (0, 1): pivot 1 is 0; expected a "
+            "metric that "
             "can be inverted there; one with minus signs says so by its signature, such as "
             "\"- + + +\"");
   EXPECT_NE(message("t, x; -dt^2 + dx^2", {0, 1}).find("is not positive definite at point 0"),
             std::string::npos);
-  EXPECT_EQ(message("t, x; signature = - +; -x*dt^2 + dx^2", {1, 0}),
-            "the metric is singular at point 0: pivot 0 is -0; beside entries of 1 that is "
-            "rounding; other coordinates may do");
+  EXPECT_EQ(
+      message("t, x; signature = - +; -x*dt^2 + dx^2", {1, 0}),
+      "the metric is singular at point 0 = (1, 0): pivot 0 is -0; beside entries of 1 that is "
+      "rounding; other coordinates may do");
   EXPECT_EQ(message("x; dx^2; domain.edge = x > 0", {-1}),
             "point 0 = (-1) is outside the metric's domain; expected finite coordinates inside "
             "the chart");
+}
+
+/// What is said of the metric at x, by all that look at points; the same by each.
+std::string fault(const AnyMetric<double>& metric, std::vector<double> x) {
+  const Index d = metric.dimension();
+  const View<const double, 2> points(x.data(), {d, 1});
+  std::vector<double> gamma(static_cast<std::size_t>(d * d * d)), v(x.size(), 0.1), y(x);
+  double scalar = 0;
+  const std::string said = error_of([&] { check_regular<double>(metric, points); });
+  const View<const double, 2> velocity(v.data(), {d, 1});
+  const View<double, 2> end(y.data(), {d, 1});
+  PathStatus status{};
+  EXPECT_EQ(error_of([&] {
+              christoffel<double>(metric, points, {gamma.data(), {d, d, d, 1}});
+            }),
+            said);
+  EXPECT_EQ(error_of([&] { curvature<double>(metric, points, {.scalar = {&scalar, {1}}}); }), said);
+  EXPECT_EQ(error_of([&] {
+              exp_map<double>(metric, points, velocity, {}, end, {&status, {1}});
+            }),
+            said);
+  EXPECT_EQ(error_of([&] {
+              transport<double>(metric, points, velocity, velocity, {}, end, {&status, {1}});
+            }),
+            said);
+  std::vector<double> near = x;
+  for (double& coordinate : near) coordinate += 0.5;
+  const View<const double, 2> other(near.data(), {d, 1});
+  bool converged = false;
+  for (const auto& [from, to] : {std::pair{points, other}, std::pair{other, points}}) {
+    EXPECT_EQ(error_of([&] {
+                log_map<double>(metric, from, to, {}, {end, {&converged, {1}}, {&scalar, {1}}});
+              }),
+              said);
+  }
+  return said;
+}
+
+TEST(ExpressionMetric, SaysWhereAndWhyItIsNoNumber) {
+  const std::string singular = "the metric is singular at point 0 = ";
+  // 2/x is what the second derivative by dx makes of dx^2/x.
+  EXPECT_EQ(fault(metric_of("x, y; dx^2/x + dy^2"), {0, 1}),
+            singular + "(0, 1): metric.x.x is inf, by 2/0 in expr: line_element = dx^2/x + dy^2");
+  // The innermost definition, where one is at fault.
+  const auto metric = metric_of("x, y; f = 2*g; g = log(x); dx^2 + f^2*dy^2 + dx*dy/(1 - y)");
+  EXPECT_EQ(fault(metric, {0, 3}), singular +
+                                       "(0, 3): metric.y.y is inf, by log(0) in expr: "
+                                       "definitions.g = log(x)");
+  EXPECT_EQ(fault(metric, {0, 1}), singular +
+                                       "(0, 1): metric.x.y is inf, by 1/0 in expr: line_element = "
+                                       "dx^2 + f^2*dy^2 + dx*dy/(1 - y)");
+  EXPECT_EQ(fault(metric_of("x, y; f = sqrt(x)*y; dx^2 + f*dy^2"), {-0.25, 1}),
+            singular +
+                "(-0.25, 1): metric.y.y is nan, by sqrt(-0.25) in expr: definitions.f = "
+                "sqrt(x)*y");
+  // g can be inverted, and its slope is infinite.
+  EXPECT_EQ(fault(metric_of("x, y; h = sqrt(x); dx^2 + (1 + h)*dy^2"), {0, 1}),
+            singular + "(0, 1): d metric.y.y / dx is inf, by 1/0 in expr: definitions.h = sqrt(x)");
+  const auto hole = metric_from_expression<double>(read_metric_text(
+      "coordinates = \"t, r\"\nsignature = \"- +\"\nmetric.t.t = \"-f\"\nmetric.r.r = "
+      "\"1/f\"\n[definitions]\nf = \"1 - 2/r\"\n",
+      "hole.toml"));
+  EXPECT_EQ(fault(hole, {0, 0}), singular +
+                                     "(0, 0): metric.t.t is inf, by 2/0 in hole.toml:6: "
+                                     "definitions.f = 1 - 2/r");
+  EXPECT_EQ(fault(hole, {0, 2}), singular +
+                                     "(0, 2): metric.r.r is inf, by 1/0 in hole.toml:4: "
+                                     "metric.r.r = 1/f");
+}
+
+TEST(ExpressionMetric, SaysWhereItsCurvatureIsNoNumber) {
+  const auto metric = metric_of("x, y; dx^2 + (1 + abs(x)^1.25)*dy^2");
+  const std::vector<double> x{0, 1};
+  double scalar = 0;
+  const std::string said = error_of([&] {
+    curvature<double>(metric, {x.data(), {2, 1}}, {.scalar = {&scalar, {1}}});
+  });
+  EXPECT_EQ(said.substr(0, 76),
+            "the metric is singular at point 0 = (0, 1): d2 metric.y.y / dx dx is inf, by")
+      << said;
+  EXPECT_EQ(error_of([&] { check_regular<double>(metric, {x.data(), {2, 1}}); }), "no error");
+}
+
+TEST(ExpressionMetric, NumbersTooLargeForFloatAreNotCalledSingular) {
+  const auto metric = metric_from_text<float>("expr:x; exp(x)*dx^2");
+  const float x = 100;
+  EXPECT_EQ(error_of([&] {
+              check_regular<float>(metric, {&x, {1, 1}});
+            }),
+            "the metric at point 0 = (100) exceeds what its numbers hold: metric.x.x is inf; "
+            "expected smaller coordinates, a smaller scale or a wider type");
+}
+
+TEST(ExpressionMetric, APathThatComesToASingularPlaceEndsThere) {
+  const auto metric = metric_of("x, y; dx^2 + dy^2/x");
+  const double x[] = {1, 0}, v[] = {-2, 0};
+  double y[2];
+  PathStatus status{};
+  exp_map<double>(metric, {x, {2, 1}}, {v, {2, 1}}, {}, {y, {2, 1}}, {&status, {1}});
+  EXPECT_EQ(status, PathStatus::singular);
 }
 
 TEST(ExpressionMetric, WrongDescriptionsAreRefusedWithTheirPlace) {
@@ -182,6 +284,10 @@ TEST(ExpressionMetric, WrongDescriptionsAreRefusedWithTheirPlace) {
             "expr: lacks coordinates; expected their names, such as "
             "\"t, r, theta, phi\"");
   EXPECT_EQ(error("x, x; dx^2"), "expr: coordinates: names 'x' twice");
+  EXPECT_EQ(error("x, y; dx^2/0 + dy^2"),
+            "expr: line_element: makes metric.x.x infinite everywhere; expected finite numbers");
+  EXPECT_EQ(error("x; metric.x.x = sqrt(-1)"),
+            "expr: metric.x.x: makes metric.x.x nan everywhere; expected finite numbers");
   EXPECT_EQ(error("sin; 1"),
             "expr: coordinates: 'sin' has a meaning in formulas; choose another name");
   EXPECT_EQ(error("x; plane.x = x; dx^2"),

@@ -117,3 +117,36 @@ def test_files_and_errors(tmp_path):
         geometry.Metric(str(file))
     file.write_text('coordinates = "x"\nparameters.a = 2\nmetric.x.x = "a^2"\n')
     assert geometry.metric_values(f"{file}:a=3", numpy.ones((1, 1)))[0, 0, 0] == 9
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        geometry.metric_values,
+        geometry.christoffel,
+        geometry.curvature,
+        lambda m, x: geometry.geodesics(m, x, numpy.ones_like(x), [1.0]),
+        lambda m, x: geometry.exp_map(m, x, numpy.ones_like(x)),
+        lambda m, x: geometry.transport(m, x, numpy.ones_like(x), numpy.ones_like(x)),
+        lambda m, x: geometry.log_map(m, x, numpy.ones_like(x)),
+        lambda m, x: geometry.log_map(m, numpy.ones_like(x), x),
+        lambda m, x: geometry.distance(m, numpy.ones_like(x), x),
+        lambda m, x: geometry.frechet_mean(m, x),
+        lambda m, x: geometry.jacobi_fields(m, x, *(numpy.ones_like(x),) * 3, [1.0]),
+    ],
+)
+def test_a_singular_point_of_many_is_named(call):
+    x = numpy.array([[1.0, 2.0, 0.0, 3.0], [1.0, 1.0, 5.0, 1.0]])
+    metric = geometry.Metric("expr:x, y; f = log(x); (1 + f^2)*dx^2 + dy^2")
+    with pytest.raises(
+        ValueError, match=r"singular at point 2 = \(0, 5\): metric.x.x is inf, by log\(0\) in "
+    ):
+        call(metric, x)
+
+
+def test_a_function_that_is_singular_is_named():
+    metric = geometry.traced_metric(lambda x: numpy.diag([1 / x[0], 1.0]), "x, y")
+    with pytest.raises(
+        ValueError, match=r"point 0 = \(0, 1\): metric.x.x is inf, by 1/0 in .* = \(1.0\) / x"
+    ):
+        geometry.christoffel(metric, numpy.array([[0.0], [1.0]]))

@@ -132,7 +132,7 @@ def test_geodesics_keep_their_speed():
 def test_geodesics_that_stop_early_are_an_error():
     parameters = [p.detach() for p in metric_parameters()]
     parameters[0].zero_()  # not positive definite
-    with pytest.raises(ValueError, match="geodesic 0 stops at parameter 0 of 1: singular"):
+    with pytest.raises(ValueError, match="the metric is not positive definite at point 0 = "):
         ops.geodesic(normal(3, 2), normal(3, 2), parameters, True, False, 1.0, 0.1)
 
 

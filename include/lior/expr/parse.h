@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,10 @@ bool is_reserved(std::string_view name);
 /// Throws lior::Error, opened by `where`, unless `name` may be given to something: it is a name, in
 /// UTF-8 without control characters, of at most kLongestName bytes, and not reserved.
 void check_name(std::string_view name, std::string_view where);
+
+/// An operation on numbers as a formula writes it: "1/0", "log(-2)", "0^-0.5"; the number itself of
+/// a constant or an input.
+std::string shown_operation(Op op, std::span<const double> arguments);
 
 /// The node of the formula `text`. Throws lior::Error that opens with `where` ("hole.toml:7:
 /// metric.t.t") and shows line, column and the place, where the text is no formula.

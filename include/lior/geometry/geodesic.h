@@ -60,8 +60,8 @@ struct Paths {
 ///
 /// Threads over lanes; bit-equal across thread counts and whatever shares the batch. A workspace a
 /// thread and call. Throws lior::Error when shapes or times do not fit, and one that names the
-/// first start point that lies outside the metric's domain or where the metric is not finite, or
-/// velocity that is not finite.
+/// start point that lies outside the metric's domain or where the metric is singular
+/// (check_regular), or a velocity that is not finite.
 template <class T>
 void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                std::span<const double> times, const GeodesicOptions& options,

@@ -14,6 +14,7 @@
 ///     void exponential(const double* x, const double* v, double* y) const;       and, with it,
 ///     void transport(const double* x, const double* v, const double* w, double* out) const;
 ///     const char* remedy() const;                           advice where g cannot be inverted
+///     std::string fault(const double* x, Index m, Index n, std::span<const Index> axes) const;
 /// and, where it can do better than derivatives along one axis after another,
 ///     void first(const T* x, T* g, T* dg) const;
 ///     void second(const T* x, T* g, T* dg, T* ddg) const;
@@ -34,6 +35,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -136,6 +138,11 @@ class AnyMetric {
   }
   /// Advice where g cannot be inverted, or nullptr.
   const char* remedy() const { return model_->remedy(); }
+  /// Why g_mn, or its derivative along these axes, is no finite number at x: "1/0 in hole.toml:7:
+  /// metric.t.t = -f". Empty where it is one, or nothing is known.
+  std::string fault(const T* x, Index m, Index n, std::span<const Index> axes) const {
+    return model_->fault(x, m, n, axes);
+  }
 
   void value(const T* x, T* g) const { model_->value(x, g); }
   void first(const T* x, T* g, T* dg) const { model_->first(x, g, dg); }
@@ -172,6 +179,7 @@ class AnyMetric {
     virtual void exponential(const T* x, const T* v, T* y) const = 0;
     virtual void transport(const T* x, const T* v, const T* w, T* out) const = 0;
     virtual const char* remedy() const = 0;
+    virtual std::string fault(const T* x, Index m, Index n, std::span<const Index> axes) const = 0;
     virtual void value(const T* x, T* g) const = 0;
     virtual void first(const T* x, T* g, T* dg) const = 0;
     virtual void second(const T* x, T* g, T* dg, T* ddg) const = 0;
@@ -283,6 +291,12 @@ struct AnyMetric<T>::Model final : Interface {
     if constexpr (requires { metric.remedy(); }) return metric.remedy();
     return nullptr;
   }
+  std::string fault(const T* x, Index m, Index n, std::span<const Index> axes) const override {
+    if constexpr (requires { metric.fault(doubles(x).data(), m, n, axes); }) {
+      return metric.fault(doubles(x).data(), m, n, axes);
+    }
+    return {};
+  }
 
   void value(const T* x, T* g) const override { metric(x, g); }
 
@@ -374,8 +388,14 @@ struct AnyMetric<T>::Model final : Interface {
   }
 };
 
+/// Throws lior::Error unless x is [d, N], and one that names a point where paths and symbols cannot
+/// start: outside the metric's domain, or where g or its first derivatives are not finite, or g
+/// cannot be inverted. It says which entry, and of a metric by formulas which of them and why.
+template <class T>
+void check_regular(const AnyMetric<T>& metric, View<const T, 2> x);
+
 /// g_n at many points: x: [d, N] -> g: [d, d, N]. Throws lior::Error when shapes do not fit, and
-/// one that names the first point outside the metric's domain.
+/// one that names a point outside the metric's domain, or where g is not finite.
 template <class T>
 void metric_values(const AnyMetric<T>& metric, View<const T, 2> x, View<T, 3> g);
 
