@@ -5,6 +5,7 @@ behind the dispatcher, where a GPU would; and NVRTC compiles them for GPUs, wher
 import concurrent.futures
 import ctypes
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -338,10 +339,17 @@ def test_plain_forms_hold_where_no_kernel_is_asked_for(native):
     assert native.names == []
 
 
-def test_nvrtc_compiles_the_scan():
-    pytest.importorskip("cuda.bindings.nvrtc")  # scripts/check_cuda.py compiles all forms
-    definitions = (("LIOR_REAL", "float"), ("LIOR_PARTS", "2"))
-    code = launch.compiled("ci8_scan.cu", definitions, "sm_90")
-    assert code[:4] == b"\x7fELF" and b"scan_gradients" in code
+@pytest.mark.parametrize("source", sorted(path.name for path in launch.SOURCES.glob("*.cu")))
+def test_nvrtc_compiles(source):
+    """A form of each, without the headers that nvcc has; scripts/check_cuda.py compiles all by that."""
+    pytest.importorskip("cuda.bindings.nvrtc")
+    sizes = ("LIOR_PARTS", "2"), ("LIOR_DIMENSIONS", "3")
+    code = launch.compiled(source, (("LIOR_REAL", "float"), *sizes), "sm_90")
+    names = re.findall(r"LIOR_KERNEL\(\w+, (\w+)", (launch.SOURCES / source).read_text())
+    assert code[:4] == b"\x7fELF" and names and all(name.encode() in code for name in names)
+
+
+def test_nvrtc_says_what_it_does_not_take():
+    pytest.importorskip("cuda.bindings.nvrtc")
     with pytest.raises(RuntimeError, match=r"NVRTC does not take ci8_scan.cu(.|\n)*LIOR_REAL"):
         launch.compiled("ci8_scan.cu", (), "sm_90")

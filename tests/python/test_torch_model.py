@@ -227,6 +227,9 @@ def test_generation_is_the_programs(text_run):
     assert bytes(numbers).decode(errors="replace") == want
     with pytest.raises(lior.Error, match="max_tokens is -1"):
         model.generate("a", max_tokens=-1)
+    for nothing in ("", b"", []):
+        with pytest.raises(lior.Error, match="nothing to go on from"):
+            list(model.generate(nothing))
 
 
 @pytest.fixture(scope="module")

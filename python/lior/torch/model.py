@@ -427,6 +427,8 @@ class Model(nn.Module):
         """Goes on from the prompt, as lior.load(folder).generate, with torch's random numbers (of `generator`)."""
 
         def drawn(tokens: Sequence[int]) -> Iterator[int]:
+            if not tokens:
+                raise Error("nothing to go on from: a prompt needs at least one token")
             place = self.norm.weight.device
             scores, state = self.step(torch.tensor([tokens], device=place))
             for _ in range(max_tokens):
