@@ -47,7 +47,7 @@ class PackedModel : public testing::TestWithParam<SmallModel> {
   }
 
   const ThreadScope threads_{1};
-  const std::vector<Index> lengths_{5, 1, 0, 14, 3}, places_{7, -1, 2, 0, 19};
+  const std::vector<Index> lengths_{5, 1, 1, 0, 12, 2, 2}, places_{7, -1, 2, 0, 3, 19, -1};
   Row tokens_ = Row(23), targets_ = tokens_;
 };
 
@@ -74,7 +74,7 @@ TEST_P(PackedModel, AStepIsTheSumOfThoseOfItsSequences) {
 TEST_P(PackedModel, AnEvaluationGoesOnWhereEachSequenceEnded) {
   const Model<double> model = this->model();
   const auto count = std::ssize(lengths_);
-  const std::vector<std::vector<Index>> calls{lengths_, {2, 4, 9, 1, 7}};
+  const std::vector<std::vector<Index>> calls{lengths_, {2, 4, 4, 4, 1, 7, 1}};
   Array<double, 2> states({count, model.state_size()}), alone(states.shape());
   model.initial_state(states.view());
   model.initial_state(alone.view());

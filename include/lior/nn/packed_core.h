@@ -8,10 +8,10 @@
 
 namespace lior::nn {
 
-/// A core, of any sequences: where they are packed, each has a call of its own. Every row has the
-/// bits that it has in that call, in whichever pass; gradients of parameters are the sums of those
-/// of the calls, in the order of the sequences. Cost: that of the calls. Ranks share no packed
-/// sequences.
+/// A core, of any sequences: where they are packed, neighbours of one length have a call of their
+/// own, so that sequences sorted by length cost least. Every row has the bits that it has in that
+/// call, in whichever pass; gradients of parameters are the sums of those of the calls, in their
+/// order. Ranks share no packed sequences.
 ///
 /// Every ResidualBlock has one around its core.
 template <class T>

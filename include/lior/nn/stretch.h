@@ -2,6 +2,7 @@
 #pragma once
 /// Sequences whose tokens several ranks hold: each a stretch of every sequence, in their order.
 
+#include <algorithm>
 #include <numeric>
 #include <span>
 
@@ -58,12 +59,17 @@ struct Sequences {
   bool is_packed() const { return !lengths.empty(); }
   Index rows() const { return std::accumulate(lengths.begin(), lengths.end(), batch * length); }
   /// The calls that make the one: run(first sequence, its first row, sequences of one length). Of
-  /// packed ones a call each, else one with all.
+  /// packed ones those of one length that are neighbours, else all.
   template <class Run>
   void for_each_call(const Run& run) const {
     if (!is_packed()) return run(Index{0}, Index{0}, *this);
-    for (Index s = 0, row = 0; s < batch; row += lengths[static_cast<std::size_t>(s++)]) {
-      run(s, row, Sequences{1, lengths[static_cast<std::size_t>(s)]});
+    Index row = 0;
+    for (auto of = lengths.begin(); of != lengths.end();) {
+      const auto end = std::find_if(of, lengths.end(), [&](Index length) { return length != *of; });
+      const Sequences call{end - of, *of};
+      run(of - lengths.begin(), row, call);
+      row += call.rows();
+      of = end;
     }
   }
 };
