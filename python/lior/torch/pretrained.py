@@ -288,6 +288,7 @@ class LiorForCausalLM(PreTrainedModel, GenerationMixin):
         return {
             "input_ids": input_ids[:, seen:],
             "attention_mask": attention_mask,
+            "position_ids": options.get("position_ids") if seen == 0 else None,
             CACHE: before,
             "use_cache": options.get("use_cache", True),
         }

@@ -112,6 +112,9 @@ def test_padded_prompts_are_those_alone(model, side):
             torch.testing.assert_close(scores[i, mask[i].bool()], model(part).logits[0])
     if side == "left":
         options = dict(max_new_tokens=8, do_sample=False, pad_token_id=0)
+        positions = (mask.cumsum(1) - 1).masked_fill(mask == 0, 1)
+        given = model.generate(tokens, attention_mask=mask, position_ids=positions, **options)
+        assert torch.equal(given, model.generate(tokens, attention_mask=mask, **options))
         for more in ({}, {"num_beams": 3}):
             got = model.generate(tokens, attention_mask=mask, **options, **more)
             for i, part in enumerate(alone):
@@ -147,6 +150,8 @@ def test_documents_in_one_row_are_those_alone(model):
     assert not torch.allclose(model(tokens).logits, scores)
     with pytest.raises(lior.Error, match="use_cache=False"):
         model(tokens, position_ids=positions, use_cache=True)
+    with pytest.raises(lior.Error, match="several sequences"):
+        model.generate(tokens, position_ids=positions, max_new_tokens=2, pad_token_id=0)
     for ends in ([0, 5, 17], [1, 18], [0, 9, 5, 18]):
         with pytest.raises(lior.Error, match="cu_seq_lens_q"):
             model(tokens, cu_seq_lens_q=torch.tensor(ends))
