@@ -12,6 +12,7 @@
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
 #include "lior/linalg/gemm.h"
+#include "lior/nn/stretch.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/crystallise.h"
 #include "lior/train/evaluate.h"
@@ -29,15 +30,20 @@ using train::Config;
 /// Lengths of packed sequences, in the one row of a call; or none: each row is a sequence.
 class Lengths {
  public:
+  /// Of a call that has read its tokens [B, N].
   Lengths(Call& call, const Argument& given) {
     if (given.is_none()) return;
     const auto numbers = call.integers("lengths", given, {'S'});
     LIOR_CHECK(!numbers.empty(), "lengths are empty; expected the length of each sequence");
     lengths_.assign(numbers.begin(), numbers.end());
+    // Before memory is planned for as many tokens as they say.
+    const Index rows = nn::Sequences::packed(lengths_).rows();
+    LIOR_CHECK(call['B'] == 1 && rows == call['N'],
+               "lengths are of {} tokens in one row; tokens is [{}, {}]", rows, call['B'],
+               call['N']);
   }
 
   std::span<const Index> span() const { return lengths_; }
-  /// Of the call, whose tokens are [B, N].
   Index sequences(Call& call) const { return lengths_.empty() ? call['B'] : std::ssize(lengths_); }
 
  private:

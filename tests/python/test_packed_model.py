@@ -109,6 +109,7 @@ def test_the_module_of_torch_agrees(model, tokens):
     "lengths, said",
     [
         ([5], r"lengths are of 5 tokens in one row; tokens is \[1, 18\]"),
+        ([2**31 - 1] * 3, "lengths are of 6442450941 tokens in one row"),
         ([19, -1], "lengths hold -1"),
         ([18, 0], "lengths hold 0; scores follow a token"),
         (np.zeros(0, np.int64), "lengths are empty"),
