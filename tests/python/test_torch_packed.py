@@ -182,6 +182,9 @@ def test_lengths_that_do_not_fit_are_refused(model):
         layer(x, [ROWS + 1, -1])
     with pytest.raises(lior.Error, match="lengths are empty"):
         layer(x, [])
+    for lengths in ([9, 9.5], torch.tensor([9.0, 9.0]), ["18"]):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            layer(x, lengths)
     with pytest.raises(lior.Error, match="lengths are of 18 tokens in one row.* 2 rows of 9"):
         layer(x.reshape(2, 9, 16), [9, 9])
     with pytest.raises(lior.Error, match=r"tokens has shape \(2, 9\); expected \(1, 18\)"):

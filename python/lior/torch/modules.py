@@ -4,6 +4,7 @@ are those of the original program's modules, so that a state dict of theirs load
 
 import functools
 import math
+import operator
 from typing import Optional, Sequence, Union, cast
 
 import torch
@@ -63,7 +64,8 @@ Lengths = Union[Sequence[int], Tensor, None]
 
 
 def sizes_of(lengths: Union[Sequence[int], Tensor]) -> list[int]:
-    sizes = lengths.tolist() if isinstance(lengths, Tensor) else [int(n) for n in lengths]
+    given = lengths.tolist() if isinstance(lengths, Tensor) else lengths
+    sizes = [operator.index(n) for n in given]  # 5.9 is no length
     if not sizes:
         raise Error("lengths are empty; expected the length of each sequence")
     return sizes
