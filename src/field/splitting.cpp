@@ -234,15 +234,17 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
               .fraction = fraction,
               .angle = static_cast<T>(nonlinearity * fraction * dt / hbar)};
     if (nonlinearity != 0 && !absorption.empty()) kick.angles = Buffer<T>(grid_.cells());
-    for (Index c = 0; c < grid_.cells(); ++c) {
-      const double w = absorption.empty() ? 0 : absorption.data()[c];
-      if (kick.angles.size() > 0) {
-        kick.angles[c] =
-            static_cast<T>(nonlinearity / hbar * time_of_density(w / hbar, fraction * dt));
+    parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
+      for (Index c = begin * grid_.row_cells(); c < end * grid_.row_cells(); ++c) {
+        const double w = absorption.empty() ? 0 : absorption.data()[c];
+        if (kick.angles.size() > 0) {
+          kick.angles[c] =
+              static_cast<T>(nonlinearity / hbar * time_of_density(w / hbar, fraction * dt));
+        }
+        kick.factors[c] =
+            Number(phase(h.v().data()[c], fraction) * std::exp(-w * fraction * dt / hbar));
       }
-      kick.factors[c] =
-          Number(phase(h.v().data()[c], fraction) * std::exp(-w * fraction * dt / hbar));
-    }
+    });
     kicks_.push_back(std::move(kick));
   }
   const double unit = -hbar * hbar / (2 * h.physics().mass);
@@ -267,13 +269,16 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     return unit * laplacian;
   };
   const auto for_waves = [&](auto&& value) {
-    Buffer<Number> values(grid_.all_nx() * columns);
-    for (Index i = 0; i < grid_.all_nx(); ++i) {
-      for (Index j = 0; j < columns; ++j) {
-        values[i * columns + j] =
-            Number(value(kinetic(i, first + j)) / (row_.unit() * column_.unit()));
+    const Index nx = grid_.all_nx();
+    Buffer<Number> values(nx * columns);
+    const double unit = row_.unit() * column_.unit();
+    parallel_for(columns, grid_.row_grain(), [&](Index begin, Index end, int) {
+      for (Index j = begin; j < end; ++j) {
+        for (Index i = 0; i < nx; ++i) {
+          values[j * nx + i] = Number(value(kinetic(i, first + j)) / unit);
+        }
       }
-    }
+    });
     return values;
   };
   for (const double fraction : parts.drifts) {
@@ -312,9 +317,14 @@ void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
 template <class T>
 void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   const Index cells = grid_.row_cells(), cell = grid_.d * grid_.d, width = cells * cell;
-  parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
+  // Whole lines of the cache, so that rows of all threads are aligned alike.
+  const Index pitch = (width + kColumns - 1) / kColumns * kColumns;
+  if (rows_.size() < threads() * pitch) rows_ = Buffer<Number>(threads() * pitch);
+  const auto sweep_rows = [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i) {
-      Number* const row = data + i * width;
+      Number* const in_field = data + i * width;
+      // Between two transforms a row is in the thread's own, as those out of place are faster.
+      Number* const row = sweep.back && sweep.forth ? rows_.data() + worker * pitch : in_field;
       const auto kick = [&](const Kick& by) {
         if (by.angles.size() > 0) {
           const T* angles = by.angles.data() + i * cells;
@@ -329,13 +339,14 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
           multiply(row + c * cell, by.factors[i * cells + c], cell);
         }
       };
-      if (sweep.back) row_.inverse(row);
+      if (sweep.back) row_.inverse(in_field, row);
       if (sweep.kick) kick(*sweep.kick);
       if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * width, width);
       if (sweep.next_kick) kick(*sweep.next_kick);
-      if (sweep.forth) row_.forward(row);
+      if (sweep.forth) row_.forward(row, in_field);
     }
-  });
+  };
+  parallel_for_workers(grid_.nx, grid_.row_grain(), rows_.size() / pitch, sweep_rows);
 }
 
 template <class T>
@@ -347,33 +358,38 @@ void Splitting<T>::columns(Number* data, const Number* drift) {
   transpose_->to_rows(data);
 }
 
-/// Those of data [Nx, width], per block, gathered so that strides of powers of two do not fight for
-/// one cache set.
+/// Those of data [Nx, width], per block, in the order that is transformed fastest: there strides of
+/// powers of two do not fight for one cache set.
 template <class T>
 void Splitting<T>::whole_columns(Number* data, Index width, const Number* drift) {
   const Index nx = grid_.all_nx(), cell = grid_.d * grid_.d;
-  const Index block_size = nx * kColumns, wanted = threads() * block_size;
+  const Index stride = column_.stride(), distance = column_.distance();
+  const Index blocks_size = 2 * column_.size(), wanted = threads() * blocks_size;
   if (columns_.size() < wanted) columns_ = Buffer<Number>(wanted);
-  const Index blocks = (width + kColumns - 1) / kColumns, workers = columns_.size() / block_size;
+  const Index blocks = (width + kColumns - 1) / kColumns, workers = columns_.size() / blocks_size;
+  const auto turn_block = [&](Index first, Index count, Number* block, Number* waves) {
+    if (count < kColumns) std::fill_n(block, column_.size(), Number{});
+    for (Index i = 0; i < nx; ++i) {
+      const Number* const row = data + i * width + first;
+      for (Index c = 0; c < count; ++c) block[i * stride + c * distance] = row[c];
+    }
+    column_.forward(block, waves, count);
+    for (Index c = 0; c < count; ++c) {
+      const Number* const factors = drift + (first + c) / cell * nx;
+      for (Index i = 0; i < nx; ++i) multiply(waves + i * stride + c * distance, factors[i], 1);
+    }
+    column_.inverse(waves, block, count);
+    for (Index i = 0; i < nx; ++i) {
+      Number* const row = data + i * width + first;
+      for (Index c = 0; c < count; ++c) row[c] = block[i * stride + c * distance];
+    }
+  };
   parallel_for_workers(
-      blocks, 1 + 16384 / block_size, workers, [&](Index begin, Index end, int worker) {
-        Number* const work = columns_.data() + worker * block_size;
-        for (Index block = begin; block < end; ++block) {
-          const Index first = block * kColumns, count = std::min(kColumns, width - first);
-          for (Index i = 0; i < nx; ++i) {
-            std::copy_n(data + i * width + first, count, work + i * kColumns);
-            std::fill_n(work + i * kColumns + count, kColumns - count, Number{});
-          }
-          column_.forward(work);
-          for (Index i = 0; i < nx; ++i) {
-            for (Index c = 0; c < count; ++c) {
-              multiply(work + i * kColumns + c, drift[i * (width / cell) + (first + c) / cell], 1);
-            }
-          }
-          column_.inverse(work);
-          for (Index i = 0; i < nx; ++i) {
-            std::copy_n(work + i * kColumns, count, data + i * width + first);
-          }
+      blocks, 1 + 16384 / (nx * kColumns), workers, [&](Index begin, Index end, int worker) {
+        Number* const block = columns_.data() + worker * blocks_size;
+        for (Index b = begin; b < end; ++b) {
+          const Index first = b * kColumns;
+          turn_block(first, std::min(kColumns, width - first), block, block + column_.size());
         }
       });
 }

@@ -10,8 +10,11 @@ template <class T>
 struct Fft<T>::Plans {
   FftLayout layout;
 
-  void run(bool forward, std::complex<T>* data) const noexcept {
-    if (layout.length == 1) return;  // kissfft reads past its empty list of factors
+  void run(bool forward, const std::complex<T>* from, std::complex<T>* to) const noexcept {
+    if (layout.length == 1) {  // kissfft reads past its empty list of factors
+      for (Index b = 0; b < layout.count; ++b) to[b * layout.distance] = from[b * layout.distance];
+      return;
+    }
     // It keeps twiddles inside the object and needs contiguous sequences.
     thread_local Eigen::FFT<T> fft = [] {
       Eigen::FFT<T> made;
@@ -22,14 +25,14 @@ struct Fft<T>::Plans {
     const auto n = static_cast<std::size_t>(layout.length);
     if (in.size() < n) in.resize(n), out.resize(n);
     for (Index b = 0; b < layout.count; ++b) {
-      std::complex<T>* sequence = data + b * layout.distance;
-      for (Index j = 0; j < layout.length; ++j) in[j] = sequence[j * layout.stride];
+      const Index first = b * layout.distance;
+      for (Index j = 0; j < layout.length; ++j) in[j] = from[first + j * layout.stride];
       if (forward) {
         fft.fwd(out.data(), in.data(), layout.length);
       } else {
         fft.inv(out.data(), in.data(), layout.length);
       }
-      for (Index j = 0; j < layout.length; ++j) sequence[j * layout.stride] = out[j];
+      for (Index j = 0; j < layout.length; ++j) to[first + j * layout.stride] = out[j];
     }
   }
 };
@@ -43,13 +46,13 @@ Fft<T>::Fft(const FftLayout& layout) : plans_(std::make_shared<const Plans>(Plan
 }
 
 template <class T>
-void Fft<T>::forward(std::complex<T>* data) const noexcept {
-  plans_->run(true, data);
+void Fft<T>::forward(const std::complex<T>* from, std::complex<T>* to) const noexcept {
+  plans_->run(true, from, to);
 }
 
 template <class T>
-void Fft<T>::inverse(std::complex<T>* data) const noexcept {
-  plans_->run(false, data);
+void Fft<T>::inverse(const std::complex<T>* from, std::complex<T>* to) const noexcept {
+  plans_->run(false, from, to);
 }
 
 template class Fft<float>;

@@ -73,19 +73,19 @@ std::complex<T>* block_of_rows(Index length) noexcept {
 }
 
 /// Calls copy(element of a column, element of its row) for all of `columns` columns.
-template <class T, class Copy>
-[[gnu::always_inline]] inline void for_block(const FftLayout& layout, Index columns,
-                                             std::complex<T>* first, std::complex<T>* rows,
-                                             Copy copy) {
+template <class T, class Element, class Copy>
+[[gnu::always_inline]] inline void for_block(const FftLayout& layout, Index columns, Element* first,
+                                             std::complex<T>* rows, Copy copy) {
   const Index pitch = row_pitch<T>(layout.length);
   for (Index j = 0; j < layout.length; ++j) {
     for (Index c = 0; c < columns; ++c) copy(first[j * layout.stride + c], rows[c * pitch + j]);
   }
 }
 
-/// Calls run(row) for every column, as one of `rows`.
+/// Calls run(row) for every column of `from`, as one of `rows`, and copies what it makes of it.
 template <class T, class Run>
-void run_gathered(const FftLayout& layout, std::complex<T>* data, std::complex<T>* rows, Run run) {
+void run_gathered(const FftLayout& layout, const std::complex<T>* from, std::complex<T>* to,
+                  std::complex<T>* rows, Run run) {
   const auto gather = [](const std::complex<T>& element, std::complex<T>& in_row) {
     in_row = element;
   };
@@ -95,12 +95,11 @@ void run_gathered(const FftLayout& layout, std::complex<T>* data, std::complex<T
   for (Index first = 0; first < layout.count; first += kBlock<T>) {
     const Index columns = std::min(kBlock<T>, layout.count - first);
     const bool whole = columns == kBlock<T>;  // a constant, which the compiler unrolls
-    std::complex<T>* const block = data + first;
-    whole ? for_block(layout, kBlock<T>, block, rows, gather)
-          : for_block(layout, columns, block, rows, gather);
+    whole ? for_block(layout, kBlock<T>, from + first, rows, gather)
+          : for_block(layout, columns, from + first, rows, gather);
     for (Index c = 0; c < columns; ++c) run(rows + c * row_pitch<T>(layout.length));
-    whole ? for_block(layout, kBlock<T>, block, rows, scatter)
-          : for_block(layout, columns, block, rows, scatter);
+    whole ? for_block(layout, kBlock<T>, to + first, rows, scatter)
+          : for_block(layout, columns, to + first, rows, scatter);
   }
 }
 
@@ -117,39 +116,45 @@ struct Fft<T>::Plans {
   using Plan = typename Fftw<T>::Plan;
   FftLayout layout;
   bool gathered;
-  Plan plan[2][2];   ///< [direction][whether the data is aligned as vectors like it]
-  Plan row[2] = {};  ///< of one column in its row, which is aligned, if they are gathered
+  Plan plan[2][2][2];  ///< [direction][in place][aligned as vectors like it]
+  Plan row[2] = {};    ///< of one column in its row, in place and aligned, if they are gathered
 
   explicit Plans(const FftLayout& asked) : layout(asked), gathered(is_gathered<T>(asked)) {
     for (const int direction : {0, 1}) {
-      plan[direction][0] = make(layout, direction, FFTW_UNALIGNED);
-      plan[direction][1] = make(layout, direction, 0);
-      if (gathered) row[direction] = make({layout.length, 1, 1, layout.length}, direction, 0);
+      for (const bool in_place : {false, true}) {
+        plan[direction][in_place][0] = make(layout, direction, in_place, FFTW_UNALIGNED);
+        plan[direction][in_place][1] = make(layout, direction, in_place, 0);
+      }
+      if (gathered) row[direction] = make({layout.length, 1, 1, layout.length}, direction, true, 0);
     }
   }
 
-  static Plan make(const FftLayout& layout, int direction, unsigned flags) {
+  static Plan make(const FftLayout& layout, int direction, bool in_place, unsigned flags) {
     // FFTW_ESTIMATE reads and writes no data while planning, but looks at the alignment.
     alignas(kAlignment) static typename Fftw<T>::Number any[1];
+    alignas(kAlignment) static typename Fftw<T>::Number other[1];
     const int n = static_cast<int>(layout.length), stride = static_cast<int>(layout.stride),
               distance = static_cast<int>(layout.distance);
-    return Fftw<T>::make(1, &n, static_cast<int>(layout.count), any, nullptr, stride, distance, any,
-                         nullptr, stride, distance, direction == 0 ? FFTW_FORWARD : FFTW_BACKWARD,
-                         FFTW_ESTIMATE | flags);
+    return Fftw<T>::make(1, &n, static_cast<int>(layout.count), any, nullptr, stride, distance,
+                         in_place ? any : other, nullptr, stride, distance,
+                         direction == 0 ? FFTW_FORWARD : FFTW_BACKWARD, FFTW_ESTIMATE | flags);
   }
 
-  void run(int direction, std::complex<T>* data) const noexcept {
-    const auto run_plan = [](Plan made, std::complex<T>* numbers) {
-      auto* const in_place = reinterpret_cast<typename Fftw<T>::Number*>(numbers);
-      Fftw<T>::run(made, in_place, in_place);
+  void run(int direction, const std::complex<T>* from, std::complex<T>* to) const noexcept {
+    const auto run_plan = [](Plan made, const std::complex<T>* in, std::complex<T>* out) {
+      // Plans out of place keep their input.
+      auto* const numbers = const_cast<std::complex<T>*>(in);
+      Fftw<T>::run(made, reinterpret_cast<typename Fftw<T>::Number*>(numbers),
+                   reinterpret_cast<typename Fftw<T>::Number*>(out));
     };
     // Without memory for rows the columns' own plan does it: slower, and as exact.
     std::complex<T>* const rows = gathered ? block_of_rows<T>(layout.length) : nullptr;
     if (rows == nullptr) {
-      run_plan(plan[direction][Fftw<T>::alignment(data) == 0], data);
+      const bool aligned = Fftw<T>::alignment(from) == 0 && Fftw<T>::alignment(to) == 0;
+      run_plan(plan[direction][from == to][aligned], from, to);
     } else {
-      run_gathered(layout, data, rows,
-                   [&](std::complex<T>* numbers) { run_plan(row[direction], numbers); });
+      run_gathered(layout, from, to, rows,
+                   [&](std::complex<T>* numbers) { run_plan(row[direction], numbers, numbers); });
     }
   }
 };
@@ -171,13 +176,13 @@ Fft<T>::Fft(const FftLayout& layout) {
 }
 
 template <class T>
-void Fft<T>::forward(std::complex<T>* data) const noexcept {
-  if (plans_) plans_->run(0, data);
+void Fft<T>::forward(const std::complex<T>* from, std::complex<T>* to) const noexcept {
+  if (plans_) plans_->run(0, from, to);
 }
 
 template <class T>
-void Fft<T>::inverse(std::complex<T>* data) const noexcept {
-  if (plans_) plans_->run(1, data);
+void Fft<T>::inverse(const std::complex<T>* from, std::complex<T>* to) const noexcept {
+  if (plans_) plans_->run(1, from, to);
 }
 
 template class Fft<float>;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <numbers>
@@ -12,6 +13,7 @@
 #include "lior/core/thread_scope.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/formula.h"
+#include "lior/field/integrator.h"
 #include "support/changing_threads.h"
 #include "support/error_of.h"
 #include "support/on_thread_counts.h"
@@ -160,6 +162,21 @@ TEST(Evolution, BitEqualAcrossThreadCounts) {
   Evolution<double> three(h, kFull, start.view(), {.evidence = e.view()});
   on_thread_counts([&](int count) { (count == 1 ? one : three).run(5); });
   EXPECT_EQ(distance(one.field(), three.field()), 0);
+}
+
+TEST(Evolution, ASplittingsThreadsHaveRowsThatAreAlignedAlike) {
+  // Of 297 numbers each, of which every second one is not aligned as vectors like it.
+  const Grid grid{192, 297, 1, 1};
+  Array<double, 2> v({grid.nx, grid.ny});
+  for (Index c = 0; c < v.size(); ++c) v.data()[c] = std::cos(0.1 * static_cast<double>(c));
+  const Hamiltonian<float> h(grid, {}, {}, v.view());
+  Array<std::complex<float>, 4> one(grid.shape()), three(grid.shape());
+  for (Index c = 0; c < v.size(); ++c) {
+    one.data()[c] = three.data()[c] = {std::sin(0.3F * static_cast<float>(c)), 0.5F};
+  }
+  on_thread_counts(
+      [&](int count) { Splitting<float>(h, 0.1, 2).run((count == 1 ? one : three).view(), 5); });
+  EXPECT_TRUE(std::ranges::equal(one.span(), three.span()));
 }
 
 TEST(Evolution, ThreadsMayBeSetWhileItRuns) {

@@ -83,6 +83,28 @@ TYPED_TEST(FftOf, LongColumnsHaveTheBitsOfARow) {
   }
 }
 
+TYPED_TEST(FftOf, FromOneArrayToAnotherIsTheSumAndKeepsTheFirst) {
+  using T = TypeParam;
+  // Of columns that are gathered, too; at either alignment of either array.
+  for (const FftLayout& layout :
+       {FftLayout{97, 5, 4, 1}, FftLayout{360, 1, 3, 368}, FftLayout{192, 256, 9, 1}}) {
+    const Index size = layout.length * layout.stride + layout.count * layout.distance + 1;
+    const auto in = random_numbers<T>(size, 6);
+    for (const int sign : {-1, +1}) {
+      for (const auto& [skipped, skipped_out] : {std::pair{0, 0}, {0, 1}, {1, 0}, {1, 1}}) {
+        const auto from = random_numbers<T>(size, 6);
+        auto got = random_numbers<T>(size, 7), want = random_numbers<T>(size, 7);
+        std::complex<T>* const to = got.data() + skipped_out;
+        const Fft<T> fft(layout);
+        sign < 0 ? fft.forward(from.data() + skipped, to) : fft.inverse(from.data() + skipped, to);
+        reference::fft<T>(layout, sign, from.data() + skipped, want.data() + skipped_out);
+        EXPECT_LE(relative_error(got, want), kTolerance<T>) << "n=" << layout.length;
+        EXPECT_EQ(relative_error(from, in), 0);
+      }
+    }
+  }
+}
+
 TYPED_TEST(FftOf, InverseUndoesForwardTimesTheLengthAtAnyAlignment) {
   using T = TypeParam;
   const Index n = 360, columns = 7;

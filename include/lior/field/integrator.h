@@ -98,15 +98,15 @@ class Splitting {
   int stages_;
   std::vector<double> ends_;            ///< b_1 + ... + b_k after each stage
   std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
-  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Nx, Ny] each, 1 / cells included
+  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Ny, Nx] each, 1 / cells included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
   Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
   Buffer<double> absorption_;  ///< empty: 0
   HamiltonianInTime<T> moving_;
   RowWaves<T> row_;
-  AxisWaves<T> column_;
-  Buffer<Number> columns_;                ///< one block a thread
+  BlockWaves<T> column_;
+  Buffer<Number> columns_, rows_;         ///< two blocks, and a row, a thread
   std::shared_ptr<Transpose> transpose_;  ///< null where no ranks share the grid
   Buffer<double> row_sums_;
   Array<double, 2> ones_;

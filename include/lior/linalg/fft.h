@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Complex discrete Fourier transforms, many at a time, in place, along any axis of an array.
+/// Complex discrete Fourier transforms, many at a time, along any axis of an array.
 
 #include <complex>
 #include <memory>
@@ -38,8 +38,12 @@ template <class T>
 class Fft {
  public:
   explicit Fft(const FftLayout& layout);
-  void forward(std::complex<T>* data) const noexcept;
-  void inverse(std::complex<T>* data) const noexcept;
+  void forward(std::complex<T>* data) const noexcept { forward(data, data); }
+  void inverse(std::complex<T>* data) const noexcept { inverse(data, data); }
+  /// The same from one array to another of that layout, which is the first one or apart from it:
+  /// apart is up to a third faster.
+  void forward(const std::complex<T>* from, std::complex<T>* to) const noexcept;
+  void inverse(const std::complex<T>* from, std::complex<T>* to) const noexcept;
 
   struct Plans;
 
