@@ -19,20 +19,31 @@ from lior import train
 
 AVERAGES = (0.9, 0.98, 0.995)
 
+
+def one(_progress):
+    return 1
+
+
+def two(_progress):
+    return 2
+
+
+def growing(progress):
+    return 1 if progress < 0.25 else 2 if progress < 0.5 else 4
+
+
 #: Changes of the settings, and sequences a step at a part of the way.
 ROWS = {
-    "plain": ({}, lambda progress: 1),
-    "floor 0": ({"schedule.floor": 0.0}, lambda progress: 1),
-    "floor 1": ({"schedule.floor": 1.0}, lambda progress: 1),  # a rate that stays: for averages
-    "rate 2": ({"lr": 6e-3}, lambda progress: 1),
-    "rate 2, floor 0": ({"lr": 6e-3, "schedule.floor": 0.0}, lambda progress: 1),
-    "grow": ({}, lambda progress: 1 if progress < 0.25 else 2 if progress < 0.5 else 4),
-    "grow, floor 1": (
-        {"schedule.floor": 1.0},
-        lambda progress: 1 if progress < 0.25 else 2 if progress < 0.5 else 4,
-    ),
-    "decay 0": ({"optimizer.weight_decay": 0.0}, lambda progress: 1),
-    "decay .3": ({"optimizer.weight_decay": 0.3}, lambda progress: 1),
+    "plain": ({}, one),
+    "floor 0": ({"schedule.floor": 0.0}, one),
+    "floor 1": ({"schedule.floor": 1.0}, one),  # a rate that stays: for averages
+    "rate 2, floor 0": ({"lr": 6e-3, "schedule.floor": 0.0}, one),
+    "two": ({}, two),
+    "two, rate 1.4": ({"lr": 4.2e-3}, two),
+    "grow": ({}, growing),
+    "grow, floor 1": ({"schedule.floor": 1.0}, growing),
+    "decay 0": ({"optimizer.weight_decay": 0.0}, one),
+    "decay .3": ({"optimizer.weight_decay": 0.3}, one),
 }
 
 
