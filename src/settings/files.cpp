@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings/files.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "settings/depth.h"
@@ -19,7 +20,9 @@ std::string text_of(const std::filesystem::path& path, const std::string& file) 
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(stream.gcount()));
   LIOR_CHECK(!stream.bad() && (stream || stream.eof()), "{}: cannot be read", file);
-  LIOR_CHECK(text.size() <= kMostBytes, "{}: is larger than a megabyte; settings are a page", file);
+  LIOR_CHECK(text.size() <= kMostBytes,
+             "{}:{}: by this line it is larger than a megabyte; settings are a page", file,
+             1 + std::count(text.begin(), text.end() - 1, '\n'));
   return text;
 }
 
