@@ -24,6 +24,7 @@ void bind_algebra(nb::module_& m);
 void bind_compat(nb::module_& m);
 void bind_counts(nb::module_& m);
 void bind_field(nb::module_& m);
+void bind_field_functions(nb::module_& m);
 void bind_geometry(nb::module_& m);
 void bind_geometry_checks(nb::module_& m);
 void bind_image(nb::module_& m);

@@ -134,6 +134,9 @@ View<N, 2> merged(View<N, 3> values) {
   return values.template reshaped<2>({values.extent(0), values.extent(1) * values.extent(2)});
 }
 
+/// Sums of rows: the workspace of everything that sums over a field of Nx rows.
+inline Buffer<double> row_sums(Index nx) { return Buffer<double>(3 * nx); }
+
 /// A field of whatever axes it has, in a call without a grid; `deep`: with z.
 template <class T>
 field::ConstField<T> any_field_in(Call& call, const char* name, const Argument& t, bool deep) {
