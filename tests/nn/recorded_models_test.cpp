@@ -4,6 +4,7 @@
 //
 // LIOR_RECORD=1 nn_test --gtest_filter='RecordedModels.*' writes the files again. That is right
 // only for a model that did not exist before: otherwise checkpoints of users would change too.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -117,7 +118,7 @@ struct Trial {
 };
 
 std::string path_of(const RecordedModel& recorded) {
-  return std::string(LIOR_RECORDED) + "/" + recorded.name + ".safetensors";
+  return fmt::format("{}/{}.safetensors", LIOR_RECORDED, recorded.name);
 }
 
 void record(const RecordedModel& recorded) {
