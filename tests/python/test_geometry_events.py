@@ -50,15 +50,17 @@ def test_velocities_have_their_squares():
 
 
 def test_high_order_needs_fewer_steps_for_the_same_error():
-    """A great circle: 13 steps, where dopri5 takes 65."""
+    """A great circle, beside its closed form: 13 steps, where dopri5 takes 65."""
     x, v = numpy.array([[1.0], [0.2]]), numpy.array([[0.3], [2.0]])
-    want = geometry.exp_map("sphere", x, v, method="dop853", rtol=1e-14, atol=1e-15)[0]
-    for most_steps, status in ((20, "ok"), (4, "stalled")):
-        got, ends = geometry.exp_map(
-            "sphere", x, v, method="dop853", rtol=1e-11, atol=1e-12, most_steps=most_steps
-        )
-        assert geometry.PathStatus(ends[0]).name == status
-        if status == "ok":
-            numpy.testing.assert_allclose(got, want, atol=1e-10)
-    ends = geometry.exp_map("sphere", x, v, rtol=1e-11, atol=1e-12, most_steps=20)[1]
-    assert geometry.PathStatus(ends[0]).name == "stalled"
+    want, _ = geometry.exp_map("sphere", x, v)
+
+    def followed(method, most_steps):
+        options = {"method": method, "rtol": 1e-11, "atol": 1e-12, "most_steps": most_steps}
+        path = geometry.geodesics("sphere", x, v, numpy.array([1.0]), **options)
+        return path.x[0], geometry.PathStatus(path.status[0]).name
+
+    end, status = followed("dop853", 20)
+    assert status == "ok"
+    numpy.testing.assert_allclose(end, want, atol=1e-10)
+    assert followed("dop853", 4)[1] == "stalled"
+    assert followed("dopri5", 20)[1] == "stalled"
