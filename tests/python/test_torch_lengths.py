@@ -9,15 +9,7 @@ torch = pytest.importorskip("torch")
 
 import lior.torch as lt  # noqa: E402
 from torch._dynamo.utils import counters  # noqa: E402
-
-LAYERS = {
-    "geometric_mamba": {"heads": 2},
-    "causal_field": {"heads": 2},
-    "geometric_attention": {"heads": 2, "window": 4},
-    "attention": {"heads": 2, "window": 4},
-    "gated_linear_attention": {"heads": 2},
-    "swiglu_mlp": {"hidden": 12},
-}
+from torch_models import LAYERS  # noqa: E402
 
 
 @pytest.fixture(params=LAYERS)

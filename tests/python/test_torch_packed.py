@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import lior.torch as lt  # noqa: E402
+import torch_models  # noqa: E402
 
 LENGTHS = [5, 1, 9, 3]
 ROWS = sum(LENGTHS)
@@ -17,15 +18,7 @@ def layer_of(kind, **options):
     return lt.Layer(kind, 16, torch.float64, **options)
 
 
-LAYERS = {
-    "geometric_mamba": {"heads": 2},
-    "geometric_mamba, learned start": {"heads": 2, "gates": False},
-    "causal_field": {"heads": 2},
-    "geometric_attention": {"heads": 2, "window": 4},
-    "attention": {"heads": 2, "window": 4},
-    "gated_linear_attention": {"heads": 2},
-    "swiglu_mlp": {"hidden": 12},
-}
+LAYERS = {**torch_models.LAYERS, "geometric_mamba, learned start": {"heads": 2, "gates": False}}
 
 
 @pytest.fixture(params=LAYERS)

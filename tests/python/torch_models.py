@@ -42,6 +42,16 @@ MODELS = {
     },
 }
 
+#: A layer of each kind, of width 16: its options.
+LAYERS = {
+    "geometric_mamba": {"heads": 2},
+    "causal_field": {"heads": 2},
+    "geometric_attention": {"heads": 2, "window": 4},
+    "attention": {"heads": 2, "window": 4},
+    "gated_linear_attention": {"heads": 2},
+    "swiglu_mlp": {"hidden": 12},
+}
+
 
 def settings_of(name, **more):
     model = {**SIZES, **MODELS[name]}
