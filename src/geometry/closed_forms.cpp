@@ -191,6 +191,9 @@ ClosedLogarithm HalfPlane::logarithm(const double* x, const double* y, double* v
 
 namespace {
 
+/// Whether a length is so short that 1 / sinh of it may be no number; space is flat there.
+bool is_short(double length) { return length < 1e-300; }
+
 /// A geodesic of the half-space from (0, a) in the plane that holds it, with the unit direction
 /// (p, q) at first: after the length l it is at (a p sinh(l), a) / D, D = cosh(l) - q sinh(l), with
 /// the direction (p, q cosh(l) - sinh(l)) / D.
@@ -214,9 +217,10 @@ struct Circle {
 }  // namespace
 
 void HalfPlane::exponential(const double* x, const double* v, double* y) const {
-  std::copy_n(x, n, y);
-  if (norm(v, n) == 0) return;
   const double height = x[n - 1];
+  for (Index m = 0; m < n; ++m) y[m] = x[m] + v[m];
+  if (is_short(norm(v, n) / height)) return;
+  std::copy_n(x, n, y);
   const Circle circle(v, height, n);
   for (Index m = 0; m + 1 < n && circle.p > 0; ++m) {
     y[m] += height * circle.direction[m] / circle.slowing;
@@ -227,7 +231,7 @@ void HalfPlane::exponential(const double* x, const double* v, double* y) const {
 /// w turns with the direction in its plane, and grows as the height.
 void HalfPlane::transport(const double* x, const double* v, const double* w, double* out) const {
   std::copy_n(w, n, out);
-  if (norm(v, n) == 0) return;
+  if (is_short(norm(v, n) / x[n - 1])) return;
   const Circle circle(v, x[n - 1], n);
   const double p = circle.p, q = circle.q, growth = circle.growth();
   Vector normal{};  // (-q, p) in the plane
@@ -250,45 +254,56 @@ ClosedLogarithm PoincareBall::logarithm(const double* x, const double* y, double
   return along(v, length, room / 2, n, v);
 }
 
-/// x + tanh(|v| / s) u (Moebius addition), u the direction, s = 1 - |x|^2; with t = tanh(|v| / s)
-/// that is
-///     x + s t (u + t x) / ((1 + t x . u)^2 + t^2 |x ^ u|^2).
+namespace {
+
+/// A geodesic of the ball from x in the direction u: with s = 1 - |x|^2 and t = tanh(|v| / s) it
+/// comes to x + t u (Moebius addition), which is
+///     x + s t (u + t x) / (A^2 + B^2),    A = 1 + t x . u,  B = t |x ^ u|,
+/// and its direction turns by 2 atan2(B, A) in the plane of u and x.
+struct Arc {
+  Vector u{};
+  double room, way, t, along, wedge, ahead, den;  ///< s, |v| / s, t, x . u, |x ^ u|, A, A^2 + B^2
+
+  Arc(const double* x, const double* v, double size, Index n)
+      : room(one_minus_square(x, n)), way(size / room), t(std::tanh(way)), along(0), wedge(0) {
+    for (Index m = 0; m < n; ++m) u[m] = v[m] / size;
+    along = product(x, u.data(), n);
+    for (Index m = 0; m < n; ++m) {
+      for (Index k = 0; k < m; ++k) wedge = std::hypot(wedge, x[m] * u[k] - x[k] * u[m]);
+    }
+    // Where x . u < 0, by 1 - t and 1 - |x|, since A may be small.
+    const double radius = norm(x, n);
+    const double short_of = room / (1 + radius) + wedge * wedge / (radius - along);
+    ahead = along < 0 ? 2 / (std::exp(2 * way) + 1) + t * short_of : 1 + t * along;
+    den = ahead * ahead + t * t * wedge * wedge;
+  }
+};
+
+}  // namespace
+
 void PoincareBall::exponential(const double* x, const double* v, double* y) const {
   std::copy_n(x, n, y);
-  const double size = norm(v, n), room = one_minus_square(x, n), radius = norm(x, n);
+  const double size = norm(v, n);
   if (size == 0) return;
-  const double way = size / room, t = std::tanh(way);
-  Vector u{};
-  for (Index m = 0; m < n; ++m) u[m] = v[m] / size;
-  const double along = product(x, u.data(), n);
-  double wedge = 0;
-  for (Index m = 0; m < n; ++m) {
-    for (Index k = 0; k < m; ++k) wedge = std::hypot(wedge, x[m] * u[k] - x[k] * u[m]);
-  }
-  // 1 + t x . u, by 1 - t and 1 - |x| where it is small.
-  const double short_of = room / (1 + radius) + wedge * wedge / (radius - along);
-  const double ahead = along < 0 ? 2 / (std::exp(2 * way) + 1) + t * short_of : 1 + t * along;
-  const double scale = room * t / (ahead * ahead + t * t * wedge * wedge);
-  for (Index m = 0; m < n; ++m) y[m] += scale * (u[m] + t * x[m]);
+  const Arc arc(x, v, size, n);
+  for (Index m = 0; m < n; ++m) y[m] += arc.room * arc.t / arc.den * (arc.u[m] + arc.t * x[m]);
 }
 
-/// w turns with the direction in the plane of x and v, and shrinks as 1 - |x|^2.
+/// w turns with the direction, and shrinks as 1 - |x|^2.
 void PoincareBall::transport(const double* x, const double* v, const double* w, double* out) const {
   std::copy_n(w, n, out);
   const double size = norm(v, n);
   if (size == 0) return;
-  Vector y{}, back{}, u{}, normal{};
-  exponential(x, v, y.data());
-  const double scale = one_minus_square(y.data(), n) / one_minus_square(x, n);
-  for (Index m = 0; m < n; ++m) u[m] = v[m] / size;
-  const double along = product(x, u.data(), n);
-  for (Index m = 0; m < n; ++m) normal[m] = x[m] - along * u[m];
+  const Arc arc(x, v, size, n);
+  Vector normal{};  // of x, what is across u
+  for (Index m = 0; m < n; ++m) normal[m] = x[m] - arc.along * arc.u[m];
   const double wide = norm(normal.data(), n);
   for (Index m = 0; m < n && wide > 0; ++m) normal[m] /= wide;
-  logarithm(y.data(), x, back.data());
-  const double cosine = -product(back.data(), u.data(), n),
-               sine = -product(back.data(), normal.data(), n), one = std::hypot(cosine, sine);
-  turn(u.data(), normal.data(), cosine / one, sine / one, scale, w, n, out);
+  const double aside = arc.t * arc.wedge;
+  const double cosine = (arc.ahead * arc.ahead - aside * aside) / arc.den,
+               sine = 2 * arc.ahead * aside / arc.den;
+  const double shrinks = 1 / (std::pow(std::cosh(arc.way), 2) * arc.den);
+  turn(arc.u.data(), normal.data(), cosine, sine, shrinks, w, n, out);
 }
 
 }  // namespace lior::geometry

@@ -100,7 +100,7 @@ CHARTS = {
 
 
 @few
-@given(st.integers(0, 2**32), st.sampled_from(list(CHARTS)), st.integers(2, 4), st.floats(-12, 0.9))
+@given(st.integers(0, 2**32), st.sampled_from(list(CHARTS)), st.integers(2, 4), st.floats(-20, 0.9))
 def test_ends_and_transport_beside_mpmath(seed, name, n, exponent):
     """Errors in the norm of g at the end, over those that roundings of x and v make there."""
     mp.mp.dps = 60
@@ -167,6 +167,17 @@ def test_from_next_to_the_rim_back_to_the_middle(n):
     v[0] = -length * (1 - x[0] ** 2) / 2
     end, _ = geometry.exp_map(f"ball:n={n}", x, v)
     assert np.linalg.norm(end) < 1e-7  # x is known to 1e-8 of its distance from the rim
+
+
+@pytest.mark.parametrize("name", ["sphere", "ball", "half_plane", "euclidean"])
+@pytest.mark.parametrize("length", [1e-16, 1e-40, 1e-310])
+def test_short_ways_turn_nothing(name, length):
+    x, v, w = np.array([[0.5], [0.25]]), np.array([[0.6], [0.8]]) * length, np.array([[3.0], [-2]])
+    end, status = geometry.exp_map(name, x, v)
+    there, also = geometry.transport(name, x, v, w)
+    assert status[0] == also[0] == geometry.PathStatus.ok
+    np.testing.assert_allclose(end, x, rtol=1e-15)
+    np.testing.assert_allclose(there, w, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["sphere", "ball", "half_plane", "euclidean"])
