@@ -69,7 +69,8 @@ void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T
   });
 }
 
-/// transport in closed form.
+/// transport in closed form; out is w, and the status edge, where numbers do not hold what it
+/// becomes: it keeps its length, so that it is infinite or 0 by rounding alone.
 template <class T>
 void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                       View<const T, 2> w, View<T, 2> out, View<PathStatus, 1> status) {
@@ -81,9 +82,13 @@ void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const
       gather_point(v, n, velocity.data());
       gather_point(w, n, carried.data());
       metric.transport(point.data(), velocity.data(), carried.data(), result.data());
-      const bool finite = all_finite(result.data(), 1, d, d);
-      status(n) = finite ? PathStatus::ok : PathStatus::edge;
-      for (Index m = 0; m < d; ++m) out(m, n) = finite ? result[m] : carried[m];
+      const auto is_zero = [d](const auto& vector) {
+        return std::all_of(vector.begin(), vector.begin() + d, [](T e) { return e == 0; });
+      };
+      const bool held =
+          all_finite(result.data(), 1, d, d) && (!is_zero(result) || is_zero(carried));
+      status(n) = held ? PathStatus::ok : PathStatus::edge;
+      for (Index m = 0; m < d; ++m) out(m, n) = held ? result[m] : carried[m];
     }
   });
 }

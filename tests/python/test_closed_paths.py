@@ -158,6 +158,15 @@ def test_straight_down_the_half_plane_is_exact(far):
     assert end[1, 0] == pytest.approx(np.exp(-far), rel=1e-13) and end[0, 0] == 0
 
 
+@pytest.mark.parametrize("name", ["half_plane", "ball"])
+def test_what_numbers_do_not_hold_at_the_end_is_not_carried_there(name):
+    x, v, w = np.array([[0.0], [0.5]]), np.array([[300.0], [-400]]), np.array([[3.0], [-2]])
+    there, status = geometry.transport(name, x, v, w)
+    assert status[0] == geometry.PathStatus.edge and (there == w).all()
+    there, status = geometry.transport(name, x, v, 0 * w)
+    assert status[0] == geometry.PathStatus.ok and (there == 0).all()
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_from_next_to_the_rim_back_to_the_middle(n):
     x = np.zeros((n, 1))
