@@ -483,9 +483,8 @@ void bind_geometry(nb::module_& m) {
           },
           nb::kw_only(), "method"_a = "dopri5", "rtol"_a = 1e-8, "atol"_a = 1e-10, "step"_a = 0.1,
           "most_steps"_a = 100000,
-          R"(method: 'dopri5' or, for tolerances of 1e-9 and less, 'dop853' (each lane its own steps, error <=
-atol + rtol |state|), 'rk4' or
-'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)")
+          R"(method: 'dopri5' or, for tolerances of 1e-9 and less, 'dop853' (each lane its own steps, error
+<= atol + rtol |state|), 'rk4' or 'midpoint' (fixed steps of at most `step`); at most `most_steps` steps a lane.)")
       .def("__repr__", shows({"method", "rtol", "atol", "step", "most_steps"}))
       .def_prop_ro("method",
                    [](const GeodesicOptions& options) { return std::string(name(options.method)); })

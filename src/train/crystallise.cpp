@@ -10,6 +10,7 @@
 #include "lior/nn/readout.h"
 #include "lior/nn/rms_norm.h"
 #include "train/taught_reading.h"
+#include "train/tracker_parameters.h"
 #include "train/turned_states.h"
 
 namespace lior::train {
@@ -113,12 +114,12 @@ class Recurrence {
  public:
   explicit Recurrence(nn::Model<float>& model)
       : config_(model.config()),
-        embedding_(matrix(model, "embedding.weight")),
-        gain_(matrix(model, "blocks.0.mixer.norm.weight")),
-        in_weight_(matrix(model, "blocks.0.mixer.in.weight")),
-        in_bias_(matrix(model, "blocks.0.mixer.in.bias")),
-        initial_(matrix(model, "blocks.0.mixer.initial")),
-        readout_(matrix(model, "blocks.0.mixer.readout.weight")) {}
+        embedding_(matrix(model, tracker_parameters::kEmbedding)),
+        gain_(matrix(model, tracker_parameters::kGain)),
+        in_weight_(matrix(model, tracker_parameters::kInWeight)),
+        in_bias_(matrix(model, tracker_parameters::kInBias)),
+        initial_(matrix(model, tracker_parameters::kInitial)),
+        readout_(matrix(model, tracker_parameters::kReadout)) {}
 
   const nn::MixerConfig& mixer() const { return config_.mixer; }
   Index heads() const { return config_.mixer.heads; }

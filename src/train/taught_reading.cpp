@@ -2,21 +2,17 @@
 #include "train/taught_reading.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "lior/core/random.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/optimizer.h"
+#include "train/tracker_parameters.h"
 
 namespace lior::train {
 namespace {
 
 constexpr Index kWords = 64, kLength = 64;  // a step
 constexpr double kRate = 5e-3;              // at first; it falls to zero
-constexpr std::array<std::string_view, 5> kMakeTurns = {
-    "embedding.weight", "blocks.0.mixer.norm.weight", "blocks.0.mixer.in.weight",
-    "blocks.0.mixer.in.bias", "blocks.0.mixer.initial"};
 
 /// Random words, and the automaton's output after each letter.
 void fill(const Automaton& automaton, Random& random, View<std::int32_t, 2> words,
@@ -34,12 +30,13 @@ void fill(const Automaton& automaton, Random& random, View<std::int32_t, 2> word
 
 /// Takes away what would move the turns, or have a silent head read again.
 void hold(nn::Model<float>& model, const std::vector<bool>& read) {
+  using namespace tracker_parameters;
   for (const nn::Parameter& p : model.parameters()) {
     const std::span<float> gradient = model.gradients().subspan(static_cast<std::size_t>(p.offset),
                                                                 static_cast<std::size_t>(p.size));
     if (std::ranges::find(kMakeTurns, p.name) != kMakeTurns.end()) {
       std::ranges::fill(gradient, 0.0f);
-    } else if (p.name == "blocks.0.mixer.readout.weight") {  // columns: heads of each number shown
+    } else if (p.name == kReadout) {  // columns: heads of each number shown
       for (std::size_t k = 0; k < gradient.size(); ++k) {
         if (!read[k % read.size()]) gradient[k] = 0;
       }
