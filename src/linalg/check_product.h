@@ -3,6 +3,7 @@
 // The shapes of a product, checked once for every element type.
 
 #include <algorithm>
+#include <cmath>
 
 #include "lior/core/stop.h"
 #include "lior/linalg/gemm.h"
@@ -44,23 +45,39 @@ void scale(MatrixView<T> c, T beta) {
   }
 }
 
-/// The part of A that rows begin .. end - 1 of op(A) are.
+/// Rows row .. row + rows - 1 and columns col .. col + cols - 1 of op(A).
 template <class T>
-MatrixView<const T> rows_of(Transpose transpose, MatrixView<const T> a, Index begin, Index end) {
-  return transpose == Transpose::yes ? a.block(0, begin, a.rows, end - begin)
-                                     : a.block(begin, 0, end - begin, a.cols);
+MatrixView<const T> block_of(Transpose transpose, MatrixView<const T> a, Index row, Index col,
+                             Index rows, Index cols) {
+  return transpose == Transpose::yes ? a.block(col, row, cols, rows)
+                                     : a.block(row, col, rows, cols);
 }
 
-/// body(begin, end) on the rows of an M x N x K product: on all of them, or where that takes more
-/// than twice so many operations, on pieces of about so many, with check_stop() between.
+constexpr Index kBlockSide = 256;  // a block's sides are multiples of it
+
+/// body(row, col, rows, cols) on the blocks of C in an M x N x K product: on all of C, or where
+/// that takes more than twice so many operations, on blocks of about so many, with check_stop()
+/// between. They are as near to squares as C lets them be: a block reads K numbers for each row and
+/// column.
 template <class Body>
-void in_row_pieces(const Shape<3>& product, double operations, Body&& body) {
-  constexpr Index kRows = 256;  // fewest: each piece reads all of B
+void in_blocks(const Shape<3>& product, double operations, Body&& body) {
   const auto [m, n, k] = product;
-  const double of_row = 2.0 * static_cast<double>(n) * static_cast<double>(k);
-  const auto piece = static_cast<Index>(std::min(operations / of_row, 1e9)) / kRows * kRows;
-  const bool is_short = static_cast<double>(m) * of_row <= 2 * operations;
-  in_pieces(m, is_short ? m : std::max(piece, kRows), body);
+  const double elements = operations / (2.0 * static_cast<double>(k));
+  if (static_cast<double>(m) * static_cast<double>(n) <= 2 * elements) {
+    check_stop();
+    return body(Index{0}, Index{0}, m, n);
+  }
+  const auto side = [](double wanted, Index whole) {
+    const auto multiple = static_cast<Index>(std::min(wanted, 1e9)) / kBlockSide * kBlockSide;
+    return std::min(std::max(multiple, kBlockSide), whole);
+  };
+  const Index about = side(std::sqrt(elements), n);
+  const Index rows = side(elements / static_cast<double>(about), m);
+  const Index cols = side(elements / static_cast<double>(rows), n);
+  in_pieces(m, rows, [&, n = n](Index row, Index row_end) {
+    in_pieces(n, cols,
+              [&](Index col, Index col_end) { body(row, col, row_end - row, col_end - col); });
+  });
 }
 
 /// Fewest bytes that an m x n x k product of T moves.

@@ -17,7 +17,7 @@
 namespace lior::linalg {
 namespace {
 
-constexpr double kOperationsTogether = 7e10;  // some .3 s of two cores
+constexpr double kOperationsTogether = 2e10;  // .1 to .3 s of two cores
 
 /// The library's leading dimension: at least a row, and at least 1.
 template <class T>
@@ -64,10 +64,11 @@ void gemm<float>(Transpose transpose_a, Transpose transpose_b, float alpha,
   const ProfiledOp op("product", 2.0 * m * n * k, product_bytes<float>(m, n, k, beta != 0));
   if (m == 0 || n == 0) return;
   if (k == 0 || alpha == 0) return scale(c, beta);
-  in_row_pieces({m, n, k}, kOperationsTogether, [&, n = n](Index begin, Index end) {
-    multiply(transpose_a, transpose_b, alpha, rows_of(transpose_a, a, begin, end), b, beta,
-             c.block(begin, 0, end - begin, n));
-  });
+  in_blocks(
+      {m, n, k}, kOperationsTogether, [&, k = k](Index row, Index col, Index rows, Index cols) {
+        multiply(transpose_a, transpose_b, alpha, block_of(transpose_a, a, row, 0, rows, k),
+                 block_of(transpose_b, b, 0, col, k, cols), beta, c.block(row, col, rows, cols));
+      });
 }
 
 bool bf16_is_native() {
@@ -130,16 +131,9 @@ const CompiledProduct& compiled(const Bf16Product& product) {
                                  : products.emplace(product, compile(product)).first->second;
 }
 
-}  // namespace
-
-void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
-               MatrixView<const BFloat16> b, float beta, MatrixView<float> c) {
-  LIOR_CHECK(bf16_is_native(),
-             "bf16 products need a processor with AVX-512 BF16 or AMX, which this one lacks; use "
-             "float (f32)");
+void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+              MatrixView<const BFloat16> b, float beta, MatrixView<float> c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
-  if (m == 0 || n == 0) return;
-  if (k == 0) return scale(c, beta);
   const detail::LibraryThreads workers;
   const CompiledProduct& product =
       compiled({{m, n, k, transpose_a == Transpose::yes, transpose_b == Transpose::yes, leading(a),
@@ -158,6 +152,23 @@ void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BF
                             {DNNL_ARG_DST, memory(product.c, c.data)},
                             {DNNL_ARG_SCRATCHPAD, memory(product.scratch, scratch.data())}});
   stream.wait();
+}
+
+}  // namespace
+
+void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+               MatrixView<const BFloat16> b, float beta, MatrixView<float> c) {
+  LIOR_CHECK(bf16_is_native(),
+             "bf16 products need a processor with AVX-512 BF16 or AMX, which this one lacks; use "
+             "float (f32)");
+  const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  if (m == 0 || n == 0) return;
+  if (k == 0) return scale(c, beta);
+  in_blocks(
+      {m, n, k}, kOperationsTogether, [&, k = k](Index row, Index col, Index rows, Index cols) {
+        multiply(transpose_a, transpose_b, block_of(transpose_a, a, row, 0, rows, k),
+                 block_of(transpose_b, b, 0, col, k, cols), beta, c.block(row, col, rows, cols));
+      });
 }
 
 }  // namespace lior::linalg

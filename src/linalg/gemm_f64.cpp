@@ -46,10 +46,11 @@ void gemm<double>(Transpose transpose_a, Transpose transpose_b, double alpha,
   const double operations_per_row = 2.0 * static_cast<double>(n) * static_cast<double>(k);
   const auto grain = static_cast<Index>(1 + kOperationsPerThread / operations_per_row);
   parallel_for(m, grain, [&, n = n, k = k](Index begin, Index end, int) {
-    in_row_pieces({end - begin, n, k}, kOperationsTogether, [&](Index first, Index last) {
-      add_product(ta, tb, alpha, rows_of(transpose_a, a, begin + first, begin + last), b,
-                  c.block(begin + first, 0, last - first, n));
-    });
+    const auto add = [&](Index row, Index col, Index rows, Index cols) {
+      add_product(ta, tb, alpha, block_of(transpose_a, a, begin + row, 0, rows, k),
+                  block_of(transpose_b, b, 0, col, k, cols), c.block(begin + row, col, rows, cols));
+    };
+    in_blocks({end - begin, n, k}, kOperationsTogether, add);
   });
 }
 
