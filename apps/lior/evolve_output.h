@@ -7,8 +7,8 @@
 #include <memory>
 #include <optional>
 
-#include "evolve_config.h"
 #include "evolve_picture.h"
+#include "evolve_setup.h"
 #include "lior/io/folder_lock.h"
 #include "lior/io/hdf5.h"
 #include "lior/io/json_lines.h"
