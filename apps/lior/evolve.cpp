@@ -77,7 +77,7 @@ a program from.
 
 struct Arguments {
   std::string out, progress = "auto";
-  std::optional<std::string> config, preset, movie;
+  std::optional<std::string> config, preset, movie, parameters;
   std::optional<std::int64_t> steps;
   bool resume = false, error_check = false;
 };
@@ -147,7 +147,7 @@ class WatchedSteps {
   std::vector<double> saved_;
 };
 
-/// Settings given on top of a preset: file, then environment, then --steps; later ones hold. A run
+/// Settings given on top of a preset: file, then environment, then flags; later ones hold. A run
 /// that goes on keeps its steps, whatever the file says.
 std::vector<settings::Setting> given_settings(const Arguments& arguments,
                                               ProgressDisplay& display) {
@@ -159,6 +159,9 @@ std::vector<settings::Setting> given_settings(const Arguments& arguments,
   EvolveConfig any;
   for (auto& setting : settings_of_environment(fields(any), kEvolveVariablePrefix, {}, display)) {
     all.push_back(std::move(setting));
+  }
+  if (arguments.parameters) {
+    all.push_back({"parameters", settings::TextValue{*arguments.parameters}, "--parameters"});
   }
   if (arguments.steps) {
     all.push_back(
@@ -357,6 +360,8 @@ Run evolve_command(Options& options) {
   options.suggest("--preset", evolve_preset_list());
   options.add("--config", arguments->config, "FILE.toml",
               "settings in place of a preset (lior help evolve-settings)");
+  options.add("--parameters", arguments->parameters, "NAME=VALUE,..",
+              "numbers that formulas name, in place of the settings'");
   options.add("--steps", arguments->steps, "N", "total steps, in place of the settings'");
   options.add_switch("--resume", arguments->resume, "go on with the run in --out, bit for bit");
   options.add_switch("--error-check", arguments->error_check,

@@ -10,6 +10,8 @@ settings::Fields fields(EvolveConfig& c) {
   using settings::kCount, settings::kCountOrNone, settings::kPositive;
   constexpr Bounds kSide{1, 1 << 16}, kOpenUnit{0, 1, true, true};
   return {
+      Field("parameters", c.parameters).absent_in_old_files(),
+      Field("definitions", c.definitions).absent_in_old_files(),
       {"grid.nx", c.grid_nx, kSide},
       {"grid.ny", c.grid_ny, kSide},
       Field("grid.nz", c.grid_nz, kSide).absent_in_old_files(),

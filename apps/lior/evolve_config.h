@@ -19,6 +19,8 @@ constexpr auto enum_names(InitialKind) {
 
 /// One member a setting, named table_key; the defaults are the `packet` preset's.
 struct EvolveConfig {
+  settings::Table<double> parameters{};        ///< what all formulas may name,
+  settings::Table<std::string> definitions{};  ///< formulas among it
   Index grid_nx = 64, grid_ny = 64, grid_nz = 1, grid_D = 2;
   double grid_dx = 1;
   std::optional<double> grid_dy{}, grid_dz{};  ///< absent: dx

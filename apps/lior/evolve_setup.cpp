@@ -81,19 +81,38 @@ Array<double, 2> read_inverse_metric(const std::string& file, const char* name,
   return out;
 }
 
-/// The values of a setting's formula at the cells; 0 where it is empty.
-Array<double, 2> formula_values(const std::string& formula, const char* setting,
-                                const field::Grid& grid) {
-  Array<double, 2> values(grid.cell_shape());
-  if (!formula.empty()) field::fill_formula(grid, formula, setting, values.view());
-  return values;
+/// The names of all formulas; some read the time, or the tensor's entry, too.
+field::FormulaNames names_of(const EvolveConfig& c, bool time = false, bool entry = false) {
+  field::FormulaNames names{.time = time, .entry = entry};
+  for (const auto& [name, value] : c.parameters) names.parameters.push_back({name, value});
+  for (const auto& [name, text] : c.definitions) {
+    names.definitions.push_back({name, text, "definitions." + shown(name)});
+  }
+  return names;
+}
+
+/// Throws where a parameter or a definition is misspelt.
+void check_names_are_read(const EvolveConfig& c) {
+  const std::string formulas[] = {
+      c.potential_expression,  c.potential_absorption,  c.metric_expression,
+      c.metric_gxx_expression, c.metric_gyy_expression, c.metric_gzz_expression,
+      c.metric_gxy_expression, c.metric_gxz_expression, c.metric_gyz_expression,
+      c.bayes_expression,      c.bayes_phase,           c.source_expression,
+      c.source_phase,          c.initial_expression,    c.initial_phase};
+  field::check_names_are_read(names_of(c), formulas);
+}
+
+/// The values of a setting's formula at the cells.
+void fill_formula(const EvolveConfig& c, const std::string& formula, const char* setting,
+                  const field::Grid& grid, View<double, 2> values) {
+  field::fill_formula(grid, formula, setting, values, names_of(c));
 }
 
 /// modulus e^{i phase} of two settings' formulas, of x, y, i and j.
-FieldArray polar_field(field::PolarFormula::Text modulus, field::PolarFormula::Text phase,
-                       const field::Grid& grid) {
+FieldArray polar_field(const EvolveConfig& c, field::PolarFormula::Text modulus,
+                       field::PolarFormula::Text phase, const field::Grid& grid) {
   FieldArray t(grid.shape());
-  field::PolarFormula(grid, modulus, phase, {.entry = true}).fill(t.view());
+  field::PolarFormula(grid, modulus, phase, names_of(c, false, true)).fill(t.view());
   return t;
 }
 
@@ -162,7 +181,7 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid,
   std::fill(all.span().begin(), all.span().end(), 1.0);
   if (c.metric_bump != 0) field::fill_bump(grid, c.metric_bump, all.view());
   if (!c.metric_expression.empty()) {
-    field::fill_formula(grid, c.metric_expression, "metric.expression", all.view());
+    fill_formula(c, c.metric_expression, "metric.expression", grid, all.view());
   }
   struct Component {
     const char* setting;
@@ -179,7 +198,7 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid,
     Array<double, 2>& g = components[axis];
     g = Array<double, 2>(grid.cell_shape());
     std::copy(all.span().begin(), all.span().end(), g.data());
-    if (!formula.empty()) field::fill_formula(grid, formula, setting, g.view());
+    if (!formula.empty()) fill_formula(c, formula, setting, grid, g.view());
     for (double& value : g.span()) value *= factor;
   }
   const auto off_diagonal = cross_components(c);
@@ -187,7 +206,7 @@ void fill_metric(const EvolveConfig& c, const field::Grid& grid,
     const CrossComponent& g = off_diagonal[k];
     if (g.number == 0 && g.formula.empty()) continue;
     cross[k] = Array<double, 2>(grid.cell_shape());
-    if (!g.formula.empty()) field::fill_formula(grid, g.formula, g.setting, cross[k].view());
+    if (!g.formula.empty()) fill_formula(c, g.formula, g.setting, grid, cross[k].view());
     for (Index n = 0; n < cross[k].size() && g.formula.empty(); ++n) {
       cross[k].data()[n] = g.number * all.data()[n];
     }
@@ -256,7 +275,7 @@ FieldArray initial_field(const EvolveConfig& c, const field::Grid& grid) {
     LIOR_CHECK(!c.initial_expression.empty(),
                "initial.kind is expression, and initial.expression is empty; expected a formula of "
                "x, y and z, the modulus of the field");
-    return polar_field({c.initial_expression, "initial.expression"},
+    return polar_field(c, {c.initial_expression, "initial.expression"},
                        {c.initial_phase, "initial.phase"}, grid);
   }
   FieldArray t(grid.shape());
@@ -369,6 +388,7 @@ EvolveSetup::Terms EvolveSetup::read(const EvolveConfig& c) {
               .horizon = c.memory_horizon,
               .nonlinearity = c.physics_nonlinearity};
   check_alternatives(c);
+  check_names_are_read(c);
   follow_time(c);
   check_memory(c);
 
@@ -389,15 +409,15 @@ EvolveSetup::Terms EvolveSetup::read(const EvolveConfig& c) {
     evidence =
         read_array<4>(c.bayes_evidence, {"bayes.dataset", c.bayes_dataset}, grid, grid.shape());
   } else if (!c.bayes_expression.empty()) {
-    evidence =
-        polar_field({c.bayes_expression, "bayes.expression"}, {c.bayes_phase, "bayes.phase"}, grid);
+    evidence = polar_field(c, {c.bayes_expression, "bayes.expression"},
+                           {c.bayes_phase, "bayes.phase"}, grid);
   }
   if (!c.source_file.empty()) {
     current =
         read_array<4>(c.source_file, {"source.dataset", c.source_dataset}, grid, grid.shape());
   }
   if (!c.source_expression.empty() && !current_in_time) {
-    current = polar_field({c.source_expression, "source.expression"},
+    current = polar_field(c, {c.source_expression, "source.expression"},
                           {c.source_phase, "source.phase"}, grid);
   }
   return terms;
@@ -406,13 +426,14 @@ EvolveSetup::Terms EvolveSetup::read(const EvolveConfig& c) {
 /// V, and W where something absorbs.
 void EvolveSetup::set_potential(const EvolveConfig& c, View<double, 2> v) {
   field::fill_potential(c.potential_kind, c.potential_strength, grid, v);
-  if (!potential) {
-    const Array<double, 2> own =
-        formula_values(c.potential_expression, "potential.expression", grid);
+  if (!potential && !c.potential_expression.empty()) {
+    Array<double, 2> own(grid.cell_shape());
+    fill_formula(c, c.potential_expression, "potential.expression", grid, own.view());
     for (Index k = 0; k < grid.cells(); ++k) v.data()[k] += own.data()[k];
   }
   if (!c.potential_absorption.empty()) {
-    absorption = formula_values(c.potential_absorption, "potential.absorption", grid);
+    absorption = Array<double, 2>(grid.cell_shape());
+    fill_formula(c, c.potential_absorption, "potential.absorption", grid, absorption.view());
   }
   if (c.potential_file.empty()) return;
   const Array<Complex, 2> found =
@@ -434,12 +455,12 @@ void EvolveSetup::set_potential(const EvolveConfig& c, View<double, 2> v) {
 void EvolveSetup::follow_time(const EvolveConfig& c) {
   if (!c.potential_expression.empty()) {
     field::GridFormula formula(grid, c.potential_expression, "potential.expression",
-                               {.time = true});
+                               names_of(c, true));
     if (formula.reads_time()) potential = field::potential_in_time(std::move(formula));
   }
   if (!c.source_expression.empty()) {
     field::PolarFormula formula(grid, {c.source_expression, "source.expression"},
-                                {c.source_phase, "source.phase"}, {.time = true, .entry = true});
+                                {c.source_phase, "source.phase"}, names_of(c, true, true));
     if (formula.reads_time()) {
       current_in_time = field::current_in_time<double>(std::move(formula));
     }

@@ -81,7 +81,7 @@ std::string settings_of_evolve() {
   return fmt::format(
       "Settings of lior evolve, with the values of the preset packet. A preset or a file "
       "(--config, "
-      "TOML),\nthen the environment ({0}GRID_NX is grid.nx), then --steps: later ones hold. "
+      "TOML),\nthen the environment ({0}GRID_NX is grid.nx), then flags: later ones hold. "
       "config.toml in\nthe folder of a run holds all of them.\n\n{1}",
       kEvolveVariablePrefix, lior::settings::describe(fields(config)));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -10,11 +11,11 @@
 #include "bindings.h"
 #include "cells.h"
 #include "either.h"
+#include "formula_names.h"
 #include "lior/core/available_memory.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/evolution.h"
 #include "lior/field/expectations.h"
-#include "lior/field/formula.h"
 #include "representation.h"
 #include "signal_watch.h"
 
@@ -174,6 +175,8 @@ class Evolution {
   struct Arguments {
     const Argument &evidence, &current, &absorption;
     const std::string &potential, &current_modulus, &current_phase;
+    const Parameters& parameters;
+    const Definitions& definitions;
   };
   Evolution(Hamiltonian& h, const Argument& start, const Arguments& given,
             const field::Settings& settings)
@@ -194,12 +197,13 @@ class Evolution {
       call.run([&] {
         if (moves) {
           inputs.potential = field::potential_in_time(
-              field::GridFormula(grid, given.potential, "potential", {.time = true}));
+              field::GridFormula(grid, given.potential, "potential",
+                                 names_of(given.parameters, given.definitions, true, false)));
         }
         if (driven_in_time) {
           inputs.current_in_time = field::current_in_time<T>(field::PolarFormula(
               grid, {given.current_modulus, "current"}, {given.current_phase, "current's phase"},
-              {.time = true, .entry = true}));
+              names_of(given.parameters, given.definitions, true, true)));
         }
         held_.emplace<T>(
             std::make_unique<field::Evolution<T>>(*hamiltonian, settings, first, inputs));
@@ -282,7 +286,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                     double tau, const std::string& mode, Index update_every, double lambda_f,
                     double alpha, double tolerance, Index horizon, double nonlinearity,
                     const Argument& absorption, const std::string& potential,
-                    const std::string& current_modulus, const std::string& current_phase) {
+                    const std::string& current_modulus, const std::string& current_phase,
+                    const Parameters& parameters, const Definitions& definitions) {
   const field::Settings settings{.scheme = parse_name<field::Scheme>(scheme, "integrator"),
                                  .dt = dt,
                                  .symbol = parse_name<field::Symbol>(symbol, "symbol"),
@@ -297,7 +302,8 @@ void init_evolution(Evolution* self, Hamiltonian& h, const Argument& start,
                                  .horizon = horizon,
                                  .nonlinearity = nonlinearity};
   new (self) Evolution(h, start,
-                       {evidence, current, absorption, potential, current_modulus, current_phase},
+                       {evidence, current, absorption, potential, current_modulus, current_phase,
+                        parameters, definitions},
                        settings);
 }
 
@@ -371,12 +377,14 @@ itself a step.)")
           "mode"_a = "source", "update_every"_a = 0, "lambda_f"_a = 0.0, "alpha"_a = 0.5,
           "tolerance"_a = 1e-6, "horizon"_a = 1 << 20, "nonlinearity"_a = 0.0,
           "absorption"_a.none() = nb::none(), "potential"_a = "", "current_modulus"_a = "",
-          "current_phase"_a = "", nb::keep_alive<1, 2>(),
+          "current_phase"_a = "", "parameters"_a.none() = nb::none(),
+          "definitions"_a.none() = nb::none(), nb::keep_alive<1, 2>(),
           R"(start, evidence, current: (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D), copied. scheme: 'strang', 'yoshida4' (constant
 metric), 'crank_nicolson', 'rk4', 'chebyshev'. time='imaginary': Strang without sources. mode:
 'source', or 'relax', which moves T to B. potential: a formula U(x, y, z, t) beside the Hamiltonian's v;
 current_modulus, current_phase: formulas of x, y, z, t, i, j for a current beside `current`; not with
-'chebyshev' (potential) and 'yoshida4' (current). update_every: T_prev <- T each so many steps (0: never).
+'chebyshev' (potential) and 'yoshida4' (current). parameters, definitions: names of these formulas, as
+of `formula`. update_every: T_prev <- T each so many steps (0: never).
 tolerance, horizon (steps): of the memory's sum of exponentials. Error for any setting that cannot
 run.)")
       .def("__repr__", shows({"step", "time"}))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of fields: what they start from, Bayes' rule, collapse, entropies.
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -8,10 +9,10 @@
 
 #include "bindings.h"
 #include "cells.h"
+#include "formula_names.h"
 #include "lior/field/bayes.h"
 #include "lior/field/collapse.h"
 #include "lior/field/diagnostics.h"
-#include "lior/field/formula.h"
 #include "lior/field/setup.h"
 
 namespace lior::python {
@@ -29,19 +30,23 @@ NumPy potential(const std::string& kind, double strength, Index nx, Index ny, do
 
 NumPy formula(const std::string& text, Index nx, Index ny, std::optional<Index> nz, double dx,
               std::optional<double> dy, std::optional<double> dz, const Boundaries& boundary,
-              std::optional<double> t) {
+              std::optional<double> t, const Parameters& parameters,
+              const Definitions& definitions) {
   const Cells cells = cells_of(nx, ny, nz, 1, {dx, dy, dz, boundary});
   Call call;
   const auto values = values_out(call, cells);
   return call.run_watched([&] {
-    const field::GridFormula parsed(cells.grid, text, "formula", {.time = t.has_value()});
+    const field::GridFormula parsed(cells.grid, text, "formula",
+                                    names_of(parameters, definitions, t.has_value(), false));
     for (Index i = 0; i < nx; ++i) parsed.evaluate(t.value_or(0), i, 0, values[i].span());
   });
 }
 
-bool reads_time(const std::string& text) {
+bool reads_time(const std::string& text, const Parameters& parameters,
+                const Definitions& definitions) {
   const Grid grid{.nx = 1, .ny = 1};
-  return field::GridFormula(grid, text, "formula", {.time = true, .entry = true}).reads_time();
+  const field::FormulaNames names = names_of(parameters, definitions, true, true);
+  return field::GridFormula(grid, text, "formula", names).reads_time();
 }
 
 /// A new field of complex128 that `fill` fills.
@@ -54,10 +59,12 @@ NumPy new_field(const Cells& cells, Fill fill) {
 
 NumPy polar(const std::string& modulus, const std::string& phase, Index nx, Index ny,
             std::optional<Index> nz, Index d, double dx, std::optional<double> dy,
-            std::optional<double> dz, const Boundaries& boundary) {
-  return new_field(cells_of(nx, ny, nz, d, {dx, dy, dz, boundary}), [&](const Grid& grid,
-                                                                        field::Field<double> t) {
-    field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, {.entry = true}).fill(t);
+            std::optional<double> dz, const Boundaries& boundary, const Parameters& parameters,
+            const Definitions& definitions) {
+  const field::FormulaNames names = names_of(parameters, definitions, false, true);
+  const Cells cells = cells_of(nx, ny, nz, d, {dx, dy, dz, boundary});
+  return new_field(cells, [&](const Grid& grid, field::Field<double> t) {
+    field::PolarFormula(grid, {modulus, "modulus"}, {phase, "phase"}, names).fill(t);
   });
 }
 
@@ -163,20 +170,24 @@ dx.)");
   m.def(
       "formula", &formula, "text"_a, "nx"_a, "ny"_a, nb::kw_only(), "nz"_a.none() = nb::none(),
       "dx"_a = 1.0, "dy"_a.none() = nb::none(), "dz"_a.none() = nb::none(),
-      "boundary"_a = "periodic", "t"_a.none() = nb::none(),
+      "boundary"_a = "periodic", "t"_a.none() = nb::none(), "parameters"_a.none() = nb::none(),
+      "definitions"_a.none() = nb::none(),
       R"((nx, ny) float64, with nz (nx, ny, nz): the values of a formula of x, y and z, from the grid's
 middle (nx/2, ny/2, nz/2) times dx, dy and dz (None: dx; 0 where an axis has one cell; from the middle
 between walls, where `boundary` says that there are some, as for Hamiltonian), of Lx = nx dx, Ly and
-Lz, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)'. Error
-that shows the place where the text is no formula, or names a cell where it is not finite.
+Lz, and, where it is given, of the time t, such as '(x^2 + y^2)/2' or 'where(abs(x) < 2, 1, 0)';
+and of names of your own: `parameters` are numbers, {'depth': 0.5}, `definitions` formulas,
+{'r': 'sqrt(x^2 + y^2)'}, which may read each other; what of them nothing reads is no fault. Error that shows the place where the text is no formula, or names a cell where it is not finite.
 Grammar: docs/math/conventions.md, 6.6.)");
-  m.def("_reads_time", &reads_time, "formula"_a, "Whether a formula reads t.");
+  m.def("_reads_time", &reads_time, "formula"_a, "parameters"_a.none(), "definitions"_a.none(),
+        "Whether a formula reads t.");
   m.def(
       "polar", &polar, "modulus"_a, "phase"_a = "", nb::kw_only(), "nx"_a, "ny"_a,
       "nz"_a.none() = nb::none(), "d"_a = 1, "dx"_a = 1.0, "dy"_a.none() = nb::none(),
-      "dz"_a.none() = nb::none(), "boundary"_a = "periodic",
+      "dz"_a.none() = nb::none(), "boundary"_a = "periodic", "parameters"_a.none() = nb::none(),
+      "definitions"_a.none() = nb::none(),
       R"((nx, ny, d, d) complex128, with nz (nx, ny, nz, d, d): modulus exp(i phase) of two formulas of
-x, y, z (as those of `formula`) and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
+x, y, z and your own names (as those of `formula`) and i, j, the row and the column of the entry from 0 on. Where neither reads i or j, that is on the
 diagonal, and half of it off the diagonal.)");
   m.def("packet", &packet, "nx"_a, "ny"_a, "nz"_a.none(), "d"_a, "dx"_a, "dy"_a.none(),
         "dz"_a.none(), "boundary"_a, "width"_a, "centre"_a, "k"_a);

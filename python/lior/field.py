@@ -5,7 +5,7 @@ or has walls.
 A field is an array (Nx, Ny, D, D) of complex numbers, or (Nx, Ny, Nz, D, D) in three dimensions; x is axis 0.
 """
 
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy
 
@@ -112,6 +112,8 @@ def evolve(
     gxz: float | ArrayLike | str = 0.0,
     gyz: float | ArrayLike | str = 0.0,
     absorption: ArrayLike | str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    definitions: Mapping[str, str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Evolved:
@@ -125,7 +127,8 @@ def evolve(
     and the time t; absorption: an array or a formula of x, y and z for W >= 0, which makes v - i W of
     v, so that norm falls. gxx, gyy, gzz: the inverse metric, numbers, arrays or formulas of x, y and
     z; gxy, gxz, gyz: off its diagonal, for periodic axes. evidence, current: an array of the start's shape, None, or a formula of x, y, z, i, j, or two,
-    of modulus and phase (`polar`); those of the current may read t. `settings`: those of Evolution
+    of modulus and phase (`polar`); those of the current may read t. parameters, definitions: names of all these
+    formulas, such as {'depth': 0.5} and {'r': 'sqrt(x^2 + y^2)'} (`formula`). `settings`: those of Evolution
     (scheme, dt, lambda_qr, tau, lambda_f, alpha, ...). `progress`: a bar where tqdm is installed and
     somebody looks. Ctrl-C stops between steps. Raises lior.Error for settings that cannot run and
     lior.RunError where the field stops being finite.
@@ -136,7 +139,9 @@ def evolve(
     if first.ndim not in (4, 5):
         raise Error(f"start has shape {first.shape}; expected (Nx, Ny, D, D) or (Nx, Ny, Nz, D, D)")
     cells: dict[str, Any] = {"dx": dx, "dy": dy, "dz": dz, "boundary": boundary}
-    potential, absorbed = _potential(v, absorption, first.shape, cells, settings)
+    names: dict[str, Any] = {"parameters": parameters, "definitions": definitions}
+    formulas = _Formulas(first, cells, names)
+    potential, absorbed = _potential(v, absorption, formulas, settings)
     hamiltonian = Hamiltonian(
         potential,
         d=first.shape[-1],
@@ -145,12 +150,11 @@ def evolve(
         dtype=first.dtype.name,
         **cells,
         **_metric(
-            {"gxx": gxx, "gyy": gyy, "gzz": gzz, "gxy": gxy, "gxz": gxz, "gyz": gyz},
-            first.shape,
-            cells,
+            {"gxx": gxx, "gyy": gyy, "gzz": gzz, "gxy": gxy, "gxz": gxz, "gyz": gyz}, formulas
         ),
     )
-    entries = _entries(evidence, first, cells), _current(current, first, cells, settings)
+    entries = formulas.entries(evidence), _current(current, formulas, settings)
+    settings |= names
     evolution = Evolution(hamiltonian, first, *entries, absorption=absorbed, **settings)
     return _recorded(evolution, hamiltonian, first, steps, every, progress)
 
@@ -189,46 +193,33 @@ def _recorded(
     return Evolved(time, frames, {name: numpy.array(all) for name, all in numbers.items()})
 
 
-def _values(given: Any, shape: tuple[int, ...], cells: dict[str, Any]) -> Any:
-    """The array of a formula on the grid of a field's shape; anything else as it is."""
-    return formula(given, **_counts(shape), **cells) if isinstance(given, str) else given
+class _Formulas:
+    """Formulas on the grid of a field, with the names that they share."""
+
+    def __init__(self, start: NDArray, cells: dict[str, Any], names: dict[str, Any]) -> None:
+        self.start = start
+        self.shape = start.shape[:-2]
+        self.names = names
+        counts = zip(("nx", "ny", "nz"), self.shape)
+        self._where: dict[str, Any] = {**dict(counts), **cells, **names}
+
+    def reads_time(self, text: str) -> bool:
+        return _field._reads_time(text, **self.names)
+
+    def values(self, given: Any) -> Any:
+        """The array of a formula; anything else as it is."""
+        return formula(given, **self._where) if isinstance(given, str) else given
+
+    def entries(self, given: Any) -> Any:
+        """The field of formulas; anything else as it is."""
+        texts = _texts(given)
+        if texts is None:
+            return given
+        field = polar(*texts, d=self.start.shape[-1], **self._where)
+        return field.astype(self.start.dtype, copy=False)
 
 
-def _counts(shape: tuple[int, ...]) -> dict[str, Any]:
-    """nx, ny and, where there is one, nz of a field's shape."""
-    return dict(zip(("nx", "ny", "nz"), shape[:-2]))
-
-
-def _potential(
-    v: Any, absorption: Any, shape: tuple[int, ...], cells: dict[str, Any], settings: dict[str, Any]
-) -> tuple[NDArray, NDArray | None]:
-    """v and W as arrays; a formula that reads t goes into the settings."""
-    absorption = _values(absorption, shape, cells)
-    if isinstance(v, str) and _field._reads_time(v):
-        settings["potential"], v = v, None
-    v = numpy.zeros(shape[:-2]) if v is None else numpy.asarray(_values(v, shape, cells))
-    if numpy.iscomplexobj(v):
-        v = v.astype("complex128")
-        absorbed = -v.imag
-        if absorbed.any():
-            absorption = absorbed if absorption is None else absorption + absorbed
-        v = numpy.ascontiguousarray(v.real)
-    return v, absorption
-
-
-def _metric(given: dict[str, Any], shape: tuple[int, ...], cells: dict[str, Any]) -> dict[str, Any]:
-    """All components; where one varies, arrays of those that the grid has and that are not 0."""
-    values = {name: _values(value, shape, cells) for name, value in given.items()}
-    if not any(numpy.ndim(value) for value in values.values()):
-        return values
-    has_z = numpy.ndim(values["gzz"]) or shape[2:-2] not in ((), (1,))
-    ones = numpy.ones(shape[:-2])
-    own = ["gxx", "gyy", "gzz"] if has_z else ["gxx", "gyy"]
-    own += [name for name in ("gxy", "gxz", "gyz") if numpy.any(values[name])]
-    return {f"{name}_field": values[name] * ones for name in own}
-
-
-def _formulas(given: Any) -> tuple[str, str] | None:
+def _texts(given: Any) -> tuple[str, str] | None:
     """(modulus, phase) of a formula or of two; None of anything else."""
     if isinstance(given, str):
         return given, ""
@@ -238,21 +229,40 @@ def _formulas(given: Any) -> tuple[str, str] | None:
     return None
 
 
-def _entries(given: Any, start: NDArray, cells: dict[str, Any]) -> Any:
-    """The field of formulas; anything else as it is."""
-    texts = _formulas(given)
-    if texts is None:
-        return given
-    modulus, phase = texts
-    field = polar(modulus, phase, **_counts(start.shape), d=start.shape[-1], **cells)
-    return field.astype(start.dtype, copy=False)
+def _potential(
+    v: Any, absorption: Any, formulas: _Formulas, settings: dict[str, Any]
+) -> tuple[NDArray, NDArray | None]:
+    """v and W as arrays; a formula that reads t goes into the settings."""
+    absorption = formulas.values(absorption)
+    if isinstance(v, str) and formulas.reads_time(v):
+        settings["potential"], v = v, None
+    v = numpy.zeros(formulas.shape) if v is None else numpy.asarray(formulas.values(v))
+    if numpy.iscomplexobj(v):
+        v = v.astype("complex128")
+        absorbed = -v.imag
+        if absorbed.any():
+            absorption = absorbed if absorption is None else absorption + absorbed
+        v = numpy.ascontiguousarray(v.real)
+    return v, absorption
 
 
-def _current(given: Any, start: NDArray, cells: dict[str, Any], settings: dict[str, Any]) -> Any:
+def _metric(given: dict[str, Any], formulas: _Formulas) -> dict[str, Any]:
+    """All components; where one varies, arrays of those that the grid has and that are not 0."""
+    values = {name: formulas.values(value) for name, value in given.items()}
+    if not any(numpy.ndim(value) for value in values.values()):
+        return values
+    has_z = numpy.ndim(values["gzz"]) or formulas.shape[2:] not in ((), (1,))
+    ones = numpy.ones(formulas.shape)
+    own = ["gxx", "gyy", "gzz"] if has_z else ["gxx", "gyy"]
+    own += [name for name in ("gxy", "gxz", "gyz") if numpy.any(values[name])]
+    return {f"{name}_field": values[name] * ones for name in own}
+
+
+def _current(given: Any, formulas: _Formulas, settings: dict[str, Any]) -> Any:
     """J as an array; formulas that read t go into the settings."""
-    texts = _formulas(given)
-    if texts is None or not any(text and _field._reads_time(text) for text in texts):
-        return _entries(given, start, cells)
+    texts = _texts(given)
+    if texts is None or not any(text and formulas.reads_time(text) for text in texts):
+        return formulas.entries(given)
     settings["current_modulus"], settings["current_phase"] = texts
     return None
 

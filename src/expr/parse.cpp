@@ -299,6 +299,16 @@ void check_name(std::string_view name, std::string_view where) {
              shown(name));
 }
 
+bool has_name(std::string_view text, std::string_view name) {
+  for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    if ((at == 0 || !in_name(text[at - 1])) && (end == text.size() || !in_name(text[end]))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string shown_operation(Op op, std::span<const double> arguments) {
   const auto symbol = std::find_if(std::rbegin(kOperators), std::rend(kOperators),
                                    [&](const Operator& one) { return one.op == op; });

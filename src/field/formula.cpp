@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/field/formula.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "lior/core/text.h"
 #include "lior/expr/parse.h"
 
 namespace lior::field {
@@ -13,6 +15,26 @@ using Complex = std::complex<double>;
 enum Input : Index { kX, kY, kZ, kTime, kEntryRow, kEntryColumn, kInputs };
 
 constexpr Index kChunk = 128;  // cells at once
+
+/// Throws unless each parameter and definition may have its name, which no other one has.
+void check_names(const FormulaNames& names) {
+  std::vector<std::string_view> taken{"x", "y", "z", "t", "i", "j", "Lx", "Ly", "Lz"};
+  const auto check = [&](std::string_view name, const std::string& where) {
+    expr::check_name(name, where);
+    LIOR_CHECK(std::ranges::find(taken, name) == taken.end(),
+               "{}: '{}' is there already; choose another name", where, name);
+    taken.push_back(name);
+  };
+  for (const expr::Parameter& parameter : names.parameters) {
+    const std::string where = "parameters." + shown(parameter.name);
+    check(parameter.name, where);
+    LIOR_CHECK(std::isfinite(parameter.value), "{}: is {}; expected a finite number", where,
+               parameter.value);
+  }
+  for (const expr::NamedFormula& definition : names.definitions) {
+    check(definition.name, definition.where);
+  }
+}
 
 /// A row at a later time: what is not finite there is a run's failure, not a wrong argument.
 template <class Evaluate>
@@ -26,32 +48,66 @@ void evaluate_in_run(const Evaluate& evaluate) {
 
 }  // namespace
 
+void check_names_are_read(const FormulaNames& names, std::span<const std::string> formulas) {
+  std::vector<std::string_view> texts(formulas.begin(), formulas.end());
+  std::vector<bool> read(names.definitions.size());
+  for (std::size_t at = 0; at < texts.size(); ++at) {
+    for (std::size_t k = 0; k < read.size(); ++k) {
+      if (read[k] || !expr::has_name(texts[at], names.definitions[k].name)) continue;
+      read[k] = true;
+      texts.push_back(names.definitions[k].text);
+    }
+  }
+  const auto is_read = [&](const std::string& name) {
+    return std::ranges::any_of(texts, [&](auto text) { return expr::has_name(text, name); });
+  };
+  std::string known;
+  for (const expr::Parameter& parameter : names.parameters) {
+    if (is_read(parameter.name)) known += (known.empty() ? "" : ", ") + parameter.name;
+  }
+  const std::string_view others = known.empty() ? "" : "; they read ";
+  for (const expr::Parameter& parameter : names.parameters) {
+    LIOR_CHECK(is_read(parameter.name), "parameters.{}: no formula reads it{}{}",
+               shown(parameter.name), others, shown(known));
+  }
+  for (std::size_t k = 0; k < read.size(); ++k) {
+    LIOR_CHECK(read[k], "{}: no formula reads it", names.definitions[k].where);
+  }
+}
+
 GridFormula::GridFormula(const Grid& grid, std::string_view formula, std::string_view where,
-                         FormulaNames names)
+                         const FormulaNames& names)
     : grid_(grid), where_(where) {
   grid.check();
+  check_names(names);
   expr::Graph graph;
-  struct Name {
-    std::string_view word;
-    Index input;
-    double constant;
+  std::vector<std::pair<std::string_view, expr::Id>> known{
+      {"x", graph.input(kX)}, {"y", graph.input(kY)}, {"z", graph.input(kZ)}};
+  if (names.time) known.emplace_back("t", graph.input(kTime));
+  if (names.entry) {
+    known.emplace_back("i", graph.input(kEntryRow));
+    known.emplace_back("j", graph.input(kEntryColumn));
+  }
+  known.insert(known.end(), {{"Lx", graph.constant(grid.length_x())},
+                             {"Ly", graph.constant(grid.length_y())},
+                             {"Lz", graph.constant(grid.length_z())}});
+  for (const expr::Parameter& parameter : names.parameters) {
+    known.emplace_back(parameter.name, graph.constant(parameter.value));
+  }
+  expr::Scope scope;
+  expr::Definitions definitions(names.definitions, [&](const expr::NamedFormula& definition) {
+    return expr::parse(graph, definition.text, scope,
+                       fmt::format("{}: {}", where, definition.where));
+  });
+  scope.find = [&](std::string_view word) -> std::optional<expr::Id> {
+    const auto found = std::ranges::find(known, word, [](const auto& name) { return name.first; });
+    if (found == known.end()) return definitions.find(word);
+    reads_time_ |= word == "t";
+    reads_entry_ |= word == "i" || word == "j";
+    return found->second;
   };
-  std::vector<Name> known{{"x", kX, 0}, {"y", kY, 0}, {"z", kZ, 0}};
-  if (names.time) known.push_back({"t", kTime, 0});
-  if (names.entry) known.insert(known.end(), {{"i", kEntryRow, 0}, {"j", kEntryColumn, 0}});
-  known.insert(known.end(), {{"Lx", kInputs, grid.length_x()},
-                             {"Ly", kInputs, grid.length_y()},
-                             {"Lz", kInputs, grid.length_z()}});
-  expr::Scope scope{.find = [&](std::string_view word) -> std::optional<expr::Id> {
-    for (const Name& name : known) {
-      if (name.word != word) continue;
-      reads_time_ |= name.input == kTime;
-      reads_entry_ |= name.input == kEntryRow || name.input == kEntryColumn;
-      return name.input == kInputs ? graph.constant(name.constant) : graph.input(name.input);
-    }
-    return {};
-  }};
-  for (const Name& name : known) scope.names.emplace_back(name.word);
+  for (const auto& [name, id] : known) scope.names.emplace_back(name);
+  for (const expr::NamedFormula& one : names.definitions) scope.names.push_back(one.name);
   const expr::Id value = expr::parse(graph, formula, scope, where);
   tape_ = expr::Tape(graph, {&value, 1}, kInputs);
 }
@@ -91,7 +147,7 @@ void GridFormula::evaluate(double time, Index row, Index first, std::span<double
   }
 }
 
-PolarFormula::PolarFormula(const Grid& grid, Text modulus, Text phase, FormulaNames names)
+PolarFormula::PolarFormula(const Grid& grid, Text modulus, Text phase, const FormulaNames& names)
     : grid_(grid),
       modulus_(grid, modulus.formula, modulus.where, names),
       phase_(grid, phase.formula.empty() ? "0" : phase.formula, phase.where, names) {}
@@ -129,9 +185,9 @@ void PolarFormula::fill(Field<double> t) const {
 }
 
 void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
-                  View<double, 2> out) {
+                  View<double, 2> out, const FormulaNames& names) {
   check_shape(out, grid.cell_shape(), "the values of a formula");
-  const GridFormula parsed(grid, formula, where);
+  const GridFormula parsed(grid, formula, where, names);
   for (Index row = 0; row < grid.nx; ++row) parsed.evaluate(0, row, 0, out[row].span());
 }
 

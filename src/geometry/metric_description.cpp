@@ -31,8 +31,8 @@ std::string text_of(const Setting& setting) {
   throw Error(fmt::format("{}: expected a text, or a number", place(setting)));
 }
 
-MetricFormula formula_of(const Setting& setting, std::string_view name) {
-  MetricFormula formula{std::string(name), text_of(setting), place(setting)};
+expr::NamedFormula formula_of(const Setting& setting, std::string_view name) {
+  expr::NamedFormula formula{std::string(name), text_of(setting), place(setting)};
   LIOR_CHECK(!trimmed(formula.text).empty(), "{}: is empty; expected a formula", formula.where);
   return formula;
 }
@@ -135,7 +135,7 @@ class Reader {
   }
 
   void read_in_table(const Setting& setting, std::string_view key) {
-    const std::pair<std::string_view, MetricFormula*> formulas[] = {
+    const std::pair<std::string_view, expr::NamedFormula*> formulas[] = {
         {"domain.edge", &out.edge},
         {"domain.horizon", &out.horizon},
         {"plane.x", &out.plane_x},

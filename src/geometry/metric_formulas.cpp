@@ -17,9 +17,13 @@ MetricFormulas::MetricFormulas(const MetricDescription& description, std::span<c
       values_(values.begin(), values.end()),
       d_(static_cast<Index>(description.coordinates.size())),
       g_(static_cast<std::size_t>(d_ * d_), graph_.constant(0)),
-      definitions_(description.definitions.size(), -1) {
+      definitions_(description.definitions, [this](const expr::NamedFormula& formula) {
+        // Those of a line element may be forms of differentials, such as a frame's.
+        const bool in_line_element = !description_.line_element.text.empty();
+        return in_line_element ? read_form(formula) : read(formula);
+      }) {
   if (values.empty()) {
-    for (const MetricParameter& parameter : description.parameters) {
+    for (const expr::Parameter& parameter : description.parameters) {
       values_.push_back(parameter.value);
     }
   }
@@ -27,7 +31,7 @@ MetricFormulas::MetricFormulas(const MetricDescription& description, std::span<c
              "metric '{}' has {} parameters, not {}", shown(description.name),
              description.parameters.size(), values_.size());
   check_expected();
-  for (std::size_t k = 0; k < definitions_.size(); ++k) definition(k);
+  for (std::size_t k = 0; k < definitions_.size(); ++k) static_cast<void>(definitions_[k]);
   if (description.line_element.text.empty()) {
     read_components();
   } else {
@@ -43,8 +47,8 @@ MetricFormulas::MetricFormulas(const MetricDescription& description, std::span<c
 std::vector<std::string> MetricFormulas::names() const {
   std::vector<std::string> all;
   for (const Coordinate& x : description_.coordinates) all.push_back(x.name);
-  for (const MetricParameter& parameter : description_.parameters) all.push_back(parameter.name);
-  for (const MetricFormula& formula : description_.definitions) all.push_back(formula.name);
+  for (const expr::Parameter& parameter : description_.parameters) all.push_back(parameter.name);
+  for (const expr::NamedFormula& formula : description_.definitions) all.push_back(formula.name);
   return all;
 }
 
@@ -57,36 +61,10 @@ std::optional<Id> MetricFormulas::find(std::string_view name, bool differentials
   for (std::size_t k = 0; k < values_.size(); ++k) {
     if (name == description_.parameters[k].name) return graph_.constant(values_[k]);
   }
-  for (std::size_t k = 0; k < definitions_.size(); ++k) {
-    if (name == description_.definitions[k].name) return definition(k);
-  }
-  return {};
+  return definitions_.find(name);
 }
 
-Id MetricFormulas::definition(std::size_t k) {
-  constexpr std::size_t kLongestChain = 100;
-  if (definitions_[k] >= 0) return definitions_[k];
-  const MetricFormula& formula = description_.definitions[k];
-  if (const auto first = std::find(open_.begin(), open_.end(), k); first != open_.end()) {
-    std::string chain;
-    for (auto at = first; at != open_.end(); ++at) {
-      chain += description_.definitions[*at].name + " -> ";
-    }
-    throw Error(
-        fmt::format("{}: refers to itself: {}{}", formula.where, shown(chain), formula.name));
-  }
-  LIOR_CHECK(open_.size() < kLongestChain,
-             "{}: definitions that lead through more than {} others; write some of them out",
-             formula.where, kLongestChain);
-  open_.push_back(k);
-  // Those of a line element may be forms of differentials, such as a frame's.
-  const bool in_line_element = !description_.line_element.text.empty();
-  definitions_[k] = in_line_element ? read_form(formula) : read(formula);
-  open_.pop_back();
-  return definitions_[k];
-}
-
-Id MetricFormulas::read(const MetricFormula& formula) {
+Id MetricFormulas::read(const expr::NamedFormula& formula) {
   const expr::Scope scope{.find = [this](std::string_view name) { return find(name, false); },
                           .names = names()};
   const Id id = expr::parse(graph_, formula.text, scope, formula.where);
@@ -103,7 +81,7 @@ bool MetricFormulas::has_differentials(Id id) const {
   return false;
 }
 
-Id MetricFormulas::read_form(const MetricFormula& formula) {
+Id MetricFormulas::read_form(const expr::NamedFormula& formula) {
   std::vector<std::string> known = names();
   for (const Coordinate& x : description_.coordinates) known.push_back("d" + x.name);
   const auto differential = [&](Id a) {
@@ -123,9 +101,9 @@ Id MetricFormulas::read_form(const MetricFormula& formula) {
 }
 
 /// The value of a formula of the parameters alone.
-double MetricFormulas::constant(const MetricFormula& formula) {
+double MetricFormulas::constant(const expr::NamedFormula& formula) {
   std::vector<std::string> parameters;
-  for (const MetricParameter& parameter : description_.parameters) {
+  for (const expr::Parameter& parameter : description_.parameters) {
     parameters.push_back(parameter.name);
   }
   const expr::Scope scope{.find = [this](std::string_view name) -> std::optional<Id> {
@@ -218,7 +196,7 @@ void MetricFormulas::check_quadratic(Id form) {
 
 void MetricFormulas::read_chart() {
   chart_.coordinates = description_.coordinates;
-  for (const MetricFormula& period : description_.periods) {
+  for (const expr::NamedFormula& period : description_.periods) {
     for (Coordinate& x : chart_.coordinates) {
       if (x.name != period.name) continue;
       x.period = constant(period);
@@ -253,12 +231,12 @@ std::string MetricFormulas::fault(std::span<const double> x, Index m, Index n,
   };
   const Id whole = slope(entry(m, n));
   std::vector<Id> parts;
-  for (const Id id : definitions_) parts.push_back(slope(id));
+  for (std::size_t k = 0; k < definitions_.size(); ++k) parts.push_back(slope(definitions_[k]));
   std::vector<double> inputs(x.begin(), x.end());
   inputs.resize(static_cast<std::size_t>(2 * d_));
   const auto fault = expr::find_fault(graph_, whole, inputs);
   if (!fault) return {};
-  const MetricFormula* formula = &formula_of(m, n);
+  const expr::NamedFormula* formula = &formula_of(m, n);
   // The innermost definition that the fault is in: its node was made first.
   const std::vector<bool> above = expr::nodes_above(graph_, fault->at);
   Id innermost = graph_.size();
@@ -271,7 +249,7 @@ std::string MetricFormulas::fault(std::span<const double> x, Index m, Index n,
                      shown(formula->text, kShown));
 }
 
-const MetricFormula& MetricFormulas::formula_of(Index m, Index n) const {
+const expr::NamedFormula& MetricFormulas::formula_of(Index m, Index n) const {
   const std::string &row = description_.coordinates[m].name,
                     &column = description_.coordinates[n].name;
   for (const MetricComponent& component : description_.components) {

@@ -38,15 +38,14 @@ class MetricFormulas {
 
  private:
   std::optional<expr::Id> find(std::string_view name, bool differentials);
-  expr::Id definition(std::size_t k);
   /// The node of a formula, which may have differentials, and of one that may not.
-  expr::Id read_form(const MetricFormula& formula);
-  expr::Id read(const MetricFormula& formula);
+  expr::Id read_form(const expr::NamedFormula& formula);
+  expr::Id read(const expr::NamedFormula& formula);
   bool has_differentials(expr::Id id) const;
-  double constant(const MetricFormula& formula);
+  double constant(const expr::NamedFormula& formula);
   std::vector<std::string> names() const;
   /// The formula that g_mn is in.
-  const MetricFormula& formula_of(Index m, Index n) const;
+  const expr::NamedFormula& formula_of(Index m, Index n) const;
   void read_components();
   void read_line_element();
   void check_constants() const;
@@ -61,8 +60,7 @@ class MetricFormulas {
   std::vector<expr::Id> g_, plane_;
   expr::Id edge_, horizon_;
   Chart chart_;
-  std::vector<expr::Id> definitions_;  // -1: not read yet
-  std::vector<std::size_t> open_;      // definitions that are being read
+  expr::Definitions definitions_;
 };
 
 }  // namespace lior::geometry

@@ -117,7 +117,7 @@ double value_of(std::string_view text, const MetricKey& key, std::string_view nu
 /// The kind that a description is, whose keys are its parameters. The row names parts of it.
 MetricKind kind_of(std::shared_ptr<const MetricDescription> description) {
   MetricKind out{description->name, description->summary, {}, {}, {}, {}};
-  for (const MetricParameter& parameter : description->parameters) {
+  for (const expr::Parameter& parameter : description->parameters) {
     out.keys.push_back({parameter.name, parameter.value});
   }
   out.make_float = [description](const MetricValues& values) {

@@ -3,7 +3,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/trimmed.h"
 #include "lior/core/available_memory.h"
+#include "lior/core/text.h"
 #include "lior/settings/settings.h"
 
 namespace lior::settings {
@@ -121,6 +123,37 @@ bool assign_to(T& member, const Setting& setting, const Bounds& bounds) {
   }
 }
 
+/// Sets entries by "a=2,b=3", texts between semicolons.
+template <class T>
+bool assign_entries(Table<T>& table, const Setting& setting) {
+  constexpr char kSeparator = std::is_same_v<T, std::string> ? ';' : ',';
+  const auto* words = std::get_if<TextValue>(&setting.value);
+  if (words == nullptr) return false;
+  std::string_view rest = words->text;
+  Table<T> all = table;
+  while (true) {
+    const std::string_view entry = rest.substr(0, rest.find(kSeparator));
+    const std::string_view name = trimmed(entry.substr(0, entry.find('=')));
+    if (name.empty() || entry.find('=') == entry.npos) return false;
+    const TextValue value{std::string(trimmed(entry.substr(entry.find('=') + 1)))};
+    if (!assign_to(all[std::string(name)], {setting.key, value, setting.where}, {})) return false;
+    if (rest.find(kSeparator) == rest.npos) break;
+    rest.remove_prefix(rest.find(kSeparator) + 1);
+  }
+  table = std::move(all);
+  return true;
+}
+
+/// Sets the entry of a table that the key of the setting names, or several by one text.
+template <class T>
+bool assign_in_table(Table<T>& table, std::string_view key, const Setting& setting) {
+  if (setting.key == key) return assign_entries(table, setting);
+  T value{};
+  if (!assign_to(value, setting, {})) return false;
+  table[setting.key.substr(key.size() + 1)] = value;
+  return true;
+}
+
 std::string fitting_number(const char* kind, const Bounds& bounds) {
   if (bounds.low == -kMost) return fmt::format("{} that is finite", kind);
   const char* from = bounds.above ? "above" : bounds.high == kMost ? "of at least" : "from";
@@ -139,6 +172,10 @@ std::string fitting_value(const Bounds& bounds) {
     return "a string";
   } else if constexpr (std::is_same_v<T, ByteCount>) {
     return "a number of bytes, as 800K, 512M or 1.5G";
+  } else if constexpr (std::is_same_v<T, Table<double>>) {
+    return "finite numbers with names, as a=2,b=0.5";
+  } else if constexpr (std::is_same_v<T, Table<std::string>>) {
+    return "strings with names, as a=2*x; b=a^2";
   } else {
     return fitting_number(std::is_same_v<T, Index> ? "an integer" : "a number", bounds);
   }
@@ -173,6 +210,20 @@ std::string words_text(const WordMember& member) {
   return text;
 }
 
+/// "a=2, b=3".
+template <class T>
+std::string table_text(const Table<T>& table) {
+  std::string text;
+  for (const auto& [name, value] : table) {
+    text += fmt::format("{}{}={}",
+                        text.empty()                     ? ""
+                        : std::is_same_v<T, std::string> ? "; "
+                                                         : ", ",
+                        name, value);
+  }
+  return shown(text);
+}
+
 template <class... Calls>
 struct Overloaded : Calls... {
   using Calls::operator()...;
@@ -181,6 +232,12 @@ template <class... Calls>
 Overloaded(Calls...) -> Overloaded<Calls...>;
 
 }  // namespace
+
+bool Field::takes(std::string_view key) const {
+  const bool is_table = std::holds_alternative<Table<double>*>(member_) ||
+                        std::holds_alternative<Table<std::string>*>(member_);
+  return key == key_ || (is_table && key.starts_with(key_ + "."));
+}
 
 Field::Value Field::value() const {
   return std::visit(
@@ -198,6 +255,7 @@ std::string Field::text() const {
                                                  : fmt::format("{}", value);
                                },
                                [](const std::string& value) { return shown(value); },
+                               []<class T>(const Table<T>& table) { return table_text(table); },
                                [](auto value) { return fmt::format("{}", value); }},
                     value());
 }
@@ -215,6 +273,7 @@ std::string Field::fitting() const {
 bool Field::assign(const Setting& setting) const {
   return std::visit(
       Overloaded{[&](const std::shared_ptr<WordMember>& m) { return assign_to(*m, setting); },
+                 [&]<class T>(Table<T>* member) { return assign_in_table(*member, key_, setting); },
                  [&](auto* member) { return assign_to(*member, setting, bounds_); }},
       member_);
 }

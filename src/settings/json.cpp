@@ -41,6 +41,12 @@ void collect(const Json& object, const std::string& prefix, const std::string& f
 struct ToJson {
   Json operator()(Absent) const { return nullptr; }
   template <class T>
+  Json operator()(const Table<T>& table) const {
+    Json object = Json::object();
+    for (const auto& [name, value] : table) object[name] = value;
+    return object;
+  }
+  template <class T>
   Json operator()(const T& value) const {
     return value;
   }

@@ -96,7 +96,7 @@ std::string describe(const Fields& fields) {
 
 void assign(const Fields& fields, const Setting& setting) {
   const auto found = std::find_if(fields.begin(), fields.end(),
-                                  [&](const Field& f) { return f.key() == setting.key; });
+                                  [&](const Field& f) { return f.takes(setting.key); });
   LIOR_CHECK(found != fields.end(), "{}: unknown key {}; the keys are {}", setting.where,
              shown(setting.key), known_keys(fields, setting.key));
   LIOR_CHECK(found->assign(setting), "{} is {}; it must be {}", named(setting), describe(setting),
@@ -114,9 +114,12 @@ void check_resumed(const Fields& before, const Fields& after, std::span<const Se
                    std::string_view where) {
   for (std::size_t i = 0; i < before.size(); ++i) {
     if (after[i].may_change_on_resume() || after[i].text() == before[i].text()) continue;
-    const Setting* setting = last_of(given, after[i].key());
-    const std::string what =
-        setting ? named(*setting) : fmt::format("{}: {}", where, after[i].key());
+    std::string what = fmt::format("{}: {}", where, after[i].key());
+    for (Setting setting : given) {
+      if (!after[i].takes(setting.key)) continue;
+      setting.key = after[i].key();
+      what = named(setting);
+    }
     throw Error(fmt::format("{} is {}, but the run to resume has {}; only {} may change", what,
                             after[i].text(), before[i].text(), changeable_list(after)));
   }

@@ -52,6 +52,29 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
   }
 }
 
+std::string quoted(const std::string& value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7f) {
+      text += fmt::format("\\u{:04x}", code);
+      continue;
+    }
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+/// A key in quotes, unless it has letters, digits and _ of ASCII alone.
+std::string quoted_key(const std::string& name) {
+  const bool is_bare = std::ranges::all_of(name, [](char c) {
+    const auto code = static_cast<unsigned char>(c);
+    return code < 0x80 && (std::isalnum(code) != 0 || c == '_');
+  });
+  return is_bare && !name.empty() ? name : quoted(name);
+}
+
 struct ToToml {
   std::string operator()(Absent) const { return ""; }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
@@ -60,18 +83,14 @@ struct ToToml {
     const std::string digits = fmt::format("{}", value);  // those that bring it back exactly
     return digits.find_first_of(".en") == std::string::npos ? digits + ".0" : digits;
   }
-  std::string operator()(const std::string& value) const {
-    std::string quoted = "\"";
-    for (const char c : value) {
-      const auto code = static_cast<unsigned char>(c);
-      if (code < 0x20 || code == 0x7f) {
-        quoted += fmt::format("\\u{:04x}", code);
-        continue;
-      }
-      if (c == '"' || c == '\\') quoted += '\\';
-      quoted += c;
+  std::string operator()(const std::string& value) const { return quoted(value); }
+  template <class T>
+  std::string operator()(const Table<T>& table) const {
+    std::string lines;
+    for (const auto& [name, value] : table) {
+      lines += fmt::format("{} = {}\n", quoted_key(name), (*this)(value));
     }
-    return quoted + '"';
+    return lines;
   }
 };
 
@@ -106,15 +125,19 @@ std::string to_toml(const Fields& fields) {
   std::string text, table;
   for (const Field& field : fields) {
     const Field::Value value = field.value();
-    if (std::holds_alternative<Absent>(value)) continue;
     const std::string& key = field.key();
+    const std::string written = std::visit(ToToml{}, value);
+    if (written.empty()) continue;  // absent, or a table without entries
     const std::size_t dot = key.find('.');
-    if (dot != std::string::npos && key.substr(0, dot) != table) {
-      table = key.substr(0, dot);
+    const bool is_table = std::holds_alternative<Table<double>>(value) ||
+                          std::holds_alternative<Table<std::string>>(value);
+    const std::string own = is_table ? key : dot == key.npos ? "" : key.substr(0, dot);
+    if (!own.empty() && own != table) {
+      table = own;
       text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", table);
     }
-    const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
-    text += fmt::format("{} = {}\n", name, std::visit(ToToml{}, value));
+    text += is_table ? written
+                     : fmt::format("{} = {}\n", key.substr(dot == key.npos ? 0 : dot + 1), written);
   }
   return text;
 }

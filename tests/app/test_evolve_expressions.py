@@ -59,6 +59,83 @@ def test_formulas_are_the_kinds_that_they_write_out(lior, tmp_path):
     numpy.testing.assert_allclose(formulas, named, atol=1e-13)
 
 
+NAMES = """
+[parameters]
+height = 0.3
+width = 1.5
+[definitions]
+bell = "exp(-r^2/(4*width^2))"
+r = "sqrt(x^2 + y^2)"
+ramp = "min(t, 1)"
+[potential]
+expression = "height*ramp*where(r < 2, 1, 0)"
+[metric]
+gxx_expression = "1 + height*bell"
+[initial]
+kind = "expression"
+expression = "bell"
+phase = "height*x"
+[source]
+expression = "0.01*bell*ramp"
+[integrator]
+kind = "rk4"
+dt = 0.02
+steps = 20
+"""
+
+
+def written_out(height, width):
+    bell = f"exp(-sqrt(x^2 + y^2)^2/(4*{width}^2))"
+    text = NAMES[NAMES.index("[potential]") :]
+    for name, value in (("bell", bell), ("ramp", "min(t, 1)"), ("height", str(height))):
+        text = text.replace(name, value)
+    return text.replace("(r ", "(sqrt(x^2 + y^2) ")
+
+
+def test_formulas_share_parameters_and_definitions(lior, tmp_path):
+    """The bits of the same formulas with the numbers written out; flags and variables hold."""
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+    for name, arguments, values in (
+        ("a", [], (0.3, 1.5)),
+        ("c", ["--parameters", "height=0.2"], (0.2, 1.5)),
+    ):
+        named, _ = evolve(lior, tmp_path / name, GRID + NAMES, *arguments)
+        plain, _ = evolve(lior, tmp_path / chr(ord(name) + 1), GRID + written_out(*values))
+        assert (named == plain).all()
+    saved = (tmp_path / "c" / "out" / "config.toml").read_text()
+    assert "[parameters]\nheight = 0.2\nwidth = 1.5\n" in saved
+    assert '[definitions]\nbell = "exp(-r^2/(4*width^2))"\n' in saved
+    # The saved settings make the run again, and what was saved goes on with what it began with.
+    again = lior("evolve", "--config", tmp_path / "c/out/config.toml", "--out", tmp_path / "e")
+    assert again.returncode == 0, again.stderr
+    with (
+        h5py.File(tmp_path / "e/field.h5") as repeated,
+        h5py.File(tmp_path / "c/out/field.h5") as first,
+    ):
+        assert (repeated["T"][...] == first["T"][...]).all()
+    resume = ["evolve", "--out", tmp_path / "e", "--resume", "--steps", 30]
+    assert lior(*resume).returncode == 0
+    changed = lior(*resume, "--parameters", "height=0.3")
+    assert changed.returncode == 2
+    assert (
+        "--parameters is height=0.3, width=1.5, but the run to resume has height=0.2"
+        in changed.stderr
+    )
+
+
+def test_parameters_come_from_the_environment_before_flags(lior, tmp_path):
+    result = lior(
+        "evolve",
+        *("--preset", "driven", "--steps", 2, "--out", tmp_path / "out"),
+        *("--parameters", "force=2"),
+        LIOR_EVOLVE_PARAMETERS="force=1,frequency=0.5",
+    )
+    assert result.returncode == 0, result.stderr
+    saved = (tmp_path / "out" / "config.toml").read_text()
+    assert saved.startswith("[parameters]\nforce = 2.0\nfrequency = 0.5\n")
+
+
 def test_solitons_keep_their_shape_and_energy(lior, tmp_path):
     result = lior(
         "evolve", "--preset", "soliton", "--out", tmp_path / "out", "--steps", 400, "--error-check"
@@ -135,6 +212,21 @@ def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
             "initial.expression: expected ')'",
         ),
         ('[initial]\nkind = "expression"\n', "initial.expression"),
+        (
+            '[potential]\nexpression = "depth*x"\n',
+            "unknown name 'depth'; expected one of x, y, z, t",
+        ),
+        ("[parameters]\nheigth = 1\n", "parameters.heigth: no formula reads it"),
+        ("[parameters]\nt = 1\n[potential]\nexpression = 't'\n", "'t' is there already"),
+        ("[parameters]\na = 'x'\n", 'parameters.a is the string "x"; it must be finite numbers'),
+        (
+            "[definitions]\nr = 'x*s'\ns = 'r'\n[potential]\nexpression = 's'\n",
+            "refers to itself: s -> r -> s",
+        ),
+        (
+            "[definitions]\nr = 'x*t'\n[metric]\nexpression = '1 + r^2'\n",
+            "metric.expression: definitions.r: unknown name 't'; expected one of x, y, z, Lx, Ly, Lz, r at column 3: x*▶t",
+        ),
         ('[metric]\nexpression = "x"\n', "the inverse metric at cell"),
         ('[metric]\nexpression = "2"\nbump = 1\n', "give one of them"),
         (

@@ -55,6 +55,59 @@ TEST(Formulas, OfTheTimeAreTakenAtIt) {
   EXPECT_LT(std::abs(numbers[4 * 299 + 1] - std::complex<float>(0, 37.25F)), 1e-4F);
 }
 
+TEST(Formulas, ShareParametersAndDefinitions) {
+  const FormulaNames names{
+      .parameters = {{"depth", 3}, {"k", 0.5}},
+      .definitions = {{"r2", "x^2 + y^2", "definitions.r2"},
+                      {"well", "-depth*where(r2 < k, 1, 0)", "definitions.well"}}};
+  Array<double, 2> named({4, 3}), written({4, 3});
+  fill_formula(kGrid, "well + k*x", "potential", named.view(), names);
+  fill_formula(kGrid, "-3*where(x^2 + y^2 < 0.5, 1, 0) + 0.5*x", "potential", written.view());
+  for (Index k = 0; k < named.size(); ++k) EXPECT_EQ(named.data()[k], written.data()[k]);
+
+  // What a definition reads, the formula that names it does.
+  const FormulaNames moving{.time = true, .entry = true, .definitions = {{"s", "t*i", "s"}}};
+  EXPECT_TRUE(GridFormula(kGrid, "s", "v", moving).reads_time());
+  EXPECT_TRUE(GridFormula(kGrid, "s", "v", moving).reads_entry());
+  EXPECT_FALSE(GridFormula(kGrid, "x", "v", moving).reads_time());
+}
+
+TEST(Formulas, RefuseNamesThatAreNone) {
+  const auto error = [](std::string_view text, const FormulaNames& names) {
+    return error_of([&] { GridFormula(kGrid, text, "potential.expression", names); });
+  };
+  EXPECT_EQ(error("x*q", {.parameters = {{"a", 1}}, .definitions = {{"r", "x", "r"}}}),
+            "potential.expression: unknown name 'q'; expected one of x, y, z, Lx, Ly, Lz, a, r at "
+            "column 3: x*▶q");
+  EXPECT_EQ(error("r", {.definitions = {{"r", "x + t", "definitions.r"}}}),
+            "potential.expression: definitions.r: unknown name 't'; expected one of x, y, z, Lx, "
+            "Ly, Lz, r at column 5: x + ▶t");
+  EXPECT_EQ(error("x", {.definitions = {{"x", "y", "definitions.x"}}}),
+            "definitions.x: 'x' is there already; choose another name");
+  EXPECT_EQ(error("x", {.parameters = {{"t", 1}}}),
+            "parameters.t: 't' is there already; choose another name");
+  EXPECT_EQ(error("x", {.parameters = {{"a", 1}}, .definitions = {{"a", "y", "definitions.a"}}}),
+            "definitions.a: 'a' is there already; choose another name");
+  EXPECT_EQ(error("x", {.parameters = {{"sin", 1}}}),
+            "parameters.sin: 'sin' has a meaning in formulas; choose another name");
+  EXPECT_EQ(error("x", {.parameters = {{"a", NAN}}}),
+            "parameters.a: is nan; expected a finite number");
+}
+
+TEST(Formulas, ReadAllNamesOrSayWhichTheyDoNot) {
+  const auto error = [](const FormulaNames& names, std::vector<std::string> formulas) {
+    return error_of([&] { check_names_are_read(names, formulas); });
+  };
+  const FormulaNames names{.parameters = {{"a", 1}, {"b", 1}},
+                           .definitions = {{"late", "a*x", "definitions.late"},
+                                           {"early", "late + b", "definitions.early"}}};
+  EXPECT_EQ(error(names, {"", "early"}), "no error");
+  EXPECT_EQ(error(names, {"late"}), "parameters.b: no formula reads it; they read a");
+  EXPECT_EQ(error(names, {"late*b"}), "definitions.early: no formula reads it");
+  EXPECT_EQ(error(names, {"ab + late2"}), "parameters.a: no formula reads it");
+  EXPECT_EQ(error({}, {}), "no error");
+}
+
 TEST(Formulas, AreRefusedWithTheirPlace) {
   Array<double, 2> v({4, 3});
   EXPECT_EQ(error_of([&] { fill_formula(kGrid, "1/x", "potential.expression", v.view()); }),

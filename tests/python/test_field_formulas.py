@@ -83,3 +83,68 @@ def test_a_complex_potential_absorbs():
     numpy.testing.assert_allclose(one.frames, other.frames, rtol=0, atol=1e-15)
     with pytest.raises(lior.Error, match="the absorption is -.* somewhere"):
         field.evolve(start, v + 1j * w, **settings)
+
+
+def test_formulas_share_parameters_and_definitions():
+    """The bits of the same formulas with the numbers written out, in all places that take them."""
+    names = {
+        "parameters": {"height": 0.3, "width": numpy.float32(1.5)},
+        "definitions": {
+            "bell": "exp(-r^2/(4*width^2))",
+            "r": "sqrt(x^2 + y^2)",
+            "ramp": "min(t, 1)",
+        },
+    }
+    r = "sqrt(x^2 + y^2)"
+    bell, ramp = f"exp(-{r}^2/(4*1.5^2))", "min(t, 1)"
+
+    def evolved(start, bell, ramp, height, r, **names):
+        return field.evolve(
+            start,
+            f"{height}*{ramp}*where({r} < 2, 1, 0)",
+            steps=4,
+            scheme="rk4",
+            dt=0.02,
+            dx=0.5,
+            evidence=bell,
+            lambda_qr=0.1,
+            current=(f"0.01*{bell}", f"{height}*{ramp}"),
+            gxx=f"1 + {height}*{bell}",
+            progress=False,
+            **names,
+        ).frames
+
+    def absorbed(height, **names):
+        rim = f"{height}*where(abs(x) > 4, 1, 0)"
+        return field.evolve(start, absorption=rim, steps=2, dx=0.5, progress=False, **names).frames
+
+    named_start = field.polar("bell", "height*x", nx=24, ny=20, d=2, dx=0.5, **names)
+    start = field.polar(bell, "0.3*x", nx=24, ny=20, d=2, dx=0.5)
+    assert (named_start == start).all()
+    named = evolved(start, "bell", "ramp", "height", "r", **names)
+    assert (named == evolved(start, bell, ramp, "0.3", r)).all()
+    assert (absorbed("height", **names) == absorbed("0.3")).all()
+    values = field.formula("height*r*ramp", 24, 20, t=0.5, **names)
+    assert (values == field.formula(f"0.3*{r}*min(t, 1)", 24, 20, t=0.5)).all()
+
+
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        ({}, "formula: unknown name 'a'; expected one of x, y, z, Lx, Ly, Lz at column 1: ▶a*x"),
+        ({"parameters": {"b": 1}}, "unknown name 'a'; expected one of x, y, z, Lx, Ly, Lz, b"),
+        ({"parameters": {"a": numpy.nan}}, "parameters.a: is nan; expected a finite number"),
+        ({"parameters": {"a": 1, "Lx": 2}}, "parameters.Lx: 'Lx' is there already"),
+        (
+            {"parameters": {"a": 1}, "definitions": {"a": "x"}},
+            "definitions.a: 'a' is there already",
+        ),
+        ({"definitions": {"a": "b", "b": "a"}}, "refers to itself: a -> b -> a"),
+        ({"definitions": {"a": "2 +"}}, "formula: definitions.a: expected a number"),
+        ({"parameters": {"a b": 1}}, "parameters.a b: 'a b' is no name"),
+    ],
+)
+def test_names_that_are_none_are_refused(names, words):
+    with pytest.raises(lior.Error) as refusal:
+        field.formula("a*x", 4, 4, **names)
+    assert words in str(refusal.value)

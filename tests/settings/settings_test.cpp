@@ -274,6 +274,70 @@ TEST(Settings, TextThatIsNotUtf8CannotBeKept) {
             "name is \"caf\\xe9\", which is not UTF-8; a file of settings holds only what is");
 }
 
+struct Recipe {
+  Table<double> amounts{{"salt", 0.5}};
+  Table<std::string> steps{};
+  Index people = 4;
+};
+
+Fields fields(Recipe& r) {
+  return {Field("people", r.people).changes_on_resume(),
+          Field("amounts", r.amounts).absent_in_old_files(),
+          Field("steps", r.steps).absent_in_old_files()};
+}
+
+TEST_F(SettingsFile, TablesTakeAnyNames) {
+  Recipe recipe;
+  for (const Setting& one :
+       read_file(file("r.toml", "[amounts]\nrice = 2\n'a b' = 5e0\n[steps]\nq = \"x;y\"\n"))) {
+    assign(fields(recipe), one);
+  }
+  EXPECT_EQ(recipe.amounts, (Table<double>{{"a b", 5}, {"rice", 2}, {"salt", 0.5}}));
+  assign(fields(recipe), flag("amounts", "rice = 3, oil=1e-3"));
+  assign(fields(recipe), flag("steps", "first=min(a, b); second = 'z'"));
+  EXPECT_EQ(recipe.amounts.at("rice"), 3);
+  EXPECT_EQ(recipe.steps.at("first"), "min(a, b)");
+  EXPECT_EQ(to_toml(fields(recipe)),
+            "people = 4\n\n[amounts]\n\"a b\" = 5.0\noil = 0.001\nrice = 3.0\nsalt = 0.5\n\n"
+            "[steps]\nfirst = \"min(a, b)\"\nq = \"x;y\"\nsecond = \"'z'\"\n");
+  for (const auto& [name, text] : {std::pair("s.toml", to_toml(fields(recipe))),
+                                   std::pair("s.json", to_json(fields(recipe)))}) {
+    Recipe back;
+    read_all(fields(back), file(name, text));
+    EXPECT_EQ(back.amounts, recipe.amounts) << name;
+    EXPECT_EQ(back.steps, recipe.steps) << name;
+  }
+  Recipe empty{.amounts = {}};
+  EXPECT_EQ(to_toml(fields(empty)), "people = 4\n");
+}
+
+TEST(Settings, TablesRefuseWhatHasNoNameOrIsNoNumber) {
+  Recipe recipe;
+  const auto error = [&](const Setting& setting) {
+    return error_of([&] { assign(fields(recipe), setting); });
+  };
+  for (const char* text : {"", "salt", "=2", "salt=", "salt=x", "salt=1,", "salt=inf"}) {
+    EXPECT_EQ(error(flag("amounts", text)),
+              fmt::format("--amounts is \"{}\"; it must be finite numbers with names, as a=2,b=0.5",
+                          text));
+  }
+  EXPECT_EQ(error({"amounts.salt", std::string("x"), "r.toml:3"}),
+            "r.toml:3: amounts.salt is the string \"x\"; it must be finite numbers with names, as "
+            "a=2,b=0.5");
+  EXPECT_EQ(error({"amounts", 2.0, "r.toml:1"}),
+            "r.toml:1: amounts is 2; it must be finite numbers with names, as a=2,b=0.5");
+  EXPECT_EQ(recipe.amounts, (Table<double>{{"salt", 0.5}}));
+}
+
+TEST(Settings, TablesStayWhenARunGoesOn) {
+  Recipe before, after;
+  after.amounts["salt"] = 2;
+  const std::vector<Setting> given = {{"amounts.salt", 2.0, "r.toml:3"}};
+  EXPECT_EQ(
+      error_of([&] { check_resumed(fields(before), fields(after), given, "x"); }),
+      "r.toml:3: amounts is salt=2, but the run to resume has salt=0.5; only people may change");
+}
+
 TEST(Settings, ARunThatGoesOnKeepsThem) {
   Paint before, after;
   after.coats = 5;

@@ -43,6 +43,9 @@ bool is_reserved(std::string_view name);
 /// UTF-8 without control characters, of at most kLongestName bytes, and not reserved.
 void check_name(std::string_view name, std::string_view where);
 
+/// Whether `name` stands in a formula.
+bool has_name(std::string_view text, std::string_view name);
+
 /// An operation on numbers as a formula writes it: "1/0", "log(-2)", "0^-0.5"; the number itself of
 /// a constant or an input.
 std::string shown_operation(Op op, std::span<const double> arguments);

@@ -5,13 +5,14 @@
 ///
 /// Names: x, y and z from the grid's middle (grid.h) in units of length, 0 along an axis of one
 /// cell; Lx = Nx dx, Ly = Ny dy and Lz = Nz dz; t, the time, and i and j, the row and the column of
-/// the tensor's entry from 0 on, where FormulaNames has them. Each function throws lior::Error,
-/// opened by `where`, that shows the place where a text is no formula, or a cell where its value is
-/// not finite.
+/// the tensor's entry from 0 on, parameters and definitions, where FormulaNames has them. Each
+/// function throws lior::Error, opened by `where`, that shows the place where a text is no formula,
+/// or a cell where its value is not finite.
 
 #include <string>
 #include <string_view>
 
+#include "lior/expr/definitions.h"
 #include "lior/expr/tape.h"
 #include "lior/field/inputs.h"
 
@@ -21,14 +22,22 @@ namespace lior::field {
 struct FormulaNames {
   bool time = false;   ///< t
   bool entry = false;  ///< i, j
+  /// Finite numbers, such as a depth.
+  std::vector<expr::Parameter> parameters{};
+  /// Formulas of all these names, such as a radius; they may read each other.
+  std::vector<expr::NamedFormula> definitions{};
 };
+
+/// Throws lior::Error where none of `formulas` reads a parameter or a definition, itself or by
+/// definitions: it may be misspelt.
+void check_names_are_read(const FormulaNames& names, std::span<const std::string> formulas);
 
 /// One formula, parsed once. Threads may share it; nothing is allocated per call but, once a
 /// thread, the tape's workspace.
 class GridFormula {
  public:
   GridFormula(const Grid& grid, std::string_view formula, std::string_view where,
-              FormulaNames names = {});
+              const FormulaNames& names = {});
 
   const Grid& grid() const { return grid_; }
   bool reads_time() const { return reads_time_; }
@@ -52,7 +61,7 @@ class PolarFormula {
   struct Text {
     std::string_view formula, where;
   };
-  PolarFormula(const Grid& grid, Text modulus, Text phase, FormulaNames names);
+  PolarFormula(const Grid& grid, Text modulus, Text phase, const FormulaNames& names);
 
   const Grid& grid() const { return grid_; }
   bool reads_time() const { return modulus_.reads_time() || phase_.reads_time(); }
@@ -67,9 +76,9 @@ class PolarFormula {
   GridFormula modulus_, phase_;
 };
 
-/// The values of a formula of places alone. out: [Nx, Ny].
+/// The values of a formula at the time 0. out: [Nx, Ny].
 void fill_formula(const Grid& grid, std::string_view formula, std::string_view where,
-                  View<double, 2> out);
+                  View<double, 2> out, const FormulaNames& names = {});
 
 /// The potential of a formula that may read t. Throws where a value at t = 0 is not finite; the
 /// function throws lior::RunError where one is not later.

@@ -50,33 +50,24 @@
 #include <string_view>
 #include <vector>
 
+#include "lior/expr/definitions.h"
 #include "lior/geometry/metric.h"
 
 namespace lior::geometry {
 
-/// A formula, and where it stands, which opens its errors: "hole.toml:7: metric.t.t".
-struct MetricFormula {
-  std::string name, text, where;
-};
-
 struct MetricComponent {
   std::string row, column;
-  MetricFormula formula;
-};
-
-struct MetricParameter {
-  std::string name;
-  double value;  ///< the default
+  expr::NamedFormula formula;
 };
 
 /// The entries of a metric's file. A formula whose text is empty is absent.
 struct MetricDescription {
   std::string name, summary;
   std::vector<Coordinate> coordinates;
-  std::vector<MetricParameter> parameters;
-  std::vector<MetricFormula> periods, definitions;
+  std::vector<expr::Parameter> parameters;  ///< with their defaults
+  std::vector<expr::NamedFormula> periods, definitions;
   std::vector<MetricComponent> components;
-  MetricFormula line_element, edge, horizon, expected, plane_x, plane_y, circle;
+  expr::NamedFormula line_element, edge, horizon, expected, plane_x, plane_y, circle;
   bool equal_scales = false;
   Index negative_directions = 0;
 };

@@ -8,6 +8,10 @@
 ///       return {{"batch", c.batch, {1, 64}}, {"model.heads", c.model.heads, {1, 16}}};
 ///     }
 ///
+/// A member that is a Table takes any names: fields {{"parameters", c.parameters}} read and write
+/// [parameters] a = 2, and as one text "a=2,b=3", in the environment LIOR_PARAMETERS; numbers lie
+/// between commas, texts between semicolons.
+///
 /// A field has one key, which is its name in a TOML file ([model] heads = 4), in a JSON file, and,
 /// with a prefix, in the environment (LIOR_MODEL_HEADS). Reading, writing and comparing walk the
 /// list. Every message about a setting names it, where it stands, and what would fit.
@@ -15,6 +19,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,6 +56,10 @@ struct Setting {
   std::variant<bool, Index, double, std::string, TextValue, OtherValue, Absent> value;
   std::string where;
 };
+
+/// Values by names.
+template <class T>
+using Table = std::map<std::string, T>;
 
 /// The values that a number may take, ends included unless `above` excludes the lower one or
 /// `below` the higher one. Numbers are finite whatever the bounds.
@@ -125,9 +134,11 @@ class Field {
  public:
   using Member =
       std::variant<bool*, Index*, double*, std::string*, ByteCount*, std::optional<Index>*,
-                   std::optional<double>*, std::optional<ByteCount>*, std::shared_ptr<WordMember>>;
+                   std::optional<double>*, std::optional<ByteCount>*, std::shared_ptr<WordMember>,
+                   Table<double>*, Table<std::string>*>;
   /// The value of a member, as a file has it.
-  using Value = std::variant<Absent, bool, Index, double, std::string>;
+  using Value =
+      std::variant<Absent, bool, Index, double, std::string, Table<double>, Table<std::string>>;
 
   template <class T>
   requires std::is_constructible_v<Member, T*> Field(std::string_view key, T& member,
@@ -153,6 +164,8 @@ class Field {
   }
 
   const std::string& key() const { return key_; }
+  /// Whether a setting of this key is the field's, or one of its table's.
+  bool takes(std::string_view key) const;
   bool may_change_on_resume() const { return changes_on_resume_; }
   bool may_lack() const { return absent_in_old_files_; }
 
