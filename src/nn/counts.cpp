@@ -8,10 +8,48 @@
 namespace lior::nn {
 namespace {
 
-/// The n tokens before token t.
-Context context_at(std::span<const std::int32_t> tokens, std::size_t t, Index n) {
-  const auto size = static_cast<std::size_t>(n);
-  return tokens.subspan(t - size, size);
+/// body(i, key) for each of these keys. A table is far larger than the cache and is looked into at
+/// random: its slots are fetched ahead.
+template <class Body>
+void each_key(const ContextTable& table, std::span<const std::uint64_t> keys, const Body& body) {
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i + kAhead < keys.size()) table.prefetch(keys[i + kAhead]);
+    body(i, keys[i]);
+  }
+}
+
+/// The keys of the contexts of n tokens before these.
+std::vector<std::uint64_t> keys_of(std::span<const std::int32_t* const> places, Index n) {
+  std::vector<std::uint64_t> keys;
+  keys.reserve(places.size());
+  for (const std::int32_t* const place : places) {
+    keys.push_back(key_of({place - n, static_cast<std::size_t>(n)}));
+  }
+  return keys;
+}
+
+/// Adds the tokens at these places to a table of contexts of n tokens, and returns the places of
+/// those that are new there.
+std::vector<const std::int32_t*> add_places(ContextTable& table,
+                                            std::span<const std::int32_t* const> places, Index n) {
+  std::vector<const std::int32_t*> is_new;
+  each_key(table, keys_of(places, n), [&](std::size_t i, std::uint64_t key) {
+    if (table.add(key, *places[i])) is_new.push_back(places[i]);
+  });
+  return is_new;
+}
+
+/// body(places) for the tokens behind the first `skipped`, some milliseconds' worth at a time.
+template <class Body>
+void in_places(std::span<const std::int32_t> tokens, Index skipped, const Body& body) {
+  constexpr std::size_t kTogether = 1 << 14;
+  std::vector<const std::int32_t*> places;
+  for (auto t = static_cast<std::size_t>(skipped); t < tokens.size();) {
+    places.clear();
+    while (t < tokens.size() && places.size() < kTogether) places.push_back(&tokens[t++]);
+    body(places);
+  }
 }
 
 /// A context in a table, less what is lost of it.
@@ -95,6 +133,12 @@ void ContextTable::grow() {
   }
 }
 
+void ContextTable::move_to_front(const Context& context, Follower& follower) {
+  Follower& front = followers_[context.first];
+  std::swap(front.token, follower.token);
+  std::swap(front.count, follower.count);
+}
+
 bool ContextTable::add(std::uint64_t key, std::int32_t token, std::uint32_t count) {
   if (2 * static_cast<std::size_t>(contexts_) >= slots_.size()) grow();
   Context& context = slot_of(key);
@@ -108,6 +152,7 @@ bool ContextTable::add(std::uint64_t key, std::int32_t token, std::uint32_t coun
   for (std::uint32_t i = context.first; i != kNone; i = followers_[i].next) {
     if (followers_[i].token != token) continue;
     followers_[i].count += count;
+    move_to_front(context, followers_[i]);
     return false;
   }
   LIOR_CHECK(followers_.size() < kNone,
@@ -169,14 +214,9 @@ Counts::Counts(Index longest) {
 /// Length by length, so that one table is in the cache. A token is new after c only where it was
 /// new after each longer context.
 void Counts::add(std::span<const std::int32_t> tokens) {
-  const auto start = static_cast<std::size_t>(longest());
-  if (tokens.size() <= start) return;
-  std::vector<bool> is_new(tokens.size(), true);
-  for (Index n = longest(); n >= 0; --n) {
-    for (std::size_t t = start; t < tokens.size(); ++t) {
-      if (is_new[t]) is_new[t] = table(n).add(key_of(context_at(tokens, t, n)), tokens[t]);
-    }
-  }
+  in_places(tokens, longest(), [&](std::vector<const std::int32_t*> places) {
+    for (Index n = longest(); n >= 0; --n) places = add_places(table(n), places, n);
+  });
 }
 
 void Counts::finish() {
@@ -192,26 +232,21 @@ std::size_t Counts::bytes() const {
 Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>> pieces) {
   const Index longest = all.longest();
   Counts lost(longest);
-  const auto visit = [&](const auto& body) {
-    for (const std::vector<std::int32_t>& tokens : pieces) {
-      for (auto t = static_cast<std::size_t>(longest); t < tokens.size(); ++t) body(tokens, t);
-    }
-  };
-  visit([&](const auto& tokens, std::size_t t) {
-    lost.table(longest).add(key_of(context_at(tokens, t, longest)), tokens[t]);
-  });
+  std::vector<const std::int32_t*> places;  // one of each follower in lost.table(n)
+  for (const std::vector<std::int32_t>& tokens : pieces) {
+    in_places(tokens, longest, [&](const std::vector<const std::int32_t*>& some) {
+      const auto is_new = add_places(lost.table(longest), some, longest);
+      places.insert(places.end(), is_new.begin(), is_new.end());
+    });
+  }
   // A longer context that loses all its tokens no longer hides the shorter one.
   for (Index n = longest; n > 0; --n) {
-    std::vector<bool> is_done(lost.table(n).followers().size(), false);
-    visit([&](const auto& tokens, std::size_t t) {
-      const std::uint64_t key = key_of(context_at(tokens, t, n));
-      const ContextTable::Follower* const gone = lost.table(n).find(key, tokens[t]);
-      if (gone == nullptr || gone->count != all.table(n).count(key, tokens[t])) return;
-      const auto place = gone - lost.table(n).followers().data();
-      if (is_done[static_cast<std::size_t>(place)]) return;
-      is_done[static_cast<std::size_t>(place)] = true;
-      lost.table(n - 1).add(key_of(context_at(tokens, t, n - 1)), tokens[t]);
+    std::vector<const std::int32_t*> gone;
+    each_key(all.table(n), keys_of(places, n), [&](std::size_t i, std::uint64_t key) {
+      const auto count_in = [&](const Counts& of) { return of.table(n).count(key, *places[i]); };
+      if (count_in(lost) == count_in(all)) gone.push_back(places[i]);
     });
+    places = add_places(lost.table(n - 1), gone, n - 1);
   }
   lost.finish();
   return lost;

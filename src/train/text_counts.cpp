@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lior/core/available_memory.h"
+#include "lior/core/parallel.h"
 #include "lior/core/text.h"
 #include "lior/io/safetensors.h"
 
@@ -26,6 +27,20 @@ std::vector<std::int32_t> piece_of(const Source& data, const Range& of, Index be
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(end - start));
   data.read(start, tokens);
   return tokens;
+}
+
+using Pieces = std::vector<std::vector<std::int32_t>>;
+
+/// What of the stretches lies in a range.
+Pieces pieces_in(const Source& data, const std::vector<Range>& stretches, const Range& range,
+                 Index before) {
+  Pieces pieces;
+  for (const Range& stretch : stretches) {
+    const Index begin = std::max(range.begin, stretch.begin);
+    const Index end = std::min(range.end, stretch.end);
+    if (begin < end) pieces.push_back(piece_of(data, stretch, begin, end, before));
+  }
+  return pieces;
 }
 
 Index text_end(const std::vector<Range>& stretches) {
@@ -141,17 +156,20 @@ nn::TextCounts count_parts(const Source& data, Counts all, Index recent_orders,
   const std::size_t most = all.bytes() + available_memory() / 2;
   nn::TextCounts counts{.all = std::move(all)};
   counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
-  for (Index part = 0; part < kCountParts; ++part) {
-    const Index first = part * counts.part_size, last = first + counts.part_size;
-    std::vector<std::vector<std::int32_t>> pieces;
-    for (const Range& stretch : stretches) {
-      const Index begin = std::max(first, stretch.begin), end = std::min(last, stretch.end);
-      if (begin < end) {
-        pieces.push_back(piece_of(data, stretch, begin, end, counts.all.longest()));
-      }
+  counts.lost.resize(kCountParts);
+  for (Index first = 0; first < kCountParts; first += threads()) {
+    std::vector<Pieces> parts;
+    for (Index part = first; part < std::min<Index>(first + threads(), kCountParts); ++part) {
+      if (interrupted()) return {};
+      const Range of{part * counts.part_size, (part + 1) * counts.part_size};
+      parts.push_back(pieces_in(data, stretches, of, counts.all.longest()));
     }
-    if (interrupted()) return {};
-    counts.lost.push_back(nn::lost_without(counts.all, pieces));
+    parallel_for(std::ssize(parts), 1, [&](Index begin, Index end, int) {
+      for (Index i = begin; i < end; ++i) {
+        counts.lost[static_cast<std::size_t>(first + i)] =
+            nn::lost_without(counts.all, parts[static_cast<std::size_t>(i)]);
+      }
+    });
     check_memory(counts.bytes(), most, counts.all.longest());
   }
   counts.recent = nn::RecentText(recent_orders);

@@ -58,6 +58,10 @@ class ContextTable {
   static constexpr std::uint32_t kNone = 0xffffffff;
   static constexpr int kDiscounts = 3;
 
+  /// Asks for the slot of a key that is to be looked for soon.
+  void prefetch(std::uint64_t key) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[key & (slots_.size() - 1)]);
+  }
   /// The context of a key, or null.
   const Context* find(std::uint64_t key) const;
   /// A token that follows a context, or null.
@@ -87,6 +91,8 @@ class ContextTable {
  private:
   Context& slot_of(std::uint64_t key);
   void grow();
+  /// What follows a context often is found soon: each follower that is counted again comes first.
+  void move_to_front(const Context& context, Follower& follower);
   void estimate_discounts();
 
   std::vector<Context> slots_;  // a power of two, at most half of them taken
