@@ -11,14 +11,12 @@
 #include "lior/geometry/geodesic.h"
 #include "lior/geometry/geodesic_regression.h"
 #include "lior/geometry/jacobi.h"
-#include "lior/geometry/velocity.h"
 #include "metric.h"
 #include "representation.h"
 
 namespace lior::python {
 namespace {
 
-using geometry::AnyMetric;
 using geometry::GeodesicOptions;
 using geometry::PathStatus;
 
@@ -26,24 +24,6 @@ using geometry::PathStatus;
 View<PathStatus, 1> statuses(View<std::uint8_t, 1> bytes) {
   static_assert(sizeof(PathStatus) == 1);
   return {reinterpret_cast<PathStatus*>(bytes.data()), bytes.shape()};
-}
-
-/// Points x [d, N] and a metric there.
-template <class T>
-struct Points {
-  const AnyMetric<T>& metric;
-  View<const T, 2> x;
-  Index d;
-};
-
-/// body(call, points) for a function of points of a metric.
-template <class Body>
-auto at_points(const Metric& metric, const Argument& x, const Outputs& out, Body&& body) {
-  return for_real("x", x, [&]<class T>() {
-    Call call(out);
-    const Index d = metric.dimension();
-    return body(call, Points<T>{metric.of<T>(), call.in<T>("x", x, {d, 'N'}), d});
-  });
 }
 
 NumPy metric_values(const Metric& metric, const Argument& x, const Outputs& out) {
@@ -177,45 +157,6 @@ nb::typed<nb::tuple, NumPy, NumPy, NumPy> conjugate_points(const Metric& metric,
       multiplicity(i) = found[i].multiplicity;
     }
   });
-}
-
-NumPy complete_velocities(const Metric& metric, const Argument& x, const Argument& v, double square,
-                          const Outputs& out) {
-  return at_points(metric, x, out, [&]<class T>(Call& call, const Points<T>& at) {
-    const auto given = call.in<T>("v", v, {at.d, 'N'});
-    const auto completed = call.out<T>({at.d, 'N'});
-    return call.run_watched([&] {
-      std::copy(given.begin(), given.end(), completed.begin());
-      geometry::complete_velocities<T>(at.metric, at.x, square, completed);
-    });
-  });
-}
-
-NumPy orbit_velocities(const Metric& metric, const Argument& x, double energy,
-                       double angular_momentum, std::optional<double> carter, double square,
-                       bool outwards, const Outputs& out) {
-  Call call(out);
-  const auto points = call.in<double>("x", x, {metric.dimension(), 'N'});
-  const auto v = call.out<double>({metric.dimension(), 'N'});
-  const geometry::OrbitConstants constants{
-      .energy = energy,
-      .angular_momentum = angular_momentum,
-      .carter = carter,
-      .spin = metric.text.empty() ? 0 : geometry::spin_of(metric.text),
-      .square = square,
-      .outwards = outwards};
-  return call.run([&] { geometry::orbit_velocities(metric.precise, points, constants, v); });
-}
-
-NumPy observed_velocities(const Metric& metric, const Argument& x, const Argument& angles,
-                          double speed, const std::string& observer, const Outputs& out) {
-  Call call(out);
-  const auto points = call.in<double>("x", x, {metric.dimension(), 'N'});
-  const auto directions = call.in<double>("angles", angles, {2, 'N'});
-  const auto v = call.out<double>({metric.dimension(), 'N'});
-  const auto who = parse_name<geometry::Observer>(observer, "observer");
-  return call.run(
-      [&] { geometry::observed_velocities(metric.precise, points, directions, speed, who, v); });
 }
 
 /// (path, parameter, rising, x, v) of each event.
@@ -547,25 +488,6 @@ at x: (d, N): 1 / r^2 on a sphere of radius r. NaN where they span none. Raises 
         "times"_a, "options"_a, nb::kw_only(), "out"_a = nb::none());
   m.def("conjugate_points", with_metric(&conjugate_points), "metric"_a, "x"_a, "v"_a, "length"_a,
         "samples"_a, "options"_a);
-  m.def(
-      "complete_velocities", with_metric(&complete_velocities), "metric"_a, "x"_a, "v"_a,
-      "square"_a, nb::kw_only(), "out"_a = nb::none(),
-      R"(v: (d, N) at x: (d, N) with the first component set so that g(v, v) = square: -1 for particles whose
-parameter is their proper time, 0 for light; the root that leads to the future, also inside of
-ergospheres. Error for a metric without a minus sign, and where no first component does.)");
-  m.def(
-      "orbit_velocities", with_metric(&orbit_velocities), "metric"_a, "x"_a, "energy"_a,
-      "angular_momentum"_a, "carter"_a = nb::none(), nb::kw_only(), "square"_a = -1.0,
-      "outwards"_a = false, "out"_a = nb::none(),
-      R"(v: (4, N) at x: (4, N) of geodesics with E = -p_t, L = p_phi and Carter's constant Q (p_theta = 0 without it,
-else it is >= 0), in float64. square = g(v, v): -1 for particles of mass 1, 0 for light. The chart is (t, r, theta, phi),
-whatever the names, without t and phi in its formulas; Q takes the metric's key spin, 0 where it has none. Error that
-names the first point to which no such geodesic comes.)");
-  m.def(
-      "observed_velocities", with_metric(&observed_velocities), "metric"_a, "x"_a, "angles"_a,
-      "speed"_a = 1.0, "observer"_a = "static", nb::kw_only(), "out"_a = nb::none(),
-      R"(v: (4, N) at x: (4, N) of light (speed 1, energy 1) or particles (speed < 1) in the frame of an observer, 'static'
-or 'zamo', in float64. angles (a, b): (2, N): the direction cos(a) outwards + sin(a) (cos(b) north + sin(b) east).)");
   m.def("find_events", with_metric(&find_events), "metric"_a, "formula"_a, "x"_a, "v"_a, "times"_a,
         "reached"_a, "options"_a);
   m.def("frechet_mean", with_metric(&frechet_mean), "metric"_a, "y"_a, "weights"_a.none(),
@@ -594,6 +516,7 @@ near an edge that one rounding of its coordinates changes the metric by 1 % or m
         R"(The length of each curve, path: (K, d, N) -> (N,), by the midpoint rule (error 1 / K^2).
 Error unless the metric is Riemannian.)");
   bind_geometry_checks(m);
+  bind_velocities(m);
   bind_image(m);
 }
 

@@ -44,6 +44,24 @@ struct Metric {
   }
 };
 
+/// Points x [d, N] and a metric there.
+template <class T>
+struct Points {
+  const geometry::AnyMetric<T>& metric;
+  View<const T, 2> x;
+  Index d;
+};
+
+/// body(call, points) for a function of points of a metric.
+template <class Body>
+auto at_points(const Metric& metric, const Argument& x, const Outputs& out, Body&& body) {
+  return for_real("x", x, [&]<class T>() {
+    Call call(out);
+    const Index d = metric.dimension();
+    return body(call, Points<T>{metric.of<T>(), call.in<T>("x", x, {d, 'N'}), d});
+  });
+}
+
 /// The learned metric of an operation: options resilience and spd_floor, and its parameters,
 /// in[first] and behind it.
 std::shared_ptr<const Metric> learned_metric(const Options& options, Arguments in,
