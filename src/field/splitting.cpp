@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <iterator>
-#include <numeric>
 
 #include "core/parallel_workers.h"
 #include "lior/core/parallel.h"
@@ -30,15 +28,17 @@ double slope_eigenvalue(const Axis& axis, Index index, Symbol symbol) {
   return symbol == Symbol::continuous ? k : std::sin(k * dx) / dx;
 }
 
-/// Fractions of dt: kicks a_0..a_s and drifts b_1..b_s.
+/// Fractions of dt: kicks a_0..a_s and drifts b_1..b_s, of which the second half is the first one
+/// backwards.
 struct Composition {
+  int stages;  // s
   std::vector<double> kicks, drifts;
 };
 
 Composition composition(int order) {
-  if (order == 2) return {{0.5, 0.5}, {1}};
+  if (order == 2) return {1, {0.5}, {1}};
   const double outer = 1 / (2 - std::cbrt(2.0)), inner = 1 - 2 * outer;
-  return {{outer / 2, (outer + inner) / 2, (outer + inner) / 2, outer / 2}, {outer, inner, outer}};
+  return {3, {outer / 2, (outer + inner) / 2}, {outer, inner}};
 }
 
 /// data *= factor, complex, written out: operator* would test for NaN.
@@ -224,11 +224,14 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
     std::copy(absorption.begin(), absorption.end(), absorption_.data());
   }
   const Composition parts = composition(order);
-  stages_ = static_cast<int>(parts.drifts.size());
-  std::partial_sum(parts.drifts.begin(), parts.drifts.end(), std::back_inserter(ends_));
-  ends_.back() = 1;  // rounding of the sum aside
+  stages_ = parts.stages;
+  for (int stage = 0; stage + 1 < stages_; ++stage) {
+    const auto drift = static_cast<std::size_t>(std::min(stage, stages_ - 1 - stage));
+    ends_.push_back((ends_.empty() ? 0 : ends_.back()) + parts.drifts[drift]);
+  }
+  ends_.push_back(1);
   std::vector<double> kicks = parts.kicks;
-  kicks.push_back(parts.kicks.front() + parts.kicks.back());
+  kicks.push_back(2 * parts.kicks.front());
   for (const double fraction : kicks) {
     Kick kick{.factors = Buffer<Number>(grid_.cells()),
               .fraction = fraction,
@@ -253,16 +256,22 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   const Index columns = transpose_ ? transpose_->own_columns() : grid_.row_cells();
   const std::array<Axis, 3> axes = grid_.axes();
   const std::array<double, 3>& g = h.constant_metric();
+  std::array<std::vector<double>, 3> curvature, slope;  // of the waves along each axis
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    for (Index wave = 0; wave < axes[axis].count; ++wave) {
+      curvature[axis].push_back(eigenvalue(axes[axis], wave, symbol));
+      slope[axis].push_back(slope_eigenvalue(axes[axis], wave, symbol));
+    }
+  }
   const auto kinetic = [&](Index i, Index cell) {
     const Index waves[] = {i, grid_.j_of(cell), grid_.k_of(cell)};
-    double laplacian = g[0] * eigenvalue(axes[0], i, symbol);
+    double laplacian = g[0] * curvature[0][i];
     for (int axis = 1; axis < grid_.axis_count(); ++axis) {
-      laplacian += g[axis] * eigenvalue(axes[axis], waves[axis], symbol);
+      laplacian += g[axis] * curvature[axis][waves[axis]];
     }
     const auto add_cross = [&](double component, int a, int b) {
       if (component == 0) return;
-      laplacian -= 2 * component * slope_eigenvalue(axes[a], waves[a], symbol) *
-                   slope_eigenvalue(axes[b], waves[b], symbol);
+      laplacian -= 2 * component * slope[a][waves[a]] * slope[b][waves[b]];
     };
     const auto& [gxy, gxz, gyz] = h.constant_cross();
     add_cross(gxy, 0, 1), add_cross(gxz, 0, 2), add_cross(gyz, 1, 2);
@@ -289,9 +298,9 @@ Splitting<T>::Splitting(const Hamiltonian<T>& h, double dt, int order, Symbol sy
   std::fill(ones_.span().begin(), ones_.span().end(), 1.0);
 }
 
-/// U at a time in steps, in the factors of these kicks. Nothing where the potential stays.
+/// U at a time in steps, in the factors of a kick. Nothing where the potential stays.
 template <class T>
-void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
+void Splitting<T>::move_to(double step, Kick* kick) {
   if (!moving_.moves()) return;
   moving_.move_to(step * dt_);
   parallel_for(grid_.nx, grid_.row_grain(), [&](Index begin, Index end, int) {
@@ -300,14 +309,12 @@ void Splitting<T>::move_to(double step, std::initializer_list<Kick*> kicks) {
     for (Index first = begin * grid_.row_cells(); first < last; first += kChunk) {
       const Index cells = std::min(kChunk, last - first);
       const double *u = moving_.u().data() + first, *v = v_.data() + first;
-      for (Kick* const kick : kicks) {
-        const double unit = kick->fraction * dt_ / hbar_;
-        for (Index c = 0; c < cells; ++c) {
-          factors[c] = absorption_.size() == 0 ? 1 : std::exp(-absorption_[first + c] * unit);
-        }
-        turn(factors, cells, [=](Index c) { return -(v[c] + u[c]) * unit; });
-        for (Index c = 0; c < cells; ++c) kick->factors[first + c] = Number(factors[c]);
+      const double unit = kick->fraction * dt_ / hbar_;
+      for (Index c = 0; c < cells; ++c) {
+        factors[c] = absorption_.size() == 0 ? 1 : std::exp(-absorption_[first + c] * unit);
       }
+      turn(factors, cells, [=](Index c) { return -(v[c] + u[c]) * unit; });
+      for (Index c = 0; c < cells; ++c) kick->factors[first + c] = Number(factors[c]);
     }
   });
 }
@@ -397,32 +404,32 @@ void Splitting<T>::whole_columns(Number* data, Index width, const Number* drift)
 template <class T>
 Index Splitting<T>::run_real(Number* data, Index steps, const Number* source, const Stop& stop,
                              Index first_step) {
-  Kick *first = &kicks_[0], *both = &kicks_.back();
+  Kick *const first = &kicks_.front(), *const both = &kicks_.back();
   const T half = static_cast<T>(dt_ / (2 * hbar_));
-  move_to(static_cast<double>(first_step), {first});
+  move_to(static_cast<double>(first_step), first);
   rows(data, {.source = source, .amount = half, .next_kick = first, .forth = true});
   for (Index step = 0; step < steps; ++step) {
     const bool last = step + 1 == steps || (stop && stop());
     for (int stage = 1; stage <= stages_; ++stage) {
-      columns(data, drifts_[stage - 1].data());
-      Kick* const kick = &kicks_[stage];
+      columns(data, drifts_[std::min(stage - 1, stages_ - stage)].data());
       const double now = static_cast<double>(first_step + step) + ends_[stage - 1];
       if (stage < stages_) {
-        move_to(now, {kick});
+        Kick* const kick = &kicks_[std::min(stage, stages_ - stage)];
+        move_to(now, kick);
         rows(data, {.back = true, .kick = kick, .forth = true});
       } else if (last) {
-        move_to(now, {kick});
-        rows(data, {.back = true, .kick = kick, .source = source, .amount = half});
+        move_to(now, first);
+        rows(data, {.back = true, .kick = first, .source = source, .amount = half});
       } else if (source != nullptr) {
-        move_to(now, {kick, first});
+        move_to(now, first);
         rows(data, {.back = true,
-                    .kick = kick,
+                    .kick = first,
                     .source = source,
                     .amount = 2 * half,
                     .next_kick = first,
                     .forth = true});
       } else {
-        move_to(now, {both});
+        move_to(now, both);
         rows(data, {.back = true, .kick = both, .forth = true});
       }
     }

@@ -89,16 +89,17 @@ class Splitting {
   void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
   void whole_columns(Number* data, Index width, const Number* drift);
-  void move_to(double step, std::initializer_list<Kick*> kicks);
+  void move_to(double step, Kick* kick);
   Index run_real(Number* data, Index steps, const Number* source, const Stop& stop, Index first);
 
   Grid grid_;
   Time time_;
   double dt_, hbar_;
   int stages_;
-  std::vector<double> ends_;            ///< b_1 + ... + b_k after each stage
-  std::vector<Kick> kicks_;             ///< stages + 1 of one step, then the merged one
-  std::vector<Buffer<Number>> drifts_;  ///< of its columns, [Ny, Nx] each, 1 / cells included
+  std::vector<double> ends_;  ///< b_1 + ... + b_k after each stage
+  /// Of the first half of a step, which is the same backwards; then the kick of two steps.
+  std::vector<Kick> kicks_;
+  std::vector<Buffer<Number>> drifts_;  ///< likewise; of columns, [Ny, Nx] each, 1 / cells included
   Buffer<Number> kinetic_;              ///< the kinetic energies, the same way
   Buffer<T> density_;  ///< |T|^2 at the start of a step in imaginary time; empty: not needed
   Array<double, 2> v_;
