@@ -48,8 +48,8 @@ struct Flags {
   std::optional<double> energy, momentum, carter, speed;
   double length = 1, rtol = 1e-8, atol = 1e-10, step = 0.1;
   std::int64_t samples = 21;
-  bool json = false, spd_floor = false, timelike = false, null = false, outwards = false,
-       conjugate = false;
+  bool json = false, spd_floor = false, timelike = false, null = false, past = false,
+       outwards = false, conjugate = false;
 
   /// g(v, v) that the first velocity is set to.
   std::optional<double> square() const {
@@ -57,6 +57,7 @@ struct Flags {
     if (null) return 0;
     return {};
   }
+  Toward toward() const { return past ? Toward::past : Toward::future; }
 };
 
 /// A path with what it conserves.
@@ -324,6 +325,9 @@ void check_path(const AnyMetric<double>& metric, const Flags& flags, const Path&
 /// Throws unless the flags say one thing.
 void check_flags(const Flags& flags) {
   LIOR_CHECK(!(flags.timelike && flags.null), "give either --timelike or --null");
+  LIOR_CHECK(!flags.past || (flags.square() && !flags.energy) || flags.angles,
+             "--past is of --timelike, --null and --angles; of --energy and --momentum the "
+             "opposites lead to the past");
   LIOR_CHECK(!flags.starts || !flags.conjugate, "--conjugate is of one path, not of --starts");
   if (flags.starts) {
     LIOR_CHECK(flags.from.empty() && !flags.velocity && !flags.to && !flags.plot && !flags.json &&
@@ -369,7 +373,8 @@ Array<double, 2> velocity_of_angles(const AnyMetric<double>& metric, const Flags
   const Array<double, 2> angles = numbers("--angles", *flags.angles, 2, "angles");
   Array<double, 2> velocity(from.shape());
   observed_velocities(metric, from.view(), angles.view(), flags.null ? 1 : *flags.speed,
-                      parse_name<Observer>(flags.observer, "--observer"), velocity.view());
+                      parse_name<Observer>(flags.observer, "--observer"), velocity.view(),
+                      flags.toward());
   return velocity;
 }
 
@@ -382,7 +387,8 @@ Array<double, 2> first_velocity(const AnyMetric<double>& metric, const Flags& fl
   if (flags.angles) return velocity_of_angles(metric, flags, from);
   Array<double, 2> velocity = numbers("--velocity", *flags.velocity, metric.dimension());
   if (flags.square()) {
-    complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view());
+    complete_velocities<double>(metric, from.view(), *flags.square(), velocity.view(),
+                                flags.toward());
   }
   return velocity;
 }
@@ -410,6 +416,7 @@ int run_many(const Flags& flags) {
                             .length = flags.length,
                             .samples = flags.samples,
                             .square = flags.square(),
+                            .toward = flags.toward(),
                             .event = flags.event,
                             .progress = flags.progress});
   });
@@ -463,6 +470,8 @@ Run geodesic_command(Options& options) {
   options.add_switch("--timelike", flags->timelike,
                      "set the first number of --velocity so that g(v,v) = -1: proper time");
   options.add_switch("--null", flags->null, "the same for light: g(v,v) = 0");
+  options.add_switch("--past", flags->past,
+                     "with these and --angles: the velocity that leads to the past");
   options.add(
       "--energy", flags->energy, "E",
       "in place of --velocity, around a black hole: E = -p_t of a particle of mass 1, or of "

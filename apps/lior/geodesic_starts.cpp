@@ -37,7 +37,7 @@ Array<double, 2> read_starts(const ManyPaths& paths) {
   const View<const double, 2> x(starts.data(), {d, count});
   const View<double, 2> v(starts.data() + d * count, {d, count});
   of_points(shown_path(paths.starts), [&] { check_regular<double>(paths.metric, x); });
-  if (paths.square) complete_velocities<double>(paths.metric, x, *paths.square, v);
+  if (paths.square) complete_velocities<double>(paths.metric, x, *paths.square, v, paths.toward);
   // Of no times: all starts are checked here, where each has its number.
   geodesics<double>(paths.metric, x, v, {}, paths.options,
                     {{nullptr, {0, d, count}},

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lior/geometry/geodesic.h"
+#include "lior/geometry/velocity.h"
 
 namespace lior::app {
 
@@ -17,7 +18,8 @@ struct ManyPaths {
   std::optional<std::string> out;  ///< HDF5 or CSV by its name; standard output, CSV, without it
   double length;
   Index samples;
-  std::optional<double> square;      ///< g(v, v) that the first velocities are set to
+  std::optional<double> square;  ///< g(v, v) that the first velocities are set to
+  geometry::Toward toward = geometry::Toward::future;  ///< and where these lead
   std::optional<std::string> event;  ///< its zeros are written in place of the samples
   std::string progress = "auto";     ///< a word of ProgressMode
 };

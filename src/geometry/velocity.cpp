@@ -91,7 +91,7 @@ double polar_momentum(const OrbitConstants& constants, double theta, Index n) {
 
 template <class T>
 void complete_velocities(const AnyMetric<T>& metric, View<const T, 2> x, double square,
-                         View<T, 2> v) {
+                         View<T, 2> v, Toward toward) {
   const Index d = metric.dimension();
   LIOR_CHECK(!metric.riemannian(),
              "velocities of particles and light are of metrics with a minus sign; this one is "
@@ -105,7 +105,8 @@ void complete_velocities(const AnyMetric<T>& metric, View<const T, 2> x, double 
       b += static_cast<double>(g[i]) * v(i, n);
       for (Index j = 1; j < d; ++j) c += static_cast<double>(g[i * d + j]) * v(i, n) * v(j, n);
     }
-    const double first = future_root(g[0], b, c);
+    const double first =
+        toward == Toward::future ? future_root(g[0], b, c) : -future_root(g[0], -b, c);
     LIOR_CHECK(std::isfinite(first),
                "velocity {}: no first component makes g(v,v) = {}; at this point the others leave "
                "none",
@@ -161,11 +162,12 @@ double spin_of(std::string_view text) { return find_parameter(text, "spin").valu
 
 void observed_velocities(const AnyMetric<double>& metric, View<const double, 2> x,
                          View<const double, 2> angles, double speed, Observer observer,
-                         View<double, 2> v) {
+                         View<double, 2> v, Toward toward) {
   LIOR_CHECK(speed >= 0 && speed <= 1, "speed {}: expected 0 to 1, that of light", speed);
   check_points(metric, x);
   check_shape(angles, {2, x.extent(1)}, "angles");
   check_shape(v, x.shape(), "v");
+  const double ahead = toward == Toward::future ? 1 : -1;
   const double scale = speed < 1 ? 1 / std::sqrt((1 - speed) * (1 + speed)) : 1;
   for_each_point(metric, x, 0, [&](const double* point, Index n, double*) {
     check_point(metric, point, n);
@@ -174,14 +176,14 @@ void observed_velocities(const AnyMetric<double>& metric, View<const double, 2> 
     const double north = aside * std::cos(angles(1, n)), east = aside * std::sin(angles(1, n));
     for (std::size_t m = 0; m < 4; ++m) {
       const double n_m = -out * frame.e[1][m] + north * frame.e[2][m] + east * frame.e[3][m];
-      v(static_cast<Index>(m), n) = scale * (frame.e[0][m] + speed * n_m);
+      v(static_cast<Index>(m), n) = scale * (ahead * frame.e[0][m] + speed * n_m);
     }
   });
 }
 
 template void complete_velocities(const AnyMetric<float>&, View<const float, 2>, double,
-                                  View<float, 2>);
+                                  View<float, 2>, Toward);
 template void complete_velocities(const AnyMetric<double>&, View<const double, 2>, double,
-                                  View<double, 2>);
+                                  View<double, 2>, Toward);
 
 }  // namespace lior::geometry

@@ -50,6 +50,31 @@ def test_velocity_is_that_of_a_particle_or_of_light(lior, flag, square, metric, 
         assert row["speed2"] == pytest.approx(square, abs=1e-7)
 
 
+@pytest.mark.parametrize("flag, first", [("--null", 0.5), ("--timelike", math.sqrt(1.25))])
+def test_paths_lead_to_the_past_where_that_is_asked(lior, tmp_path, flag, first):
+    """In flat space: the same line in space, and t that falls; a table of starts does the same."""
+    start = ("--from", "0,1,2,3", "--velocity", "0,0.3,0.4,0", flag)
+    rest = ("--length", 2, "--samples", 2)
+    for past, sign in (((), 1), (("--past",), -1)):
+        end = one(lior, "--metric", "minkowski", *start, *past, *rest)["rows"][-1]
+        assert end["x"] == pytest.approx([2 * sign * first, 1.6, 2.8, 3], abs=1e-12)
+    starts = tmp_path / "starts.csv"
+    starts.write_text("t,x,y,z,dx,dy,dz\n0,1,2,3,0.3,0.4,0\n")
+    result = lior("geodesic", "--metric", "minkowski", "--starts", starts, flag, "--past", *rest)
+    assert result.returncode == 0, result.stderr
+    last = result.stdout.splitlines()[-1].split(",")
+    assert float(last[2]) == pytest.approx(-2 * first, abs=1e-12)
+
+
+def test_light_that_an_observer_sees_is_followed_backwards(lior):
+    """Kerr: --angles --past is the geodesic of the opposite velocity from the opposite direction."""
+    metric = ("--metric", "kerr", "--from", "0,12,1.1,0", "--null", "--length", 5, "--samples", 2)
+    seen = one(lior, *metric, "--angles", "0.7,0.3", "--past")["rows"]
+    sent = one(lior, *metric, "--angles", f"{math.pi - 0.7},{0.3 + math.pi}")["rows"]
+    assert seen[0]["v"] == pytest.approx([-v for v in sent[0]["v"]], abs=1e-12)
+    assert seen[1]["x"][0] < 0 < sent[1]["x"][0]
+
+
 def test_table_of_starts_gives_the_paths_that_one_by_one_have(lior, tmp_path):
     starts, out = tmp_path / "starts.csv", tmp_path / "paths.csv"
     rows = [(8, 1.5, 0.03), (12, 1.2, 0.02), (6, 1.5, 0)]
@@ -204,6 +229,25 @@ def test_wrong_tables_are_refused(refused, tmp_path, text, words):
             "of a --velocity",
         ),
         (("--metric", "sphere", "--velocity", "0,1"), "--from"),
+        (
+            ("--metric", "minkowski", "--from", "0,1,1,1", "--velocity", "1,0,0,0", "--past"),
+            "--past is of --timelike, --null and --angles",
+        ),
+        (
+            (
+                "--metric",
+                "kerr",
+                "--from",
+                "0,9,1,1",
+                "--energy",
+                1,
+                "--momentum",
+                3,
+                "--null",
+                "--past",
+            ),
+            "the opposites lead to the past",
+        ),
         (
             ("--metric", "kerr", "--from", "0,1.6,1.5,0", "--velocity", "0,0,0,0", "--timelike"),
             "no first component",

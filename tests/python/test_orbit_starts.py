@@ -154,3 +154,71 @@ def test_carters_constant_is_taken_where_it_is_one(metric):
     x = np.array([[0.0], [3.0 if metric != "de_sitter" else 0.5], [1.3], [0.0]])
     v = geometry.orbit_velocities(metric, x, 3.0, 0.3, 1.0)
     assert np.isfinite(v).all()
+
+
+@pytest.mark.parametrize("square", [0.0, -1.0])
+@pytest.mark.parametrize(
+    "metric, radii",
+    [("minkowski", (2, 9)), ("kerr:spin=0.9", (2.1, 9)), ("kerr:spin=0.9", (1.5, 1.9))],
+)
+def test_first_components_are_the_two_roots_of_g_of_v(metric, radii, square):
+    """numpy.roots as judge; the last radii lie in the ergosphere, where both roots lead to one side."""
+    n = 40
+    x = np.array(
+        [np.zeros(n), RNG.uniform(*radii, n), RNG.uniform(1.5, 1.6, n), RNG.uniform(0, 6, n)]
+    )
+    v = np.array([np.zeros(n), *RNG.uniform(-0.1, 0.1, (2, n)), RNG.uniform(4, 6, n)])
+    future = geometry.complete_velocities(metric, x, v, square)
+    past = geometry.complete_velocities(metric, x, v, square, toward="past")
+    g = geometry.metric_values(metric, x)
+    in_ergosphere = g[0, 0, 0] > 0
+    for k in range(n):
+        b, c = g[0, 1:, k] @ v[1:, k], v[1:, k] @ g[1:, 1:, k] @ v[1:, k] - square
+        roots = np.sort(np.roots([g[0, 0, k], 2 * b, c]))
+        low, high = (future, past) if in_ergosphere else (past, future)
+        np.testing.assert_allclose([low[0, k], high[0, k]], roots, rtol=1e-11)
+    assert (past[1:] == v[1:]).all()
+    assert (future[0] > 0).all() and ((past[0] > 0) == in_ergosphere).all()
+    opposite = geometry.complete_velocities(metric, x, -v, square)
+    np.testing.assert_array_equal(past[0], -opposite[0])
+
+
+@pytest.mark.parametrize("square", [0.0, -1.0])
+def test_what_went_to_the_future_comes_back_from_the_past(square):
+    """In Kerr's metric the end of a path, with its velocity's opposite in space, leads to its start."""
+    metric, options = "kerr:spin=0.9", {"method": "dop853", "rtol": 1e-12, "atol": 1e-13}
+    x = np.array([[0.0], [9.0], [1.2], [0.4]])
+    v = geometry.complete_velocities(metric, x, np.array([[0.0], [-0.5], [0.02], [0.04]]), square)
+    end = geometry.geodesics(metric, x, v, np.array([0.0, 12.0]), **options)
+    back = geometry.complete_velocities(metric, end.x[1], -end.v[1], square, toward="past")
+    assert back[0, 0] < 0
+    np.testing.assert_allclose(back, -end.v[1], rtol=1e-9)
+    start = geometry.geodesics(metric, end.x[1], back, np.array([0.0, 12.0]), **options)
+    np.testing.assert_allclose(start.x[1], x, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.6])
+def test_what_an_observer_sees_is_what_is_sent_there_the_other_way(speed):
+    """-e_0 + V n, the opposite of what is sent along -n; in flat space light comes from where it is seen."""
+    angles = np.array([[0.7, 2.0], [0.3, -1.0]])
+    opposite = np.array([np.pi - angles[0], angles[1] + np.pi])
+    x = np.array([[0.0, 1.0], [12.0, 7.0], [1.1, 2.0], [0.0, 1.0]])
+    seen = geometry.observed_velocities("kerr", x, angles, speed, toward="past")
+    sent = geometry.observed_velocities("kerr", x, opposite, speed)
+    np.testing.assert_allclose(seen, -sent, atol=1e-14)
+    at = np.array([[5.0], [1.0], [2.0], [0.0]])
+    east = geometry.observed_velocities(
+        "minkowski", at, np.array([[np.pi / 2], [np.pi / 2]]), toward="past"
+    )
+    along = geometry.observed_velocities("minkowski", at, np.array([[np.pi / 2], [np.pi / 2]]))
+    np.testing.assert_allclose(east[:, 0], [-1, *along[1:, 0]], atol=1e-15)
+
+
+def test_other_sides_than_future_and_past_are_refused():
+    x, v = np.array([[0.0], [9.0], [1.2], [0.4]]), np.zeros((4, 1))
+    with pytest.raises(
+        lior.Error, match="toward 'yesterday' is unknown; expected one of: future, past"
+    ):
+        geometry.complete_velocities("kerr", x, v, -1.0, toward="yesterday")
+    with pytest.raises(lior.Error, match="toward"):
+        geometry.observed_velocities("kerr", x, v[:2], toward="")

@@ -10,16 +10,21 @@
 
 namespace lior::geometry {
 
+/// Where a velocity leads, in words of the first coordinate as a time.
+enum class Toward { future, past };
+constexpr auto enum_names(Toward) { return enum_words("future", "past"); }
+
 /// Sets the first component of each velocity, v: [d, N] at x: [d, N], so that g(v, v) = square: -1
 /// for a particle whose parameter is its proper time, 0 for light. With a = g_00, b = g_0i v^i and
 /// c = g_ij v^i v^j - square it is c / (sqrt(b^2 - a c) - b) = -(b + sqrt(b^2 - a c)) / a,
 /// whichever does not cancel: the root that leads to the future where the first coordinate is a
-/// time outside of ergospheres, and that goes on with it where g_00 changes its sign. Throws
-/// lior::Error unless the metric has a minus sign, and one that names the first velocity that no
-/// first component completes.
+/// time outside of ergospheres, and that goes on with it where g_00 changes its sign. The past's is
+/// the other one, minus the future's of -v^i. Inside of ergospheres both may lead to the same side,
+/// that of their signs where g^00 < 0. Throws lior::Error unless the metric has a minus sign, and
+/// one that names the first velocity that no first component completes.
 template <class T>
 void complete_velocities(const AnyMetric<T>& metric, View<const T, 2> x, double square,
-                         View<T, 2> v);
+                         View<T, 2> v, Toward toward = Toward::future);
 
 /// What a geodesic keeps in a chart (t, r, theta, phi) whose formulas contain neither t nor phi,
 /// and how it starts.
@@ -51,9 +56,10 @@ double spin_of(std::string_view text);
 ///     v = e_0 + n for light (speed 1), of energy 1 for the observer,
 ///     v = (e_0 + speed n) / sqrt(1 - speed^2) for particles, whose g(v, v) is -1,
 ///     n = cos(a) outwards + sin(a) (cos(b) north + sin(b) east), (a, b) = angles: [2, N].
-/// v: [4, N]. Throws lior::Error as observer_frame does, and unless 0 <= speed <= 1.
+/// Toward the past it is -e_0 + n and (-e_0 + speed n) / sqrt(..): what arrives from there, seen
+/// backwards. v: [4, N]. Throws lior::Error as observer_frame does, and unless 0 <= speed <= 1.
 void observed_velocities(const AnyMetric<double>& metric, View<const double, 2> x,
                          View<const double, 2> angles, double speed, Observer observer,
-                         View<double, 2> v);
+                         View<double, 2> v, Toward toward = Toward::future);
 
 }  // namespace lior::geometry
