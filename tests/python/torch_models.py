@@ -25,7 +25,7 @@ MODELS = {
         "heads": 2,
         "count_orders": 3,
         "recent_orders": 3,
-        "recent_window": 6,
+        "recent_window": 3,  # of 9 tokens: those that come again do so in it and before it
         **BYTES,
     },
     "counts, n-grams": {"heads": 2, "count_orders": 3, "ngram_orders": 6, "ngram_bits": 5, **BYTES},
