@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import lior.torch as lt  # noqa: E402
+from lior.torch import _keywords  # noqa: E402
 from torch._dynamo.utils import counters  # noqa: E402
 from torch_models import LAYERS  # noqa: E402
 
@@ -33,35 +34,47 @@ def test_one_graph_serves_all_lengths(layer):
     assert counters["stats"]["unique_graphs"] == 1
 
 
-class Renamed(torch.nn.Module):
-    """A module whose parameters have other names: torch.export writes self.in.weight into a program's text, which Python
-    does not read."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.names = list(dict(module.named_parameters()))
-        self.held = torch.nn.ParameterList(module.parameters())
-        self.module = [module]  # no submodule, whose names would count
-
-    def forward(self, *args):
-        return torch.func.functional_call(self.module[0], dict(zip(self.names, self.held)), args)
-
-
-def exported(module, *args):
-    """By a file, with the length, the second axis of the first argument, open."""
+def exported(module, argument):
+    """By a file, with the length, the argument's second axis, open."""
     length = torch.export.Dim("length", min=2, max=4096)
-    shapes = {"args": ({1: length},)}
     file = io.BytesIO()
-    torch.export.save(torch.export.export(Renamed(module), args, dynamic_shapes=shapes), file)
+    torch.export.save(torch.export.export(module, (argument,), dynamic_shapes=({1: length},)), file)
     file.seek(0)
-    return torch.export.load(file).module()
+    return torch.export.load(file)
 
 
 def test_an_exported_layer_takes_any_length(layer):
-    program = exported(layer, torch.randn(2, 5, 16, dtype=torch.float64))
+    program = exported(layer, torch.randn(2, 5, 16, dtype=torch.float64)).module()
+    assert dict(program.named_parameters()).keys() == dict(layer.named_parameters()).keys()
     for length in (2, 5, 70):
         x = torch.randn(2, length, 16, dtype=torch.float64)
         torch.testing.assert_close(program(x), layer(x))
+
+
+def test_what_torch_makes_of_an_exported_layer_keeps_its_names():
+    layer, x = lt.GeometricMamba(16, heads=2), torch.randn(2, 5, 16)
+    program = torch.export.export(layer, (x,))
+    for form in (torch.export.unflatten(program), program.run_decompositions().module()):
+        assert dict(form.named_parameters()).keys() == dict(layer.named_parameters()).keys()
+        torch.testing.assert_close(form(x), layer(x))
+
+
+def test_torch_writes_keywords_as_it_writes_names_that_are_none():
+    """And all other names as before."""
+    write = torch.fx.graph._format_target
+    assert write("self", "in.weight") == 'getattr(self, "in").weight'
+    assert write("self", "blocks.0.mixer.in") == 'getattr(getattr(self.blocks, "0").mixer, "in")'
+    for name in ("out.weight", "blocks.0.norm", "inner", "match", "0"):
+        assert write("self", name) == write.__wrapped__("self", name)
+
+
+def test_only_a_torch_that_has_the_fault_is_mended(monkeypatch):
+    mended = torch.fx.graph._format_target
+    _keywords.mend()
+    assert torch.fx.graph._format_target is mended
+    monkeypatch.delattr(torch.fx.graph, "_format_target")
+    _keywords.mend()
+    assert not hasattr(torch.fx.graph, "_format_target")
 
 
 def test_an_exported_model_takes_any_length():
@@ -70,7 +83,7 @@ def test_an_exported_model_takes_any_length():
     torch.manual_seed(1)
     model = lt.Model({"data": "text.txt", **{f"model.{k}": v for k, v in sizes.items()}})
     torch.nn.init.normal_(model.output.weight, std=0.3)
-    program = exported(model, torch.randint(32, (2, 5)))
+    program = exported(model, torch.randint(32, (2, 5))).module()
     for length in (3, 40):
         tokens = torch.randint(32, (2, length))
         torch.testing.assert_close(program(tokens), model(tokens))

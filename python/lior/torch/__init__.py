@@ -9,7 +9,7 @@ Operators are functions of `lior.torch.ops`: they have gradients of any order, w
 graphs of torch.compile, and read and write tensors where they lie, on the processor. Needs torch 2.5 or later.
 """
 
-from lior.torch import cuda, ops
+from lior.torch import _keywords, cuda, ops
 from lior.torch.layers import CausalField, GeometricAttention, GeometricMamba, Layer
 from lior.torch.model import Model, ShortConvolution, draw, export, from_run
 from lior.torch.modules import (
@@ -22,6 +22,8 @@ from lior.torch.modules import (
     unpack,
 )
 from lior.torch.optim import LIoROptimizer
+
+_keywords.mend()
 
 __all__ = [
     "CausalField",

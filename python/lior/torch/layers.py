@@ -152,7 +152,9 @@ class Layer(nn.Module):
         by its parts."""
         if "readout" in self._modules and not is_plain(self.readout):
             return self._scanned(projection, state, lengths)
-        z, last, *_ = ops.layer_inner(spec, projection, self._own(), state, lengths)
+        # Where a kind has none, one without numbers: programs of AOTInductor give None for an empty list.
+        own = self._own() or [projection.new_empty(0)]
+        z, last, *_ = ops.layer_inner(spec, projection, own, state, lengths)
         return z, last
 
     def _scanned(

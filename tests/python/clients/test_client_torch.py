@@ -23,6 +23,18 @@ def test_inductor_keeps_one_graph():
     torch.testing.assert_close(slopes[1], slopes[0], rtol=1e-3, atol=1e-4)
 
 
+def test_inductor_packages_what_is_exported(tmp_path):
+    model, tokens = small_model(), tokens_of(2, 10)
+    shapes = ({1: torch.export.Dim("length", min=2, max=4096)},)
+    program = torch.export.export(model, (tokens,), dynamic_shapes=shapes)
+    path = str(tmp_path / "model.pt2")
+    torch._inductor.aoti_compile_and_package(program, package_path=path)
+    packaged = torch._inductor.aoti_load_package(path)
+    for length in (3, 10, 40):
+        tokens = tokens_of(2, length)
+        torch.testing.assert_close(packaged(tokens), model(tokens), rtol=1e-4, atol=1e-5)
+
+
 def steps(model, optimizer, tokens, count=3):
     for _ in range(count):
         scores = model(tokens[:, :-1])

@@ -178,7 +178,7 @@ def layer_inner_backward(
         array(dz),
         None if d_last is None else array(d_state),
         lengths=lengths,
-        out=(array(d_projection), *arrays_like(d_own, own)),
+        out=(array(d_projection), *arrays_like(d_own, own[: len(layer.inner_names)])),
     )
     return d_projection, d_own, d_state
 
@@ -258,7 +258,7 @@ def layer_inner(
     lengths: Optional[List[int]] = None,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """z [B, N, out], which W_o reads, of a projection W_in v + bias [B, N, P] and the parameters of its own that the
-    layer has between the two (nn.Layer.inner_names); the last state [B, state_size], empty without a first one; and y
+    layer has between the two (nn.Layer.inner_names), or more, which count for nothing; the last state [B, state_size], empty without a first one; and y
     and what else the way back needs. spec: layer_spec(). lengths: of sequences that lie one behind another in one row,
     B = 1, with a state each; none sees another."""
     layer, projection = layer_of(spec), dense(projection)
