@@ -88,6 +88,34 @@ NumPy training_places(const Data& data, std::uint64_t seed, Index step, Index ba
   });
 }
 
+nb::tuple packed_batch(const Data& data, std::uint64_t seed, Index step, Index batch,
+                       Index length) {
+  LIOR_CHECK(data.source->packs(length),
+             "no sequence is shorter than {} tokens; training_batch has rows of them", length);
+  LIOR_CHECK(batch >= 1, "batch is {}; expected at least 1", batch);
+  const Index room = checked_product(batch, length, "tokens");
+  Array<std::int32_t, 1> tokens({room}), targets({room});
+  std::vector<train::Range> sequences(static_cast<std::size_t>(train::most_packed(room)));
+  Call().run([&] {
+    const Index count =
+        data.source->pack(seed, step, 0, length, tokens.view(), targets.view(), sequences);
+    sequences.resize(static_cast<std::size_t>(count));
+  });
+  Index rows = 0;
+  for (const train::Range& range : sequences) rows += range.size();
+  Call call;
+  const auto tokens_out = call.out<std::int32_t>({1, rows});
+  const auto targets_out = call.out<std::int32_t>({1, rows});
+  const auto lengths = call.out<Index>({std::ssize(sequences)});
+  const auto places = call.out<Index>({std::ssize(sequences)});
+  return call.run([&] {
+    std::copy_n(tokens.data(), rows, tokens_out.data());
+    std::copy_n(targets.data(), rows, targets_out.data());
+    std::ranges::transform(sequences, lengths.data(), &train::Range::size);
+    std::ranges::transform(sequences, places.data(), &train::Range::begin);
+  });
+}
+
 void bind_data(nb::module_& m) {
   nb::class_<Tokenizer>(m, "Tokenizer",
                         "How a text becomes tokens; any bytes come back as they were.")
@@ -166,7 +194,15 @@ between documents of a file; cache: a run's folder, which may hold the same text
           R"((tokens, targets): (B, N) int32, functions of (seed, step); target -1: none. generators: of a5,
 s5, z60, parity and group:EXPR, words of a few elements that make all others.)")
       .def("training_places", &training_places, "seed"_a, "step"_a, "batch"_a, "length"_a,
-           "(B,) int64: where in the text the rows of that training_batch begin.");
+           "(B,) int64: where in the text the rows of that training_batch begin.")
+      .def(
+          "packs", [](const Data& d, Index length) { return d.source->packs(length); }, "length"_a,
+          "Whether documents are shorter than `length`, and `lior train` packs them.")
+      .def(
+          "packed_batch", &packed_batch, "seed"_a, "step"_a, "batch"_a, "length"_a,
+          R"((tokens, targets, lengths, places) of a step of `lior train` on documents of which some are shorter
+than `length` tokens: (1, R) int32, R at most batch * length, sequences of at most `length` one behind another; (S,) int64
+their lengths, longest first, and where each begins in the text. Model.loss_and_gradients takes all four.)");
 }
 
 void bind_tokens(nb::module_& m) {

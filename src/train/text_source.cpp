@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "lior/core/checked.h"
 #include "lior/core/random.h"
@@ -70,9 +71,11 @@ class WindowDraw {
   }
 
   bool empty() const { return parts_.empty(); }
+  /// Whether each part has a window.
+  bool all_have_windows(Index length) const { return empty() || parts_.back().size() > length; }
 
   /// The predictions of a row: `length`, or all of a part that has fewer.
-  Range draw(Random random, Index length) const {
+  Range draw(Random& random, Index length) const {
     // Those that have a window, each drawn by its size; then the short ones, each by a window's.
     const auto has_window = [&](const Range& part) { return part.size() > length; };
     const Index windows =
@@ -129,6 +132,35 @@ class TextSource : public Source {
       fill_row(text_, range, tokens[row], targets[row]);
       if (!places.empty()) places[static_cast<std::size_t>(row)] = range.begin;
     }
+  }
+
+  bool packs(Index length) const override {
+    return !is_one_document() && !training_.all_have_windows(length);
+  }
+
+  Index pack(std::uint64_t seed, Index step, Index first_row, Index length,
+             View<std::int32_t, 1> tokens, View<std::int32_t, 1> targets,
+             std::span<Range> sequences) const override {
+    check_windows(text_.split().training, training_, length, "train");
+    Random random(seed, random_stream(Purpose::training, step, first_row));
+    std::size_t count = 0;
+    for (Index left = tokens.extent(0); left > 0 && count < sequences.size(); ++count) {
+      const Range drawn = training_.draw(random, length);
+      const Index some = std::min(drawn.size(), left);
+      sequences[count] = {drawn.begin, drawn.begin + some};
+      left -= some;
+    }
+    const auto packed = sequences.first(count);
+    std::ranges::sort(packed, [](const Range& a, const Range& b) {
+      return std::pair(b.size(), a.begin) < std::pair(a.size(), b.begin);
+    });
+    Index row = 0;
+    for (const Range& range : packed) {
+      const Shape<1> size{range.size()};
+      text_.read(range.begin, {tokens.data() + row, size}, {targets.data() + row, size});
+      row += range.size();
+    }
+    return std::ssize(packed);
   }
 
   std::vector<Range> training_parts() const override { return text_.split().training; }

@@ -190,7 +190,12 @@ class Trainer {
   RunMemory plan() const {
     std::vector<Shape<2>> batches;
     for (const Index length : curriculum_.lengths()) {
-      batches.push_back({curriculum_.batch(config_.batch, length), length});
+      const Index batch = curriculum_.batch(config_.batch, length);
+      batches.push_back({batch, length});
+      if (StepBatches::packs(config_, *data_, length)) {
+        const Index most = most_packed(batch * length);
+        batches.push_back({most, batch * length / most});
+      }
     }
     RunMemory plan = plan_memory(config_, batches, evaluates() ? eval_batch() : 0, keeps_best(),
                                  data_->held_bytes() + (counts_ != nullptr ? counts_->bytes() : 0),
@@ -283,6 +288,13 @@ class Trainer {
            state_.step - best_.best()->step >= config_.patience * config_.eval_every;
   }
 
+  /// What a step takes was planned; of packed sequences, by the most that a batch has.
+  void make_room(std::span<const Index> lengths) {
+    if (lengths.empty()) return;
+    const std::size_t bytes = model_.training_bytes(lengths);
+    if (bytes > arena_->capacity()) arena_.emplace(bytes);
+  }
+
   /// The sums of losses over the whole step, and this rank's range of the gradient of its mean.
   nn::LossResult take_gradients(Index targets) {
     for (Index g = sum_.first(); g < sum_.last(); ++g) {
@@ -290,10 +302,11 @@ class Trainer {
       model_.set_dropout({.rate = config_.dropout,
                           .seed = static_cast<std::uint64_t>(config_.seed),
                           .step = state_.step * config_.accumulate + batches_.number_of(g)});
-      const auto [tokens, labels, places] = batches_.of(g);
+      const auto [tokens, labels, places, lengths] = batches_.of(g);
+      make_room(lengths);
       results_[static_cast<std::size_t>(g)] = model_.loss_and_gradients(
           View<const std::int32_t, 2>(tokens), View<const std::int32_t, 2>(labels), *arena_, places,
-          targets, rank_groups_->along());
+          targets, rank_groups_->along(), lengths);
       sum_.add(model_.gradients(), model_.row_gradients());
     }
     sum_.finish(model_.gradients());

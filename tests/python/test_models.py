@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import signal
 
 import lior
@@ -91,6 +92,66 @@ def test_training_in_python_is_the_programs(run):
     assert set(model.parameters) <= set(saved)
     for name, array in model.parameters.items():
         assert (array == saved[name]).all(), name
+
+
+@pytest.fixture(scope="module")
+def short_run(program, tmp_path_factory):
+    """Of documents that are shorter than a window."""
+    folder = tmp_path_factory.mktemp("short")
+    texts = (TEXT[i : i + 3 + i % 29] for i in range(0, 2000, 7))
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    (folder / "short.jsonl").write_text(lines)
+    return trained(program, folder, folder / "short.jsonl")
+
+
+def test_training_on_short_documents_in_python_is_the_programs(short_run):
+    config = train.Config.read(short_run / "config.json")
+    data = train.Data(config.data, config.val_fraction)
+    assert data.packs(config.length) and not data.packs(2)
+    model = train.Model(config)
+    model.initialize(config.seed)
+    optimizer = train.Optimizer(config, model)
+    lines = [json.loads(line) for line in (short_run / "metrics.jsonl").read_text().splitlines()]
+    read = 0
+    for step, line in enumerate(lines):
+        batch = data.packed_batch(config.seed, step, config.batch, config.length)
+        tokens, targets, lengths, places = batch
+        assert tokens.shape == targets.shape == (1, config.batch * config.length)
+        assert sum(lengths) == tokens.size and (np.diff(lengths) <= 0).all()
+        result = model.loss_and_gradients(tokens, targets, lengths=lengths)
+        norm = optimizer.measure()
+        rate = config.lr * train.schedule_factor(config, (step + 1) / config.steps)
+        optimizer.step(rate, config.clip / norm if 0 < config.clip < norm else 1.0)
+        read += tokens.size
+        assert line["tokens"] == read
+        assert f"{line['loss']:.6g}" == f"{result.loss:.6g}", step
+    saved = lior.io.read_safetensors(short_run / "model.safetensors")
+    for name, array in model.parameters.items():
+        assert (array == saved[name]).all(), name
+
+
+def test_a_packed_batch_is_documents_of_the_text(short_run):
+    """A step's loss is the mean over its documents, each alone."""
+    config = train.Config.read(short_run / "config.json")
+    data, model = train.Data(config.data, 0), train.Model(config)
+    model.initialize(3)
+    documents = [json.loads(line)["text"] for line in pathlib.Path(config.data).open()]
+    tokens, targets, lengths, places = data.packed_batch(1, 2, 4, 24)
+    starts = np.cumsum([0, *map(len, documents)])
+    losses, begin = [], 0
+    for length, place in zip(lengths, places):
+        own = slice(begin, begin + length)
+        document = np.searchsorted(starts, place, "right") - 1
+        text = documents[document][place - starts[document] :]
+        assert bytes(tokens[0, own].tolist()).decode() == text[:length]
+        assert bytes(targets[0, own].tolist()).decode() == text[1 : 1 + length]
+        alone = model.loss_and_gradients(tokens[:, own], targets[:, own])
+        losses.append(alone.loss * length)
+        begin += length
+    whole = model.loss_and_gradients(tokens, targets, lengths=lengths)
+    assert whole.loss == pytest.approx(sum(losses) / begin, rel=1e-6)
+    with pytest.raises(lior.Error, match="no sequence is shorter than 2 tokens"):
+        data.packed_batch(1, 2, 4, 2)
 
 
 def test_parameters_are_the_models_own(run):

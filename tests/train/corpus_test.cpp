@@ -224,6 +224,75 @@ TEST_F(LetterDocuments, ARowLiesInOne) {
   EXPECT_EQ(drawn[std::size_t{'d'}], 0);
 }
 
+/// What pack gives: the sequences, and one row of tokens and targets.
+struct Packed {
+  Packed(const Source& source, Index room, Index most, Index step, Index length = 10)
+      : tokens({room}), targets({room}), sequences(static_cast<std::size_t>(most)) {
+    const Index count = source.pack(1, step, 0, length, tokens.view(), targets.view(), sequences);
+    sequences.resize(static_cast<std::size_t>(count));
+  }
+  Index rows() const {
+    Index sum = 0;
+    for (const Range& range : sequences) sum += range.size();
+    return sum;
+  }
+  Array<std::int32_t, 1> tokens, targets;
+  std::vector<Range> sequences;
+};
+
+TEST_F(LetterDocuments, APackedBatchIsFullOfWholeOnes) {
+  const auto source = open({40, 3, 12, 1, 25}, 0);
+  ASSERT_TRUE(source->packs(10));
+  constexpr Index kRoom = 640;
+  std::array<Index, 256> tokens_of{};
+  Index all = 0;
+  for (Index step = 0; step < 40; ++step) {
+    const Packed packed(*source, kRoom, kRoom, step);
+    EXPECT_EQ(packed.rows(), kRoom);
+    Index row = 0, cut = 0, last = 10;
+    for (const Range& range : packed.sequences) {
+      const std::int32_t letter = packed.tokens(row);
+      EXPECT_LE(range.size(), last);
+      last = range.size();
+      for (Index i = row; i < row + range.size(); ++i) {
+        EXPECT_EQ(packed.tokens(i), letter);
+        EXPECT_EQ(packed.targets(i), letter);
+      }
+      std::int32_t first = 0;
+      source->read(range.begin, {&first, 1});
+      EXPECT_EQ(first, letter);
+      cut += range.size() != (letter == 'b' ? 2 : 10);
+      tokens_of[static_cast<std::size_t>(letter)] += range.size();
+      row += range.size();
+    }
+    EXPECT_LE(cut, 1);
+    all += row;
+  }
+  // Tokens are drawn as rows of windows would: 40, 12 and 25 of a window's ten, two of b's.
+  for (const auto& [letter, weight] : {std::pair('a', 40), {'b', 2}, {'c', 12}, {'e', 25}}) {
+    const double part =
+        static_cast<double>(tokens_of[static_cast<std::size_t>(letter)]) / static_cast<double>(all);
+    EXPECT_NEAR(part, weight / 79.0, 0.06) << letter;
+  }
+  EXPECT_EQ(tokens_of[std::size_t{'d'}], 0);
+}
+
+TEST_F(LetterDocuments, APackedBatchIsAFunctionOfItsStepAndHasSoManySequences) {
+  const auto source = open({40, 3, 12, 1, 25}, 0);
+  const Packed once(*source, 64, 64, 3), again(*source, 64, 64, 3), other(*source, 64, 64, 4);
+  EXPECT_EQ(once.sequences, again.sequences);
+  EXPECT_NE(once.sequences, other.sequences);
+  EXPECT_EQ(Packed(*source, 640, 5, 3).sequences.size(), 5u);
+}
+
+TEST_F(LetterDocuments, OnlyShortOnesArePacked) {
+  const auto source = open({40, 30, 25}, 0);
+  EXPECT_FALSE(source->packs(24));
+  EXPECT_TRUE(source->packs(25));
+  EXPECT_FALSE(open({40}, 0)->packs(100));
+  EXPECT_FALSE(open_source({.corpus = {.names = "builtin:a5"}})->packs(100));
+}
+
 TEST_F(LetterDocuments, AnEvaluationReadsEachFromItsStart) {
   const auto source = open({40, 3, 12, 1, 25}, 0);
   const auto stream = source->evaluation(Part::all, 0, 1000, 8, 2);

@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
+#include "lior/core/random.h"
 #include "lior/linalg/gemm.h"
+#include "lior/train/source.h"
 #include "support/error_of.h"
 
 namespace lior::train {
@@ -67,6 +72,29 @@ TEST(RunMemory, AStepTakesWhatWasPlanned) {
     model.loss_and_gradients(tokens.view(), tokens.view(), arena);
   }
   EXPECT_EQ(arena.peak(), plan.step_bytes);
+}
+
+// The trainer plans for rows and for as many short sequences as a packed batch may have.
+TEST(RunMemory, PackedSequencesTakeLittleMoreThanRowsAndTheShortest) {
+  constexpr Index kRoom = 4 * 64;
+  for (std::size_t kind = 0; kind < enum_names(nn::Mixer{}).size(); ++kind) {
+    Config config = config_of(2);
+    const auto mixer = static_cast<nn::Mixer>(kind);
+    config.model.mixers = {mixer};
+    const auto model = nn::Model<float>::planner(config.model);
+    const Index most = most_packed(kRoom);
+    const std::size_t planned =
+        std::max(model.training_bytes(4, 64), model.training_bytes(most, kRoom / most));
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      Random random(seed);
+      std::vector<Index> lengths;
+      for (Index left = kRoom; left > 0 && std::ssize(lengths) < most; left -= lengths.back()) {
+        lengths.push_back(std::min(left, 1 + random.below(seed % 2 == 0 ? 64 : 7)));
+      }
+      std::ranges::sort(lengths, std::greater());
+      EXPECT_LE(model.training_bytes(lengths), planned + planned / 1000) << name(mixer);
+    }
+  }
 }
 
 TEST(RunMemory, RoundedFactorsArePartOfIt) {

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "lior/core/thread_scope.h"
@@ -95,6 +96,35 @@ TEST_F(TrainerRanks, ThatShareSequencesTrainWhatOneDoes) {
   expect_near_one(two);
   traffic_of(4, 3, 2);
   EXPECT_EQ(values_of_run(), two);
+}
+
+// Lines of 1 to 23 letters, in rows of 32.
+TEST_F(TrainerRanks, PackShortDocumentsAsOneDoes) {
+  const std::string data = (folder_ / "lines.txt").string();
+  std::ofstream file(data);
+  for (int i = 0; i < 400; ++i)
+    file << std::string(static_cast<std::size_t>(1 + i % 23), 'a' + i % 7) << '\n';
+  file.close();
+  const auto values_of = [&](Index size) {
+    out_ = folder_ / fmt::format("lines-{}", size);
+    const std::vector<settings::Setting> settings{{"data", data, "test"},
+                                                  {"separator", std::string("\\n"), "test"},
+                                                  {"preset", std::string("tiny"), "test"},
+                                                  {"model.d_model", Index{32}, "test"},
+                                                  {"model.heads", Index{4}, "test"},
+                                                  {"model.mlp_hidden", Index{32}, "test"},
+                                                  {"threads", Index{1}, "test"},
+                                                  {"length", Index{32}, "test"},
+                                                  {"batch", Index{2}, "test"},
+                                                  {"accumulate", kMicroBatches, "test"},
+                                                  {"steps", Index{3}, "test"}};
+    comm::run_ranks(size,
+                    [&](comm::Communicator& ranks) { train(settings, out_, false, {}, ranks); });
+    return values_of_run();
+  };
+  const std::vector<float> one = values_of(1);
+  EXPECT_EQ(values_of(2), one);
+  EXPECT_EQ(values_of(4), one);
 }
 
 // 3 ranks cannot be shared by twos, nor by threes 4 micro-batches.

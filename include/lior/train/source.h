@@ -48,6 +48,10 @@ class Stream {
   Index count_, length_, together_;
 };
 
+/// The sequences that a packed batch (Source::pack) of so many tokens has at most: each has a
+/// state, so that it takes memory, however short it is.
+constexpr Index most_packed(Index tokens) { return tokens < 4 ? 1 : tokens / 4; }
+
 /// Data by a name. A model for them takes vocabulary() tokens and gives classes() scores.
 class Source {
  public:
@@ -77,6 +81,20 @@ class Source {
   virtual void fill(Purpose purpose, std::uint64_t seed, Index step, Index first_row,
                     View<std::int32_t, 2> tokens, View<std::int32_t, 2> targets,
                     Alphabet alphabet = Alphabet::all, std::span<Index> places = {}) const = 0;
+
+  /// Whether some sequences for training are shorter than `length`, so that rows of it would have
+  /// positions without a target.
+  virtual bool packs(Index /*length*/) const { return false; }
+  /// Sequences for training as fill draws them, of `length` tokens at most, one behind another,
+  /// until tokens [R] or `sequences` are full; the last one drawn is cut to what is left. Longest
+  /// first, since those of one length are computed together. Functions of (seed, step, first_row).
+  /// targets: [R]; sequences: where each lies in the text. Returns how many there are. Of data that
+  /// pack.
+  virtual Index pack(std::uint64_t /*seed*/, Index /*step*/, Index /*first_row*/, Index /*length*/,
+                     View<std::int32_t, 1> /*tokens*/, View<std::int32_t, 1> /*targets*/,
+                     std::span<Range> /*sequences*/) const {
+    return 0;
+  }
 
   /// Tokens of a text that rows for training are taken from, in order; nothing of a task.
   virtual std::vector<Range> training_parts() const { return {}; }
