@@ -72,6 +72,10 @@ const std::vector<Flag>& flags() {
        "auto: a run on a task ends as soon as its model can be made exact (lior crystallise); or "
        "off"},
       {"val_fraction", "X", "part of the text that is never trained on (0.1)"},
+      {"count_tokens", "N",
+       "tokens of the text that are counted, for presets with counts, spread over it evenly; 0: "
+       "all "
+       "(0)"},
   };
   return all;
 }

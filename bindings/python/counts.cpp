@@ -12,13 +12,16 @@
 namespace lior::python {
 namespace {
 
-void count(Counts* self, const Data& data, Index longest) {
+void count(Counts* self, const Data& data, Index longest, Index count_tokens) {
   nn::Counts none(longest);
   nn::TextCounts counts;
   SignalWatch signals;
   Call().run([&] {
     LIOR_CHECK(data.source->text() != nullptr, "data is a task; expected a text, which is counted");
-    counts = train::count_text(*data.source, std::move(none), 0, [&] { return signals.raised(); });
+    LIOR_CHECK(count_tokens >= 0, "count_tokens is {}; expected tokens to count, or 0 for all",
+               count_tokens);
+    counts = train::count_text(*data.source, std::move(none), {.tokens = count_tokens},
+                               [&] { return signals.raised(); });
   });
   signals.rethrow();
   new (self) Counts{std::make_shared<nn::TextCounts>(std::move(counts)), data.source->vocabulary()};
@@ -74,9 +77,9 @@ void bind_counts(nb::module_& m) {
 
 What a model with model.count_orders needs beside its parameters. They do not change; a pickle has no parts.)")
       .def(
-          "__init__", &count, "data"_a, "longest"_a,
-          R"(Of the training part of a text; longest: tokens in the longest contexts, 1 to 16. Counts of each
-eighth of the text are kept apart, so that a model that learns from it sees counts of the rest.)")
+          "__init__", &count, "data"_a, "longest"_a, "count_tokens"_a = 0,
+          R"(Of the training part of a text; longest: tokens in the longest contexts, 1 to 16; count_tokens: so many of
+the text, spread over it evenly, or 0, all. Counts of each eighth of the text are kept apart, so that a model that learns from it sees counts of the rest.)")
       .def_static("read", &read, "folder"_a, "longest"_a, "vocabulary"_a,
                   "From a run's counts.safetensors. Error that says what does not fit.")
       .def(

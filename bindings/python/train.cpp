@@ -400,6 +400,7 @@ left out is the preset's. Error on an unknown key, a wrong type, a value out of 
       .def_ro("steps", &Config::steps)
       .def_ro("minutes", &Config::minutes)
       .def_ro("val_fraction", &Config::val_fraction)
+      .def_ro("count_tokens", &Config::count_tokens)
       .def_ro("lr", &Config::lr)
       .def_ro("clip", &Config::clip)
       .def(

@@ -9,7 +9,7 @@
 namespace lior::train {
 namespace {
 
-// 107 bytes of memory for each byte of a megabyte of plays, 34 for each of 4 MB of King James.
+// 1.3 GB of memory, half a minute of one core (docs/decisions/032-auto.md).
 constexpr Index kMostCounted = Index{32} << 20;
 constexpr Index kTinyParameters = 580'000, kSmallParameters = 5'200'000;
 // A guess: after three minutes' worth of steps the larger model is behind (docs/decisions/039).
@@ -31,10 +31,6 @@ Index three_passes(const Config& asked, Index training_tokens) {
 std::pair<const char*, std::string> choose_name(const Config& asked, const AutoFacts& facts) {
   const Index bytes = facts.training_bytes;
   if (facts.entropy >= kUniformBits) return {"tiny", "the bytes of the text look compressed"};
-  if (bytes > kMostCounted) {
-    return {"tiny-ngrams",
-            fmt::format("counts of {} of text would take too much memory", size(bytes))};
-  }
   const double core_minutes = asked.minutes.value_or(0) * static_cast<double>(facts.cores);
   if (core_minutes >= kSmallCoreMinutes && bytes >= kSmallParameters / kParametersPerByte) {
     return {"small-counts", fmt::format("{:g} minutes on {} cores and {} of text are enough for it",
@@ -66,6 +62,10 @@ PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
   PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
                       .steps = three_passes(asked, training_tokens(facts)),
                       .why = why};
+  if (facts.training_bytes > kMostCounted && choice.config.model.count_orders > 0) {
+    choice.config.count_tokens =
+        training_tokens({.training_bytes = kMostCounted, .bytes_per_token = facts.bytes_per_token});
+  }
   if (choice.config.length > asked.length &&
       training_tokens(facts) <= facts.documents * choice.config.length) {
     choice.config.length = asked.length;
@@ -84,6 +84,7 @@ std::string choice_text(const Config& config, const PresetChoice& choice) {
   std::string text = fmt::format("preset auto: {}", config.preset);
   if (config.dropout > 0) text += fmt::format(", dropout {:g}", config.dropout);
   if (config.patience > 0) text += fmt::format(", patience {}", config.patience);
+  if (config.count_tokens > 0) text += fmt::format(", count_tokens {}", config.count_tokens);
   if (config.steps)
     text += fmt::format(", {} step{}", *config.steps, *config.steps == 1 ? "" : "s");
   return fmt::format("{}: {}; --preset NAME takes another", text, choice.why);

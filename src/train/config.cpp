@@ -59,6 +59,7 @@ settings::Fields fields(Config& c) {
       Field("samples", c.samples, {0, 1e6}).absent_in_old_files().changes_on_resume(),
       Field("patience", c.patience, kCountOrNone).absent_in_old_files().changes_on_resume(),
       {"val_fraction", c.val_fraction, {0, 0.9}},
+      Field("count_tokens", c.count_tokens, kCountOrNone).absent_in_old_files(),
       {"dtype", c.dtype},
       Field("dropout", c.dropout, {0, 0.9}).absent_in_old_files(),
       {"lr", c.lr, kPositive},

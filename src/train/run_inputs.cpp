@@ -175,6 +175,10 @@ class Opening {
   /// The counts of the training text; of a run that goes on those that it saved.
   void count() {
     const nn::ModelConfig& model = inputs_.config.model;
+    LIOR_CHECK(model.count_orders > 0 || inputs_.config.count_tokens == 0,
+               "count_tokens = {} of the text are to be counted, and the model has no counts "
+               "(model.count_orders = 0); 0 is right here",
+               inputs_.config.count_tokens);
     if (model.count_orders == 0) return;
     const Source& data = *inputs_.data;
     LIOR_CHECK(
@@ -183,15 +187,16 @@ class Opening {
         "they are needed, and 0 is right here",
         model.count_orders, inputs_.config.data);
     // A model with a window learns from what stands there.
-    const Index read_orders = model.recent_window > 0 ? 0 : model.recent_orders;
+    const CountChoice choice{.tokens = inputs_.config.count_tokens,
+                             .recent_orders = model.recent_window > 0 ? 0 : model.recent_orders};
     nn::TextCounts counts;
     const SlowReading interrupted(hooks_, inputs_.config.data);
     if (resume_ && (has_counts(folder_) || has_checkpoint(folder_))) {
       nn::Counts saved =
           load_counts(folder_, model.count_orders, model.vocabulary, inputs_.data_fingerprint);
-      counts = count_parts(data, std::move(saved), read_orders, interrupted);
+      counts = count_parts(data, std::move(saved), choice, interrupted);
     } else {
-      counts = count_text(data, counts_before(), read_orders, interrupted);
+      counts = count_text(data, counts_before(), choice, interrupted);
     }
     if (hooks_.interrupted()) throw Interrupted();
     inputs_.counts = std::make_shared<nn::TextCounts>(std::move(counts));

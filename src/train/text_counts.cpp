@@ -2,6 +2,7 @@
 #include "lior/train/text_counts.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
@@ -52,7 +53,7 @@ Index text_end(const std::vector<Range>& stretches) {
 void check_memory(std::size_t bytes, std::size_t most, Index longest) {
   LIOR_CHECK(bytes <= most,
              "the counts of the text take more than {}, half of the memory that is available; "
-             "model.count_orders below {} takes less",
+             "count_tokens, of a part of the text, or model.count_orders below {} takes less",
              bytes_text(static_cast<double>(most)), longest);
 }
 
@@ -136,10 +137,27 @@ class TableReader {
 
 }  // namespace
 
-nn::TextCounts count_text(const Source& data, Counts all, Index recent_orders,
+std::vector<Range> counted_stretches(const std::vector<Range>& training, Index tokens) {
+  constexpr Index kTogether = 1'000'000;
+  Index all = 0;
+  for (const Range& stretch : training) all += stretch.size();
+  if (tokens == 0 || tokens >= all) return training;
+  const double share = static_cast<double>(tokens) / static_cast<double>(all);
+  std::vector<Range> counted;
+  for (const Range& stretch : training) {
+    for (Index begin = stretch.begin; begin < stretch.end; begin += kTogether) {
+      const Index whole = std::min(kTogether, stretch.end - begin);
+      const auto part = static_cast<Index>(std::llround(share * static_cast<double>(whole)));
+      if (part > 0) counted.push_back({begin, begin + part});
+    }
+  }
+  return counted;
+}
+
+nn::TextCounts count_text(const Source& data, Counts all, const CountChoice& choice,
                           const std::function<bool()>& interrupted) {
   const std::size_t most = available_memory() / 2;
-  for (const Range& stretch : data.training_parts()) {
+  for (const Range& stretch : counted_stretches(data.training_parts(), choice.tokens)) {
     for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
       if (interrupted()) return {};
       all.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), all.longest()));
@@ -147,12 +165,13 @@ nn::TextCounts count_text(const Source& data, Counts all, Index recent_orders,
     }
   }
   all.finish();
-  return count_parts(data, std::move(all), recent_orders, interrupted);
+  return count_parts(data, std::move(all), choice, interrupted);
 }
 
-nn::TextCounts count_parts(const Source& data, Counts all, Index recent_orders,
+nn::TextCounts count_parts(const Source& data, Counts all, const CountChoice& choice,
                            const std::function<bool()>& interrupted) {
   const std::vector<Range> stretches = data.training_parts();
+  const std::vector<Range> counted = counted_stretches(stretches, choice.tokens);
   const std::size_t most = all.bytes() + available_memory() / 2;
   nn::TextCounts counts{.all = std::move(all)};
   counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
@@ -162,7 +181,7 @@ nn::TextCounts count_parts(const Source& data, Counts all, Index recent_orders,
     for (Index part = first; part < std::min<Index>(first + threads(), kCountParts); ++part) {
       if (interrupted()) return {};
       const Range of{part * counts.part_size, (part + 1) * counts.part_size};
-      parts.push_back(pieces_in(data, stretches, of, counts.all.longest()));
+      parts.push_back(pieces_in(data, counted, of, counts.all.longest()));
     }
     parallel_for(std::ssize(parts), 1, [&](Index begin, Index end, int) {
       for (Index i = begin; i < end; ++i) {
@@ -172,9 +191,9 @@ nn::TextCounts count_parts(const Source& data, Counts all, Index recent_orders,
     });
     check_memory(counts.bytes(), most, counts.all.longest());
   }
-  counts.recent = nn::RecentText(recent_orders);
+  counts.recent = nn::RecentText(choice.recent_orders);
   for (const Range& stretch : stretches) {
-    if (recent_orders == 0) break;
+    if (choice.recent_orders == 0) break;
     counts.recent.start(stretch.begin);
     for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
       if (interrupted()) return {};

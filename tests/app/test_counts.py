@@ -241,6 +241,25 @@ def test_contexts_do_not_reach_from_one_document_into_another(lior, inputs):
     assert sums_of_counts(out)[3] == (len(set(followed)), len(followed))
 
 
+def test_a_part_of_the_text_can_be_counted(lior, refused, inputs):
+    (inputs / "steady.toml").write_text(SETTINGS + "\n[schedule]\nwarmup = 0\nfloor = 1\n")
+    few = ("--count-tokens", 2000)
+    whole, halves = inputs / "few", inputs / "few-in-halves"
+    for out, steps in ((whole, 10), (halves, 5)):
+        answer = lior(*train(inputs, out, "--steps", steps, *few, config="steady.toml"))
+        assert answer.returncode == 0, answer.stderr
+    followed = [TEXT[i : i + 3] for i in range(2000 - 3)]  # the first of the text's million
+    assert sums_of_counts(whole)[3] == (len(set(followed)), len(followed))
+    resume = ("train", "--out", halves, "--resume", *QUIET)
+    said = refused(*resume, "--count-tokens", 3000)
+    assert "--count-tokens is 3000, but the run to resume has 2000" in said
+    assert lior(*resume, "--steps", 10).returncode == 0
+    for name in ("model.safetensors", "counts.safetensors"):
+        assert (whole / name).read_bytes() == (halves / name).read_bytes()
+    said = refused(*train(inputs, inputs / "none", *few, config="plain.toml"))
+    assert "count_tokens = 2000" in said and "model.count_orders = 0" in said
+
+
 def test_what_is_counted_may_be_byte_pairs(lior, inputs):
     out = inputs / "pairs"
     assert lior(*train(inputs, out, "--tokenizer", "bpe:300", "--steps", 4)).returncode == 0

@@ -33,10 +33,22 @@ TEST(AutoPreset, GoesByBytesCoresAndMinutes) {
   EXPECT_EQ(preset("60", 4 * kMegabyte, 1), "tiny-counts");
   EXPECT_EQ(preset("60", 4 * kMegabyte, 2), "small-counts");
   EXPECT_EQ(preset("60", kMegabyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-ngrams");
+  EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-counts");
   EXPECT_EQ(preset("15", 4 * kMegabyte, 2, kPacked), "tiny");
   EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset,
             "tiny-counts");
+}
+
+TEST(AutoPreset, OfALargeTextAPartIsCounted) {
+  const auto counted = [](Index bytes, double bytes_per_token, double bits = kProse) {
+    const AutoFacts facts{
+        .training_bytes = bytes, .bytes_per_token = bytes_per_token, .entropy = bits};
+    return chosen({}, facts).count_tokens;
+  };
+  EXPECT_EQ(counted(30 * kMegabyte, 1), 0);
+  EXPECT_EQ(counted(400 * kMegabyte, 1), 32 << 20);
+  EXPECT_EQ(counted(400 * kMegabyte, 4), 8 << 20);
+  EXPECT_EQ(counted(400 * kMegabyte, 1, kPacked), 0);  // tiny counts nothing
 }
 
 TEST(AutoPreset, ASmallTextIsNotLearntByHeart) {

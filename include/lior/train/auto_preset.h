@@ -26,9 +26,9 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 /// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
 /// for what they leave open.
 ///   bytes that look compressed: tiny;
-///   more than 32 MB of text, whose counts would take too much memory: tiny-ngrams;
 ///   else counts of the text: small-counts where 5 M parameters have 120 minutes of a core at
 ///   least, and a byte for four of them; tiny-counts else.
+/// Of more than 32 MB of text so many are counted (1 GB of memory, half a minute of a core).
 /// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
 /// 50 steps, patience. Documents that are shorter than the preset's sequences, on average:
 /// sequences as short as `asked` has them, so that few are padded. Without steps and minutes: three

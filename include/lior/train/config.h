@@ -55,6 +55,8 @@ struct Config {
   Index samples = 0;      ///< tokens that are written at each evaluation of a text (samples.jsonl)
   Index patience = 0;  ///< evaluations past the best one that end the run (of a text); 0: none do
   double val_fraction = 0.1;  ///< the tail of a file that is never trained on
+  Index count_tokens = 0;     ///< so many of the training text are counted for model.count_orders,
+                              ///< spread over it evenly; 0: all
   linalg::Precision dtype = linalg::Precision::float32;  ///< of the layers' products
   double dropout = 0;  ///< part of what layers and n-grams add that a step leaves out (dropout.h)
   double lr = 1e-3;
