@@ -19,6 +19,31 @@ def start() -> None:
     global _INITIAL
     _INITIAL = threads()
     os.register_at_fork(after_in_child=lambda: set_threads(1))
+    _register_with_threadpoolctl()
+
+
+def _register_with_threadpoolctl() -> None:
+    """threadpoolctl, where it is installed, shows and limits these threads beside those of OpenMP and of BLAS."""
+    try:
+        from threadpoolctl import LibController, register
+    except ImportError:  # also a version that takes no controllers
+        return
+
+    class LiorController(LibController):
+        user_api = "openmp"
+        internal_api = "lior"
+        filename_prefixes = ("_lior.",)
+
+        def get_num_threads(self) -> int:
+            return threads()
+
+        def set_num_threads(self, num_threads: int) -> None:
+            set_threads(num_threads)
+
+        def get_version(self) -> None:
+            return None
+
+    register(LiorController)
 
 
 class Follower:

@@ -2,6 +2,8 @@
 """torch.ops.lior: values against formulas in torch, gradients by gradcheck, torch.library's own checks, and
 torch.compile without a break of the graph."""
 
+import pydoc
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -244,6 +246,16 @@ def test_what_does_not_fit_is_named():
         ops.bilinears(torch.ones(5, 4, dtype=torch.int64), torch.ones(3, 4, 4, dtype=torch.int64))
     with pytest.raises(ValueError, match="transition"):
         ops.ci8_scan(*scan_inputs()[:4], "sideways")
+
+
+@pytest.mark.parametrize("name", ops.__all__)
+def test_help_shows_arguments_and_what_is_computed(name):
+    shown = pydoc.render_doc(getattr(ops, name), renderer=pydoc.plaintext)
+    title, *text = shown.split(f"\n{name}(", 1)
+    assert text, shown
+    signature, _, meaning = text[0].partition("\n")
+    assert "*args" not in signature or name == "is_plain_call", signature
+    assert len(meaning.split()) >= 5, shown
 
 
 def test_other_devices_are_named_with_the_remedy():

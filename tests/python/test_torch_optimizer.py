@@ -60,12 +60,12 @@ def test_torch_accepts_the_step():
     torch.manual_seed(3)
     many = lambda: [torch.randn(5, 7), torch.randn(3)]
     results = torch.library.opcheck(
-        lt.ops.lior_step, (many(), many(), [], [], "exact", 1, 1.0, 0.1)
+        torch.ops.lior.lior_step.default, (many(), many(), [], [], "exact", 1, 1.0, 0.1)
     )
     assert results and set(results.values()) == {"SUCCESS"}
     net = [torch.randn(3, 4), torch.randn(3), torch.randn(3), torch.randn(1)]
     results = torch.library.opcheck(
-        lt.ops.lior_step, (many(), many(), many(), net, "manifold", 2, 1.0, 0.1)
+        torch.ops.lior.lior_step.default, (many(), many(), many(), net, "manifold", 2, 1.0, 0.1)
     )
     assert results and set(results.values()) == {"SUCCESS"}
 

@@ -9,7 +9,7 @@ a keyword then: `getattr(self, "in")`."""
 
 import keyword
 from functools import wraps
-from typing import Callable
+from typing import Any, Callable, cast
 
 from torch.fx import graph
 
@@ -29,4 +29,4 @@ def mend() -> None:
     """Mends torch.fx in this process, if it writes a keyword as an attribute. Twice is once."""
     write = getattr(graph, "_format_target", None)
     if write is not None and write("self", "in") == "self.in":
-        graph._format_target = _reads_keywords(write)
+        cast(Any, graph)._format_target = _reads_keywords(write)

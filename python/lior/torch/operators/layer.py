@@ -24,6 +24,7 @@ def layer_spec(kind: str, d_model: int, **options: Any) -> str:
 
 @functools.lru_cache(maxsize=None)
 def layer_of(spec: str) -> nn.Layer:
+    """The layer that layer_spec put into a string."""
     kind, d_model, options = json.loads(spec)
     return nn.Layer(kind, d_model, **options)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A step of the LIoR optimiser."""
 
+import functools
 from typing import Any, List
 
 import torch
@@ -12,8 +13,7 @@ from lior.torch.operators.define import plain_forms_hold, refuse, without_autoca
 from lior.torch.operators.tensors import all_dense, follow_threads
 
 
-@torch.library.custom_op("lior::lior_step", mutates_args=("values", "memories"), device_types="cpu")
-def lior_step(
+def _step(
     values: List[Tensor],
     gradients: List[Tensor],
     memories: List[Tensor],
@@ -47,15 +47,28 @@ def lior_step(
     )
 
 
-@lior_step.register_kernel("cuda")
+_operator = torch.library.custom_op(
+    "lior::lior_step", _step, mutates_args=("values", "memories"), device_types="cpu"
+)
+
+
+@functools.wraps(_step)  # what help() shows
+def lior_step(*args: Any, **named: Any) -> None:
+    _operator(*args, **named)
+
+
+lior_step.__name__ = lior_step.__qualname__ = "lior_step"
+
+
+@_operator.register_kernel("cuda")
 def _plain_step(*args: Any) -> None:
     without_autocast(formulas.lior_step, *args)
 
 
-@lior_step.register_kernel(("xpu", "mps"))
+@_operator.register_kernel(("xpu", "mps"))
 def _refused(*args: Any) -> None:
     refuse("lior_step", *args)
 
 
-@lior_step.register_fake
+@_operator.register_fake
 def _(*args: Any) -> None: ...

@@ -10,7 +10,12 @@ from lior._threads import Follower
 from lior.typing import NDArray
 
 #: Before a kernel: torch.set_num_threads holds for it too.
-follow_threads = Follower(torch.get_num_threads)
+_follow = Follower(torch.get_num_threads)
+
+
+def follow_threads() -> None:
+    """Takes over torch's number of threads whenever that changes; lior.set_threads holds in between."""
+    _follow()
 
 
 def dense(tensor: Tensor) -> Tensor:
