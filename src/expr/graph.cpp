@@ -223,6 +223,20 @@ bool Graph::contains(Id y, Index input) const {
   return false;
 }
 
+Id Graph::replace_inputs(Id y, std::span<const Id> nodes) {
+  std::vector<Id> now(static_cast<std::size_t>(y) + 1, -1);
+  const auto at = [&](Id id) { return id < 0 ? id : now[id]; };
+  for (const Id id : below(y, [](Id) { return false; })) {
+    const Node node = (*this)[id];
+    if (node.op == Op::input) {
+      now[id] = nodes[static_cast<std::size_t>(node.a)];
+    } else {
+      now[id] = node.op == Op::constant ? id : make(node.op, at(node.a), at(node.b), at(node.c));
+    }
+  }
+  return now[y];
+}
+
 Id Graph::derivative(Id y, Index input) {
   const auto place = static_cast<std::size_t>(input);
   if (slopes_.size() <= place) slopes_.resize(place + 1);

@@ -150,6 +150,7 @@ void MetricFormulas::read_components() {
 
 void MetricFormulas::read_line_element() {
   const Id form = read_form(description_.line_element);
+  form_ = form;
   for (Index m = 0; m < d_; ++m) {
     const Id slope = graph_.derivative(form, d_ + m);
     for (Index n = 0; n < d_; ++n) {
@@ -225,13 +226,20 @@ void MetricFormulas::read_chart() {
 std::string MetricFormulas::fault(std::span<const double> x, Index m, Index n,
                                   std::span<const Index> axes) {
   constexpr std::size_t kShown = 60;
-  const auto slope = [&](Id id) {
+  // g_mm is also the line element itself where dx^m is 1 and the others are 0, without the factors
+  // that two derivatives bring in.
+  const bool is_form = form_ && m == n;
+  std::vector<Id> point;
+  for (Index k = 0; k < d_; ++k) point.push_back(coordinate(k));
+  for (Index k = 0; k < d_; ++k) point.push_back(graph_.constant(k == m ? 1 : 0));
+  const auto part = [&](Id id) {
+    if (is_form) id = graph_.replace_inputs(id, point);
     for (const Index k : axes) id = graph_.derivative(id, k);
     return id;
   };
-  const Id whole = slope(entry(m, n));
+  const Id whole = part(is_form ? *form_ : entry(m, n));
   std::vector<Id> parts;
-  for (std::size_t k = 0; k < definitions_.size(); ++k) parts.push_back(slope(definitions_[k]));
+  for (std::size_t k = 0; k < definitions_.size(); ++k) parts.push_back(part(definitions_[k]));
   std::vector<double> inputs(x.begin(), x.end());
   inputs.resize(static_cast<std::size_t>(2 * d_));
   const auto fault = expr::find_fault(graph_, whole, inputs);

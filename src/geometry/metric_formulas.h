@@ -58,6 +58,7 @@ class MetricFormulas {
   Index d_;
   expr::Graph graph_;
   std::vector<expr::Id> g_, plane_;
+  std::optional<expr::Id> form_;  // the line element
   expr::Id edge_, horizon_;
   Chart chart_;
   expr::Definitions definitions_;

@@ -95,5 +95,19 @@ TEST(Graph, FormulasThatGrowWithoutBoundAreRefused) {
             std::string::npos);
 }
 
+TEST(Graph, NodesStandInPlaceOfInputs) {
+  Formula f("x^2*y + sin(x)/y + a");
+  const Id x = f.graph.input(0), y = f.graph.input(1);
+  const Id swapped[] = {y, x}, whole[] = {f.graph.multiply(x, y), f.graph.constant(1)};
+  EXPECT_EQ(f.at<double>(f.graph.replace_inputs(f.id, swapped), 3, 2), f(2.0, 3.0));
+  EXPECT_EQ(f.at<double>(f.graph.replace_inputs(f.id, whole), 3, 2), f(6.0, 1.0));
+  const Id same[] = {x, y};
+  EXPECT_EQ(f.graph.replace_inputs(f.id, same), f.id);
+  // What is multiplied by 0 is gone.
+  const Id without[] = {f.graph.constant(0), y};
+  const Id left = f.graph.replace_inputs(f.graph.multiply(x, f.graph.divide(x, y)), without);
+  EXPECT_EQ(f.graph.value(left), 0.0);
+}
+
 }  // namespace
 }  // namespace lior::expr

@@ -191,7 +191,20 @@ TEST(ExpressionMetric, SaysWhereAndWhyItIsNoNumber) {
   const std::string singular = "the metric is singular at point 0 = ";
   // 2/x is what the second derivative by dx makes of dx^2/x.
   EXPECT_EQ(fault(metric_of("x, y; dx^2/x + dy^2"), {0, 1}),
-            singular + "(0, 1): metric.x.x is inf, by 2/0 in expr: line_element = dx^2/x + dy^2");
+            singular + "(0, 1): metric.x.x is inf, by 1/0 in expr: line_element = dx^2/x + dy^2");
+  EXPECT_EQ(
+      fault(metric_of("x, y; (dx^2 + 3*dy^2)/x^2"), {0, 1}),
+      singular + "(0, 1): metric.x.x is inf, by 1/0 in expr: line_element = (dx^2 + 3*dy^2)/x^2");
+  EXPECT_EQ(fault(metric_of("x, y; 4*dx^2 + 2*dx*dy/x + 9*dy^2"), {0, 1}),
+            singular +
+                "(0, 1): metric.x.y is inf, by 2/0 in expr: line_element = 4*dx^2 + 2*dx*dy/x + "
+                "9*dy^2");
+  EXPECT_EQ(fault(metric_of("x, y; log(x)*dy^2 + dx^2/x + dy^2"), {0, 1}),
+            singular +
+                "(0, 1): metric.x.x is inf, by 1/0 in expr: line_element = "
+                "log(x)*dy^2 + dx^2/x + dy^2");
+  EXPECT_EQ(fault(metric_of("x, y; s = dx/x; s^2 + dy^2"), {0, 1}),
+            singular + "(0, 1): metric.x.x is inf, by 1/0 in expr: definitions.s = dx/x");
   // The innermost definition, where one is at fault.
   const auto metric = metric_of("x, y; f = 2*g; g = log(x); dx^2 + f^2*dy^2 + dx*dy/(1 - y)");
   EXPECT_EQ(fault(metric, {0, 3}), singular +

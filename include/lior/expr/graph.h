@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -86,6 +87,9 @@ class Graph {
   /// d y / d input. That of |x| at 0 is 1, of min and max where they are equal that of the first
   /// argument; comparisons have none.
   Id derivative(Id y, Index input);
+
+  /// y with nodes in place of inputs 0, 1, .., each of which has one.
+  Id replace_inputs(Id y, std::span<const Id> nodes);
 
   /// Whether y's formula contains the input.
   bool contains(Id y, Index input) const;
