@@ -10,7 +10,7 @@ namespace lior::train {
 namespace {
 
 // 1.3 GB of memory, half a minute of one core (docs/decisions/032-auto.md).
-constexpr Index kMostCounted = Index{32} << 20;
+constexpr Index kMostCounted = 32'000'000;
 constexpr Index kTinyParameters = 580'000, kSmallParameters = 5'200'000;
 // A guess: after three minutes' worth of steps the larger model is behind (docs/decisions/039).
 constexpr double kSmallCoreMinutes = 120;
@@ -36,9 +36,10 @@ std::pair<const char*, std::string> choose_name(const Config& asked, const AutoF
     return {"small-counts", fmt::format("{:g} minutes on {} cores and {} of text are enough for it",
                                         *asked.minutes, facts.cores, size(bytes))};
   }
-  return {
-      "tiny-counts",
-      fmt::format("a model with the counts of {} of text learns the most from it", size(bytes))};
+  const std::string counted =
+      bytes > kMostCounted ? fmt::format("{} of {}", size(kMostCounted), size(bytes)) : size(bytes);
+  return {"tiny-counts",
+          fmt::format("a model with the counts of {} of text learns the most from it", counted)};
 }
 
 }  // namespace

@@ -39,23 +39,22 @@ void fit_to_data(Config& config, const Source& data) {
 }
 
 /// Asked while the data are read: whether to stop. Says once what takes so long.
-class SlowReading {
+class SlowWork {
  public:
-  SlowReading(const Hooks& hooks, const std::string& data) : hooks_(hooks), data_(data) {}
+  SlowWork(const Hooks& hooks, std::string what) : hooks_(hooks), what_(std::move(what)) {}
 
   bool operator()() {
     constexpr double kSilence = 0.5;  // seconds
     if (!said_ && timer_.seconds() > kSilence) {
       said_ = true;
-      hooks_.say(data_ == "-" ? "reading the standard input to its end"
-                              : fmt::format("reading {}", shown_names(data_)));
+      hooks_.say(what_);
     }
     return hooks_.interrupted();
   }
 
  private:
   const Hooks& hooks_;
-  std::string data_;
+  std::string what_;
   Timer timer_;
   bool said_ = false;
 };
@@ -113,7 +112,7 @@ class Opening {
     DataChoice choice = data_choice(inputs_.config);
     choice.made = tokenizer_before();
     if (inputs_.before) choice.cache = folder_;
-    inputs_.data = open_source(choice, SlowReading(hooks_, inputs_.config.data));
+    inputs_.data = open_source(choice, reading());
     if (hooks_.interrupted()) throw Interrupted();
     if (const Corpus* corpus = inputs_.data->corpus()) take(*corpus);
     const Task* task = inputs_.data->task();
@@ -124,11 +123,17 @@ class Opening {
     fit_to_data(inputs_.config, *inputs_.data);
   }
 
+  SlowWork reading() const {
+    const std::string& data = inputs_.config.data;
+    return {hooks_, data == "-" ? "reading the standard input to its end"
+                                : fmt::format("reading {}", shown_names(data))};
+  }
+
   void take(const Corpus& corpus) {
     if (!inputs_.before && leaves_preset(settings_)) choose(corpus);
     Config& config = inputs_.config;
     inputs_.data_bytes = corpus.text().size();
-    inputs_.data_fingerprint = corpus.fingerprint(SlowReading(hooks_, config.data));
+    inputs_.data_fingerprint = corpus.fingerprint(reading());
     if (hooks_.interrupted()) throw Interrupted();
     if (!corpus.is_pipe()) config.data = absolute_names(config.data);
     if (!corpus.note().empty()) hooks_.say(corpus.note());
@@ -190,7 +195,7 @@ class Opening {
     const CountChoice choice{.tokens = inputs_.config.count_tokens,
                              .recent_orders = model.recent_window > 0 ? 0 : model.recent_orders};
     nn::TextCounts counts;
-    const SlowReading interrupted(hooks_, inputs_.config.data);
+    const SlowWork interrupted(hooks_, "counting what follows what in the text");
     if (resume_ && (has_counts(folder_) || has_checkpoint(folder_))) {
       nn::Counts saved =
           load_counts(folder_, model.count_orders, model.vocabulary, inputs_.data_fingerprint);

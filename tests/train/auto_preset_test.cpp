@@ -46,8 +46,8 @@ TEST(AutoPreset, OfALargeTextAPartIsCounted) {
     return chosen({}, facts).count_tokens;
   };
   EXPECT_EQ(counted(30 * kMegabyte, 1), 0);
-  EXPECT_EQ(counted(400 * kMegabyte, 1), 32 << 20);
-  EXPECT_EQ(counted(400 * kMegabyte, 4), 8 << 20);
+  EXPECT_EQ(counted(400 * kMegabyte, 1), 32 * kMegabyte);
+  EXPECT_EQ(counted(400 * kMegabyte, 4), 8 * kMegabyte);
   EXPECT_EQ(counted(400 * kMegabyte, 1, kPacked), 0);  // tiny counts nothing
 }
 
