@@ -163,6 +163,7 @@ std::vector<settings::Setting> given_settings(const Arguments& arguments,
   if (arguments.parameters) {
     all.push_back({"parameters", settings::TextValue{*arguments.parameters}, "--parameters"});
   }
+  read_parameters(all);
   if (arguments.steps) {
     all.push_back(
         {"integrator.steps", settings::TextValue{std::to_string(*arguments.steps)}, "--steps"});
@@ -178,6 +179,15 @@ bool is_unused(const std::string& folder) {
   return true;
 }
 
+/// Throws where parameters stand behind a colon, as those of metrics do.
+void check_has_no_parameters(const char* flag, const std::string& text) {
+  const std::size_t colon = text.find(':');
+  LIOR_CHECK(
+      colon == text.npos || text.find('=', colon) == text.npos || std::filesystem::exists(text),
+      "{} {}: parameters stand apart: {} {} --parameters {}", flag, shown(text), flag,
+      shown(text.substr(0, colon)), shown(text.substr(colon + 1)));
+}
+
 /// The configuration of the run, whose folder is fit for it.
 EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
   namespace fs = std::filesystem;
@@ -186,6 +196,8 @@ EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
              "give one of --config and --preset, not both");
   LIOR_CHECK(arguments.config || arguments.preset || arguments.resume,
              "give --preset NAME or --config FILE.toml");
+  if (arguments.config) check_has_no_parameters("--config", *arguments.config);
+  if (arguments.preset) check_has_no_parameters("--preset", *arguments.preset);
   const auto given = given_settings(arguments, display);
   EvolveConfig config, before;
   if (arguments.resume) {

@@ -3,7 +3,27 @@
 
 #include <filesystem>
 
+#include "lior/expr/constant.h"
+
 namespace lior::app {
+namespace {
+
+/// "k=1.57,a=1" of "k=pi/2,a=1"; what is no formula of numbers stays.
+std::string with_numbers(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::string_view entry = text.substr(0, text.find(','));
+    const std::size_t value = std::min(entry.find('='), entry.size() - 1) + 1;
+    const auto number = expr::constant_of(entry.substr(value));
+    out += entry.substr(0, value);
+    out += number ? fmt::format("{}", *number) : entry.substr(value);
+    if (entry.size() == text.size()) return out;
+    out += ',';
+    text.remove_prefix(entry.size() + 1);
+  }
+}
+
+}  // namespace
 
 settings::Fields fields(EvolveConfig& c) {
   using settings::Bounds, settings::Field;
@@ -86,6 +106,17 @@ settings::Fields fields(EvolveConfig& c) {
       Field("output.axis", c.output_axis).absent_in_old_files(),
       Field("output.plane", c.output_plane, kCountOrNone).absent_in_old_files(),
   };
+}
+
+void read_parameters(std::vector<settings::Setting>& given) {
+  for (settings::Setting& setting : given) {
+    if (const auto* text = std::get_if<std::string>(&setting.value);
+        text != nullptr && setting.key.starts_with("parameters.")) {
+      if (const auto number = expr::constant_of(*text)) setting.value = *number;
+    }
+    auto* words = std::get_if<settings::TextValue>(&setting.value);
+    if (words != nullptr && setting.key == "parameters") words->text = with_numbers(words->text);
+  }
 }
 
 void check_settings_are_read(const EvolveConfig& c, std::span<const settings::Setting> given) {

@@ -489,8 +489,10 @@ Run geodesic_command(Options& options) {
               "many paths: a column for each coordinate r, and dr of its velocity");
   options.add("--out", flags->out, "FILE.csv|.h5", "where their samples go (standard output)");
   options.add("--to", flags->to, "A,B,...", "or where it ends, at --length 1");
-  options.add("--event", flags->event, "FORMULA",
-              "where it is 0 along the path: theta - pi/2, r - 6, or dr; found between samples");
+  options.add(
+      "--event", flags->event, "FORMULA",
+      "where it is 0, or both sides are equal, along the path: theta - pi/2, r = 6, dr; found "
+      "between samples");
   options.add_switch("--conjugate", flags->conjugate,
                      "say where neighbours of the path come together again");
   options.add("--length", flags->length, "T", "parameter at the end (1)");

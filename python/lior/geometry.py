@@ -305,7 +305,7 @@ def find_events(
 ) -> Events:
     """Where a formula of coordinates and velocities is 0 along paths, in float64.
 
-    "theta - pi/2" is the equator's plane, "r - 6" a radius, "dr" an apsis. `paths`, `times`: what `geodesics` returned
+    "theta - pi/2" is the equator's plane, "r = 6" a radius, "dr" an apsis. `paths`, `times`: what `geodesics` returned
     and was given, and `options` the same again. A zero is found where the formula changes its sign between two samples,
     and located to rounding of the parameter. Raises lior.Error that shows the place where the text is no formula.
     """

@@ -309,6 +309,16 @@ bool has_name(std::string_view text, std::string_view name) {
   return false;
 }
 
+std::size_t find_equals(std::string_view text) {
+  const std::string_view comparing = "<>=!";
+  for (std::size_t at = text.find('='); at != text.npos; at = text.find('=', at + 1)) {
+    const bool after = at > 0 && comparing.find(text[at - 1]) != comparing.npos;
+    const bool before = at + 1 < text.size() && text[at + 1] == '=';
+    if (!after && !before) return at;
+  }
+  return text.npos;
+}
+
 std::string shown_operation(Op op, std::span<const double> arguments) {
   const auto symbol = std::find_if(std::rbegin(kOperators), std::rend(kOperators),
                                    [&](const Operator& one) { return one.op == op; });

@@ -26,7 +26,13 @@ class EventFormula {
                               return graph.input(found - names.begin());
                             },
                             .names = names};
-    const expr::Id id = expr::parse(graph, formula, scope, "event");
+    const auto read = [&](std::string_view text) {
+      return expr::parse(graph, text, scope, "event");
+    };
+    const std::size_t equals = expr::find_equals(formula);
+    const expr::Id id = equals == formula.npos ? read(formula)
+                                               : graph.subtract(read(formula.substr(0, equals)),
+                                                                read(formula.substr(equals + 1)));
     tape_ = expr::Tape(graph, {&id, 1}, 2 * d_);
   }
 

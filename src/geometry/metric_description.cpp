@@ -6,6 +6,7 @@
 #include "core/trimmed.h"
 #include "geometry/metric_statements.h"
 #include "lior/core/text.h"
+#include "lior/expr/constant.h"
 #include "lior/expr/parse.h"
 #include "lior/geometry/expression_metric.h"
 
@@ -42,7 +43,13 @@ double number_of(const Setting& setting) {
   if (const auto* number = std::get_if<Index>(&setting.value)) {
     return static_cast<double>(*number);
   }
-  throw Error(fmt::format("{}: expected a number, the parameter's default", place(setting)));
+  if (const auto* text = std::get_if<std::string>(&setting.value)) {
+    if (const auto number = expr::constant_of(*text)) return *number;
+  }
+  throw Error(
+      fmt::format("{}: expected a number, the parameter's default, or in quotes a formula "
+                  "of numbers (\"pi/2\")",
+                  place(setting)));
 }
 
 /// "- + + +", with or without blanks and commas: the number of minus signs, of `dimension`.
@@ -185,18 +192,6 @@ class Reader {
   }
 };
 
-/// The = of "key = value", which is no part of a comparison.
-std::size_t find_assignment(std::string_view statement) {
-  for (std::size_t i = 0; i < statement.size(); ++i) {
-    if (statement[i] != '=') continue;
-    const bool compares =
-        (i > 0 && std::string_view("<>=!").find(statement[i - 1]) != std::string_view::npos) ||
-        (i + 1 < statement.size() && statement[i + 1] == '=');
-    if (!compares) return i;
-  }
-  return statement.npos;
-}
-
 /// Keys that may stand on a line; any other name is a definition.
 std::string full_key(std::string_view key) {
   constexpr std::array kSingle{"summary", "signature", "expected", "line_element", "coordinates"};
@@ -212,6 +207,9 @@ MetricDescription describe_metric(const std::vector<Setting>& settings, std::str
 }
 
 MetricDescription read_metric_file(const std::filesystem::path& path) {
+  std::error_code error;
+  LIOR_CHECK(std::filesystem::is_regular_file(path, error),
+             "{}: no such file; expected a metric's, in TOML", shown_path(path.string()));
   MetricDescription out = Reader(settings::read_file(path), shown_path(path.string())).out;
   out.name = path.string();
   return out;
@@ -228,7 +226,7 @@ void add_statements(std::string_view statements, std::string_view where,
   for (Index number = 1;; ++number) {
     const std::size_t end = statements.find(';');
     const std::string_view statement = trimmed(statements.substr(0, end));
-    const std::size_t equals = find_assignment(statement);
+    const std::size_t equals = expr::find_equals(statement);
     LIOR_CHECK(!statement.empty(),
                "{}: statement {} is empty; expected key = value, or the line element", where,
                number);

@@ -2,12 +2,11 @@
 // The table of metrics, and texts that name them.
 #include "lior/geometry/metrics.h"
 
-#include <charconv>
-
 #include "geometry/metric_parameter.h"
 #include "geometry/metric_presets.h"
 #include "geometry/surfaces.h"
 #include "lior/core/text.h"
+#include "lior/expr/constant.h"
 #include "lior/geometry/expression_metric.h"
 #include "lior/geometry/hyperbolic.h"
 #include "lior/geometry/kerr.h"
@@ -102,13 +101,11 @@ std::string expected(const MetricKey& key) {
   return std::isfinite(key.above) ? fmt::format("a number > {}", key.above) : "a number";
 }
 
-/// The value of "key=value".
+/// The value of "key=value", which may be a formula of numbers.
 double value_of(std::string_view text, const MetricKey& key, std::string_view number) {
-  double value = 0;
-  const char* const last = number.data() + number.size();
-  const auto [end, fault] = std::from_chars(number.data(), last, value);
-  LIOR_CHECK(fault == std::errc{} && end == last && std::isfinite(value),
-             "metric '{}': '{}' is not a finite number", shown(text), shown(number));
+  const std::optional<double> found = expr::constant_of(number);
+  LIOR_CHECK(found, "metric '{}': '{}' is not a finite number", shown(text), shown(number));
+  const double value = *found;
   LIOR_CHECK(value > key.above && value <= key.most && (!key.whole || value == std::floor(value)),
              "metric '{}': {} is {}; expected {}", shown(text), key.name, value, expected(key));
   return value;

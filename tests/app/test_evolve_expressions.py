@@ -128,12 +128,18 @@ def test_parameters_come_from_the_environment_before_flags(lior, tmp_path):
     result = lior(
         "evolve",
         *("--preset", "driven", "--steps", 2, "--out", tmp_path / "out"),
-        *("--parameters", "force=2"),
+        *("--parameters", "force=sqrt(3)/2"),
         LIOR_EVOLVE_PARAMETERS="force=1,frequency=0.5",
     )
     assert result.returncode == 0, result.stderr
     saved = (tmp_path / "out" / "config.toml").read_text()
-    assert saved.startswith("[parameters]\nforce = 2.0\nfrequency = 0.5\n")
+    assert saved.startswith("[parameters]\nforce = 0.8660254037844386\nfrequency = 0.5\n")
+
+
+@pytest.mark.parametrize("flag, name", [("--preset", "driven"), ("--config", "mine.toml")])
+def test_parameters_behind_a_colon_are_shown_their_place(refused, tmp_path, flag, name):
+    message = refused("evolve", flag, f"{name}:force=2,b=1", "--out", tmp_path / "out")
+    assert f"parameters stand apart: {flag} {name} --parameters force=2,b=1" in message
 
 
 def test_solitons_keep_their_shape_and_energy(lior, tmp_path):
@@ -216,7 +222,7 @@ def test_what_absorbs_lowers_the_norm_and_says_so(lior, tmp_path):
             '[potential]\nexpression = "depth*x"\n',
             "unknown name 'depth'; expected one of x, y, z, t",
         ),
-        ("[parameters]\nheigth = 1\n", "parameters.heigth: no formula reads it"),
+        ("[parameters]\nheigth = '1/2'\n", "parameters.heigth: no formula reads it"),
         ("[parameters]\nt = 1\n[potential]\nexpression = 't'\n", "'t' is there already"),
         ("[parameters]\na = 'x'\n", 'parameters.a is the string "x"; it must be finite numbers'),
         (

@@ -276,6 +276,9 @@ def test_events_of_one_path_and_of_many(lior, tmp_path):
         "dop853",
     )
     found = [(event["t"], event["x"][1], event["rising"]) for event in path["events"]]
+    start = ("--from", "pi/2-0.4,0.3", "--velocity", "0,1/cos(0.4)", "--length", 10)
+    equation = ("--event", "theta = pi/2", "--method", "dop853")
+    assert one(lior, "--metric", "sphere:r=2/2", *start, *equation)["events"] == path["events"]
     want = [math.pi * (k + 0.5) for k in range(3)]
     assert [t for t, _, _ in found] == pytest.approx(want, abs=1e-6)
     assert [rising for _, _, rising in found] == [True, False, True]

@@ -63,5 +63,14 @@ TEST(Definitions, NamesStandInFormulasAsWholeWords) {
   }
 }
 
+TEST(Definitions, EqualsIsNoPartOfAComparison) {
+  EXPECT_EQ(find_equals("a = b"), 2u);
+  EXPECT_EQ(find_equals("a=b<=c"), 1u);
+  EXPECT_EQ(find_equals("a<=b = c"), 5u);
+  for (const char* text : {"", "a", "a == b", "a <= b >= c != d"}) {
+    EXPECT_EQ(find_equals(text), std::string_view::npos) << text;
+  }
+}
+
 }  // namespace
 }  // namespace lior::expr

@@ -318,8 +318,9 @@ TEST(ExpressionMetric, FilesAreRefusedWithTheirLine) {
             "hole.toml:2: metric.x.x: expected a text, or a number");
   EXPECT_EQ(file_error("coordinates = \"x\"\nmetric.x = 1\n"),
             "hole.toml:2: metric.x: expected two coordinates, such as metric.x.x");
-  EXPECT_EQ(file_error("coordinates = \"x\"\nparameters.m = \"1\"\nmetric.x.x = 1\n"),
-            "hole.toml:2: parameters.m: expected a number, the parameter's default");
+  EXPECT_EQ(file_error("coordinates = \"x\"\nparameters.m = \"x\"\nmetric.x.x = 1\n"),
+            "hole.toml:2: parameters.m: expected a number, the parameter's default, or in quotes a "
+            "formula of numbers (\"pi/2\")");
   EXPECT_EQ(file_error("coordinates = \"x\"\nexpected = \"m > 0\"\nparameters.m = -1\n"
                        "metric.x.x = 1\n"),
             "metric 'hole.toml': expected m > 0, not m=-1");

@@ -150,3 +150,21 @@ def test_a_function_that_is_singular_is_named():
         ValueError, match=r"point 0 = \(0, 1\): metric.x.x is inf, by 1/0 in .* = \(1.0\) / x"
     ):
         geometry.christoffel(metric, numpy.array([[0.0], [1.0]]))
+
+
+def test_parameters_are_formulas_of_numbers_too(tmp_path):
+    """Kasner's universe, flat but for its time: p + q + s = p^2 + q^2 + s^2 = 1."""
+    file = tmp_path / "kasner.toml"
+    file.write_text(
+        'coordinates = "t, x, y, z"\nsignature = "- + + +"\n'
+        'line_element = "-dt^2 + t^(2*p)*dx^2 + t^(2*q)*dy^2 + t^(2*s)*dz^2"\n'
+        '[parameters]\np = "-1/3"\nq = "2/3"\ns = "2/3"\n'
+    )
+    x = numpy.array([[1.0, 2.0], [0, 0], [0, 0], [0, 0]])
+    found = geometry.curvature(str(file), x)
+    numpy.testing.assert_allclose(found.ricci, 0, atol=1e-15)
+    # K = -16 p q s / t^4
+    numpy.testing.assert_allclose(found.kretschmann, 64 / 27 / x[0] ** 4, rtol=1e-14)
+    other = geometry.curvature(f"{file}:p=-2/7,q=3/7,s=6/7", x)
+    numpy.testing.assert_allclose(other.ricci, 0, atol=1e-15)
+    numpy.testing.assert_allclose(other.kretschmann, 576 / 343 / x[0] ** 4, rtol=1e-14)

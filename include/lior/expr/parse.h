@@ -45,6 +45,8 @@ void check_name(std::string_view name, std::string_view where);
 
 /// Whether `name` stands in a formula.
 bool has_name(std::string_view text, std::string_view name);
+/// The place of the = in "a = b", which is no part of a comparison; npos without one.
+std::size_t find_equals(std::string_view text);
 
 /// An operation on numbers as a formula writes it: "1/0", "log(-2)", "0^-0.5"; the number itself of
 /// a constant or an input.

@@ -19,8 +19,8 @@ struct PathEvent {
 
 /// The zeros, in the order of paths and then parameters, of a formula (lior/expr/parse.h) of the
 /// coordinates r, .. and of their velocities dr, ..: "theta - pi/2" is the equator's plane, "r - 6"
-/// a radius, "dr" an apsis. x, v: [K, d, N] are the samples of paths at `times` as `geodesics`
-/// wrote them, with the parameters that they reached, [N].
+/// a radius, "dr" an apsis; "r = 6" is "r - 6". x, v: [K, d, N] are the samples of paths at `times`
+/// as `geodesics` wrote them, with the parameters that they reached, [N].
 ///
 /// A zero is found where the formula changes its sign between two samples (or is 0 at the second
 /// one), so samples must be close enough to part two of them. It is located to rounding of the

@@ -9,7 +9,7 @@
 ///     signature = "- + + +"                      # all + without it
 ///     expected = "mass > 0"                      # of the parameters
 ///     [parameters]
-///     mass = 1                                   # its default
+///     mass = 1                                   # its default; "1/3" is a number too
 ///     [periods]
 ///     phi = "2*pi"
 ///     [ranges]
