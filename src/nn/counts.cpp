@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "lior/core/stop.h"
+
 namespace lior::nn {
 namespace {
 
@@ -12,8 +14,9 @@ namespace {
 /// random: its slots are fetched ahead.
 template <class Body>
 void each_key(const ContextTable& table, std::span<const std::uint64_t> keys, const Body& body) {
-  constexpr std::size_t kAhead = 16;
+  constexpr std::size_t kAhead = 16, kUnasked = 1 << 14;
   for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i % kUnasked == 0) check_stop();
     if (i + kAhead < keys.size()) table.prefetch(keys[i + kAhead]);
     body(i, keys[i]);
   }

@@ -6,6 +6,7 @@
 
 #include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
+#include "lior/core/stop.h"
 #include "lior/core/text.h"
 #include "lior/io/safetensors.h"
 
@@ -55,6 +56,63 @@ void check_memory(std::size_t bytes, std::size_t most, Index longest) {
              "the counts of the text take more than {}, half of the memory that is available; "
              "count_tokens, of a part of the text, or model.count_orders below {} takes less",
              bytes_text(static_cast<double>(most)), longest);
+}
+
+/// What counts of the whole text lose by each part.
+std::vector<Counts> lost_by_parts(const Source& data, const Counts& all,
+                                  const std::vector<Range>& counted, Index part_size,
+                                  std::size_t most) {
+  std::vector<Counts> lost(kCountParts);
+  std::size_t bytes = 0;
+  for (Index first = 0; first < kCountParts; first += threads()) {
+    std::vector<Pieces> parts;
+    for (Index part = first; part < std::min<Index>(first + threads(), kCountParts); ++part) {
+      const Range of{part * part_size, (part + 1) * part_size};
+      parts.push_back(pieces_in(data, counted, of, all.longest()));
+    }
+    const std::span<Counts> of_parts = std::span(lost).subspan(static_cast<std::size_t>(first));
+    parallel_for(std::ssize(parts), 1, [&](Index begin, Index end, int) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        of_parts[i] = nn::lost_without(all, parts[i]);
+      }
+    });
+    for (std::size_t i = 0; i < parts.size(); ++i) bytes += of_parts[i].bytes();
+    check_memory(bytes, most, all.longest());
+  }
+  return lost;
+}
+
+nn::TextCounts counts_by_parts(const Source& data, Counts all, const CountChoice& choice) {
+  const std::vector<Range> stretches = data.training_parts();
+  const std::size_t most = available_memory() / 2;
+  nn::TextCounts counts{.all = std::move(all)};
+  counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
+  counts.lost = lost_by_parts(data, counts.all, counted_stretches(stretches, choice.tokens),
+                              counts.part_size, most);
+  const std::size_t most_in_all = counts.all.bytes() + most;
+  counts.recent = nn::RecentText(choice.recent_orders);
+  for (const Range& stretch : stretches) {
+    if (choice.recent_orders == 0) break;
+    counts.recent.start(stretch.begin);
+    in_pieces(stretch.size(), kPiece, [&](Index begin, Index end) {
+      counts.recent.add(piece_of(data, stretch, stretch.begin + begin, stretch.begin + end, 0));
+      check_memory(counts.bytes(), most_in_all, counts.all.longest());
+    });
+  }
+  return counts;
+}
+
+/// What body() returns, or nothing where it was stopped by a yes of this question.
+template <class Body>
+nn::TextCounts until_stopped(const std::function<bool()>& question, const Body& body) {
+  auto asked = question;
+  const StopScope scope([](void* f) { return (*static_cast<std::function<bool()>*>(f))(); },
+                        &asked);
+  try {
+    return body();
+  } catch (const Stopped&) {
+    return {};
+  }
 }
 
 std::string tensor(Index n, const char* what) { return fmt::format("{}.{}", n, what); }
@@ -156,52 +214,22 @@ std::vector<Range> counted_stretches(const std::vector<Range>& training, Index t
 
 nn::TextCounts count_text(const Source& data, Counts all, const CountChoice& choice,
                           const std::function<bool()>& interrupted) {
-  const std::size_t most = available_memory() / 2;
-  for (const Range& stretch : counted_stretches(data.training_parts(), choice.tokens)) {
-    for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
-      if (interrupted()) return {};
-      all.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), all.longest()));
-      check_memory(all.bytes(), most, all.longest());
+  return until_stopped(interrupted, [&] {
+    const std::size_t most = available_memory() / 2;
+    for (const Range& stretch : counted_stretches(data.training_parts(), choice.tokens)) {
+      in_pieces(stretch.size(), kPiece, [&](Index begin, Index end) {
+        all.add(piece_of(data, stretch, stretch.begin + begin, stretch.begin + end, all.longest()));
+        check_memory(all.bytes(), most, all.longest());
+      });
     }
-  }
-  all.finish();
-  return count_parts(data, std::move(all), choice, interrupted);
+    all.finish();
+    return counts_by_parts(data, std::move(all), choice);
+  });
 }
 
 nn::TextCounts count_parts(const Source& data, Counts all, const CountChoice& choice,
                            const std::function<bool()>& interrupted) {
-  const std::vector<Range> stretches = data.training_parts();
-  const std::vector<Range> counted = counted_stretches(stretches, choice.tokens);
-  const std::size_t most = all.bytes() + available_memory() / 2;
-  nn::TextCounts counts{.all = std::move(all)};
-  counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
-  counts.lost.resize(kCountParts);
-  for (Index first = 0; first < kCountParts; first += threads()) {
-    std::vector<Pieces> parts;
-    for (Index part = first; part < std::min<Index>(first + threads(), kCountParts); ++part) {
-      if (interrupted()) return {};
-      const Range of{part * counts.part_size, (part + 1) * counts.part_size};
-      parts.push_back(pieces_in(data, counted, of, counts.all.longest()));
-    }
-    parallel_for(std::ssize(parts), 1, [&](Index begin, Index end, int) {
-      for (Index i = begin; i < end; ++i) {
-        counts.lost[static_cast<std::size_t>(first + i)] =
-            nn::lost_without(counts.all, parts[static_cast<std::size_t>(i)]);
-      }
-    });
-    check_memory(counts.bytes(), most, counts.all.longest());
-  }
-  counts.recent = nn::RecentText(choice.recent_orders);
-  for (const Range& stretch : stretches) {
-    if (choice.recent_orders == 0) break;
-    counts.recent.start(stretch.begin);
-    for (Index begin = stretch.begin; begin < stretch.end; begin += kPiece) {
-      if (interrupted()) return {};
-      counts.recent.add(piece_of(data, stretch, begin, std::min(begin + kPiece, stretch.end), 0));
-      check_memory(counts.bytes(), most, counts.all.longest());
-    }
-  }
-  return counts;
+  return until_stopped(interrupted, [&] { return counts_by_parts(data, std::move(all), choice); });
 }
 
 void save_counts(const fs::path& folder, const Counts& counts, Index vocabulary,

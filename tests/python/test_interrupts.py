@@ -195,6 +195,12 @@ def test_a_step_of_chebyshev_leaves_the_field_where_it_was(interrupted):
     assert evolution.step == 0 and np.array_equal(evolution.field(), start)
 
 
+def test_counting_a_text(interrupted, rng, tmp_path):
+    (tmp_path / "text").write_bytes(rng.integers(97, 123, 10_000_000, np.uint8).tobytes())
+    data = lior.train.Data(str(tmp_path / "text"))
+    interrupted(lambda: lior.train.Counts(data, 6))
+
+
 def test_waiting_for_a_pipe(interrupted, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
