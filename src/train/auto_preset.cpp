@@ -67,8 +67,8 @@ PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
     choice.config.count_tokens =
         training_tokens({.training_bytes = kMostCounted, .bytes_per_token = facts.bytes_per_token});
   }
-  if (choice.config.length > asked.length &&
-      training_tokens(facts) <= facts.documents * choice.config.length) {
+  if (choice.config.length > asked.length && facts.documents == 1 &&
+      training_tokens(facts) <= choice.config.length) {
     choice.config.length = asked.length;
     choice.config.batch = asked.batch;
     choice.config.eval_count = asked.eval_count;

@@ -30,9 +30,9 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 ///   least, and a byte for four of them; tiny-counts else.
 /// Of more than 32 MB of text so many are counted (1 GB of memory, half a minute of a core).
 /// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
-/// 50 steps, patience. Documents that are shorter than the preset's sequences, on average:
-/// sequences as short as `asked` has them, so that few are padded. Without steps and minutes: three
-/// times through the text, 100 to 2,000 steps.
+/// 50 steps, patience. A single document that is no longer than the preset's sequences: sequences
+/// as short as `asked` has them. Without steps and minutes: three times through the text, 100 to
+/// 2,000 steps.
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts);
 
 /// A line for a person: what a run takes, and why.
