@@ -37,13 +37,13 @@ def test_residuals_of_arrays(data, real, d, count):
     a, gamma = (data.draw(arrays((d,) * rank + (count,), real)) for rank in (2, 3))
     r = data.draw(arrays((d,) * 4 + (count,), real))
     relative = lambda residual, array: float(abs(residual).max() / abs(array).max())
-    near = lambda want: pytest.approx(want, rel=8 * np.finfo(real).eps, abs=1e-30)
+    near = lambda want: pytest.approx(want, rel=8 * float(np.finfo(real).eps), abs=1e-30)
     assert geometry.symmetry_residual(a) == near(relative(a - a.swapaxes(0, 1), a))
     assert geometry.antisymmetry_residual(a) == near(relative(a + a.swapaxes(0, 1), a))
     assert geometry.torsion_residual(gamma) == near(relative(gamma - gamma.swapaxes(1, 2), gamma))
     turned = r + r.transpose(0, 2, 3, 1, 4) + r.transpose(0, 3, 1, 2, 4)
     # The sum of three, rounded in another order.
-    want = pytest.approx(relative(turned, r), abs=8 * np.finfo(real).eps)
+    want = pytest.approx(relative(turned, r), abs=8 * float(np.finfo(real).eps))
     assert geometry.first_bianchi_residual(r) == want
 
 

@@ -297,7 +297,7 @@ class GeometricMamba(Layer):
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first token, [B, S, H]: zero with gates, else the learned unit states."""
         size = 16 if self.options["complex_state"] else 8
-        state = self.start_state(self.out.weight.new_empty(batch, 0))
+        state = self.start_state(self.norm.weight.new_empty(batch, 0))
         return state.view(batch, size, self.options["heads"])
 
     def forward(  # type: ignore[override]

@@ -35,6 +35,16 @@ def test_inductor_packages_what_is_exported(tmp_path):
         torch.testing.assert_close(packaged(tokens), model(tokens), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [lt.GeometricMamba, lt.CausalField, lt.GeometricAttention])
+def test_linears_are_quantized(make):
+    """What a layer adds, with weights and factors of 8 bits, is near what it adds with 24."""
+    layer, x = make(64), torch.randn(2, 9, 64)
+    narrow = torch.ao.quantization.quantize_dynamic(layer, {torch.nn.Linear})
+    assert "DynamicQuantizedLinear" in repr(narrow)
+    out, want = (f(x)[0] if make is lt.GeometricMamba else f(x) for f in (narrow, layer))
+    assert 0 < (out - want).norm() < 0.15 * (want - x).norm()
+
+
 def steps(model, optimizer, tokens, count=3):
     for _ in range(count):
         scores = model(tokens[:, :-1])
