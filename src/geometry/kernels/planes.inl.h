@@ -8,6 +8,8 @@
 #define LIOR_GEOMETRY_KERNELS_PLANES_INL_H
 #endif
 
+#include <cmath>
+
 #include "geometry/planes.h"
 #include "simd/for_lanes.inl.h"
 
@@ -27,15 +29,25 @@ void advance_planes(const T* HWY_RESTRICT y, T step, const SlopeSum<T>& sum, T* 
   });
 }
 
+/// 0 x is NaN where x is not finite, and a sum keeps it: one operation a vector, asked once.
 template <class T>
 bool finite_planes(const T* x, Index rows, Index stride, Index count) noexcept {
+  const hn::ScalableTag<T> d;
+  const auto zero = hn::Zero(d);
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  auto even = zero, odd = zero;
   bool finite = true;
   for (Index m = 0; m < rows; ++m) {
-    simd::HWY_NAMESPACE::for_lanes<T>(count, [&](auto d, Index n) {
-      finite &= hn::AllTrue(d, hn::IsFinite(hn::LoadU(d, x + m * stride + n)));
-    });
+    const T* const row = x + m * stride;
+    Index n = 0;
+    for (; n + 2 * lanes <= count; n += 2 * lanes) {
+      even = hn::MulAdd(hn::LoadU(d, row + n), zero, even);
+      odd = hn::MulAdd(hn::LoadU(d, row + n + lanes), zero, odd);
+    }
+    for (; n + lanes <= count; n += lanes) even = hn::MulAdd(hn::LoadU(d, row + n), zero, even);
+    for (; n < count; ++n) finite &= std::isfinite(row[n]);
   }
-  return finite;
+  return finite && hn::AllTrue(d, hn::Eq(hn::Add(even, odd), zero));
 }
 
 }  // namespace lior::geometry::HWY_NAMESPACE
