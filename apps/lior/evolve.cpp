@@ -163,7 +163,7 @@ std::vector<settings::Setting> given_settings(const Arguments& arguments,
   if (arguments.parameters) {
     all.push_back({"parameters", settings::TextValue{*arguments.parameters}, "--parameters"});
   }
-  read_parameters(all);
+  read_names(all);
   if (arguments.steps) {
     all.push_back(
         {"integrator.steps", settings::TextValue{std::to_string(*arguments.steps)}, "--steps"});

@@ -108,11 +108,20 @@ settings::Fields fields(EvolveConfig& c) {
   };
 }
 
-void read_parameters(std::vector<settings::Setting>& given) {
+void read_names(std::vector<settings::Setting>& given) {
   for (settings::Setting& setting : given) {
     if (const auto* text = std::get_if<std::string>(&setting.value);
         text != nullptr && setting.key.starts_with("parameters.")) {
       if (const auto number = expr::constant_of(*text)) setting.value = *number;
+    }
+    if (setting.key.starts_with("definitions.")) {
+      const auto* whole = std::get_if<Index>(&setting.value);
+      const auto* number = std::get_if<double>(&setting.value);
+      if (whole != nullptr) {
+        setting.value = fmt::format("{}", *whole);
+      } else if (number != nullptr) {
+        setting.value = fmt::format("{}", *number);
+      }
     }
     auto* words = std::get_if<settings::TextValue>(&setting.value);
     if (words != nullptr && setting.key == "parameters") words->text = with_numbers(words->text);

@@ -90,8 +90,9 @@ settings::Fields fields(EvolveConfig& config);
 /// Before the key of a setting in the environment: LIOR_EVOLVE_GRID_NX.
 inline constexpr std::string_view kEvolveVariablePrefix = "LIOR_EVOLVE_";
 
-/// Parameters as numbers where formulas of numbers stand: k = "pi/2", "k=pi/2,a=1".
-void read_parameters(std::vector<settings::Setting>& given);
+/// Parameters as numbers where formulas of numbers stand, k = "pi/2" or "k=pi/2,a=1", and
+/// definitions as texts where numbers do.
+void read_names(std::vector<settings::Setting>& given);
 
 /// Names of files as they are seen from any folder.
 void make_paths_absolute(EvolveConfig& config);

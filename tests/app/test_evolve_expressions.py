@@ -66,7 +66,8 @@ width = 1.5
 [definitions]
 bell = "exp(-r^2/(4*width^2))"
 r = "sqrt(x^2 + y^2)"
-ramp = "min(t, 1)"
+ramp = "min(t, one)"
+one = 1
 [potential]
 expression = "height*ramp*where(r < 2, 1, 0)"
 [metric]
