@@ -2,6 +2,7 @@
 #include "lior/nn/counts.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -127,10 +128,8 @@ ContextTable::Context& ContextTable::slot_of(std::uint64_t key) {
   return slots_[i];
 }
 
-void ContextTable::grow() {
-  constexpr std::size_t kFirst = 64;
-  const auto before =
-      std::exchange(slots_, std::vector<Context>(std::max(kFirst, 2 * slots_.size())));
+void ContextTable::grow(std::size_t size) {
+  const auto before = std::exchange(slots_, std::vector<Context>(size));
   for (const Context& context : before) {
     if (context.key != 0) slot_of(context.key) = context;
   }
@@ -142,26 +141,48 @@ void ContextTable::move_to_front(const Context& context, Follower& follower) {
   std::swap(front.count, follower.count);
 }
 
+void ContextTable::reserve(Index contexts, Index followers) {
+  LIOR_CHECK(followers_.size() + static_cast<std::size_t>(followers) <= kNone,
+             "the text has more than {} n-grams of one length; counts go up to that", kNone);
+  const auto wanted = 2 * static_cast<std::size_t>(contexts_ + contexts);
+  constexpr std::size_t kFewest = 64;
+  if (wanted > slots_.size()) grow(std::max(kFewest, std::bit_ceil(wanted)));
+  if (followers > 1) followers_.reserve(followers_.size() + static_cast<std::size_t>(followers));
+}
+
+void ContextTable::count_more(Context& context, std::uint32_t count) {
+  LIOR_CHECK(context.total <= kNone - count,
+             "a context of the counted text is followed {} times; counts go up to that",
+             context.total);
+  context.total += count;
+}
+
+void ContextTable::add_context(std::uint64_t key, std::span<const std::int32_t> tokens,
+                               std::span<const std::uint32_t> counts) {
+  Context& context = slot_of(key);
+  ++contexts_;
+  context.key = key;
+  context.first = static_cast<std::uint32_t>(followers_.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    count_more(context, counts[i]);
+    const auto next = static_cast<std::uint32_t>(followers_.size() + 1);
+    followers_.push_back({tokens[i], counts[i], i + 1 < tokens.size() ? next : kNone});
+  }
+}
+
 bool ContextTable::add(std::uint64_t key, std::int32_t token, std::uint32_t count) {
-  if (2 * static_cast<std::size_t>(contexts_) >= slots_.size()) grow();
+  reserve(1, 1);
   Context& context = slot_of(key);
   contexts_ += context.key == 0;
   context.key = key;
-  LIOR_CHECK(context.total <= kNone - count,
-             "a context of the counted text is followed {} times; "
-             "counts go up to that",
-             context.total);
-  context.total += count;
+  count_more(context, count);
+  is_packed_ = false;
   for (std::uint32_t i = context.first; i != kNone; i = followers_[i].next) {
     if (followers_[i].token != token) continue;
     followers_[i].count += count;
     move_to_front(context, followers_[i]);
     return false;
   }
-  LIOR_CHECK(followers_.size() < kNone,
-             "the text has more than {} n-grams of one length; counts "
-             "go up to that",
-             kNone);
   followers_.push_back({token, count, context.first});
   context.first = static_cast<std::uint32_t>(followers_.size() - 1);
   return true;
@@ -186,6 +207,7 @@ void ContextTable::estimate_discounts() {
 
 void ContextTable::finish() {
   estimate_discounts();
+  if (std::exchange(is_packed_, true)) return;
   std::vector<Follower> packed;
   packed.reserve(followers_.size());
   for (Context& context : slots_) {

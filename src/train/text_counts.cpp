@@ -163,8 +163,11 @@ class TableReader {
   void into(ContextTable& table) const {
     check(followers_.size() == keys_.size() && tokens_.size() == counts_.size(),
           "its arrays are not of one size");
+    constexpr Index kAhead = 16;
+    table.reserve(keys_.size(), tokens_.size());
     Index place = 0;
     for (Index c = 0; c < keys_.size(); ++c) {
+      if (c + kAhead < keys_.size()) table.prefetch(keys_[c + kAhead]);
       check(keys_[c] > (c == 0 ? 0 : keys_[c - 1]), "its keys do not rise from 1");
       const Index end = place + followers_[c];
       check(end > place && end <= tokens_.size(), "its followers are not those of its keys");
@@ -172,8 +175,12 @@ class TableReader {
         check(tokens_[i] >= (i == place ? 0 : tokens_[i - 1] + 1) && tokens_[i] < vocabulary_,
               "its tokens do not rise below the vocabulary");
         check(counts_[i] > 0, "it has a count of 0");
-        table.add(keys_[c], tokens_[i], counts_[i]);
       }
+      const auto of_context = [&](const auto& array) {
+        return array.span().subspan(static_cast<std::size_t>(place),
+                                    static_cast<std::size_t>(end - place));
+      };
+      table.add_context(keys_[c], of_context(tokens_), of_context(counts_));
       place = end;
     }
     check(place == tokens_.size(), "its followers are not those of its keys");

@@ -78,6 +78,13 @@ class ContextTable {
   /// Adds to n_c(token), and says whether it is new.
   bool add(std::uint64_t key, std::int32_t token, std::uint32_t count = 1);
 
+  /// Makes room for as many more.
+  void reserve(Index contexts, Index followers);
+  /// Adds a context that is not there yet: as add() for each of its followers, at once. Tokens
+  /// rise.
+  void add_context(std::uint64_t key, std::span<const std::int32_t> tokens,
+                   std::span<const std::uint32_t> counts);
+
   /// Once a text is counted: estimates the discounts, and puts the followers of each context side
   /// by side, by their tokens: look-ups are faster, and their sums do not depend on the order in
   /// which the text came.
@@ -90,7 +97,8 @@ class ContextTable {
 
  private:
   Context& slot_of(std::uint64_t key);
-  void grow();
+  void grow(std::size_t size);
+  void count_more(Context& context, std::uint32_t count);
   /// What follows a context often is found soon: each follower that is counted again comes first.
   void move_to_front(const Context& context, Follower& follower);
   void estimate_discounts();
@@ -99,6 +107,7 @@ class ContextTable {
   std::vector<Follower> followers_;
   std::array<double, kDiscounts> discounts_{0.5, 0.5, 0.5};
   Index contexts_ = 0;
+  bool is_packed_ = true;  // followers of each context are side by side, by their tokens
 };
 
 /// The hash of a context's tokens, first to last.
