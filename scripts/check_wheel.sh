@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs dist/*.whl, which scripts/wheel.sh made, into an environment of its own, as a user does, and fails if
 # something does not work there, or links what it must not.
+#   scripts/check_wheel.sh [PYTHON...]   and into one of each further Python, such as python3.13
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() {
@@ -12,8 +13,13 @@ fail() {
 root=$PWD
 folder=build/wheel-checked
 rm -rf $folder
-/usr/bin/python3 -m venv $folder/venv
-$folder/venv/bin/python -m pip -q --disable-pip-version-check install dist/lior-*.whl
+install_for() { # PYTHON ENVIRONMENT
+  "$1" -m venv "$folder/$2"
+  "$folder/$2/bin/python" -m pip -q --disable-pip-version-check install dist/lior-*.whl
+}
+install_for /usr/bin/python3 venv
+others=("$@")
+for i in "${!others[@]}"; do install_for "${others[$i]}" "venv-$i"; done
 ls -sh dist/lior-*.whl
 
 cd $folder # away from the sources: what is imported is what was installed
@@ -38,7 +44,8 @@ done
 venv/bin/lior info | grep -E '^licence +Apache-2.0$'
 for number in {1..200}; do echo "Line $number of a book that is not long."; done >book.txt
 venv/bin/lior train --data book.txt --steps 2 --out run 2>train.log || fail "lior train: $(cat train.log)"
-venv/bin/python -P - <<'END'
+for environment in venv*; do
+  $environment/bin/python -I - <<'END' || fail "$($environment/bin/python --version): the package does not work"
 import sys, time
 import numpy
 
@@ -55,8 +62,10 @@ frames = lior.field.evolve(lior.field.packet(8, 8), steps=2).frames
 assert numpy.isclose(numpy.linalg.norm(frames[-1]), numpy.linalg.norm(frames[0]))
 assert len("".join(lior.load("run").generate("Line ", max_tokens=5))) > 0
 assert "torch" not in sys.modules and seconds < 0.2, seconds
-print(f"lior {lior.__version__}: {lior.info()['licence']}, imported in {seconds:.3f} s of CPU")
+versions = f"Python {sys.version.split()[0]}, NumPy {numpy.__version__}"
+print(f"lior {lior.__version__}, {versions}: {lior.info()['licence']}, imported in {seconds:.3f} s of CPU")
 END
+done
 
 # One libgomp beside torch, where the tests' Python has it, whichever is imported first.
 if "$root/build/venv/bin/python" -c 'import torch' 2>/dev/null; then
