@@ -2,12 +2,14 @@
 """torch.ops.lior: values against formulas in torch, gradients by gradcheck, torch.library's own checks, and
 torch.compile without a break of the graph."""
 
+import copy
 import pydoc
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+import lior.torch as lt  # noqa: E402
 from torch_operators import (  # noqa: E402
     CASES,
     DOUBLE,
@@ -246,6 +248,18 @@ def test_what_does_not_fit_is_named():
         ops.bilinears(torch.ones(5, 4, dtype=torch.int64), torch.ones(3, 4, 4, dtype=torch.int64))
     with pytest.raises(ValueError, match="transition"):
         ops.ci8_scan(*scan_inputs()[:4], "sideways")
+
+
+def test_memory_that_a_kernel_read_can_be_freed():
+    """As FSDP does between a layer's calls; empty tensors have none."""
+    layer = copy.deepcopy(lt.GeometricMamba(16, heads=2))  # whose memory is torch's own
+    x = torch.randn(2, 3, 16, requires_grad=True)
+    out, state = layer(x)
+    out.sum().backward()
+    layer.step(torch.randn(2, 1, 16), state.flatten(1))
+    for tensor in (x, out, state, *layer.parameters()):
+        assert tensor.untyped_storage().resizable()
+    assert layer(x[:0])[0].shape == (0, 3, 16)
 
 
 @pytest.mark.parametrize("name", ops.__all__)

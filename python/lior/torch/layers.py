@@ -20,6 +20,7 @@ from lior.torch.modules import (
     sizes_of,
     working_dtype,
 )
+from lior.torch.operators.tensors import array
 
 
 class RmsNorm(nn.Module):
@@ -243,7 +244,7 @@ class Layer(nn.Module):
             arrays = None
             if all(p.is_contiguous() for p in tensors):
                 names = ops.layer_names(self.spec)
-                arrays = {name: p.detach().numpy() for name, p in zip(names, tensors)}
+                arrays = {name: array(p.detach()) for name, p in zip(names, tensors)}
             self._step_arrays = held, arrays
         return self._step_arrays[1]
 

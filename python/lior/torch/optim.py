@@ -20,6 +20,14 @@ def _is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "to_local")
 
 
+def _check_is_whole_or_dtensor(tensor: Tensor) -> None:
+    if getattr(tensor, "_fsdp_flattened", False):
+        raise RuntimeError(
+            "LIoROptimizer: FSDP1's parameters are pieces of flat tensors, whose means are not known here; "
+            "fully_shard (FSDP2) gives shards that it takes"
+        )
+
+
 def _dense_gradient(p: Tensor, maximize: bool) -> Tensor:
     gradient = cast(Tensor, p.grad)  # of those that have one
     gradient = gradient if gradient.layout == torch.strided else gradient.to_dense()
@@ -37,7 +45,7 @@ class LIoROptimizer(Optimizer):
 
     `resilience`: a LearnedMetric, or its resilience_net; the manifold form's. `maximize`: g is taken negative. Row-major
     tensors of float32 and float64 are stepped where they lie; others (channels last, bfloat16) in a copy. Of sharded
-    tensors (DTensor) the mean is that over all shards; the manifold form does not take them."""
+    tensors (DTensor) the mean is that over all shards; the manifold form does not take them, and none takes FSDP1's flat pieces."""
 
     def __init__(
         self,
@@ -93,6 +101,8 @@ class LIoROptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            for p in group["params"]:
+                _check_is_whole_or_dtensor(p)
             stepped = [p for p in group["params"] if p.grad is not None]
             if group["weight_decay"] > 0:
                 for p in stepped:

@@ -87,6 +87,34 @@ def test_two_shards_train_as_one(tmp_path, form):
     torch.testing.assert_close(empty.state_dict(), dict(got), rtol=0, atol=0)
 
 
+def worker_of_fsdp1(rank, folder):
+    from torch.distributed.fsdp import FullyShardedDataParallel, StateDictType
+
+    dist.init_process_group("gloo", rank=rank, world_size=2, init_method=f"file://{folder}/meet")
+    tokens = tokens_of(8, 12)[4 * rank : 4 * rank + 4]
+    device = torch.device("cpu")
+    model = FullyShardedDataParallel(small_model(), use_orig_params=True, device_id=device)
+    steps(model, torch.optim.SGD(model.parameters(), lr=0.1), tokens)
+    with pytest.raises(RuntimeError, match="fully_shard"):
+        lt.LIoROptimizer(model.parameters()).step()
+    with FullyShardedDataParallel.state_dict_type(model, StateDictType.FULL_STATE_DICT):
+        whole = model.state_dict()
+        if rank == 0:
+            torch.save(whole, f"{folder}/whole.pt")
+        model.load_state_dict(small_model(seed=9).state_dict())
+        loaded = model.state_dict()
+    torch.testing.assert_close(dict(loaded), dict(small_model(seed=9).state_dict()), rtol=0, atol=0)
+    dist.destroy_process_group()
+
+
+def test_two_shards_of_fsdp1_train_as_one(tmp_path):
+    torch.multiprocessing.spawn(worker_of_fsdp1, (str(tmp_path),), nprocs=2)
+    got = torch.load(tmp_path / "whole.pt")
+    model, tokens = small_model(), tokens_of(8, 12)
+    steps(model, torch.optim.SGD(model.parameters(), lr=0.1), tokens)
+    torch.testing.assert_close(dict(got), dict(model.state_dict()), rtol=1e-4, atol=1e-5)
+
+
 def test_the_manifold_form_refuses_shards(tmp_path):
     dist.init_process_group("gloo", rank=0, world_size=1, init_method=f"file://{tmp_path}/meet")
     try:
