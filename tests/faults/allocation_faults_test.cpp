@@ -421,7 +421,7 @@ TEST(AllocationFaults, InCountsOfAText) {
   const auto failed = fail_each([&] {
     const auto source = train::open_source({.corpus = {.names = folder.file("t.txt")}});
     const nn::TextCounts counts =
-        train::count_text(*source, nn::Counts(3), 2, [] { return false; });
+        train::count_text(*source, nn::Counts(3), {.recent_orders = 2}, [] { return false; });
     train::save_counts(folder.path(), counts.all, 256, 1);
     return train::load_counts(folder.path(), 3, 256, 1).table(2).contexts();
   });
