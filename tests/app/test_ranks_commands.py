@@ -2,6 +2,7 @@
 """Every command under mpirun: one rank speaks, one writes, and all end with the status of one process."""
 
 import random
+import re
 import subprocess
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_command_of_ranks_says_what_one_process_says(lior, ranks, run, command
     assert shared.returncode == alone.returncode, shared
     assert shared.stdout.rstrip("\n") == alone.stdout.rstrip("\n")  # mpirun ends the last line
     assert errors(shared) == errors(alone) and len(errors(alone)) == (alone.returncode != 0)
+
+
+def test_a_bench_says_what_lies_between_ranks(ranks):
+    alone = ranks(2, "bench", "--filter", "^comm")
+    assert alone.returncode == 0, alone
+    line = r"comm.all_to_all: 2 ranks; L \+ 2 o = [\d.e-]+ us, B = [\d.]+ GB/s \(docs/scaling.md\)\n"
+    assert re.fullmatch(line, alone.stdout)
+    with_rows = ranks(2, "bench", "--filter", "^comm|^octonion.multiply")
+    assert with_rows.returncode == 0, with_rows
+    assert re.match(line, with_rows.stdout) and with_rows.stdout.count(", 0 failed") == 1
+    wrong = ranks(2, "bench", "--filter", "(")
+    assert wrong.returncode == 2 and wrong.stderr.count("is not a regular expression") == 1
 
 
 def test_a_bench_and_a_doctor_speak_once(ranks, tmp_path):
