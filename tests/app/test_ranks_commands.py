@@ -61,7 +61,9 @@ def test_a_command_of_ranks_says_what_one_process_says(lior, ranks, run, command
 def test_a_bench_says_what_lies_between_ranks(ranks):
     alone = ranks(2, "bench", "--filter", "^comm")
     assert alone.returncode == 0, alone
-    line = r"comm.all_to_all: 2 ranks; L \+ 2 o = [\d.e-]+ us, B = [\d.]+ GB/s \(docs/scaling.md\)\n"
+    line = (
+        r"comm.all_to_all: 2 ranks; L \+ 2 o = [\d.e-]+ us, B = [\d.]+ GB/s \(docs/scaling.md\)\n"
+    )
     assert re.fullmatch(line, alone.stdout)
     with_rows = ranks(2, "bench", "--filter", "^comm|^octonion.multiply")
     assert with_rows.returncode == 0, with_rows
