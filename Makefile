@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin fronts. Both install what the machine lacks, and cost nothing the second time.
-.PHONY: build run test clients setup fuzz asan tsan deb site notebooks wheel
+.PHONY: build run check test clients setup fuzz asan tsan deb site notebooks wheel
 
 build: setup build/release/build.ninja
 	cmake --build --preset release --target lior_program
 
 run: build
 	scripts/run.sh
+
+# The checks of the sources that need no build: seconds.
+check:
+	scripts/setup.sh tests
+	scripts/check_tree.sh
 
 test: build
 	scripts/setup.sh tests
