@@ -23,6 +23,48 @@ std::string with_numbers(std::string_view text) {
   }
 }
 
+/// A setting, whether it is read, and the setting that decides that.
+struct Dependence {
+  std::string_view setting;
+  bool read;
+  std::string_view by, expected;
+};
+
+std::vector<Dependence> dependences(const EvolveConfig& c) {
+  std::vector<Dependence> all{
+      {"potential.strength", c.potential_kind != field::Potential::zero, "potential.kind",
+       "a kind"},
+      {"potential.dataset", !c.potential_file.empty(), "potential.file", "a file"},
+      {"source.dataset", !c.source_file.empty(), "source.file", "a file"},
+      {"bayes.dataset", !c.bayes_evidence.empty(), "bayes.evidence", "a file"}};
+  for (const char* setting : {"physics.tau", "bayes.update_every", "bayes.mode", "bayes.evidence",
+                              "bayes.expression", "bayes.phase"}) {
+    all.push_back(
+        {setting, c.physics_lambda_qr != 0, "physics.lambda_qr", "a number other than 0"});
+  }
+  for (const char* setting : {"physics.alpha", "memory.tolerance", "memory.horizon"}) {
+    all.push_back({setting, c.physics_lambda_f != 0, "physics.lambda_f", "a number other than 0"});
+  }
+  const auto start = [&](std::string_view setting, std::initializer_list<InitialKind> kinds,
+                         std::string_view expected) {
+    const bool read = std::find(kinds.begin(), kinds.end(), c.initial_kind) != kinds.end();
+    all.push_back({setting, read, "initial.kind", expected});
+  };
+  using enum InitialKind;
+  for (const char* setting : {"initial.width", "initial.x", "initial.y", "initial.z"}) {
+    start(setting, {packet}, "packet");
+  }
+  for (const char* setting : {"initial.kx", "initial.ky", "initial.kz"}) {
+    start(setting, {packet, plane_wave}, "packet or plane_wave");
+  }
+  start("initial.seed", {random}, "random");
+  start("initial.file", {file}, "file");
+  start("initial.dataset", {file}, "file");
+  start("initial.expression", {expression}, "expression");
+  start("initial.phase", {expression}, "expression");
+  return all;
+}
+
 }  // namespace
 
 settings::Fields fields(EvolveConfig& c) {
@@ -128,30 +170,21 @@ void read_names(std::vector<settings::Setting>& given) {
   }
 }
 
-void check_settings_are_read(const EvolveConfig& c, std::span<const settings::Setting> given) {
-  const struct {
-    const char* setting;
-    const std::string& value;
-    InitialKind kind;
-  } starts[] = {{"initial.file", c.initial_file, InitialKind::file},
-                {"initial.expression", c.initial_expression, InitialKind::expression},
-                {"initial.phase", c.initial_phase, InitialKind::expression}};
-  const auto is_given = [&](std::string_view key) {
-    return std::any_of(given.begin(), given.end(), [&](const auto& one) { return one.key == key; });
+void check_settings_are_read(EvolveConfig c, std::span<const settings::Setting> given) {
+  EvolveConfig untouched;
+  const settings::Fields now = fields(c), defaults = fields(untouched);
+  const auto text = [](const settings::Fields& of, std::string_view key) {
+    const auto named = [&](const settings::Field& field) { return field.key() == key; };
+    const std::string value = std::find_if(of.begin(), of.end(), named)->text();
+    return value.empty() ? "empty" : value;
   };
-  // A kind that is given may leave settings of another unread: they may be those of the run that a
-  // file was saved by.
-  LIOR_CHECK(
-      is_given("potential.kind") || !is_given("potential.strength") || c.potential_strength == 0 ||
-          c.potential_kind != field::Potential::zero,
-      "potential.strength is {}, and potential.kind is zero; expected a kind, which reads it",
-      c.potential_strength);
-  if (is_given("initial.kind")) return;
-  for (const auto& [setting, value, kind] : starts) {
-    LIOR_CHECK(
-        !is_given(setting) || value.empty() || c.initial_kind == kind,
-        "{} is there, and initial.kind is {}; expected initial.kind = \"{}\", which reads it",
-        setting, name(c.initial_kind), name(kind));
+  for (const Dependence& d : dependences(c)) {
+    if (d.read || !settings::last_of(given, d.setting)) continue;
+    // A file that a run saved holds every setting, those that nothing reads among them.
+    if (settings::last_of(given, d.by)) continue;
+    if (text(now, d.setting) == text(defaults, d.setting)) continue;
+    throw Error(fmt::format("{} is {}, and nothing reads it, since {} is {}; expected {}",
+                            d.setting, text(now, d.setting), d.by, text(now, d.by), d.expected));
   }
 }
 

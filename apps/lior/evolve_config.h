@@ -97,8 +97,8 @@ void read_names(std::vector<settings::Setting>& given);
 /// Names of files as they are seen from any folder.
 void make_paths_absolute(EvolveConfig& config);
 
-/// Throws where `given` settings say how the field starts, or how strong the potential is, without
-/// the kind of it, which is one that does not read them.
-void check_settings_are_read(const EvolveConfig& config, std::span<const settings::Setting> given);
+/// Throws lior::Error where a `given` setting says what nothing reads, since another setting, which
+/// is not given, decides so: potential.strength where potential.kind is zero.
+void check_settings_are_read(EvolveConfig config, std::span<const settings::Setting> given);
 
 }  // namespace lior::app

@@ -239,7 +239,7 @@ def test_a_run_past_the_memorys_horizon_names_its_key(lior, tmp_path):
             "[potential]\nkind = 'box'\n",
             'bad.toml:2: potential.kind is the string "box"; it must be one of',
         ),
-        ("[bayes]\nevidence = 'none.h5'\n", "none.h5: is missing or no HDF5 file"),
+        ("[source]\nfile = 'none.h5'\n", "none.h5: is missing or no HDF5 file"),
         ("[grid\n", "a configuration is a TOML file"),
     ],
 )

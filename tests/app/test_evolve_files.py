@@ -133,23 +133,6 @@ def test_a_complex_potential_needs_a_scheme_that_absorbs(refused, tmp_path):
     assert "rk4 cannot run with an absorbing potential; expected one of: strang" in message
 
 
-@pytest.mark.parametrize(
-    ("key", "kind"), [("file", "file"), ("expression", "expression"), ("phase", "expression")]
-)
-def test_a_start_that_the_kind_does_not_read_is_refused(refused, tmp_path, key, kind):
-    line = evolve(refused, tmp_path, "run", f'[initial]\n{key} = "x"\n')
-    assert (
-        f'initial.{key} is there, and initial.kind is packet; expected initial.kind = "{kind}"'
-        in line
-    )
-
-
-def test_a_strength_without_a_potential_is_refused(refused, lior, tmp_path):
-    line = evolve(refused, tmp_path, "run", "[potential]\nstrength = 0.5\n")
-    assert "potential.strength is 0.5, and potential.kind is zero; expected a kind" in line
-    evolve(lior, tmp_path, "free", '[potential]\nkind = "zero"\nstrength = 0.5\n')
-
-
 def test_a_start_from_no_file_is_refused(refused, tmp_path):
     line = evolve(refused, tmp_path, "run", '[initial]\nkind = "file"\n')
     assert "initial.kind is file, and initial.file is empty" in line

@@ -128,7 +128,10 @@ def test_evidence_and_metric_are_formulas_too(lior, tmp_path):
             "yoshida4 cannot run with sources",
         ),
         ('[source]\nphase = "t"\n', "source.phase is there and source.expression"),
-        ('[bayes]\nexpression = "x"\nevidence = "builtin:spots"\n', "are both there; give one"),
+        (
+            '[physics]\nlambda_qr = 1\n[bayes]\nexpression = "x"\nevidence = "builtin:spots"\n',
+            "are both there; give one",
+        ),
         (
             '[metric]\nexpression = "2"\ngxx_expression = "2"\n',
             "metric.gxx_expression with metric.gyy_expression and metric.gzz_expression each say how",
