@@ -37,11 +37,24 @@ void Communicator::all_to_all_bytes(std::span<const Bytes> outgoing,
   LIOR_CHECK(outgoing[own].count == incoming[own].count, "a rank sends itself {} and takes {}",
              outgoing[own].count, incoming[own].count);
   std::copy_n(outgoing[own].data, outgoing[own].size(), incoming[own].data);
+  count_traffic(incoming);
+  do_all_to_all(outgoing, incoming);
+}
+
+void Communicator::count_traffic(std::span<const Bytes> incoming) {
+  if (size_ == 1) return;
   ++traffic_.calls;
   for (std::size_t r = 0; r < incoming.size(); ++r) {
-    if (r != own) traffic_.bytes += incoming[r].size();
+    if (static_cast<Index>(r) != rank_) traffic_.bytes += incoming[r].size();
   }
-  do_all_to_all(outgoing, incoming);
+}
+
+std::unique_ptr<SharedMemory> Communicator::do_share(Index bytes) {
+  auto memory = std::make_unique<SharedMemory>();
+  memory->own = Buffer<std::byte>(bytes);
+  memory->of.resize(static_cast<std::size_t>(size_));
+  memory->of[static_cast<std::size_t>(rank_)] = memory->own.data();
+  return memory;
 }
 
 void Communicator::broadcast_text(std::string& text, Index root) {

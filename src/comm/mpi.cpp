@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 
+#include "comm/memory_of_host.h"
 #include "lior/core/error.h"
 #include "lior/core/timer.h"
 
@@ -109,6 +110,10 @@ class MpiRanks : public Communicator {
     MPI_Comm part = MPI_COMM_NULL;
     MPI_Comm_split(all_, static_cast<int>(colour), static_cast<int>(rank()), &part);
     return std::make_unique<MpiRanks>(part);
+  }
+
+  std::unique_ptr<SharedMemory> do_share(Index bytes) override {
+    return memory_of_host(*this, bytes);
   }
 
  private:

@@ -17,9 +17,11 @@ namespace {
 class ThreadRank : public Communicator {
  public:
   struct Shared {
-    explicit Shared(Index size) : all_here(size), shown(static_cast<std::size_t>(size)) {}
+    Shared(Index size, Index of_one_host)
+        : all_here(size), shown(static_cast<std::size_t>(size)), per_host(of_one_host) {}
     std::barrier<> all_here;
     std::vector<std::span<const Bytes>> shown;
+    Index per_host;  ///< ranks in a row that reach each other's memory
   };
 
   ThreadRank(Index rank, Index size, std::shared_ptr<Shared> shared)
@@ -58,13 +60,22 @@ class ThreadRank : public Communicator {
     const Index place = std::count(colours.begin(), before, colour);
     const Index count = std::ranges::count(colours, colour);
     std::shared_ptr<Shared> shared;
-    if (place == 0) shared = std::make_shared<Shared>(count);
+    if (place == 0) shared = std::make_shared<Shared>(count, count);
     std::vector<const std::shared_ptr<Shared>*> all(colours.size());
     all_gather(static_cast<const std::shared_ptr<Shared>*>(&shared), std::span(all));
     const auto first = std::ranges::find(colours, colour) - colours.begin();
     const std::shared_ptr<Shared> taken = *all[static_cast<std::size_t>(first)];
     shared_->all_here.arrive_and_wait();  // all have taken theirs
     return std::make_unique<ThreadRank>(place, count, taken);
+  }
+  std::unique_ptr<SharedMemory> do_share(Index bytes) override {
+    auto memory = Communicator::do_share(bytes);
+    all_gather(memory->own.data(), std::span(memory->of));
+    for (Index r = 0; r < size(); ++r) {
+      const bool is_here = r / shared_->per_host == rank() / shared_->per_host;
+      if (!is_here) memory->of[static_cast<std::size_t>(r)] = nullptr;
+    }
+    return memory;
   }
 
  private:
@@ -85,8 +96,8 @@ class ThreadRank : public Communicator {
 
 }  // namespace
 
-void run_ranks(Index size, const std::function<void(Communicator&)>& body) {
-  const auto shared = std::make_shared<ThreadRank::Shared>(size);
+void run_ranks(Index size, const std::function<void(Communicator&)>& body, Index per_host) {
+  const auto shared = std::make_shared<ThreadRank::Shared>(size, per_host > 0 ? per_host : size);
   std::exception_ptr failure;
   std::mutex mutex;
   const auto run = [&](Index rank) noexcept {

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/parallel_workers.h"
+#include "lior/comm/loan.h"
 #include "lior/core/parallel.h"
 #include "lior/field/diagnostics.h"
 #include "lior/field/integrator.h"
@@ -115,28 +116,18 @@ double time_of_density(double w, double time) {
 
 }  // namespace
 
-/// Rows of the field that this rank holds, and columns that it transforms: what is sent between
-/// ranks, and where it lies.
+/// Waves of a field whose rows ranks share: each rank's rows, cut into the columns of each rank,
+/// which takes them on loan to transform them.
 template <class T>
 struct Splitting<T>::Transpose {
   explicit Transpose(const Grid& grid)
       : share(*grid.share),
         cell(grid.d * grid.d),
-        width(grid.row_cells() * cell),
         ends(comm::even_ends(grid.row_cells(), share.ranks().size())),
-        rows(grid.numbers()),
-        columns(grid.all_nx() * column_count(share.ranks().rank()) * cell) {
-    const Index own = column_count(share.ranks().rank()) * cell;
+        parts(share.ranks(), numbers_lent(), numbers_taken()) {
     for (Index r = 0; r < share.ranks().size(); ++r) {
-      const Index begin = share.count() * first_column(r) * cell;
-      const auto count = static_cast<std::size_t>(share.count() * column_count(r) * cell);
-      row_parts.push_back(rows.span().subspan(static_cast<std::size_t>(begin), count));
-      column_parts.push_back(
-          columns.span().subspan(static_cast<std::size_t>(share.first_of(r) * own),
-                                 static_cast<std::size_t>(share.count_of(r) * own)));
+      columns.push_back({parts.taken(r), share.count_of(r)});
     }
-    out_rows.assign(row_parts.begin(), row_parts.end());
-    out_columns.assign(column_parts.begin(), column_parts.end());
   }
 
   Index first_column(Index rank) const {
@@ -148,34 +139,44 @@ struct Splitting<T>::Transpose {
   /// Cells of a row of this rank's columns.
   Index own_columns() const { return column_count(share.ranks().rank()); }
 
-  /// The whole columns of this rank, [Nx, own_columns(), D, D], from the rows of all.
-  void to_columns(const Number* data) {
-    each_part([&](Index at, Number* part, Index count) { std::copy_n(data + at, count, part); });
-    share.ranks().all_to_all<Number>(out_rows, column_parts);
+  /// A row of this rank's, from `row` and into it.
+  void put(Index i, const Number* row) const {
+    each_part(i,
+              [row](Number* part, Index at, Index count) { std::copy_n(row + at, count, part); });
   }
-  void to_rows(Number* data) {
-    share.ranks().all_to_all<Number>(out_columns, row_parts);
-    each_part([&](Index at, Number* part, Index count) { std::copy_n(part, count, data + at); });
+  void get(Index i, Number* row) const {
+    each_part(i,
+              [row](Number* part, Index at, Index count) { std::copy_n(part, count, row + at); });
   }
 
   const Share& share;
-  Index cell, width;
-  std::vector<Index> ends;       ///< of each rank's columns
-  Buffer<Number> rows, columns;  ///< rows: a part [own rows, its columns] for each rank
-  std::vector<std::span<Number>> row_parts, column_parts;
-  std::vector<std::span<const Number>> out_rows, out_columns;
+  Index cell;
+  std::vector<Index> ends;  ///< of each rank's columns
+  comm::Loan<Number> parts;
+  std::vector<RowsOfColumns> columns;  ///< this rank's, in all rows
 
  private:
-  /// copy(place in a field's rows, place in `rows`, numbers) of each row and rank.
+  std::vector<Index> numbers_lent() const {
+    std::vector<Index> counts;
+    for (Index r = 0; r < share.ranks().size(); ++r) {
+      counts.push_back(share.count() * column_count(r) * cell);
+    }
+    return counts;
+  }
+  std::vector<Index> numbers_taken() const {
+    std::vector<Index> counts;
+    for (Index r = 0; r < share.ranks().size(); ++r) {
+      counts.push_back(share.count_of(r) * own_columns() * cell);
+    }
+    return counts;
+  }
+  /// copy(what each rank has of row i, its place in the row, its numbers).
   template <class Copy>
-  void each_part(const Copy& copy) {
-    parallel_for(share.count(), 1 + 16384 / width, [&](Index begin, Index end, int) {
-      for (Index r = 0; r < share.ranks().size(); ++r) {
-        const Index count = column_count(r) * cell, first = first_column(r) * cell;
-        Number* const part = row_parts[static_cast<std::size_t>(r)].data();
-        for (Index i = begin; i < end; ++i) copy(i * width + first, part + i * count, count);
-      }
-    });
+  void each_part(Index i, const Copy& copy) const {
+    for (Index r = 0; r < share.ranks().size(); ++r) {
+      const Index count = column_count(r) * cell;
+      copy(parts.lent(r) + i * count, first_column(r) * cell, count);
+    }
   }
 };
 
@@ -326,12 +327,14 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   const Index cells = grid_.row_cells(), cell = grid_.d * grid_.d, width = cells * cell;
   // Whole lines of the cache, so that rows of all threads are aligned alike.
   const Index pitch = (width + kColumns - 1) / kColumns * kColumns;
-  if (rows_.size() < threads() * pitch) rows_ = Buffer<Number>(threads() * pitch);
+  if (rows_.size() < 2 * threads() * pitch) rows_ = Buffer<Number>(2 * threads() * pitch);
   const auto sweep_rows = [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i) {
       Number* const in_field = data + i * width;
       // Between two transforms a row is in the thread's own, as those out of place are faster.
-      Number* const row = sweep.back && sweep.forth ? rows_.data() + worker * pitch : in_field;
+      Number* const own = rows_.data() + 2 * worker * pitch;
+      Number* const row = sweep.back && sweep.forth ? own : in_field;
+      Number* const waves = transpose_ ? own + pitch : in_field;
       const auto kick = [&](const Kick& by) {
         if (by.angles.size() > 0) {
           const T* angles = by.angles.data() + i * cells;
@@ -346,50 +349,64 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
           multiply(row + c * cell, by.factors[i * cells + c], cell);
         }
       };
-      if (sweep.back) row_.inverse(in_field, row);
+      if (sweep.back) {
+        if (transpose_) transpose_->get(i, waves);
+        row_.inverse(waves, row);
+      }
       if (sweep.kick) kick(*sweep.kick);
       if (sweep.source) subtract_i(row, sweep.amount, sweep.source + i * width, width);
       if (sweep.next_kick) kick(*sweep.next_kick);
-      if (sweep.forth) row_.forward(row, in_field);
+      if (sweep.forth) {
+        row_.forward(row, waves);
+        if (transpose_) transpose_->put(i, waves);
+      }
     }
   };
-  parallel_for_workers(grid_.nx, grid_.row_grain(), rows_.size() / pitch, sweep_rows);
+  parallel_for_workers(grid_.nx, grid_.row_grain(), rows_.size() / (2 * pitch), sweep_rows);
 }
 
 template <class T>
 void Splitting<T>::columns(Number* data, const Number* drift) {
-  const Index cell = grid_.d * grid_.d;
-  if (!transpose_) return whole_columns(data, grid_.row_cells() * cell, drift);
-  transpose_->to_columns(data);
-  whole_columns(transpose_->columns.data(), transpose_->own_columns() * cell, drift);
-  transpose_->to_rows(data);
+  if (!transpose_) {
+    const RowsOfColumns all{data, grid_.nx};
+    return whole_columns({&all, 1}, grid_.row_cells(), drift);
+  }
+  transpose_->parts.lend();
+  whole_columns(transpose_->columns, transpose_->own_columns(), drift);
+  transpose_->parts.give_back();
 }
 
-/// Those of data [Nx, width], per block, in the order that is transformed fastest: there strides of
-/// powers of two do not fight for one cache set.
+/// Those of so many cells, whose rows lie in `parts`, per block, in the order that is transformed
+/// fastest: there strides of powers of two do not fight for one cache set.
 template <class T>
-void Splitting<T>::whole_columns(Number* data, Index width, const Number* drift) {
-  const Index nx = grid_.all_nx(), cell = grid_.d * grid_.d;
+void Splitting<T>::whole_columns(std::span<const RowsOfColumns> parts, Index cells,
+                                 const Number* drift) {
+  const Index nx = grid_.all_nx(), cell = grid_.d * grid_.d, width = cells * cell;
   const Index stride = column_.stride(), distance = column_.distance();
   const Index blocks_size = 2 * column_.size(), wanted = threads() * blocks_size;
   if (columns_.size() < wanted) columns_ = Buffer<Number>(wanted);
   const Index blocks = (width + kColumns - 1) / kColumns, workers = columns_.size() / blocks_size;
+  /// body(row of the grid, its numbers from the column `first` on).
+  const auto each_row = [&](Index first, const auto& body) {
+    Index i = 0;
+    for (const RowsOfColumns& part : parts) {
+      for (Index row = 0; row < part.rows; ++row) body(i++, part.data + row * width + first);
+    }
+  };
   const auto turn_block = [&](Index first, Index count, Number* block, Number* waves) {
     if (count < kColumns) std::fill_n(block, column_.size(), Number{});
-    for (Index i = 0; i < nx; ++i) {
-      const Number* const row = data + i * width + first;
+    each_row(first, [&](Index i, const Number* row) {
       for (Index c = 0; c < count; ++c) block[i * stride + c * distance] = row[c];
-    }
+    });
     column_.forward(block, waves, count);
     for (Index c = 0; c < count; ++c) {
       const Number* const factors = drift + (first + c) / cell * nx;
       for (Index i = 0; i < nx; ++i) multiply(waves + i * stride + c * distance, factors[i], 1);
     }
     column_.inverse(waves, block, count);
-    for (Index i = 0; i < nx; ++i) {
-      Number* const row = data + i * width + first;
+    each_row(first, [&](Index i, Number* row) {
       for (Index c = 0; c < count; ++c) row[c] = block[i * stride + c * distance];
-    }
+    });
   };
   parallel_for_workers(
       blocks, 1 + 16384 / (nx * kColumns), workers, [&](Index begin, Index end, int worker) {

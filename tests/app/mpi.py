@@ -3,6 +3,7 @@
 
 import pathlib
 import shutil
+import time
 
 import pytest
 from program import MPI_PROGRAM, environment
@@ -28,3 +29,17 @@ def mpi_command(ranks, *arguments):
     """The command line of so many ranks, and its environment."""
     line = ["mpirun", "--quiet", "-n", str(ranks), MPI_PROGRAM, *map(str, arguments)]
     return line, environment(**VARIABLES)
+
+
+def wait_for(ready, seconds=60):
+    """What `ready` returns, once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ready()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return answer
+
+
+def memories_shared(process):
+    """Memories of ranks of its host that a process reads where they lie, its own among them."""
+    return pathlib.Path(f"/proc/{process}/maps").read_text().count("/memfd:lior")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from hosts import Hosts, why_not
-from mpi import needs_mpi
+from mpi import memories_shared, needs_mpi, wait_for
 from program import small_settings
 from training import TEXT, assert_same_numbers
 
@@ -60,6 +60,20 @@ def test_a_field_is_that_of_one_process(lior, hosts, tmp_path):
     assert lior(*command, tmp_path / "one").returncode == 0
     one, two = ((tmp_path / n / "diagnostics.jsonl").read_text() for n in ("one", "two"))
     assert one == two and one.count("\n") >= 5
+
+
+def test_a_rank_reads_no_memory_of_another_host(hosts, tmp_path):
+    """The kernel is one, so that it could; of one host they do: test_evolve_ranks.py."""
+    out = tmp_path / "run"
+    line, variables = hosts.command(
+        (2, "evolve", "--preset", "packet", "--steps", 10_000_000, *QUIET, "--out", out)
+    )
+    with subprocess.Popen(line, stderr=subprocess.DEVNULL, env=variables) as mpirun:
+        wait_for((out / "diagnostics.jsonl").exists)
+        programs = [pid for host in (0, 1) for pid in hosts.programs(host)]
+        shared = [memories_shared(pid) for pid in programs]
+        mpirun.terminate()
+    assert shared == [1, 1]
 
 
 def test_an_error_names_its_host(hosts, text, tmp_path):

@@ -118,9 +118,10 @@ Result alone(const Case& run, const Grid& grid = kGrid) {
   return {{numbers.begin(), numbers.end()}, made.measured()};
 }
 
-Result shared(const Case& run, Index size, const Grid& grid = kGrid) {
+/// per_host: ranks that reach each other's memory; 0: all.
+Result shared(const Case& run, Index size, const Grid& grid = kGrid, Index per_host = 0) {
   Result result;
-  comm::run_ranks(size, [&](comm::Communicator& ranks) {
+  const auto evolve = [&](comm::Communicator& ranks) {
     const Share share(ranks, grid.nx);
     Grid own = grid;
     own.nx = share.count();
@@ -136,7 +137,8 @@ Result shared(const Case& run, Index size, const Grid& grid = kGrid) {
     const std::vector<double> measured = made.measured();
     if (!ranks.is_first()) return;
     result = {all, measured, std::accumulate(bytes.begin(), bytes.end(), Index{0})};
-  });
+  };
+  comm::run_ranks(size, evolve, per_host);
   return result;
 }
 
@@ -160,6 +162,15 @@ TEST(Share, SplittingsHaveTheBitsOfOneProcess) {
   settings.scheme = Scheme::strang;
   settings.time = Time::imaginary;
   expect_equal_for_any_ranks({.settings = settings});
+}
+
+TEST(Share, SplittingsHaveTheBitsOfOneProcessOnSeveralHosts) {
+  const ThreadScope threads(1);
+  const Case run{.settings = {.dt = 0.05, .nonlinearity = 0.4}};
+  const Result one = alone(run);
+  for (const Index per_host : {1, 2, 3}) {
+    EXPECT_EQ(one.numbers, shared(run, 4, kGrid, per_host).numbers) << per_host << " a host";
+  }
 }
 
 TEST(Share, SourcesOfASplittingHaveTheBitsOfOneProcess) {
@@ -266,7 +277,10 @@ TEST(Share, ASplittingSendsTheFieldTwiceASweepOfColumns) {
   const ThreadScope threads(1);
   for (const Index size : {2, 4}) {
     const Index sweep = 2 * kFieldBytes * (size - 1) / size;
-    EXPECT_EQ(shared({.settings = {.scheme = Scheme::strang}}, size, kEven).bytes, kSteps * sweep);
+    for (const Index per_host : {size, Index{1}}) {  // read where it lies, and sent
+      EXPECT_EQ(shared({.settings = {.scheme = Scheme::strang}}, size, kEven, per_host).bytes,
+                kSteps * sweep);
+    }
     EXPECT_EQ(shared({.settings = {.scheme = Scheme::yoshida4}}, size, kEven).bytes,
               3 * kSteps * sweep);
   }

@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "lior/core/view.h"
+#include "lior/core/buffer.h"
 
 namespace lior::comm {
 
@@ -33,6 +33,14 @@ struct Traffic {
 
 /// Stands for a rank where nothing is sent or received.
 inline constexpr Index kNoRank = -1;
+
+/// Memory of this rank and of others.
+struct SharedMemory {
+  virtual ~SharedMemory() = default;
+  Buffer<std::byte> own;
+  /// Where each rank's lies; null where two cannot reach each other's. Never this rank's own.
+  std::vector<std::byte*> of;
+};
 
 class Communicator {
  public:
@@ -129,8 +137,11 @@ class Communicator {
   virtual void do_all_gather(Bytes all, std::span<const Index> ends) = 0;
   virtual void do_all_to_all(std::span<const Bytes> outgoing, std::span<const Bytes> incoming) = 0;
   virtual std::unique_ptr<Communicator> do_split(Index colour) = 0;
+  /// So many bytes of each rank, zeroed; here no other is in reach. Collective, its end is not.
+  virtual std::unique_ptr<SharedMemory> do_share(Index bytes);
 
  private:
+  friend class LoanOfBytes;
   template <class T>
   static Bytes bytes_of(std::span<T> values) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -147,6 +158,8 @@ class Communicator {
   void broadcast_bytes(Bytes values, Index root);
   void all_gather_bytes(Bytes all, std::span<const Index> ends);
   void all_to_all_bytes(std::span<const Bytes> outgoing, std::span<const Bytes> incoming);
+  /// One call, by which these come.
+  void count_traffic(std::span<const Bytes> incoming);
 
   Index rank_, size_;
   Traffic traffic_;
@@ -161,8 +174,9 @@ Communicator& alone();
 
 /// Runs `body` on `size` ranks that are threads of this process, for tests; returns when all have
 /// ended. An exception of a rank that the others do not share would leave them waiting: it ends
-/// the program. One that they share (together) reaches the caller.
-void run_ranks(Index size, const std::function<void(Communicator&)>& body);
+/// the program. One that they share (together) reaches the caller. per_host: as if each so many
+/// in a row were on a host of their own; 0: all on one.
+void run_ranks(Index size, const std::function<void(Communicator&)>& body, Index per_host = 0);
 
 /// Where share r of `count` things ends, dealt out as evenly as whole things can be, in order.
 std::vector<Index> even_ends(Index count, Index shares);

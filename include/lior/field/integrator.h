@@ -44,8 +44,8 @@ struct SourceTerms;
 /// that the ground state is exact to dt^2. A potential that follows the time is taken where the
 /// drifts have brought the time, t + (b_1 + ... + b_k) dt for a_k, which keeps the order.
 ///
-/// Where ranks share the grid each transforms its rows, and as many whole columns, which come to it
-/// and go back (all to all): a sweep over the columns sends 2 (1 - 1/P) of the field.
+/// Where ranks share the grid each transforms its rows, and as many whole columns, which it has on
+/// loan from all (comm::Loan): a sweep over the columns sends 2 (1 - 1/P) of the field.
 template <class T>
 class Splitting {
  public:
@@ -85,10 +85,15 @@ class Splitting {
     const Kick* next_kick = nullptr;
     bool forth = false;
   };
+  /// Some rows of some columns.
+  struct RowsOfColumns {
+    Number* data;
+    Index rows;
+  };
   struct Transpose;
   void rows(Number* data, const RowSweep& sweep);
   void columns(Number* data, const Number* drift);
-  void whole_columns(Number* data, Index width, const Number* drift);
+  void whole_columns(std::span<const RowsOfColumns> parts, Index cells, const Number* drift);
   void move_to(double step, Kick* kick);
   Index run_real(Number* data, Index steps, const Number* source, const Stop& stop, Index first);
 
@@ -107,7 +112,7 @@ class Splitting {
   HamiltonianInTime<T> moving_;
   RowWaves<T> row_;
   BlockWaves<T> column_;
-  Buffer<Number> columns_, rows_;         ///< two blocks, and a row, a thread
+  Buffer<Number> columns_, rows_;         ///< two blocks, and two rows, a thread
   std::shared_ptr<Transpose> transpose_;  ///< null where no ranks share the grid
   Buffer<double> row_sums_;
   Array<double, 2> ones_;
