@@ -51,7 +51,7 @@ class Hosts:
                 for link in ("lo", CABLE):
                     ip("-n", name, "link", "set", link, "up")
                 if self.rate:
-                    shape = ("tbf", "rate", self.rate, "burst", "256kb", "latency", "50ms")
+                    shape = ("tbf", "rate", self.rate, "burst", "32kb", "latency", "50ms")
                     run(*("tc", "-n", name, "qdisc", "add", "dev", CABLE, "root"), *shape)
             self._undo = undo.pop_all()
         return self
