@@ -9,6 +9,7 @@
 #include "environment.h"
 #include "evolve_output.h"
 #include "interrupt.h"
+#include "lior/comm/same_lines.h"
 #include "lior/core/timer.h"
 #include "lior/field/diagnostics.h"
 #include "lior/io/atomic_file.h"
@@ -288,6 +289,8 @@ int run(const Arguments& arguments) {
     LIOR_CHECK(config.output_frames, "--movie is made of pictures, and output.frames is false");
     check_movie(*arguments.movie);
   });
+  // A file on the disk of each host, or a variable of one host's environment, may differ.
+  comm::check_same_lines(ranks(), "the settings", settings::to_toml(fields(config)));
   std::unique_ptr<EvolveSetup> made;
   std::unique_ptr<field::Evolution<double>> evolution;
   alike([&] {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "lior/comm/same_lines.h"
 #include "lior/core/available_memory.h"
 #include "lior/core/text.h"
 #include "lior/core/timer.h"
@@ -75,6 +76,7 @@ class Trainer {
 
   /// The part that ranks do together before the first step.
   void begin(bool resume) {
+    check_settings_are_the_same();
     rank_groups_.emplace(ranks_, config_.sequence_ranks);
     ranks_.together([&] {
       if (evaluates()) prepare_evaluation();
@@ -207,6 +209,15 @@ class Trainer {
           plan.blocks_that_keep(nn::Keep::products), plan.blocks_that_keep(nn::Keep::input)));
     }
     return plan;
+  }
+
+  /// A file on the disk of each host, or a variable of one host's environment, may differ. Threads
+  /// may as well, and the data's place, whose contents have to be the same.
+  void check_settings_are_the_same() {
+    Config config = config_;
+    config.threads = {};
+    config.data = {};
+    comm::check_same_lines(ranks_, "the settings", settings::to_toml(fields(config)));
   }
 
   /// Copies of a text, or of a machine's table, on the disks of several hosts may differ.

@@ -11,7 +11,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from mpi import mpi_command, needs_mpi
+from mpi import memories_shared, mpi_command, needs_mpi, wait_for
 
 pytestmark = needs_mpi
 
@@ -158,6 +158,28 @@ def test_an_error_is_one_line(tmp_path, kind, setting, message):
     errors = [words for words in result.stderr.splitlines() if words.startswith("error: ")]
     assert len(errors) == 1 and errors[0].startswith(message), result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_other_settings_on_another_host_are_named(tmp_path):
+    line, variables = mpi_command(1, *command(tmp_path, tmp_path / "run", "strang", 4))
+    other = ["5" if part == "4" else part for part in line[2:]]
+    result = subprocess.run(
+        [*line, ":", *other], capture_output=True, text=True, env=variables, timeout=60
+    )
+    assert result.returncode == 2
+    assert "settings are not those of rank 0: 'steps = 5', there 'steps = 4'" in result.stderr
+    assert result.stderr.count("error: ") == 1 and not (tmp_path / "run").exists()
+
+
+def test_ranks_of_one_host_share_the_memory_of_a_splitting(tmp_path):
+    out = tmp_path / "run"
+    line, variables = mpi_command(3, *command(tmp_path, out, "strang", 10_000_000))
+    with subprocess.Popen(line, stderr=subprocess.DEVNULL, env=variables) as mpirun:
+        wait_for((out / "diagnostics.jsonl").exists)
+        with open(f"/proc/{mpirun.pid}/task/{mpirun.pid}/children") as pids:
+            shared = [memories_shared(pid) for pid in pids.read().split()]
+        mpirun.terminate()
+    assert shared == [3, 3, 3]
 
 
 def test_a_signal_to_a_rank_saves_and_ends_the_run(lior, tmp_path):

@@ -179,6 +179,19 @@ def test_another_text_on_another_host_is_named(inputs, tmp_path):
     assert "is not what rank 0 has" in errors[0]
 
 
+def test_other_settings_on_another_host_are_named(inputs, tmp_path):
+    """As by a variable that mpirun does not hand on; without a word ranks would wait for each other for ever."""
+    line, variables = mpi_command(1, *train(inputs, tmp_path / "run", "--steps", 1))
+    other = [*line[2:], "--accumulate", "8"]
+    result = subprocess.run(
+        [*line, ":", *other], capture_output=True, text=True, env=variables, timeout=60
+    )
+    assert result.returncode == 2
+    errors = [words for words in result.stderr.splitlines() if words.startswith("error: ")]
+    assert len(errors) == 1 and errors[0].startswith("error: rank 1 ("), result.stderr
+    assert "settings are not those of rank 0: 'accumulate = 8', there 'accumulate = 4'" in errors[0]
+
+
 class Run:
     """A run on two ranks that would last for hours, once it has made steps."""
 

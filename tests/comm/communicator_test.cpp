@@ -6,6 +6,7 @@
 #include <atomic>
 #include <numeric>
 
+#include "lior/comm/same_lines.h"
 #include "lior/core/error.h"
 
 namespace lior::comm {
@@ -125,6 +126,28 @@ TEST(Communicator, WithoutAFailureTogetherGoesOn) {
     EXPECT_FALSE(ranks.failed_together());
   });
   EXPECT_EQ(ran, 2);
+}
+
+TEST(SameLines, TheFirstLineThatDiffersIsNamed) {
+  const auto check = [](const std::vector<std::string>& texts) {
+    std::string message;
+    try {
+      run_ranks(std::ssize(texts), [&](Communicator& ranks) {
+        check_same_lines(ranks, "the settings", texts[static_cast<std::size_t>(ranks.rank())]);
+      });
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    return message;
+  };
+  EXPECT_EQ(check({"a = 1\nb = 2\n", "a = 1\nb = 2\n"}), "");
+  EXPECT_EQ(check({"", ""}), "");
+  EXPECT_EQ(check({"a = 1\nb = 2\n", "a = 1\nb = 2\n", "a = 1\nb = 3\n"}),
+            "rank 2: the settings are not those of rank 0: 'b = 3', there 'b = 2'");
+  EXPECT_EQ(check({"a = 1", "a = 1\nb"}),
+            "rank 1: the settings are not those of rank 0: 'b', there ''");
+  EXPECT_EQ(check({"a = 1\nb", ""}),
+            "rank 1: the settings are not those of rank 0: '', there 'a = 1'");
 }
 
 TEST(EvenEnds, SharesDifferByOneAtMost) {
