@@ -506,7 +506,8 @@ at x: (d, N): 1 / r^2 on a sphere of radius r. NaN where they span none. Raises 
 
 ok; edge: it left the metric's domain; horizon: it reached a horizon; singular: the metric cannot be inverted there;
 stalled: the tolerance asks for steps too small, or for more than most_steps; saturated: it went on to its end, but so
-near an edge that one rounding of its coordinates changes the metric by 1 % or more, so they do not say where it is.)");
+near an edge that one rounding of its coordinates changes the metric by 1 % or more, so they do not say where it is, or,
+of closed forms, so far that a rounding of v moves the end by 1 % of the path's length.)");
   m.def("metric_texts", &texts_of_kinds,
         "The kinds of metrics that texts name, each with its keys' defaults: 'sphere:n=2,r=1'.");
   m.def("transport", with_metric(&transport), "metric"_a, "x"_a, "v"_a, "w"_a, "options"_a,

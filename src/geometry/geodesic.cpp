@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/geometry/geodesic.h"
 
+#include <numeric>
+
 #include "geometry/path_blocks.h"
 
 namespace lior::geometry {
@@ -43,6 +45,29 @@ bool is_rounded(const AnyMetric<T>& metric, const T* x) {
   return rounding >= kSaturated && std::isfinite(rounding);  // paths alone need slopes of g
 }
 
+/// Whether a rounding of the components of v moves the end y of a closed path by 1 % of the path's
+/// length, as where curvature is negative, and neighbours part as e^length. Tried with eight
+/// roundings, since one may not move the end at all.
+template <class T>
+bool is_spread(const AnyMetric<T>& metric, const T* x, const T* v, const T* y) {
+  constexpr int kRoundings = 8;
+  const Index d = metric.dimension();
+  std::array<Index, kMostDimensions> by_size;
+  std::iota(by_size.begin(), by_size.begin() + d, Index{0});
+  std::sort(by_size.begin(), by_size.begin() + d,
+            [v](Index a, Index b) { return std::abs(v[a]) > std::abs(v[b]); });
+  // One longer, the next one shorter: the largest do not merely lengthen v.
+  std::array<T, kMostDimensions> aside, end, unused;
+  T change = kRoundings * std::numeric_limits<T>::epsilon();
+  for (const Index m : std::span(by_size).first(static_cast<std::size_t>(d))) {
+    aside[m] = v[m] * (1 + change), change = -change;
+  }
+  metric.exponential(x, aside.data(), end.data());
+  const auto moved = metric.logarithm(y, end.data(), unused.data());
+  const auto length = metric.logarithm(x, y, unused.data());
+  return moved && length && !(moved->length <= kRoundings * kSaturated * length->length);
+}
+
 /// exp_map in closed form. Where numbers do not hold the end, as where coordinates grow as e^|v|,
 /// it is out of the domain, and y is x; but where it is only rounded to an edge, y is the number
 /// before, and saturated.
@@ -61,7 +86,10 @@ void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T
         for (Index m = 0; m < d; ++m) reached[m] = std::nextafter(reached[m], point[m]);
       }
       const bool inside = metric.domain(reached.data()) == Domain::inside;
-      if (inside && is_rounded(metric, reached.data())) status(n) = PathStatus::saturated;
+      if (inside && (is_rounded(metric, reached.data()) ||
+                     is_spread(metric, point.data(), velocity.data(), reached.data()))) {
+        status(n) = PathStatus::saturated;
+      }
       const bool kept = status(n) == PathStatus::ok || status(n) == PathStatus::saturated;
       const auto& last = kept ? reached : point;
       for (Index m = 0; m < d; ++m) y(m, n) = last[m];
@@ -70,13 +98,14 @@ void closed_exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T
 }
 
 /// transport in closed form; out is w, and the status edge, where numbers do not hold what it
-/// becomes: it keeps its length, so that it is infinite or 0 by rounding alone.
+/// becomes: it keeps its length, so that it is infinite or 0 by rounding alone. Along a path whose
+/// end a rounding moves it is saturated.
 template <class T>
 void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
                       View<const T, 2> w, View<T, 2> out, View<PathStatus, 1> status) {
   const Index d = metric.dimension();
   parallel_for(x.extent(1), kClosedLanes, [&](Index begin, Index end, int) {
-    std::array<T, kMostDimensions> point, velocity, carried, result;
+    std::array<T, kMostDimensions> point, velocity, carried, result, reached;
     for (Index n = begin; n < end; ++n) {
       gather_point(x, n, point.data());
       gather_point(v, n, velocity.data());
@@ -87,7 +116,9 @@ void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const
       };
       const bool held =
           all_finite(result.data(), 1, d, d) && (!is_zero(result) || is_zero(carried));
-      status(n) = held ? PathStatus::ok : PathStatus::edge;
+      metric.exponential(point.data(), velocity.data(), reached.data());
+      const bool spread = is_spread(metric, point.data(), velocity.data(), reached.data());
+      status(n) = !held ? PathStatus::edge : spread ? PathStatus::saturated : PathStatus::ok;
       for (Index m = 0; m < d; ++m) out(m, n) = held ? result[m] : carried[m];
     }
   });

@@ -53,6 +53,20 @@ T inner(Index n, Rows<T> x, Rows<T> a, Rows<T> b) {
   return plain + across(n, x, a, b, x0);
 }
 
+/// |x ^ y| / X_0 to a few roundings: x is brought near to 1 by a power of two, which rounds
+/// nothing, as products of large coordinates may not be numbers.
+double wedge_size(Index n, Rows<double> x, Rows<double> y, double x0) {
+  const int exponent = std::ilogb(x0);
+  const auto near_one = [&](Index m) { return std::ldexp(x[m], -exponent); };
+  double size = 0;
+  for (Index m = 0; m < n; ++m) {
+    for (Index k = 0; k < m; ++k) {
+      size = std::hypot(size, difference_of_products(y[k], near_one(m), y[m], near_one(k)));
+    }
+  }
+  return size / std::ldexp(x0, -exponent);
+}
+
 /// sinh(l) / l and (cosh(l) - 1) / l^2.
 struct Series {
   double sine, versed;
@@ -72,29 +86,33 @@ double norm(const double* x, Index n) {
 /// With u = y - x and c = <X, Y> = X_0 Y_0 - x . y:
 ///     c = (1 + |x|^2 + |y|^2 + |x ^ u|^2) / (X_0 Y_0 + x . y) where x . y > 0,
 ///     4 sinh^2(l / 2) = <X - Y, X - Y> = (2 (1 + c) |u|^2 + 4 |x ^ u|^2) / (X_0 + Y_0)^2,
-/// in which all terms are positive.
+/// in which all terms are positive, and x ^ u is x ^ y, since u forgets what is small beside the
+/// other end. Of c, the chord 2 sinh(l / 2) and |x ^ u| there are roots and
+/// ratios alone: their squares may not be numbers where the length is.
 ClosedLogarithm Hyperbolic::logarithm(const double* x, const double* y, double* v) const {
   const Rows<double> from{x, 1}, to{y, 1};
-  const double x0 = first_coordinate(n, from), y0 = first_coordinate(n, to), both = x0 + y0;
+  const double x0 = first_coordinate(n, from), y0 = first_coordinate(n, to), both = x0 / 2 + y0 / 2;
   for (Index m = 0; m < n; ++m) v[m] = y[m] - x[m];
-  const Rows<double> apart{v, 1};
-  // |x ^ u| / X_0, and what each is beside X_0 Y_0.
-  const double wedge = std::sqrt(across(n, from, apart, apart, x0)), size = norm(v, n);
-  double along = 0;  // x . y / (X_0 Y_0)
+  const double size = norm(v, n), wedge = wedge_size(n, from, to, x0);  // |u|, |x ^ u| / X_0
+  double along = 0;                                                     // x . y / (X_0 Y_0)
   for (Index m = 0; m < n; ++m) along += (x[m] / x0) * (y[m] / y0);
-  const double square = 1 / (x0 * x0) + 1 / (y0 * y0) - std::pow(1 / (x0 * y0), 2) +
-                        std::pow(wedge / y0, 2);  // (1 + |x|^2 + |y|^2 + |x ^ u|^2) / (X_0 Y_0)^2
-  const double cosine = x0 * (along > 0 ? square / (1 + along) : 1 - along) * y0;
-  const double chord =
-      std::hypot(std::sqrt(2 + 2 * cosine) * (size / both), 2 * wedge * (x0 / both));
-  const double length = 2 * std::asinh(chord / 2);
+  const double ratio = x0 / y0,
+               root_of_c = along > 0 ? std::hypot(std::sqrt(ratio + 1 / ratio - 1 / x0 / y0),
+                                                  wedge * std::sqrt(ratio)) /
+                                           std::sqrt(1 + along)
+                                     : std::sqrt(x0) * std::sqrt(y0) * std::sqrt(1 - along);
+  const double half_chord = std::hypot(std::hypot(1, root_of_c) / std::sqrt(2.) * (size / both / 2),
+                                       wedge * (x0 / both / 2));
+  const double length = 2 * std::asinh(half_chord);
   const double rounding = static_cast<double>(16 + 4 * n) * std::numeric_limits<double>::epsilon();
-  // l / sinh(l) by the chord, as sinh itself would make l's rounding l times as large; c - 1.
-  const double scale = chord > 0 ? length / chord / std::hypot(1, chord / 2) : 1;
-  const double versed = chord * chord / 2;
-  for (Index m = 0; m < n; ++m) v[m] = scale * (v[m] - versed * x[m]);
+  // l / sinh(l) by the chord, as sinh itself would make l's rounding l times as large; and
+  // (c - 1) l / sinh(l).
+  const double slope = std::hypot(1, half_chord);
+  const double scale = half_chord > 0 ? length / 2 / half_chord / slope : 1;
+  const double push = length * (half_chord / slope);
+  for (Index m = 0; m < n; ++m) v[m] = scale * v[m] - push * x[m];
   // g is at most the unit matrix: errors of components are at most so long.
-  const double terms = scale * (size + versed * norm(x, n));
+  const double terms = scale * size + push * norm(x, n);
   return {std::isfinite(length) ? length : NAN, rounding * (length + terms), rounding * length};
 }
 

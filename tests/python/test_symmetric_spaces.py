@@ -142,6 +142,77 @@ def test_hyperboloid_beside_mpmath(rng, n):
             assert wrong <= log.error[k]
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_far_ends_of_the_hyperboloid_from_either_end(rng, n):
+    """Near points and far ones: y - x forgets the near one, and squares of the far one are no numbers."""
+    count = 80
+    near = rng.standard_normal((n, count)) * 10.0 ** rng.uniform(-3, 3, count)
+    far = rng.standard_normal((n, count)) * 10.0 ** rng.uniform(10, 300, count)
+    metric = f"hyperbolic:n={n}"
+    found = geometry.distance(metric, near, far, details=True)
+    assert (found.length == geometry.distance(metric, far, near)).all()
+    logs = [(far, near, geometry.log_map(metric, far, near))]
+    logs += [(near, far, geometry.log_map(metric, near, far))]
+    with mpmath.workdps(700):
+        for k in range(count):
+            cosine = minkowski(near[:, k], far[:, k])
+            exact = mpmath.acosh(cosine)
+            assert abs(found.length[k] - exact) <= found.error[k] <= 1e-13 * exact
+            share = exact / mpmath.sinh(exact)
+            for x, y, log in logs:
+                for m in range(n):
+                    want = share * (mpmath.mpf(y[m, k]) - cosine * mpmath.mpf(x[m, k]))
+                    assert abs(want - log.v[m, k]) <= log.error[k]
+
+
+def to_ball(p):
+    """The point of Poincare's ball of a point of the hyperboloid."""
+    return p / (1 + np.sqrt(1 + (p**2).sum(0)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "to_chart", "powers"),
+    [("hyperbolic", lambda p: p, (5, 11)), ("ball", to_ball, (8, 14))],
+)
+def test_ends_that_roundings_move_are_saturated(rng, metric, to_chart, powers):
+    """By exp_x(log_x(y)), which is y, or saturated or an edge: v is as exact as numbers are."""
+    count = 2000
+    x, y = (
+        to_chart(rng.standard_normal((2, count)) * 10.0 ** rng.uniform(-2, most, count))
+        for most in powers
+    )
+    v = geometry.log_map(metric, x, y).v
+    end, status = geometry.exp_map(metric, x, v)
+    _, carried = geometry.transport(metric, x, v, v)
+    length, off = geometry.distance(metric, x, y), geometry.distance(metric, end, y)
+    ok = status == geometry.PathStatus.ok
+    lost = off > 0.05 * np.maximum(length, 1)
+    assert lost.sum() > 50
+    # Beside an axis of the coordinates a rounding of v's components is less than one of v, and misses some.
+    for said in (status, carried):
+        assert (lost & (said == geometry.PathStatus.ok)).sum() <= 0.02 * lost.sum()
+    assert ok[length < 10].all() and ok.sum() > count / 2
+
+
+def test_hyperboloid_ends_that_nothing_is_known_of(rng):
+    x = np.array([[6e9], [8e9]])
+    v = geometry.log_map("hyperbolic:n=2", x, np.array([[8.0], [1.7]])).v
+    assert geometry.exp_map("hyperbolic:n=2", x, v)[1] == [geometry.PathStatus.saturated]
+    assert geometry.transport("hyperbolic:n=2", x, v, v)[1] == [geometry.PathStatus.saturated]
+
+
+def test_straight_ways_are_exact_however_long():
+    for metric, x, v in [
+        ("half_plane", [[5.0], [1.0]], [[0.0], [-600.0]]),
+        ("hyperbolic:n=2", [[0.0], [0.0]], [[0.0], [600.0]]),
+        ("spd:n=2", [[1.0], [0.0], [1.0]], [[400.0], [0.0], [-300.0]]),
+    ]:
+        end, status = geometry.exp_map(metric, np.array(x), np.array(v))
+        assert status == [geometry.PathStatus.ok], metric
+        length = np.hypot(*np.array(v)[[0, -1], 0])
+        assert geometry.distance(metric, np.array(x), end) == pytest.approx([length], rel=1e-12)
+
+
 def test_hyperboloid_exp_and_transport_keep_lengths(rng):
     x, v, w = rng.standard_normal((3, 4, 50))
     metric = "hyperbolic:n=4"

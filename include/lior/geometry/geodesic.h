@@ -32,7 +32,8 @@ enum class PathStatus : std::uint8_t {
   stalled,   ///< the tolerance asks for steps too small, or more than most_steps
   /// It went on to its end, but so near an edge or horizon that one rounding of its coordinates
   /// changes the metric by 1 % or more, or so far out that numbers do not hold the metric's slopes:
-  /// the coordinates no longer say where it is.
+  /// the coordinates no longer say where it is. Of closed forms also where a rounding of v moves
+  /// the end by 1 % of the path's length.
   saturated,
 };
 constexpr auto enum_names(PathStatus) {
@@ -70,8 +71,9 @@ void geodesics(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> 
 /// exp_x(v): the end of the geodesic at parameter 1, in closed form where the metric has one
 /// (AnyMetric::exponential), else by following it. y: [d, N]; where numbers do not hold an end of a
 /// closed form, which may grow as e^|v|, the status is edge and y is x; where they only round it to
-/// an edge, saturated. Closed forms are exact to a few roundings of x and v, and cross the poles of
-/// a sphere's angles. Throws as geodesics does.
+/// an edge, saturated. Closed forms are exact to a few roundings of x and v, which negative
+/// curvature may magnify by e^length: where that is 1 % of the length, the status is saturated.
+/// They cross the poles of a sphere's angles. Throws as geodesics does.
 template <class T>
 void exp_map(const AnyMetric<T>& metric, View<const T, 2> x, View<const T, 2> v,
              const GeodesicOptions& options, View<T, 2> y, View<PathStatus, 1> status);
