@@ -7,22 +7,20 @@
 
 #include "lior/core/random.h"
 #include "lior/linalg/small_matrix.h"
-#include "lior/nn/readout.h"
 #include "lior/nn/rms_norm.h"
 #include "train/taught_reading.h"
 #include "train/tracker_parameters.h"
 #include "train/turned_states.h"
+#include "train/word_runner.h"
 
 namespace lior::train {
 namespace {
 
 using algebra::Octonion;
-using Words = View<const std::int32_t, 2>;
 
-constexpr Index kTokensTogether = Index{1} << 14;  // of words that are run at a time
-constexpr double kNearDeviation = 0.5;             // mean, of a head that has learnt the automaton
-constexpr double kFoundDeviation = 1e-9;           // of turns in double that count as exact
-constexpr double kStoredDeviation = 1e-5;          // of those that float weights hold: 3e-8 to 1e-6
+constexpr double kNearDeviation = 0.5;     // mean, of a head that has learnt the automaton
+constexpr double kFoundDeviation = 1e-9;   // of turns in double that count as exact
+constexpr double kStoredDeviation = 1e-5;  // of those that float weights hold: 3e-8 to 1e-6
 constexpr Index kLongWords = 16, kLongLength = 4096;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -33,81 +31,6 @@ Octonion<double> scaled(Octonion<double> x, double factor) {
   for (double& component : x.e) component *= factor;
   return x;
 }
-
-/// Runs words through a model, each from the start.
-class Runner {
- public:
-  explicit Runner(const nn::Model<float>& model) : model_(model) {}
-
-  /// The classes of the largest scores after each letter: words, outputs [W, N].
-  void predict(Words words, View<std::int32_t, 2> outputs) {
-    by_parts(words, [&](Index first, Words part, View<float, 2> states, Arena& arena) {
-      Array<std::int32_t, 2> any(part.shape());  // what is right does not matter here
-      std::fill(any.span().begin(), any.span().end(), 0);
-      model_.evaluate(part, std::as_const(any).view(), states, arena,
-                      View<std::int32_t, 2>(outputs[first].data(), part.shape()));
-    });
-  }
-
-  /// The scores after the last letters [W, classes].
-  void scores(Words words, View<float, 2> scores) {
-    by_parts(words, [&](Index first, Words part, View<float, 2> states, Arena& arena) {
-      const View<float, 2> out(scores[first].data(), {part.extent(0), scores.extent(1)});
-      model_.logits(part, states, out, arena);
-    });
-  }
-
-  /// The mean read-out of every head after words, [Q H].
-  std::vector<double> mean_readout(Words words) {
-    const nn::MixerConfig& mixer = model_.config().mixer;
-    const Index width = nn::readout_width(mixer.readout, false) * mixer.heads;
-    std::vector<double> mean(at(width));
-    by_parts(words, [&](Index, Words part, View<float, 2> states, Arena& arena) {
-      Array<float, 2> scores({part.extent(0), model_.config().classes});
-      Array<float, 2> shown({part.extent(0), width});
-      model_.logits(part, states, scores.view(), arena);
-      nn::readout_forward<float>(mixer, states, shown.view());
-      for (Index word = 0; word < part.extent(0); ++word) {
-        for (Index q = 0; q < width; ++q) {
-          mean[at(q)] += shown(word, q) / static_cast<double>(words.extent(0));
-        }
-      }
-    });
-    return mean;
-  }
-
-  /// The state after a word, perhaps the empty one.
-  std::vector<float> state_after(const Word& word) {
-    std::vector<float> state(at(model_.state_size()));
-    const View<float, 2> row(state.data(), {1, model_.state_size()});
-    model_.initial_state(row);
-    if (word.empty()) return state;
-    const Words letters(word.data(), {1, std::ssize(word)});
-    Array<float, 2> scores({1, model_.config().classes});
-    Arena arena(model_.inference_bytes(1, std::ssize(word)));
-    model_.logits(letters, row, scores.view(), arena);
-    return state;
-  }
-
- private:
-  /// body(first, words, initial states, arena) for parts of the words.
-  template <class Body>
-  void by_parts(Words words, const Body& body) {
-    const Index N = words.extent(1);
-    const Index together = std::clamp(kTokensTogether / N, Index{1}, words.extent(0));
-    Array<float, 2> states({together, model_.state_size()});
-    Arena arena(model_.inference_bytes(together, N));
-    for (Index first = 0; first < words.extent(0); first += together) {
-      const Index rows = std::min(together, words.extent(0) - first);
-      const View<float, 2> part_states(states.data(), {rows, model_.state_size()});
-      model_.initial_state(part_states);
-      arena.reset();
-      body(first, Words(words[first].data(), {rows, N}), part_states, arena);
-    }
-  }
-
-  const nn::Model<float>& model_;
-};
 
 /// The one layer of a model: the rows of its projection that make turns, and the heads' starts.
 class Recurrence {
@@ -225,10 +148,11 @@ class LeastChange {
       most = std::max(most, gram_(a, a));
     }
     if (least > kSmallestPivot * most) return;
-    throw RunError(
-        fmt::format("the embeddings of its {} tokens depend on each other in d_model = {}, so no "
-                    "projection gives each its own turns; d_model >= {} does",
-                    letters(), width() - 1, std::max(letters() - 1, width())));
+    const bool is_wide = letters() <= width();
+    throw RunError(fmt::format(
+        "the embeddings of its {} tokens depend on each other in d_model = {}, so no projection "
+        "gives each its own turns{}",
+        letters(), width() - 1, is_wide ? "" : fmt::format("; d_model >= {} does", letters() - 1)));
   }
 
   View<const double, 1> input(Index letter) const { return inputs_.view()[letter]; }
@@ -284,7 +208,9 @@ class Crystallisation {
   void learn() {
     learnt_ = learn_automaton(
         recurrence_.letters(),
-        [this](Words words, View<std::int32_t, 2> outputs) { runner_.predict(words, outputs); },
+        [this](View<const std::int32_t, 2> words, View<std::int32_t, 2> outputs) {
+          runner_.predict(words, outputs);
+        },
         options_.learn);
     crystal_.automaton = automaton();
     crystal_.agreement = learnt_.agreement;
@@ -500,7 +426,7 @@ class Crystallisation {
 
   nn::Model<float>& model_;
   const CrystalOptions& options_;
-  Runner runner_;
+  WordRunner runner_;
   Recurrence recurrence_;
   LeastChange least_change_;
   LearntAutomaton learnt_;
