@@ -22,8 +22,8 @@ class Learner {
   /// Experiments in a row that are tried before those that explain more than they add are kept.
   static constexpr Index kPatience = 3;
 
-  Learner(Index letters, const Experiment& experiment, const LearnOptions& options)
-      : letters_(letters), experiment_(experiment), options_(options) {}
+  Learner(const Automaton& questions, const Experiment& experiment, const LearnOptions& options)
+      : questions_(questions), experiment_(experiment), options_(options) {}
 
   LearntAutomaton learn() {
     draw_fresh_words();
@@ -44,7 +44,7 @@ class Learner {
     *this = std::move(best);
     disagreements = best_disagreements;
     const double agreement =
-        1 - static_cast<double>(disagreements) / static_cast<double>(fresh_words_.size());
+        1 - static_cast<double>(disagreements) / static_cast<double>(fresh_questions_);
     if (agreement < options_.least_agreement) {
       throw RunError(
           fmt::format("it is no automaton yet: along words of {} tokens {:.0f} % of its outputs "
@@ -60,11 +60,37 @@ class Learner {
  private:
   using Row = std::vector<std::int32_t>;
 
-  /// The outputs after the last letters of words of any lengths.
+  static constexpr std::int32_t kNever =
+      -2;  // in a row: the experiment's letters do not come there
+
+  Index letters() const { return questions_.letters; }
+
+  /// Where `questions` stands after a word that it has.
+  std::int32_t place_after(const Word& word) const {
+    std::int32_t place = questions_.start;
+    for (const std::int32_t letter : word) place = questions_.after(place, letter);
+    return place;
+  }
+
+  bool comes(std::int32_t place, const Word& word) const {
+    for (const std::int32_t letter : word) {
+      place = questions_.after(place, letter);
+      if (place == Automaton::kNoState) return false;
+    }
+    return true;
+  }
+
+  bool asks(std::int32_t place) const {
+    return questions_.output[static_cast<std::size_t>(place)] != Automaton::kNoOutput;
+  }
+
+  /// The outputs after the last letters of words of any lengths, where they are asked for.
   Row outputs_after(const std::vector<Word>& words) const {
     std::map<std::size_t, std::vector<std::size_t>> of_length;
-    for (std::size_t i = 0; i < words.size(); ++i) of_length[words[i].size()].push_back(i);
-    Row outputs(words.size());
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (asks(place_after(words[i]))) of_length[words[i].size()].push_back(i);
+    }
+    Row outputs(words.size(), Automaton::kNoOutput);
     for (const auto& [length, members] : of_length) {
       const auto count = static_cast<Index>(members.size());
       const Shape<2> shape{count, static_cast<Index>(length)};
@@ -81,18 +107,25 @@ class Learner {
     return outputs;
   }
 
-  /// Of each word its row: what every experiment shows after it.
+  /// Of each word its row: its place, then what every experiment shows after it. What comes next is
+  /// therefore the same after words of one row.
   std::vector<Row> rows_of(const std::vector<Word>& words) const {
+    std::vector<Row> rows;
     std::vector<Word> all;
     for (const Word& word : words) {
-      for (const Word& suffix : suffixes_) all.push_back(joined(word, suffix));
+      Row& row = rows.emplace_back(Row{place_after(word)});
+      for (const Word& suffix : suffixes_) {
+        const bool is_word = comes(row.front(), suffix);
+        row.push_back(is_word ? 0 : kNever);
+        if (is_word) all.push_back(joined(word, suffix));
+      }
     }
     const Row outputs = outputs_after(all);
-    std::vector<Row> rows;
-    const auto width = static_cast<std::ptrdiff_t>(suffixes_.size());
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      const auto begin = outputs.begin() + static_cast<std::ptrdiff_t>(i) * width;
-      rows.emplace_back(begin, begin + width);
+    auto output = outputs.begin();
+    for (Row& row : rows) {
+      for (std::size_t i = 1; i < row.size(); ++i) {
+        if (row[i] != kNever) row[i] = *output++;
+      }
     }
     return rows;
   }
@@ -101,23 +134,30 @@ class Learner {
   /// them; false where they are more than most_states. State 0 is the start, which no row is
   /// compared with: nothing was read there.
   bool build() {
-    automaton_ = {
-        .states = 1, .letters = letters_, .start = 0, .next = {}, .output = {Automaton::kNoOutput}};
+    automaton_ = {.states = 1,
+                  .letters = letters(),
+                  .start = 0,
+                  .next = {},
+                  .output = {Automaton::kNoOutput}};
     access_ = {{}};
     std::map<Row, std::int32_t> known;
     for (std::size_t state = 0; state < access_.size(); ++state) {
+      const std::int32_t place = place_after(access_[state]);
       std::vector<Word> words;
-      for (std::int32_t letter = 0; letter < letters_; ++letter) {
-        words.push_back(joined(access_[state], {letter}));
+      for (std::int32_t letter = 0; letter < letters(); ++letter) {
+        if (comes(place, {letter})) words.push_back(joined(access_[state], {letter}));
       }
       const std::vector<Row> rows = rows_of(words);
-      for (std::size_t letter = 0; letter < rows.size(); ++letter) {
-        const auto [place, is_new] =
-            known.try_emplace(rows[letter], static_cast<std::int32_t>(access_.size()));
-        automaton_.next.push_back(place->second);
+      automaton_.next.resize(automaton_.next.size() + static_cast<std::size_t>(letters()),
+                             Automaton::kNoState);
+      const auto next = automaton_.next.end() - letters();
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto [found, is_new] =
+            known.try_emplace(rows[i], static_cast<std::int32_t>(access_.size()));
+        next[words[i].back()] = found->second;
         if (!is_new) continue;
-        access_.push_back(words[letter]);
-        automaton_.output.push_back(rows[letter].front());
+        access_.push_back(words[i]);
+        automaton_.output.push_back(rows[i][1]);
         if (std::ssize(access_) > options_.most_states) return false;
       }
     }
@@ -127,14 +167,17 @@ class Learner {
 
   void draw_fresh_words() {
     const Shape<2> shape{options_.fresh_words, options_.word_length};
-    Array<std::int32_t, 2> words(shape), outputs(shape);
+    Array<std::int32_t, 2> words(shape), asked(shape), outputs(shape);
     Random random(options_.seed);
-    for (std::int32_t& letter : words.span()) {
-      letter = static_cast<std::int32_t>(random.below(letters_));
-    }
+    draw_words(questions_, random, words.view(), asked.view());
     experiment_(words.view(), outputs.view());
     fresh_words_.assign(words.span().begin(), words.span().end());
-    fresh_outputs_.assign(outputs.span().begin(), outputs.span().end());
+    for (Index i = 0; i < words.size(); ++i) {
+      const std::int32_t none = asked.data()[i];
+      fresh_outputs_.push_back(none == Automaton::kNoOutput ? none : outputs.data()[i]);
+    }
+    fresh_questions_ = words.size() - std::count(fresh_outputs_.begin(), fresh_outputs_.end(),
+                                                 Automaton::kNoOutput);
   }
 
   /// Outputs along the fresh words that are not the automaton's; `wrong`: the beginning of a word
@@ -183,12 +226,14 @@ class Learner {
 
   /// The start is one of the other states where its letters lead as that one's do.
   void merge_start() {
-    const auto row = [&](Index state) { return automaton_.next.begin() + state * letters_; };
+    const auto row = [&](Index state) { return automaton_.next.begin() + state * letters(); };
     for (Index state = 1; state < automaton_.states; ++state) {
       if (!std::equal(row(0), row(1), row(state))) continue;
       automaton_.next.erase(row(0), row(1));
       automaton_.output.erase(automaton_.output.begin());
-      for (std::int32_t& next : automaton_.next) --next;
+      for (std::int32_t& next : automaton_.next) {
+        if (next != Automaton::kNoState) --next;
+      }
       automaton_.start = static_cast<std::int32_t>(state) - 1;
       --automaton_.states;
       access_.erase(access_.begin());
@@ -197,10 +242,11 @@ class Learner {
     }
   }
 
-  Index letters_;
+  Automaton questions_;
   Experiment experiment_;
   LearnOptions options_;
-  Row fresh_words_, fresh_outputs_;  // [fresh_words, word_length]
+  Row fresh_words_, fresh_outputs_;  // [fresh_words, word_length]; kNoOutput: not asked for
+  Index fresh_questions_ = 0;
   std::vector<Word> suffixes_ = {{}};
   Automaton automaton_;
   std::vector<Word> access_;
@@ -222,11 +268,88 @@ std::optional<Merge> find_merge(const Automaton& automaton) {
   return {};
 }
 
+std::int32_t draw_letter(const Automaton& automaton, std::int32_t state, Random& random) {
+  const auto row = automaton.next.begin() + state * automaton.letters;
+  const Index absent = std::count(row, row + automaton.letters, Automaton::kNoState);
+  auto left = static_cast<std::int32_t>(random.below(automaton.letters - absent));
+  if (absent == 0) return left;
+  for (std::int32_t letter = 0;; ++letter) {
+    if (row[letter] != Automaton::kNoState && left-- == 0) return letter;
+  }
+}
+
+void draw_words(const Automaton& automaton, Random& random, View<std::int32_t, 2> words,
+                View<std::int32_t, 2> outputs) {
+  for (Index word = 0; word < words.extent(0); ++word) {
+    std::int32_t state = automaton.start;
+    for (Index t = 0; t < words.extent(1); ++t) {
+      words(word, t) = draw_letter(automaton, state, random);
+      state = automaton.after(state, words(word, t));
+      outputs(word, t) = automaton.output[static_cast<std::size_t>(state)];
+    }
+  }
+}
+
+/// By splitting: states are in one class until a letter or an output tells them apart.
+Automaton questions_of(const Automaton& machine) {
+  const auto is_asked = [&](Index state) {
+    return machine.output[static_cast<std::size_t>(state)] != Automaton::kNoOutput;
+  };
+  std::vector<std::int32_t> of(static_cast<std::size_t>(machine.states));
+  for (Index state = 0; state < machine.states; ++state) {
+    of[static_cast<std::size_t>(state)] = is_asked(state) ? 0 : 1;
+  }
+  const auto class_after = [&](std::int32_t state, std::int32_t letter) {
+    const std::int32_t next = machine.after(state, letter);
+    return next == Automaton::kNoState ? next : of[static_cast<std::size_t>(next)];
+  };
+  std::map<Word, std::int32_t> classes;  // of a class and where its letters lead
+  for (std::size_t count = 0;;) {
+    classes.clear();
+    std::vector<std::int32_t> finer;
+    for (std::int32_t state = 0; state < machine.states; ++state) {
+      Word row = {of[static_cast<std::size_t>(state)]};
+      for (std::int32_t letter = 0; letter < machine.letters; ++letter) {
+        row.push_back(class_after(state, letter));
+      }
+      const auto number = static_cast<std::int32_t>(classes.size());
+      finer.push_back(classes.try_emplace(std::move(row), number).first->second);
+    }
+    if (classes.size() == count) break;
+    count = classes.size();
+    of = std::move(finer);
+  }
+  Automaton questions{.states = std::ssize(classes),
+                      .letters = machine.letters,
+                      .start = of[static_cast<std::size_t>(machine.start)],
+                      .next = Word(classes.size() * static_cast<std::size_t>(machine.letters)),
+                      .output = Word(classes.size())};
+  for (std::int32_t state = 0; state < machine.states; ++state) {
+    const Index place = of[static_cast<std::size_t>(state)];
+    for (std::int32_t letter = 0; letter < machine.letters; ++letter) {
+      questions.next[static_cast<std::size_t>(place * machine.letters + letter)] =
+          class_after(state, letter);
+    }
+    questions.output[static_cast<std::size_t>(place)] = is_asked(state) ? 0 : Automaton::kNoOutput;
+  }
+  return questions;
+}
+
+LearntAutomaton learn_automaton(const Automaton& questions, const Experiment& experiment,
+                                const LearnOptions& options) {
+  return Learner(questions, experiment, options).learn();
+}
+
 LearntAutomaton learn_automaton(Index letters, const Experiment& experiment,
                                 const LearnOptions& options) {
   LIOR_CHECK(letters >= 1, "an automaton over {} letters reads nothing; expected at least 1",
              letters);
-  return Learner(letters, experiment, options).learn();
+  const Automaton every{.states = 1,
+                        .letters = letters,
+                        .start = 0,
+                        .next = Word(static_cast<std::size_t>(letters), 0),
+                        .output = {0}};
+  return learn_automaton(every, experiment, options);
 }
 
 }  // namespace lior::train

@@ -14,20 +14,6 @@ namespace {
 constexpr Index kWords = 64, kLength = 64;  // a step
 constexpr double kRate = 5e-3;              // at first; it falls to zero
 
-/// Random words, and the automaton's output after each letter.
-void fill(const Automaton& automaton, Random& random, View<std::int32_t, 2> words,
-          View<std::int32_t, 2> outputs) {
-  for (Index word = 0; word < words.extent(0); ++word) {
-    std::int32_t state = automaton.start;
-    for (Index t = 0; t < words.extent(1); ++t) {
-      const auto letter = static_cast<std::int32_t>(random.below(automaton.letters));
-      state = automaton.after(state, letter);
-      words(word, t) = letter;
-      outputs(word, t) = automaton.output[static_cast<std::size_t>(state)];
-    }
-  }
-}
-
 /// Takes away what would move the turns, or have a silent head read again.
 void hold(nn::Model<float>& model, const std::vector<bool>& read) {
   using namespace tracker_parameters;
@@ -53,7 +39,7 @@ void teach_reading(nn::Model<float>& model, const Automaton& automaton,
   Array<std::int32_t, 2> words({kWords, kLength}), outputs({kWords, kLength});
   Random random(seed);
   for (Index step = 0; step < kReadingSteps; ++step) {
-    fill(automaton, random, words.view(), outputs.view());
+    draw_words(automaton, random, words.view(), outputs.view());
     arena.reset();
     model.loss_and_gradients(std::as_const(words).view(), std::as_const(outputs).view(), arena);
     hold(model, read);

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "lior/core/random.h"
+#include "lior/train/task.h"
 #include "support/error_of.h"
 
 namespace lior::train {
@@ -96,6 +98,77 @@ TEST(Automaton, SlipsOfTheMachineAreNoStates) {
   EXPECT_EQ(learnt.automaton.states, 7);
   EXPECT_TRUE(equivalent(learnt.automaton, sums));
   EXPECT_NEAR(learnt.agreement, 0.96, 0.02);
+}
+
+/// Of the task's table, what is asked and where letters come; what is answered is the machine's.
+Automaton task_machine(const char* name) { return find_task(name).problem->machine; }
+
+/// Runs a machine, but fails on a letter that never comes there, and answers what is not asked for
+/// with anything.
+Experiment strict(const Automaton& automaton) {
+  return [automaton, random = Random(3)](View<const std::int32_t, 2> words,
+                                         View<std::int32_t, 2> outputs) mutable {
+    for (Index word = 0; word < words.extent(0); ++word) {
+      std::int32_t state = automaton.start;
+      for (Index t = 0; t < words.extent(1); ++t) {
+        state = automaton.after(state, words(word, t));
+        if (state == Automaton::kNoState) throw Error("a letter came that never comes");
+        outputs(word, t) = automaton.output[static_cast<std::size_t>(state)];
+        const bool is_asked = outputs(word, t) != Automaton::kNoOutput;
+        if (!is_asked) outputs(word, t) = static_cast<std::int32_t>(random.below(5));
+      }
+    }
+  };
+}
+
+TEST(Automaton, QuestionsHaveNoAnswers) {
+  // Digits and operators in turn; only digits are asked for.
+  const Automaton questions = questions_of(task_machine("modular_arithmetic"));
+  ASSERT_EQ(questions.states, 2);
+  const auto start = static_cast<std::size_t>(questions.start);
+  EXPECT_EQ(questions.output[start], Automaton::kNoOutput);
+  EXPECT_EQ(questions.output[1 - start], 0);
+  for (std::int32_t letter = 0; letter < 8; ++letter) {
+    const bool is_digit = letter < 5;
+    EXPECT_EQ(questions.after(questions.start, letter),
+              is_digit ? 1 - questions.start : Automaton::kNoState);
+    EXPECT_EQ(questions.after(1 - questions.start, letter),
+              is_digit ? Automaton::kNoState : questions.start);
+  }
+  EXPECT_EQ(questions_of(task_machine("a5")).states, 1);
+  EXPECT_EQ(questions_of(task_machine("parity")).output, Word{0});
+}
+
+TEST(Automaton, LettersThatNeverComeAreNotRun) {
+  const Automaton machine = task_machine("modular_arithmetic");
+  const LearntAutomaton learnt =
+      learn_automaton(questions_of(machine), strict(machine), {.word_length = 16});
+  EXPECT_EQ(learnt.agreement, 1);
+  // By walking both at once: the same letters come, and the same is shown.
+  std::vector<std::pair<std::int32_t, std::int32_t>> seen = {
+      {learnt.automaton.start, machine.start}};
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    for (std::int32_t letter = 0; letter < machine.letters; ++letter) {
+      const std::pair next{learnt.automaton.after(seen[i].first, letter),
+                           machine.after(seen[i].second, letter)};
+      ASSERT_EQ(next.first == Automaton::kNoState, next.second == Automaton::kNoState);
+      if (next.first == Automaton::kNoState) continue;
+      ASSERT_EQ(learnt.automaton.output[static_cast<std::size_t>(next.first)],
+                machine.output[static_cast<std::size_t>(next.second)]);
+      if (std::find(seen.begin(), seen.end(), next) == seen.end()) seen.push_back(next);
+    }
+  }
+}
+
+TEST(Automaton, LettersAreDrawnEvenlyFromThoseThatCome) {
+  const Automaton machine{
+      .states = 1, .letters = 4, .start = 0, .next = {0, -1, 0, 0}, .output = {0}};
+  Random random(1);
+  std::array<Index, 4> counts{};
+  for (Index i = 0; i < 3000; ++i)
+    ++counts[static_cast<std::size_t>(draw_letter(machine, 0, random))];
+  EXPECT_EQ(counts[1], 0);
+  for (const std::size_t letter : {0u, 2u, 3u}) EXPECT_NEAR(counts[letter], 1000, 130);  // 5 sigma
 }
 
 TEST(Automaton, WhatIsNoneIsSaid) {

@@ -214,6 +214,15 @@ TEST(Crystallise, SaysWhyNot) {
   auto narrow = model_of(tetrahedron(Transition::left), 8);
   EXPECT_NE(refusal(narrow).find("d_model >= 11"), std::string::npos) << refusal(narrow);
 
+  // Two tokens that are one to the model: a wider one would not help.
+  auto alike = model_of(tetrahedron(Transition::left), 16);
+  const auto embedding = parameter(alike, "embedding.weight");
+  std::copy(embedding[0].begin(), embedding[0].end(), embedding[1].begin());
+  EXPECT_EQ(
+      refusal(alike),
+      "the embeddings of its 12 tokens depend on each other in d_model = 16, so no projection "
+      "gives each its own turns");
+
   auto constant = model_of(tetrahedron(Transition::left), 16);
   const auto readout = parameter(constant, "output.bias");
   readout(0, 5) = 1e4f;  // always this class: one state
