@@ -17,8 +17,10 @@ struct Line {
   std::vector<std::string_view> cells;
 };
 
-/// The lines that have cells.
+/// The lines that have cells; a byte order mark before them is allowed.
 std::vector<Line> split(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";  // of UTF-8, which some editors write
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
   std::vector<Line> lines;
   for (Index number = 1; !text.empty(); ++number) {
     const std::size_t length = std::min(text.find('\n'), text.size());

@@ -112,7 +112,9 @@ class Parser {
   NamedGroup parse() {
     const Part part = product();
     if (place_ < text_.size()) fail("expected x, : or wr, or its end");
-    return {Group(part.generators), part.turns};
+    NamedGroup named{Group(part.generators), part.turns};
+    if (named.group.order() == 1) fail("the group has one element; at least 2 are needed");
+    return named;
   }
 
  private:

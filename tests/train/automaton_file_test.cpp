@@ -39,6 +39,12 @@ TEST(AutomatonFile, ADashIsNoStateAndNoOutput) {
   EXPECT_EQ(read.automaton.output, (std::vector<std::int32_t>{-1, 0, 1}));
 }
 
+TEST(AutomatonFile, AByteOrderMarkIsNoCell) {
+  const NamedAutomaton read = parse_automaton(std::string("\xef\xbb\xbf") + kTurnstile, "t.txt");
+  EXPECT_EQ(read.letters, (std::vector<std::string>{"coin", "push"}));
+  EXPECT_EQ(error("\xef\xbb\xbf"), "t.txt: it is empty");
+}
+
 TEST(AutomatonFile, MistakesAreSaidWithLineAndCell) {
   EXPECT_EQ(error(""), "t.txt: it is empty");
   EXPECT_EQ(error("# nothing\n"), "t.txt: it is empty");

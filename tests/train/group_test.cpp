@@ -165,6 +165,11 @@ TEST(Group, MistakesAreSaidWithTheirPlace) {
   EXPECT_EQ(error("<(0 1)(1 2)>"),
             "group \"<(0 1)(1 2)>\", character 7: a cycle moves each of its points once, and "
             "cycles of one permutation do not meet");
+  EXPECT_EQ(error("<>"),
+            "group \"<>\", character 3: the group has one element; at least 2 are needed");
+  EXPECT_EQ(error("<(0)> x <>"),
+            "group \"<(0)> x <>\", character 11: the group has one element; at least 2 are needed");
+  EXPECT_EQ(parse_group("<> x Z2").group.order(), 2);
   EXPECT_EQ(error("S9"), "group \"S9\", character 2: expected a number from 2 to 8");
   EXPECT_EQ(error("A8 x A5"),
             "group \"A8 x A5\", character 8: the group has 1.21e+06 elements; at most 65536 fit");

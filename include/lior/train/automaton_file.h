@@ -11,7 +11,7 @@
 /// and output; each line after it is a state: its name, its output, and where every letter leads.
 /// The first state is the start. Outputs are numbered as they first come. A next state of - says
 /// that the letter never comes there, and an output of - that the state shows none. Empty lines,
-/// and what follows #, are left out.
+/// and what follows #, are left out, as is a byte order mark.
 
 #include <string>
 #include <vector>

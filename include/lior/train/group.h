@@ -89,7 +89,8 @@ struct NamedGroup {
   GroupTurns turns;
 };
 
-/// The group of an expression. Throws lior::Error that says at which character it is none.
+/// The group of an expression. Throws lior::Error that says at which character it is none, or that
+/// it has one element alone.
 NamedGroup parse_group(std::string_view expression);
 
 }  // namespace lior::train
