@@ -10,6 +10,8 @@
 #include "lior/io/folder_lock.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/crystallise.h"
+#include "lior/train/longer_words.h"
+#include "lior/train/task.h"
 
 namespace lior::app {
 namespace {
@@ -19,12 +21,17 @@ constexpr const char* kWhat =
 makes its turns exactly those of the automaton; model.safetensors is replaced. A model that is exact stays
 as it is. Where that cannot be, the model stays too, the reason is said, and the status is 1.
 
+A model of another form cannot be exact. Where it loses track along words of 1,024 tokens, it is trained on along words of 64 to 512
+tokens with the automaton's outputs, for some minutes of one core; the task's own labels are not used.
+
 Prints one JSON object. states, tokens: of the automaton; agreement: part of the outputs along
 fresh words of 8 tokens that were its before; heads: that track it; deviation_before, deviation_exact,
 deviation_float32: the largest error of a turned state as trained, of the exact turns in double, and of
 the weights that hold them; taught: whether the weights that read the states misread exact ones and were
 trained on the automaton's outputs; margin: the least lead of the right class's score; checked: positions of
-long fresh words that were all right afterwards.
+long fresh words that were all right afterwards. Of a model that cannot be exact: agreement along words of at most 16 tokens;
+asked: outputs along fresh words of `length` tokens; wrong_before, wrong_after: those of them that are not the automaton's; steps:
+of training (0: none was wrong).
 )";
 
 struct Arguments {
@@ -45,6 +52,38 @@ std::string to_json(const train::Crystal& crystal, double seconds) {
       seconds);
 }
 
+std::string to_json(const train::LongerWords& longer, double seconds) {
+  return fmt::format(
+      "{{\"states\": {}, \"tokens\": {}, \"agreement\": {:.4g}, \"length\": {}, \"asked\": {}, "
+      "\"wrong_before\": {}, \"wrong_after\": {}, \"steps\": {}, \"seconds\": {:.3f}}}\n",
+      longer.automaton.states, longer.automaton.letters, longer.agreement, longer.length,
+      longer.asked, longer.wrong_before, longer.wrong_after, longer.steps, seconds);
+}
+
+/// Its line of JSON; `changed`: whether the weights are others now.
+std::string make_exact(nn::Model<float>& model, bool& changed) {
+  const Timer timer;
+  const train::Crystal crystal = train::crystallise(model);
+  changed = !crystal.was_exact;
+  if (!changed) fmt::print(stderr, "the model is exact already, and stays as it is\n");
+  return to_json(crystal, timer.seconds());
+}
+
+std::string make_longer(train::TrainedModel& trained, const train::Automaton& machine,
+                        const std::string& why, bool& changed) {
+  fmt::print(
+      stderr,
+      "the model cannot be made exact: {}; where it loses track it is trained on, along longer "
+      "words of its own automaton\n",
+      why);
+  const Timer timer;
+  const train::LongerWords longer =
+      train::learn_longer_words(trained.model, machine, {.trained_length = trained.config.length});
+  changed = longer.steps > 0;
+  if (!changed) fmt::print(stderr, "no output is wrong there, and the model stays as it is\n");
+  return to_json(longer, timer.seconds());
+}
+
 int run(const Arguments& arguments) {
   train::TrainedModel trained = train::load_model(arguments.model, train::Weights::last);
   LIOR_CHECK(
@@ -52,14 +91,14 @@ int run(const Arguments& arguments) {
       "--model: {} was trained on a text; what a task's states are can be exact, a text's not",
       shown_path(arguments.model));
   const io::FolderLock lock(arguments.model);
-  const Timer timer;
-  const train::Crystal crystal = train::crystallise(trained.model);
-  if (crystal.was_exact) {
-    fmt::print(stderr, "the model is exact already, and stays as it is\n");
-  } else {
-    train::replace_model(arguments.model, trained.model);
-  }
-  fmt::print("{}", to_json(crystal, timer.seconds()));
+  bool changed = false;
+  const auto why = train::why_not_exact(trained.config.model);
+  const train::Task task = train::task_of_data(trained.config.data);
+  const std::string line = why && task.problem
+                               ? make_longer(trained, task.problem->machine, *why, changed)
+                               : make_exact(trained.model, changed);
+  if (changed) train::replace_model(arguments.model, trained.model);
+  fmt::print("{}", line);
   return kSuccess;
 }
 

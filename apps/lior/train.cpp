@@ -69,8 +69,9 @@ const std::vector<Flag>& flags() {
        "tokens that the model writes at each evaluation, for lior report (samples.jsonl); 0: none "
        "(0)"},
       {"crystallise", "MODE",
-       "auto: a run on a task ends as soon as its model can be made exact (lior crystallise); or "
-       "off"},
+       "auto: a run on a task ends as soon as its model can be made exact (lior crystallise), and "
+       "a "
+       "model that cannot learns longer words at the run's end; or off"},
       {"val_fraction", "X", "part of the text that is never trained on (0.1)"},
       {"count_tokens", "N",
        "tokens of the text that are counted, for presets with counts, spread over it evenly; 0: "
@@ -157,6 +158,17 @@ std::string val_text(const train::Outcome& outcome) {
       step, val, of_bytes, *outcome.val_loss, step);
 }
 
+/// What became of a machine's model that cannot be exact; empty where that was not looked at.
+std::string longer_text(const train::Outcome& outcome) {
+  if (!outcome.longer) return "";
+  const train::LongerWords& longer = *outcome.longer;
+  return fmt::format(
+      "its automaton has {} states; along words of {} tokens {} of {} outputs are not that "
+      "one's{}\n",
+      longer.automaton.states, longer.length, longer.wrong_after, longer.asked,
+      longer.steps > 0 ? fmt::format(", and {} were not before", longer.wrong_before) : "");
+}
+
 /// Where a run is saved, and how to go on.
 std::string ending_text(const train::Outcome& outcome, const std::string& folder) {
   const auto& [steps, minutes] = std::pair(outcome.config.steps, outcome.config.minutes);
@@ -195,9 +207,9 @@ std::string ending_text(const train::Outcome& outcome, const std::string& folder
       train::names_task(data)
           ? fmt::format("lior eval --model {} --data {}", word, shell_word(data))
           : fmt::format("lior generate --model {} --prompt TEXT", word);
-  return fmt::format("{}finished at {}{}; saved in {}\nto use it: {}\n{}", val_text(outcome), at,
-                     outcome.lost_patience ? ", out of patience" : "", shown_path(folder), use,
-                     further);
+  return fmt::format("{}{}finished at {}{}; saved in {}\nto use it: {}\n{}", val_text(outcome),
+                     longer_text(outcome), at, outcome.lost_patience ? ", out of patience" : "",
+                     shown_path(folder), use, further);
 }
 
 /// Lines of metrics.jsonl as TensorBoard shows them.

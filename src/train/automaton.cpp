@@ -47,12 +47,13 @@ class Learner {
         1 - static_cast<double>(disagreements) / static_cast<double>(fresh_questions_);
     if (agreement < options_.least_agreement) {
       throw RunError(
-          fmt::format("it is no automaton yet: along words of {} tokens {:.0f} % of its outputs "
+          fmt::format("it is no automaton yet: along words of {} tokens {:.3g} % of its outputs "
                       "are those of the "
-                      "{} states that short words tell apart; at least {:.0f} % are needed",
+                      "{} states that short words tell apart; at least {:.3g} % are needed",
                       options_.word_length, 100 * agreement, automaton_.states,
                       100 * options_.least_agreement));
     }
+    if (shows_one_output()) throw RunError("its outputs are all the same: it tracks nothing");
     merge_start();
     return {.automaton = automaton_, .access = access_, .agreement = agreement};
   }
@@ -222,6 +223,15 @@ class Learner {
       return build();
     }
     return false;
+  }
+
+  bool shows_one_output() const {
+    std::int32_t first = Automaton::kNoOutput;
+    for (const std::int32_t output : automaton_.output) {
+      if (first == Automaton::kNoOutput) first = output;
+      if (output != Automaton::kNoOutput && output != first) return false;
+    }
+    return true;
   }
 
   /// The start is one of the other states where its letters lead as that one's do.

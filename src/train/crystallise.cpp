@@ -214,7 +214,6 @@ class Crystallisation {
         options_.learn);
     crystal_.automaton = automaton();
     crystal_.agreement = learnt_.agreement;
-    if (automaton().states < 2) throw RunError("its outputs are all the same: it tracks nothing");
     if (const auto merge = find_merge(automaton())) {
       throw RunError(fmt::format(
           "token {} leads states {} and {} both to {}: it forgets, and turns do not; so "

@@ -99,6 +99,7 @@ class Trainer {
       try {
         step();
         if (tries_exactness()) make_exact();
+        if (tries_longer_words()) learn_longer();
         const bool last = ended();
         const bool evaluation_due = evaluates() && (last || state_.step % config_.eval_every == 0);
         const bool evaluated = evaluation_due && evaluate();
@@ -127,6 +128,7 @@ class Trainer {
             .val_loss = line_.val_loss,
             .tokens_per_byte = tokens_per_byte(),
             .exact = exact_,
+            .longer = longer_,
             .config = config_};
   }
 
@@ -386,6 +388,29 @@ class Trainer {
     }
   }
 
+  /// Whether the run is over, and its model a machine's that cannot be exact, and has learnt it.
+  bool tries_longer_words() const {
+    constexpr double kLeastAccuracy = 0.9;
+    const Task* task = data_->task();
+    return config_.crystallise == Exactness::automatic && task != nullptr &&
+           task->problem != nullptr && why_not_exact(config_.model) && ended() &&
+           line_.length == config_.length && line_.accuracy >= kLeastAccuracy;
+  }
+
+  void learn_longer() {
+    hooks_.say(
+        fmt::format("the model cannot be made exact: {}; where it loses track it is trained "
+                    "on, along longer words of its own automaton",
+                    *why_not_exact(config_.model)));
+    try {
+      longer_ = learn_longer_words(
+          model_, data_->task()->problem->machine,
+          {.trained_length = config_.length, .stopped = [this] { return any_interrupted(); }});
+    } catch (const RunError& why) {
+      hooks_.say(fmt::format("it was not: {}", why.what()));
+    }
+  }
+
   /// Throws the same on all ranks, whose loss and norm are the same.
   void check_finite() {
     if (std::isfinite(line_.loss) && std::isfinite(line_.grad_norm)) return;
@@ -537,6 +562,7 @@ class Trainer {
   BestWeights best_;
   bool has_advised_on_val_ = false;
   std::optional<Crystal> exact_;
+  std::optional<LongerWords> longer_;
   double seconds_before_ = 0;  // of earlier parts of the run
   Index tokens_before_ = 0;
   bool over_generators_ = false;  // of the latest step

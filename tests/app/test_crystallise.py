@@ -76,13 +76,65 @@ def test_a_run_ends_where_it_is_exact(lior, trained, tmp_path):
     assert settings["crystallise"] == "auto" and settings["steps"] == 2000
 
 
+# Two bits: f flips the first, s sets the second, c clears it and comes after r alone, and r reads both.
+BITS = """state output f s c r
+start - f1 s0 - r0
+f0 - f1 s0 - r0
+f1 - f0 s1 - r1
+s0 - s1 s0 - r2
+s1 - s0 s1 - r3
+r0 0 f1 s0 f0 r0
+r1 1 f0 s1 f1 r1
+r2 2 s1 s0 f0 r2
+r3 3 s0 s1 f1 r3
+"""
+
+
+def test_a_model_that_cannot_be_exact_learns_longer_words(lior, tmp_path):
+    """Of its own automaton, after words of 8 tokens."""
+    table = tmp_path / "bits.txt"
+    table.write_text(BITS)
+    data = f"builtin:automaton:{table}"
+    short = ("--data", data, "--length", 8, "--batch", 128, "--steps", 200)
+    run = train(tmp_path / "off", *short, "--crystallise", "off")
+    at_length = ("--data", data, "--length", 1024, "--count", 16, "--threads", 1)
+    before = json.loads(lior("eval", "--model", run, *at_length).stdout)["wrong"]
+    result = lior("crystallise", "--model", run, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    assert "it has 2 layers, not one" in result.stderr
+    report = json.loads(result.stdout)
+    assert report["states"] == 8 and report["tokens"] == 4 and report["agreement"] >= 0.998
+    assert report["steps"] > 0 and report["wrong_after"] < report["wrong_before"] / 10
+    after = json.loads(lior("eval", "--model", run, *at_length).stdout)["wrong"]
+    assert before > 100 and after < before / 10
+
+
+def test_a_run_at_its_end_learns_longer_words(lior, tmp_path):
+    data = ("--data", "builtin:even_pairs")
+    short = ("--length", 40, "--steps", 200, "--threads", 1, "--progress", "plain")
+    wrong = {}
+    for mode in ("auto", "off"):
+        run = tmp_path / mode
+        result = lior("train", *data, "--out", run, *short, "--crystallise", mode)
+        assert result.returncode == 0, result.stderr
+        assert ("cannot be made exact: its turns depend" in result.stderr) == (mode == "auto")
+        assert ("its automaton has 5 states; along words" in result.stderr) == (mode == "auto")
+        at_length = ("--length", 1024, "--count", 16, "--threads", 1)
+        wrong[mode] = json.loads(lior("eval", "--model", run, *data, *at_length).stdout)["wrong"]
+    assert wrong["off"] > 100 and wrong["auto"] < wrong["off"] / 10
+
+
 def test_what_cannot_be_exact_is_said(lior, refused, trained, tmp_path):
     untrained = train(tmp_path / "untrained", "--steps", 1)
     result = lior("crystallise", "--model", untrained)
     assert result.returncode == 1 and result.stdout == ""
     assert "its outputs are all the same" in result.stderr
     gates = train(tmp_path / "gates", "--preset", "tiny", "--length", 8, "--steps", 1)
-    assert "2 layers" in refused("crystallise", "--model", gates)
+    result = lior("crystallise", "--model", gates)
+    assert result.returncode == 1 and result.stdout == ""
+    assert "2 layers" in result.stderr and "it is no automaton yet" in result.stderr
+    copies = train(tmp_path / "copies", "--data", "builtin:copy", "--length", 8, "--steps", 1)
+    assert "3 layers" in refused("crystallise", "--model", copies)
     (tmp_path / "text.txt").write_text("a text " * 100)
     small = ("--data", tmp_path / "text.txt", "--length", 8, "--steps", 1)
     text = train(tmp_path / "text", *small)

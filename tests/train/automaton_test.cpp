@@ -176,6 +176,9 @@ TEST(Automaton, WhatIsNoneIsSaid) {
   EXPECT_THROW(learn_automaton(7, machine(sums), {.most_states = 6}), RunError);
   EXPECT_THROW(learn_automaton(7, machine(sums, 0.5)), RunError);
   EXPECT_THROW(learn_automaton(0, machine(sums)), Error);
+  const Automaton constant = counter(7, [](std::int32_t) { return 3; });
+  EXPECT_EQ(run_error_of([&] { learn_automaton(7, machine(constant)); }),
+            "its outputs are all the same: it tracks nothing");
 }
 
 }  // namespace

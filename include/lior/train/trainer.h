@@ -10,6 +10,7 @@
 #include "lior/train/best.h"
 #include "lior/train/config.h"
 #include "lior/train/crystallise.h"
+#include "lior/train/longer_words.h"
 #include "lior/train/metrics.h"
 
 namespace lior::train {
@@ -54,8 +55,9 @@ struct Outcome {
   std::optional<double> val_loss{};  ///< of the last evaluation that this call made
   /// By which they give nats a byte, where a token is not a byte and this call has evaluated.
   std::optional<double> tokens_per_byte{};
-  std::optional<Crystal> exact{};  ///< what the model tracks without error, if that is known
-  Config config{};                 ///< as it ran
+  std::optional<Crystal> exact{};       ///< what the model tracks without error, if that is known
+  std::optional<LongerWords> longer{};  ///< what it tracks otherwise, along longer words
+  Config config{};                      ///< as it ran
 };
 
 /// Trains in `folder`, which must be new or empty, or hold the run to `resume`, and which no other
@@ -64,7 +66,8 @@ struct Outcome {
 /// where minutes are nearer their end than steps; so with steps alone a resumed run equals one that
 /// was never interrupted, bit for bit, for equal threads and SIMD level. An interrupted run saves
 /// first. A run on a task whose model can be made exact (crystallise.h) is, as soon as short
-/// lengths are learnt well enough or at its end, and ends there, unless config.crystallise is off.
+/// lengths are learnt well enough or at its end, and ends there, unless config.crystallise is off;
+/// one whose model cannot be exact learns longer words at its end (longer_words.h).
 /// Minutes count from the first step. A new run makes one step at least. A text that comes
 /// through a pipe is kept in the folder as `data`, where a resumed run finds it.
 ///
