@@ -146,7 +146,11 @@ class MpiRanks : public Communicator {
 
 /// MPI from its start to its end.
 struct MpiStart {
+  /// Over TCP Open MPI sends a long message as one piece, on the connection that also carries the
+  /// answers without which the other's does not begin: of two that send each other, one waits for
+  /// the other's end. In fragments both go at once. A user's own choice holds.
   MpiStart() {
+    setenv("OMPI_MCA_btl_tcp_flags", "send", 0);
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
   }

@@ -2,6 +2,7 @@
 """Two hosts on this machine: network namespaces with a virtual cable between them, each with a host name of its own."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -26,8 +27,11 @@ exec ip netns exec $host unshare --uts sh -c "hostname $host; $*"
 class Hosts:
     """The two hosts, as long as the context lasts. `rate`: the cable's, such as "1gbit"; as fast as memory without."""
 
+    made = itertools.count()
+
     def __init__(self, folder, rate=None):
-        self.names = [f"host{i}-{os.getpid()}" for i in range(2)]
+        number = next(self.made)
+        self.names = [f"host{i}-{os.getpid()}-{number}" for i in range(2)]
         self.rate = rate
         self.hostfile, self.agent = folder / "hosts", folder / "agent"
         self.hostfile.write_text(f"{NETWORK}.1 slots=1\n{NETWORK}.2 slots=1\n")
@@ -51,7 +55,7 @@ class Hosts:
                 for link in ("lo", CABLE):
                     ip("-n", name, "link", "set", link, "up")
                 if self.rate:
-                    shape = ("tbf", "rate", self.rate, "burst", "32kb", "latency", "50ms")
+                    shape = ("tbf", "rate", self.rate, "burst", "256kb", "latency", "50ms")
                     run(*("tc", "-n", name, "qdisc", "add", "dev", CABLE, "root"), *shape)
             self._undo = undo.pop_all()
         return self

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -74,6 +75,17 @@ def test_a_rank_reads_no_memory_of_another_host(hosts, tmp_path):
         shared = [memories_shared(pid) for pid in programs]
         mpirun.terminate()
     assert shared == [1, 1]
+
+
+def test_two_that_send_each_other_have_the_whole_cable(tmp_path):
+    """Of 125 MB/s frames leave 119; one after the other they would have half of that."""
+    if why_not():
+        pytest.skip(why_not())
+    with Hosts(tmp_path, rate="1gbit") as slow:
+        result = run(slow, (2, "bench", "--filter", "comm", "--threads", "1"))
+    assert result.returncode == 0, result
+    gigabytes = float(re.search(r"B = (\S+) GB/s", result.stdout)[1])
+    assert 0.09 < gigabytes < 0.125
 
 
 def test_an_error_names_its_host(hosts, text, tmp_path):
