@@ -40,7 +40,7 @@ BLOCKS = {  # what our presets have besides the recurrence
     "even_pairs": dict(taps=2),
     "modular_arithmetic": dict(layers=2, taps=2, swiglu=True),
 }
-NEVER_EXACT = tuple(BLOCKS)  # lior crystallise refuses a convolution, and gates
+NEVER_EXACT = tuple(BLOCKS)  # a convolution, and gates
 COLUMNS = {"short": "1 to 40", "long": "40 to 256", "far": "1 to 1,024"}
 # Accuracies in per cent, each by its source's own protocol.
 PUBLISHED = """Published, each by its own protocol: S3 x S3 with a hard projection, 250 of 250 final states at 1,048,576

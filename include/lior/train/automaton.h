@@ -76,7 +76,7 @@ struct LearntAutomaton {
 ///
 /// Cost: states x letters x experiments words, of the lengths of an access word and an experiment.
 /// Throws lior::RunError that says why where the table does not close: more than most_states, or
-/// fewer outputs than least_agreement.
+/// fewer outputs than least_agreement; or where it shows one output alone.
 /// Source: D. Angluin, Information and Computation 75 (1987), 87-106; the search for an experiment
 /// is R. Rivest and R. Schapire's, Information and Computation 103 (1993), 299-347.
 LearntAutomaton learn_automaton(const Automaton& questions, const Experiment& experiment,
