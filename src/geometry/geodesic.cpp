@@ -117,7 +117,8 @@ void closed_transport(const AnyMetric<T>& metric, View<const T, 2> x, View<const
       const bool held =
           all_finite(result.data(), 1, d, d) && (!is_zero(result) || is_zero(carried));
       metric.exponential(point.data(), velocity.data(), reached.data());
-      const bool spread = is_spread(metric, point.data(), velocity.data(), reached.data());
+      const bool spread =
+          !is_zero(carried) && is_spread(metric, point.data(), velocity.data(), reached.data());
       status(n) = !held ? PathStatus::edge : spread ? PathStatus::saturated : PathStatus::ok;
       for (Index m = 0; m < d; ++m) out(m, n) = held ? result[m] : carried[m];
     }
