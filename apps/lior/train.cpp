@@ -70,8 +70,7 @@ const std::vector<Flag>& flags() {
        "(0)"},
       {"crystallise", "MODE",
        "auto: a run on a task ends as soon as its model can be made exact (lior crystallise), and "
-       "a "
-       "model that cannot learns longer words at the run's end; or off"},
+       "a model that cannot learns longer words at the run's end; or off"},
       {"val_fraction", "X", "part of the text that is never trained on (0.1)"},
       {"count_tokens", "N",
        "tokens of the text that are counted, for presets with counts, spread over it evenly; 0: "
