@@ -151,6 +151,16 @@ def main():
         measure(arguments, folder)
 
 
+def steps_that_take(seconds, case, folder):
+    """By a trial that lasts long enough for the start of a program to be little beside it."""
+    steps, took = 2, 0
+    while took < min(seconds, 0.5):
+        steps *= 2
+        long, short = case.seconds("1 x 2", folder, steps)
+        took = long - short
+    return max(2, round(steps * seconds / took))
+
+
 def measure(arguments, folder):
     hosts = "2 hosts" in SIDES
     more = "".join(f" {title} |" for title in ("2 hosts x 1 thread", "ratio", "computed") if hosts)
@@ -159,8 +169,7 @@ def measure(arguments, folder):
     for case in CASES:
         if arguments.only not in case.name:
             continue
-        trial = case.seconds("1 x 2", folder, 4)
-        steps = max(2, round(4 * arguments.seconds / max(trial[0] - trial[1], 1e-3)))
+        steps = steps_that_take(arguments.seconds, case, folder)
         pairs = {side: [] for side in SIDES}
         for _ in range(arguments.rounds):
             for side in SIDES:

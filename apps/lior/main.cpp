@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string_view>
+#include <system_error>
 
 #include "command.h"
 #include "interrupt.h"
@@ -48,7 +50,9 @@ bool asks_for_words(int argc, char** argv) {
 void choose_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   setenv("GOMP_SPINCOUNT", others_running() > 0 ? "0" : "1000", 1);
-  execv("/proc/self/exe", argv);
+  std::error_code failed;  // by its own name: started as /proc/self/exe, `top` would show "exe"
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (!failed) execv(program.c_str(), argv);
 }
 
 /// Opens what is closed of standard input, output and error on /dev/null: the next file that the

@@ -10,8 +10,10 @@
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <system_error>
 
+#include "lior/comm/same_lines.h"
 #include "lior/core/error.h"
 #include "lior/core/parallel.h"
 #include "lior/core/text.h"
@@ -210,6 +212,14 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program,
   return fmt::format("lior {}: {}; {}", command.get_name(), in_our_words(error), help);
 }
 
+/// Ranks that were started with different commands would wait for each other for ever.
+void check_same_command(const CLI::App& program, const std::optional<CLI::Success>& asked) {
+  const auto chosen = program.get_subcommands();
+  std::string command = chosen.empty() ? "lior" : chosen.front()->get_name();
+  if (asked) command += " --help";
+  comm::check_same_lines(ranks(), "the commands", command);
+}
+
 int read_and_run(int argc, const char* const* argv, const std::vector<Command>& commands) {
   CLI::App program("Geometric state-space models, and the checks and benches behind them.", "lior");
   program.set_version_flag("--version", fmt::format("lior {}", version()));
@@ -234,13 +244,18 @@ int read_and_run(int argc, const char* const* argv, const std::vector<Command>& 
     manual[i].help = parser->help("lior");
   }
 
-  try {
-    program.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help, --version
-    return ranks().is_first() ? program.exit(asked) : kSuccess;
-  } catch (const CLI::ParseError& error) {
-    return fail_alike(kBadInput, explain(error, program, commands));
-  }
+  std::optional<CLI::Success> asked;  // --help, --version
+  ranks().together([&] {
+    try {
+      program.parse(argc, argv);
+    } catch (const CLI::Success& words) {
+      asked = words;
+    } catch (const CLI::ParseError& error) {
+      throw Error(explain(error, program, commands));
+    }
+  });
+  check_same_command(program, asked);
+  if (asked) return ranks().is_first() ? program.exit(*asked) : kSuccess;
 
   ranks().together([&] { use_threads(thread_count); });
   for (std::size_t i = 0; i < commands.size(); ++i) {

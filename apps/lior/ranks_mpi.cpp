@@ -5,6 +5,7 @@
 
 #include "comm/mpi.h"
 #include "launcher.h"
+#include "lior/core/available_memory.h"
 #include "lior/core/parallel.h"
 #include "ranks.h"
 
@@ -19,8 +20,9 @@ std::unique_ptr<comm::Communicator> world;
 void start_ranks() {
   if (launch_from_environment().size <= 1) return;
   world = comm::mpi_world();
-  const auto beside = static_cast<int>(comm::ranks_on_these_cores(*world));
-  set_ranks(*world, std::max(available_cores() / beside, 1));
+  const comm::Neighbours beside = comm::neighbours_in(*world);
+  set_ranks(*world, std::max(available_cores() / static_cast<int>(beside.on_cores), 1));
+  share_memory(static_cast<std::size_t>(beside.on_host));
 }
 
 void end_ranks() {

@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <time.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <limits>
 #include <map>
@@ -168,18 +167,22 @@ class MpiWorld : MpiStart, public MpiRanks {
 
 std::unique_ptr<Communicator> mpi_world() { return std::make_unique<MpiWorld>(); }
 
-Index ranks_on_these_cores(Communicator& world) {
-  struct Cores {
-    cpu_set_t set;
+Neighbours neighbours_in(Communicator& world) {
+  struct Place {
+    cpu_set_t cores;
     char host[MPI_MAX_PROCESSOR_NAME];
   } mine{};
-  sched_getaffinity(0, sizeof mine.set, &mine.set);
+  sched_getaffinity(0, sizeof mine.cores, &mine.cores);
   world.host().copy(mine.host, sizeof mine.host - 1);
-  std::vector<Cores> all(static_cast<std::size_t>(world.size()));
+  std::vector<Place> all(static_cast<std::size_t>(world.size()));
   world.all_gather(mine, std::span(all));
-  return std::ranges::count_if(all, [&](const Cores& other) {
-    return CPU_EQUAL(&other.set, &mine.set) && std::string_view(other.host) == mine.host;
-  });
+  Neighbours count{.on_host = 0, .on_cores = 0};
+  for (const Place& other : all) {
+    if (std::string_view(other.host) != mine.host) continue;
+    ++count.on_host;
+    if (CPU_EQUAL(&other.cores, &mine.cores)) ++count.on_cores;
+  }
+  return count;
 }
 
 void abort_all(int status) {

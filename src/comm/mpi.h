@@ -13,9 +13,13 @@ namespace lior::comm {
 /// it, after signals are blocked; its end is the end of MPI.
 std::unique_ptr<Communicator> mpi_world();
 
-/// Ranks whose processes may run on just the cores that this one's may, itself among them: with
-/// them it shares these cores. Collective.
-Index ranks_on_these_cores(Communicator& world);
+/// Ranks beside this one, itself among them.
+struct Neighbours {
+  Index on_host = 1;
+  Index on_cores = 1;  ///< of this host, that may run on just the cores that this one may
+};
+/// Collective.
+Neighbours neighbours_in(Communicator& world);
 
 /// Ends all ranks of mpi_world with this status: for an error of one rank that the others cannot
 /// know of.

@@ -14,6 +14,8 @@
 namespace lior {
 namespace {
 
+std::size_t processes_of_host = 1;  // of those that share its memory
+
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 std::size_t system_available() {
@@ -43,8 +45,11 @@ std::size_t address_space_left() {
 std::size_t available_memory() {
   const std::size_t in_groups =
       left_in_control_groups("/proc/self/cgroup", "/sys/fs/cgroup").value_or(kNoLimit);
-  return std::min({system_available(), address_space_left(), in_groups});
+  return std::min(std::min(system_available(), in_groups) / processes_of_host,
+                  address_space_left());
 }
+
+void share_memory(std::size_t processes) { processes_of_host = processes; }
 
 std::string bytes_text(double bytes) {
   const char* unit = "bytes";

@@ -96,6 +96,7 @@ Index planned_bytes(const Grid& grid, const Settings& s, const Load& load) {
   const Index stages = s.scheme == Scheme::rk4 && by_stages ? 2 : 0;
   const Index beside = traits(s.scheme).fields + (has_sources(s, load.driven) ? 3 : 0) + stages +
                        (load.current_in_time ? 1 : 0);
+  // What a splitting lends to other ranks, and copies of what those of other hosts lend.
   const Index transposed = grid.share != nullptr && traits(s.scheme).fields == 0 ? 2 * field : 0;
   // V, sqrt g, the stencil, and a splitting's phases.
   const Index density = s.time == Time::imaginary && s.nonlinearity != 0 ? field / 2 : 0;

@@ -192,6 +192,32 @@ def test_other_settings_on_another_host_are_named(inputs, tmp_path):
     assert "settings are not those of rank 0: 'accumulate = 8', there 'accumulate = 4'" in errors[0]
 
 
+@pytest.mark.parametrize(
+    "other, words",
+    [
+        (["info"], "the commands are not those of rank 0: 'info', there 'train'"),
+        (["train", "--nosuch"], "unknown flag '--nosuch' of lior train"),
+        (
+            ["train", "--help"],
+            "the commands are not those of rank 0: 'train --help', there 'train'",
+        ),
+    ],
+)
+def test_another_command_of_another_rank_is_named(inputs, tmp_path, other, words):
+    line, variables = mpi_command(1, *train(inputs, tmp_path / "run", "--steps", 1))
+    result = subprocess.run(
+        [*line, ":", *mpi_command(1, *other)[0][2:]],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and errors[0].startswith("error: rank 1 ("), result.stderr
+    assert words in errors[0]
+
+
 class Run:
     """A run on two ranks that would last for hours, once it has made steps."""
 

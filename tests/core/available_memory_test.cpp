@@ -34,6 +34,15 @@ TEST(AvailableMemory, IsLessUnderAnAddressSpaceLimit) {
   EXPECT_LT(under_limit, std::size_t{64} << 20);
 }
 
+TEST(AvailableMemory, IsAShareWhereProcessesShareIt) {
+  const std::size_t alone = available_memory();
+  share_memory(8);
+  const std::size_t of_eight = available_memory();
+  share_memory(1);
+  EXPECT_LT(of_eight, alone / 4);
+  EXPECT_GT(of_eight, alone / 16);
+}
+
 /// A folder in place of /sys/fs/cgroup, and a file in place of /proc/self/cgroup.
 class ControlGroups : public testing::Test {
  protected:
