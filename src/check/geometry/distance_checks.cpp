@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Distances and logarithms: closed forms in the precision of long double beside ours, and shooting
 // beside both.
+#include <cfloat>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -35,7 +36,11 @@ struct Pairs {
 };
 
 using Exact = long double;
+#if LDBL_MANT_DIG >= 113  // 64-bit ARM, where no other name for it is there
+using Quadruple = long double;
+#else
 __extension__ using Quadruple = __float128;
+#endif
 
 /// arsinh(|x - y| / f), doubled, f from the exact forms below.
 Exact hyperbolic(const Pairs& pairs, Index p, Exact f) {

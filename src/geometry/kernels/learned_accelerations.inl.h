@@ -23,6 +23,8 @@ struct Motion {
   V point[kD], velocity[kD], f[kD], force[kD];
   V value[kMostWidth], slope[kMostWidth], along[kMostWidth];  // of the hidden layer
   V weight[kMostPairs];
+  /// The compiler's own would have none of the level's instructions, which GCC refuses with NEON.
+  Motion() {}
 };
 
 template <class D, class T, class V>
