@@ -12,7 +12,7 @@ constexpr unsigned kDenormalsAsZeros = 1U << 24;  // FZ
 
 }  // namespace
 
-#else
+#elif defined(__SSE__)
 #include <xmmintrin.h>
 
 namespace lior {
@@ -21,6 +21,17 @@ namespace {
 unsigned control() { return _mm_getcsr(); }
 void set_control(unsigned bits) { _mm_setcsr(bits); }
 constexpr unsigned kDenormalsAsZeros = 0x8000 | 0x0040;  // of results, and of operands
+
+}  // namespace
+
+#else
+
+namespace lior {
+namespace {
+
+unsigned control() { return 0; }
+void set_control(unsigned) {}
+constexpr unsigned kDenormalsAsZeros = 0;  // no such mode is known here
 
 }  // namespace
 #endif
