@@ -91,7 +91,8 @@ std::string environment() {
 
   {0}KEY             a setting of lior train: lior help settings
   {1}KEY      a setting of lior evolve: lior help evolve-settings
-  LIOR_SIMD            vector level: scalar, avx2 or avx512; at most what the processor has
+  LIOR_SIMD            vector level: scalar, avx2 or avx512 (on 64-bit ARM scalar or neon); at most
+                       what the processor has
   LIOR_API_KEY         the key that lior serve asks its clients for
   OMP_WAIT_POLICY, GOMP_SPINCOUNT   how threads wait; without them the program chooses by
                        whether the machine is idle

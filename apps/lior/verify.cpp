@@ -19,8 +19,10 @@ Run verify_command(Options& options) {
   };
   const auto flags = std::make_shared<Flags>();
   options.add("--filter", flags->filter, "REGEX", "only the checks whose name or module matches");
-  options.add("--level", flags->level, "LEVEL",
-              "scalar, avx2 or avx512 (LIOR_SIMD if set, else each that this processor runs)");
+  options.add(
+      "--level", flags->level, "LEVEL",
+      "scalar, avx2 or avx512, on 64-bit ARM scalar or neon (LIOR_SIMD if set, else each that "
+      "this processor runs)");
   options.add("--cases", flags->cases, "DIR",
               "recorded cases to check too: NAME.safetensors files");
   options.add("--json", flags->json, "FILE", "write the report there too");

@@ -74,7 +74,7 @@ NB_MODULE(_lior, m) {
         "with the old number or the new one. Error unless count >= 1.");
   m.def(
       "level", [] { return std::string(simd::name(simd::level())); },
-      "The SIMD level in force: 'scalar', 'avx2' or 'avx512'.");
+      "The SIMD level in force: 'scalar', 'avx2' or 'avx512'; on 64-bit ARM 'scalar' or 'neon'.");
   m.def(
       "set_level", [](const std::string& name) { simd::set_level(simd::level_from_name(name)); },
       "name"_a,

@@ -10,9 +10,10 @@
 /// Accuracy: 1e-12 relative, as parameters approach the ends of their ranges, alpha approaches 1
 /// and E becomes small. Only beside a zero of E (alpha > 1, z < 0) is it 1e-15 of the terms that
 /// cancel there. Results too large for a double are Inf, those too small 0. All of it is computed
-/// in long double, which must have 64 bits (x86-64).
+/// in long double, which must have 64 bits or more: 64 on x86-64, 113 on 64-bit ARM, where software
+/// computes them.
 ///
-/// Cost: 50 to 600 complex exponentials, 20 to 200 microseconds; allocates nothing.
+/// Cost: 50 to 600 complex exponentials, 20 to 200 microseconds on x86-64; allocates nothing.
 ///
 /// Source: the inverse Laplace transform of s^{alpha-beta} / (s^alpha - z) by the trapezoid rule on
 /// a parabola (Weideman and Trefethen, Math. Comp. 76 (2007); Garrappa, SIAM J. Numer. Anal. 53(3)
