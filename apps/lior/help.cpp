@@ -11,6 +11,7 @@
 #include "lior/core/error.h"
 #include "lior/core/text.h"
 #include "lior/io/atomic_file.h"
+#include "terminal.h"
 
 namespace lior::app {
 namespace {
@@ -20,7 +21,7 @@ std::string page_on(const Manual& manual, const std::string& name) {
   const auto command = std::ranges::find(manual, name, &CommandText::name);
   if (command != manual.end()) return command->help;
   const auto topic = std::ranges::find(help_topics(), name, &HelpTopic::name);
-  if (topic != help_topics().end()) return topic->text();
+  if (topic != help_topics().end()) return filled(topic->text());
   std::string known;
   for (const CommandText& text : manual) known += text.name + ", ";
   for (const HelpTopic& text : help_topics()) known += text.name + ", ";

@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "lior/comm/same_lines.h"
 #include "lior/core/error.h"
@@ -19,6 +21,7 @@
 #include "lior/core/text.h"
 #include "lior/core/version.h"
 #include "ranks.h"
+#include "terminal.h"
 
 namespace lior::app {
 namespace {
@@ -220,8 +223,18 @@ void check_same_command(const CLI::App& program, const std::optional<CLI::Succes
   comm::check_same_lines(ranks(), "the commands", command);
 }
 
+/// The parser's help, whose lines have any length, filled.
+class FilledHelp : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* command, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    return filled(CLI::Formatter::make_help(command, std::move(name), mode));
+  }
+};
+
 int read_and_run(int argc, const char* const* argv, const std::vector<Command>& commands) {
   CLI::App program("Geometric state-space models, and the checks and benches behind them.", "lior");
+  program.formatter(std::make_shared<FilledHelp>());
   program.set_version_flag("--version", fmt::format("lior {}", version()));
   program.require_subcommand(1);
   program.footer("`lior COMMAND --help` shows a command's flags.");

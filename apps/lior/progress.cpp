@@ -2,7 +2,6 @@
 #include "progress.h"
 
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "interrupt.h"
+#include "terminal.h"
 
 namespace lior::app {
 namespace {
@@ -19,12 +19,6 @@ namespace {
 constexpr double kBarPeriod = 0.1, kPlainPeriod = 5;  // seconds
 constexpr int kMostCells = 24, kFewestCells = 4;
 constexpr int kUsualColumns = 80;
-
-int terminal_columns() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                         : kUsualColumns;
-}
 
 /// A bar of so many cells between thin edges, its end drawn in eighths of a cell.
 std::string bar_text(double done, int cells) {
@@ -89,7 +83,7 @@ void ProgressDisplay::draw(double done, const std::string& text) {
   }
   // The numbers come first: the bar has what they leave, and goes where that is little.
   constexpr int kPercent = 6, kEdges = 3;  // columns: "100%  ", and "▕" "▏ "
-  const int columns = terminal_columns() - 1;
+  const int columns = terminal_columns(STDERR_FILENO, kUsualColumns) - 1;
   const int left = columns - kPercent - kEdges - static_cast<int>(text.size());
   const int cells = left < kFewestCells ? 0 : std::min(left, kMostCells);
   const int room = columns - kPercent - (cells > 0 ? kEdges + cells : 0);

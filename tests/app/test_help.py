@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Help on commands and topics, manual pages, completions, and the doctor's advice."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
+import termios
 
 import pytest
 from program import PROGRAM
@@ -25,6 +30,39 @@ def test_every_command_and_topic_has_a_page(lior):
     for topic in topics:
         result = lior("help", topic)
         assert result.returncode == 0 and len(result.stdout.splitlines()) >= 5, topic
+
+
+def test_help_fits_its_lines(lior):
+    """Lines end by column 100, between words, and descriptions go on below themselves."""
+    commands, _ = commands_and_topics(lior)
+    for command in commands:
+        for line in lior(command, "--help").stdout.splitlines():
+            assert len(line) <= 100 or " " not in line.strip(), (command, line)
+    text = lior("train", "--help").stdout
+    presets = text[text.index("  --preset NAME") : text.index("  --init-from DIR")].splitlines()
+    assert len(presets) > 2
+    assert all(line.startswith(30 * " ") and line[30] != " " for line in presets[1:])
+    assert [word for line in presets for word in line.split()][2:5] == ["auto,", "tiny,", "small,"]
+
+
+def on_a_terminal(columns, *words):
+    """What the program writes to a terminal of so many columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    with subprocess.Popen([PROGRAM, *words], stdout=its):
+        os.close(its)
+        text = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 4096):
+                text += part
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_help_is_as_wide_as_the_terminal(lior):
+    wide, narrow = lior("mean", "--help").stdout, on_a_terminal(60, "mean", "--help")
+    assert max(map(len, wide.splitlines())) > 60 >= max(map(len, narrow.splitlines()))
+    assert narrow.split() == wide.split()
 
 
 def test_topics_come_from_the_tables(lior):
