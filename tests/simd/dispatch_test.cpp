@@ -2,10 +2,10 @@
 #include "lior/simd/dispatch.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "support/error_of.h"
@@ -77,9 +77,11 @@ TEST(Dispatch, DISABLED_PrintLevel) {
 }
 
 std::string level_under(const std::string& setting) {
+  // Its path, since under qemu-user a link of another process leads to qemu.
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string command =
-      "env -u LIOR_TEST_LEVEL LIOR_SIMD='" + setting + "' /proc/" + std::to_string(getpid()) +
-      "/exe --gtest_output= --gtest_also_run_disabled_tests --gtest_filter=*PrintLevel";
+      "env -u LIOR_TEST_LEVEL LIOR_SIMD='" + setting + "' " LIOR_EMULATOR " '" + program +
+      "' --gtest_output= --gtest_also_run_disabled_tests --gtest_filter=*PrintLevel";
   std::FILE* pipe = popen(command.c_str(), "r");
   std::string output;
   std::array<char, 256> part{};
