@@ -6,6 +6,7 @@
 #   scripts/setup.sh tests    the packages, Open MPI, and the tests' Python in build/venv
 #   scripts/setup.sh mpi      the packages, and Open MPI, for the preset of that name
 #   scripts/setup.sh clients  those of tests, and packages that use lior.torch, in build/clients-venv
+#   scripts/setup.sh aarch64  a cross compiler and the libraries of 64-bit ARM, and qemu-user, for the preset of that name
 #   scripts/setup.sh fuzz     the packages, and clang, which alone has libFuzzer
 #   scripts/setup.sh notebooks  what `tests` does, and Jupyter's client in build/notebook-venv
 #   scripts/setup.sh wheel    the packages, and the Python that makes wheels, in build/wheel-venv
@@ -13,16 +14,18 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(
-  # tools
+tools=(
   g++ make cmake ninja-build pkg-config ccache git clang-format python3 python3-dev python3-venv
   bzip2 zstd xz-utils # judges of what the tests read
-  # libraries
+)
+libraries=(
   libdnnl-dev libhwy-dev libeigen3-dev libfftw3-dev libhdf5-dev libpng-dev libstb-dev fonts-dejavu-core
   zlib1g-dev libzstd-dev liblzma-dev libutf8proc-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libarchive-dev libbz2-dev libfmt-dev libboost-dev
   libgtest-dev
 )
+packages=("${tools[@]}" "${libraries[@]}")
+foreign= # an architecture whose packages are wanted too
 mpi_packages=(libopenmpi-dev openmpi-bin iproute2) # ip: hosts of the tests
 
 fail() {
@@ -31,10 +34,15 @@ fail() {
 }
 
 install_packages() {
-  local installed package missing=() as_root=()
-  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+  local installed native package name missing=() as_root=()
+  native=$(dpkg --print-architecture)
+  installed=$(dpkg-query -W -f '${Package}:${Architecture} ${db:Status-Status}\n' "${packages[@]%:*}" \
+    2>/dev/null || true)
   for package in "${packages[@]}"; do
-    grep -qxF "$package installed" <<<"$installed" || missing+=("$package")
+    name=${package%:*}
+    [ "$package" != "$name" ] || package+=:$native
+    grep -qxF -e "$package installed" -e "$name:all installed" <<<"$installed" ||
+      missing+=("${package%:$native}")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
 
@@ -46,6 +54,7 @@ install_packages() {
   fi
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
     apt-get -qq -o DPkg::Lock::Timeout=300)
+  [ -z "$foreign" ] || "${as_root[@]}" dpkg --add-architecture "$foreign"
   "${apt[@]}" update >&2 || fail "apt-get update failed; check the network and /etc/apt"
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2 ||
     fail "apt-get install failed for: ${missing[*]}"
@@ -81,6 +90,12 @@ case "${1-}" in
     install_venv scripts/requirements.txt build/venv
     install_venv tests/python/clients/requirements.txt build/clients-venv
     ;;
+  aarch64)
+    foreign=arm64
+    packages=("${tools[@]}" g++-aarch64-linux-gnu qemu-user-static libgomp1:arm64
+      "${libraries[@]/%/:arm64}")
+    install_packages
+    ;;
   fuzz)
     packages+=(clang-14 libclang-rt-14-dev)
     install_packages
@@ -101,5 +116,5 @@ case "${1-}" in
     install_venv examples/python/requirements.txt build/notebook-venv
     install_venv site/requirements.txt build/site-venv
     ;;
-  *) fail "unknown argument '$1'; expected nothing, 'mpi', 'tests', 'clients', 'fuzz', 'notebooks', 'site' or 'wheel'" ;;
+  *) fail "unknown argument '$1'; expected nothing, 'mpi', 'tests', 'clients', 'aarch64', 'fuzz', 'notebooks', 'site' or 'wheel'" ;;
 esac

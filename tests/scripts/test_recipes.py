@@ -42,7 +42,7 @@ PORT = json.loads((ROOT / "packaging/vcpkg/lior/vcpkg.json").read_text())
 
 def debian_libraries():
     packages = re.search(
-        r"^  # libraries$(.*?)^\)", (ROOT / "scripts/setup.sh").read_text(), re.M | re.S
+        r"^libraries=\($(.*?)^\)", (ROOT / "scripts/setup.sh").read_text(), re.M | re.S
     )
     return set(packages[1].split())
 
