@@ -38,6 +38,7 @@ void bind_nn(nb::module_& m);
 void bind_optimizer(nb::module_& m);
 void bind_train(nb::module_& m);
 void bind_train_data(nb::module_& m);
+void bind_train_runs(nb::module_& m);
 void bind_velocities(nb::module_& m);
 void bind_xla(nb::module_& m);
 

@@ -6,19 +6,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <mutex>
-#include <numbers>
 
 #include "bindings.h"
 #include "lior/core/text.h"
-#include "lior/core/timer.h"
-#include "lior/linalg/gemm.h"
-#include "lior/nn/stretch.h"
 #include "lior/train/checkpoint.h"
-#include "lior/train/crystallise.h"
-#include "lior/train/evaluate.h"
-#include "lior/train/generate.h"
+#include "model.h"
 #include "representation.h"
-#include "signal_watch.h"
 #include "train.h"
 
 namespace lior::python {
@@ -26,146 +19,6 @@ namespace {
 
 using nn::LossResult;
 using train::Config;
-
-/// Lengths of packed sequences, in the one row of a call; or none: each row is a sequence.
-class Lengths {
- public:
-  /// Of a call that has read its tokens [B, N].
-  Lengths(Call& call, const Argument& given) {
-    if (given.is_none()) return;
-    const auto numbers = call.integers("lengths", given, {'S'});
-    LIOR_CHECK(!numbers.empty(), "lengths are empty; expected the length of each sequence");
-    lengths_.assign(numbers.begin(), numbers.end());
-    // Before memory is planned for as many tokens as they say.
-    const Index rows = nn::Sequences::packed(lengths_).rows();
-    LIOR_CHECK(call['B'] == 1 && rows == call['N'],
-               "lengths are of {} tokens in one row; tokens is [{}, {}]", rows, call['B'],
-               call['N']);
-  }
-
-  std::span<const Index> span() const { return lengths_; }
-  Index sequences(Call& call) const { return lengths_.empty() ? call['B'] : std::ssize(lengths_); }
-
- private:
-  std::vector<Index> lengths_;
-};
-
-/// nn::Model<float>, one call at a time.
-class Model {
- public:
-  /// Products as in the program: bfloat16 where it is asked for and the processor has it.
-  explicit Model(const Config& config) : model_(config.model) {
-    if (linalg::bf16_is_native()) model_.set_precision(config.dtype);
-  }
-  explicit Model(nn::Model<float> model) : model_(std::move(model)) {}
-  Model(Model&& other) noexcept : model_(std::move(other.model_)) {}
-
-  nn::Model<float>& get() { return model_; }
-  std::mutex& mutex() { return mutex_; }
-
-  void initialize(std::uint64_t seed) { model_.initialize(seed); }
-
-  NumPy initial_state(Index batch) {
-    Call call;
-    const auto state = call.out<float>({batch, model_.state_size()});
-    return call.run([&] { model_.initial_state(state); });
-  }
-
-  NumPy logits(const Argument& tokens, const Output& state, const Argument& given,
-               const Outputs& out) {
-    Call call(out);
-    const auto input = call.integers("tokens", tokens, {'B', 'N'});
-    const Lengths lengths(call, given);
-    const Index sequences = lengths.sequences(call);
-    const auto start = state_of(call, state, sequences);
-    const auto scores = call.out<float>({sequences, model_.config().classes});
-    return call.run_watched([&] {
-      in_arena(input, lengths, start, [&](View<float, 2> h, Arena& arena) {
-        model_.logits(input, h, scores, arena, lengths.span());
-      });
-    });
-  }
-
-  LossResult evaluate(const Argument& tokens, const Argument& targets, const Output& state,
-                      const Argument& given) {
-    Call call;
-    const auto input = call.integers("tokens", tokens, {'B', 'N'});
-    const auto wanted = call.integers("targets", targets, {'B', 'N'});
-    const Lengths lengths(call, given);
-    const auto start = state_of(call, state, lengths.sequences(call));
-    LossResult result;
-    call.run_watched([&] {
-      in_arena(input, lengths, start, [&](View<float, 2> h, Arena& arena) {
-        result = model_.evaluate(input, wanted, h, arena, {}, comm::alone(), lengths.span());
-      });
-    });
-    return result;
-  }
-
-  LossResult loss_and_gradients(const Argument& tokens, const Argument& targets,
-                                const Argument& places, const Argument& given) {
-    Call call;
-    const auto input = call.integers("tokens", tokens, {'B', 'N'});
-    const auto wanted = call.integers("targets", targets, {'B', 'N'});
-    const Lengths lengths(call, given);
-    const auto begins = call.in_or_none<Index>("places", places, {lengths.sequences(call)});
-    LossResult result;
-    call.run_watched([&] {
-      const std::lock_guard lock(mutex_);
-      const std::size_t bytes = lengths.span().empty()
-                                    ? model_.training_bytes(input.extent(0), input.extent(1))
-                                    : model_.training_bytes(lengths.span());
-      result = model_.loss_and_gradients(input, wanted, arena(bytes), begins.span(), 0,
-                                         comm::alone(), lengths.span());
-    });
-    return result;
-  }
-
-  std::optional<Counts> counts() const {
-    if (model_.counts() == nullptr) return {};
-    return Counts{model_.counts(), model_.config().vocabulary};
-  }
-  void set_counts(const Counts& counts) {
-    LIOR_CHECK(counts.vocabulary == model_.config().vocabulary,
-               "counts are of {} different tokens; the model has {}", counts.vocabulary,
-               model_.config().vocabulary);
-    const std::lock_guard lock(mutex_);
-    model_.set_counts(counts.shared);
-  }
-
- private:
-  /// The caller's state, or an empty view for None: the state before the first token.
-  View<float, 2> state_of(Call& call, const Output& state, Index sequences) {
-    if (state.object.is_none()) return {nullptr, {sequences, 0}};
-    return call.state<float>("state", state, {sequences, model_.state_size()});
-  }
-
-  template <class Body>
-  void in_arena(View<const std::int32_t, 2> tokens, const Lengths& lengths, View<float, 2> state,
-                Body&& body) {
-    const std::lock_guard lock(mutex_);
-    const std::size_t bytes = lengths.span().empty()
-                                  ? model_.inference_bytes(tokens.extent(0), tokens.extent(1))
-                                  : model_.inference_bytes(lengths.span());
-    Array<float, 2> initial({state.empty() ? state.extent(0) : 0, model_.state_size()});
-    if (state.empty()) {
-      state = initial.view();
-      model_.initial_state(state);
-    }
-    body(state, arena(bytes));
-  }
-
-  /// An arena of at least so many bytes, kept for the next call.
-  Arena& arena(std::size_t bytes) {
-    if (!arena_ || arena_->capacity() < bytes) arena_.emplace(bytes);
-    arena_->reset();
-    return *arena_;
-  }
-
-  nn::Model<float> model_;
-  std::mutex mutex_;
-  std::optional<Arena> arena_;
-};
 
 /// name -> a view of its part of the flat buffer, of those that lie in it.
 NamedArrays arrays_of(nb::handle self, std::span<float> numbers) {
@@ -251,123 +104,6 @@ class Optimizer {
   Model& model_;
   train::Optimizer<float> optimizer_;
 };
-
-/// (begin, end, targets, correct) of each bin.
-nb::list position_table(const std::vector<train::PositionBin>& bins) {
-  nb::list rows;
-  for (const train::PositionBin& bin : bins) {
-    rows.append(nb::make_tuple(bin.begin, bin.end, bin.targets, bin.correct));
-  }
-  return rows;
-}
-
-NamedValues evaluate(Model& model, const Data& data, const std::string& split, Index count,
-                     Index length, std::uint64_t seed, Index batch, bool by_position) {
-  const auto part = parse_name<train::Part>(split, "split");
-  LIOR_CHECK(count >= 1 && length >= 1 && batch >= 1,
-             "count, length and batch are {}, {} and {}; expected at least 1", count, length,
-             batch);
-  constexpr Index kWindow = 256;
-  train::EvalResult result;
-  const Timer timer;
-  Index read_length = 0;
-  Call().run_watched([&] {
-    const std::lock_guard lock(model.mutex());
-    const auto stream = data.source->evaluation(part, seed, count, length, batch);
-    read_length = stream->length();
-    result = train::Evaluator(model.get(), std::min(batch, count), std::min(length, kWindow))
-                 .run(*stream);
-  });
-  nb::dict facts;
-  facts["loss"] = result.loss;
-  const std::optional<double> nats = result.nats_per_byte();
-  facts["bits_per_byte"] = nats ? std::optional(*nats / std::numbers::ln2) : std::nullopt;
-  facts["nats_per_byte"] = nats;
-  facts["accuracy"] = result.accuracy;
-  facts["accuracy_last"] = result.accuracy_last;
-  facts["tokens"] = result.tokens;
-  facts["seconds"] = timer.seconds();
-  facts["length"] = read_length;
-  facts["sequences"] = result.sequences;
-  facts["wrong"] = result.wrong;
-  facts["exact"] = result.exact;
-  facts["accuracy_low"] = result.interval.low;
-  facts["accuracy_high"] = result.interval.high;
-  if (by_position) facts["by_position"] = position_table(result.by_position);
-  return facts;
-}
-
-NamedValues crystallise(Model& model) {
-  train::Crystal crystal;
-  Call().run_watched([&] {
-    const std::lock_guard lock(model.mutex());
-    crystal = train::crystallise(model.get());
-  });
-  const auto& [states, letters, start, next, output] = crystal.automaton;
-  nb::list heads;
-  for (const train::HeadDeviation& head : crystal.heads) {
-    heads.append(nb::make_tuple(head.before, head.exact, head.after, head.used));
-  }
-  nb::dict facts;
-  facts["states"] = states;
-  facts["tokens"] = letters;
-  facts["start"] = start;
-  facts["next"] = next;
-  facts["output"] = output;
-  facts["agreement"] = crystal.agreement;
-  facts["rounds"] = crystal.rounds;
-  facts["heads"] = heads;
-  facts["taught"] = crystal.taught;
-  facts["margin"] = crystal.margin;
-  facts["checked"] = crystal.checked;
-  return facts;
-}
-
-/// One text that goes on, with the model's mutex held while it reads.
-class Generator {
- public:
-  Generator(Model& model, const train::Sampling& sampling, std::uint64_t seed)
-      : model_(model), generator_(model.get(), sampling, seed) {}
-
-  void read(const Argument& tokens) {
-    Call call;
-    const auto input = call.integers("tokens", tokens, {'N'});
-    for (const std::int32_t token : input) {
-      LIOR_CHECK(token >= 0 && token < model_.get().config().vocabulary,
-                 "tokens hold {}; expected 0 to {}", token, model_.get().config().vocabulary - 1);
-    }
-    SignalWatch signals;
-    call.run([&] {
-      const std::lock_guard lock(model_.mutex());
-      std::span<const std::int32_t> rest = input.span();
-      while (!rest.empty() && !signals.raised()) {
-        const std::size_t count = std::min<std::size_t>(rest.size(), train::Generator::kWindow);
-        generator_.read(rest.first(count));
-        rest = rest.subspan(count);
-      }
-    });
-    signals.rethrow();
-  }
-  std::int32_t next() {
-    std::int32_t token = 0;
-    Call().run([&] {
-      const std::lock_guard lock(model_.mutex());
-      token = generator_.next();
-    });
-    return token;
-  }
-
- private:
-  Model& model_;
-  train::Generator generator_;
-};
-
-nb::typed<nb::tuple, Config, Model> load_model(const std::filesystem::path& folder,
-                                               const std::string& weights) {
-  train::TrainedModel trained =
-      train::load_model(folder, parse_name<train::Weights>(weights, "weights"));
-  return nb::make_tuple(std::move(trained.config), Model(std::move(trained.model)));
-}
 
 void bind_config(nb::module_& m) {
   nb::class_<Config>(m, "Config",
@@ -511,53 +247,6 @@ measure() reads the gradients that the model holds; step(rate, clip) updates its
       "Of the learning rate, at `progress` in [0, 1]: a rise, then half a cosine.");
 }
 
-void bind_runs(nb::module_& m) {
-  m.def(
-      "evaluate", &evaluate, "model"_a, "data"_a, nb::kw_only(), "split"_a = "val", "count"_a = 256,
-      "length"_a = 256, "seed"_a = 1, "batch"_a = 64, "by_position"_a = false,
-      R"(A dict as `lior eval` prints it: loss (nats a target), bits_per_byte and nats_per_byte (of
-a text, else None), accuracy, accuracy_last, tokens, seconds, length; sequences, wrong positions, exact (sequences without
-one), and accuracy_low and accuracy_high, its 95 % interval where each sequence is one draw. Of count
-sequences of a length; of a text, its held-out tail (split='val') or all. by_position: also a list of
-(begin, end, targets, correct), at most 1024 bins of positions.)");
-  m.def(
-      "crystallise", &crystallise, "model"_a,
-      R"(Makes a model that nearly tracks a finite automaton track it exactly, as `lior crystallise`: its
-parameters are changed. A dict: the automaton (states, tokens, start, next: states x tokens numbers row by
-row, output of each state), agreement of the model's outputs with it before, rounds, taught (whether exact states were misread, and what reads them was trained), margin,
-checked, and of each head (deviation before, of the exact turns in double, in the float32 weights, whether it is used).
-RunError that says why where it cannot be; the model then stays as it was.)");
-  m.def(
-      "load_model", &load_model, "folder"_a, "weights"_a = "best",
-      R"((config, model) of a run's folder. weights: "best", those of the best val where a run on a text
-has them, or "last". Error that names the file that is missing or damaged.)");
-}
-
-void bind_generator(nb::module_& m) {
-  nb::class_<Generator>(m, "Generator", "A text that goes on, in memory that does not grow.")
-      .def(
-          "__init__",
-          [](Generator* self, Model& model, double temperature, Index top_k, double top_p,
-             double min_p, double repetition_penalty, std::uint64_t seed) {
-            new (self) Generator(model,
-                                 {.temperature = temperature,
-                                  .top_k = top_k,
-                                  .top_p = top_p,
-                                  .min_p = min_p,
-                                  .repetition_penalty = repetition_penalty},
-                                 seed);
-          },
-          "model"_a, nb::kw_only(), "temperature"_a = 0.8, "top_k"_a = 0, "top_p"_a = 1.0,
-          "min_p"_a = 0.0, "repetition_penalty"_a = 1.0, "seed"_a = 0, nb::keep_alive<1, 2>(),
-          R"(temperature: 0 is the likeliest; top_k: only so many (0: all); min_p: only those at least so
-many times as likely as the likeliest; top_p: only the likeliest that hold so much;
-repetition_penalty: above 1, tokens of the last 64 are less likely.)")
-      .def("read", &Generator::read, "tokens"_a,
-           "Takes in tokens: (N,) integers. Ctrl-C ends it between windows of 256.")
-      .def("next", &Generator::next,
-           "Draws a token from the scores after all so far, takes it in.");
-}
-
 }  // namespace
 
 void bind_train(nb::module_& m) {
@@ -566,8 +255,7 @@ void bind_train(nb::module_& m) {
   bind_model(m);
   bind_train_data(m);
   bind_training(m);
-  bind_runs(m);
-  bind_generator(m);
+  bind_train_runs(m);
 }
 
 }  // namespace lior::python

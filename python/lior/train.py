@@ -27,6 +27,7 @@ from lior._lior.train import (
     crystallise,
     encode,
     evaluate,
+    learn_longer_words,
     load_model,
     schedule_factor,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "crystallise",
     "encode",
     "evaluate",
+    "learn_longer_words",
     "load_model",
     "schedule_factor",
 ]

@@ -65,6 +65,26 @@ def test_the_automaton_is_a_group_and_the_model_follows_it(program, tmp_path):
     assert loaded.evaluate("builtin:a5", length=20000, count=2)["wrong"] == 0
 
 
+def test_a_model_that_cannot_be_exact_learns_longer_words(program, tmp_path):
+    run = tmp_path / "pairs"
+    program(
+        *("train", "--data", "builtin:even_pairs", "--out", run, "--steps", 200, "--length", 40),
+        *("--crystallise", "off", "--threads", 1, "--progress", "none"),
+    )
+    loaded = lior.load(run)
+    with pytest.raises(lior.Error, match="depend on earlier tokens"):
+        train.crystallise(loaded.model)
+    facts = train.learn_longer_words(loaded.model, "builtin:even_pairs", trained_length=40)
+    assert facts["tokens"] == 2 and facts["length"] == 1024 and facts["asked"] >= 60_000
+    assert facts["steps"] > 0 and 10 * facts["wrong_after"] < facts["wrong_before"], facts
+    again = loaded.evaluate("builtin:even_pairs", length=1024, count=64)
+    assert again["wrong"] < facts["wrong_before"] / 10
+    with pytest.raises(lior.Error, match="'builtin:copy' is no finite machine"):
+        train.learn_longer_words(loaded.model, "builtin:copy")
+    with pytest.raises(lior.Error, match="expected the machine that it was trained on"):
+        train.learn_longer_words(loaded.model, "builtin:a5")
+
+
 def test_a_model_that_tracks_nothing_is_refused():
     config = train.Config({"data": "builtin:a5", "model.vocabulary": 60, "model.classes": 60})
     model = train.Model(config)
