@@ -93,8 +93,11 @@ void complex_metric(const LearnedMetric<T>& metric, T alpha, PhaseForm form, Vie
     const Jet<T> theta = jet(phase_function(alpha, d), point.data(), d);
     const Jet<T> log_r = jet(log_resilience(metric), point.data(), d);
     for (Index m = 0; m < d; ++m) {
-      for (Index n = 0; n < d; ++n) {
+      for (Index n = m + 1; n < d; ++n) {
+        // Once: where a compiler fuses a product and the difference, as GCC does for 64-bit ARM,
+        // the entry across the diagonal would have other last bits.
         b(m, n, p) = theta.first[m] * log_r.first[n] - theta.first[n] * log_r.first[m];
+        b(n, m, p) = -b(m, n, p);
       }
     }
   }
