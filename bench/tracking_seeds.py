@@ -31,7 +31,7 @@ CASES = {
     "parity": ("--length 40 --steps 2000", False),
     "cycle_navigation": ("--length 40 --steps 2000", False),
     "even_pairs": ("--length 40 --steps 2000", False),
-    "modular_arithmetic": ("--length 40 --batch 64 --steps 4000", False),
+    "modular_arithmetic": ("--length 40 --batch 64 --steps 2000", False),
 }
 
 

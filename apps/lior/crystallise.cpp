@@ -12,6 +12,7 @@
 #include "lior/train/crystallise.h"
 #include "lior/train/longer_words.h"
 #include "lior/train/task.h"
+#include "progress.h"
 
 namespace lior::app {
 namespace {
@@ -22,7 +23,7 @@ makes its turns exactly those of the automaton; model.safetensors is replaced. A
 as it is. Where that cannot be, the model stays too, the reason is said, and the status is 1.
 
 A model of another form cannot be exact. Where it loses track along words of 1,024 tokens, it is trained on along words of 64 to 512
-tokens with the automaton's outputs, for some minutes of one core; the task's own labels are not used.
+tokens with the automaton's outputs, for up to 3,200 steps, which are some minutes of one core; the task's own labels are not used.
 
 Prints one JSON object. states, tokens: of the automaton; agreement: part of the outputs along
 fresh words of 8 tokens that were its before; heads: that track it; deviation_before, deviation_exact,
@@ -35,7 +36,7 @@ of training (0: none was wrong).
 )";
 
 struct Arguments {
-  std::string model;
+  std::string model, progress = "auto";
 };
 
 std::string to_json(const train::Crystal& crystal, double seconds) {
@@ -70,15 +71,18 @@ std::string make_exact(nn::Model<float>& model, bool& changed) {
 }
 
 std::string make_longer(train::TrainedModel& trained, const train::Automaton& machine,
-                        const std::string& why, bool& changed) {
+                        const std::string& why, const std::string& progress, bool& changed) {
   fmt::print(
       stderr,
       "the model cannot be made exact: {}; where it loses track it is trained on, along longer "
       "words of its own automaton\n",
       why);
   const Timer timer;
-  const train::LongerWords longer =
-      train::learn_longer_words(trained.model, machine, {.trained_length = trained.config.length});
+  LateProgress display(progress);
+  const train::LongerWords longer = train::learn_longer_words(
+      trained.model, machine,
+      {.trained_length = trained.config.length,
+       .stepping = [&](double done) { display.show("longer words", done); }});
   changed = longer.steps > 0;
   if (!changed) fmt::print(stderr, "no output is wrong there, and the model stays as it is\n");
   return to_json(longer, timer.seconds());
@@ -94,9 +98,9 @@ int run(const Arguments& arguments) {
   bool changed = false;
   const auto why = train::why_not_exact(trained.config.model);
   const train::Task task = train::task_of_data(trained.config.data);
-  const std::string line = why && task.problem
-                               ? make_longer(trained, task.problem->machine, *why, changed)
-                               : make_exact(trained.model, changed);
+  const std::string line = why && task.problem ? make_longer(trained, task.problem->machine, *why,
+                                                             arguments.progress, changed)
+                                               : make_exact(trained.model, changed);
   if (changed) train::replace_model(arguments.model, trained.model);
   fmt::print("{}", line);
   return kSuccess;
@@ -108,6 +112,7 @@ Run crystallise_command(Options& options) {
   const auto arguments = std::make_shared<Arguments>();
   options.add_note(kWhat);
   options.require("--model", arguments->model, "DIR", "folder of a run of lior train on a task");
+  add_progress(options, arguments->progress);
   return [=] { return run(*arguments); };
 }
 

@@ -244,29 +244,31 @@ int run(const Arguments& arguments) {
   std::optional<EventWriter> events;
   if (arguments.tensorboard && ranks().is_first()) events.emplace(*arguments.tensorboard);
   train::Progress at;  // of the latest step
-  Timer evaluating;
-  const train::Hooks hooks{
-      .after_step =
-          [&](const train::Progress& progress) {
-            at = progress;
-            const double done = progress.last_step == progress.step ? 1 : progress.done;
-            if (display.due(done)) display.draw(done, progress_text(progress));
-          },
-      .interrupted = interrupted,
-      .evaluating =
-          [&](double done) {
-            if (done == 0) evaluating = Timer();
-            if (done == 0 || !display.due(0)) return;
-            const double left = evaluating.seconds() * (1 - done) / done;
-            display.draw(at.done, fmt::format("evaluating: {:.0f}% done, {} left", 100 * done,
-                                              clock_text(left)));
-          },
-      .profile = arguments.profile ? &profile : nullptr,
-      .say = [&](const std::string& line) { display.say(line); },
-      .logged =
-          [&](const train::MetricsLine& line) {
-            if (events) events->write(line);
-          }};
+  const auto showing = [&](const char* what) {
+    return [&, what, timer = Timer()](double done) mutable {
+      if (done == 0) timer = Timer();
+      if (done == 0 || !display.due(0)) return;
+      const double left = timer.seconds() * (1 - done) / done;
+      display.draw(at.done,
+                   fmt::format("{}: {:.0f}% done, {} left", what, 100 * done, clock_text(left)));
+    };
+  };
+  const train::Hooks hooks{.after_step =
+                               [&](const train::Progress& progress) {
+                                 at = progress;
+                                 const double done =
+                                     progress.last_step == progress.step ? 1 : progress.done;
+                                 if (display.due(done)) display.draw(done, progress_text(progress));
+                               },
+                           .interrupted = interrupted,
+                           .evaluating = showing("evaluating"),
+                           .learning_longer = showing("longer words"),
+                           .profile = arguments.profile ? &profile : nullptr,
+                           .say = [&](const std::string& line) { display.say(line); },
+                           .logged =
+                               [&](const train::MetricsLine& line) {
+                                 if (events) events->write(line);
+                               }};
   const train::Outcome outcome =
       train::train(arguments.settings(display), arguments.out, arguments.resume, hooks, ranks());
   display.say(ending_text(outcome, arguments.out));

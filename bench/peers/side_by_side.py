@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Symbols and geodesics of black holes, and a field in a potential, beside what people use for them elsewhere.
+"""Symbols and geodesics of black holes, distances and means on curved spaces, and a field in a potential, beside what
+people use for them elsewhere.
 
     python bench/peers/side_by_side.py [--threads 2] [--filter REGEX]
 
@@ -19,7 +20,10 @@ import re
 
 import beside_black_holes
 import beside_fields
+import beside_spaces
 from environment import settle
+
+PACKAGES = "numpy scipy jax sympy einsteinpy geomstats pyfftw qutip py-pde".split()
 
 
 def main():
@@ -40,7 +44,7 @@ def main():
 
     lior.set_threads(options.threads)
     versions = []
-    for package in ("numpy", "scipy", "jax", "sympy", "einsteinpy", "pyfftw", "qutip", "py-pde"):
+    for package in PACKAGES:
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -53,6 +57,9 @@ def main():
         },
         "geodesics": lambda: beside_black_holes.geodesics_row(options.samples),
         "path": lambda: beside_black_holes.path_row(options.samples),
+        "hyperbolic": lambda: beside_spaces.hyperbolic_row(options.samples),
+        "affine": lambda: beside_spaces.affine_row(options.samples),
+        "mean": lambda: beside_spaces.mean_row(options.samples),
         "field": lambda: beside_fields.field_row(options.samples, options.threads),
         "ground": lambda: beside_fields.ground_state_row(options.samples, options.threads),
         "equal": lambda: beside_fields.equal_error_row(options.samples),

@@ -2,6 +2,9 @@
 #include "lior/train/longer_words.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -17,7 +20,9 @@ constexpr LearnOptions kLearn{.fresh_words = 1024, .word_length = 16, .least_agr
 constexpr Index kCheckedWords = 64, kCheckedLength = 1024;
 constexpr Index kWords = 8;  // a step, of the longest ones: 4,096 letters at each length
 constexpr Index kLongest = 512;
-constexpr Index kMostSteps = 800, kRightSteps = 20;  // or fewer: so many in a row, all right
+/// Steps at most, each time with a rate that falls to 0: most models need the first ones alone.
+constexpr std::array<Index, 2> kRounds{800, 2400};
+constexpr Index kRightSteps = 20;  // in a row, all right: they end it
 constexpr double kRate = 1e-3, kClip = 0.1;
 
 /// Outputs along fresh words, asked for and wrong.
@@ -40,11 +45,11 @@ Count count_wrong(const nn::Model<float>& model, const Automaton& automaton, std
   return count;
 }
 
-/// Trains along words of growing lengths; returns the steps, or nothing where it was stopped. The
-/// longest ones end it early once they are right. The rate is a fifth of training's: at two fifths
-/// the first steps cost more than the next hundred gain.
-std::optional<Index> train_along(nn::Model<float>& model, const Automaton& automaton,
-                                 const LongerWordsOptions& options) {
+/// Trains along words of growing lengths for `most` steps; returns how many it made, or nothing
+/// where it was stopped. The longest words end it early once they are right. The rate is a fifth of
+/// training's: at two fifths the first steps cost more than the next hundred gain.
+std::optional<Index> train_along(nn::Model<float>& model, const Automaton& automaton, Index most,
+                                 Random& random, const std::function<bool(Index step)>& goes_on) {
   Curriculum curriculum({.start = 64, .batch = 64, .accuracy = 0.995}, 1, kLongest);
   Optimizer<float> optimizer({}, tensors_of(model.parameters()));
   std::size_t bytes = 0;
@@ -52,10 +57,9 @@ std::optional<Index> train_along(nn::Model<float>& model, const Automaton& autom
     bytes = std::max(bytes, model.training_bytes(curriculum.batch(kWords, length), length));
   }
   Arena arena(bytes);
-  Random random(options.seed + 1);
   Index step = 0;
-  for (Index right = 0; step < kMostSteps && right < kRightSteps; ++step) {
-    if (options.stopped()) return {};
+  for (Index right = 0; step < most && right < kRightSteps; ++step) {
+    if (!goes_on(step)) return {};
     const Shape<2> shape{curriculum.batch(kWords, curriculum.length()), curriculum.length()};
     Array<std::int32_t, 2> words(shape), outputs(shape);
     draw_words(automaton, random, words.view(), outputs.view());
@@ -63,7 +67,7 @@ std::optional<Index> train_along(nn::Model<float>& model, const Automaton& autom
     const nn::LossResult result =
         model.loss_and_gradients(std::as_const(words).view(), std::as_const(outputs).view(), arena);
     const double norm = optimizer.measure(model.gradients(), model.row_gradients());
-    const double done = static_cast<double>(step + 1) / static_cast<double>(kMostSteps);
+    const double done = static_cast<double>(step + 1) / static_cast<double>(most);
     optimizer.step(kRate * schedule_factor({.floor = 0}, done), norm > kClip ? kClip / norm : 1,
                    model.values(), model.gradients(), model.row_gradients());
     const bool all_right = result.correct == result.targets && curriculum.length() == kLongest;
@@ -71,6 +75,24 @@ std::optional<Index> train_along(nn::Model<float>& model, const Automaton& autom
     curriculum.observe(static_cast<double>(result.correct) / static_cast<double>(result.targets));
   }
   return step;
+}
+
+/// The steps of all rounds, or nothing where one was stopped; a round that ends early is the last.
+std::optional<Index> train_in_rounds(nn::Model<float>& model, const Automaton& automaton,
+                                     const LongerWordsOptions& options) {
+  const Index all = std::accumulate(kRounds.begin(), kRounds.end(), Index{0});
+  Random random(options.seed + 1);
+  Index steps = 0;
+  for (const Index most : kRounds) {
+    const auto made = train_along(model, automaton, most, random, [&](Index step) {
+      options.stepping(static_cast<double>(steps + step) / static_cast<double>(all));
+      return !options.stopped();
+    });
+    if (!made) return {};
+    steps += *made;
+    if (*made < most) break;
+  }
+  return steps;
 }
 
 }  // namespace
@@ -102,7 +124,7 @@ LongerWords learn_longer_words(nn::Model<float>& model, const Automaton& machine
   const std::vector<float> values(model.values().begin(), model.values().end());
   const auto put_back = [&] { std::copy(values.begin(), values.end(), model.values().begin()); };
   try {
-    const std::optional<Index> steps = train_along(model, learnt.automaton, options);
+    const std::optional<Index> steps = train_in_rounds(model, learnt.automaton, options);
     if (!steps) {
       put_back();
       return result;

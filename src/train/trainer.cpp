@@ -403,9 +403,10 @@ class Trainer {
                     "on, along longer words of its own automaton",
                     *why_not_exact(config_.model)));
     try {
-      longer_ = learn_longer_words(
-          model_, data_->task()->problem->machine,
-          {.trained_length = config_.length, .stopped = [this] { return any_interrupted(); }});
+      longer_ = learn_longer_words(model_, data_->task()->problem->machine,
+                                   {.trained_length = config_.length,
+                                    .stopped = [this] { return any_interrupted(); },
+                                    .stepping = hooks_.learning_longer});
     } catch (const RunError& why) {
       hooks_.say(fmt::format("it was not: {}", why.what()));
     }

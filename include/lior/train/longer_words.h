@@ -12,7 +12,8 @@
 ///      wrong one, so it must agree with the model along 1,024 fresh words of 16 letters: in 99.8 %
 ///      of the outputs;
 ///   2. the model is trained on, along words of 64, 128, 256 and 512 letters, with this automaton's
-///      outputs as targets, where those along words of 1,024 letters are not right already.
+///      outputs as targets, where those along words of 1,024 letters are not right already: for
+///      800 steps, then 2,400, or until all of 20 steps in a row are right along 512.
 ///
 /// Labels of the task are not used: a model that has learnt something else goes on with that. No
 /// weight becomes exact, so a horizon stays; it lies some times beyond the longest word.
@@ -31,6 +32,8 @@ struct LongerWordsOptions {
   std::uint64_t seed = 0;  ///< of all words
   /// Asked before each step; where it says true, the model is as it was before the call.
   std::function<bool()> stopped = [] { return false; };
+  /// Told before each step which part of the most steps is over.
+  std::function<void(double done)> stepping = [](double) {};
 };
 
 struct LongerWords {

@@ -36,6 +36,8 @@ struct Hooks {
   std::function<bool()> interrupted = [] { return false; };
   /// Several times while an evaluation goes on, with the part of it that is over.
   std::function<void(double done)> evaluating = [](double) {};
+  /// The same while it learns longer words (longer_words.h).
+  std::function<void(double done)> learning_longer = [](double) {};
   /// Listens to every step but the first.
   Profile* profile = nullptr;
   /// One line about the run, for a person.
