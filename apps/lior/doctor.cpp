@@ -112,7 +112,7 @@ Finding look_at_openmp() {
     finding.state +=
         fmt::format("{}{}={}", finding.state.empty() ? "" : ", ", variable.name, shown(value));
     const bool harmless = !variable.harmful.empty() && variable.harmful != value;
-    if (harmless || variable.advice.empty()) continue;
+    if (harmless || finding.advice.find(variable.advice) != std::string::npos) continue;
     finding.advice += fmt::format("{}{}", finding.advice.empty() ? "" : "; ", variable.advice);
   }
   if (finding.state.empty()) finding.state = "no settings of its own";

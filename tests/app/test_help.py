@@ -155,6 +155,8 @@ def test_the_doctor_names_what_the_environment_spoils():
     plain = advice()
     assert re.search(r"^vectors +\w+ in force$", plain, re.MULTILINE)
     assert re.search(r"^OpenMP +no settings", plain, re.MULTILINE)
+    waiting = advice(OMP_WAIT_POLICY="active", GOMP_SPINCOUNT="1000")
+    assert waiting.count("it fixes how threads wait") == 1  # said once of both
     assert "lior ignores OMP_NUM_THREADS" in advice(OMP_NUM_THREADS="1")
     assert "OMP_DYNAMIC=true lets" in advice(OMP_DYNAMIC="true")
     if "scalar in force" not in plain:
