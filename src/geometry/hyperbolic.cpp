@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/geometry/hyperbolic.h"
 
+#include "geometry/root_of_squares.h"
+
 namespace lior::geometry {
 namespace {
 
@@ -39,9 +41,10 @@ T across(Index n, Rows<T> x, Rows<T> a, Rows<T> b, T x0) {
 /// sqrt(1 + |x|^2).
 template <class T>
 T first_coordinate(Index n, Rows<T> x) {
-  T size = 1;
-  for (Index m = 0; m < n; ++m) size = std::hypot(size, x[m]);
-  return size;
+  return root_of_squares<T>([&](const auto& add) {
+    add(1);
+    for (Index m = 0; m < n; ++m) add(x[m]);
+  });
 }
 
 /// g(a, b) at x.
@@ -57,13 +60,15 @@ T inner(Index n, Rows<T> x, Rows<T> a, Rows<T> b) {
 /// nothing, as products of large coordinates may not be numbers.
 double wedge_size(Index n, Rows<double> x, Rows<double> y, double x0) {
   const int exponent = std::ilogb(x0);
-  const auto near_one = [&](Index m) { return std::ldexp(x[m], -exponent); };
-  double size = 0;
-  for (Index m = 0; m < n; ++m) {
-    for (Index k = 0; k < m; ++k) {
-      size = std::hypot(size, difference_of_products(y[k], near_one(m), y[m], near_one(k)));
+  std::array<double, kMostDimensions> near_one;
+  for (Index m = 0; m < n; ++m) near_one[m] = std::ldexp(x[m], -exponent);
+  const double size = root_of_squares<double>([&](const auto& add) {
+    for (Index m = 0; m < n; ++m) {
+      for (Index k = 0; k < m; ++k) {
+        add(difference_of_products(y[k], near_one[m], y[m], near_one[k]));
+      }
     }
-  }
+  });
   return size / std::ldexp(x0, -exponent);
 }
 
@@ -76,9 +81,9 @@ struct Series {
 };
 
 double norm(const double* x, Index n) {
-  double size = 0;
-  for (Index m = 0; m < n; ++m) size = std::hypot(size, x[m]);
-  return size;
+  return root_of_squares<double>([&](const auto& add) {
+    for (Index m = 0; m < n; ++m) add(x[m]);
+  });
 }
 
 }  // namespace
