@@ -2,7 +2,6 @@
 // Shortest geodesics, ends of geodesics and what is carried along them, in closed form. Each is
 // written so that nothing cancels: points may be next to each other, opposite, or next to the edge
 // of their chart.
-#include "geometry/root_of_squares.h"
 #include "lior/geometry/metrics.h"
 
 namespace lior::geometry {
@@ -15,9 +14,9 @@ double rounding(Index d) {
 
 /// |x| without overflow.
 double norm(const double* x, Index d) {
-  return root_of_squares<double>([&](const auto& add) {
-    for (Index m = 0; m < d; ++m) add(x[m]);
-  });
+  double size = 0;
+  for (Index m = 0; m < d; ++m) size = std::hypot(size, x[m]);
+  return size;
 }
 
 /// 1 - |x|^2, whose rounding errors are summed beside it: next to 1 they are all that is left.
@@ -269,11 +268,9 @@ struct Arc {
       : room(one_minus_square(x, n)), way(size / room), t(std::tanh(way)), along(0), wedge(0) {
     for (Index m = 0; m < n; ++m) u[m] = v[m] / size;
     along = product(x, u.data(), n);
-    wedge = root_of_squares<double>([&](const auto& add) {
-      for (Index m = 0; m < n; ++m) {
-        for (Index k = 0; k < m; ++k) add(x[m] * u[k] - x[k] * u[m]);
-      }
-    });
+    for (Index m = 0; m < n; ++m) {
+      for (Index k = 0; k < m; ++k) wedge = std::hypot(wedge, x[m] * u[k] - x[k] * u[m]);
+    }
     // Where x . u < 0, by 1 - t and 1 - |x|, since A may be small.
     const double radius = norm(x, n);
     const double short_of = room / (1 + radius) + wedge * wedge / (radius - along);

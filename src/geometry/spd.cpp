@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 
-#include "geometry/root_of_squares.h"
 #include "lior/linalg/small_matrix.h"
 
 namespace lior::geometry {
@@ -201,10 +200,11 @@ ClosedLogarithm Spd::logarithm(const double* x, const double* y, double* v) cons
   const bool near = std::all_of(found.values.begin(), found.values.end(),
                                 [](double value) { return std::abs(value) < kNear; });
   if (!near) found = singular_values(solved(*from, *to));
-  const auto logarithms = std::span(found.values).first(static_cast<std::size_t>(n));
-  for (double& value : logarithms) value = near ? std::log1p(value) : 2 * std::log(value);
-  const double length =
-      root_of_squares<double>([&](const auto& add) { std::ranges::for_each(logarithms, add); });
+  double length = 0;
+  for (double& value : std::span(found.values).first(static_cast<std::size_t>(n))) {
+    value = near ? std::log1p(value) : 2 * std::log(value);
+    length = std::hypot(length, value);
+  }
   pack_product(product(*from, found.vectors), found.values, v);
   const double rounding = 8 * static_cast<double>(n) * kEpsilon;
   const double error = rounding * (magnified(p, *from) + magnified(q, *to)) *
