@@ -63,8 +63,12 @@ TEST(LongerWords, AreThoseOfTheModelsOwnAutomatonAndNotLearntWhereTheCallIsStopp
   const std::vector<float> before = numbers(model);
   for (std::int32_t& output : machine.output) output = std::min(output, 0);  // is not looked at
   Index asked = 0;
-  const LongerWords stopped = learn_longer_words(
-      model, machine, {.trained_length = 8, .stopped = [&] { return ++asked == 3; }});
+  std::vector<double> told;
+  const LongerWords stopped =
+      learn_longer_words(model, machine,
+                         {.trained_length = 8,
+                          .stopped = [&] { return ++asked == 3; },
+                          .stepping = [&](double done) { told.push_back(done); }});
   EXPECT_EQ(stopped.automaton.states, 8);
   EXPECT_EQ(std::set(stopped.automaton.output.begin(), stopped.automaton.output.end()),
             (std::set<std::int32_t>{Automaton::kNoOutput, 0, 1, 2, 3}));
@@ -74,6 +78,7 @@ TEST(LongerWords, AreThoseOfTheModelsOwnAutomatonAndNotLearntWhereTheCallIsStopp
   EXPECT_EQ(stopped.wrong_after, stopped.wrong_before);
   EXPECT_EQ(stopped.steps, 0);
   EXPECT_EQ(asked, 3);
+  EXPECT_EQ(told, (std::vector<double>{0, 1 / 3200., 2 / 3200.}));  // of both rounds
   EXPECT_EQ(numbers(model), before);
 }
 
