@@ -111,7 +111,7 @@ class SelectiveStateSpace(nn.Module):
     chunk of tokens is three matrix products: the dual form (Dao and Gu, arXiv:2405.21060), the fastest that torch
     has. State [B, H, P, S]."""
 
-    CHUNK = 32
+    CHUNK = 32  # tokens at most
 
     def __init__(self, width, size=32, channels=32):
         super().__init__()
@@ -127,10 +127,14 @@ class SelectiveStateSpace(nn.Module):
         self.inner_norm = RmsNorm(self.inner)
         self.out = nn.Linear(self.inner, width, bias=False)
 
+    def chunks(self, length):
+        return -(-length // self.CHUNK)
+
     def scan(self, log_a, x, b, c, h):
-        """log_a [B, N, H], x [B, N, H, P], b and c [B, N, S], h [B, H, P, S]; N a multiple of the chunk."""
+        """log_a [B, N, H], x [B, N, H, P], b and c [B, N, S], h [B, H, P, S]; N a multiple of `chunks(N)`."""
         batch, length, heads, _ = x.shape
-        chunks, size = length // self.CHUNK, self.CHUNK
+        chunks = self.chunks(length)
+        size = length // chunks
         log_a, x, b, c = (t.view(batch, chunks, size, *t.shape[2:]) for t in (log_a, x, b, c))
         sums = log_a.cumsum(2)  # [B, K, n, H]
         decay = sums[:, :, :, None] - sums[:, :, None]  # [B, K, n, m, H]
@@ -161,7 +165,7 @@ class SelectiveStateSpace(nn.Module):
             h = inner.new_zeros(batch, self.heads, inner.shape[-1], self.size)
         time = F.softplus(time + self.time_bias)
         log_a = -time * torch.exp(self.log_rate)
-        short = -length % self.CHUNK  # steps of a = 1 and x = 0 fill the last chunk
+        short = -length % self.chunks(length)  # steps of a = 1 and x = 0 fill the last chunk
         pad = lambda t: F.pad(t, [0, 0] * (t.dim() - 2) + [0, short])
         y, h = self.scan(pad(log_a), pad(inner * time[..., None]), pad(b), pad(c), h)
         y = (y[:, :length] + self.skip[:, None] * inner).reshape(batch, length, self.inner)

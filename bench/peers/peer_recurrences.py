@@ -203,6 +203,18 @@ class Rwkv7(nn.Module):
         return self.out(merged(self.norm(y))), (x[:, -1:], memory)
 
 
+class StraightThrough(torch.autograd.Function):
+    """Its value is `hard`, its gradient is given to `soft`."""
+
+    @staticmethod
+    def forward(_, soft, hard):
+        return hard
+
+    @staticmethod
+    def backward(_, gradient):
+        return gradient, None
+
+
 class PdSsm(nn.Module):
     """State [B, S] complex. A column of P moves its number to one place: S operations a token, no product."""
 
@@ -216,19 +228,20 @@ class PdSsm(nn.Module):
         self.into, self.out = nn.Linear(width, 2 * size), nn.Linear(2 * size, width)
 
     def transitions(self, x):
-        """P [B, N, S, S], 1 at [to, from]; D and B u [B, N, S] complex."""
-        scores = torch.einsum("bnk,kij->bnij", torch.softmax(self.choice(x), -1), self.moves)
-        soft = torch.softmax(scores, -2)
-        hard = torch.zeros_like(soft).scatter(-2, scores.argmax(-2, keepdim=True), 1.0)
-        moves = hard + soft - soft.detach()
+        """P^T [B, N, S, S], 1 at [from, to]; D and B u [B, N, S] complex."""
+        choice = torch.softmax(self.choice(x), -1)
+        soft = torch.softmax((choice @ self.moves.flatten(1)).unflatten(-1, 2 * (self.size,)), -1)
+        with torch.no_grad():
+            hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(-1, keepdim=True), 1.0)
         d = torch.polar(torch.sigmoid(self.magnitude(x)), math.pi * torch.tanh(self.phase(x)))
+        moves = StraightThrough.apply(soft, hard)
         return moves, d, torch.complex(*self.into(x).chunk(2, -1))
 
     def steps(self, moves, d, added, state):
         outputs = []
-        moves = moves.to(d.dtype)
-        for t in range(d.shape[1]):
-            state = (moves[:, t] @ (d[:, t] * state)[..., None]).squeeze(-1) + added[:, t]
+        for move, scale, b in zip(moves.unbind(1), d.unbind(1), added.unbind(1)):
+            parts = torch.view_as_real(scale * state)  # [B, S, 2]
+            state = torch.view_as_complex((move.mT @ parts).contiguous()) + b
             outputs.append(state)
         return torch.stack(outputs, 1), state
 
@@ -281,10 +294,8 @@ class Slstm(nn.Module):
     def steps(self, inputs, c, n, h, m):
         """inputs [B, N, H, 4 W]: i, f, z, o before the recurrent part."""
         outputs = []
-        for t in range(inputs.shape[1]):
-            i, f, z, o = (inputs[:, t] + torch.einsum("bhw,hwv->bhv", h, self.recurrent)).chunk(
-                4, -1
-            )
+        for here in inputs.unbind(1):
+            i, f, z, o = (here + torch.einsum("bhw,hwv->bhv", h, self.recurrent)).chunk(4, -1)
             log_f = F.logsigmoid(f)
             most = torch.maximum(log_f + m, i)
             i, f = torch.exp(i - most), torch.exp(log_f + m - most)

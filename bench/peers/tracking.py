@@ -7,17 +7,20 @@
 Trained at lengths of at most 40, tested at 40 to 256, where a run's accuracy is the mean over these lengths. Counts of
 parameters are within 5 % of each other; where ours has a second layer, a convolution or a SwiGLU, so have the published
 recurrences. Every model has the same tokens, curriculum, batches and optimiser; each peer's rate is the
-best of five at --sweep-tokens from the first seed, and the sweep stays in the file. The command as it stands above
-takes hours; a run that has ended is a line of docs/tracking.jsonl and a number in the tables of docs/results.md, and
+best of five at --sweep-tokens from the first seed, and the sweep stays in the file. "CPU s" are the seconds of one
+core that training took, without the test. The command as it stands above takes hours; a run that has ended is a line of docs/tracking.jsonl and a number in the tables of docs/results.md, and
 the command, given again, goes on where it was stopped.
 """
 
 import argparse
 import csv
 import json
+import resource
 import shlex
+import statistics
 import sys
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 
@@ -60,16 +63,23 @@ def right_between(rows, first, last):
     return sum(int(row["correct"]) for row in here) / sum(int(row["targets"]) for row in here)
 
 
+def seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def our_run(program, key, options):
     with tempfile.TemporaryDirectory() as folder:
         run, name = Path(folder) / "run", f"builtin:{key['data']}"
         steps = max(1, key["tokens"] // (BATCH * LENGTH))
+        start = seconds_of_children()
         program.run(
             *("train", "--data", name, "--out", run, "--seed", key["seed"], "--steps", steps),
             *("--length", LENGTH, "--batch", BATCH, "--eval-every", steps),
             *("--crystallise", "auto" if key["model"] == EXACT else "off"),
             *("--threads", options.threads, "--progress", "none"),
         )
+        seconds = seconds_of_children() - start
         table = Path(folder) / "positions.csv"
         program.run(
             *("eval", "--model", run, "--data", name, "--length", LONGEST, "--count", SEQUENCES),
@@ -85,7 +95,12 @@ def our_run(program, key, options):
         }
         lines = (run / "metrics.jsonl").read_text().splitlines()
         seen = json.loads(lines[-1])["tokens"]
-        return {"parameters": program.parameters(run), "seen": seen, "accuracy": accuracy}
+        return {
+            "parameters": program.parameters(run),
+            "seen": seen,
+            "cpu_seconds": seconds,
+            "accuracy": accuracy,
+        }
 
 
 def peer_run(key, parameters):
@@ -96,6 +111,7 @@ def peer_run(key, parameters):
         sys.exit(
             f"tracking.py: {key['model']} has {count(model):,} parameters, ours {parameters:,}"
         )
+    start = time.process_time()
     _, seen = train(
         model,
         source,
@@ -108,12 +124,18 @@ def peer_run(key, parameters):
         curriculum=Curriculum(LENGTH, len(source.generators) > 0),
         floor=0.0,
     )
+    seconds = time.process_time() - start
     accuracy = {
         "short": task_accuracy(model, source, LENGTH, SEQUENCES),
         "long": task_accuracy(model, source, LONGEST, SEQUENCES, first=LENGTH),
         "far": task_accuracy(model, source, FAR, SEQUENCES),
     }
-    return {"parameters": count(model), "seen": seen, "accuracy": accuracy}
+    return {
+        "parameters": count(model),
+        "seen": seen,
+        "cpu_seconds": seconds,
+        "accuracy": accuracy,
+    }
 
 
 def table(runs):
@@ -126,10 +148,10 @@ def table(runs):
         lines += [
             f"### {data}, {tokens:,} tokens a run",
             "",
-            "| model | parameters | rate | seeds | "
+            "| model | parameters | rate | CPU s | seeds | "
             + " | ".join(f"right at {text}" for text in COLUMNS.values())
             + " |",
-            "|---|" + "---:|" * (3 + len(COLUMNS)),
+            "|---|" + "---:|" * (4 + len(COLUMNS)),
         ]
         for model in dict.fromkeys(run["model"] for run in here):
             mine = [run for run in here if run["model"] == model]
@@ -139,6 +161,7 @@ def table(runs):
                 model,
                 f"{mine[0]['parameters']:,}",
                 f"{rate:g}" if rate else "preset",
+                f"{statistics.median(run['cpu_seconds'] for run in mine):.3g}",
                 str(len(mine)),
             ]
             lines.append("| " + " | ".join([*head, *cells]) + " |")

@@ -78,8 +78,8 @@ def test_rwkv7_transitions_reach_reflections():
 def test_pd_ssm_moves_numbers_to_one_place():
     made = layer(peers.PdSsm, size=6, dictionary=3)
     moves, d, _ = made.transitions(torch.randn(2, 9, WIDTH))
-    assert (moves.detach().sum(-2) - 1).abs().max() < TOLERANCE
-    assert (moves.detach().max(-2).values - 1).abs().max() < TOLERANCE
+    assert (moves.detach().sum(-1) - 1).abs().max() < TOLERANCE
+    assert (moves.detach().max(-1).values - 1).abs().max() < TOLERANCE
     assert d.abs().max() < 1
     moves.sum().backward(retain_graph=True)  # the gradient is the softmax's
     assert made.moves.grad is not None
