@@ -9,6 +9,7 @@
 
 #include "lior/core/buffer.h"
 #include "lior/nn/tiled_attention.h"
+#include "nn/attention_state.h"
 #include "nn/cores.h"
 
 namespace lior::nn {
@@ -41,8 +42,7 @@ class Attention final : public Core<T> {
   Index state_size() const override { return tiled_.state_size(); }
 
   void save(const Sequences& sequences, SavedPlan& plan) const override {
-    plan.keep("log_sums",
-              Shape<3>{sequences.batch, tiled_.heads, halo(sequences).extended().length});
+    plan.keep("log_sums", Shape<3>{sequences.batch, tiled_.heads, sequences.length});
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
@@ -63,45 +63,44 @@ class Attention final : public Core<T> {
 
   bool can_be_shared() const override { return true; }
 
-  /// Keys and values of the window before a stretch come from other ranks; queries there are zeros,
-  /// and what they give is left out.
+  /// Keys and values of the window before a stretch come from other ranks, one's at a time; or
+  /// where a state is kept, which is as large as they are, they are added to it.
   void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
     Arena& arena = call.arena;
-    const Arena::Scope scope(arena);
-    const Halo halo = this->halo(call.sequences);
-    const auto q = halo.pad<T>(part(call.columns, 0), arena);
-    const auto kv = halo.extend<T>(keys_and_values(call.columns), arena);
-    const auto extended_y = arena.take<T, 2>(q.shape());
-    if (!arena.planning()) {
-      dot_attention_forward<T>(tiled(halo.extended()), q, half(kv, 0), half(kv, 1), slopes_.view(),
-                               state, extended_y, call.saved.template array<3>("log_sums"));
-      halo.take_own<T>(View<const T, 2>(extended_y), y);
+    const Halo halo(call.sequences, tiled_.reach());
+    const auto kv = keys_and_values(call.columns);
+    if (state.cols > 0) {
+      append_halo<T>(halo, tiled_, kv, state, arena);
+      forward(call, state, y);
+      return call.sequences.stretch.share_last(state, arena);
     }
-    call.sequences.stretch.share_last(state, arena);
+    forward(call, state, y);
+    halo.visit<T>(kv, arena, [&](MatrixView<const T> earlier, Index count, Index distance) {
+      if (arena.planning()) return;
+      dot_attention_forward_earlier<T>(tiled(call.sequences), {count, distance},
+                                       part(call.columns, 0), part(earlier, 0), part(earlier, 1),
+                                       slopes_.view(), y, call.saved.template array<3>("log_sums"));
+    });
   }
 
   void backward_shared(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
-                       MatrixView<T> d_columns, std::span<T>) const override {
+                       MatrixView<T> d_columns, std::span<T> d_values) const override {
     Arena& arena = call.arena;
-    const Arena::Scope scope(arena);
-    const Halo halo = this->halo(call.sequences);
-    const auto q = halo.pad<T>(part(call.columns, 0), arena);
-    const auto kv = halo.extend<T>(keys_and_values(call.columns), arena);
-    const auto extended_y = halo.pad<T>(y, arena);
-    const auto extended_dy = halo.pad<T>(View<const T, 2>(dy), arena);
-    const auto dq = arena.take<T, 2>(q.shape()), d_kv = arena.take<T, 2>(kv.shape());
-    if (!arena.planning()) {
-      dot_attention_backward<T>(tiled(halo.extended()), q, half(kv, 0), half(kv, 1), slopes_.view(),
-                                extended_y, call.saved.template array<3>("log_sums"), extended_dy,
-                                dq, half(d_kv, 0), half(d_kv, 1));
-      halo.take_own<T>(View<const T, 2>(dq), part(d_columns, 0));
-      halo.take_own<T>(View<const T, 2>(d_kv), keys_and_values(d_columns));
-    }
-    halo.give_back<T>(View<const T, 2>(d_kv), keys_and_values(d_columns), arena);
+    backward(call, y, dy, d_columns, d_values, {});
+    const Halo halo(call.sequences, tiled_.reach());
+    halo.visit_back<T>(
+        keys_and_values(call.columns), keys_and_values(d_columns), arena,
+        [&](MatrixView<const T> earlier, MatrixView<T> d_earlier, Index count, Index distance) {
+          if (arena.planning()) return;
+          dot_attention_backward_earlier<T>(
+              tiled(call.sequences), {count, distance}, part(call.columns, 0), part(earlier, 0),
+              part(earlier, 1), slopes_.view(), y, call.saved.template array<3>("log_sums"), dy,
+              part(d_columns, 0), part(d_earlier, 0), part(d_earlier, 1));
+        });
   }
 
  private:
-  /// Queries, keys or values.
+  /// Queries, keys or values; or keys or values of an array of both.
   template <class U>
   MatrixView<U> part(MatrixView<U> columns, Index i) const {
     return columns.block(0, i * d_model_, columns.rows, d_model_);
@@ -110,9 +109,6 @@ class Attention final : public Core<T> {
   MatrixView<U> keys_and_values(MatrixView<U> columns) const {
     return columns.block(0, d_model_, columns.rows, 2 * d_model_);
   }
-  /// Keys or values of an array of both.
-  MatrixView<T> half(View<T, 2> kv, Index i) const { return part(MatrixView<T>(kv), i); }
-  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.reach()}; }
   TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
     shape.batch = sequences.batch;

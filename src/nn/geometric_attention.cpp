@@ -6,6 +6,8 @@
 // beyond the order of causality.
 #include "lior/nn/spinor_map.h"
 #include "lior/nn/tiled_attention.h"
+#include "nn/attention_state.h"
+#include "nn/copy_rows.h"
 #include "nn/cores.h"
 
 namespace lior::nn {
@@ -40,9 +42,8 @@ class GeometricAttention final : public Core<T> {
   }
 
   void save(const Sequences& sequences, SavedPlan& plan) const override {
-    plan.keep("log_sums",
-              Shape<3>{sequences.batch, tiled_.heads, halo(sequences).extended().length});
-    plan.redo("z", Shape<2>{sequences.rows(), kSpinorWidth * tiled_.heads});
+    plan.keep("log_sums", Shape<3>{sequences.batch, tiled_.heads, sequences.length});
+    plan.redo("z", Shape<2>{sequences.rows(), keys_});
   }
 
   void forward(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
@@ -71,48 +72,50 @@ class GeometricAttention final : public Core<T> {
 
   bool can_be_shared() const override { return true; }
 
-  /// The window before a stretch comes from other ranks; what its tokens see themselves is left
-  /// out.
+  /// As attention's.
   void forward_shared(const CoreCall<T>& call, MatrixView<T> state, View<T, 2> y) const override {
-    restore(call, y);
     Arena& arena = call.arena;
     const Arena::Scope scope(arena);
-    const Halo halo = this->halo(call.sequences);
-    const auto extended_z = halo.extend<T>(View<const T, 2>(z(call)), arena);
-    const auto extended_v = halo.extend<T>(values(call.columns), arena);
-    const auto extended_y = arena.take<T, 2>(extended_v.shape());
-    if (!arena.planning()) {
-      spinor_attention_forward<T>(tiled(halo.extended()), extended_z, extended_v,
-                                  mix_.in(call.values), state, extended_y,
-                                  call.saved.template array<3>("log_sums"));
-      halo.take_own<T>(View<const T, 2>(extended_y), y);
+    const Halo halo(call.sequences, tiled_.reach());
+    if (state.cols > 0) {
+      restore(call, y);
+      append_halo<T>(halo, tiled_, keys_and_values(call), state, arena);
+      forward(call, state, y);
+      return call.sequences.stretch.share_last(state, arena);
     }
-    call.sequences.stretch.share_last(state, arena);
+    forward(call, state, y);
+    halo.visit<T>(keys_and_values(call), arena,
+                  [&](MatrixView<const T> earlier, Index count, Index distance) {
+                    if (arena.planning()) return;
+                    spinor_attention_forward_earlier<T>(
+                        tiled(call.sequences), {count, distance}, z(call), keys(earlier),
+                        behind_keys(earlier), mix_.in(call.values), y,
+                        call.saved.template array<3>("log_sums"));
+                  });
   }
 
   void backward_shared(const CoreCall<T>& call, View<const T, 2> y, View<T, 2> dy,
                        MatrixView<T> d_columns, std::span<T> d_values) const override {
     Arena& arena = call.arena;
     const Arena::Scope scope(arena);
-    const Halo halo = this->halo(call.sequences);
-    const auto extended_z = halo.extend<T>(View<const T, 2>(z(call)), arena);
-    const auto extended_v = halo.extend<T>(values(call.columns), arena);
-    const auto extended_y = halo.pad<T>(y, arena);
-    const auto extended_dy = halo.pad<T>(View<const T, 2>(dy), arena);
-    const auto extended_dz = arena.take<T, 2>(extended_z.shape());
-    const auto extended_dv = arena.take<T, 2>(extended_v.shape());
-    const auto dz = arena.take<T, 2>(z(call).shape());
-    spinor_attention_backward<T>(tiled(halo.extended()), extended_z, extended_v,
-                                 mix_.in(call.values), extended_y,
-                                 call.saved.template array<3>("log_sums"), extended_dy, extended_dz,
-                                 extended_dv, mix_.in(d_values), arena);
-    if (!arena.planning()) {
-      halo.take_own<T>(View<const T, 2>(extended_dz), dz);
-      halo.take_own<T>(View<const T, 2>(extended_dv), values(d_columns));
-    }
-    halo.give_back<T>(View<const T, 2>(extended_dz), dz, arena);
-    halo.give_back<T>(View<const T, 2>(extended_dv), values(d_columns), arena);
-    if (!arena.planning()) spinor_map_backward<T>(octets(call.columns), dz, octets(d_columns));
+    const Halo halo(call.sequences, tiled_.reach());
+    const auto kv = keys_and_values(call);
+    const MatrixView<T> d_kv(arena.take<T, 2>({kv.rows, kv.cols}));
+    const auto log_sums = call.saved.template array<3>("log_sums");
+    spinor_attention_backward<T>(tiled(call.sequences), keys(kv), behind_keys(kv),
+                                 mix_.in(call.values), y, log_sums, dy, keys(d_kv),
+                                 behind_keys(d_kv), mix_.in(d_values), arena);
+    halo.visit_back<T>(
+        kv, d_kv, arena,
+        [&](MatrixView<const T> earlier, MatrixView<T> d_earlier, Index count, Index distance) {
+          spinor_attention_backward_earlier<T>(
+              tiled(call.sequences), {count, distance}, keys(kv), keys(earlier),
+              behind_keys(earlier), mix_.in(call.values), y, log_sums, dy, keys(d_kv),
+              keys(d_earlier), behind_keys(d_earlier), mix_.in(d_values), arena);
+        });
+    if (arena.planning()) return;
+    spinor_map_backward<T>(octets(call.columns), keys(d_kv), octets(d_columns));
+    copy_rows<T>(behind_keys(d_kv), values(d_columns));
   }
 
  private:
@@ -124,8 +127,24 @@ class GeometricAttention final : public Core<T> {
   MatrixView<U> values(MatrixView<U> columns) const {
     return columns.block(0, octets_, columns.rows, values_);
   }
+  /// z | values of all heads in one array, taken from the arena; and either of such an array.
+  MatrixView<const T> keys_and_values(const CoreCall<T>& call) const {
+    const MatrixView<T> all(
+        call.arena.template take<T, 2>({call.sequences.rows(), keys_ + values_}));
+    if (call.arena.planning()) return all;
+    copy_rows<T>(View<const T, 2>(z(call)), keys(all));
+    copy_rows<T>(values(call.columns), behind_keys(all));
+    return all;
+  }
+  template <class U>
+  MatrixView<U> keys(MatrixView<U> all) const {
+    return all.block(0, 0, all.rows, keys_);
+  }
+  template <class U>
+  MatrixView<U> behind_keys(MatrixView<U> all) const {
+    return all.block(0, keys_, all.rows, values_);
+  }
   View<T, 2> z(const CoreCall<T>& call) const { return call.saved.template array<2>("z"); }
-  Halo halo(const Sequences& sequences) const { return {sequences, tiled_.reach()}; }
   TiledAttentionShape tiled(const Sequences& sequences) const {
     TiledAttentionShape shape = tiled_;
     shape.batch = sequences.batch;
@@ -135,6 +154,7 @@ class GeometricAttention final : public Core<T> {
 
   TiledAttentionShape tiled_;  ///< without sequences
   Index octets_ = 24 * tiled_.heads, values_ = kValueWidth * tiled_.heads;
+  Index keys_ = kSpinorWidth * tiled_.heads;
   Slot mix_;
 };
 

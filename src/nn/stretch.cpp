@@ -2,7 +2,6 @@
 #include "lior/nn/stretch.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "nn/copy_rows.h"
 
@@ -76,28 +75,44 @@ bool Halo::reaches(Index distance) const {
   return false;
 }
 
-/// Rows from owners to readers (forward) or back, those of one distance at a time: send(part, rows)
-/// fills in what receive(part, rows) gets on the other rank.
-template <class T, class Send, class Receive>
-void Halo::for_distances(Index width, bool forward, Arena& arena, const Send& send,
-                         const Receive& receive) const {
+/// Another rank's tokens that this one reads, and this one's that another reads, at one distance.
+struct Halo::Neighbours {
+  Part read, lent;
+  Index before = comm::kNoRank, behind = comm::kNoRank;  ///< whose and who, where there are any
+};
+
+template <class Body>
+void Halo::for_distances(const Body& body) const {
   const Stretch& stretch = sequences_.stretch;
   for (Index distance = 1; distance < stretch.count && reaches(distance); ++distance) {
-    const Arena::Scope scope(arena);
-    const Part read = part(stretch.place - distance, stretch.place),
-               lent = part(stretch.place, stretch.place + distance);
-    const Index before = read.count > 0 ? stretch.place - distance : comm::kNoRank,
-                behind = lent.count > 0 ? stretch.place + distance : comm::kNoRank;
-    const Part& sent = forward ? lent : read;
-    const Part& received = forward ? read : lent;
-    const auto out = arena.take<T, 2>({sequences_.batch * sent.count, width});
-    const auto in = arena.take<T, 2>({sequences_.batch * received.count, width});
-    if (arena.planning()) continue;
-    if (sent.count > 0) send(sent, out);
-    stretch.ranks->exchange<T>(forward ? behind : before, out.span(), forward ? before : behind,
-                               in.span());
-    if (received.count > 0) receive(received, in);
+    Neighbours at{part(stretch.place - distance, stretch.place),
+                  part(stretch.place, stretch.place + distance)};
+    if (at.read.count > 0) at.before = stretch.place - distance;
+    if (at.lent.count > 0) at.behind = stretch.place + distance;
+    body(at);
   }
+}
+
+/// `in` <- the rows that are read; `out` is scratch for those that are lent.
+template <class T>
+void Halo::lend(const Neighbours& at, MatrixView<const T> own, View<T, 2> out,
+                View<T, 2> in) const {
+  for_rows(sequences_.batch, sequences_.length, at.lent.first - sequences_.stretch.begin(),
+           at.lent.count,
+           [&](Index row, Index n) { std::copy_n(row_of(own, row), own.cols, out[n].data()); });
+  sequences_.stretch.ranks->exchange<T>(at.behind, out.span(), at.before, in.span());
+}
+
+/// The way back: own += what the reader of the lent rows made of them.
+template <class T>
+void Halo::add_back(const Neighbours& at, View<T, 2> made, View<T, 2> scratch,
+                    MatrixView<T> own) const {
+  sequences_.stretch.ranks->exchange<T>(at.before, made.span(), at.behind, scratch.span());
+  for_rows(sequences_.batch, sequences_.length, at.lent.first - sequences_.stretch.begin(),
+           at.lent.count, [&](Index row, Index n) {
+             T* const to = row_of(own, row);
+             std::transform(to, to + own.cols, scratch[n].data(), to, std::plus<>());
+           });
 }
 
 template <class T>
@@ -115,22 +130,43 @@ View<T, 2> Halo::pad(MatrixView<const T> own, Arena& arena) const {
 
 template <class T>
 View<T, 2> Halo::extend(MatrixView<const T> own, Arena& arena) const {
-  const Index B = sequences_.batch, N = sequences_.length, each = rows_ + N;
-  const Index begin = sequences_.stretch.begin();
   const View<T, 2> extended = pad(own, arena);
-  for_distances<T>(
-      own.cols, true, arena,
-      [&](const Part& part, View<T, 2> out) {
-        for_rows(B, N, part.first - begin, part.count, [&](Index row, Index n) {
-          std::copy_n(row_of(own, row), own.cols, out[n].data());
-        });
-      },
-      [&](const Part& part, View<T, 2> in) {
-        for_rows(B, each, part.first - (begin - rows_), part.count, [&](Index row, Index n) {
-          std::copy_n(in[n].data(), own.cols, extended[row].data());
-        });
-      });
+  visit<T>(own, arena, [&](MatrixView<const T> rows, Index count, Index distance) {
+    if (arena.planning()) return;
+    for_rows(
+        sequences_.batch, rows_ + sequences_.length, rows_ - distance, count,
+        [&](Index row, Index n) { std::copy_n(row_of(rows, n), own.cols, extended[row].data()); });
+  });
   return extended;
+}
+
+template <class T>
+void Halo::visit(MatrixView<const T> own, Arena& arena, const Visit<T>& visit) const {
+  for_distances([&](const Neighbours& at) {
+    const Arena::Scope scope(arena);
+    const auto out = arena.take<T, 2>({sequences_.batch * at.lent.count, own.cols});
+    const auto in = arena.take<T, 2>({sequences_.batch * at.read.count, own.cols});
+    if (!arena.planning()) lend<T>(at, own, out, in);
+    if (at.read.count > 0) {
+      visit(View<const T, 2>(in), at.read.count, sequences_.stretch.begin() - at.read.first);
+    }
+  });
+}
+
+template <class T>
+void Halo::visit_back(MatrixView<const T> own, MatrixView<T> d_own, Arena& arena,
+                      const VisitBack<T>& visit) const {
+  for_distances([&](const Neighbours& at) {
+    const Arena::Scope scope(arena);
+    const auto out = arena.take<T, 2>({sequences_.batch * at.lent.count, own.cols});
+    const auto in = arena.take<T, 2>({sequences_.batch * at.read.count, own.cols});
+    const auto d_in = arena.take<T, 2>(in.shape());
+    if (!arena.planning()) lend<T>(at, own, out, in);
+    if (at.read.count > 0) {
+      visit(View<const T, 2>(in), d_in, at.read.count, sequences_.stretch.begin() - at.read.first);
+    }
+    if (!arena.planning()) add_back<T>(at, d_in, out, d_own);
+  });
 }
 
 template <class T>
@@ -142,21 +178,17 @@ void Halo::take_own(MatrixView<const T> extended, MatrixView<T> own) const {
 
 template <class T>
 void Halo::give_back(MatrixView<const T> extended, MatrixView<T> own, Arena& arena) const {
-  const Index B = sequences_.batch, N = sequences_.length, each = rows_ + N;
-  const Index begin = sequences_.stretch.begin();
-  for_distances<T>(
-      own.cols, false, arena,
-      [&](const Part& part, View<T, 2> out) {
-        for_rows(B, each, part.first - (begin - rows_), part.count, [&](Index row, Index n) {
-          std::copy_n(row_of(extended, row), own.cols, out[n].data());
-        });
-      },
-      [&](const Part& part, View<T, 2> in) {
-        for_rows(B, N, part.first - begin, part.count, [&](Index row, Index n) {
-          T* const to = row_of(own, row);
-          std::transform(to, to + own.cols, in[n].data(), to, std::plus<>());
-        });
-      });
+  const Index first = sequences_.stretch.begin() - rows_;
+  for_distances([&](const Neighbours& at) {
+    const Arena::Scope scope(arena);
+    const auto made = arena.take<T, 2>({sequences_.batch * at.read.count, own.cols});
+    const auto scratch = arena.take<T, 2>({sequences_.batch * at.lent.count, own.cols});
+    if (arena.planning()) return;
+    for_rows(
+        sequences_.batch, rows_ + sequences_.length, at.read.first - first, at.read.count,
+        [&](Index row, Index n) { std::copy_n(row_of(extended, row), own.cols, made[n].data()); });
+    add_back<T>(at, made, scratch, own);
+  });
 }
 
 /// Tokens that `holder` holds, of heads that are dealt to another rank.
@@ -233,14 +265,17 @@ void DealtHeads::collect(View<const T, 4> dealt, MatrixView<T> own, Arena& arena
       });
 }
 
-#define LIOR_INSTANTIATE(T)                                                        \
-  template void Stretch::gather_parts(std::span<T>, Arena&) const;                 \
-  template void Stretch::share_last(MatrixView<T>, Arena&) const;                  \
-  template View<T, 2> Halo::extend(MatrixView<const T>, Arena&) const;             \
-  template View<T, 2> Halo::pad(MatrixView<const T>, Arena&) const;                \
-  template void Halo::take_own(MatrixView<const T>, MatrixView<T>) const;          \
-  template void Halo::give_back(MatrixView<const T>, MatrixView<T>, Arena&) const; \
-  template View<T, 4> DealtHeads::deal(MatrixView<const T>, Arena&) const;         \
+#define LIOR_INSTANTIATE(T)                                                                       \
+  template void Stretch::gather_parts(std::span<T>, Arena&) const;                                \
+  template void Stretch::share_last(MatrixView<T>, Arena&) const;                                 \
+  template View<T, 2> Halo::extend(MatrixView<const T>, Arena&) const;                            \
+  template View<T, 2> Halo::pad(MatrixView<const T>, Arena&) const;                               \
+  template void Halo::visit(MatrixView<const T>, Arena&, const Visit<T>&) const;                  \
+  template void Halo::visit_back(MatrixView<const T>, MatrixView<T>, Arena&, const VisitBack<T>&) \
+      const;                                                                                      \
+  template void Halo::take_own(MatrixView<const T>, MatrixView<T>) const;                         \
+  template void Halo::give_back(MatrixView<const T>, MatrixView<T>, Arena&) const;                \
+  template View<T, 4> DealtHeads::deal(MatrixView<const T>, Arena&) const;                        \
   template void DealtHeads::collect(View<const T, 4>, MatrixView<T>, Arena&) const
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);

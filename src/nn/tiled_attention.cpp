@@ -26,7 +26,11 @@ template <class T>
 struct Attention {
   const TiledAttentionShape& shape;
   MatrixView<const T> q, k, v;
+  EarlierKeys earlier{};  ///< distance 0: keys are those of the queries
 
+  /// Of each sequence in this call.
+  Index keys() const { return earlier.distance == 0 ? shape.length : earlier.count; }
+  Index key_rows() const { return shape.batch * keys(); }
   Index tiles() const { return (shape.length + kTileQueries - 1) / kTileQueries; }
   Index ring_width() const { return shape.heads * (shape.key_width + shape.value_width); }
 
@@ -39,9 +43,12 @@ struct Attention {
                    shape.value_width <= kMostHeadWidth,
                "a head has keys of {} and values of {} numbers; expected 1 to {} and 1 to {}",
                shape.key_width, shape.value_width, widest, kMostHeadWidth);
+    LIOR_CHECK(earlier.count >= 0 && earlier.distance >= earlier.count,
+               "{} earlier keys begin {} tokens before the first query; expected at least as many",
+               earlier.count, earlier.distance);
     check_matrix(q, shape.rows(), shape.heads * shape.key_width, "q");
-    check_matrix(k, shape.rows(), shape.heads * shape.key_width, "k");
-    check_matrix(v, shape.rows(), shape.heads * shape.value_width, "v");
+    check_matrix(k, key_rows(), shape.heads * shape.key_width, "k");
+    check_matrix(v, key_rows(), shape.heads * shape.value_width, "v");
   }
 
   /// Tile `index` of a head, positions counted from the oldest in the state (T or const T).
@@ -49,12 +56,13 @@ struct Attention {
   QueryTile<T> tile(Index sequence, Index head, Index index, MatrixView<S> state) const {
     const Index E = shape.key_width, F = shape.value_width;
     const Index row = sequence * shape.length, first = index * kTileQueries;
+    const Index key_row = sequence * keys();
     QueryTile<T> tile{.count = std::min(kTileQueries, shape.length - first),
                       .window = shape.window,
                       .queries = q.data + (row + first) * q.stride + head * E,
                       .query_stride = q.stride};
-    tile.keys = {.fresh = k.data + row * k.stride + head * E, .stride = k.stride, .width = E};
-    tile.values = {.fresh = v.data + row * v.stride + head * F, .stride = v.stride, .width = F};
+    tile.keys = {.fresh = k.data + key_row * k.stride + head * E, .stride = k.stride, .width = E};
+    tile.values = {.fresh = v.data + key_row * v.stride + head * F, .stride = v.stride, .width = F};
     if (state.data != nullptr) {
       const T* const numbers = state.data + sequence * state.stride;
       const auto seen = static_cast<Index>(numbers[0]);
@@ -67,7 +75,8 @@ struct Attention {
         rows->start = (seen - rows->cached) % shape.window;
       }
     }
-    tile.first = tile.keys.cached + first;
+    tile.first = tile.keys.cached + earlier.distance + first;
+    tile.all_keys = tile.keys.cached + keys();
     return tile;
   }
 
@@ -89,17 +98,24 @@ struct Attention {
 };
 
 /// Pairs of a query and a key that it sees, over all heads; of no state.
-double pairs_of(const TiledAttentionShape& shape) {
-  const auto N = static_cast<double>(shape.length);
-  const double W = shape.window == 0 ? N : std::min(N, static_cast<double>(shape.window));
-  return static_cast<double>(shape.batch * shape.heads) * (N * W - W * (W - 1) / 2);
+template <class T>
+double pairs_of(const Attention<T>& call) {
+  const TiledAttentionShape& shape = call.shape;
+  Index pairs = 0;
+  for (Index n = 0; n < shape.length; ++n) {
+    const Index at = call.earlier.distance + n, end = std::min(at + 1, call.keys());
+    pairs += std::max<Index>(
+        0, end - (shape.window == 0 ? 0 : std::max<Index>(0, at + 1 - shape.window)));
+  }
+  return static_cast<double>(shape.batch * shape.heads * pairs);
 }
 
 /// Queries, keys, values and outputs, once.
 template <class T>
-double bytes_of(const TiledAttentionShape& shape) {
-  return 2.0 * sizeof(T) * static_cast<double>(shape.rows() * shape.heads) *
-         static_cast<double>(shape.key_width + shape.value_width);
+double bytes_of(const Attention<T>& call) {
+  return static_cast<double>(sizeof(T)) *
+         static_cast<double>((call.shape.rows() + call.key_rows()) * call.shape.heads *
+                             (call.shape.key_width + call.shape.value_width));
 }
 
 /// Tiles from both ends in turn: equal counts of them cost about the same.
@@ -110,8 +126,8 @@ void forward(const Attention<T>& call, const ScoresOf& scores_of, MatrixView<T> 
              MatrixView<T> out, View<T, 3> log_sums) {
   const TiledAttentionShape& shape = call.shape;
   const Index N = shape.length, H = shape.heads, F = shape.value_width;
-  const ProfiledOp op("attention", 2 * pairs_of(shape) * static_cast<double>(shape.key_width + F),
-                      bytes_of<T>(shape));
+  const ProfiledOp op("attention", 2 * pairs_of(call) * static_cast<double>(shape.key_width + F),
+                      bytes_of(call));
   check_matrix(out, shape.rows(), H * F, "out");
   check_shape(log_sums, {shape.batch, H, N}, "log_sums");
   if (state.data != nullptr) check_matrix(state, shape.batch, shape.state_size(), "state");
@@ -130,7 +146,8 @@ void forward(const Attention<T>& call, const ScoresOf& scores_of, MatrixView<T> 
       kernel(scores_of(head), {.tile = call.tile(sequence, head, index, state),
                                .out = out.data + row * out.stride + head * F,
                                .out_stride = out.stride,
-                               .log_sums = log_sums[sequence][head].data() + index * kTileQueries});
+                               .log_sums = log_sums[sequence][head].data() + index * kTileQueries,
+                               .goes_on = call.earlier.distance > 0});
     }
   });
   if (state.data != nullptr) call.append(state);
@@ -153,26 +170,43 @@ struct AttentionGradient {
 };
 
 /// A head's tiles in groups on the way back. A worker takes a group of queries with a group of
-/// keys, and in one phase the keys lie `phase` groups before their queries: then no two workers
-/// share a row, and a row's sums have one order, whatever the threads. A phase waits for the one
-/// before.
+/// keys, and in one phase the keys lie `phase` groups before their queries, round and round: then
+/// no two workers share a row, and a row's sums have one order, whatever the threads. A phase waits
+/// for the one before.
 struct Groups {
   static constexpr Index kTasks = 32;  ///< of the first phase, over sequences and heads, at least
-  Index count = 1;
-  Index size = 0;  ///< queries or keys of one
+  Index size = 0;                      ///< queries or keys of one
+  Index queries = 0, keys = 0;         ///< how many there are of each
+  Index count = 1;                     ///< the larger of the two, and of phases
+  Index distance = 0, window = 0;      ///< of the call
 
-  explicit Groups(const TiledAttentionShape& shape) {
+  template <class T>
+  explicit Groups(const Attention<T>& call)
+      : distance(call.earlier.distance), window(call.shape.window) {
     // Two tiles or more: each task turns its queries into planes once more.
     constexpr Index kLeast = 2 * kTileQueries;
-    const Index pairs = std::max<Index>(1, shape.batch * shape.heads), N = shape.length;
+    const Index pairs = std::max<Index>(1, call.shape.batch * call.shape.heads);
+    const Index N = call.shape.length, M = call.keys();
     const Index wanted = (kTasks + pairs - 1) / pairs;
-    const Index least = std::max(kLeast, (N + wanted - 1) / wanted);
+    const Index least = std::max(kLeast, (std::max(N, M) + wanted - 1) / wanted);
     size = (least + kTileQueries - 1) / kTileQueries * kTileQueries;
-    count = std::max<Index>(1, (N + size - 1) / size);
+    queries = (N + size - 1) / size, keys = (M + size - 1) / size;
+    count = std::max({Index{1}, queries, keys});
   }
-  /// Whether a window reaches back to the keys of a phase.
-  bool reaches(Index phase, Index window) const {
-    return window == 0 || (phase - 1) * size + 1 < window;
+  Index keys_of(Index group, Index phase) const { return (group - phase + count) % count; }
+  /// Whether no query sees a key of the group that lies `offset` groups before its own.
+  bool hides(Index offset) const {
+    const Index between = distance + offset * size;
+    return between + size - 1 < 0 || (window != 0 && between - size + 1 >= window);
+  }
+  /// Groups of queries [begin, end) that see keys in a phase: those from `phase` on have theirs
+  /// `phase` groups before, the others after.
+  struct Tasks {
+    Index begin = 0, end = 0;
+  };
+  Tasks tasks(Index phase) const {
+    const Index turn = std::min(phase, queries);
+    return {hides(phase - count) ? turn : 0, hides(phase) ? turn : queries};
   }
 };
 
@@ -180,28 +214,35 @@ template <class Scores, class T, class ScoresOf>
 void backward(const Attention<T>& call, const ScoresOf& scores_of,
               const AttentionGradient<T>& gradient) {
   const TiledAttentionShape& shape = call.shape;
-  const Index N = shape.length, H = shape.heads, E = shape.key_width, F = shape.value_width;
-  const ProfiledOp op("attention", 2 * pairs_of(shape) * static_cast<double>(3 * E + 2 * F),
-                      2 * bytes_of<T>(shape));
+  const Index N = shape.length, M = call.keys();
+  const Index H = shape.heads, E = shape.key_width, F = shape.value_width;
+  const ProfiledOp op("attention", 2 * pairs_of(call) * static_cast<double>(3 * E + 2 * F),
+                      2 * bytes_of(call));
   check_matrix(gradient.out, shape.rows(), H * F, "out");
   check_matrix(gradient.d_out, shape.rows(), H * F, "d_out");
   check_matrix(gradient.dq, shape.rows(), H * E, "dq");
-  check_matrix(gradient.dk, shape.rows(), H * E, "dk");
-  check_matrix(gradient.dv, shape.rows(), H * F, "dv");
+  check_matrix(gradient.dk, call.key_rows(), H * E, "dk");
+  check_matrix(gradient.dv, call.key_rows(), H * F, "dv");
   check_shape(gradient.log_sums, {shape.batch, H, N}, "log_sums");
+  const bool has_own_keys = call.earlier.distance == 0;
+  if (!has_own_keys) clear(gradient.dk), clear(gradient.dv);
   const auto kernel = LIOR_SIMD_TABLE(attention_backward_tile<Scores, T>).chosen();
-  const Groups groups(shape);
-  for (Index phase = 0; phase < groups.count && groups.reaches(phase, shape.window); ++phase) {
-    const Index tasks = groups.count - phase;
+  const Groups groups(call);
+  for (Index phase = 0; phase < groups.count; ++phase) {
+    const auto [begin_task, end_task] = groups.tasks(phase);
+    const Index tasks = end_task - begin_task;
+    if (tasks == 0) continue;
     parallel_for(shape.batch * H * tasks, 1, [&](Index begin, Index end, int) {
       for (Index unit = begin; unit < end; ++unit) {
-        const Index group = phase + unit % tasks, head = unit / tasks % H;
+        const Index group = begin_task + unit % tasks, head = unit / tasks % H;
         const Index sequence = unit / tasks / H, row = sequence * N;
         const Index first = group * groups.size, last = std::min(N, first + groups.size);
+        const Index first_key = groups.keys_of(group, phase) * groups.size;
         const auto& g = gradient;
-        const auto dq = g.dq.block(row, head * E, N, E), dk = g.dk.block(row, head * E, N, E);
-        const auto dv = g.dv.block(row, head * F, N, F);
-        if (phase == 0) {
+        const auto dq = g.dq.block(row, head * E, N, E);
+        const auto dk = g.dk.block(sequence * M, head * E, M, E);
+        const auto dv = g.dv.block(sequence * M, head * F, M, F);
+        if (phase == 0 && has_own_keys) {
           clear(dq.block(first, 0, last - first, E));
           clear(dk.block(first, 0, last - first, E));
           clear(dv.block(first, 0, last - first, F));
@@ -210,8 +251,8 @@ void backward(const Attention<T>& call, const ScoresOf& scores_of,
           check_stop();
           kernel(scores_of(head),
                  {.tile = call.tile(sequence, head, n / kTileQueries, MatrixView<const T>{}),
-                  .first_key = first - phase * groups.size,
-                  .end_key = first - (phase - 1) * groups.size,
+                  .first_key = first_key,
+                  .end_key = first_key + groups.size,
                   .out = g.out.data + (row + n) * g.out.stride + head * F,
                   .out_stride = g.out.stride,
                   .log_sums = g.log_sums[sequence][head].data() + n,
@@ -281,6 +322,31 @@ void dot_attention_backward(const TiledAttentionShape& shape, MatrixView<const T
 }
 
 template <class T>
+void dot_attention_forward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                   MatrixView<const T> q, MatrixView<const T> k,
+                                   MatrixView<const T> v, View<const T, 1> slopes,
+                                   MatrixView<T> out, View<T, 3> log_sums) {
+  const Attention<T> call{shape, q, k, v, earlier};
+  call.check(kMostHeadWidth);
+  if (earlier.count == 0) return;
+  forward<DotScores<T>>(call, dot_scores(shape, slopes), MatrixView<T>(), out, log_sums);
+}
+
+template <class T>
+void dot_attention_backward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                    MatrixView<const T> q, MatrixView<const T> k,
+                                    MatrixView<const T> v, View<const T, 1> slopes,
+                                    MatrixView<const T> out, View<const T, 3> log_sums,
+                                    MatrixView<const T> d_out, MatrixView<T> dq, MatrixView<T> dk,
+                                    MatrixView<T> dv) {
+  const Attention<T> call{shape, q, k, v, earlier};
+  call.check(kMostHeadWidth);
+  if (earlier.count == 0) return;
+  backward<DotScores<T>>(call, dot_scores(shape, slopes),
+                         AttentionGradient<T>{out, log_sums, d_out, dq, dk, dv});
+}
+
+template <class T>
 void spinor_attention_forward(const TiledAttentionShape& shape, MatrixView<const T> z,
                               MatrixView<const T> v, View<const T, 2> mix, MatrixView<T> state,
                               MatrixView<T> out, View<T, 3> log_sums) {
@@ -290,41 +356,88 @@ void spinor_attention_forward(const TiledAttentionShape& shape, MatrixView<const
 }
 
 template <class T>
+void spinor_attention_forward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                      MatrixView<const T> z, MatrixView<const T> keys,
+                                      MatrixView<const T> v, View<const T, 2> mix,
+                                      MatrixView<T> out, View<T, 3> log_sums) {
+  const Attention<T> call{shape, z, keys, v, earlier};
+  call.check(kSpinorWidth);
+  if (earlier.count == 0) return;
+  forward<SpinorScores<T>>(call, spinor_scores(shape, mix), MatrixView<T>(), out, log_sums);
+}
+
+namespace {
+
+/// The gradient of a call with spinor scores; that of the mix is summed into.
+template <class T>
+void spinor_backward(const Attention<T>& call, View<const T, 2> mix, AttentionGradient<T> gradient,
+                     View<T, 2> d_mix, Arena& workspace) {
+  const TiledAttentionShape& shape = call.shape;
+  call.check(kSpinorWidth);
+  check_shape(d_mix, {shape.heads, 4}, "d_mix");
+  const Arena::Scope scope(workspace);
+  const Index groups = Groups(call).count;
+  gradient.d_mix = workspace.take<double, 4>({shape.batch, shape.heads, groups, 4});
+  if (workspace.planning()) return;
+  std::fill(gradient.d_mix.begin(), gradient.d_mix.end(), 0.0);
+  backward<SpinorScores<T>>(call, spinor_scores(shape, mix), gradient);
+  for (Index b = 0; b < shape.batch; ++b) {
+    for (Index head = 0; head < shape.heads; ++head) {
+      for (int m = 0; m < 4; ++m) {
+        double sum = 0;
+        for (Index g = 0; g < groups; ++g) sum += gradient.d_mix(b, head, g, m);
+        d_mix(head, m) += static_cast<T>(kMixFactor[m] * sum);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
 void spinor_attention_backward(const TiledAttentionShape& shape, MatrixView<const T> z,
                                MatrixView<const T> v, View<const T, 2> mix, MatrixView<const T> out,
                                View<const T, 3> log_sums, MatrixView<const T> d_out,
                                MatrixView<T> dz, MatrixView<T> dv, View<T, 2> d_mix,
                                Arena& workspace) {
   const Attention<T> call{shape, z, z, v};
-  call.check(kSpinorWidth);
-  check_shape(d_mix, {shape.heads, 4}, "d_mix");
-  const Groups groups(shape);
-  const Arena::Scope scope(workspace);
-  const auto sums = workspace.take<double, 4>({shape.batch, shape.heads, groups.count, 4});
   // A row of z is a query of one task and a key of another in the same phase.
+  const bool is_apart = Groups(call).count > 1;
+  const Arena::Scope scope(workspace);
   const auto as_queries =
-      workspace.take<T, 2>({groups.count == 1 ? 0 : shape.rows(), shape.heads * kSpinorWidth});
-  if (workspace.planning()) return;
-  std::fill(sums.begin(), sums.end(), 0.0);
-  const MatrixView<T> dq = groups.count == 1 ? dz : MatrixView<T>(as_queries);
-  backward<SpinorScores<T>>(call, spinor_scores(shape, mix),
-                            AttentionGradient<T>{out, log_sums, d_out, dq, dz, dv, sums});
-  if (groups.count > 1) {
-    parallel_for(shape.rows(), 1024, [&](Index begin, Index end, int) {
-      for (Index r = begin; r < end; ++r) {
-        for (Index c = 0; c < dz.cols; ++c) dz(r, c) += dq(r, c);
-      }
-    });
-  }
-  for (Index b = 0; b < shape.batch; ++b) {
-    for (Index head = 0; head < shape.heads; ++head) {
-      for (int m = 0; m < 4; ++m) {
-        double sum = 0;
-        for (Index g = 0; g < groups.count; ++g) sum += sums(b, head, g, m);
-        d_mix(head, m) += static_cast<T>(kMixFactor[m] * sum);
-      }
+      workspace.take<T, 2>({is_apart ? shape.rows() : 0, shape.heads * kSpinorWidth});
+  const MatrixView<T> dq = is_apart ? MatrixView<T>(as_queries) : dz;
+  spinor_backward(call, mix, AttentionGradient<T>{out, log_sums, d_out, dq, dz, dv}, d_mix,
+                  workspace);
+  if (workspace.planning() || !is_apart) return;
+  parallel_for(shape.rows(), 1024, [&](Index begin, Index end, int) {
+    for (Index r = begin; r < end; ++r) {
+      for (Index c = 0; c < dz.cols; ++c) dz(r, c) += dq(r, c);
     }
-  }
+  });
+}
+
+template <class T>
+void spinor_attention_backward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                       MatrixView<const T> z, MatrixView<const T> keys,
+                                       MatrixView<const T> v, View<const T, 2> mix,
+                                       MatrixView<const T> out, View<const T, 3> log_sums,
+                                       MatrixView<const T> d_out, MatrixView<T> dz,
+                                       MatrixView<T> d_keys, MatrixView<T> dv, View<T, 2> d_mix,
+                                       Arena& workspace) {
+  if (earlier.count == 0) return;
+  spinor_backward(Attention<T>{shape, z, keys, v, earlier}, mix,
+                  AttentionGradient<T>{out, log_sums, d_out, dz, d_keys, dv}, d_mix, workspace);
+}
+
+template <class T>
+void append_to_attention_state(const TiledAttentionShape& shape, MatrixView<const T> k,
+                               MatrixView<const T> v, MatrixView<T> state) {
+  const Attention<T> call{shape, k, k, v};
+  call.check(kMostHeadWidth);
+  LIOR_CHECK(shape.window > 0, "window = 0 has no state; expected at least 1");
+  check_matrix(state, shape.batch, shape.state_size(), "state");
+  call.append(state);
 }
 
 #define LIOR_INSTANTIATE(T)                                                                        \
@@ -335,13 +448,29 @@ void spinor_attention_backward(const TiledAttentionShape& shape, MatrixView<cons
                                        MatrixView<const T>, MatrixView<const T>, View<const T, 1>, \
                                        MatrixView<const T>, View<const T, 3>, MatrixView<const T>, \
                                        MatrixView<T>, MatrixView<T>, MatrixView<T>);               \
+  template void dot_attention_forward_earlier(                                                     \
+      const TiledAttentionShape&, EarlierKeys, MatrixView<const T>, MatrixView<const T>,           \
+      MatrixView<const T>, View<const T, 1>, MatrixView<T>, View<T, 3>);                           \
+  template void dot_attention_backward_earlier(                                                    \
+      const TiledAttentionShape&, EarlierKeys, MatrixView<const T>, MatrixView<const T>,           \
+      MatrixView<const T>, View<const T, 1>, MatrixView<const T>, View<const T, 3>,                \
+      MatrixView<const T>, MatrixView<T>, MatrixView<T>, MatrixView<T>);                           \
   template void spinor_attention_forward(const TiledAttentionShape&, MatrixView<const T>,          \
                                          MatrixView<const T>, View<const T, 2>, MatrixView<T>,     \
                                          MatrixView<T>, View<T, 3>);                               \
   template void spinor_attention_backward(                                                         \
       const TiledAttentionShape&, MatrixView<const T>, MatrixView<const T>, View<const T, 2>,      \
       MatrixView<const T>, View<const T, 3>, MatrixView<const T>, MatrixView<T>, MatrixView<T>,    \
-      View<T, 2>, Arena&)
+      View<T, 2>, Arena&);                                                                         \
+  template void spinor_attention_forward_earlier(                                                  \
+      const TiledAttentionShape&, EarlierKeys, MatrixView<const T>, MatrixView<const T>,           \
+      MatrixView<const T>, View<const T, 2>, MatrixView<T>, View<T, 3>);                           \
+  template void spinor_attention_backward_earlier(                                                 \
+      const TiledAttentionShape&, EarlierKeys, MatrixView<const T>, MatrixView<const T>,           \
+      MatrixView<const T>, View<const T, 2>, MatrixView<const T>, View<const T, 3>,                \
+      MatrixView<const T>, MatrixView<T>, MatrixView<T>, MatrixView<T>, View<T, 2>, Arena&);       \
+  template void append_to_attention_state(const TiledAttentionShape&, MatrixView<const T>,         \
+                                          MatrixView<const T>, MatrixView<T>)
 LIOR_INSTANTIATE(float);
 LIOR_INSTANTIATE(double);
 #undef LIOR_INSTANTIATE

@@ -87,13 +87,14 @@ template <class T>
 struct QueryTile {
   Index first = 0;  ///< position of the first query, counted as keys are
   Index count = 0;  ///< at most kTileQueries
+  Index all_keys = 0;
   Index window = 0;
   const T* queries = nullptr;  ///< row of the first
   Index query_stride = 0;
   AttentionRows<T> keys{}, values{};
 
   Index first_key() const { return window == 0 || first < window ? 0 : first - window + 1; }
-  Index end_key() const { return first + count; }
+  Index end_key() const { return std::min(first + count, all_keys); }
   /// How many keys from `begin` on, at most to `end`, go through the kernel together.
   Index keys_from(Index begin, Index end) const {
     const Index most = begin + kTileKeys <= first + 1 ? kTileKeys : kDiagonalKeys;
@@ -111,6 +112,7 @@ struct QueryTileForward {
   T* out = nullptr;
   Index out_stride = 0;
   T* log_sums = nullptr;
+  bool goes_on = false;  ///< out and log_sums hold those of other keys
 };
 
 /// Gradients by keys of [first_key, end_key) alone are summed into; those of keys and values start

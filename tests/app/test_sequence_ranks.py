@@ -131,14 +131,23 @@ def test_ranks_that_cannot_share_are_refused_in_one_line(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("mixer", MIXERS)
-def test_a_sequence_beyond_one_ranks_budget_trains_on_four(lior, ranks, tmp_path, mixer):
+@pytest.mark.parametrize(
+    "mixer, length, window",
+    [
+        *((mixer, 20000, 64) for mixer in MIXERS),
+        ("attention", 8000, 8000),
+        ("geometric_attention", 8000, 8000),
+    ],
+)
+def test_a_sequence_beyond_one_ranks_budget_trains_on_four(
+    lior, ranks, tmp_path, mixer, length, window
+):
     text, settings = tmp_path / "text", tmp_path / "settings.toml"
     text.write_text("the quick brown fox jumps over the lazy dog; " * 1500)
-    model = f'mixers = "{mixer}"\nattention_window = 64\nlinear_attention_heads = 2'
+    model = f'mixers = "{mixer}"\nattention_window = {window}\nlinear_attention_heads = 2'
     settings.write_text(small_settings(model=model).replace("layers = 1", "layers = 3"))
     run = ("train", "--data", text, "--config", settings, "--out", tmp_path / "run", *QUIET)
-    run += ("--steps", 1, "--batch", 1, "--length", 20000, "--val-fraction", 0, "--memory-budget")
+    run += ("--steps", 1, "--batch", 1, "--length", length, "--val-fraction", 0, "--memory-budget")
     alone = lior(*run, "36M")
     needed = re.search(r"this run needs ([0-9.]+) MB at least", alone.stderr)
     assert alone.returncode == 2 and needed, alone.stderr

@@ -6,8 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <mutex>
-#include <numeric>
 
 #include "lior/core/random.h"
 #include "lior/core/thread_scope.h"
@@ -98,6 +96,19 @@ TEST_P(SharedSequences, AnEvaluationInWindowsIsThatOfOneRankOnAll) {
 
 INSTANTIATE_TEST_SUITE_P(Models, SharedSequences, testing::ValuesIn(small_models()),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// Whatever the window, no rank holds keys and values of more than another rank's stretch at once.
+TEST(Stretches, AWindowAsLongAsTheSequenceKeepsAShareOfItsMemory) {
+  for (const Mixer mixer : {Mixer::attention, Mixer::geometric_attention}) {
+    ModelConfig config = small_model({mixer});
+    config.attention_window = 8192;
+    const auto bytes = [model = Model<float>::planner(config)](Index ranks) {
+      return static_cast<double>(model.training_bytes(1, 8192, ranks));
+    };
+    EXPECT_LE(bytes(4), 0.45 * bytes(1)) << name(mixer);  // with the shares that pass
+    EXPECT_LE(bytes(16), 0.26 * bytes(4)) << name(mixer);
+  }
+}
 
 TEST(Stretches, ArePartsOfAnyLengthInOrder) {
   const Stretch stretch{.place = 1, .count = 3, .whole = 8};

@@ -3,6 +3,7 @@
 /// Sequences whose tokens several ranks hold: each a stretch of every sequence, in their order.
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <span>
 
@@ -79,6 +80,13 @@ struct Sequences {
 /// those of the stretch, [B (rows() + N), width]. On an arena that only counts nothing is moved.
 class Halo {
  public:
+  /// One rank's share: its rows [B n, width], n, and how many tokens before the stretch it begins.
+  template <class T>
+  using Visit = std::function<void(linalg::MatrixView<const T> rows, Index n, Index distance)>;
+  template <class T>
+  using VisitBack = std::function<void(linalg::MatrixView<const T> rows,
+                                       linalg::MatrixView<T> d_rows, Index n, Index distance)>;
+
   Halo(const Sequences& sequences, Index reach);
 
   /// Of each sequence.
@@ -96,6 +104,14 @@ class Halo {
   /// own <- the stretch's own rows of an extended array.
   template <class T>
   void take_own(linalg::MatrixView<const T> extended, linalg::MatrixView<T> own) const;
+  /// The same rows, one rank's at a time, the nearest first, so that no more are held at once.
+  /// Collective.
+  template <class T>
+  void visit(linalg::MatrixView<const T> own, Arena& arena, const Visit<T>& visit) const;
+  /// The same; what is filled in as their gradient is added to d_own on the rank of the rows.
+  template <class T>
+  void visit_back(linalg::MatrixView<const T> own, linalg::MatrixView<T> d_own, Arena& arena,
+                  const VisitBack<T>& visit) const;
   /// own += what the halos of later ranks hold of its rows, the nearest first. Collective.
   template <class T>
   void give_back(linalg::MatrixView<const T> extended, linalg::MatrixView<T> own,
@@ -103,11 +119,17 @@ class Halo {
 
  private:
   struct Part;
+  struct Neighbours;
   Part part(Index owner, Index reader) const;
   bool reaches(Index distance) const;
-  template <class T, class Send, class Receive>
-  void for_distances(Index width, bool forward, Arena& arena, const Send& send,
-                     const Receive& receive) const;
+  template <class Body>
+  void for_distances(const Body& body) const;
+  template <class T>
+  void lend(const Neighbours& at, linalg::MatrixView<const T> own, View<T, 2> out,
+            View<T, 2> in) const;
+  template <class T>
+  void add_back(const Neighbours& at, View<T, 2> made, View<T, 2> scratch,
+                linalg::MatrixView<T> own) const;
 
   Sequences sequences_;
   Index reach_, rows_;

@@ -14,7 +14,8 @@
 ///   spinor term and contraction.
 ///
 /// Sources: Milakov, Gimelshein, arXiv:1805.02867; Dao et al., arXiv:2205.14135; Press, Smith,
-/// Lewis, arXiv:2108.12409 (slopes); docs/math/conventions.md, section 10 (spinor scores).
+/// Lewis, arXiv:2108.12409 (slopes); Liu, Zaharia, Abbeel, arXiv:2310.01889 (keys in parts);
+/// docs/math/conventions.md, section 10 (spinor scores).
 
 #include <limits>
 
@@ -47,6 +48,13 @@ struct TiledAttentionShape {
   }
 };
 
+/// Keys and values of tokens before a call's own, of the same sequences: so many of each, the first
+/// of them `distance` >= count tokens before the first query.
+struct EarlierKeys {
+  Index count = 0;
+  Index distance = 0;
+};
+
 /// out, log_sums from q, k, v.
 ///
 /// q, k [R, H E], v, out [R, H F], R = B N, rows may be strided, head h in columns h E (h F) on;
@@ -76,6 +84,24 @@ void dot_attention_backward(const TiledAttentionShape& shape, linalg::MatrixView
                             linalg::MatrixView<T> dq, linalg::MatrixView<T> dk,
                             linalg::MatrixView<T> dv);
 
+/// Goes on with earlier keys, k [B count, H E] and v [B count, H F]: out and log_sums come in as
+/// those of other keys, and go out as those of all, to rounding. Costs a pair as above.
+template <class T>
+void dot_attention_forward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                   linalg::MatrixView<const T> q, linalg::MatrixView<const T> k,
+                                   linalg::MatrixView<const T> v, View<const T, 1> slopes,
+                                   linalg::MatrixView<T> out, View<T, 3> log_sums);
+
+/// What earlier keys add to the gradient: dq is summed into; dk, dv [B count, ..] are overwritten.
+/// out and log_sums are those of all keys.
+template <class T>
+void dot_attention_backward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                    linalg::MatrixView<const T> q, linalg::MatrixView<const T> k,
+                                    linalg::MatrixView<const T> v, View<const T, 1> slopes,
+                                    linalg::MatrixView<const T> out, View<const T, 3> log_sums,
+                                    linalg::MatrixView<const T> d_out, linalg::MatrixView<T> dq,
+                                    linalg::MatrixView<T> dk, linalg::MatrixView<T> dv);
+
 /// The same with spinor scores: z [R, 16 H], a head's 8 real parts before its 8 imaginary ones;
 /// mix [H, 4] holds l1..l4. Cost: two products of 16 a pair for p, w and c together.
 template <class T>
@@ -92,6 +118,31 @@ void spinor_attention_backward(const TiledAttentionShape& shape, linalg::MatrixV
                                linalg::MatrixView<const T> out, View<const T, 3> log_sums,
                                linalg::MatrixView<const T> d_out, linalg::MatrixView<T> dz,
                                linalg::MatrixView<T> dv, View<T, 2> d_mix, Arena& workspace);
+
+/// Earlier keys with spinor scores: `keys` [B count, 16 H] are their z.
+template <class T>
+void spinor_attention_forward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                      linalg::MatrixView<const T> z,
+                                      linalg::MatrixView<const T> keys,
+                                      linalg::MatrixView<const T> v, View<const T, 2> mix,
+                                      linalg::MatrixView<T> out, View<T, 3> log_sums);
+
+/// dz and d_mix are summed into; d_keys, dv [B count, ..] are overwritten.
+template <class T>
+void spinor_attention_backward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
+                                       linalg::MatrixView<const T> z,
+                                       linalg::MatrixView<const T> keys,
+                                       linalg::MatrixView<const T> v, View<const T, 2> mix,
+                                       linalg::MatrixView<const T> out, View<const T, 3> log_sums,
+                                       linalg::MatrixView<const T> d_out, linalg::MatrixView<T> dz,
+                                       linalg::MatrixView<T> d_keys, linalg::MatrixView<T> dv,
+                                       View<T, 2> d_mix, Arena& workspace);
+
+/// state [B, state_size()] <- the same after the keys and values k [R, H E], v [R, H F], without
+/// queries. A window is needed.
+template <class T>
+void append_to_attention_state(const TiledAttentionShape& shape, linalg::MatrixView<const T> k,
+                               linalg::MatrixView<const T> v, linalg::MatrixView<T> state);
 
 namespace reference {
 

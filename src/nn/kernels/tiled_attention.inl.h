@@ -239,7 +239,15 @@ void attention_forward_tile(const Scores& scores, const QueryTileForward<T>& cal
   }
   clear_lanes(query, E, tile.count);
   for (Index i = 0; i < Q; ++i) largest[i] = kLowest, sum[i] = 0;
-  for (Index i = 0; i < F * Q; ++i) out[i] = 0;
+  if (call.goes_on) {  // all keys so far are as one, of this score and value
+    for (Index i = 0; i < tile.count; ++i) {
+      largest[i] = call.log_sums[i], sum[i] = 1;
+      for (Index f = 0; f < F; ++f) out[f * Q + i] = call.out[i * call.out_stride + f];
+    }
+    clear_lanes(out, F, tile.count);
+  } else {
+    for (Index i = 0; i < F * Q; ++i) out[i] = 0;
+  }
 
   for (Index first = tile.first_key(), keys = 0; first < tile.end_key(); first += keys) {
     keys = tile.keys_from(first, tile.end_key());
