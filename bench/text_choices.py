@@ -32,6 +32,12 @@ def growing(progress):
     return 1 if progress < 0.25 else 2 if progress < 0.5 else 4
 
 
+def shaped(layers, width, heads, hidden):
+    """Of about as many parameters as `tiny-counts`, which has 2 layers of 128 and 12 heads."""
+    names = ("layers", "d_model", "heads", "mlp_hidden")
+    return {f"model.{name}": n for name, n in zip(names, (layers, width, heads, hidden))}
+
+
 #: Changes of the settings, and sequences a step at a part of the way.
 ROWS = {
     "plain": ({}, one),
@@ -42,8 +48,11 @@ ROWS = {
     "two, rate 1.4": ({"lr": 4.2e-3}, two),
     "grow": ({}, growing),
     "grow, floor 1": ({"schedule.floor": 1.0}, growing),
-    "decay 0": ({"optimizer.weight_decay": 0.0}, one),
-    "decay .3": ({"optimizer.weight_decay": 0.3}, one),
+    "decay 0": ({"adamw.weight_decay": 0.0}, one),
+    "decay .3": ({"adamw.weight_decay": 0.3}, one),
+    "1 layer": (shaped(1, 176, 17, 456), one),
+    "3 layers": (shaped(3, 104, 10, 280), one),
+    "4 layers": (shaped(4, 92, 9, 248), one),
 }
 
 
@@ -87,6 +96,7 @@ def run(file, name, steps, seed, windows):
         "seed": seed,
         "steps": step,
         "tokens": seen * config.length,
+        "parameters": sum(value.size for value in values.values()),
         "cpu_seconds": round(seconds, 1),
         "bits_per_byte": last,
         **{f"average {b}": bits(average) for b, average in averages.items()},
