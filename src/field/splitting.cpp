@@ -331,10 +331,12 @@ void Splitting<T>::rows(Number* data, const RowSweep& sweep) {
   const auto sweep_rows = [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i) {
       Number* const in_field = data + i * width;
-      // Between two transforms a row is in the thread's own, as those out of place are faster.
+      // Between two transforms a row is in the thread's own, as those out of place are faster. A
+      // plan in place may give other bits, so ranks have one where a process alone has.
       Number* const own = rows_.data() + 2 * worker * pitch;
-      Number* const row = sweep.back && sweep.forth ? own : in_field;
-      Number* const waves = transpose_ ? own + pitch : in_field;
+      const bool is_turned = sweep.back && sweep.forth;
+      Number* const row = is_turned ? own : in_field;
+      Number* const waves = is_turned && transpose_ ? own + pitch : in_field;
       const auto kick = [&](const Kick& by) {
         if (by.angles.size() > 0) {
           const T* angles = by.angles.data() + i * cells;

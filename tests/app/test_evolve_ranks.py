@@ -18,7 +18,7 @@ pytestmark = needs_mpi
 GRID = """
 [grid]
 nx = 18
-ny = 10
+ny = 24
 D = 2
 [output]
 every = 4
@@ -108,9 +108,9 @@ def test_any_number_of_ranks_writes_the_same_run(lior, ranks, tmp_path, kind):
     draw = np.random.default_rng(1)
     with h5py.File(tmp_path / "fields.h5", "w") as file:
         for name in ("T", "J"):
-            file[name] = draw.normal(size=(18, 10, 2, 2)) + 0.1j * draw.normal(size=(18, 10, 2, 2))
+            file[name] = draw.normal(size=(18, 24, 2, 2)) + 0.1j * draw.normal(size=(18, 24, 2, 2))
         for name in ("gxx", "gyy"):
-            file[name] = draw.uniform(1, 1.2, (18, 10))
+            file[name] = draw.uniform(1, 1.2, (18, 24))
     assert lior(*command(tmp_path, tmp_path / "1", kind, 8)).returncode == 0
     for count in (2, 4) if kind in ("strang", "rk4") else (3,):
         out = tmp_path / str(count)

@@ -164,6 +164,17 @@ TEST(Share, SplittingsHaveTheBitsOfOneProcess) {
   expect_equal_for_any_ranks({.settings = settings});
 }
 
+// A plan of a row in place and one to another array give other bits at some of these lengths.
+TEST(Share, SplittingsHaveTheBitsOfOneProcessWhateverTheLengthOfARow) {
+  for (const Index length : {24, 36, 48, 100, 128, 256}) {
+    for (const Index d : {1, 2}) {
+      expect_equal_for_any_ranks({.settings = {.dt = 0.05, .nonlinearity = 0.4}},
+                                 {.nx = 20, .ny = length, .d = d, .dx = 0.5});
+    }
+  }
+  expect_equal_for_any_ranks({.settings = {.dt = 0.05}}, {.nx = 9, .ny = 24, .dx = 0.5, .nz = 24});
+}
+
 TEST(Share, SplittingsHaveTheBitsOfOneProcessOnSeveralHosts) {
   const ThreadScope threads(1);
   const Case run{.settings = {.dt = 0.05, .nonlinearity = 0.4}};
