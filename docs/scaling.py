@@ -59,7 +59,7 @@ def draw(path):
             left.plot(powers, values, dash, label=f"{model}, {link}")
     left.set_title(f"training, {TOKENS:,} tokens a rank and step (computed)")
     for rows in ROWS:
-        few = [ranks for ranks in powers if ranks <= rows]
+        few = [ranks for ranks in powers if 4 * ranks <= rows]  # rk4 needs four rows of each
         values = [runge_kutta(rows, ranks) for ranks in few]
         right.plot(few, values, label=f"rk4, {rows} rows")
     right.plot(powers, [splitting(ranks) for ranks in powers], label="strang, any grid")

@@ -202,8 +202,8 @@ EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
   const auto given = given_settings(arguments, display);
   EvolveConfig config, before;
   if (arguments.resume) {
-    LIOR_CHECK(fs::exists(saved), "{}: no run to go on with; leave --resume out",
-               shown(arguments.out));
+    LIOR_CHECK(!arguments.out.empty() && fs::exists(saved),
+               "{}: no run to go on with; leave --resume out", shown_path(arguments.out));
     settings::read_all(fields(before), saved);
     make_paths_absolute(before);
     config = before;
@@ -227,7 +227,7 @@ EvolveConfig prepare(const Arguments& arguments, ProgressDisplay& display) {
 void make_folder(const std::string& out) {
   std::error_code failed;
   std::filesystem::create_directories(out, failed);
-  LIOR_CHECK(!failed, "{}: cannot be made: {}", out, failed.message());
+  LIOR_CHECK(!failed, "{}: cannot be made: {}", shown_path(out), failed.message());
 }
 
 /// The run again at half the step; prints how far its end is from the first one's, and what that

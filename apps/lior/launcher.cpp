@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "command.h"
+#include "lior/core/error.h"
 
 namespace lior::app {
 namespace {
@@ -45,6 +51,15 @@ Launch launch_from_environment() {
     return {number_or(own, 0), number_or(ranks, 1)};
   }
   return {};
+}
+
+void refuse(const Launch& launch, const std::string& reason) {
+  if (launch.rank == 0) {
+    throw Error(fmt::format("{} processes were started together, and {}", launch.size, reason));
+  }
+  constexpr useconds_t kTimeToSpeak = 200'000;
+  usleep(kTimeToSpeak);
+  std::exit(kBadInput);
 }
 
 }  // namespace lior::app

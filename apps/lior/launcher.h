@@ -2,6 +2,8 @@
 #pragma once
 /// How this process was launched: alone, or as one of several ranks.
 
+#include <string>
+
 namespace lior::app {
 
 /// The place of this process among those that mpirun, mpiexec or srun started together; {0, 1}
@@ -12,5 +14,10 @@ struct Launch {
   int size = 1;
 };
 Launch launch_from_environment();
+
+/// Ends every process of a launch that cannot be: several with one command line would write over
+/// each other's files. The first one throws lior::Error with the reason; the others leave it time
+/// to speak, since mpirun ends all when one has ended badly.
+[[noreturn]] void refuse(const Launch& launch, const std::string& reason);
 
 }  // namespace lior::app

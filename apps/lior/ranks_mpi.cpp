@@ -18,8 +18,14 @@ std::unique_ptr<comm::Communicator> world;
 
 /// A process that was started alone needs no MPI, whose start takes a third of a second.
 void start_ranks() {
-  if (launch_from_environment().size <= 1) return;
+  const Launch launch = launch_from_environment();
+  if (launch.size <= 1) return;
   world = comm::mpi_world();
+  if (world->size() == 1) {  // another library's launcher started them
+    world.reset();
+    refuse(launch, fmt::format("MPI knows of one; start them by the mpirun or srun of {}",
+                               comm::mpi_version()));
+  }
   const comm::Neighbours beside = comm::neighbours_in(*world);
   set_ranks(*world, std::max(available_cores() / static_cast<int>(beside.on_cores), 1));
   share_memory(static_cast<std::size_t>(beside.on_host));

@@ -68,7 +68,7 @@ int run(const Arguments& arguments) {
   LIOR_CHECK(arguments.sample >= 0 && arguments.sample <= 100000,
              "--sample: {}; it must be from 0 to 100000", arguments.sample);
   const fs::path folder = *arguments.model;
-  train::Config config = train::read_config(folder / "config.json");
+  train::Config config = train::read_run_config(folder);
   Report report{.name = fs::weakly_canonical(folder).filename().string(),
                 .config = config,
                 .lines = train::read_metrics(folder / "metrics.jsonl"),

@@ -293,7 +293,7 @@ void load_weights(const fs::path& folder, Weights weights, nn::Model<float>& mod
 }
 
 TrainedModel load_model(const fs::path& folder, Weights weights) {
-  const Config config = read_config(folder / "config.json");
+  const Config config = read_run_config(folder);
   TokenizerPtr tokenizer = read_tokenizer(config.tokenizer, folder);
   const auto file = open_weights(folder, weights);
   // Nothing of the model's size is taken before the file is seen to hold that much.

@@ -133,7 +133,7 @@ Config new_config(std::span<const Setting> settings, const PresetChoice* choice)
   }
   std::optional<Config> before;
   if (!chosen.init_from.empty()) {
-    before = read_config(std::filesystem::path(chosen.init_from) / "config.json");
+    before = read_run_config(chosen.init_from);
   }
   if (chosen.preset.empty() || chosen.preset == kAutoPreset) {
     chosen.preset = before                    ? before->preset
@@ -180,6 +180,11 @@ Config read_config(const std::filesystem::path& path) {
   Config config;
   settings::read_all(fields(config), path);
   return config;
+}
+
+Config read_run_config(const std::filesystem::path& folder) {
+  LIOR_CHECK(!folder.empty(), "the folder of a run is named \"\"; expected a name");
+  return read_config(folder / "config.json");
 }
 
 }  // namespace lior::train

@@ -85,10 +85,11 @@ class Opening {
     }
     const fs::path file = folder_ / "config.json";
     std::error_code error;
-    LIOR_CHECK(fs::is_regular_file(file, error),
-               "{}: no such file; a run's folder holds config.json", shown_path(file.string()));
+    LIOR_CHECK(!folder_.empty() && fs::is_regular_file(file, error),
+               "{}: no such file; a run's folder holds config.json",
+               shown_path(folder_.empty() ? folder_.string() : file.string()));
     if (ranks_.is_first()) inputs_.lock = std::make_unique<io::FolderLock>(folder_.string());
-    inputs_.before = read_config(file);
+    inputs_.before = read_run_config(folder_);
     inputs_.config = resumed_config(*inputs_.before, settings_);
   }
 
@@ -223,7 +224,7 @@ class Opening {
     if (inputs_.before) return read_tokenizer(inputs_.config.tokenizer, folder_);
     if (inputs_.config.init_from.empty()) return nullptr;
     const fs::path folder = inputs_.config.init_from;
-    const std::string name = read_config(folder / "config.json").tokenizer;
+    const std::string name = read_run_config(folder).tokenizer;
     LIOR_CHECK(name == inputs_.config.tokenizer,
                "tokenizer is {}; the weights of the run in {} are of the tokens of {}",
                shown(inputs_.config.tokenizer), shown_path(inputs_.config.init_from), shown(name));

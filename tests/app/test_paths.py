@@ -35,6 +35,17 @@ def test_a_name_that_is_too_long_is_bad_input(refused, tmp_path, monkeypatch, co
     assert "n" * 20 in line and "filesystem" not in line and "std::" not in line
 
 
+RUNS = ("train --resume", "eval", "generate", "report", "serve", "evolve --out", "evolve --resume")
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_an_empty_name_is_not_the_folder_one_is_in(refused, tmp_path, monkeypatch, command):
+    """Of a variable that is not set: --model "$run"."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert '""' in refused(*(argument.format("") for argument in COMMANDS[command]))
+
+
 @pytest.mark.parametrize("command", ["train --out", "evolve --out", "evolve --resume", "report"])
 def test_a_link_to_itself_is_bad_input(refused, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)

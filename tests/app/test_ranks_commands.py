@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from mpi import needs_mpi
-from program import PROGRAM, environment, small_settings
+from program import MPI_PROGRAM, PROGRAM, environment, small_settings
 
 pytestmark = needs_mpi
 
@@ -145,3 +145,15 @@ def test_wrong_starts_are_one_line(lior, ranks, tmp_path, rows, more, words):
     assert len(errors(shared)) == 1 and words in errors(shared)[0]
     message = errors(alone)[0].removeprefix("error: ")
     assert errors(shared)[0].endswith(message), (shared.stderr, alone.stderr)
+
+
+def test_another_librarys_launcher_is_refused_by_its_first_process(tmp_path):
+    """As MPICH's mpirun: MPI then knows of one process in each."""
+    for rank in (0, 1):
+        variables = environment(PMI_SIZE="2", PMI_RANK=str(rank))
+        line = [MPI_PROGRAM, "train", "--data", "builtin:a5", "--out", tmp_path / "run"]
+        result = subprocess.run(line, capture_output=True, text=True, timeout=60, env=variables)
+        lines = result.stderr.splitlines()
+        assert result.returncode == 2 and len(lines) == (1 if rank == 0 else 0), result
+        assert all("2 processes were started together, and MPI knows of one" in x for x in lines)
+    assert not (tmp_path / "run").exists()

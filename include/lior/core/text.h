@@ -14,7 +14,9 @@ namespace lior {
 /// by it, and a line stays one line.
 std::string shown(std::string_view text, std::size_t most = 120);
 
-/// The same for a path, of which enough stays to find the file.
-inline std::string shown_path(std::string_view path) { return shown(path, 1000); }
+/// The same for a path, of which enough stays to find the file; an empty one is "".
+inline std::string shown_path(std::string_view path) {
+  return path.empty() ? "\"\"" : shown(path, 1000);
+}
 
 }  // namespace lior

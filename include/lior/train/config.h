@@ -110,5 +110,7 @@ Config resumed_config(const Config& saved, std::span<const settings::Setting> se
 void write_config(const Config& config, const std::filesystem::path& path);
 /// Reads it back; every key must be there, and no other.
 Config read_config(const std::filesystem::path& path);
+/// The same of a run's folder, whose name may not be empty: an unset variable of a shell is.
+Config read_run_config(const std::filesystem::path& folder);
 
 }  // namespace lior::train
