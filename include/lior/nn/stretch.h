@@ -104,8 +104,8 @@ class Halo {
   /// own <- the stretch's own rows of an extended array.
   template <class T>
   void take_own(linalg::MatrixView<const T> extended, linalg::MatrixView<T> own) const;
-  /// The same rows, one rank's at a time, the nearest first, so that no more are held at once.
-  /// Collective.
+  /// The halo's rows of `own`, one rank's at a time, the nearest first, so that no more are held at
+  /// once. Collective.
   template <class T>
   void visit(linalg::MatrixView<const T> own, Arena& arena, const Visit<T>& visit) const;
   /// The same; what is filled in as their gradient is added to d_own on the rank of the rows.
