@@ -42,7 +42,7 @@ const std::vector<Flag>& flags() {
       {"separator", "TEXT", "stands between documents of a file, such as '\\n\\n' (none)"},
       {"tokenizer", "NAME", "byte, bpe:N (learnt from the text), or a tokenizer.json (byte)"},
       {"preset", "NAME",
-       fmt::format("{} (auto: of texts by bytes, cores and minutes; of tasks {})",
+       fmt::format("{} (auto: of texts by their bytes; of tasks {})",
                    train::preset_list(), default_presets())},
       {"init_from", "DIR",
        "begin with the weights of that run, on another text or at another rate"},

@@ -11,9 +11,7 @@ namespace {
 
 // 1.3 GB of memory, half a minute of one core (docs/decisions/032-auto.md).
 constexpr Index kMostCounted = 32'000'000;
-constexpr Index kTinyParameters = 580'000, kSmallParameters = 5'200'000;
-// A guess: after three minutes' worth of steps the larger model is behind (docs/decisions/039).
-constexpr double kSmallCoreMinutes = 120;
+constexpr Index kTinyParameters = 580'000;
 
 std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
 
@@ -28,14 +26,9 @@ Index three_passes(const Config& asked, Index training_tokens) {
 }
 
 /// Its name, and why.
-std::pair<const char*, std::string> choose_name(const Config& asked, const AutoFacts& facts) {
+std::pair<const char*, std::string> choose_name(const AutoFacts& facts) {
   const Index bytes = facts.training_bytes;
   if (facts.entropy >= kUniformBits) return {"tiny", "the bytes of the text look compressed"};
-  const double core_minutes = asked.minutes.value_or(0) * static_cast<double>(facts.cores);
-  if (core_minutes >= kSmallCoreMinutes && bytes >= kSmallParameters / kParametersPerByte) {
-    return {"small-counts", fmt::format("{:g} minutes on {} cores and {} of text are enough for it",
-                                        *asked.minutes, facts.cores, size(bytes))};
-  }
   const std::string counted =
       bytes > kMostCounted ? fmt::format("{} of {}", size(kMostCounted), size(bytes)) : size(bytes);
   return {"tiny-counts",
@@ -59,7 +52,7 @@ bool leaves_preset(std::span<const settings::Setting> settings) {
 }
 
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
-  const auto [name, why] = choose_name(asked, facts);
+  const auto [name, why] = choose_name(facts);
   PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
                       .steps = three_passes(asked, training_tokens(facts)),
                       .why = why};

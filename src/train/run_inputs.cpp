@@ -158,14 +158,11 @@ class Opening {
   void choose(const Corpus& corpus) {
     Config& config = inputs_.config;
     const Index bytes = training_bytes(config, corpus.text());
-    const PresetChoice choice =
-        choose_preset(config, {.training_bytes = bytes,
-                               .bytes_per_token = bytes_per_token(bytes),
-                               .entropy = corpus.text().entropy(),
-                               // Threads may differ between hosts, and the choice must not.
-                               .cores = ranks_.size() == 1 ? config.threads : ranks_.size(),
-                               .documents = std::ssize(corpus.documents()),
-                               .holds_out = inputs_.data->has_held_out()});
+    const PresetChoice choice = choose_preset(config, {.training_bytes = bytes,
+                                                       .bytes_per_token = bytes_per_token(bytes),
+                                                       .entropy = corpus.text().entropy(),
+                                                       .documents = std::ssize(corpus.documents()),
+                                                       .holds_out = inputs_.data->has_held_out()});
     config = new_config(settings_, &choice);
     inputs_.chosen = choice_text(config, choice);
   }

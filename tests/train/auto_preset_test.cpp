@@ -22,19 +22,14 @@ Config chosen(std::vector<Setting> settings, const AutoFacts& facts) {
   return new_config(settings, &choice);
 }
 
-TEST(AutoPreset, GoesByBytesCoresAndMinutes) {
-  const auto preset = [](const char* minutes, Index bytes, Index cores, double bits = kProse) {
-    return chosen({flag("minutes", minutes)},
-                  {.training_bytes = bytes, .entropy = bits, .cores = cores})
-        .preset;
+TEST(AutoPreset, TakesCountsWhereverTheyFit) {
+  const auto preset = [](const char* minutes, Index bytes, double bits = kProse) {
+    return chosen({flag("minutes", minutes)}, {.training_bytes = bytes, .entropy = bits}).preset;
   };
-  EXPECT_EQ(preset("3", 90 * kKilobyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("3", 4 * kMegabyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("60", 4 * kMegabyte, 1), "tiny-counts");
-  EXPECT_EQ(preset("60", 4 * kMegabyte, 2), "small-counts");
-  EXPECT_EQ(preset("60", kMegabyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("15", 400 * kMegabyte, 2), "tiny-counts");
-  EXPECT_EQ(preset("15", 4 * kMegabyte, 2, kPacked), "tiny");
+  EXPECT_EQ(preset("3", 90 * kKilobyte), "tiny-counts");
+  EXPECT_EQ(preset("60", 4 * kMegabyte), "tiny-counts");
+  EXPECT_EQ(preset("15", 400 * kMegabyte), "tiny-counts");
+  EXPECT_EQ(preset("15", 4 * kMegabyte, kPacked), "tiny");
   EXPECT_EQ(chosen({flag("tokenizer", "bpe:300")}, {.training_bytes = kMegabyte}).preset,
             "tiny-counts");
 }

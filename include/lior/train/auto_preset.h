@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The preset "auto", the one of a text without a preset: settings by what was measured of texts of
-/// such a size and runs of such a length (docs/decisions/032-auto.md).
+/// such a size (docs/decisions/032-auto.md).
 
 #include <string>
 
@@ -14,9 +14,8 @@ struct AutoFacts {
   Index training_bytes = 0;
   double bytes_per_token = 1;  ///< there
   double entropy = 0;          ///< of the text's bytes, in bits (text.h)
-  Index cores = 1;
-  Index documents = 1;    ///< of the text
-  bool holds_out = true;  ///< whether anything of the text is held out
+  Index documents = 1;         ///< of the text
+  bool holds_out = true;       ///< whether anything of the text is held out
 };
 
 /// Whether these settings leave the choice: they name a text, no preset but "auto", no run to begin
@@ -26,8 +25,7 @@ bool leaves_preset(std::span<const settings::Setting> settings);
 /// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
 /// for what they leave open.
 ///   bytes that look compressed: tiny;
-///   else counts of the text: small-counts where 5 M parameters have 120 minutes of a core at
-///   least, and a byte for four of them; tiny-counts else.
+///   else counts of the text: tiny-counts, which is ahead of small-counts after an hour, too.
 /// Of more than 32 MB of text so many are counted (1 GB of memory, half a minute of a core).
 /// A text with less than a byte for four of tiny-counts' parameters: dropout, an evaluation every
 /// 50 steps, patience. A single document that is no longer than the preset's sequences: sequences
