@@ -85,7 +85,8 @@ void dot_attention_backward(const TiledAttentionShape& shape, linalg::MatrixView
                             linalg::MatrixView<T> dv);
 
 /// Goes on with earlier keys, k [B count, H E] and v [B count, H F]: out and log_sums come in as
-/// those of other keys, and go out as those of all, to rounding. Costs a pair as above.
+/// those of other keys, and go out as those of all, to rounding. Cost of a pair, accuracy, threads
+/// and errors as above; distance < count is an error too.
 template <class T>
 void dot_attention_forward_earlier(const TiledAttentionShape& shape, EarlierKeys earlier,
                                    linalg::MatrixView<const T> q, linalg::MatrixView<const T> k,
@@ -139,7 +140,7 @@ void spinor_attention_backward_earlier(const TiledAttentionShape& shape, Earlier
                                        View<T, 2> d_mix, Arena& workspace);
 
 /// state [B, state_size()] <- the same after the keys and values k [R, H E], v [R, H F], without
-/// queries. A window is needed.
+/// queries. Throws lior::Error where shapes do not fit, or there is no window.
 template <class T>
 void append_to_attention_state(const TiledAttentionShape& shape, linalg::MatrixView<const T> k,
                                linalg::MatrixView<const T> v, linalg::MatrixView<T> state);
