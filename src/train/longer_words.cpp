@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "lior/core/available_memory.h"
 #include "lior/train/checkpoint.h"
 #include "lior/train/optimizer.h"
 #include "lior/train/schedule.h"
@@ -20,10 +21,39 @@ constexpr LearnOptions kLearn{.fresh_words = 1024, .word_length = 16, .least_agr
 constexpr Index kCheckedWords = 64, kCheckedLength = 1024;
 constexpr Index kWords = 8;  // a step, of the longest ones: 4,096 letters at each length
 constexpr Index kLongest = 512;
-/// Steps at most, each time with a rate that falls to 0: most models need the first ones alone.
-constexpr std::array<Index, 2> kRounds{800, 2400};
 constexpr Index kRightSteps = 20;  // in a row, all right: they end it
 constexpr double kRate = 1e-3, kClip = 0.1;
+
+Curriculum growing_lengths() {
+  return {{.start = 64, .batch = 64, .accuracy = 0.995}, 1, kLongest};
+}
+
+/// The arena of the largest step.
+std::size_t step_bytes(const nn::Model<float>& model) {
+  const Curriculum curriculum = growing_lengths();
+  std::size_t bytes = 0;
+  for (const Index length : curriculum.lengths()) {
+    bytes = std::max(bytes, model.training_bytes(curriculum.batch(kWords, length), length));
+  }
+  return bytes;
+}
+
+/// What all of it takes besides the model.
+std::size_t bytes_of_learning(const nn::Model<float>& model) {
+  constexpr auto kWordBytes = kCheckedWords * kCheckedLength * sizeof(std::int32_t);
+  const std::size_t training =
+      Optimizer<float>::bytes({}, tensors_of(model.parameters())) + step_bytes(model);
+  return std::max(training, WordRunner(model).bytes(kCheckedWords, kCheckedLength)) +
+         model.values().size_bytes() + 3 * kWordBytes;
+}
+
+void check_fits(const nn::Model<float>& model, std::size_t most) {
+  const std::size_t bytes = bytes_of_learning(model);
+  if (bytes <= most) return;
+  throw RunError(fmt::format("longer words take {} of memory, and {} are left",
+                             bytes_text(static_cast<double>(bytes)),
+                             bytes_text(static_cast<double>(most))));
+}
 
 /// Outputs along fresh words, asked for and wrong.
 struct Count {
@@ -50,13 +80,9 @@ Count count_wrong(const nn::Model<float>& model, const Automaton& automaton, std
 /// training's: at two fifths the first steps cost more than the next hundred gain.
 std::optional<Index> train_along(nn::Model<float>& model, const Automaton& automaton, Index most,
                                  Random& random, const std::function<bool(Index step)>& goes_on) {
-  Curriculum curriculum({.start = 64, .batch = 64, .accuracy = 0.995}, 1, kLongest);
+  Curriculum curriculum = growing_lengths();
   Optimizer<float> optimizer({}, tensors_of(model.parameters()));
-  std::size_t bytes = 0;
-  for (const Index length : curriculum.lengths()) {
-    bytes = std::max(bytes, model.training_bytes(curriculum.batch(kWords, length), length));
-  }
-  Arena arena(bytes);
+  Arena arena(step_bytes(model));
   Index step = 0;
   for (Index right = 0; step < most && right < kRightSteps; ++step) {
     if (!goes_on(step)) return {};
@@ -77,13 +103,13 @@ std::optional<Index> train_along(nn::Model<float>& model, const Automaton& autom
   return step;
 }
 
-/// The steps of all rounds, or nothing where one was stopped; a round that ends early is the last.
+/// The steps of all rounds, or nothing where one was stopped.
 std::optional<Index> train_in_rounds(nn::Model<float>& model, const Automaton& automaton,
                                      const LongerWordsOptions& options) {
-  const Index all = std::accumulate(kRounds.begin(), kRounds.end(), Index{0});
+  const Index all = std::accumulate(options.rounds.begin(), options.rounds.end(), Index{0});
   Random random(options.seed + 1);
   Index steps = 0;
-  for (const Index most : kRounds) {
+  for (const Index most : options.rounds) {
     const auto made = train_along(model, automaton, most, random, [&](Index step) {
       options.stepping(static_cast<double>(steps + step) / static_cast<double>(all));
       return !options.stopped();
@@ -103,6 +129,7 @@ LongerWords learn_longer_words(nn::Model<float>& model, const Automaton& machine
              "the machine has {} letters and the model {}; expected the machine that it was "
              "trained on",
              machine.letters, model.config().vocabulary);
+  check_fits(model, options.most_bytes);
   const WordRunner runner(model);
   LearnOptions learn = kLearn;
   learn.word_length = std::min(learn.word_length, options.trained_length);

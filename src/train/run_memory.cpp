@@ -2,6 +2,7 @@
 #include "lior/train/run_memory.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "lior/core/available_memory.h"
 #include "lior/linalg/gemm.h"
@@ -32,6 +33,11 @@ std::string text(std::size_t bytes) { return bytes_text(static_cast<double>(byte
 
 Index RunMemory::blocks_that_keep(nn::Keep keep) const {
   return std::count(kept.begin(), kept.end(), keep);
+}
+
+std::size_t RunMemory::left_between_steps(const Config& config) const {
+  if (!config.memory_budget) return std::numeric_limits<std::size_t>::max();
+  return static_cast<std::size_t>(config.memory_budget->count) - (bytes - step_bytes);
 }
 
 RunMemory plan_memory(const Config& config, std::span<const Shape<2>> batches, Index evaluated,

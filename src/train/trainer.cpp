@@ -403,8 +403,10 @@ class Trainer {
                     "on, along longer words of its own automaton",
                     *why_not_exact(config_.model)));
     try {
+      arena_.reset();  // no step follows
       longer_ = learn_longer_words(model_, data_->task()->problem->machine,
                                    {.trained_length = config_.length,
+                                    .most_bytes = plan_.left_between_steps(config_),
                                     .stopped = [this] { return any_interrupted(); },
                                     .stepping = hooks_.learning_longer});
     } catch (const RunError& why) {

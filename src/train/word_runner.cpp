@@ -8,14 +8,19 @@
 namespace lior::train {
 namespace {
 
-constexpr Index kTokensTogether = Index{1} << 14;  // of words that are run at a time
+constexpr Index kTokensTogether = Index{1} << 14;
+
+/// Words of N letters that are run at a time.
+Index words_together(Index words, Index N) {
+  return std::clamp(kTokensTogether / N, Index{1}, words);
+}
 
 }  // namespace
 
 template <class Body>
 void WordRunner::by_parts(Words words, const Body& body) const {
   const Index N = words.extent(1);
-  const Index together = std::clamp(kTokensTogether / N, Index{1}, words.extent(0));
+  const Index together = words_together(words.extent(0), N);
   Array<float, 2> states({together, model_.state_size()});
   Arena arena(model_.inference_bytes(together, N));
   for (Index first = 0; first < words.extent(0); first += together) {
@@ -25,6 +30,13 @@ void WordRunner::by_parts(Words words, const Body& body) const {
     arena.reset();
     body(first, Words(words[first].data(), {rows, N}), part_states, arena);
   }
+}
+
+std::size_t WordRunner::bytes(Index words, Index N) const {
+  const Index together = words_together(words, N);
+  return model_.inference_bytes(together, N) +
+         static_cast<std::size_t>(together * model_.state_size()) * sizeof(float) +
+         static_cast<std::size_t>(together * N) * sizeof(std::int32_t);
 }
 
 void WordRunner::predict(Words words, View<std::int32_t, 2> outputs) const {

@@ -16,6 +16,9 @@ class WordRunner {
   /// The model must live as long.
   explicit WordRunner(const nn::Model<float>& model) : model_(model) {}
 
+  /// Most that a call takes for `words` words of N letters, besides what it is given.
+  std::size_t bytes(Index words, Index N) const;
+
   /// The classes of the largest scores after each letter: words, outputs [W, N].
   void predict(Words words, View<std::int32_t, 2> outputs) const;
 

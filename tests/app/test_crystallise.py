@@ -124,6 +124,15 @@ def test_a_run_at_its_end_learns_longer_words(lior, tmp_path):
     assert wrong["off"] > 100 and wrong["auto"] < wrong["off"] / 10
 
 
+def test_a_run_learns_longer_words_within_its_memory_budget(lior, tmp_path):
+    run = ("--data", "builtin:even_pairs", "--length", 40, "--steps", 200, "--threads", 1)
+    for budget, fits in (("45M", False), ("76M", True)):
+        result = lior("train", *run, "--out", tmp_path / budget, "--memory-budget", budget)
+        assert result.returncode == 0, result.stderr
+        assert ("it was not: longer words take" in result.stderr) == (not fits)
+        assert ("its automaton has 5 states; along words" in result.stderr) == fits
+
+
 def test_what_cannot_be_exact_is_said(lior, refused, trained, tmp_path):
     untrained = train(tmp_path / "untrained", "--steps", 1)
     result = lior("crystallise", "--model", untrained)

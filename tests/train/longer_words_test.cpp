@@ -10,7 +10,6 @@
 
 #include "lior/train/checkpoint.h"
 #include "lior/train/optimizer.h"
-#include "lior/train/task.h"
 #include "support/error_of.h"
 
 namespace lior::train {
@@ -79,6 +78,37 @@ TEST(LongerWords, AreThoseOfTheModelsOwnAutomatonAndNotLearntWhereTheCallIsStopp
   EXPECT_EQ(stopped.steps, 0);
   EXPECT_EQ(asked, 3);
   EXPECT_EQ(told, (std::vector<double>{0, 1 / 3200., 2 / 3200.}));  // of both rounds
+  EXPECT_EQ(numbers(model), before);
+}
+
+TEST(LongerWords, HaveASecondRoundWhereTheFirstOneEndsBeforeTheyAreRight) {
+  const Automaton machine = two_bits();
+  for (const auto& [rounds, steps] : {std::pair(std::array<Index, 2>{3, 5}, 8), {{8, 0}, 8}}) {
+    auto model = trained(machine, 300, 8);
+    std::vector<double> told;
+    // So few steps may help or not; how many there are does not depend on it.
+    static_cast<void>(run_error_of([&] {
+      const LongerWords longer = learn_longer_words(
+          model, machine, {.trained_length = 8, .rounds = rounds, .stepping = [&](double done) {
+                             told.push_back(done);
+                           }});
+      EXPECT_EQ(longer.steps, steps);
+      EXPECT_LT(longer.wrong_after, longer.wrong_before);
+    }));
+    ASSERT_EQ(told.size(), 8);
+    for (Index step = 0; step < steps; ++step) {
+      EXPECT_EQ(told[static_cast<std::size_t>(step)], static_cast<double>(step) / 8);
+    }
+  }
+}
+
+TEST(LongerWords, TakeNoMoreMemoryThanIsLeft) {
+  const Automaton machine = two_bits();
+  auto model = trained(machine, 1, 8);
+  const std::vector<float> before = numbers(model);
+  const std::string why = run_error_of(
+      [&] { learn_longer_words(model, machine, {.trained_length = 8, .most_bytes = 1'000'000}); });
+  EXPECT_NE(why.find("of memory, and 1 MB are left"), std::string::npos) << why;
   EXPECT_EQ(numbers(model), before);
 }
 

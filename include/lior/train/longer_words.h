@@ -18,7 +18,9 @@
 /// Labels of the task are not used: a model that has learnt something else goes on with that. No
 /// weight becomes exact, so a horizon stays; it lies some times beyond the longest word.
 
+#include <array>
 #include <functional>
+#include <limits>
 
 #include "lior/nn/model.h"
 #include "lior/train/automaton.h"
@@ -30,6 +32,10 @@ struct LongerWordsOptions {
   /// checked along words of so many.
   Index trained_length = 16;
   std::uint64_t seed = 0;  ///< of all words
+  /// Of memory besides the model's own.
+  std::size_t most_bytes = std::numeric_limits<std::size_t>::max();
+  /// Steps at most of each round, whose rate falls to 0; a round that ends early is the last.
+  std::array<Index, 2> rounds{800, 2400};
   /// Asked before each step; where it says true, the model is as it was before the call.
   std::function<bool()> stopped = [] { return false; };
   /// Told before each step which part of the most steps is over.
@@ -49,7 +55,8 @@ struct LongerWords {
 /// is asked; what it shows is not looked at. Cost: without a wrong output seconds, else 4,096
 /// letters a step. Bit-equal for equal thread counts. Throws lior::Error where the model's letters
 /// are not the machine's; lior::RunError, with the model as it was, where its predictions are no
-/// automaton's, or where it is wrong as often afterwards.
+/// automaton's, where training takes more than most_bytes, or where it is wrong as often
+/// afterwards.
 LongerWords learn_longer_words(nn::Model<float>& model, const Automaton& machine,
                                const LongerWordsOptions& options = {});
 

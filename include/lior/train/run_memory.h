@@ -18,6 +18,8 @@ struct RunMemory {
   std::size_t bytes = 0;
 
   Index blocks_that_keep(nn::Keep keep) const;
+  /// What config.memory_budget leaves where the arena is not held.
+  std::size_t left_between_steps(const Config& config) const;
 };
 
 /// Memory of the process before a run takes any: libraries and their tables. 32 MB were seen on
