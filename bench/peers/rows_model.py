@@ -2,6 +2,7 @@
 """The recurrence alone; training steps and generation of whole models, from the same start values."""
 
 import copy
+import functools
 import itertools
 import math
 import tempfile
@@ -164,9 +165,16 @@ class SmallLanguageModel(torch.nn.Module):
         return self.output(x)
 
 
+def mamba_layer(width, parallel):
+    """A layer of mambapy with its own defaults: 16 states a channel, twice the width inside, four taps."""
+    from mambapy.mamba import MambaConfig, ResidualBlock
+
+    return ResidualBlock(MambaConfig(d_model=width, n_layers=2, pscan=parallel))
+
+
 def small_language_model_row(r, width, length, batch=8):
-    """A training loop in Python of our layers, and of torch's transformer layer, which is another model: equal work is
-    that of as many layers, and losses are not compared."""
+    """A training loop in Python of our layers, of torch's transformer layer, and of mambapy's, which are other models:
+    equal work is that of as many layers, and losses are not compared."""
     torch.manual_seed(9)
     tokens, targets = (torch.randint(0, 256, (batch, length)) for _ in range(2))
     mask = torch.nn.Transformer.generate_square_subsequent_mask(length)
@@ -183,6 +191,9 @@ def small_language_model_row(r, width, length, batch=8):
 
     r.ours(step(lambda: lt.GeometricMamba(width, heads=width // 16)))
     r.peer("torch transformer layers", step(transformer, src_mask=mask, is_causal=True), math.inf)
+    for scan, parallel in (("parallel", True), ("sequential", False)):
+        layer = functools.partial(mamba_layer, width, parallel)
+        r.attempt(f"mambapy layers, {scan} scan", functools.partial(step, layer), math.inf)
 
 
 # Asked at one thread: run.py --threads 1.
