@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lior/core/available_memory.h"
+#include "lior/core/text.h"
 #include "lior/train/advice.h"
 
 namespace lior::train {
@@ -12,6 +13,9 @@ namespace {
 // 1.3 GB of memory, half a minute of one core (docs/decisions/032-auto.md).
 constexpr Index kMostCounted = 32'000'000;
 constexpr Index kTinyParameters = 580'000;
+// By which the rate is divided of a model with counts that was trained before
+// (docs/decisions/032-auto.md).
+constexpr int kTuning = 3;
 
 std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
 
@@ -28,18 +32,34 @@ Index three_passes(const Config& asked, Index training_tokens) {
 /// Its name, and why.
 std::pair<const char*, std::string> choose_name(const AutoFacts& facts) {
   const Index bytes = facts.training_bytes;
-  if (facts.entropy >= kUniformBits) return {"tiny", "the bytes of the text look compressed"};
+  if (facts.entropy >= kUniformBits)
+    return {"tiny", "the bytes of the text look compressed; --preset NAME takes another"};
   const std::string counted =
       bytes > kMostCounted ? fmt::format("{} of {}", size(kMostCounted), size(bytes)) : size(bytes);
-  return {"tiny-counts",
-          fmt::format("a model with the counts of {} of text learns the most from it", counted)};
+  return {
+      "tiny-counts",
+      fmt::format("a model with the counts of {} of text learns the most from it; --preset NAME "
+                  "takes another",
+                  counted)};
+}
+
+/// The settings without what the size of the text adds, and why.
+std::pair<Config, std::string> choose_config(const Config& asked, const AutoFacts& facts) {
+  if (asked.init_from.empty()) {
+    const auto [name, why] = choose_name(facts);
+    return {preset_config(name, asked.optimizer.kind), why};
+  }
+  Config config = preset_config(asked.preset, asked.optimizer.kind);
+  config.model = asked.model;
+  if (config.model.count_orders > 0) config.lr /= kTuning;
+  return {config, "--lr and other settings say otherwise"};
 }
 
 }  // namespace
 
 bool leaves_preset(std::span<const settings::Setting> settings) {
   Config named;
-  for (const std::string_view key : {"data", "preset", "init_from"}) {
+  for (const std::string_view key : {"data", "preset"}) {
     if (const settings::Setting* setting = settings::last_of(settings, key)) {
       settings::assign(fields(named), *setting);
     }
@@ -48,14 +68,13 @@ bool leaves_preset(std::span<const settings::Setting> settings) {
     return setting.key.starts_with("model.");
   });
   return (named.preset.empty() || named.preset == kAutoPreset) && !names_task(named.data) &&
-         named.init_from.empty() && !is_of_model;
+         !is_of_model;
 }
 
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
-  const auto [name, why] = choose_name(facts);
-  PresetChoice choice{.config = preset_config(name, asked.optimizer.kind),
-                      .steps = three_passes(asked, training_tokens(facts)),
-                      .why = why};
+  const auto [config, why] = choose_config(asked, facts);
+  PresetChoice choice{
+      .config = config, .steps = three_passes(asked, training_tokens(facts)), .why = why};
   if (facts.training_bytes > kMostCounted && choice.config.model.count_orders > 0) {
     choice.config.count_tokens =
         training_tokens({.training_bytes = kMostCounted, .bytes_per_token = facts.bytes_per_token});
@@ -75,13 +94,18 @@ PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {
 }
 
 std::string choice_text(const Config& config, const PresetChoice& choice) {
-  std::string text = fmt::format("preset auto: {}", config.preset);
+  std::string text;
+  if (config.init_from.empty()) {
+    text = fmt::format("preset auto: {}", config.preset);
+  } else {
+    text = fmt::format("begins with {}: lr {:g}", shown_path(config.init_from), config.lr);
+  }
   if (config.dropout > 0) text += fmt::format(", dropout {:g}", config.dropout);
   if (config.patience > 0) text += fmt::format(", patience {}", config.patience);
   if (config.count_tokens > 0) text += fmt::format(", count_tokens {}", config.count_tokens);
   if (config.steps)
     text += fmt::format(", {} step{}", *config.steps, *config.steps == 1 ? "" : "s");
-  return fmt::format("{}: {}; --preset NAME takes another", text, choice.why);
+  return fmt::format("{}: {}", text, choice.why);
 }
 
 }  // namespace lior::train

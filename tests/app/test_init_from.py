@@ -41,6 +41,19 @@ def test_it_begins_where_the_other_ended(lior, inputs):
     assert vals(tuned)[-1] < before + 0.1
 
 
+def test_what_flags_leave_open_is_the_other_runs_and_goes_by_the_text(lior, inputs):
+    first, tuned = inputs / "first", inputs / "tuned"
+    data = ("--data", inputs / "first.txt", "--preset", "tiny-counts")
+    assert lior("train", *data, "--out", first, "--steps", 1, *QUIET).returncode == 0
+    more = ("--data", inputs / "second.txt", "--init-from", first, "--steps", 1, "--patience", 5)
+    result = lior("train", *more, "--out", tuned)
+    assert result.returncode == 0, result.stderr
+    assert f"begins with {first}: lr 0.001, dropout 0.3, patience 5, 1 step: " in result.stderr
+    config = json.loads((tuned / "config.json").read_text())
+    assert config["preset"] == "tiny-counts" and config["model"]["count_orders"] == 6
+    assert (config["dropout"], config["patience"], config["eval_every"]) == (0.3, 5, 50)
+
+
 def test_what_does_not_fit_is_named(lior, refused, inputs):
     first = inputs / "first"
     data = ("--data", inputs / "first.txt", "--config", inputs / "small.toml")

@@ -100,8 +100,33 @@ TEST(AutoPreset, IsOfATextAloneWithNothingOfAModel) {
   EXPECT_TRUE(leaves({flag("preset", "auto"), flag("lr", "1e-3")}));
   EXPECT_FALSE(leaves({flag("preset", "tiny")}));
   EXPECT_FALSE(leaves({flag("model.d_model", "32")}));
-  EXPECT_FALSE(leaves({flag("init_from", "run")}));
+  EXPECT_TRUE(leaves({flag("init_from", "run")}));
+  EXPECT_FALSE(leaves({flag("init_from", "run"), flag("model.d_model", "32")}));
   EXPECT_FALSE(leaves({flag("data", "builtin:a5")}));
+}
+
+TEST(AutoPreset, OfARunToBeginWithIsThatRunsAndSlower) {
+  Config asked = preset_config("small", OptimizerKind::adamw);
+  asked.init_from = "run";
+  asked.model.d_model = 96;  // as a configuration said
+  EXPECT_EQ(choose_preset(asked, {.training_bytes = kMegabyte}).config.lr, asked.lr);
+  asked.model.count_orders = 6;
+  const auto tuned = [&](Index bytes) {
+    return choose_preset(asked, {.training_bytes = bytes, .entropy = kPacked}).config;
+  };
+  const Config large = tuned(kMegabyte), small = tuned(90 * kKilobyte);
+  EXPECT_EQ(large.preset, "small");
+  EXPECT_EQ(large.model.d_model, 96);
+  EXPECT_DOUBLE_EQ(large.lr, asked.lr / 3);
+  EXPECT_EQ(large.patience, 0);
+  EXPECT_GT(small.dropout, 0);
+  EXPECT_GT(small.patience, 0);
+  Config config = small;
+  config.init_from = "run";
+  config.steps = 100;
+  EXPECT_EQ(choice_text(config, choose_preset(asked, {.training_bytes = 90 * kKilobyte})),
+            "begins with run: lr 0.000666667, dropout 0.3, patience 3, 100 steps: --lr and other "
+            "settings say otherwise");
 }
 
 TEST(AutoPreset, SaysWhatItTakesAndWhy) {

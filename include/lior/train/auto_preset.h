@@ -18,12 +18,13 @@ struct AutoFacts {
   bool holds_out = true;       ///< whether anything of the text is held out
 };
 
-/// Whether these settings leave the choice: they name a text, no preset but "auto", no run to begin
-/// with, and no part of the model (a key "model.*", which is of `tiny` then).
+/// Whether these settings leave the choice: they name a text, no preset but "auto", and no part of
+/// the model (a key "model.*", which is of `tiny` then).
 bool leaves_preset(std::span<const settings::Setting> settings);
 
 /// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
 /// for what they leave open.
+///   a run to begin with (init_from): its preset and model, with counts at a third of the rate;
 ///   bytes that look compressed: tiny;
 ///   else counts of the text: tiny-counts, which is ahead of small-counts after an hour, too.
 /// Of more than 32 MB of text so many are counted (1 GB of memory, half a minute of a core).
