@@ -244,6 +244,30 @@ void Counts::add(std::span<const std::int32_t> tokens) {
   });
 }
 
+void Counts::add_again(std::span<const std::int32_t> tokens, ContextTable& seen) {
+  in_places(tokens, longest(), [&](const std::vector<const std::int32_t*>& some) {
+    std::vector<const std::int32_t*> places;
+    each_key(table(longest()), keys_of(some, longest()), [&](std::size_t i, std::uint64_t key) {
+      const std::int32_t token = *some[i];
+      seen.add(key, token);
+      if (seen.count(key, token) <= table(longest()).count(key, token)) return;
+      if (table(longest()).add(key, token)) places.push_back(some[i]);
+    });
+    for (Index n = longest() - 1; n >= 0; --n) places = add_places(table(n), places, n);
+  });
+}
+
+double Counts::share_known(std::span<const std::int32_t> tokens) const {
+  Index all = 0, known = 0;
+  in_places(tokens, longest(), [&](const std::vector<const std::int32_t*>& places) {
+    each_key(table(longest()), keys_of(places, longest()), [&](std::size_t i, std::uint64_t key) {
+      ++all;
+      known += table(longest()).count(key, *places[i]) > 0;
+    });
+  });
+  return all == 0 ? 1 : static_cast<double>(known) / static_cast<double>(all);
+}
+
 void Counts::finish() {
   for (ContextTable& table : tables_) table.finish();
 }
@@ -277,9 +301,18 @@ Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>
   return lost;
 }
 
+namespace {
+
+const TextCounts::Stretch& stretch_at(std::span<const TextCounts::Stretch> stretches, Index place) {
+  const auto after = std::ranges::upper_bound(stretches, place, {}, &TextCounts::Stretch::begin);
+  return *std::prev(after);
+}
+
+}  // namespace
+
 const Counts* TextCounts::lost_at(Index place) const {
   if (place < 0 || lost.empty()) return nullptr;
-  return &lost[static_cast<std::size_t>(std::min(place / part_size, std::ssize(lost) - 1))];
+  return &lost[static_cast<std::size_t>(stretch_at(stretches, place).part)];
 }
 
 RecentPlace TextCounts::recent_at(Index place, Index first) const {
@@ -287,11 +320,11 @@ RecentPlace TextCounts::recent_at(Index place, Index first) const {
   if (recent.longest() == 0) return {};
   if (lost.empty()) return {.text = &recent, .place = place};
   if (place < 0 || first % kOneInSoManyReadsNothing == 0) return {};
-  return {.text = &recent, .place = place, .begin = place - place % part_size};
+  return {.text = &recent, .place = place, .begin = stretch_at(stretches, place).begin};
 }
 
 std::size_t TextCounts::bytes() const {
-  std::size_t sum = all.bytes() + recent.bytes();
+  std::size_t sum = all.bytes() + recent.bytes() + stretches.capacity() * sizeof(Stretch);
   for (const Counts& part : lost) sum += part.bytes();
   return sum;
 }

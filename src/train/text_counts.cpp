@@ -9,6 +9,7 @@
 #include "lior/core/stop.h"
 #include "lior/core/text.h"
 #include "lior/io/safetensors.h"
+#include "train/text_copies.h"
 
 namespace lior::train {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nn::ContextTable;
 using nn::Counts;
+using Stretch = nn::TextCounts::Stretch;
 
 constexpr const char* kFile = "counts.safetensors";
 constexpr const char* kFormat = "1";
@@ -33,14 +35,17 @@ std::vector<std::int32_t> piece_of(const Source& data, const Range& of, Index be
 
 using Pieces = std::vector<std::vector<std::int32_t>>;
 
-/// What of the stretches lies in a range.
-Pieces pieces_in(const Source& data, const std::vector<Range>& stretches, const Range& range,
-                 Index before) {
+/// What of the stretches lies in these ranges; both in order.
+Pieces pieces_in(const Source& data, const std::vector<Range>& stretches,
+                 const std::vector<Range>& ranges, Index before) {
   Pieces pieces;
-  for (const Range& stretch : stretches) {
-    const Index begin = std::max(range.begin, stretch.begin);
-    const Index end = std::min(range.end, stretch.end);
-    if (begin < end) pieces.push_back(piece_of(data, stretch, begin, end, before));
+  for (const Range& range : ranges) {
+    auto stretch = std::ranges::upper_bound(stretches, range.begin, {}, &Range::end);
+    for (; stretch != stretches.end() && stretch->begin < range.end; ++stretch) {
+      const Index begin = std::max(range.begin, stretch->begin);
+      const Index end = std::min(range.end, stretch->end);
+      if (begin < end) pieces.push_back(piece_of(data, *stretch, begin, end, before));
+    }
   }
   return pieces;
 }
@@ -58,25 +63,35 @@ void check_memory(std::size_t bytes, std::size_t most, Index longest) {
              bytes_text(static_cast<double>(most)), longest);
 }
 
+/// The ranges of a text that are of each part.
+std::vector<std::vector<Range>> ranges_of_parts(const std::vector<Stretch>& stretches, Index end) {
+  std::vector<std::vector<Range>> ranges(kCountParts);
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    const Index next = i + 1 < stretches.size() ? stretches[i + 1].begin : end;
+    ranges[static_cast<std::size_t>(stretches[i].part)].push_back({stretches[i].begin, next});
+  }
+  return ranges;
+}
+
 /// What counts of the whole text lose by each part.
 std::vector<Counts> lost_by_parts(const Source& data, const Counts& all,
-                                  const std::vector<Range>& counted, Index part_size,
-                                  std::size_t most) {
-  std::vector<Counts> lost(kCountParts);
+                                  const std::vector<Range>& counted,
+                                  const std::vector<std::vector<Range>>& parts, std::size_t most) {
+  std::vector<Counts> lost(parts.size());
   std::size_t bytes = 0;
-  for (Index first = 0; first < kCountParts; first += threads()) {
-    std::vector<Pieces> parts;
-    for (Index part = first; part < std::min<Index>(first + threads(), kCountParts); ++part) {
-      const Range of{part * part_size, (part + 1) * part_size};
-      parts.push_back(pieces_in(data, counted, of, all.longest()));
+  const auto together = static_cast<std::size_t>(threads());
+  for (std::size_t first = 0; first < parts.size(); first += together) {
+    std::vector<Pieces> pieces;
+    for (std::size_t part = first; part < std::min(first + together, parts.size()); ++part) {
+      pieces.push_back(pieces_in(data, counted, parts[part], all.longest()));
     }
-    const std::span<Counts> of_parts = std::span(lost).subspan(static_cast<std::size_t>(first));
-    parallel_for(std::ssize(parts), 1, [&](Index begin, Index end, int) {
+    const std::span<Counts> of_parts = std::span(lost).subspan(first);
+    parallel_for(std::ssize(pieces), 1, [&](Index begin, Index end, int) {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-        of_parts[i] = nn::lost_without(all, parts[i]);
+        of_parts[i] = nn::lost_without(all, pieces[i]);
       }
     });
-    for (std::size_t i = 0; i < parts.size(); ++i) bytes += of_parts[i].bytes();
+    for (std::size_t i = 0; i < pieces.size(); ++i) bytes += of_parts[i].bytes();
     check_memory(bytes, most, all.longest());
   }
   return lost;
@@ -86,9 +101,11 @@ nn::TextCounts counts_by_parts(const Source& data, Counts all, const CountChoice
   const std::vector<Range> stretches = data.training_parts();
   const std::size_t most = available_memory() / 2;
   nn::TextCounts counts{.all = std::move(all)};
-  counts.part_size = std::max<Index>(1, (text_end(stretches) + kCountParts - 1) / kCountParts);
-  counts.lost = lost_by_parts(data, counts.all, counted_stretches(stretches, choice.tokens),
-                              counts.part_size, most);
+  const std::vector<Range> counted = counted_stretches(stretches, choice.tokens);
+  const Index end = text_end(stretches);
+  counts.stretches = divide(find_copies(data, stretches, counted), end, kCountParts);
+  counts.lost =
+      lost_by_parts(data, counts.all, counted, ranges_of_parts(counts.stretches, end), most);
   const std::size_t most_in_all = counts.all.bytes() + most;
   counts.recent = nn::RecentText(choice.recent_orders);
   for (const Range& stretch : stretches) {
@@ -100,6 +117,48 @@ nn::TextCounts counts_by_parts(const Source& data, Counts all, const CountChoice
     });
   }
   return counts;
+}
+
+/// body(tokens) for the stretches in pieces of so many tokens, each with the `before` of its
+/// stretch before it.
+template <class Body>
+void each_piece(const Source& data, const std::vector<Range>& stretches, Index size, Index before,
+                const Body& body) {
+  for (const Range& stretch : stretches) {
+    in_pieces(stretch.size(), size, [&](Index begin, Index end) {
+      body(piece_of(data, stretch, stretch.begin + begin, stretch.begin + end, before));
+    });
+  }
+}
+
+/// Counts stretches of a text on top of what is counted. A piece that was counted already, as its
+/// longest contexts show, is not counted twice: it would stay counted where a part lacks it.
+void add_text(Counts& all, const Source& data, const std::vector<Range>& stretches) {
+  constexpr double kKnown = 0.95;
+  constexpr Index kSmallPiece = 1024;
+  const std::size_t most = available_memory() / 2;
+  const bool is_first = all.table(0).contexts() == 0;
+  const Index size = is_first ? kPiece : kSmallPiece;
+  const auto each = [&](const auto& body) {
+    each_piece(data, stretches, size, all.longest(), body);
+  };
+  std::vector<bool> is_known;
+  each([&](const std::vector<std::int32_t>& tokens) {
+    is_known.push_back(!is_first && all.share_known(tokens) >= kKnown);
+  });
+  ContextTable seen;
+  for (const bool known : {true, false}) {
+    std::size_t piece = 0;
+    each([&](const std::vector<std::int32_t>& tokens) {
+      if (is_known[piece++] != known) return;
+      if (known) {
+        all.add_again(tokens, seen);
+      } else {
+        all.add(tokens);
+      }
+      check_memory(all.bytes() + seen.bytes(), most, all.longest());
+    });
+  }
 }
 
 /// What body() returns, or nothing where it was stopped by a yes of this question.
@@ -222,13 +281,7 @@ std::vector<Range> counted_stretches(const std::vector<Range>& training, Index t
 nn::TextCounts count_text(const Source& data, Counts all, const CountChoice& choice,
                           const std::function<bool()>& interrupted) {
   return until_stopped(interrupted, [&] {
-    const std::size_t most = available_memory() / 2;
-    for (const Range& stretch : counted_stretches(data.training_parts(), choice.tokens)) {
-      in_pieces(stretch.size(), kPiece, [&](Index begin, Index end) {
-        all.add(piece_of(data, stretch, stretch.begin + begin, stretch.begin + end, all.longest()));
-        check_memory(all.bytes(), most, all.longest());
-      });
-    }
+    add_text(all, data, counted_stretches(data.training_parts(), choice.tokens));
     all.finish();
     return counts_by_parts(data, std::move(all), choice);
   });

@@ -85,6 +85,14 @@ def test_a_run_that_begins_with_another_has_its_counts_too(lior, inputs, run):
     assert loss(lior, out, inputs / "text.txt") < loss(lior, alone, inputs / "text.txt")
 
 
+def test_a_text_that_is_counted_is_not_counted_twice(lior, inputs, run):
+    out = inputs / "same"
+    answer = lior(*train(inputs, out, "--init-from", run, "--steps", 1))
+    assert answer.returncode == 0, answer.stderr
+    counts = [(folder / "counts.safetensors").read_bytes() for folder in (run, out)]
+    assert counts[0] == counts[1]
+
+
 def test_counts_that_grow_predict_a_text_better_as_they_read_it(lior, inputs, run):
     data = ("--model", run, "--data", inputs / "other.txt", "--split", "all", "--count", 10**9)
     still = json.loads(lior("eval", *data, "--length", 16).stdout)

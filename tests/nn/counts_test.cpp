@@ -183,7 +183,8 @@ TEST(Counts, OfALastWindowGiveTheProbabilitiesOfTheirDefinition) {
 }
 
 TEST(Counts, OfATrainingLookAtThePartThatTheyLack) {
-  TextCounts counts{.all = Counts(1), .lost = std::vector<Counts>(2, Counts(1)), .part_size = 50};
+  TextCounts counts{
+      .all = Counts(1), .lost = std::vector<Counts>(2, Counts(1)), .stretches = {{0, 0}, {50, 1}}};
   EXPECT_EQ(counts.recent_at(60, 57).text, nullptr);  // a model without orders of it
   counts.recent = RecentText(2);
   const RecentPlace at = counts.recent_at(60, 57);

@@ -130,7 +130,7 @@ inline Model<double> made_of(const SmallModel& of, std::span<const std::int32_t>
   model.set_kept(std::vector<Keep>(model.kept().size(), of.kept));
   model.set_dropout({.rate = of.dropout, .seed = 2, .step = 9});
   if (const Index longest = of.config.count_orders; longest > 0) {
-    TextCounts counts{.all = Counts(longest), .part_size = 40};
+    TextCounts counts{.all = Counts(longest), .stretches = {{0, 0}, {40, 1}}};
     counts.all.add(text);
     counts.all.finish();
     counts.lost.push_back(Counts(longest));

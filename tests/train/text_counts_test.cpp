@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <string>
+#include <vector>
 
+#include "lior/core/random.h"
 #include "support/temporary_folder.h"
 
 namespace lior::train {
@@ -57,6 +60,100 @@ TEST(CountText, PartsLoseWhatIsCountedOfThemAndNoMore) {
   Index lost = 0;
   for (const nn::Counts& part : counts.lost) lost += followed(part.table(kLongest));
   EXPECT_EQ(lost, kCounted - kLongest);
+}
+
+constexpr Index kLong = 6;  // of random letters, few contexts come twice
+
+std::string letters(std::uint64_t seed, Index size) {
+  Random random(seed);
+  std::string text;
+  for (Index i = 0; i < size; ++i) text += static_cast<char>('a' + random.below(26));
+  return text;
+}
+
+/// Each document in a file of its own, in this order.
+std::unique_ptr<Source> source_of(const TemporaryFolder& folder,
+                                  const std::vector<std::string>& documents) {
+  std::vector<std::string> names;
+  for (const std::string& document : documents) {
+    names.push_back(folder.file(fmt::format("{:03}.txt", names.size())));
+    std::ofstream(names.back()) << document;
+  }
+  return open_source({.corpus = {.names = join_names(names)}, .held_out = 0});
+}
+
+nn::TextCounts counts_of(const Source& source, nn::Counts before = nn::Counts(kLong)) {
+  return count_text(source, std::move(before), {}, [] { return false; });
+}
+
+/// Of the tokens of a document, the part that is still counted, after the kLong before them, where
+/// counts lack what is lost there.
+double part_left(const Source& source, const nn::TextCounts& counts, std::size_t document) {
+  const Range range = source.training_parts()[document];
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(range.size()));
+  source.read(range.begin, tokens);
+  Index left = 0;
+  for (Index t = kLong; t < range.size(); ++t) {
+    const std::uint64_t key = nn::key_of({&tokens[static_cast<std::size_t>(t - kLong)], kLong});
+    const auto count = [&](const nn::Counts& of) {
+      return of.table(kLong).count(key, tokens[static_cast<std::size_t>(t)]);
+    };
+    EXPECT_GE(count(counts.all), count(*counts.lost_at(range.begin + t)));
+    left += count(counts.all) > count(*counts.lost_at(range.begin + t));
+  }
+  return static_cast<double>(left) / static_cast<double>(range.size() - kLong);
+}
+
+TEST(CountText, WhatAnotherDocumentRepeatsIsLostWithIt) {
+  const std::string one = letters(1, 20'000);
+  std::string edited = one, quoting = letters(2, 3000);
+  for (std::size_t i = 0; i < edited.size(); i += 200) edited.replace(i, 3, "!!");
+  quoting += one.substr(5000, 4000);
+  const std::string brief = letters(3, 50);
+  const std::vector<std::string> documents{one,   edited,  letters(4, 20'000), one,
+                                           brief, quoting, letters(5, 30'000), brief};
+  const TemporaryFolder folder;
+  const auto source = source_of(folder, documents);
+  const nn::TextCounts counts = counts_of(*source);
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    // What stands a few tokens off the border of two parts, or of a chunk, may be left.
+    EXPECT_LT(part_left(*source, counts, i), i == 5 ? 0.1 : 0.02) << "document " << i;
+  }
+  for (const nn::Counts& part : counts.lost) EXPECT_GT(part.table(kLong).contexts(), 1000);
+}
+
+TEST(CountText, OfDocumentsThatRepeatNothingPartsAreEqualStretches) {
+  const TemporaryFolder folder;
+  const auto source = source_of(folder, {letters(1, 30'000), letters(2, 10'000)});
+  const nn::TextCounts counts = counts_of(*source);
+  ASSERT_EQ(counts.stretches.size(), 8);
+  for (Index i = 0; i < 8; ++i) {
+    EXPECT_EQ(counts.stretches[static_cast<std::size_t>(i)].begin, i * 5000);
+    EXPECT_EQ(counts.stretches[static_cast<std::size_t>(i)].part, i);
+  }
+}
+
+TEST(CountText, WhatWasCountedBeforeIsNotCountedTwice) {
+  const std::string one = letters(1, 20'000), other = letters(2, 20'000);
+  const TemporaryFolder before, now, all;
+  const nn::Counts counted = counts_of(*source_of(before, {one})).all;
+  const auto same = [](const nn::Counts& a, const nn::Counts& b) {
+    for (Index n = 0; n <= kLong; ++n) {
+      const auto sums = [&](const nn::Counts& of) {
+        Index sum = 0;
+        for (const auto& follower : of.table(n).followers()) sum += follower.count;
+        return std::pair(of.table(n).contexts(), sum);
+      };
+      EXPECT_EQ(sums(a), sums(b)) << n;
+    }
+  };
+  same(counts_of(*source_of(before, {one}), counted).all, counted);
+  const auto source = source_of(now, {other, one});
+  const nn::TextCounts counts = counts_of(*source, counted);
+  same(counts.all, counts_of(*source_of(all, {one, other})).all);
+  for (const std::size_t document : {0, 1}) {
+    EXPECT_LT(part_left(*source, counts, document), 0.02);
+  }
 }
 
 }  // namespace

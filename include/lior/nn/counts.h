@@ -141,6 +141,11 @@ class Counts {
   /// few: who adds a text in parts begins each with the end of the one before. The order of the
   /// parts does not matter. Discounts stay. Throws lior::Error past 4e9 entries.
   void add(std::span<const std::int32_t> tokens);
+  /// Counts a text that was counted already, if perhaps not all of it: of each token after the
+  /// longest() before it no more than `seen` has of them, the table of what was given here so far.
+  void add_again(std::span<const std::int32_t> tokens, ContextTable& seen);
+  /// The part of a text's tokens that were counted after the longest() before them; of none 1.
+  double share_known(std::span<const std::int32_t> tokens) const;
   void finish();
 
   const ContextTable& table(Index n) const { return tables_[static_cast<std::size_t>(n)]; }
@@ -158,9 +163,14 @@ Counts lost_without(const Counts& all, std::span<const std::vector<std::int32_t>
 /// The counts of a text, and of the text without each of its parts: a model that learns from the
 /// text sees counts that lack the part it is reading, as it will where it predicts a new text.
 struct TextCounts {
+  /// A stretch of the text, from `begin` to where the next one begins: of this part.
+  struct Stretch {
+    Index begin, part;
+  };
+
   Counts all;
-  std::vector<Counts> lost{};  ///< by each part of part_size tokens; the last is what is left
-  Index part_size = 0;
+  std::vector<Counts> lost{};        ///< by each part
+  std::vector<Stretch> stretches{};  ///< in order, the first from 0 on, where anything is lost
   /// Of a training, with `lost`: the text. Else what was read since.
   RecentText recent{};
 

@@ -36,8 +36,8 @@ std::vector<std::int32_t> random_text(Index vocabulary) {
 std::shared_ptr<nn::TextCounts> counts_of_random_text(const ModelConfig& config) {
   constexpr Index kPart = 50;
   const std::vector<std::int32_t> text = random_text(config.vocabulary);
-  auto counts = std::make_shared<nn::TextCounts>(
-      nn::TextCounts{.all = nn::Counts(config.count_orders), .part_size = kPart});
+  auto counts =
+      std::make_shared<nn::TextCounts>(nn::TextCounts{.all = nn::Counts(config.count_orders)});
   counts->all.add(text);
   counts->all.finish();
   if (config.recent_orders > 0 &&
@@ -50,6 +50,7 @@ std::shared_ptr<nn::TextCounts> counts_of_random_text(const ModelConfig& config)
     const Index from = std::max<Index>(0, begin - config.count_orders);
     const std::vector<std::vector<std::int32_t>> piece{
         {text.begin() + from, text.begin() + begin + kPart}};
+    counts->stretches.push_back({begin, std::ssize(counts->lost)});
     counts->lost.push_back(nn::lost_without(counts->all, piece));
   }
   return counts;
