@@ -26,6 +26,12 @@ std::uint64_t mixed(std::uint64_t hash) {
 
 std::uint64_t number(std::int32_t token) { return static_cast<std::uint64_t>(token) + 1; }
 
+/// Of tokens after those of a hash.
+std::uint64_t hash_of(const std::vector<std::int32_t>& tokens, std::uint64_t hash) {
+  for (const std::int32_t token : tokens) hash = mixed(hash + number(token) * kBase);
+  return hash;
+}
+
 /// The hash of the last kWindow tokens of a document.
 class Window {
  public:
@@ -82,7 +88,7 @@ class CopySearch {
                       .is_counted = keeps,
                       .original = std::ssize(chunks_)};
       if (is_whole && stretch.size() <= kChunk) {
-        fingerprints.push_back(whole(tokens));
+        fingerprints.push_back(hash_of(tokens, static_cast<std::uint64_t>(tokens.size())));
         chunk.original = found(fingerprints.back(), document).value_or(chunk.original);
       } else if (fingerprints.size() < kFewest && follows_copy) {
         chunk.original = chunks_.back().original;
@@ -100,12 +106,6 @@ class CopySearch {
  private:
   /// Before it is added.
   bool is_copy(const TextChunk& chunk) const { return chunk.original != std::ssize(chunks_); }
-
-  static std::uint64_t whole(const std::vector<std::int32_t>& tokens) {
-    auto hash = static_cast<std::uint64_t>(tokens.size());
-    for (const std::int32_t token : tokens) hash = mixed(hash + number(token) * kBase);
-    return hash;
-  }
 
   /// The chunk of another document that has this fingerprint, or nothing.
   std::optional<Index> found(std::uint64_t fingerprint, Index document) const {
@@ -156,6 +156,30 @@ std::vector<Stretch> equal_stretches(Index end, Index parts) {
 }
 
 }  // namespace
+
+std::vector<TextChunk> find_equal_documents(const Source& data,
+                                            const std::vector<Range>& documents) {
+  std::vector<TextChunk> chunks;
+  std::unordered_map<std::uint64_t, Index> first_chunks;
+  std::vector<std::int32_t> tokens;
+  for (const Range& document : documents) {
+    auto hash = static_cast<std::uint64_t>(document.size());
+    in_pieces(document.size(), kChunk, [&](Index begin, Index end) {
+      tokens.resize(static_cast<std::size_t>(end - begin));
+      data.read(document.begin + begin, tokens);
+      hash = hash_of(tokens, hash);
+    });
+    const auto [found, is_new] = first_chunks.try_emplace(hash, std::ssize(chunks));
+    Index original = found->second;
+    for (Index begin = 0; begin < document.size(); begin += kChunk) {
+      const Index end = std::min(begin + kChunk, document.size());
+      chunks.push_back({.range = {document.begin + begin, document.begin + end},
+                        .document = &document - documents.data(),
+                        .original = original++});
+    }
+  }
+  return chunks;
+}
 
 std::vector<TextChunk> find_copies(const Source& data, const std::vector<Range>& documents,
                                    const std::vector<Range>& counted) {

@@ -63,6 +63,16 @@ void check_memory(std::size_t bytes, std::size_t most, Index longest) {
              bytes_text(static_cast<double>(most)), longest);
 }
 
+/// Counts are to lack what they will lack where something new is predicted: equal documents are
+/// held out together, others one by one though they may repeat each other; the ends of documents
+/// all at once.
+std::vector<TextChunk> chunks_of(const Source& data, const std::vector<Range>& training,
+                                 const std::vector<Range>& counted) {
+  const bool holds_out_documents = data.corpus()->documents().size() > training.size();
+  return holds_out_documents ? find_equal_documents(data, training)
+                             : find_copies(data, training, counted);
+}
+
 /// The ranges of a text that are of each part.
 std::vector<std::vector<Range>> ranges_of_parts(const std::vector<Stretch>& stretches, Index end) {
   std::vector<std::vector<Range>> ranges(kCountParts);
@@ -103,7 +113,7 @@ nn::TextCounts counts_by_parts(const Source& data, Counts all, const CountChoice
   nn::TextCounts counts{.all = std::move(all)};
   const std::vector<Range> counted = counted_stretches(stretches, choice.tokens);
   const Index end = text_end(stretches);
-  counts.stretches = divide(find_copies(data, stretches, counted), end, kCountParts);
+  counts.stretches = divide(chunks_of(data, stretches, counted), end, kCountParts);
   counts.lost =
       lost_by_parts(data, counts.all, counted, ranges_of_parts(counts.stretches, end), most);
   const std::size_t most_in_all = counts.all.bytes() + most;

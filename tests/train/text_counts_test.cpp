@@ -73,13 +73,13 @@ std::string letters(std::uint64_t seed, Index size) {
 
 /// Each document in a file of its own, in this order.
 std::unique_ptr<Source> source_of(const TemporaryFolder& folder,
-                                  const std::vector<std::string>& documents) {
+                                  const std::vector<std::string>& documents, double held_out = 0) {
   std::vector<std::string> names;
   for (const std::string& document : documents) {
     names.push_back(folder.file(fmt::format("{:03}.txt", names.size())));
     std::ofstream(names.back()) << document;
   }
-  return open_source({.corpus = {.names = join_names(names)}, .held_out = 0});
+  return open_source({.corpus = {.names = join_names(names)}, .held_out = held_out});
 }
 
 nn::TextCounts counts_of(const Source& source, nn::Counts before = nn::Counts(kLong)) {
@@ -120,6 +120,28 @@ TEST(CountText, WhatAnotherDocumentRepeatsIsLostWithIt) {
     EXPECT_LT(part_left(*source, counts, i), i == 5 ? 0.1 : 0.02) << "document " << i;
   }
   for (const nn::Counts& part : counts.lost) EXPECT_GT(part.table(kLong).contexts(), 1000);
+}
+
+// What is held out then repeats others as they repeat each other.
+TEST(CountText, WhereDocumentsAreHeldOutWholeOnlyEqualOnesAreLostTogether) {
+  std::vector<std::string> documents;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) documents.push_back(letters(seed, 2000));
+  for (int i = 0; i < 40; ++i) {
+    documents.push_back(documents[static_cast<std::size_t>(i)]);
+    if (i % 2 == 1) documents.back() += "x";
+  }
+  const TemporaryFolder folder;
+  const auto source = source_of(folder, documents, 0.1);
+  const nn::TextCounts counts = counts_of(*source);
+  ASSERT_LT(source->training_parts().size(), documents.size());
+  Index lost = 0, kept = 0;
+  for (std::size_t i = 0; i < source->training_parts().size(); ++i) {
+    const double left = part_left(*source, counts, i);
+    lost += left < 0.02;
+    kept += left > 0.98;
+  }
+  EXPECT_GE(lost, 30);  // and those whose copy is held out, or happens to be in the same part
+  EXPECT_GE(kept, 20);
 }
 
 TEST(CountText, OfDocumentsThatRepeatNothingPartsAreEqualStretches) {
