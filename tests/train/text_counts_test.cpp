@@ -128,7 +128,7 @@ TEST(CountText, WhereDocumentsAreHeldOutWholeOnlyEqualOnesAreLostTogether) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) documents.push_back(letters(seed, 2000));
   for (int i = 0; i < 40; ++i) {
     documents.push_back(documents[static_cast<std::size_t>(i)]);
-    if (i % 2 == 1) documents.back() += "x";
+    if (i % 2 == 1) documents.back() += 'x';
   }
   const TemporaryFolder folder;
   const auto source = source_of(folder, documents, 0.1);
