@@ -128,7 +128,8 @@ std::string texts() {
   FILE.gz .zst .xz     what they hold
   FILE.jsonl .ndjson   a text a line, in the field --field (text); .jsonl.zst too
   DIR                  files in it and in its folders whose names fit --pattern ('*.txt,*.md'; all);
-                       hidden ones, links to folders, and what has a zero byte near its start are left out
+                       hidden ones, links to folders, what has a zero byte near its start, and folders of runs
+                       are left out
   'DIR/*.txt'          a pattern of paths
   -                    the standard input, alone
 

@@ -19,6 +19,7 @@ namespace lior::io {
 namespace {
 
 namespace fs = std::filesystem;
+using LeftOut = std::function<bool(const std::string&)>;
 
 std::vector<std::string> split_pattern(std::string_view patterns) {
   std::vector<std::string> all;
@@ -33,7 +34,8 @@ std::vector<std::string> split_pattern(std::string_view patterns) {
 /// Collects files, each once.
 class Finder {
  public:
-  explicit Finder(std::string_view pattern) : pattern_(pattern), patterns_(split_pattern(pattern)) {
+  Finder(std::string_view pattern, const LeftOut& left_out)
+      : pattern_(pattern), patterns_(split_pattern(pattern)), left_out_(left_out) {
     LIOR_CHECK(!patterns_.empty(), "the pattern of names is empty; \"*\" fits every name");
   }
 
@@ -54,7 +56,7 @@ class Finder {
  private:
   void add_existing(const std::string& name, bool is_named) {
     if (fs::is_directory(name)) {
-      add_folder(name);
+      if (is_named || !is_left_out(name)) add_folder(name, is_named);
     } else {
       LIOR_CHECK(fs::is_regular_file(name), "{}: is no file; several data are files and folders",
                  shown_path(name));
@@ -72,27 +74,41 @@ class Finder {
     for (const std::string& path : paths) {
       if (fs::exists(path)) add_existing(path, false);  // a link may lead nowhere
     }
-    LIOR_CHECK(found_.size() > before || has_repeated_, "{}: no file has such a name",
-               shown_path(name));
+    LIOR_CHECK(found_.size() > before || has_repeated_, "{}: no file has such a name{}",
+               shown_path(name), what_is_left_out());
   }
 
-  void add_folder(const std::string& folder) {
+  void add_folder(const std::string& folder, bool is_named) {
     std::vector<std::string> paths;
     std::error_code error;
     const fs::path root(folder);
     fs::recursive_directory_iterator at(root, error), end;
     for (; !error && at != end; at.increment(error)) {
       const bool is_hidden = at->path().filename().string().starts_with('.');
-      if (is_hidden) at.disable_recursion_pending();
       std::error_code ignored;  // a link that leads nowhere, or round and round
+      const bool is_folder = at->is_directory(ignored) && !at->is_symlink(ignored);
+      if (is_hidden || (is_folder && is_left_out(at->path().string()))) {
+        at.disable_recursion_pending();
+      }
       if (is_hidden || !at->is_regular_file(ignored)) continue;
       if (fits(at->path().lexically_relative(root))) paths.push_back(at->path().string());
     }
     LIOR_CHECK(!error, "{}: cannot be looked into ({})", shown_path(folder), error.message());
-    LIOR_CHECK(!paths.empty(), "{}: no file in this folder fits \"{}\"", shown_path(folder),
-               shown(pattern_));
+    LIOR_CHECK(!paths.empty() || !is_named, "{}: no file in this folder fits \"{}\"{}",
+               shown_path(folder), shown(pattern_), what_is_left_out());
     std::sort(paths.begin(), paths.end());
     for (const std::string& path : paths) add_file(path, false);
+  }
+
+  bool is_left_out(const std::string& folder) {
+    if (!left_out_ || !left_out_(folder)) return false;
+    last_left_out_ = folder;
+    return true;
+  }
+  /// For the message that nothing is left.
+  std::string what_is_left_out() const {
+    if (last_left_out_.empty()) return "";
+    return fmt::format("; {} is left out", shown_path(last_left_out_));
   }
 
   bool fits(const fs::path& below) const {
@@ -116,6 +132,8 @@ class Finder {
 
   std::string pattern_;
   std::vector<std::string> patterns_;
+  const LeftOut& left_out_;
+  std::string last_left_out_;
   std::vector<FoundFile> found_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   bool has_repeated_ = false;
@@ -123,8 +141,9 @@ class Finder {
 
 }  // namespace
 
-std::vector<FoundFile> find_files(std::span<const std::string> names, std::string_view pattern) {
-  Finder finder(pattern);
+std::vector<FoundFile> find_files(std::span<const std::string> names, std::string_view pattern,
+                                  const std::function<bool(const std::string&)>& left_out) {
+  Finder finder(pattern, left_out);
   for (const std::string& name : names) finder.add(name);
   return std::move(finder).found();
 }

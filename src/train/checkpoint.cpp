@@ -242,6 +242,18 @@ bool has_checkpoint(const fs::path& folder) {
   return fs::exists(folder / kModelFile) || fs::exists(folder / kOptimizerFile);
 }
 
+bool is_run(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_regular_file(folder / "config.json", error)) return false;
+  if (has_checkpoint(folder)) return true;
+  try {
+    static_cast<void>(read_run_config(folder));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 namespace {
 
 std::optional<RunState> read_checkpoint(const fs::path& folder, nn::Model<float>& model,

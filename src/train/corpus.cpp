@@ -15,6 +15,7 @@
 #include "lior/io/find_files.h"
 #include "lior/io/json_field.h"
 #include "lior/io/safetensors.h"
+#include "lior/train/checkpoint.h"
 
 namespace lior::train {
 namespace {
@@ -251,10 +252,18 @@ std::string note_on_separator(const std::string& separator) {
                      shown(separator));
 }
 
+std::string first_of(const std::vector<std::string>& paths) {
+  return shown_path(paths.front()) +
+         (paths.size() == 1 ? "" : fmt::format(" and {} more", paths.size() - 1));
+}
+
 std::string note_on_binary(const std::vector<std::string>& binary) {
-  return fmt::format("left out, since a zero byte near the start says that it is no text: {}{}",
-                     shown_path(binary.front()),
-                     binary.size() == 1 ? "" : fmt::format(" and {} more", binary.size() - 1));
+  return fmt::format("left out, since a zero byte near the start says that it is no text: {}",
+                     first_of(binary));
+}
+
+std::string note_on_runs(const std::vector<std::string>& runs) {
+  return fmt::format("left out, since it is the folder of a run: {}", first_of(runs));
 }
 
 /// The documents of a text that lies in one file.
@@ -351,7 +360,7 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
     text_ = TextBytes(path, interrupted);
     documents_ = separate(text_, separator, interrupted);
     const bool is_one = documents_ == std::vector<Range>{{0, text_.size()}};
-    if (is_one && !separator.empty()) note_ = note_on_separator(choice.separator);
+    if (is_one && !separator.empty()) add_note(note_on_separator(choice.separator));
   };
   LIOR_CHECK(!names.empty(), "no data is named; --data takes a file or builtin:NAME");
   std::error_code ignored;
@@ -363,7 +372,13 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
   }
   LIOR_CHECK(std::find(names.begin(), names.end(), "-") == names.end(),
              "data: the standard input (-) comes alone, and not beside files");
-  const std::vector<io::FoundFile> files = io::find_files(names, choice.pattern);
+  std::vector<std::string> runs;
+  const auto files = io::find_files(names, choice.pattern, [&](const std::string& folder) {
+    const bool leaves_out = is_run(folder);
+    if (leaves_out) runs.push_back(folder);
+    return leaves_out;
+  });
+  if (!runs.empty()) add_note(note_on_runs(runs));
   if (files.size() == 1 && is_plain(files[0].path)) {
     open_plain(files[0].path);
     LIOR_CHECK(files[0].is_named || interrupted() || !is_binary(front_of(text_)),
@@ -383,12 +398,12 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
              collector.binary.empty() ? "it" : "it; a zero byte near the start is none");
   text_ = TextBytes(shown_names(choice.names), std::move(collector.bytes));
   documents_ = std::move(collector.documents);
-  if (!collector.binary.empty()) note_ = note_on_binary(collector.binary);
-  if (!separator.empty() && !collector.separates) {
-    note_ += (note_.empty() ? "" : "; ") + note_on_separator(choice.separator);
-  }
+  if (!collector.binary.empty()) add_note(note_on_binary(collector.binary));
+  if (!separator.empty() && !collector.separates) add_note(note_on_separator(choice.separator));
   is_decoded_ = true;
 }
+
+void Corpus::add_note(const std::string& note) { note_ += (note_.empty() ? "" : "; ") + note; }
 
 std::uint64_t Corpus::fingerprint(const Interrupted& interrupted) const {
   const std::uint64_t of_text = text_.fingerprint(interrupted);

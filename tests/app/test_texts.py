@@ -147,6 +147,30 @@ def test_what_is_left_out_is_said(lior, inputs):
     assert "left out" in aloud and "picture.png" in aloud
 
 
+def test_a_run_beside_its_text_is_no_text(lior, refused, inputs):
+    folder = folder_of(inputs, "texts")
+    run, other = folder / "run", folder / "deep" / "other"
+    aloud = said(lior, inputs, "texts/run", folder)
+    assert "left out" not in aloud and (run / "data").read_text() == "".join(TEXTS)
+    (folder / "deep").mkdir()
+    aloud = said(lior, inputs, "texts/deep/other", folder)
+    assert f"left out, since it is the folder of a run: {run}" in aloud
+    assert (other / "data").read_text() == "".join(TEXTS)
+    for path in (run, other):
+        resume = lior("train", "--out", path, "--resume", "--steps", 4, *QUIET)
+        assert resume.returncode == 0, resume.stderr
+        assert lior("eval", "--model", path).returncode == 0
+    # One that was killed before its first checkpoint, and one found by a pattern of paths.
+    for path in run.glob("*.safetensors"):
+        path.unlink()
+    assert lior(*training(inputs, "third", f"{folder}/*")).returncode == 0
+    assert (inputs / "third" / "data").read_text() == "".join(TEXTS)
+    # A folder that is named is taken at its word.
+    assert 'metrics.jsonl:1: has no field "text"' in refused(*training(inputs, "fourth", other))
+    nothing = refused(*training(inputs, "fourth", f"{folder}/deep/*"))
+    assert nothing.endswith(f"no file has such a name; {other} is left out")
+
+
 def test_damaged_files_are_refused_in_one_line(refused, inputs):
     text = ("".join(TEXTS) * 20).encode()
     packed = {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -59,6 +60,29 @@ TEST_F(FindFiles, OfNamesInTheirOrderAndOnce) {
   EXPECT_EQ(found({"c.md", "a.txt", "."}, "*.txt"), "c.md a.txt b.txt sub/d.txt");
   fs::create_symlink("a.txt", folder_ / "z.txt");
   EXPECT_EQ(found({"z.txt", "."}, "[az].txt"), "z.txt");
+}
+
+TEST_F(FindFiles, FoldersAreLeftOutWhereTheyAreNotNamed) {
+  const auto is_sub = [](const std::string& folder) {
+    return fs::path(folder).filename() == "sub";
+  };
+  const auto found = [&](const std::string& name) {
+    const std::string path = (folder_ / name).string();
+    return find_files(std::array{path}, "*", is_sub).size();
+  };
+  EXPECT_EQ(found("."), 3);
+  fs::create_directory(folder_ / "empty");  // is no fault of a pattern's that others fit
+  EXPECT_EQ(found("*"), 3);
+  EXPECT_EQ(found("sub"), 1);  // by its own name
+  EXPECT_EQ(found("sub/d.txt"), 1);
+  try {
+    found("s*");
+    FAIL();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_EQ(text.substr(text.find(": ")),
+              fmt::format(": no file has such a name; {} is left out", (folder_ / "sub").string()));
+  }
 }
 
 TEST_F(FindFiles, ByAPatternOfPaths) {

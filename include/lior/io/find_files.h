@@ -2,6 +2,7 @@
 #pragma once
 /// The files that a user names: files, folders, and patterns of a shell.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,10 +21,14 @@ struct FoundFile {
 /// folders (so a loop of links ends), and whatever is neither file nor link to a file. A file
 /// comes once, however many names lead to it.
 ///
+/// left_out(path): whether a folder that is found, and is not a name itself, is left out with all
+/// that is in it. It is asked once for each such folder; empty: none is.
+///
 /// pattern: "*.txt", or several between commas; with a slash in it, of the path below the folder.
 ///
 /// Throws lior::Error that names what is not there, is no file, cannot be looked into, or gives no
 /// file.
-std::vector<FoundFile> find_files(std::span<const std::string> names, std::string_view pattern);
+std::vector<FoundFile> find_files(std::span<const std::string> names, std::string_view pattern,
+                                  const std::function<bool(const std::string&)>& left_out = {});
 
 }  // namespace lior::io

@@ -40,7 +40,8 @@ struct Range {
 /// found in a run's folder, where a run keeps them.
 ///
 /// Each file is a document, or several where `separator` stands in it (which belongs to none), and
-/// each line of a .jsonl or .ndjson file is one. Empty ones are left out.
+/// each line of a .jsonl or .ndjson file is one. Empty ones are left out, and so are the folders of
+/// runs (checkpoint.h) in a folder that is named, or that fit a pattern.
 class Corpus {
  public:
   /// `cache`: a folder that may hold what `keep` wrote there, which is taken where the files are
@@ -57,7 +58,7 @@ class Corpus {
   const std::vector<Range>& documents() const { return documents_; }
   /// The text's (text.h), and where it has several documents of their places too.
   std::uint64_t fingerprint(const std::function<bool()>& interrupted = [] { return false; }) const;
-  /// One line for a person: which files were left out, a separator that stands nowhere; or empty.
+  /// One line for a person: what was left out, a separator that stands nowhere; or empty.
   const std::string& note() const { return note_; }
 
   /// Whether it came through a pipe, or was decoded: it is then in memory.
@@ -68,6 +69,7 @@ class Corpus {
   void keep(const std::filesystem::path& folder) const;
 
  private:
+  void add_note(const std::string& note);
   bool open_cache(const std::filesystem::path& cache);
 
   TextBytes text_;
