@@ -254,6 +254,14 @@ bool is_run(const fs::path& folder) {
   }
 }
 
+std::optional<RunState> read_run_state(const fs::path& folder) {
+  if (!has_checkpoint(folder)) return {};
+  const bool is_first = !fs::exists(folder / kOptimizerFile) &&  // and a kill left it so
+                        fs::exists(folder / kNextOptimizerFile);
+  const char* const name = is_first ? kNextOptimizerFile : kOptimizerFile;
+  return from_metadata(io::SafeTensors::open((folder / name).string()));
+}
+
 namespace {
 
 std::optional<RunState> read_checkpoint(const fs::path& folder, nn::Model<float>& model,

@@ -70,6 +70,7 @@ class Opening {
     check_ranks();
     set_threads(static_cast<int>(inputs_.config.threads));
     open_data();
+    if (resume_) check_data_are_the_runs();
     check_text_settings();
     count();
     return std::move(inputs_);
@@ -138,6 +139,21 @@ class Opening {
     if (hooks_.interrupted()) throw Interrupted();
     if (!corpus.is_pipe()) config.data = absolute_names(config.data);
     if (!corpus.note().empty()) hooks_.say(corpus.note());
+  }
+
+  /// Before anything else that another text would make wrong, such as its counts.
+  void check_data_are_the_runs() const {
+    const auto saved = read_run_state(folder_);
+    if (!saved) return;
+    const bool is_same_table = saved->data_fingerprint == inputs_.data_fingerprint;
+    LIOR_CHECK(inputs_.data->text() != nullptr || is_same_table,
+               "data \"{}\": the table is not the one that the run was trained on; a resumed run "
+               "needs the same machine",
+               shown_path(inputs_.config.data));
+    LIOR_CHECK(saved->data_bytes == inputs_.data_bytes && is_same_table,
+               "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
+               "resumed run needs the same text, wherever it lies now",
+               shown_names(inputs_.config.data), inputs_.data_bytes, saved->data_bytes);
   }
 
   /// Settings that only a text has.

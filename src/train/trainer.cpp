@@ -232,22 +232,9 @@ class Trainer {
     });
   }
 
-  void check_data_are_the_runs(const RunState& saved) const {
-    LIOR_CHECK(data_->text() != nullptr || saved.data_fingerprint == state_.data_fingerprint,
-               "data \"{}\": the table is not the one that the run was trained on; a resumed run "
-               "needs the same machine",
-               shown_path(config_.data));
-    LIOR_CHECK(
-        saved.data_bytes == state_.data_bytes && saved.data_fingerprint == state_.data_fingerprint,
-        "{}: has {} bytes and is not the text that the run was trained on ({} bytes); a "
-        "resumed run needs the same text, wherever it lies now",
-        shown_names(config_.data), state_.data_bytes, saved.data_bytes);
-  }
-
   void load() {
     const auto saved = load_checkpoint(folder_, model_, optimizer_, ranks_);
     if (!saved) return;
-    ranks_.together([&] { check_data_are_the_runs(*saved); });
     if (const TextBytes* text = data_->text(); text != nullptr && text->is_sampled()) {
       hooks_.say(
           fmt::format("the text is taken to be the run's: its size is, and so are the samples "

@@ -305,6 +305,15 @@ def test_a_damaged_file_of_counts_is_refused(refused, inputs, run, tmp_path, cha
     assert said in message
 
 
+def test_another_text_is_said_before_its_counts_are(refused, inputs, run):
+    resume = ("train", "--out", run, "--resume", "--steps", 20, *QUIET)
+    (inputs / "short.txt").write_text("ab")
+    for name in ("other.txt", "short.txt"):
+        (inputs / "short.txt").write_text("ab")
+        message = refused(*resume, "--data", inputs / name)
+        assert "is not the text that the run was trained on" in message, message
+
+
 def test_no_file_of_counts_or_that_of_another_text_is_refused(refused, lior, inputs, run, tmp_path):
     other = inputs / "of_other"
     assert lior(*train(inputs, other, "--steps", 1, data="other.txt")).returncode == 0

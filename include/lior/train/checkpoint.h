@@ -46,6 +46,9 @@ bool has_checkpoint(const std::filesystem::path& folder);
 /// Whether it is the folder of a run: config.json beside a checkpoint, or alone where it holds
 /// settings, as a run leaves it that was killed before its first checkpoint.
 bool is_run(const std::filesystem::path& folder);
+/// Where a run stands by its files' headers, before there is a model; nothing when the folder holds
+/// no checkpoint yet. Throws as load_checkpoint does.
+std::optional<RunState> read_run_state(const std::filesystem::path& folder);
 /// Nothing when the folder holds no checkpoint yet. Each rank reads, the first before the others,
 /// because a file that a kill left may get its name. Collective. Throws lior::Error that names the
 /// file when one of its files is missing, damaged, of another step, or of another model;
