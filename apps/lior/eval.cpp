@@ -109,6 +109,10 @@ class Evaluation {
                "--dynamic: a model learns from what it reads where each token is the target of the "
                "one before, as in a text, and {} is none",
                train::shown_names(names_));
+    const train::Corpus* const corpus = data_->corpus();
+    if (corpus != nullptr && !corpus->note().empty() && ranks().is_first()) {
+      fmt::print(stderr, "{}\n", corpus->note());
+    }
   }
 
   /// What is read at a length; too little data, or too little memory, is found here.
@@ -164,6 +168,7 @@ class Evaluation {
     train::DataChoice choice = train::data_choice(trained_.config);
     choice.made = trained_.tokenizer;
     choice.cache = arguments_.model;
+    choice.corpus.is_the_runs = true;
     return Baseline(*train::open_source(choice));
   }
   /// What they need for the bytes that are predicted at a length.
@@ -182,6 +187,8 @@ class Evaluation {
     choice.corpus.pattern = arguments_.pattern.value_or(choice.corpus.pattern);
     choice.corpus.field = arguments_.field.value_or(choice.corpus.field);
     choice.corpus.separator = arguments_.separator.value_or(choice.corpus.separator);
+    choice.corpus.is_the_runs = arguments_.data.empty() && !arguments_.pattern &&
+                                !arguments_.field && !arguments_.separator;
     choice.made = trained_.tokenizer;
     choice.cache = arguments_.model;
     return choice;

@@ -112,7 +112,7 @@ std::string files() {
   tokenizer.json       how texts become tokens, where a token is not a byte (Hugging Face's format)
   data                 a text that came through a pipe, from several files, compressed or in JSON
   documents.safetensors   where its documents lie, and what it was made of: while the files are
-                       the same, --resume and eval read it instead of them
+                       the same, or gone, --resume and eval read it instead of them
   samples.jsonl        a text of each evaluation, of a run with --samples
   report.html          what lior report writes
 

@@ -355,39 +355,38 @@ std::string absolute_names(const std::string& names) {
 
 Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrupted& interrupted) {
   const std::vector<std::string> names = names_of(choice.names);
-  const std::string separator = unescape(choice.separator);
-  const auto open_plain = [&](const std::string& path) {
-    text_ = TextBytes(path, interrupted);
-    documents_ = separate(text_, separator, interrupted);
-    const bool is_one = documents_ == std::vector<Range>{{0, text_.size()}};
-    if (is_one && !separator.empty()) add_note(note_on_separator(choice.separator));
-  };
   LIOR_CHECK(!names.empty(), "no data is named; --data takes a file or builtin:NAME");
   std::error_code ignored;
   const bool is_pipe = names.size() == 1 && (names[0] == "-" || fs::is_fifo(names[0], ignored) ||
                                              fs::is_character_file(names[0], ignored));
   if (is_pipe) {
-    open_plain(names[0]);
+    open_plain(names[0], choice, interrupted);
     return;
   }
   LIOR_CHECK(std::find(names.begin(), names.end(), "-") == names.end(),
              "data: the standard input (-) comes alone, and not beside files");
   std::vector<std::string> runs;
-  const auto files = io::find_files(names, choice.pattern, [&](const std::string& folder) {
-    const bool leaves_out = is_run(folder);
-    if (leaves_out) runs.push_back(folder);
-    return leaves_out;
-  });
+  std::vector<io::FoundFile> files;
+  try {
+    files = io::find_files(names, choice.pattern, [&](const std::string& folder) {
+      const bool leaves_out = is_run(folder);
+      if (leaves_out) runs.push_back(folder);
+      return leaves_out;
+    });
+  } catch (const Error&) {
+    if (!choice.is_the_runs || !open_kept(choice, cache, interrupted)) throw;
+    return;
+  }
   if (!runs.empty()) add_note(note_on_runs(runs));
   if (files.size() == 1 && is_plain(files[0].path)) {
-    open_plain(files[0].path);
+    open_plain(files[0].path, choice, interrupted);
     LIOR_CHECK(files[0].is_named || interrupted() || !is_binary(front_of(text_)),
                "{}: no text in it; a zero byte near the start is none", shown_names(choice.names));
     return;
   }
 
   key_ = key_of(choice, files);
-  if (open_cache(cache)) return;
+  if (open_cache(cache, false)) return;
   Collector collector(choice, interrupted);
   for (const io::FoundFile& file : files) {
     if (interrupted()) return;
@@ -399,7 +398,8 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
   text_ = TextBytes(shown_names(choice.names), std::move(collector.bytes));
   documents_ = std::move(collector.documents);
   if (!collector.binary.empty()) add_note(note_on_binary(collector.binary));
-  if (!separator.empty() && !collector.separates) add_note(note_on_separator(choice.separator));
+  if (!choice.separator.empty() && !collector.separates)
+    add_note(note_on_separator(choice.separator));
   is_decoded_ = true;
 }
 
@@ -414,12 +414,35 @@ std::uint64_t Corpus::fingerprint(const Interrupted& interrupted) const {
   return hash.value();
 }
 
-bool Corpus::open_cache(const fs::path& cache) {
+void Corpus::open_plain(const std::string& path, const CorpusChoice& choice,
+                        const Interrupted& interrupted) {
+  text_ = TextBytes(path, interrupted);
+  documents_ = separate(text_, unescape(choice.separator), interrupted);
+  const bool is_one = documents_ == std::vector<Range>{{0, text_.size()}};
+  if (is_one && !choice.separator.empty()) add_note(note_on_separator(choice.separator));
+}
+
+/// What the run in `cache` keeps of a text that is not where it was: a decoded one, or one that
+/// came through a pipe, whose name is that of the copy itself.
+bool Corpus::open_kept(const CorpusChoice& choice, const fs::path& cache,
+                       const Interrupted& interrupted) {
+  const fs::path copy = cache / kTextFile;
+  const bool was_pipe = fs::path(choice.names).filename() == kTextFile &&
+                        !fs::exists(cache / kDocumentsFile) && fs::exists(copy);
+  if (was_pipe) open_plain(copy.string(), choice, interrupted);
+  if (!was_pipe && !open_cache(cache, true)) return false;
+  add_note(fmt::format("{} cannot be found; the copy that the run keeps is taken: {}",
+                       shown_names(choice.names), shown_path(copy.string())));
+  return true;
+}
+
+/// `is_any`: also where it was made of other files than key_ says.
+bool Corpus::open_cache(const fs::path& cache, bool is_any) {
   if (cache.empty() || !fs::exists(cache / kDocumentsFile)) return false;
   try {
     const auto file = io::SafeTensors::open((cache / kDocumentsFile).string());
     const auto fact = [&](const char* key) { return file.metadata().at(key); };
-    if (fact("key") != key_) return false;
+    if (!is_any && fact("key") != key_) return false;
     TextBytes text((cache / kTextFile).string());
     if (fact("fingerprint") != fmt::format("{}", text.fingerprint())) return false;
     const Buffer<Index> places = file.read<Index>("documents");

@@ -114,6 +114,7 @@ class Opening {
     DataChoice choice = data_choice(inputs_.config);
     choice.made = tokenizer_before();
     if (inputs_.before) choice.cache = folder_;
+    choice.corpus.is_the_runs = inputs_.before && inputs_.before->data == inputs_.config.data;
     inputs_.data = open_source(choice, reading());
     if (hooks_.interrupted()) throw Interrupted();
     if (const Corpus* corpus = inputs_.data->corpus()) take(*corpus);

@@ -92,6 +92,32 @@ def test_a_run_keeps_its_text_and_goes_on_with_it(lior, refused, inputs):
     assert (out / "data").read_text() == "".join(TEXTS)
 
 
+def test_a_run_whose_texts_are_gone_has_its_copy(lior, refused, inputs):
+    folder, out, moved = folder_of(inputs, "texts"), inputs / "run", inputs / "moved"
+    assert lior(*training(inputs, "run", folder)).returncode == 0
+    out.rename(moved)  # to another machine, as it were
+    evaluate = ("eval", "--model", moved)
+    resume = ("train", "--out", moved, "--resume", "--steps")
+    there = json.loads(lior(*evaluate, "--baseline").stdout)
+    folder.rename(inputs / "away")
+    gone = lior(*evaluate, "--baseline")
+    said = f"{folder} cannot be found; the copy that the run keeps is taken: {moved}/data\n"
+    assert gone.stderr == said
+    assert {**json.loads(gone.stdout), "seconds": 0} == {**there, "seconds": 0}
+    result = lior(*resume, 4)
+    assert result.returncode == 0 and said in result.stderr
+    assert json.loads((moved / "config.json").read_text())["data"] == str(folder)
+    # Texts that are named have to be there, and so has a whole copy.
+    assert "cannot be opened" in refused(*evaluate, "--data", folder)
+    assert "cannot be opened" in refused(*evaluate, "--separator", "x")
+    (moved / "data").write_text("".join(TEXTS).replace("cat", "cow"))
+    assert "cannot be opened" in refused(*evaluate)
+    assert "cannot be opened" in refused(*resume, 5)
+    # Texts that are there, and others than they were, are no run's.
+    folder_of(inputs, "texts", TEXTS[1:])
+    assert "is not the text" in refused(*resume, 5)
+
+
 def test_an_evaluation_takes_the_same_forms(lior, inputs):
     folder = folder_of(inputs, "texts")
     assert lior(*training(inputs, "run", folder)).returncode == 0
@@ -266,5 +292,8 @@ def test_a_pipe_may_hold_documents(lior, inputs):
     assert result.returncode == 0, result.stderr
     assert lior(*training(inputs, "other", folder_of(inputs, "texts"))).returncode == 0
     assert weights(inputs / "run") == weights(inputs / "other")
-    resume = ("train", "--out", inputs / "run", "--resume", "--steps", 4, *QUIET)
+    moved = (inputs / "run").rename(inputs / "moved")
+    resume = ("train", "--out", moved, "--resume", "--steps", 4, *QUIET)
     assert lior(*resume).returncode == 0
+    evaluated = lior("eval", "--model", moved)
+    assert evaluated.returncode == 0 and "the copy that the run keeps is taken" in evaluated.stderr

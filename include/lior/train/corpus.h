@@ -18,6 +18,7 @@ struct CorpusChoice {
   std::string pattern = "*";   ///< of the files in a folder (io/find_files.h)
   std::string field = "text";  ///< of a line of JSON
   std::string separator{};     ///< between documents of a file, with \n, \r, \t, \\; empty: none
+  bool is_the_runs = false;    ///< the text of the run whose folder is the cache
 };
 
 /// Names as a CorpusChoice has them. Throws lior::Error where one has a line's end in it.
@@ -45,10 +46,12 @@ struct Range {
 class Corpus {
  public:
   /// `cache`: a folder that may hold what `keep` wrote there, which is taken where the files are
-  /// those that it was made of, by their paths, sizes and times. Throws lior::Error that names the
-  /// file, and the line, where something cannot be read (io/decode.h, io/find_files.h,
-  /// io/json_field.h), where all is empty, or where the texts are larger than half of the memory
-  /// that is available. `interrupted` is asked again and again; the corpus is then of no use.
+  /// those that it was made of, by their paths, sizes and times; for the run's own text also where
+  /// a name leads nowhere any more, as of a run that has moved to another machine. Throws
+  /// lior::Error that names the file, and the line, where something cannot be read (io/decode.h,
+  /// io/find_files.h, io/json_field.h), where all is empty, or where the texts are larger than half
+  /// of the memory that is available. `interrupted` is asked again and again; the corpus is then of
+  /// no use.
   Corpus(
       const CorpusChoice& choice, const std::filesystem::path& cache,
       const std::function<bool()>& interrupted = [] { return false; });
@@ -70,7 +73,11 @@ class Corpus {
 
  private:
   void add_note(const std::string& note);
-  bool open_cache(const std::filesystem::path& cache);
+  bool open_cache(const std::filesystem::path& cache, bool is_any);
+  bool open_kept(const CorpusChoice& choice, const std::filesystem::path& cache,
+                 const std::function<bool()>& interrupted);
+  void open_plain(const std::string& path, const CorpusChoice& choice,
+                  const std::function<bool()>& interrupted);
 
   TextBytes text_;
   std::vector<Range> documents_;
