@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lior/core/parallel.h"
+#include "lior/core/text.h"
 #include "lior/io/atomic_file.h"
 #include "lior/nn/counts.h"
 #include "lior/nn/mixers.h"
@@ -23,6 +24,17 @@ void fit_to_machine(nn::ModelConfig& model, const Task& task) {
   if (letters > model.d_model + 1) model.d_model = (letters + kStep - 1) / kStep * kStep;
   if (!task.problem->group || model.mixer.transition != algebra::Transition::two_sided) return;
   model.mixer.factors = std::max(model.mixer.factors, task.problem->group->turns.reflections);
+}
+
+/// Of a run that begins with another one: another preset would be a rate, a length and a batch for
+/// another model.
+void check_preset_is_the_runs(std::span<const Setting> settings, const Config& chosen,
+                              const Config& before) {
+  LIOR_CHECK(chosen.preset == before.preset,
+             "{}: preset is \"{}\"; a run that begins with {} has that run's preset and model, "
+             "\"{}\"; lr, length, batch and others may differ from it",
+             settings::last_of(settings, "preset")->where, shown(chosen.preset),
+             shown_path(chosen.init_from), shown(before.preset));
 }
 
 }  // namespace
@@ -135,7 +147,9 @@ Config new_config(std::span<const Setting> settings, const PresetChoice* choice)
   if (!chosen.init_from.empty()) {
     before = read_run_config(chosen.init_from);
   }
-  if (chosen.preset.empty() || chosen.preset == kAutoPreset) {
+  const bool leaves_preset = chosen.preset.empty() || chosen.preset == kAutoPreset;
+  if (before && !leaves_preset) check_preset_is_the_runs(settings, chosen, *before);
+  if (leaves_preset) {
     chosen.preset = before                    ? before->preset
                     : names_task(chosen.data) ? task_of_data(chosen.data).preset
                                               : "tiny";

@@ -58,6 +58,15 @@ def test_what_does_not_fit_is_named(lior, refused, inputs):
     first = inputs / "first"
     data = ("--data", inputs / "first.txt", "--config", inputs / "small.toml")
     assert lior("train", *data, "--out", first, "--steps", 1, *QUIET).returncode == 0
+    fits = ("--data", inputs / "first.txt", "--init-from", first, *QUIET, "--out", inputs / "run")
+    (inputs / "preset.toml").write_text('preset = "small"\n')
+    for message in (
+        refused("train", *fits, "--preset", "small"),
+        refused("train", *fits, "--config", inputs / "preset.toml"),
+        refused("train", *fits, LIOR_PRESET="small"),
+    ):
+        assert 'preset is "small"; a run that begins with' in message
+        assert "preset and model, " in message
     (inputs / "wide.toml").write_text("[model]\nheads = 4\n")
     wide = ("--data", inputs / "first.txt", "--config", inputs / "wide.toml", *QUIET)
     message = refused("train", *wide, "--init-from", first, "--out", inputs / "run")
