@@ -106,9 +106,11 @@ Baseline::Baseline(const train::Source& trained_on) {
   if (std::ssize(before_) > kMostBefore) before_.erase(0, before_.size() - kMostBefore);
 }
 
-double Baseline::bits_per_byte(Compressor compressor, std::string_view text) const {
+std::optional<double> Baseline::bits_per_byte(Compressor compressor, std::string_view text) const {
+  if (std::ssize(text) < kFewest) return {};
   const std::int64_t grown = compressed_size(compressor, before_ + std::string(text)) -
                              compressed_size(compressor, before_);
+  if (grown <= 0) return {};
   return 8 * static_cast<double>(grown) / static_cast<double>(text.size());
 }
 

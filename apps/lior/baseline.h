@@ -2,6 +2,7 @@
 #pragma once
 // Sizes that compressors reach on the bytes that a model predicted.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,9 +27,13 @@ class Baseline {
 
   /// `trained_on`: of its training part the last kMostBefore bytes at most.
   explicit Baseline(const train::Source& trained_on);
-  /// Bits for each byte of `text` by which it grows what they make. Compresses as much as was
-  /// trained on, and the text.
-  double bits_per_byte(Compressor compressor, std::string_view text) const;
+  /// Fewer bytes say nothing: bzip2 codes a block as a whole, and the difference of two sizes is
+  /// some 40 bytes off. Twelve places of 1.5 MB of C++, behind 100 KB: .33 bits a byte beyond what
+  /// PPMd varies at 1,000 bytes, .94 at 200, 10 at 20.
+  static constexpr std::int64_t kFewest = 1'000;
+  /// Bits for each byte of `text` by which it grows what they make; nothing for fewer than kFewest,
+  /// or where it does not grow. Compresses as much as was trained on, and the text.
+  std::optional<double> bits_per_byte(Compressor compressor, std::string_view text) const;
 
  private:
   std::string before_;

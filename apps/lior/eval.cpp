@@ -45,7 +45,7 @@ its weights take a step of AdamW at --dynamic-rate; those of a model with count_
 
 With --baseline bzip2_bits_per_byte and ppmd_bits_per_byte say what compressors need for the same bytes:
 bzip2's largest blocks, and 7-Zip's PPMd (contexts of 6 bytes, 16 MB), each after the last 64 MB of what the
-run was trained on. A model that needs more has learnt less than which strings follow which. They go on
+run was trained on; null for fewer than 1,000 bytes, which say nothing. A model that needs more has learnt less than which strings follow which. They go on
 learning as they read, so --dynamic is the number to put beside theirs.
 )";
 
@@ -89,7 +89,7 @@ struct Report {
   train::EvalResult result;
   double seconds = 0;
   /// Those that it is compared with, and the bits that they need for a byte.
-  std::vector<std::pair<std::string_view, double>> compressors{};
+  std::vector<std::pair<std::string_view, std::optional<double>>> compressors{};
 };
 
 /// One model on one kind of data, at any length.
@@ -125,8 +125,9 @@ class Evaluation {
                bytes_text(static_cast<double>(available_memory())));
     const auto part = parse_name<train::Part>(arguments_.split, "--split:");
     LIOR_CHECK(part != train::Part::val || data_->has_held_out(),
-               "--split val: the run in {} held nothing of a text out; --split all takes all of it",
-               shown_path(arguments_.model));
+               "--split val: nothing of {} is held out, of so few bytes ({}) or by val_fraction = "
+               "{}; --split all takes all of it",
+               train::shown_names(names_), data_->text()->size(), trained_.config.val_fraction);
     return data_->evaluation(part, static_cast<std::uint64_t>(arguments_.seed), arguments_.count,
                              length, batch());
   }
@@ -172,9 +173,15 @@ class Evaluation {
     return Baseline(*train::open_source(choice));
   }
   /// What they need for the bytes that are predicted at a length.
-  std::vector<std::pair<std::string_view, double>> compress(std::int64_t length) const {
+  std::vector<std::pair<std::string_view, std::optional<double>>> compress(
+      std::int64_t length) const {
     const std::string text = target_bytes(*open(length), *trained_.tokenizer);
-    std::vector<std::pair<std::string_view, double>> bits;
+    if (std::ssize(text) < Baseline::kFewest) {
+      fmt::print(stderr,
+                 "note: --baseline: of {} bytes compressors say nothing, of {} and more they do\n",
+                 text.size(), Baseline::kFewest);
+    }
+    std::vector<std::pair<std::string_view, std::optional<double>>> bits;
     for (const std::string_view word : enum_names(Compressor{})) {
       bits.emplace_back(word, baseline_->bits_per_byte(*find_name<Compressor>(word), text));
     }
@@ -222,7 +229,7 @@ std::string to_json(const Report& report) {
       number_or_null(result.accuracy_last), result.tokens, seconds, length, result.sequences,
       result.wrong, result.exact, result.interval.low, result.interval.high);
   for (const auto& [compressor, needed] : compressors) {
-    text += fmt::format(", \"{}_bits_per_byte\": {:.6g}", compressor, needed);
+    text += fmt::format(", \"{}_bits_per_byte\": {}", compressor, number_or_null(needed));
   }
   return text + "}\n";
 }

@@ -61,9 +61,8 @@ std::string mixers() {
 std::string presets() {
   return fmt::format(
       "Presets of lior train: {}.\nlior train --data FILE --preset NAME; every task "
-      "has its own (lior help tasks).\nauto, which a text has without --preset, goes by its bytes, "
-      "cores and "
-      "minutes.\n\nlior evolve --preset NAME\n{}",
+      "has its own (lior help tasks).\nauto, which a text has without --preset, goes by its "
+      "bytes.\n\nlior evolve --preset NAME\n{}",
       train::preset_list(), evolve_presets_note());
 }
 

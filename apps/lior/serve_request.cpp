@@ -230,7 +230,12 @@ void read_prompts(const Fields& fields, const train::TrainedModel& trained,
 /// A text, or a list of parts that are texts.
 std::string read_content(const json& message) {
   const auto content = message.find("content");
-  if (content == message.end() || content->is_null()) return "";
+  // Without it a client's misspelt field would be answered at full length.
+  if (content == message.end() || !(content->is_string() || content->is_array())) {
+    throw ApiError(400,
+                   "messages: each must have a content, a text or a list of parts of type text",
+                   "messages");
+  }
   if (content->is_string()) return content->get<std::string>();
   std::string text;
   for (const json& part : *content) {

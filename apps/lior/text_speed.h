@@ -31,8 +31,8 @@ class TextSpeed {
 
   /// "4 tokens read in 0.01 s, 60 written in 0.12 s, 492 a second".
   std::string text() const {
-    std::string text = fmt::format("{} tokens read in {:.3g} s, {} written in {:.3g} s", read_,
-                                   reading_, written_, writing_);
+    std::string text = fmt::format("{} token{} read in {:.3g} s, {} written in {:.3g} s", read_,
+                                   read_ == 1 ? "" : "s", reading_, written_, writing_);
     if (written_ == 0) return text;
     const double rate = static_cast<double>(written_) / writing_;
     return text + (rate < 100 ? fmt::format(", {:.2g} a second", rate)

@@ -57,7 +57,10 @@ const std::vector<Flag>& flags() {
        "type of the layers' products: float32, or bfloat16 where native (float32)"},
       {"seed", "N", "seed of start values and data (0)"},
       {"steps", "N", "total steps (2000, or fewer on a small text, unless --minutes is given)"},
-      {"minutes", "M", "total minutes; with --steps too, whichever comes first ends the run"},
+      {"minutes", "M",
+       "total minutes of steps, after the text is read and counted; with --steps too, whichever "
+       "comes "
+       "first ends the run"},
       {"threads", "N", "threads to use (the cores the process may use)"},
       {"memory_budget", "SIZE",
        "largest memory to use, such as 512M or 2G, for a little more time"},

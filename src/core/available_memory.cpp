@@ -52,7 +52,7 @@ std::size_t available_memory() {
 void share_memory(std::size_t processes) { processes_of_host = processes; }
 
 std::string bytes_text(double bytes) {
-  const char* unit = "bytes";
+  const char* unit = bytes == 1 ? "byte" : "bytes";
   for (const char* larger : {"KB", "MB", "GB", "TB", "PB", "EB"}) {
     if (bytes < 1000) break;
     bytes /= 1000;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/train/advice.h"
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "lior/core/available_memory.h"
 
 namespace lior::train {
 namespace {
+
+constexpr double kFewZeros = 0.01;
 
 std::string bytes(Index count) { return bytes_text(static_cast<double>(count)); }
 
@@ -19,12 +23,29 @@ bool looks_like_utf16(const TextBytes& text) {
   return mark == std::array{kHigh, kLow} || mark == std::array{kLow, kHigh};
 }
 
+/// The part of the first 64 KB that are bytes of 0.
+double zeros_in_front(const TextBytes& text) {
+  constexpr Index kFront = 1 << 16;
+  std::vector<std::byte> front(static_cast<std::size_t>(std::min(text.size(), kFront)));
+  text.read(0, front);
+  return static_cast<double>(std::ranges::count(front, std::byte{0})) /
+         static_cast<double>(front.size());
+}
+
 }  // namespace
 
 std::optional<std::string> advice_on_bytes(const TextBytes& text) {
   if (looks_like_utf16(text)) {
     return "the text begins as UTF-16 does, in which every second byte of most letters is 0; as "
            "UTF-8 it is half as long and what is written can be read: iconv -f UTF-16 -t UTF-8";
+  }
+  const double zeros = zeros_in_front(text);
+  if (zeros >= kFewZeros) {
+    return fmt::format(
+        "{:.0f} % of the first bytes of the text are 0, which no text in UTF-8 has: a binary file, "
+        "or "
+        "UTF-16 without its mark? iconv -f UTF-16LE -t UTF-8 makes such a text one of letters",
+        100 * zeros);
   }
   const double bits = text.entropy();
   if (bits < kUniformBits) return {};

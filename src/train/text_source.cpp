@@ -12,6 +12,12 @@
 namespace lior::train {
 namespace {
 
+/// "1 byte", "2 bytes".
+std::string counted(Index count, std::string_view units) {
+  if (count == 1) units.remove_suffix(1);
+  return fmt::format("{} {}", count, units);
+}
+
 /// The predictions of a range, and nothing behind them.
 void fill_row(const TokenText& text, Range range, View<std::int32_t, 1> tokens,
               View<std::int32_t, 1> targets) {
@@ -180,8 +186,9 @@ class TextSource : public Source {
       return documents_stream(first_predictions(ranges, most), std::min(batch, count), part);
     }
     const Range range = ranges.empty() ? Range{} : ranges.front();
-    LIOR_CHECK(range.size() >= 2, "{}: its {} part has {} {}; a prediction needs two",
-               shown_path(text()->path()), name(part), range.size(), text_.tokenizer()->unit());
+    LIOR_CHECK(range.size() >= 2, "{}: its {} part has {}; a prediction needs two",
+               shown_path(text()->path()), name(part),
+               counted(range.size(), text_.tokenizer()->unit()));
     const Index predictions = std::min(range.size() - 1, most);
     const Index stretches = std::clamp(predictions / length, Index{1}, std::min(batch, count));
     const Index of_each = predictions / stretches;
@@ -219,9 +226,9 @@ class TextSource : public Source {
     }
     const Index size = parts.empty() ? 0 : parts.front().size();
     LIOR_CHECK(size > length,
-               "{}: {} {} to {} on are too few for windows of length {}; at least {} are needed",
-               shown_path(text()->path()), size, text_.tokenizer()->unit(), purpose, length,
-               length + 1);
+               "{}: {} to {} on: too few for windows of length {}; at least {} are needed",
+               shown_path(text()->path()), counted(size, text_.tokenizer()->unit()), purpose,
+               length, length + 1);
   }
 
   /// Any window of a text that is one document; those near its ends are as likely as others.

@@ -62,4 +62,4 @@ def test_byte_pairs_are_counted_too(train):
 def test_a_text_of_a_few_bytes_is_told_its_size(refused, tmp_path):
     (tmp_path / "host").write_text("vm")
     message = refused("train", "--data", tmp_path / "host", "--out", tmp_path / "run", *THREADS)
-    assert "2 bytes to train on are too few" in message
+    assert "2 bytes to train on: too few" in message

@@ -83,6 +83,18 @@ def test_of_documents_and_byte_pairs_the_bytes_are_the_texts(lior, trained):
     check(report, b"".join(parts), b"".join(part[token:] for part in parts))
 
 
+def test_of_a_few_bytes_compressors_say_nothing(lior, trained):
+    run, data = trained(TEXT)
+    few = data.with_name("few")
+    for text in (b"ab", b"abcdefgh" * 100, b"a" * 20_000):
+        few.write_bytes(text)
+        report = evaluate(lior, run, few, "--split", "all")
+        assert report["bzip2_bits_per_byte"] is None
+        assert (report["ppmd_bits_per_byte"] is None) == (len(text) < 1000)
+    few.write_bytes(TEXT[:1100])
+    assert evaluate(lior, run, few, "--split", "all")["bzip2_bits_per_byte"] > 0
+
+
 def test_a_task_is_no_text(lior, refused, trained):
     run, data = trained(TEXT)
     assert "--baseline" in refused("eval", "--model", run, "--data", "builtin:a5", "--baseline")

@@ -254,7 +254,17 @@ def test_bad_requests_are_named(port, body, param, words):
 
 @pytest.mark.parametrize(
     "messages",
-    [None, [], [{"content": "a"}], [{"role": "robot"}], ["a"], [{"role": "user", "content": [1]}]],
+    [
+        None,
+        [],
+        [{"content": "a"}],
+        [{"role": "robot"}],
+        ["a"],
+        [{"role": "user", "content": [1]}],
+        [{"role": "user"}],
+        [{"role": "user", "content": None}],
+        [{"role": "user", "content": 7}],
+    ],
 )
 def test_bad_chats_are_named(port, messages):
     status, answer = post(port, {"messages": messages}, "/v1/chat/completions")

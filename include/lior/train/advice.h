@@ -18,8 +18,8 @@ inline constexpr double kUniformBits = 7.5;
 /// its best val within 500 steps of 4 x 256 bytes; on a megabyte it does not within 3,000.
 inline constexpr Index kParametersPerByte = 4;
 
-/// A text whose bytes are nearly uniform, compressed or encrypted; or that begins as UTF-16 does.
-/// Reads up to 4 MB of it.
+/// A text whose bytes are nearly uniform, compressed or encrypted; that begins as UTF-16 does; or
+/// of whose first 64 KB a hundredth or more are 0. Reads up to 4 MB of it.
 std::optional<std::string> advice_on_bytes(const TextBytes& text);
 
 /// A model of so many parameters (n-gram tables, which are larger than what is read of them, do not
