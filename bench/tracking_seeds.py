@@ -7,7 +7,7 @@
 A case trains at lengths up to 40 (pairs:S3xS3: 8), on one thread, and is tested on words of 40 to 256 tokens, 256 of each
 length; pairs:S3xS3 on four words of 1,048,576, too, of the pairs that training never held. A run that has ended is a line of the
 file, and the command, given again, goes on where it was stopped; the tables of what the file holds are printed at the
-end. All ten seeds take about an hour of one quiet core, half of it for modular_arithmetic.
+end. All ten seeds take about two hours of one core, most of it for modular_arithmetic.
 """
 
 import argparse
