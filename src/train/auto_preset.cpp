@@ -15,7 +15,7 @@ constexpr Index kMostCounted = 32'000'000;
 constexpr Index kTinyParameters = 580'000;
 // By which the rate is divided of a model with counts that was trained before
 // (docs/decisions/032-auto.md).
-constexpr int kTuning = 3;
+constexpr int kTuningDivisor = 3;
 
 std::string size(Index bytes) { return bytes_text(static_cast<double>(bytes)); }
 
@@ -51,7 +51,7 @@ std::pair<Config, std::string> choose_config(const Config& asked, const AutoFact
   }
   Config config = preset_config(asked.preset, asked.optimizer.kind);
   config.model = asked.model;
-  if (config.model.count_orders > 0) config.lr /= kTuning;
+  if (config.model.count_orders > 0) config.lr /= kTuningDivisor;
   return {config, "--lr and other settings say otherwise"};
 }
 

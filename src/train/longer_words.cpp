@@ -50,9 +50,9 @@ std::size_t bytes_of_learning(const nn::Model<float>& model) {
 void check_fits(const nn::Model<float>& model, std::size_t most) {
   const std::size_t bytes = bytes_of_learning(model);
   if (bytes <= most) return;
-  throw RunError(fmt::format("longer words take {} of memory, and {} are left",
-                             bytes_text(static_cast<double>(bytes)),
-                             bytes_text(static_cast<double>(most))));
+  throw RunError(
+      fmt::format("longer words take {} of memory, and {} are left; a larger budget would do",
+                  bytes_text(static_cast<double>(bytes)), bytes_text(static_cast<double>(most))));
 }
 
 /// Outputs along fresh words, asked for and wrong.

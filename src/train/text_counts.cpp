@@ -153,22 +153,22 @@ void add_text(Counts& all, const Source& data, const std::vector<Range>& stretch
     each_piece(data, stretches, size, all.longest(), body);
   };
   std::vector<bool> is_known;
-  each([&](const std::vector<std::int32_t>& tokens) {
-    is_known.push_back(!is_first && all.share_known(tokens) >= kKnown);
-  });
   ContextTable seen;
-  for (const bool known : {true, false}) {
+  if (!is_first) {
+    each([&](const std::vector<std::int32_t>& tokens) {
+      is_known.push_back(all.share_known(tokens) >= kKnown);
+    });
     std::size_t piece = 0;
     each([&](const std::vector<std::int32_t>& tokens) {
-      if (is_known[piece++] != known) return;
-      if (known) {
-        all.add_again(tokens, seen);
-      } else {
-        all.add(tokens);
-      }
+      if (is_known[piece++]) all.add_again(tokens, seen);
       check_memory(all.bytes() + seen.bytes(), most, all.longest());
     });
   }
+  std::size_t piece = 0;
+  each([&](const std::vector<std::int32_t>& tokens) {
+    if (is_first || !is_known[piece++]) all.add(tokens);
+    check_memory(all.bytes() + seen.bytes(), most, all.longest());
+  });
 }
 
 /// What body() returns, or nothing where it was stopped by a yes of this question.

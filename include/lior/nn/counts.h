@@ -143,8 +143,10 @@ class Counts {
   void add(std::span<const std::int32_t> tokens);
   /// Counts a text that was counted already, if perhaps not all of it: of each token after the
   /// longest() before it no more than `seen` has of them, the table of what was given here so far.
+  /// Two look-ups a token more than add(), which it throws as.
   void add_again(std::span<const std::int32_t> tokens, ContextTable& seen);
-  /// The part of a text's tokens that were counted after the longest() before them; of none 1.
+  /// The part of a text's tokens that were counted after the longest() before them; of none 1. One
+  /// look-up a token.
   double share_known(std::span<const std::int32_t> tokens) const;
   void finish();
 
