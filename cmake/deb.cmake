@@ -24,7 +24,7 @@ checks and times every formula behind them.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME liblior-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "g++, libdnnl-dev, libfmt-dev, libhwy-dev, libfftw3-dev, libhdf5-dev, libpng-dev, zlib1g-dev, libzstd-dev, liblzma-dev, libutf8proc-dev, pkg-config")
+    "g++, libdnnl-dev, libfmt-dev, libhwy-dev, libfftw3-dev, libhdf5-dev, libpng-dev, zlib1g-dev, libzstd-dev, liblzma-dev, libpcre2-dev, pkg-config")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
 "The static library and the headers, and the files by which CMake finds them.")
 

@@ -20,7 +20,7 @@ tools=(
 )
 libraries=(
   libdnnl-dev libhwy-dev libeigen3-dev libfftw3-dev libhdf5-dev libpng-dev libstb-dev fonts-dejavu-core
-  zlib1g-dev libzstd-dev liblzma-dev libutf8proc-dev
+  zlib1g-dev libzstd-dev liblzma-dev libpcre2-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libarchive-dev libbz2-dev libfmt-dev libboost-dev
   libgtest-dev
 )

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lior/io/utf8.h"
 
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 namespace lior::io {
@@ -64,13 +66,25 @@ std::string Utf8Repair::push(char byte) {
   return ready;
 }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_character(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
+std::size_t utf8_prefix(std::string_view text) {
+  constexpr std::uint64_t kNotAscii = 0x8080808080808080;
+  std::uint64_t eight = 0;
+  std::size_t size = 0;
+  while (size < text.size()) {
+    if (text.size() - size >= sizeof eight) {
+      std::memcpy(&eight, text.data() + size, sizeof eight);
+      if ((eight & kNotAscii) == 0) {
+        size += sizeof eight;
+        continue;
+      }
+    }
+    const std::size_t character = utf8_character(text.substr(size));
+    if (character == 0) break;
+    size += character;
   }
-  return true;
+  return size;
 }
+
+bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
 
 }  // namespace lior::io

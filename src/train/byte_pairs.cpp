@@ -134,7 +134,8 @@ class AddedTokens {
 
 class BytePairTokenizer : public Tokenizer {
  public:
-  explicit BytePairTokenizer(BytePairs pairs) : pairs_(std::move(pairs)), merger_(merges_) {
+  explicit BytePairTokenizer(BytePairs pairs)
+      : pairs_(std::move(pairs)), words_(pairs_.words), merger_(merges_) {
     TextMap<std::int32_t> tokens;
     std::vector<bool> is_added(pairs_.bytes.size());
     for (const AddedToken& added : pairs_.added) {
@@ -163,6 +164,7 @@ class BytePairTokenizer : public Tokenizer {
                  shown(joined));
       merges_.emplace(key_of(left, right), Merge{rank++, found->second});
     }
+    if (pairs_.whole_words_first) whole_words_ = std::move(tokens);
   }
 
   Index vocabulary() const override { return std::ssize(pairs_.bytes); }
@@ -182,7 +184,8 @@ class BytePairTokenizer : public Tokenizer {
   std::size_t encode_parts(std::string_view text, bool is_whole,
                            std::vector<std::int32_t>& tokens) const {
     if constexpr (kPass == 2) {
-      return encode_words(text, is_whole, tokens);
+      return words_.visit(text, is_whole,
+                          [&](std::string_view word) { encode_word(word, tokens); });
     } else {
       const AddedTokens& added = added_[kPass];
       // Behind `end` one may begin whose rest is yet to come.
@@ -199,20 +202,14 @@ class BytePairTokenizer : public Tokenizer {
     }
   }
 
-  std::size_t encode_words(std::string_view text, bool is_whole,
-                           std::vector<std::int32_t>& tokens) const {
-    if (pairs_.splits_words) {
-      return visit_words(text, is_whole, [&](std::string_view word) { encode_word(word, tokens); });
-    }
-    if (!is_whole) return 0;
-    encode_word(text, tokens);
-    return text.size();
-  }
-
   void encode_word(std::string_view word, std::vector<std::int32_t>& tokens) const {
     constexpr std::size_t kLongestKept = 32, kMostKept = std::size_t{1} << 17;
     if (const auto found = known_.find(word); found != known_.end()) {
       tokens.insert(tokens.end(), found->second.begin(), found->second.end());
+      return;
+    }
+    if (const auto found = whole_words_.find(word); found != whole_words_.end()) {
+      tokens.push_back(found->second);
       return;
     }
     merged_.clear();
@@ -228,8 +225,10 @@ class BytePairTokenizer : public Tokenizer {
   std::array<std::int32_t, 256> of_byte_{};
   Merges merges_;
   AddedTokens added_[2];
+  TextMap<std::int32_t> whole_words_;
 
   mutable std::mutex mutex_;  // of what follows, which is not part of what it is
+  mutable Words words_;
   mutable WordMerger merger_;
   mutable std::vector<std::int32_t> merged_;
   mutable TextMap<std::vector<std::int32_t>> known_;  // words that were merged before

@@ -9,7 +9,7 @@ namespace lior::train {
 namespace {
 
 using Pair = std::pair<std::int32_t, std::int32_t>;
-using Words = std::unordered_map<std::string, Index>;
+using WordCounts = std::unordered_map<std::string, Index>;
 
 struct PairHash {
   std::size_t operator()(const Pair& pair) const {
@@ -21,7 +21,7 @@ struct PairHash {
 
 /// How often each word stands in these bytes.
 void count_words(const TextBytes& text, Range range, const std::function<bool()>& interrupted,
-                 Words& words) {
+                 Words& words, WordCounts& counts) {
   constexpr Index kPiece = Index{1} << 20;
   std::string piece;
   while ((range.size() > 0 || !piece.empty()) && !interrupted()) {
@@ -30,8 +30,8 @@ void count_words(const TextBytes& text, Range range, const std::function<bool()>
     piece.resize(before + static_cast<std::size_t>(some));
     text.read(range.begin, std::as_writable_bytes(std::span(piece).subspan(before)));
     range.begin += some;
-    piece.erase(0, visit_words(piece, range.size() == 0,
-                               [&](std::string_view word) { ++words[std::string(word)]; }));
+    piece.erase(0, words.visit(piece, range.size() == 0,
+                               [&](std::string_view word) { ++counts[std::string(word)]; }));
   }
 }
 
@@ -58,7 +58,7 @@ std::vector<Range> learnt_ranges(std::span<const Range> parts) {
 /// Words as tokens, and how often each pair of tokens stands in them.
 class PairCounts {
  public:
-  explicit PairCounts(const Words& words) {
+  explicit PairCounts(const WordCounts& words) {
     std::vector<std::pair<std::string, Index>> sorted(words.begin(), words.end());
     std::sort(sorted.begin(), sorted.end());
     for (const auto& [word, count] : sorted) {
@@ -152,15 +152,18 @@ class PairCounts {
 
 BytePairs learn_byte_pairs(const TextBytes& text, std::span<const Range> parts, Index vocabulary,
                            const std::function<bool()>& interrupted) {
-  Words words;
-  for (const Range& range : learnt_ranges(parts)) count_words(text, range, interrupted, words);
   BytePairs pairs;
+  Words words(pairs.words);
+  WordCounts word_counts;
+  for (const Range& range : learnt_ranges(parts)) {
+    count_words(text, range, interrupted, words, word_counts);
+  }
   std::unordered_map<std::string, std::int32_t> tokens;
   for (int b = 0; b < 256; ++b) {
     pairs.bytes.emplace_back(1, static_cast<char>(b));
     tokens.emplace(pairs.bytes.back(), b);
   }
-  PairCounts counts(words);
+  PairCounts counts(word_counts);
   while (std::ssize(pairs.bytes) < vocabulary && !interrupted()) {
     const auto [count, pair] = counts.most_frequent();
     if (count < 2) break;

@@ -11,6 +11,7 @@
 #include "lior/io/utf8.h"
 #include "lior/train/byte_pairs.h"
 #include "settings/depth.h"
+#include "word_expression.h"
 
 namespace lior::train {
 namespace {
@@ -72,23 +73,25 @@ class Reader {
   BytePairs read(std::string_view text) {
     const Json file = parse(text);
     must(file.is_object(), "no JSON object; tokenizer.json is one");
-    for (const char* key : {"normalizer", "truncation", "padding"}) refuse_unless_null(file, key);
+    for (const char* key : {"truncation", "padding"}) refuse_unless_null(file, key);
+    read_normalizer(member(file, "normalizer"));
     read_pre_tokenizer(member(file, "pre_tokenizer"));
-    for (const char* key : {"post_processor", "decoder"}) {
-      const Json& part = member(file, key);
-      must(part.is_null() || type_of(part) == "ByteLevel",
-           fmt::format("{} is {}; ByteLevel or none is read", key, shown(type_of(part))));
-    }
+    const Json& decoder = member(file, "decoder");
+    must(decoder.is_null() || type_of(decoder) == "ByteLevel",
+         fmt::format("decoder is {}; ByteLevel or none is read", shown(type_of(decoder))));
     const Json& model = member(file, "model");
     must(type_of(model) == "BPE", fmt::format("model is {}; BPE is read", shown(type_of(model))));
-    for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix",
-                            "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges"}) {
+    // Every byte has a token, so that what stands for unknown ones (unk_token, fuse_unk) never
+    // does.
+    for (const char* key :
+         {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
       const Json& value = member(model, key);
       const bool is_empty = value.is_string() && value.get_ref<const std::string&>().empty();
       must(value.is_null() || is_empty || value == false || value == 0,
            fmt::format("model.{} is {}; a byte-level model without it is read", key,
                        shown(value.dump(-1, ' ', true, Json::error_handler_t::replace))));
     }
+    pairs_.whole_words_first = flag(model, "ignore_merges", false);
     read_vocabulary(member(model, "vocab"), member(file, "added_tokens"));
     read_merges(member(model, "merges"));
     return std::move(pairs_);
@@ -133,12 +136,56 @@ class Reader {
     return value.is_null() ? otherwise : value.get<bool>();
   }
 
+  void read_normalizer(const Json& part) {
+    const Json& parts = member(part, "normalizers");
+    if (part.is_null() || (type_of(part) == "Sequence" && parts.is_array() && parts.empty()))
+      return;
+    must(type_of(part) == "NFC",
+         fmt::format("normalizer is {}; NFC or none is read", shown(type_of(part))));
+    pairs_.is_of_composed_text = true;
+  }
+
   void read_pre_tokenizer(const Json& part) {
+    pairs_.words.clear();
+    if (type_of(part) != "Sequence") return read_byte_level(part);
+    const Json& parts = member(part, "pretokenizers");
+    must(parts.is_array() && !parts.empty(), "pre_tokenizer is a Sequence of nothing");
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) read_splitter(parts[i]);
+    read_byte_level(parts.back());
+  }
+
+  /// Which comes last: what follows it would see its letters.
+  void read_byte_level(const Json& part) {
     must(type_of(part) == "ByteLevel",
-         fmt::format("pre_tokenizer is {}; ByteLevel is read", shown(type_of(part))));
+         fmt::format("pre_tokenizer is {}, or ends with it; ByteLevel is read, alone or at the end "
+                     "of a Sequence",
+                     shown(type_of(part))));
     must(!flag(part, "add_prefix_space", true),
          "pre_tokenizer.add_prefix_space is true; texts come back as they were without it alone");
-    pairs_.splits_words = flag(part, "use_regex", true);
+    if (flag(part, "use_regex", true)) pairs_.words.emplace_back(kGpt2Words);
+  }
+
+  void read_splitter(const Json& part) {
+    const std::string type = type_of(part);
+    if (type == "Digits") {
+      pairs_.words.emplace_back(flag(part, "individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
+      return;
+    }
+    must(type == "Split",
+         fmt::format("pre_tokenizer has {}; Split and Digits are read before ByteLevel",
+                     shown(type)));
+    const std::string behavior = type_of(member(part, "behavior"));
+    must(behavior == "Isolated" || (behavior == "Removed" && flag(part, "invert", false)),
+         fmt::format("pre_tokenizer splits with behavior {}; Isolated is read, and Removed with "
+                     "invert",
+                     shown(behavior)));
+    const Json& pattern = member(part, "pattern");
+    const Json& expression = member(pattern, "Regex");
+    const Json& text = member(pattern, "String");
+    must(expression.is_string() || text.is_string(),
+         "pre_tokenizer splits by a pattern that is neither Regex nor String");
+    pairs_.words.push_back(expression.is_string() ? expression.get<std::string>()
+                                                  : literal_expression(text.get<std::string>()));
   }
 
   std::int32_t id_of(const Json& value) const {
@@ -281,16 +328,30 @@ std::string to_tokenizer_json(const BytePairs& pairs) {
     merges.push_back(to_letters(pairs.bytes[static_cast<std::size_t>(left)]) + " " +
                      to_letters(pairs.bytes[static_cast<std::size_t>(right)]));
   }
+  const bool has_gpt2_words = !pairs.words.empty() && pairs.words.back() == kGpt2Words;
   const Ordered byte_level = {{"type", "ByteLevel"},
                               {"add_prefix_space", false},
                               {"trim_offsets", true},
-                              {"use_regex", pairs.splits_words}};
+                              {"use_regex", has_gpt2_words}};
+  Ordered cuts = Ordered::array();
+  for (std::size_t i = 0; i + (has_gpt2_words ? 1 : 0) < pairs.words.size(); ++i) {
+    cuts.push_back({{"type", "Split"},
+                    {"pattern", {{"Regex", pairs.words[i]}}},
+                    {"behavior", "Isolated"},
+                    {"invert", false}});
+  }
+  Ordered pre_tokenizer = byte_level;
+  if (!cuts.empty()) {
+    cuts.push_back(byte_level);
+    pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", cuts}};
+  }
+  const Ordered normalizer = pairs.is_of_composed_text ? Ordered{{"type", "NFC"}} : Ordered();
   const Ordered file = {{"version", "1.0"},
                         {"truncation", nullptr},
                         {"padding", nullptr},
                         {"added_tokens", added},
-                        {"normalizer", nullptr},
-                        {"pre_tokenizer", byte_level},
+                        {"normalizer", normalizer},
+                        {"pre_tokenizer", pre_tokenizer},
                         {"post_processor", nullptr},
                         {"decoder", byte_level},
                         {"model",
@@ -301,7 +362,7 @@ std::string to_tokenizer_json(const BytePairs& pairs) {
                           {"end_of_word_suffix", nullptr},
                           {"fuse_unk", false},
                           {"byte_fallback", false},
-                          {"ignore_merges", false},
+                          {"ignore_merges", pairs.whole_words_first},
                           {"vocab", vocabulary},
                           {"merges", merges}}}};
   return file.dump(1) + "\n";

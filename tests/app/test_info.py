@@ -11,7 +11,7 @@ def test_names_version_build_licence_levels_threads_and_libraries(lior):
     assert fields["licence"] == ("GPL-3.0-or-later" if by_fftw else "Apache-2.0")
     assert "scalar" in fields["simd"]
     assert fields["bf16"].startswith(("native", "not native"))
-    for library in ("oneDNN", "HDF5", "libpng", "zstd", "utf8proc", "Highway", "Eigen"):
+    for library in ("oneDNN", "HDF5", "libpng", "zstd", "PCRE2", "Highway", "Eigen"):
         assert re.search(library + r" \d+\.\d+", fields["libraries"])
     assert {"build", "processor", "threads"} <= set(fields)
 

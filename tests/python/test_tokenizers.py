@@ -136,6 +136,114 @@ def test_files_of_the_package_are_read_and_written(tmp_path, words):
         assert ours.decode(ids) == text.encode()
 
 
+# How families of models cut words: facts of their published tokenizer.json files.
+LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN = LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")
+GPT_4O = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+DEEPSEEK = (
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+POSSESSIVE = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{Nd}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+)
+
+
+def split(pattern, behavior="isolated", invert=False):
+    return tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), behavior, invert)
+
+
+BYTES = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+GPT_2 = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+DIGITS = tokenizers.pre_tokenizers.Digits
+WORDS = {
+    "llama 3": [split(LLAMA_3), BYTES],
+    "qwen": [split(QWEN), BYTES],
+    "gpt-4": [split(LLAMA_3, "removed", invert=True), BYTES],
+    "gpt-4o": [split(GPT_4O), BYTES],
+    "deepseek": [
+        split(r"\p{N}{1,3}"),
+        split("[一-龥\u3040-ゟ゠-ヿ]+"),
+        split(DEEPSEEK),
+        BYTES,
+    ],
+    "starcoder": [DIGITS(individual_digits=True), GPT_2],
+    "digits": [DIGITS(individual_digits=False), GPT_2],
+    "a text": [tokenizers.pre_tokenizers.Split("a.", "isolated"), GPT_2],
+    "scripts": [split(r"\p{Han}+|\p{^Latin}"), split(r"(?>\D+?\d)|\P{Hiragana}{2,}"), BYTES],
+    "points": [split(r"[\u3040-\u30ff]+|\x{1f642}|[^\S\n]+|.(?=\n)"), GPT_2],
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_are_cut_as_the_package_cuts_them(words, tmp_path):
+    other = made_by_the_package()
+    other.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(WORDS[words])
+    other.save(str(tmp_path / "theirs.json"))
+    ours = Tokenizer.read(tmp_path / "theirs.json")
+    again = theirs(ours, tmp_path)
+    for text in [
+        *texts(1500, seed=5),
+        TEXT,
+        "",
+        "a" * 3000,
+        " " * 500,
+        "1" * 500,
+        "It'S\n \n a.b.",
+    ]:
+        ids = other.encode(text, add_special_tokens=False).ids
+        assert ours.encode(text) == ids, repr(text)
+        assert again.encode(text, add_special_tokens=False).ids == ids, repr(text)
+        assert ours.decode(ids) == text.encode()
+
+
+def test_a_word_that_is_a_token_is_not_merged_where_the_file_says_so(tmp_path):
+    other = made_by_the_package()
+    other.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(WORDS["llama 3"])
+    other.save(str(tmp_path / "theirs.json"))
+    file = json.loads((tmp_path / "theirs.json").read_text())
+    vocabulary = file["model"]["vocab"]
+    # Without its last merge a token is reached by this rule alone.
+    lost = file["model"]["merges"].pop()
+    word = "".join(lost if isinstance(lost, list) else lost.split(" "))
+    for rule in (False, True):
+        file["model"]["ignore_merges"] = rule
+        (tmp_path / "rule.json").write_text(json.dumps(file))
+        ours = Tokenizer.read(tmp_path / "rule.json")
+        again = theirs(ours, tmp_path)
+        other = tokenizers.Tokenizer.from_file(str(tmp_path / "rule.json"))
+        text = ours.decode([vocabulary[word]]).decode()
+        assert (ours.encode(text) == [vocabulary[word]]) == rule
+        for other_text in [*texts(300, seed=7), text, TEXT]:
+            ids = other.encode(other_text, add_special_tokens=False).ids
+            written = again.encode(other_text, add_special_tokens=False).ids
+            assert ours.encode(other_text) == ids == written
+
+
+def test_composed_texts_have_the_tokens_of_the_package(tmp_path):
+    other = made_by_the_package()
+    other.normalizer = tokenizers.normalizers.NFC()
+    other.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<|end|> $A", special_tokens=[("<|end|>", other.token_to_id("<|end|>"))]
+    )
+    other.save(str(tmp_path / "theirs.json"))
+    ours = Tokenizer.read(tmp_path / "theirs.json")
+    ours.write(tmp_path)
+    assert json.loads((tmp_path / "tokenizer.json").read_text())["normalizer"] == {"type": "NFC"}
+    for text in map(lambda text: unicodedata.normalize("NFC", text), texts(300, seed=8)):
+        assert ours.encode(text) == other.encode(text, add_special_tokens=False).ids
+    assert ours.decode(ours.encode("e\u0301")) == "e\u0301".encode()
+
+
 def test_merges_may_be_pairs_or_texts(learnt, tmp_path):
     learnt.write(tmp_path)
     file = json.loads((tmp_path / "tokenizer.json").read_text())
@@ -239,19 +347,47 @@ def test_what_is_not_read_is_named(learnt, tmp_path):
 
         return change
 
-    assert "normalizer is NFC" in message(put("normalizer", {"type": "NFC"}))
+    assert "normalizer is NFKC" in message(put("normalizer", {"type": "NFKC"}))
     assert "pre_tokenizer is Whitespace" in message(put("pre_tokenizer", {"type": "Whitespace"}))
     assert "pre_tokenizer is none" in message(put("pre_tokenizer", None))
     assert "add_prefix_space is true" in message(put("pre_tokenizer", "add_prefix_space", True))
-    template = {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}
-    assert "post_processor is TemplateProcessing" in message(put("post_processor", template))
+    byte_level = good["pre_tokenizer"]
+
+    def sequence(*parts):
+        return message(put("pre_tokenizer", {"type": "Sequence", "pretokenizers": list(parts)}))
+
+    def splitter(pattern, behavior="Isolated"):
+        return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
+
+    assert "a Sequence of nothing" in sequence()
+    assert "is Digits, or ends with it" in sequence({"type": "Digits"})
+    assert "pre_tokenizer has ByteLevel" in sequence(byte_level, {"type": "Digits"})
+    assert "pre_tokenizer has Punctuation" in sequence({"type": "Punctuation"}, byte_level)
+    assert "behavior Removed" in sequence(splitter({"Regex": "a"}, "Removed"), byte_level)
+    assert "neither Regex nor String" in sequence(splitter({}), byte_level)
+    for expression, what in {
+        r"\w+": r'"\w" at byte 0 is not read',
+        r"a(?<=b)": '"(?<=" at byte 1 is not read',
+        "(?i)a": '"(?i)" at byte 0 is not read',
+        "[a-z&&[b]]": '"&&" at byte 4 is not read',
+        "[[:alpha:]]": '"[:" at byte 1 is not read',
+        "^a": '"^" at byte 0 is not read',
+        "a{2}?": '"{2}?" at byte 1 is not read',
+        "a{,2}": '"{,2}" at byte 1 is not read',
+        r"\xe4": r'"\x" at byte 0 is not read',
+        "a[b": "is not read",
+        "a\\": "is not read",
+        r"\p{Nobody}": "unknown property",
+        "(a": "missing closing parenthesis",
+        "a*": "can match nothing at all",
+    }.items():
+        assert what in sequence(splitter({"Regex": expression}), byte_level), expression
     assert "decoder is WordPiece" in message(put("decoder", {"type": "WordPiece"}))
     assert "model is Unigram" in message(put("model", "type", "Unigram"))
     for key, value in {
         "dropout": 0.1,
-        "unk_token": "<unk>",
+        "end_of_word_suffix": "</w>",
         "byte_fallback": True,
-        "ignore_merges": True,
     }.items():
         assert f"model.{key} is" in message(put("model", key, value))
     assert "truncation is" in message(put("truncation", {"max_length": 8}))

@@ -11,6 +11,9 @@ namespace lior::io {
 /// overlong form, a surrogate, a point past U+10FFFF, a part of one).
 std::size_t utf8_character(std::string_view text);
 
+/// Bytes of the longest front of `text` that is well-formed UTF-8.
+std::size_t utf8_prefix(std::string_view text);
+
 /// Whether `text` is well-formed UTF-8 (no overlong forms, surrogates, or points past U+10FFFF).
 bool is_utf8(std::string_view text);
 

@@ -3,15 +3,12 @@
 /// Byte-pair encoding: the tokens of a text are its bytes, of which pairs that often stand together
 /// were made tokens, again and again.
 ///
-/// A text is cut at its added tokens first, then into words, then each word is merged: of the pairs
-/// of neighbours that some merge joins, the one of the earliest merge, and of these the leftmost,
-/// becomes one token, until there is none. Words are what GPT-2's expression gives,
-///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-/// with Unicode's categories L and N (utf8proc) and \s = U+0009 .. U+000D, U+0085 and categories
-/// Zs, Zl, Zp. A byte that belongs to no UTF-8 is a character that is none of the three.
+/// A text is cut at its added tokens first, then into words (words.h), then each word is merged: of
+/// the pairs of neighbours that some merge joins, the one of the earliest merge, and of these the
+/// leftmost, becomes one token, until there is none.
 ///
 /// Source: R. Sennrich, B. Haddow, A. Birch, ACL 2016 (arXiv 1508.07909); A. Radford et al.,
-/// "Language models are unsupervised multitask learners", 2019, for bytes and words.
+/// "Language models are unsupervised multitask learners", 2019, for bytes.
 
 #include <filesystem>
 #include <functional>
@@ -21,6 +18,7 @@
 
 #include "lior/train/corpus.h"
 #include "lior/train/tokenizer.h"
+#include "lior/train/words.h"
 
 namespace lior::train {
 
@@ -36,10 +34,12 @@ struct BytePairs {
   /// The tokens that each merge joins, the earliest first; their bytes together are a token's.
   std::vector<std::pair<std::int32_t, std::int32_t>> merges;
   std::vector<AddedToken> added;
-  bool splits_words = true;  ///< else a text is one word
+  std::vector<std::string> words = {std::string(kGpt2Words)};  ///< expressions (words.h)
+  bool whole_words_first = false;    ///< a word that is a token is not merged ("ignore_merges")
+  bool is_of_composed_text = false;  ///< kept for whoever reads the file ("normalizer": NFC)
 };
 
-/// Throws lior::Error where a byte has no token, or a merge gives none.
+/// Throws lior::Error where a byte has no token, or a merge gives none, or as Words does.
 TokenizerPtr byte_pair_tokenizer(BytePairs pairs);
 
 /// Up to `vocabulary` tokens, learnt from the words of parts of a text: its bytes by their values,
@@ -50,14 +50,16 @@ BytePairs learn_byte_pairs(const TextBytes& text, std::span<const Range> parts, 
                            const std::function<bool()>& interrupted);
 inline constexpr Index kMostLearnt = Index{1} << 25;
 
-/// Calls visit(word) with the words at the front of `text` that do not depend on what may follow
-/// it, and returns their size; all of it where `is_whole`.
-std::size_t visit_words(std::string_view text, bool is_whole,
-                        const std::function<void(std::string_view)>& visit);
-
-/// Hugging Face's tokenizer.json, as far as it is byte-level BPE: model BPE without dropout,
-/// prefixes and byte fallback; pre-tokenizer ByteLevel, with its words or without; no normalizer;
-/// added tokens that strip nothing. Anything else is a lior::Error that names it.
+/// Hugging Face's tokenizer.json, as far as it is byte-level BPE:
+/// - model BPE without dropout, prefixes and byte fallback;
+/// - pre-tokenizer ByteLevel, with its words or without, alone or as the last of a Sequence behind
+///   Split (behavior Isolated, or Removed with invert, of which nothing is removed here) and
+///   Digits;
+/// - no normalizer, or NFC: a text is taken as it stands, so that one that is not in this form has
+///   other tokens than there, and comes back as it was;
+/// - added tokens that strip nothing. What a post-processor adds around a text is not added.
+/// Those of GPT-2, GPT-NeoX (also Pythia's and Mamba's), Llama 3, Qwen, DeepSeek, StarCoder and
+/// SmolLM are of this kind. Anything else is a lior::Error that names it.
 BytePairs read_tokenizer_json(const std::filesystem::path& path);
 /// The same of its text; `name` is what errors call it.
 BytePairs parse_tokenizer_json(std::string_view text, const std::string& name);
