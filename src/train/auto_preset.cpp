@@ -59,7 +59,7 @@ std::pair<Config, std::string> choose_config(const Config& asked, const AutoFact
 
 bool leaves_preset(std::span<const settings::Setting> settings) {
   Config named;
-  for (const std::string_view key : {"data", "preset"}) {
+  for (const std::string_view key : {"data", "preset", "init_from"}) {
     if (const settings::Setting* setting = settings::last_of(settings, key)) {
       settings::assign(fields(named), *setting);
     }
@@ -67,8 +67,10 @@ bool leaves_preset(std::span<const settings::Setting> settings) {
   const bool is_of_model = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
     return setting.key.starts_with("model.");
   });
-  return (named.preset.empty() || named.preset == kAutoPreset) && !names_task(named.data) &&
-         !is_of_model;
+  // A run that begins with another one can name that one's preset alone.
+  const bool is_left =
+      named.preset.empty() || named.preset == kAutoPreset || !named.init_from.empty();
+  return is_left && !names_task(named.data) && !is_of_model;
 }
 
 PresetChoice choose_preset(const Config& asked, const AutoFacts& facts) {

@@ -52,6 +52,10 @@ def test_what_flags_leave_open_is_the_other_runs_and_goes_by_the_text(lior, inpu
     config = json.loads((tuned / "config.json").read_text())
     assert config["preset"] == "tiny-counts" and config["model"]["count_orders"] == 6
     assert (config["dropout"], config["patience"], config["eval_every"]) == (0.3, 5, 50)
+    named = lior("train", *more, "--preset", "tiny-counts", "--out", inputs / "named")
+    assert named.returncode == 0, named.stderr
+    same = json.loads((inputs / "named" / "config.json").read_text())
+    assert same == config
 
 
 def test_what_does_not_fit_is_named(lior, refused, inputs):

@@ -101,6 +101,7 @@ TEST(AutoPreset, IsOfATextAloneWithNothingOfAModel) {
   EXPECT_FALSE(leaves({flag("preset", "tiny")}));
   EXPECT_FALSE(leaves({flag("model.d_model", "32")}));
   EXPECT_TRUE(leaves({flag("init_from", "run")}));
+  EXPECT_TRUE(leaves({flag("preset", "tiny"), flag("init_from", "run")}));
   EXPECT_FALSE(leaves({flag("init_from", "run"), flag("model.d_model", "32")}));
   EXPECT_FALSE(leaves({flag("data", "builtin:a5")}));
 }

@@ -18,8 +18,9 @@ struct AutoFacts {
   bool holds_out = true;       ///< whether anything of the text is held out
 };
 
-/// Whether these settings leave the choice: they name a text, no preset but "auto", and no part of
-/// the model (a key "model.*", which is of `tiny` then).
+/// Whether these settings leave the choice: they name a text, no preset but "auto" (or that of the
+/// run which init_from names, the only one it can have), and no part of the model (a key "model.*",
+/// which is of `tiny` then).
 bool leaves_preset(std::span<const settings::Setting> settings);
 
 /// The settings that stand for the preset. `asked`: the settings of the run, with those of `tiny`
