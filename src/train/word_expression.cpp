@@ -107,10 +107,39 @@ class Translator {
 
   void group() {
     if (!rest().starts_with("(?")) return take(1);
-    for (const std::string_view opening : {"(?:", "(?i:", "(?>", "(?=", "(?!"}) {
+    for (const std::string_view opening : {"(?:", "(?>", "(?=", "(?!"}) {
       if (rest().starts_with(opening)) return take(opening.size());
     }
-    refuse(4);
+    if (!rest().starts_with("(?i:")) refuse(4);
+    caseless_group();
+  }
+
+  /// Texts of ASCII, or a class of it: other letters have another case in each engine.
+  void caseless_group() {
+    take(4);
+    while (!rest().starts_with(')')) {
+      // Oniguruma takes these for one letter, as ss for \u00df.
+      for (const std::string_view joined : {"ss", "ff", "fi", "fl", "st"}) {
+        if (is_pair(joined)) refuse(2);
+      }
+      const char next = rest().empty() ? '\0' : rest().front();
+      if (next == '[') {
+        const std::size_t end = std::min(rest().find(']'), rest().size());
+        const std::string_view inside = rest().substr(1, end - 1);
+        if (!std::all_of(inside.begin(), inside.end(), is_letter_or_digit)) refuse(end + 1);
+        character_class();
+      } else if (next == '|' || next == '\'' || is_letter_or_digit(next)) {
+        take(1);
+      } else {
+        refuse(1);
+      }
+    }
+    take(1);
+  }
+
+  bool is_pair(std::string_view letters) const {
+    return rest().size() >= 2 && (rest()[0] | 0x20) == letters[0] &&
+           (rest()[1] | 0x20) == letters[1];
   }
 
   /// {n}, {n,}, {n,m}; what follows it may be no sign of its own.

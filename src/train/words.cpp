@@ -50,10 +50,14 @@ class Words::Expression {
  public:
   explicit Expression(const std::string& expression) : text_(expression) {
     const std::string pattern = to_pcre2(expression);
+    // Without two of PCRE2 10.42's shortcuts that lose matches: it takes \P{L} and \P{N} to have
+    // nothing in common, so that \P{L}+? before \P{N} is greedy; and its compiled code skips places
+    // where \D(?>[^x]+?[^y])\s begins.
+    constexpr std::uint32_t kOptions = PCRE2_UTF | PCRE2_NO_AUTO_POSSESS | PCRE2_NO_START_OPTIMIZE;
     int error = 0;
     std::size_t place = 0;
     code_.reset(
-        pcre2_compile(units(pattern), pattern.size(), PCRE2_UTF, &error, &place, newline().get()));
+        pcre2_compile(units(pattern), pattern.size(), kOptions, &error, &place, newline().get()));
     LIOR_CHECK(code_ != nullptr, "the expression \"{}\": {}", shown(text_), pcre2_message(error));
     std::uint32_t matches_nothing = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &matches_nothing);

@@ -368,6 +368,10 @@ def test_what_is_not_read_is_named(learnt, tmp_path):
     for expression, what in {
         r"\w+": r'"\w" at byte 0 is not read',
         r"a(?<=b)": '"(?<=" at byte 1 is not read',
+        "(?i:ß)": "is not read",
+        "(?i:a+)": '"+" at byte 5 is not read',
+        "(?i:[^a])": '"[^a]" at byte 4 is not read',
+        "(?i:'ST)": '"ST" at byte 5 is not read',
         "(?i)a": '"(?i)" at byte 0 is not read',
         "[a-z&&[b]]": '"&&" at byte 4 is not read',
         "[[:alpha:]]": '"[:" at byte 1 is not read',

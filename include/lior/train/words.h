@@ -5,7 +5,8 @@
 /// By expressions, each in the pieces that the ones before it left: what it matches is a piece, and
 /// so is what lies between two matches. They are those of Hugging Face's tokenizer.json, and mean
 /// what they mean there, in Oniguruma's syntax:
-///   alternatives, groups (?: (?i: (?> (?= (?!, classes [..] and [^..] that hold no other class,
+///   alternatives, groups ( (?: (?> (?= (?!, classes [..] and [^..] that hold no other class,
+///   (?i:..) of ASCII letters, digits, ' and classes of these, without ss, ff, fi, fl and st,
 ///   quantifiers * + ? {n} {n,} {n,m}, lazy *? +? ?? and possessive *+ ++ ?+,
 ///   \s \S (White_Space), \d \D (Nd), \p{..} and \P{..} of a general category or a script,
 ///   \r \n \t \f \uHHHH \x{H..}, and punctuation behind \ for itself.
