@@ -11,7 +11,8 @@
 ///   \s \S (White_Space), \d \D (Nd), \p{..} and \P{..} of a general category or a script,
 ///   \r \n \t \f \uHHHH \x{H..}, and punctuation behind \ for itself.
 /// Anything else is refused by name, as other engines read it otherwise. They are run by PCRE2,
-/// with its tables of Unicode.
+/// with its tables of Unicode. A group that can match nothing and is repeated a fixed number of
+/// times may still match elsewhere than there.
 ///
 /// Bytes that belong to no UTF-8 are no characters: what stands before them ends there, and each
 /// run of them is a word.
