@@ -9,9 +9,9 @@ A row is a function of one argument, its `Row`, that makes inputs and names its 
         r.ours(lambda: lior_op(psi))
         r.peer("torch einsum", lambda: torch.einsum(...), tolerance=1e-5)
 
-Every peer must agree with ours within its tolerance (largest difference over largest entry), else the row
-fails and is not timed. Samples go round (ours, peer 1, peer 2, ours, ...), so that a drift of the machine
-meets all. A side whose call takes seconds leaves the round after fewer samples, and the row says how many.
+Every peer must agree with ours, or with the reference that it names, within its tolerance (largest difference over
+largest entry), else the row fails and is not timed. Samples go round (ours, peer 1, peer 2, ours, ...), so that a drift
+of the machine meets all. A side whose call takes seconds leaves the round after fewer samples, and the row says how many.
 """
 
 import math
@@ -38,6 +38,7 @@ class Side:
     call: Optional[Callable[[], Any]]
     tolerance: float = 0.0
     message: str = ""  # why there is no time
+    reference: Optional[Callable[[], Any]] = None  # whose result it is compared with; None: ours
     calls: int = 1  # a sample
     rounds: int = 1
     samples: List[float] = field(default_factory=list)
@@ -78,15 +79,15 @@ class Row:
     def ours(self, call):
         self.sides.insert(0, Side("lior", call))
 
-    def peer(self, name, call, tolerance):
-        self.sides.append(Side(name, call, tolerance))
+    def peer(self, name, call, tolerance, reference=None):
+        self.sides.append(Side(name, call, tolerance, reference=reference))
 
     def touch(self, name):
         """Writes down whose code is running, in case it ends the process."""
         if self.settings.progress:
             self.settings.progress.write_text(name)
 
-    def attempt(self, name, build, tolerance):
+    def attempt(self, name, build, tolerance, reference=None):
         """The side that `build` makes, called once; or the reason why it failed within --compile-seconds."""
         if name in self.settings.excluded:
             self.sides.append(Side(name, None, message=self.settings.excluded[name]))
@@ -97,7 +98,7 @@ class Row:
             with time_limit(limit):
                 torch._dynamo.reset()
                 call = build()
-            self.peer(name, call, tolerance)
+            self.peer(name, call, tolerance, reference)
         except Exception as reason:  # any: it is what the row shows
             late = (
                 time.monotonic() - start >= limit
@@ -203,7 +204,8 @@ def run_row(r: Row, probe: Callable[[], dict]):
         want = ours.call()
         for side in peers:
             r.touch(side.name)
-            side.error = largest_difference(side.call(), want)
+            got = side.call()
+            side.error = largest_difference(got, side.reference() if side.reference else want)
             if not side.error <= side.tolerance:
                 r.message = f"{side.name} differs by {side.error:.2g}, allowed {side.tolerance:.2g}"
                 return

@@ -109,19 +109,25 @@ def torch_step(loss_of, model, rate):
     return step
 
 
+def program_step(config, model, tokens, targets, rate):
+    """One step of the program's: the loss and the gradient's norm."""
+    optimizer = lior.train.Optimizer(config, model)
+    small_tokens, small_targets = tokens.int().numpy(), targets.int().numpy()
+
+    def step():
+        loss = model.loss_and_gradients(small_tokens, small_targets).loss
+        norm = optimizer.measure()
+        optimizer.step(rate, min(1.0, 1.0 / norm))
+        return loss, norm
+
+    return step
+
+
 def training_row(r, preset, batch, length):
     torch.manual_seed(9)
     rate = 1e-6  # small: every side takes its own steps, many times
     config, ours = our_model(preset)
-    optimizer = lior.train.Optimizer(config, ours)
     tokens, targets = (torch.randint(0, 256, (batch, length)) for _ in range(2))
-    small_tokens, small_targets = tokens.int().numpy(), targets.int().numpy()
-
-    def our_step():
-        loss = ours.loss_and_gradients(small_tokens, small_targets).loss
-        norm = optimizer.measure()
-        optimizer.step(rate, min(1.0, 1.0 / norm))
-        return loss, norm
 
     def loss_of(model):
         return lambda: F.cross_entropy(model(tokens)[0].flatten(0, 1), targets.flatten())
@@ -134,7 +140,7 @@ def training_row(r, preset, batch, length):
         ).__next__  # compared: the one that compiled
 
     eager = torch_twin(preset, ours)
-    r.ours(our_step)
+    r.ours(program_step(config, ours, tokens, targets, rate))
     r.peer("torch eager", torch_step(loss_of(eager), eager, rate), 1e-4)
     r.attempt("torch compiled", compiled_step, 1e-4)
 
