@@ -7,6 +7,7 @@ import rows_geometry
 import rows_memory
 import rows_field
 import rows_model
+import rows_llama_cpp
 import rows_nn
 
 ORDER = {row.name: i for i, row in enumerate(harness.ROWS)}

@@ -5,8 +5,8 @@
     python bench/peers/run.py [--filter REGEX]
 
 writes docs/results.md and docs/results.json; rows that the filter leaves out keep what they had. `--list` names the
-rows. Needs lior and torch in this Python, jax and mambapy (requirements-side-by-side.txt) for their sides; in the
-build tree, after `make test`:
+rows. Needs lior and torch in this Python; jax, mambapy, xllamacpp and gguf (requirements-side-by-side.txt) for their
+sides; in the build tree, after `make test`:
 
     PYTHONPATH=build/release/python build/venv/bin/python bench/peers/run.py
 """
