@@ -113,6 +113,7 @@ class Evaluation {
     if (corpus != nullptr && !corpus->note().empty() && ranks().is_first()) {
       fmt::print(stderr, "{}\n", corpus->note());
     }
+    if (is_the_runs_text() && corpus != nullptr && ranks().is_first()) warn_if_changed(*corpus);
   }
 
   /// What is read at a length; too little data, or too little memory, is found here.
@@ -160,6 +161,19 @@ class Evaluation {
   }
 
  private:
+  bool is_the_runs_text() const {
+    return arguments_.data.empty() && !arguments_.pattern && !arguments_.field &&
+           !arguments_.separator;
+  }
+  /// What is held out of another text may have been trained on.
+  void warn_if_changed(const train::Corpus& corpus) const {
+    const auto state = train::read_run_state(arguments_.model);
+    if (!state || state->data_fingerprint == corpus.fingerprint()) return;
+    fmt::print(stderr,
+               "warning: {} is not the text that the run was trained on ({} bytes, {} then): what "
+               "is held out of it now may have been trained on\n",
+               train::shown_names(names_), corpus.text().size(), state->data_bytes);
+  }
   /// The compressors that have read what the run was trained on.
   std::optional<Baseline> baseline() const {
     if (!arguments_.baseline) return {};
@@ -194,8 +208,7 @@ class Evaluation {
     choice.corpus.pattern = arguments_.pattern.value_or(choice.corpus.pattern);
     choice.corpus.field = arguments_.field.value_or(choice.corpus.field);
     choice.corpus.separator = arguments_.separator.value_or(choice.corpus.separator);
-    choice.corpus.is_the_runs = arguments_.data.empty() && !arguments_.pattern &&
-                                !arguments_.field && !arguments_.separator;
+    choice.corpus.is_the_runs = is_the_runs_text();
     choice.made = trained_.tokenizer;
     choice.cache = arguments_.model;
     return choice;

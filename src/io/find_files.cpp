@@ -82,6 +82,7 @@ class Finder {
     std::vector<std::string> paths;
     std::error_code error;
     const fs::path root(folder);
+    std::string entered = folder;  // where an error comes from
     fs::recursive_directory_iterator at(root, error), end;
     for (; !error && at != end; at.increment(error)) {
       const bool is_hidden = at->path().filename().string().starts_with('.');
@@ -89,11 +90,13 @@ class Finder {
       const bool is_folder = at->is_directory(ignored) && !at->is_symlink(ignored);
       if (is_hidden || (is_folder && is_left_out(at->path().string()))) {
         at.disable_recursion_pending();
+      } else if (is_folder) {
+        entered = at->path().string();
       }
       if (is_hidden || !at->is_regular_file(ignored)) continue;
       if (fits(at->path().lexically_relative(root))) paths.push_back(at->path().string());
     }
-    LIOR_CHECK(!error, "{}: cannot be looked into ({})", shown_path(folder), error.message());
+    LIOR_CHECK(!error, "{}: cannot be looked into ({})", shown_path(entered), error.message());
     LIOR_CHECK(!paths.empty() || !is_named, "{}: no file in this folder fits \"{}\"{}",
                shown_path(folder), shown(pattern_), what_is_left_out());
     std::sort(paths.begin(), paths.end());

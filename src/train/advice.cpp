@@ -64,6 +64,17 @@ std::optional<std::string> advice_on_size(const Config& config, Index parameters
       config.preset, parameters, bytes(training_bytes));
 }
 
+std::optional<std::string> advice_on_vocabulary(const Config& config) {
+  constexpr Index kMany = 16384;
+  const Index vocabulary = config.model.vocabulary;
+  if (vocabulary < kMany) return {};
+  return fmt::format(
+      "the tokenizer has {} tokens: a step and an evaluation take most of their time for the "
+      "scores of all of them, and most of the weights are theirs; --tokenizer bpe:1024 learns "
+      "1,024 from the text",
+      vocabulary);
+}
+
 std::optional<std::string> advice_on_val(const Config& config, const Best& best, const Best& now) {
   const bool is_past = now.step - best.step >= kRisenEvaluations * config.eval_every;
   if (!is_past || now.val_loss < best.val_loss + kRisenLoss) return {};

@@ -52,7 +52,7 @@ std::pair<Config, std::string> choose_config(const Config& asked, const AutoFact
   Config config = preset_config(asked.preset, asked.optimizer.kind);
   config.model = asked.model;
   if (config.model.count_orders > 0) config.lr /= kTuningDivisor;
-  return {config, "--lr and other settings say otherwise"};
+  return {config, "chosen by the size of the text; --lr, --steps and others take other values"};
 }
 
 }  // namespace

@@ -381,7 +381,8 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
   if (files.size() == 1 && is_plain(files[0].path)) {
     open_plain(files[0].path, choice, interrupted);
     LIOR_CHECK(files[0].is_named || interrupted() || !is_binary(front_of(text_)),
-               "{}: no text in it; a zero byte near the start is none", shown_names(choice.names));
+               "{}: no text in it: a file with a zero byte near its start is taken to be binary",
+               shown_names(choice.names));
     return;
   }
 
@@ -394,7 +395,9 @@ Corpus::Corpus(const CorpusChoice& choice, const fs::path& cache, const Interrup
   }
   LIOR_CHECK(!collector.documents.empty() || interrupted(), "{}: no text in {}",
              shown_names(choice.names),
-             collector.binary.empty() ? "it" : "it; a zero byte near the start is none");
+             collector.binary.empty()
+                 ? "it"
+                 : "it: a file with a zero byte near its start is taken to be binary");
   text_ = TextBytes(shown_names(choice.names), std::move(collector.bytes));
   documents_ = std::move(collector.documents);
   if (!collector.binary.empty()) add_note(note_on_binary(collector.binary));

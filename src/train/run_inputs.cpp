@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/run_inputs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "lior/core/parallel.h"
@@ -23,6 +26,16 @@ bool is_unused(const fs::path& folder) {
   return std::all_of(
       fs::directory_iterator(folder), fs::directory_iterator(),
       [](const auto& entry) { return entry.path().filename() == "config.json.partial"; });
+}
+
+/// Before a text is read, which may take minutes.
+void check_can_be_made(const fs::path& folder) {
+  fs::path above = fs::absolute(folder);
+  std::error_code error;
+  while (!fs::exists(above, error) && above.has_parent_path()) above = above.parent_path();
+  LIOR_CHECK(::access(above.c_str(), W_OK | X_OK) == 0,
+             "--out \"{}\": cannot be made ({}); expected a folder that may be written",
+             shown_path(folder.string()), std::generic_category().message(errno));
 }
 
 /// Fills in the model's vocabulary and classes, or sees that they are the data's; begins with
@@ -261,7 +274,7 @@ void check_unused(const fs::path& folder) {
   LIOR_CHECK(!error || status.type() == fs::file_type::not_found,
              "--out \"{}\": cannot be used ({}); expected a folder that may be written",
              shown_path(folder.string()), error.message());
-  if (status.type() == fs::file_type::not_found) return;
+  if (status.type() == fs::file_type::not_found) return check_can_be_made(folder);
   LIOR_CHECK(fs::is_directory(status), "{}: is a file; --out takes a folder",
              shown_path(folder.string()));
   LIOR_CHECK(

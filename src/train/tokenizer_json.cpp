@@ -73,14 +73,17 @@ class Reader {
   BytePairs read(std::string_view text) {
     const Json file = parse(text);
     must(file.is_object(), "no JSON object; tokenizer.json is one");
+    const Json& model = member(file, "model");
+    must(model.is_object(), "has no model; this is no tokenizer.json, or one of another version");
+    must(type_of(model) == "BPE",
+         fmt::format("model is {}; BPE is read, and bpe:N learns one from the text",
+                     shown(type_of(model))));
     for (const char* key : {"truncation", "padding"}) refuse_unless_null(file, key);
     read_normalizer(member(file, "normalizer"));
     read_pre_tokenizer(member(file, "pre_tokenizer"));
     const Json& decoder = member(file, "decoder");
     must(decoder.is_null() || type_of(decoder) == "ByteLevel",
          fmt::format("decoder is {}; ByteLevel or none is read", shown(type_of(decoder))));
-    const Json& model = member(file, "model");
-    must(type_of(model) == "BPE", fmt::format("model is {}; BPE is read", shown(type_of(model))));
     // Every byte has a token, so that what stands for unknown ones (unk_token, fuse_unk) never
     // does.
     for (const char* key :
@@ -147,21 +150,21 @@ class Reader {
 
   void read_pre_tokenizer(const Json& part) {
     pairs_.words.clear();
-    if (type_of(part) != "Sequence") return read_byte_level(part);
+    if (type_of(part) != "Sequence") return read_byte_level(part, "is");
     const Json& parts = member(part, "pretokenizers");
     must(parts.is_array() && !parts.empty(), "pre_tokenizer is a Sequence of nothing");
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) read_splitter(parts[i]);
-    read_byte_level(parts.back());
+    read_byte_level(parts.back(), "ends with");
   }
 
   /// Which comes last: what follows it would see its letters.
-  void read_byte_level(const Json& part) {
+  void read_byte_level(const Json& part, std::string_view where) {
     must(type_of(part) == "ByteLevel",
-         fmt::format("pre_tokenizer is {}, or ends with it; ByteLevel is read, alone or at the end "
-                     "of a Sequence",
-                     shown(type_of(part))));
+         fmt::format("pre_tokenizer {} {}; ByteLevel is read, alone or at the end of a Sequence",
+                     where, shown(type_of(part))));
     must(!flag(part, "add_prefix_space", true),
-         "pre_tokenizer.add_prefix_space is true; texts come back as they were without it alone");
+         "pre_tokenizer.add_prefix_space is true, which puts a blank before each text; a file "
+         "without it is read");
     if (flag(part, "use_regex", true)) pairs_.words.emplace_back(kGpt2Words);
   }
 

@@ -143,6 +143,7 @@ class Trainer {
 
   void advise_on(const TextBytes& text) const {
     if (const auto advice = advice_on_bytes(text)) hooks_.say(*advice);
+    if (const auto advice = advice_on_vocabulary(config_)) hooks_.say(*advice);
     if (!inputs_.chosen.empty()) return;  // with the size in view
     if (const auto advice = advice_on_size(config_, std::ssize(model_.gradients()),
                                            training_bytes(config_, text))) {

@@ -285,7 +285,7 @@ def test_data_that_are_not_there(refused, inputs):
     for pattern in ("*", "b"):
         more = ("--pattern", pattern)
         message = refused(*training(inputs, "run", inputs / "empty", *more))
-        assert "a zero byte near the start is none" in message
+        assert "a zero byte near its start is taken to be binary" in message
     assert not run.exists()
 
 
@@ -303,3 +303,22 @@ def test_a_pipe_may_hold_documents(lior, inputs):
     assert lior(*resume).returncode == 0
     evaluated = lior("eval", "--model", moved)
     assert evaluated.returncode == 0 and "the copy that the run keeps is taken" in evaluated.stderr
+
+
+def test_an_evaluation_says_that_the_text_has_changed(lior, inputs):
+    """What is held out is drawn from the text as it is now, and may have been trained on."""
+    folder = folder_of(inputs, "texts")
+    plain = inputs / "plain.txt"
+    plain.write_text("".join(TEXTS) * 20)
+    for name, data in (("run", folder), ("other", plain)):
+        assert lior(*training(inputs, name, data)).returncode == 0
+        evaluated = lior("eval", "--model", inputs / name)
+        assert evaluated.returncode == 0 and "not the text" not in evaluated.stderr
+    next(path for path in sorted(folder.rglob("*")) if path.is_file()).unlink()
+    plain.write_text(plain.read_text() + "and more\n")
+    for name, data in (("run", folder), ("other", plain)):
+        evaluated = lior("eval", "--model", inputs / name)
+        assert evaluated.returncode == 0
+        assert "is not the text that the run was trained on" in evaluated.stderr
+        given = lior("eval", "--model", inputs / name, "--data", data)
+        assert given.returncode == 0 and "not the text" not in given.stderr

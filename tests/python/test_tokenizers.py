@@ -360,7 +360,7 @@ def test_what_is_not_read_is_named(learnt, tmp_path):
         return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
 
     assert "a Sequence of nothing" in sequence()
-    assert "is Digits, or ends with it" in sequence({"type": "Digits"})
+    assert "pre_tokenizer ends with Digits" in sequence({"type": "Digits"})
     assert "pre_tokenizer has ByteLevel" in sequence(byte_level, {"type": "Digits"})
     assert "pre_tokenizer has Punctuation" in sequence({"type": "Punctuation"}, byte_level)
     assert "behavior Removed" in sequence(splitter({"Regex": "a"}, "Removed"), byte_level)
@@ -387,6 +387,10 @@ def test_what_is_not_read_is_named(learnt, tmp_path):
     }.items():
         assert what in sequence(splitter({"Regex": expression}), byte_level), expression
     assert "decoder is WordPiece" in message(put("decoder", {"type": "WordPiece"}))
+    assert "model is WordPiece; BPE is read" in message(
+        lambda file: file.update(model={"type": "WordPiece"}, pre_tokenizer=None)
+    )
+    assert "has no model" in message(lambda file: file.pop("model"))
     assert "model is Unigram" in message(put("model", "type", "Unigram"))
     for key, value in {
         "dropout": 0.1,

@@ -126,8 +126,8 @@ TEST(AutoPreset, OfARunToBeginWithIsThatRunsAndSlower) {
   config.init_from = "run";
   config.steps = 100;
   EXPECT_EQ(choice_text(config, choose_preset(asked, {.training_bytes = 90 * kKilobyte})),
-            "begins with run: lr 0.000666667, dropout 0.3, patience 3, 100 steps: --lr and other "
-            "settings say otherwise");
+            "begins with run: lr 0.000666667, dropout 0.3, patience 3, 100 steps: chosen by the "
+            "size of the text; --lr, --steps and others take other values");
 }
 
 TEST(AutoPreset, SaysWhatItTakesAndWhy) {

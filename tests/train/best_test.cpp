@@ -52,6 +52,16 @@ TEST(Advice, OnBytesKnowsWhatWindowsWrites) {
   EXPECT_FALSE(advice({0xff}));
 }
 
+TEST(Advice, OnVocabularyIsAboutVeryManyTokens) {
+  Config config = preset_config("tiny");
+  config.model.vocabulary = 4096;
+  EXPECT_FALSE(advice_on_vocabulary(config));
+  config.model.vocabulary = 129'280;
+  const auto said = advice_on_vocabulary(config);
+  ASSERT_TRUE(said);
+  EXPECT_NE(said->find("has 129280 tokens"), std::string::npos) << *said;
+}
+
 TEST(Advice, OnSizeIsAboutParametersAByte) {
   const Config config = preset_config("tiny");
   EXPECT_FALSE(advice_on_size(config, 600'000, 1'000'000));

@@ -22,6 +22,9 @@ inline constexpr Index kParametersPerByte = 4;
 /// of whose first 64 KB a hundredth or more are 0. Reads up to 4 MB of it.
 std::optional<std::string> advice_on_bytes(const TextBytes& text);
 
+/// A tokenizer of very many tokens, whose rows and scores are nearly all of a small model.
+std::optional<std::string> advice_on_vocabulary(const Config& config);
+
 /// A model of so many parameters (n-gram tables, which are larger than what is read of them, do not
 /// count), on a text of which it sees so few bytes that it can learn them by heart.
 std::optional<std::string> advice_on_size(const Config& config, Index parameters,
