@@ -229,20 +229,35 @@ class Opening {
           load_counts(folder_, model.count_orders, model.vocabulary, inputs_.data_fingerprint);
       counts = count_parts(data, std::move(saved), choice, interrupted);
     } else {
-      counts = count_text(data, counts_before(), choice, interrupted);
+      counts = count_text(data, nn::Counts(model.count_orders), choice, interrupted);
+      if (const auto before = counts_before()) add_if_better(*before, choice, counts);
     }
     if (hooks_.interrupted()) throw Interrupted();
     inputs_.counts = std::make_shared<nn::TextCounts>(std::move(counts));
   }
 
   /// Those of the run that this one begins with, where it has them.
-  nn::Counts counts_before() const {
+  std::optional<nn::Counts> counts_before() const {
     const nn::ModelConfig& model = inputs_.config.model;
     const fs::path folder = inputs_.config.init_from;
-    if (!folder.empty() && has_counts(folder)) {
-      return load_counts(folder, model.count_orders, model.vocabulary);
-    }
-    return nn::Counts(model.count_orders);
+    if (folder.empty() || !has_counts(folder)) return {};
+    return load_counts(folder, model.count_orders, model.vocabulary);
+  }
+
+  /// Counts of another text help with one of its kind, and stand in the way of one of another kind.
+  void add_if_better(const nn::Counts& before, const CountChoice& choice,
+                     nn::TextCounts& counts) const {
+    const SlowWork interrupted(hooks_, "counting it on top of the counts of the run before");
+    const Source& data = *inputs_.data;
+    nn::TextCounts both = count_text(data, before, choice, interrupted);
+    if (hooks_.interrupted()) return;
+    const double of_both = count_loss(data, both), of_text = count_loss(data, counts);
+    const bool keeps = of_both <= of_text;
+    if (keeps) counts = std::move(both);
+    hooks_.say(fmt::format(
+        "the counts of {} are {}: with them the text's own predict it at {:.3f} nats "
+        "a token, alone at {:.3f}",
+        shown_path(inputs_.config.init_from), keeps ? "kept" : "left out", of_both, of_text));
   }
 
   /// The tokenizer of the run that goes on, or that this one begins with; null where there is none.

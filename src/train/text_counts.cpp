@@ -184,6 +184,45 @@ nn::TextCounts until_stopped(const std::function<bool()>& question, const Body& 
   }
 }
 
+/// ln p_K of single tokens.
+class CountPrediction {
+ public:
+  CountPrediction(const nn::TextCounts& counts, Index vocabulary)
+      : counts_(counts),
+        levels_(static_cast<std::size_t>(counts.all.longest()) + 1),
+        tokens_(
+            static_cast<std::size_t>(nn::most_count_steps(counts.all.longest(), 0, vocabulary))),
+        ends_(levels_),
+        steps_(tokens_.size()),
+        bases_(levels_),
+        sureness_(levels_ - 1),
+        ratio_(static_cast<std::size_t>(vocabulary)),
+        logarithm_(ratio_.size()),
+        lost_(ratio_.size()) {
+    work_.clear();
+  }
+
+  double log_p(Index place, nn::Context context, std::int32_t token) {
+    nn::count_steps<double>(counts_.all, counts_.lost_at(place), {}, context,
+                            {tokens_, steps_, ends_, bases_}, sureness_, work_);
+    double sum = bases_.back();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(ends_.back()); ++i) {
+      if (tokens_[i] == token) sum += steps_[i];
+    }
+    return sum;
+  }
+
+ private:
+  const nn::TextCounts& counts_;
+  std::size_t levels_;
+  std::vector<std::int32_t> tokens_, ends_;
+  std::vector<double> steps_, bases_;
+  std::vector<nn::Sureness> sureness_;
+  std::vector<double> ratio_, logarithm_;
+  std::vector<std::uint32_t> lost_;
+  nn::CountWork work_{ratio_, logarithm_, lost_};
+};
+
 std::string tensor(Index n, const char* what) { return fmt::format("{}.{}", n, what); }
 
 /// A finished table as the arrays of its file.
@@ -300,6 +339,27 @@ nn::TextCounts count_text(const Source& data, Counts all, const CountChoice& cho
 nn::TextCounts count_parts(const Source& data, Counts all, const CountChoice& choice,
                            const std::function<bool()>& interrupted) {
   return until_stopped(interrupted, [&] { return counts_by_parts(data, std::move(all), choice); });
+}
+
+double count_loss(const Source& data, const nn::TextCounts& counts) {
+  constexpr Index kMost = 20'000;
+  const Index longest = counts.all.longest();
+  const std::vector<Range> parts = data.training_parts();
+  Index all = 0;
+  for (const Range& part : parts) all += std::max<Index>(part.size() - longest, 0);
+  const Index stride = std::max<Index>(all / kMost, 1);
+  CountPrediction prediction(counts, data.vocabulary());
+  double sum = 0;
+  Index count = 0, skipped = 0;  // tokens of the parts before since the latest
+  for (const Range& part : parts) {
+    Index place = part.begin + longest + skipped;
+    for (; place < part.end; place += stride, ++count) {
+      const auto tokens = piece_of(data, part, place, place + 1, longest);
+      sum -= prediction.log_p(place, std::span(tokens).first(tokens.size() - 1), tokens.back());
+    }
+    skipped = place - std::max(part.end, part.begin + longest);
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
 void save_counts(const fs::path& folder, const Counts& counts, Index vocabulary,

@@ -2,6 +2,8 @@
 """lior train --init-from: a run that begins with another one's weights."""
 
 import json
+import random
+import shutil
 
 import pytest
 from program import small_settings
@@ -82,3 +84,30 @@ def test_what_does_not_fit_is_named(lior, refused, inputs):
     task = ("--data", "builtin:parity", *QUIET, "--init-from", first, "--out", inputs / "run")
     assert "model.vocabulary is 256" in refused("train", *task)
     assert not (inputs / "run").exists()
+
+
+def test_counts_of_another_kind_of_text_are_left_out(lior, inputs):
+    """They stood in the way: a text predicted by another's counts began worse than by its own alone."""
+    draw = random.Random(1)
+
+    def words(letters, count):
+        known = ["".join(draw.choices(letters, k=draw.randrange(2, 6))) for _ in range(40)]
+        return [" ".join(draw.choices(known, k=count)) + "\n" for _ in range(2)]
+
+    kind, more_of_it = words("abcdefghij", 6000)
+    (inputs / "kind.txt").write_text(kind)
+    (inputs / "more.txt").write_text(more_of_it[:3000])
+    (inputs / "other.txt").write_text(words("cdefghijkl", 500)[0])
+    short = ("--preset", "tiny-counts", "--steps", 1, "--length", 128)
+    first = lior("train", "--data", inputs / "kind.txt", *short, "--out", inputs / "kind")
+    assert first.returncode == 0, first.stderr
+    for name, what in (("more", "kept"), ("other", "left out")):
+        data = ("--data", inputs / f"{name}.txt", "--init-from", inputs / "kind")
+        result = lior("train", *data, *short[2:], "--out", inputs / name)
+        assert result.returncode == 0, result.stderr
+        assert f"the counts of {inputs / 'kind'} are {what}: " in result.stderr
+        alone = lior("train", "--data", inputs / f"{name}.txt", *short, "--out", inputs / "alone")
+        assert alone.returncode == 0, alone.stderr
+        counts = [(inputs / run / "counts.safetensors").read_bytes() for run in (name, "alone")]
+        assert (counts[0] == counts[1]) == (what == "left out")
+        shutil.rmtree(inputs / "alone")

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -176,6 +178,52 @@ TEST(CountText, WhatWasCountedBeforeIsNotCountedTwice) {
   for (const std::size_t document : {0, 1}) {
     EXPECT_LT(part_left(*source, counts, document), 0.02);
   }
+}
+
+TEST(CountLoss, IsThatOfTheProbabilitiesWithoutThePart) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "abcde"[(i * i + i / 7) % 5];
+  const auto source = source_of(folder, {text});
+  constexpr Index kLongest = 2;
+  const nn::TextCounts counts = count_text(*source, nn::Counts(kLongest), {}, [] { return false; });
+  ASSERT_EQ(std::ssize(counts.stretches), kCountParts);
+  std::vector<std::int32_t> tokens(text.begin(), text.end());
+  std::vector<std::array<double, nn::ContextTable::kDiscounts>> discounts;
+  for (Index n = 0; n <= kLongest; ++n) discounts.push_back(counts.all.table(n).discounts());
+  double sum = 0;
+  for (Index place = kLongest; place < std::ssize(tokens); ++place) {
+    // The stretch of its part, alone in this text.
+    const auto next =
+        std::ranges::upper_bound(counts.stretches, place, {}, &nn::TextCounts::Stretch::begin);
+    const Index end = next == counts.stretches.end() ? std::ssize(tokens) : next->begin;
+    const auto p = nn::reference::count_probabilities(
+        tokens, std::prev(next)->begin, end, kLongest, source->vocabulary(),
+        std::span(tokens).subspan(static_cast<std::size_t>(place - kLongest), kLongest), discounts);
+    sum -= std::log(p[static_cast<std::size_t>(tokens[static_cast<std::size_t>(place)])]);
+  }
+  EXPECT_NEAR(count_loss(*source, counts), sum / static_cast<double>(text.size() - kLongest),
+              1e-12);
+}
+
+TEST(CountLoss, IsLessWithCountsOfTheSameKindOfText) {
+  const TemporaryFolder folder;
+  const auto text_of = [](std::string_view letters, std::uint64_t seed, int size) {
+    Random draw(seed);
+    std::string text;
+    for (int i = 0; i < size; ++i)
+      text += letters[static_cast<std::size_t>(draw.below(3) + (i % 5 == 0 ? 3 : 0))];
+    return text;
+  };
+  const auto source = source_of(folder, {text_of("abcdef", 1, 2000)});
+  const auto loss_after = [&](const std::string& before) {
+    nn::Counts counts(4);
+    counts.add(std::vector<std::int32_t>(before.begin(), before.end()));
+    return count_loss(*source, count_text(*source, std::move(counts), {}, [] { return false; }));
+  };
+  const double alone = loss_after("");
+  EXPECT_LT(loss_after(text_of("abcdef", 2, 20000)), alone);
+  EXPECT_GT(loss_after(text_of("adbecf", 3, 20000)), alone);
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ nn::TextCounts count_text(const Source& data, nn::Counts before, const CountChoi
 nn::TextCounts count_parts(const Source& data, nn::Counts all, const CountChoice& choice,
                            const std::function<bool()>& interrupted);
 
+/// The mean of -ln p_K (nn/counts.h) over some 20,000 tokens, spread evenly over the training part,
+/// each by the counts that lack its part; 0 of a text without contexts of K tokens. Some 5 us a
+/// token.
+double count_loss(const Source& data, const nn::TextCounts& counts);
+
 /// `text`: the fingerprint of the text that a run counts (text.h).
 void save_counts(const std::filesystem::path& folder, const nn::Counts& counts, Index vocabulary,
                  std::uint64_t text);
