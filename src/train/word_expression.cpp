@@ -42,8 +42,7 @@ class Translator {
   }
   [[noreturn]] void refuse(std::size_t size) const {
     throw Error(fmt::format("the expression \"{}\": \"{}\" at byte {} is not read",
-                            shown(std::string(expression_)),
-                            shown(std::string(rest().substr(0, size))), place_));
+                            shown(expression_), shown(rest().substr(0, size)), place_));
   }
 
   void escape() {
