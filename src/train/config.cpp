@@ -198,7 +198,12 @@ Config read_config(const std::filesystem::path& path) {
 
 Config read_run_config(const std::filesystem::path& folder) {
   LIOR_CHECK(!folder.empty(), "the folder of a run is named \"\"; expected a name");
-  return read_config(folder / "config.json");
+  const std::filesystem::path path = folder / "config.json";
+  std::error_code error;
+  LIOR_CHECK(std::filesystem::exists(path, error),
+             "{}: is no folder of a run; one has its settings in config.json",
+             shown_path(folder.string()));
+  return read_config(path);
 }
 
 }  // namespace lior::train

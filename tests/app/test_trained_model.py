@@ -273,7 +273,7 @@ def test_a_model_folder_that_cannot_be(refused, inputs, run_copy, tmp_path):
     evaluate = ("eval", "--data", inputs / "text.txt", "--model")
     generate = ("generate", "--prompt", "a", "--model")
     for command in (evaluate, generate):
-        assert "config.json" in refused(*command, tmp_path / "nowhere")
+        assert "nowhere: is no folder of a run; one has" in refused(*command, tmp_path / "nowhere")
     (run_copy / "best.safetensors").unlink()  # the last weights are what is left
     model, config = run_copy / "model.safetensors", run_copy / "config.json"
     good_model, good_config = model.read_bytes(), config.read_text()
