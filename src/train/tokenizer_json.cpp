@@ -158,10 +158,10 @@ class Reader {
   }
 
   /// Which comes last: what follows it would see its letters.
-  void read_byte_level(const Json& part, std::string_view where) {
+  void read_byte_level(const Json& part, std::string_view verb) {
     must(type_of(part) == "ByteLevel",
          fmt::format("pre_tokenizer {} {}; ByteLevel is read, alone or at the end of a Sequence",
-                     where, shown(type_of(part))));
+                     verb, shown(type_of(part))));
     must(!flag(part, "add_prefix_space", true),
          "pre_tokenizer.add_prefix_space is true, which puts a blank before each text; a file "
          "without it is read");

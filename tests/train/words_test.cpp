@@ -74,6 +74,14 @@ TEST(Words, BytesThatAreNoCharactersAreWordsOfTheirOwn) {
             (std::vector<std::string>{"caf", "\xe9", "s", " ", "\xff\xfe", "!"}));
 }
 
+// As the package cuts them; PCRE2 10.42 by itself loses these matches.
+TEST(Words, NoMatchIsLostToAShortcut) {
+  using Texts = std::vector<std::string>;
+  Words lazy(Texts{R"(\P{L}+?\P{N}\P{N})"}), atomic(Texts{R"(\D(?>[^']+?[^0-9])\s{2})"});
+  EXPECT_EQ(words_of(lazy, "ıS\t\u2003e\u0301ΣΣas"), (Texts{"ıS", "\t\u2003e", "\u0301ΣΣ", "as"}));
+  EXPECT_EQ(words_of(atomic, "$B🙂あ\t\tﬆ"), (Texts{"$", "B🙂あ\t\t", "ﬆ"}));
+}
+
 TEST(Words, ALongRunIsFoundWithLittleStack) {
   const std::string text = std::string(300'000, 'a') + std::string(3'000'000, ' ') + "b";
   Words words(std::vector<std::string>{R"((?:[ab]|c)+|\s*[\r\n]+|\s+(?!\S)|\s+)"});
